@@ -17,6 +17,10 @@ const LOOK_EVERY_MS: u64 = 100;
 pub struct Report {
     /// Current epoch.
     pub epoch: Epoch,
+    /// The own number in it; none of a node that follows.
+    pub me: Option<ReplicaId>,
+    /// Its last slot, once it is known to end.
+    pub until: Option<SeqNum>,
     /// The highest view entered or asked for.
     pub view: View,
     /// Its primary.
@@ -96,6 +100,8 @@ impl Report {
     pub(crate) fn of_nobody() -> Self {
         Self {
             epoch: Epoch::default(),
+            me: Some(ReplicaId::new(0)),
+            until: None,
             view: View::default(),
             primary: ReplicaId::new(0),
             stable: SeqNum::default(),
@@ -136,7 +142,7 @@ impl Reporter {
         let recent = self.looked_at.is_some_and(|at| now.ticks.since(at) < LOOK_EVERY_MS);
         let was_recovering = self.report.mode == Mode::Recovering;
         let stable = core.stable().map_or(SeqNum::default(), quorate_pbft::QuorumCert::seq);
-        let same = was_recovering == core.is_recovering() && self.report.view == core.view();
+        let same = was_recovering == core.is_recovering() && (self.report.epoch, self.report.view) == core.period();
         if recent && same && broken.is_none() && stable == self.report.stable {
             return;
         }
@@ -180,6 +186,8 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
     };
     Report {
         epoch: core.executed.epoch,
+        me: None,
+        until: core.executed.last(),
         view: core.view,
         primary: ReplicaId::new((core.view.get() % peers.len() as u64) as u16),
         stable: core.stable,
@@ -207,7 +215,9 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         others.filter(|(_, id)| *id != replica.id()).map(|(peer, id)| peer_facts(peer, id, now)).collect();
     let in_sync = core.slots.iter().all(|slot| !slot.committed);
     let mut report = Report {
-        epoch: Epoch::default(),
+        epoch: core.executed.epoch,
+        me: Some(replica.id()),
+        until: core.executed.last(),
         view: core.view,
         primary: core.primary,
         stable: core.stable,

@@ -3,7 +3,7 @@
 use super::wire::{Answered, Asking, Marked, Telling};
 use quorate_ledger::Level;
 use quorate_net::{PeerId, PeerInfo, PerChannel, Traffic};
-use quorate_pbft::{Digest, Question, ReplicaId};
+use quorate_pbft::{Digest, PublicKey, Question, ReplicaId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
