@@ -45,6 +45,7 @@ impl Applier<'_, '_> {
             Op::Propose { act } => self.propose(act),
             Op::Approve { proposal } => self.approve(proposal),
             Op::Withdraw { proposal } => self.withdraw(proposal),
+            Op::Ready { proposal, key, statement } => self.ready(proposal, key, statement),
             Op::Attest { envelope, approve } => self.attest(envelope, *approve),
             Op::Suggest { conflict, file, reason } => self.suggest(conflict, *file, reason),
             Op::Vote { conflict, side } => self.vote(conflict, *side),
@@ -169,7 +170,7 @@ impl Applier<'_, '_> {
         Ok(self.overlay.put_indexed(self.domain, name::proposal(id), Some(&proposal))?)
     }
 
-    fn open_proposal(&self, id: &ProposalId) -> Result<Proposal, Abort> {
+    pub(super) fn open_proposal(&self, id: &ProposalId) -> Result<Proposal, Abort> {
         let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
         let none = || Abort::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name));
         proposal.filter(|proposal| proposal.end.is_none()).ok_or_else(none)
@@ -197,7 +198,7 @@ impl Applier<'_, '_> {
     }
 
     /// Quorum of this domain, as it is after everything before in the envelope.
-    fn quorum(&mut self) -> Result<Arc<Quorum>, Abort> {
+    pub(super) fn quorum(&mut self) -> Result<Arc<Quorum>, Abort> {
         if let Some(known) = &self.quorum {
             return Ok(known.clone());
         }
@@ -232,14 +233,14 @@ impl Applier<'_, '_> {
                 Quorum::price_of_domain(policy) + theirs
             }
             Act::SetGroupPolicy { policy } => Quorum::price_of_group(policy),
-            Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } => 0,
+            Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } | Act::Reconfigure { .. } => 0,
         };
         self.look_up(price)
     }
 
-    /// Does what is proposed once enough organisations agree.
-    fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
-        if quorum.is_met(self.overlay, &proposal.approvals)? {
+    /// Does what is proposed once enough organisations agree and every joiner is ready.
+    pub(super) fn decide(&mut self, id: ProposalId, mut proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
+        if quorum.is_met(self.overlay, &proposal.approvals)? && self.is_ready(&proposal.act)? {
             self.weigh(&proposal.act)?;
             let how = match self.check(&proposal.act) {
                 Ok(()) => {
@@ -278,6 +279,7 @@ impl Applier<'_, '_> {
             Act::Revoke { key } => {
                 self.enrolled(key).map(drop).map_err(|_| format!("{key} is not enrolled, or revoked"))
             }
+            Act::Reconfigure { change } => self.check_reconfiguration(change),
         }
     }
 
@@ -362,6 +364,7 @@ impl Applier<'_, '_> {
                 self.applied.decisions.push(Decision::Organisation);
                 self.quorum = None;
             }
+            Act::Reconfigure { change } => self.reconfigure(change)?,
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
                 if let Ok(record) = self.enrolled(key) {
@@ -386,6 +389,6 @@ fn can_be_met(threshold: Threshold) -> Result<(), String> {
     }
 }
 
-fn bad(why: &str) -> Abort {
+pub(super) fn bad(why: &str) -> Abort {
     Abort::refused(Code::BadAct, why)
 }

@@ -17,12 +17,14 @@ mod govern;
 mod guard;
 mod hold;
 mod lock;
+mod members;
 mod merge;
 mod principle;
 mod conflict_log;
 mod strategy;
 mod vote;
 
+pub(crate) use self::members::RECENT_MS;
 pub(crate) use self::merge::{kind, merge_options, mode};
 
 use self::budget::Budget;

@@ -57,6 +57,7 @@ impl Applier<'_, '_> {
             Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } => self.govern(op)?,
             Op::Propose { .. } | Op::Suggest { .. } => self.govern(op)?,
             Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } | Op::Withdraw { .. } => self.govern(op)?,
+            Op::Ready { .. } => self.govern(op)?,
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ const ENOUGH_BYTES: usize = 1 << 20;
 
 /// Answers a question from the state that `read` has of this ledger and that `certificate` certifies.
 pub fn answer(ledger: &Ledger, read: &dyn Read, certificate: &QuorumCert, ask: &Ask) -> Result<Vec<u8>, ProveError> {
-    let epochs = ledger.view(read).chain_of_epochs();
+    let epochs = ledger.view(read).chain_of_epochs()?;
     give((ledger, read), Checkpoint::of((ledger, read), certificate, &epochs)?, ask)
 }
 

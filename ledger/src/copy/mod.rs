@@ -48,6 +48,7 @@ use vouched::Vouched;
 
 use crate::format::constants::GROUP;
 use crate::format::genesis::Genesis;
+use crate::proof::epochs;
 use crate::state::entry;
 use crate::state::ledger::{GENESIS, Ledger, ROOT};
 use crate::state::store::{Read, Store, StoreError, Table};
@@ -69,6 +70,7 @@ impl Ledger {
             let value = read.get(Table::Meta, row)?.ok_or_else(|| entry::damaged("the genesis or the root"))?;
             into.put(Table::Meta, row, &value)?;
         }
+        epochs::kept(read)?.iter().try_for_each(|step| epochs::keep(into, step))?;
         let mut from = Vec::new();
         while let Some(next) = self.copy_some(read, into, &from)? {
             from = next;

@@ -291,6 +291,7 @@ impl Session {
         assert!(is_it, "the store holds the state that is noted");
         forget::begin_history(store, checkpoint.head().seq.next())?;
         checkpoint.head().slots.put_peaks(&mut |table, key, value| store.put(table, key, value))?;
+        checkpoint.keep_steps(store)?;
         store.put(Table::Meta, ROOT, &checkpoint.state_root().0)
     }
 

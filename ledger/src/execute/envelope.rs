@@ -18,7 +18,7 @@ use crate::validate::submission::{self, Accepted, Part, Submission};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
-use quorate_pbft::{Position, ReplicaId, SeqNum, Time};
+use quorate_pbft::{Committee, Constants, Position, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub(super) struct Context {
     domains: Arc<Domains>,
     group: Arc<GroupPolicy>,
     organisations: u32,
+    members: Arc<Committee>,
+    boundary: SeqNum,
     revision: Revision,
     floor: SeqNum,
     held: (u64, u64),
@@ -49,6 +51,8 @@ impl Context {
             record: &domain.record,
             group: &self.group,
             organisations: self.organisations,
+            members: &self.members,
+            boundary: self.boundary,
             domains: self.domains.len() as u32,
             time: self.time,
             held: self.held,
@@ -87,6 +91,8 @@ impl Execution<'_, '_> {
             genesis: self.ledger.genesis_shared(),
             group: self.ledger.group_policy(),
             organisations: self.ledger.organisations(),
+            members: self.ledger.voters_shared(),
+            boundary: boundary(self.seq, self.ledger.genesis().constants()),
             revision: revision.expect("a slot holds fewer than 2^32 items, and genesis is never executed"),
             floor: floor.max(self.ledger.head().times.floor()),
             held,
@@ -278,6 +284,12 @@ impl Execution<'_, '_> {
         });
         Ok(())
     }
+}
+
+/// The slot after which a reconfiguration takes effect that this slot decides (M1).
+fn boundary(seq: SeqNum, constants: &Constants) -> SeqNum {
+    let (least, period) = (seq.get().saturating_add(constants.window), constants.checkpoint_period);
+    SeqNum::new(least.div_ceil(period).saturating_mul(period))
 }
 
 /// A content that the path had when the change was ordered has left the horizon while it waited.

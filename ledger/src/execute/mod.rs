@@ -13,12 +13,15 @@ mod verdict;
 
 use self::envelope::Origin;
 use crate::execute::outcome::Outcome;
+use crate::apply::RECENT_MS;
 use crate::format::check;
+use crate::format::constants::GROUP;
 use crate::format::receipt::Receipt;
 use crate::lock::LockNews;
 use crate::policy::attestation::Progress;
 use crate::policy::reputation::Service;
 use crate::state::abort::Deferred;
+use crate::state::horizon::Marks;
 use crate::state::ledger::{Ledger, voters};
 use crate::state::overlay::Overlay;
 use crate::state::record::{EvidenceRecord, Usage};
@@ -41,6 +44,7 @@ impl Ledger {
     pub fn execute(&mut self, store: &mut dyn Store, decided: &Decided) -> Result<Outcome, StoreError> {
         assert!(decided.seq == self.head().seq.next(), "slots are executed without gaps (N6)");
         assert!(decided.time >= self.head().time, "ledger time never goes back (T1)");
+        self.enter(decided.epoch, decided.seq);
         Execution::new(self, store, decided).run(decided)
     }
 }
@@ -149,6 +153,9 @@ impl<'l, 's> Execution<'l, 's> {
         let Some(committee) = self.committee(key.epoch)? else {
             return Ok(());
         };
+        if !self.is_within_horizon(key.epoch)? {
+            return Ok(());
+        }
         let Some(offender) = committee.key(key.signer) else {
             return Ok(());
         };
@@ -175,7 +182,13 @@ impl<'l, 's> Execution<'l, 's> {
 
     /// The voters of an epoch, by its entry; none for an epoch that has not begun.
     fn committee(&self, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
-        voters(&self.overlay, self.ledger.genesis(), epoch)
+        if epoch > self.epoch { Ok(None) } else { voters(&self.overlay, self.ledger.genesis(), epoch) }
+    }
+
+    /// Whether an epoch goes on, or its last slot lies within the horizon of bases: evidence of it is of use.
+    fn is_within_horizon(&self, epoch: Epoch) -> Result<bool, StoreError> {
+        let next = self.committee(epoch.next())?;
+        Ok(next.is_none_or(|next| next.base() >= self.ledger.head().times.floor()))
     }
 
     /// Named once in a slot, however often it is in there: at most [`OFFENCES_MAX`] keys for each signer.
@@ -191,6 +204,12 @@ impl<'l, 's> Execution<'l, 's> {
         // A view change may fill the first slots with nulls: before the first time nothing is old (T1).
         if decided.time > Time::default() {
             self.ledger.head_mut().times.advance(decided.time.get(), self.seq, genesis.limits().base_horizon_ms);
+            let known: Option<Marks> = self.overlay.get(GROUP, name::RECENT)?;
+            let mut recent = known.clone().unwrap_or_default();
+            recent.advance(decided.time.get(), self.seq, RECENT_MS);
+            if known.as_ref() != Some(&recent) {
+                self.overlay.put(GROUP, name::RECENT.to_vec(), &recent);
+            }
         }
         for (domain, mut usage) in core::mem::take(&mut self.usage) {
             usage.marks.advance(usage.superseded_bytes, self.seq, genesis.limits().base_horizon_bytes);

@@ -1,6 +1,7 @@
 //! Changes: operations on files and on the group itself, and what their author had seen.
 
 use crate::format::governance::Act;
+use crate::format::membership::JoinStatement;
 use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::file::Mode;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
@@ -100,6 +101,15 @@ pub enum Op {
         /// Which.
         proposal: ProposalId,
     } = 24,
+    /// In the group's domain: a joiner's own statement, for an open proposal that names its key.
+    Ready {
+        /// Which.
+        proposal: ProposalId,
+        /// The joiner's key.
+        key: PublicKey,
+        /// Statement of the joiner.
+        statement: JoinStatement,
+    } = 25,
     /// Asks for a lock, or for more than the signer holds at the path; renews it where the signer holds as much.
     Acquire {
         /// A file or folder; empty for the root.
@@ -153,9 +163,14 @@ pub enum OpKind {
 }
 
 impl Op {
-    /// Its share of [`OPERATIONS_MAX`]: one, and one for each entry of the lists that it proposes.
+    /// Its share of [`OPERATIONS_MAX`]: one, and one for each entry of the lists that it proposes, and each signature of a
+    /// joiner's checkpoint.
     fn entries(&self) -> usize {
-        1 + if let Self::Propose { act } = self { act.entries() } else { 0 }
+        1 + match self {
+            Self::Propose { act } => act.entries(),
+            Self::Ready { statement, .. } => statement.entries(),
+            _ => 0,
+        }
     }
 
     /// Kind of the operation. A new operation is sorted here, and nowhere by default.
@@ -166,6 +181,7 @@ impl Op {
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } => OpKind::Governance,
             Self::Propose { .. } | Self::Suggest { .. } => OpKind::Governance,
             Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => OpKind::Opinion,
+            Self::Ready { .. } => OpKind::Opinion,
             Self::Enter { .. } | Self::Anchor { .. } => OpKind::Transaction,
         }
     }
@@ -179,6 +195,7 @@ impl Op {
             Self::Acquire { .. } | Self::Release { .. } | Self::Fence { .. } => None,
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } | Self::Propose { .. } => None,
             Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => None,
+            Self::Ready { .. } => None,
             Self::Enter { .. } | Self::Anchor { .. } => None,
         }
     }
@@ -192,6 +209,7 @@ impl Op {
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } => (None, None),
             Self::Propose { .. } | Self::Suggest { .. } => (None, None),
             Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => (None, None),
+            Self::Ready { .. } => (None, None),
             Self::Enter { .. } | Self::Anchor { .. } => (None, None),
         };
         first.into_iter().chain(second).map(String::as_str)

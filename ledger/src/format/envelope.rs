@@ -205,7 +205,7 @@ fn check_change(index: usize, change: &Change) -> Result<(), Refusal> {
         Op::Put { .. } | Op::Delete { .. } | Op::Rename { .. } => false,
         Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. } => false,
         Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } | Op::Propose { .. } | Op::Suggest { .. } => false,
-        Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } | Op::Withdraw { .. } => false,
+        Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } | Op::Withdraw { .. } | Op::Ready { .. } => false,
     };
     if change.ops.iter().any(bad_op) {
         return Err(malformed("a domain's name that is too long, or an anchor that is no revision"));

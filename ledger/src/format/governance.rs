@@ -1,5 +1,6 @@
 //! Governance: people, organisations, domains and their policies, as ordered changes.
 
+use crate::format::membership::Reconfiguration;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::vocabulary::hexed;
 use crate::vocabulary::revision::Revision;
@@ -64,6 +65,11 @@ pub enum Act {
         #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<32>"))]
         key: PublicKey,
     } = 6,
+    /// In the group: another member list, from the next epoch on.
+    Reconfigure {
+        /// What changes.
+        change: Reconfiguration,
+    } = 8,
 }
 
 impl Act {
@@ -74,6 +80,7 @@ impl Act {
                 policy.entries()
             }
             Self::SetGroupPolicy { policy } => policy.approvals.by.len(),
+            Self::Reconfigure { change } => change.entries(),
             Self::AddOrganisation { .. } | Self::Enrol { .. } | Self::Revoke { .. } => 0,
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod constants;
 pub(crate) mod genesis;
+pub(crate) mod membership;
 pub(crate) mod governance;
 pub(crate) mod change;
 pub(crate) mod body;

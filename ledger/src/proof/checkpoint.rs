@@ -3,10 +3,12 @@
 use super::ProofError;
 #[cfg(feature = "execution")]
 use super::ProveError;
-use super::epochs::{EPOCHS_MAX, EpochStep, Epochs, check_checkpoint, following};
+use super::epochs::{self, EPOCHS_MAX, EpochStep, Epochs, check_checkpoint, following};
 use crate::format::genesis::Genesis;
 #[cfg(feature = "execution")]
 use crate::state::ledger::Ledger;
+#[cfg(feature = "execution")]
+use crate::state::store::{Store, StoreError};
 use crate::state::record::Head;
 use crate::state::tree::proof::TreeProof;
 use crate::state::tree::{key_of, state_root};
@@ -17,7 +19,7 @@ use quorate_pbft::{
     ClaimedCert, Committee, Constants, Digest, PublicKey, QuorumCert, ReplicaId, bounded, checkpoint_digest,
 };
 #[cfg(feature = "execution")]
-use quorate_pbft::{Epoch, Kind};
+use quorate_pbft::Kind;
 
 /// The state after a slot, signed by exactly q members, with the head that is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -50,7 +52,7 @@ impl Checkpoint {
             certificate.digest()
                 == checkpoint_digest(&ledger.head().lane_hash, &ledger.state_root(), &informed.digest())
         };
-        let next = epochs.committee(Epoch::new(certificate.epoch().get().saturating_add(1)));
+        let next = ledger.next_voters().or_else(|| epochs.committee(certificate.epoch().next()));
         let next = next.filter(|next| signed(next));
         let fits = certificate.kind() == Kind::Checkpoint && (next.is_some() || signed(committee));
         if !fits || certificate.seq() != ledger.head().seq {
@@ -67,6 +69,23 @@ impl Checkpoint {
             head: ledger.head().clone(),
             head_path: ledger.group().prove(&key_of(name::HEAD), read)?,
         })
+    }
+}
+
+#[cfg(feature = "execution")]
+impl Ledger {
+    /// Keeps the step to the next epoch, by the certificate of this state: the last one of its epoch. Proofs of the next epoch
+    /// lead through it.
+    pub fn keep_step(&self, store: &mut dyn Store, certificate: &QuorumCert) -> Result<(), ProveError> {
+        let point = self.executed();
+        let said = (certificate.kind(), certificate.epoch(), certificate.seq(), certificate.digest());
+        let is_end = point.is_last() && said == (Kind::Checkpoint, point.epoch, point.seq, point.checkpoint_digest());
+        let next = self.next_voters().filter(|_| is_end).ok_or(ProveError::OtherState)?;
+        let mut claimed = certificate.claim().clone();
+        claimed.signatures.truncate(self.voters().quorum());
+        let (lane_hash, state_root) = (point.lane_hash, point.state_root);
+        let members = next.keys().copied().collect();
+        Ok(epochs::keep(store, &EpochStep { certificate: claimed, lane_hash, state_root, members })?)
     }
 }
 
@@ -106,6 +125,19 @@ impl Checkpoint {
         }
         self.holds_head()?;
         Ok((self.check_certificate(epochs.newest())?, epochs))
+    }
+
+    /// Keeps all steps that it shows: those to its epoch, and the one that leads on where it is the last state of that.
+    #[cfg(feature = "execution")]
+    pub(crate) fn keep_steps(&self, store: &mut dyn Store) -> Result<(), StoreError> {
+        let (lane_hash, state_root) = (self.head.lane_hash, self.state_root());
+        let on = self.next_members.as_ref().map(|members| EpochStep {
+            certificate: self.certificate.clone(),
+            lane_hash,
+            state_root,
+            members: members.clone(),
+        });
+        self.epochs.iter().chain(&on).try_for_each(|step| epochs::keep(store, step))
     }
 
     /// Checks that the head is part of the state.

@@ -7,11 +7,19 @@
 use super::ProofError;
 use super::seal::{sealed, unsealed};
 use crate::format::genesis::Genesis;
+#[cfg(feature = "execution")]
+use crate::state::entry;
+#[cfg(feature = "execution")]
+use crate::state::store::{Read, Store, StoreError, Table};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{
     ClaimedCert, Committee, Constants, Digest, Ed25519, Epoch, Kind, PublicKey, QuorumCert, View, bounded,
     checkpoint_digest,
 };
+
+/// Before the number of an epoch in the key of the step that ends it, in [`crate::Table::Meta`].
+#[cfg(feature = "execution")]
+const STEP: &[u8] = b"epoch-step";
 
 /// First bytes of a file of epochs.
 pub const EPOCHS_TAG: &[u8] = b"quorate-epochs-1\n";
@@ -53,6 +61,18 @@ impl Epochs {
     /// Only the epoch that the genesis begins. A group has no other until it has reconfigured itself.
     pub fn of(genesis: &Genesis) -> Self {
         Self { committees: vec![genesis.founders().clone()], steps: Vec::new() }
+    }
+
+    /// The epochs that these steps lead through, which were checked when they were kept.
+    #[cfg(feature = "execution")]
+    pub(crate) fn kept(genesis: &Genesis, steps: Vec<EpochStep>) -> Option<Self> {
+        let mut epochs = Self::of(genesis);
+        for step in steps {
+            let next = following(epochs.newest(), &step.members)?;
+            epochs.committees.push(next.after(step.certificate.seq));
+            epochs.steps.push(step);
+        }
+        Some(epochs)
     }
 
     /// These epochs, and those that the steps lead on to. The first step may begin at any of these.
@@ -120,6 +140,24 @@ impl Epochs {
         let known = self.committees.iter().skip(1).zip(&self.steps);
         known.take_while(|(committee, _)| committee.epoch() <= epoch).map(|(_, step)| step.clone()).collect()
     }
+}
+
+/// Keeps a step. No root covers it, for each member has other signatures of it.
+#[cfg(feature = "execution")]
+pub(crate) fn keep(store: &mut dyn Store, step: &EpochStep) -> Result<(), StoreError> {
+    store.put(Table::Meta, &step_row(step.certificate.epoch), &entry::bytes_of(step))
+}
+
+/// The steps that are kept, from the genesis on.
+#[cfg(feature = "execution")]
+pub(crate) fn kept(read: &dyn Read) -> Result<Vec<EpochStep>, StoreError> {
+    let step = |epoch| entry::load_row(read, Table::Meta, &step_row(Epoch::new(epoch))).transpose();
+    (0..).map_while(step).collect()
+}
+
+#[cfg(feature = "execution")]
+fn step_row(epoch: Epoch) -> Vec<u8> {
+    [STEP, &epoch.get().to_be_bytes()].concat()
 }
 
 /// The committee that follows another one, if these can be its members.

@@ -6,7 +6,7 @@
 
 mod checkpoint;
 mod error;
-mod epochs;
+pub(crate) mod epochs;
 mod evidence;
 mod file;
 mod nonce;

@@ -61,8 +61,9 @@ impl<'a> StateView<'a> {
     /// The proof file.
     pub fn evidence_file(&self, id: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let evidence: Option<Evidence> = entry::load_row(self.read, Table::Archive, &rows::evidence(id))?;
-        let prove = |evidence| EvidenceProof::through(&self.chain_of_epochs(), evidence);
-        Ok(evidence.map(|evidence| Proof::Evidence(Box::new(prove(evidence))).encode()))
+        let prove = |evidence| Ok(EvidenceProof::through(&self.chain_of_epochs()?, evidence));
+        let proof = evidence.map(prove).transpose()?;
+        Ok(proof.map(|proof| Proof::Evidence(Box::new(proof)).encode()))
     }
 
     fn evidence_entry(&self, key: &[u8], value: &[u8]) -> Result<EvidenceEntry, StoreError> {

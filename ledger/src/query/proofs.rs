@@ -1,6 +1,7 @@
 //! Proofs of what a state holds, for readers who trust no node.
 
 use super::StateView;
+use crate::proof::epochs;
 use crate::proof::{
     Checkpoint, Epochs, FileProof, MarkProof, Marked, OrderProof, ProveError, ReceiptProof, SlotPath, SlotProof,
     TreeProof,
@@ -14,9 +15,10 @@ use crate::vocabulary::ids::EnvelopeId;
 use quorate_pbft::{Digest, QuorumCert, SeqNum, merkle_path};
 
 impl<'a> StateView<'a> {
-    /// The epochs so far, each vouched for by the one before.
-    pub fn chain_of_epochs(&self) -> Epochs {
-        Epochs::of(self.ledger.genesis())
+    /// The epochs so far, each vouched for by the one before: as far as their steps are kept here.
+    pub fn chain_of_epochs(&self) -> Result<Epochs, StoreError> {
+        let steps = epochs::kept(self.read)?;
+        Epochs::kept(self.ledger.genesis(), steps).ok_or_else(|| entry::damaged("a step between epochs"))
     }
 
     /// The proof of what stands at a path in this state, which `certificate` must certify.
@@ -27,7 +29,7 @@ impl<'a> StateView<'a> {
         path: &str,
         mark: Option<&Marked>,
     ) -> Result<FileProof, ProveError> {
-        self.prove_file_through(&self.chain_of_epochs(), certificate, domain, path, mark)
+        self.prove_file_through(&self.chain_of_epochs()?, certificate, domain, path, mark)
     }
 
     /// As [`StateView::prove_file`], where the certificate is of an epoch that the genesis does not begin.
@@ -56,7 +58,7 @@ impl<'a> StateView<'a> {
 
     /// The proof of the order up to a slot of this state, which `certificate` must certify; slot 0 is before the first.
     pub fn prove_order(&self, certificate: &QuorumCert, seq: SeqNum) -> Result<OrderProof, ProveError> {
-        let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, &self.chain_of_epochs())?;
+        let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, &self.chain_of_epochs()?)?;
         let Some(index) = seq.previous() else { return Ok(OrderProof { checkpoint, slot: None }) };
         let row: Option<(SlotLeaf, Vec<Listed>)> = entry::load_row(self.read, Table::Archive, &rows::slot(seq))?;
         let (leaf, _) = row.ok_or(ProveError::Unknown("the slot"))?;
@@ -78,7 +80,7 @@ impl<'a> StateView<'a> {
 
     /// The proof of a verdict in this state or an earlier one; `certificate` must certify this state.
     pub fn prove_receipt(&self, certificate: &QuorumCert, id: &EnvelopeId) -> Result<ReceiptProof, ProveError> {
-        self.prove_receipt_through(&self.chain_of_epochs(), certificate, id)
+        self.prove_receipt_through(&self.chain_of_epochs()?, certificate, id)
     }
 
     /// As [`StateView::prove_receipt`], where the certificate is of an epoch that the genesis does not begin.

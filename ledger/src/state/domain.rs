@@ -5,7 +5,7 @@ use crate::policy::{GroupPolicy, Rates};
 use crate::state::record::{DomainRecord, Usage};
 use crate::state::tree::Tree;
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{SeqNum, Time};
+use quorate_pbft::{Committee, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,6 +29,10 @@ pub(crate) struct DomainView<'a> {
     pub(crate) group: &'a GroupPolicy,
     /// Count of the organisations.
     pub(crate) organisations: u32,
+    /// The voters of the slot's epoch.
+    pub(crate) members: &'a Committee,
+    /// The last slot of the epoch, if this slot decides on the next.
+    pub(crate) boundary: SeqNum,
     /// Count of the domains, the group's included: the number of the next one.
     pub(crate) domains: u32,
     /// Ledger time of the slot.
@@ -56,4 +60,6 @@ pub(crate) enum Decision {
     Group(GroupPolicy),
     /// There is one more organisation.
     Organisation,
+    /// The members of the next epoch are known.
+    Members(Committee),
 }

@@ -24,6 +24,14 @@ impl Marks {
         self.floor
     }
 
+    /// The oldest slot within the horizon when so much is measured, more than was noted.
+    #[cfg(feature = "execution")]
+    pub(crate) fn floor_at(&self, measure: u64, horizon: u64) -> SeqNum {
+        let mut later = self.clone();
+        later.advance(measure, SeqNum::new(u64::MAX), horizon);
+        later.floor
+    }
+
     /// Notes what is measured after `slot`, and moves the floor.
     pub(crate) fn advance(&mut self, measure: u64, slot: SeqNum, horizon: u64) {
         let step = (horizon / STEPS).max(1);

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Version of the rules by which this ledger executes. A replica with another one must not vote.
-pub const RULES: &str = "quorate-ledger rules 6";
+pub const RULES: &str = "quorate-ledger rules 7";
 
 /// The row of [`Table::Meta`] that holds the genesis file.
 pub(crate) const GENESIS: &[u8] = b"genesis";
@@ -65,6 +65,8 @@ pub struct Ledger {
     executed: ExecutedPoint,
     /// The voters of the head's epoch.
     voters: Arc<Committee>,
+    /// The voters of the next epoch, from the slot that names them on.
+    next: Option<Arc<Committee>>,
     group: Tree,
     domains: Arc<Domains>,
     policy: Arc<GroupPolicy>,
@@ -102,6 +104,7 @@ impl Ledger {
             genesis: Arc::new(genesis.clone()),
             executed: ExecutedPoint::default(),
             voters: Arc::new(required(voters(&read, genesis, head.epoch)?, "the members")?),
+            next: voters(&read, genesis, head.epoch.next())?.map(Arc::new),
             head,
             group: Tree::open(GROUP, read)?,
             domains: Arc::new(open_domains(read)?),
@@ -151,6 +154,28 @@ impl Ledger {
     /// The voters of the last executed slot's epoch.
     pub fn voters(&self) -> &Committee {
         &self.voters
+    }
+
+    /// The voters of the next epoch, with the last slot of this one, once both are known.
+    pub fn next_voters(&self) -> Option<&Committee> {
+        self.next.as_deref()
+    }
+
+    /// Enters the epoch of a decided slot, where it is the first of the next one.
+    pub(crate) fn enter(&mut self, epoch: Epoch, seq: SeqNum) {
+        if epoch == self.head.epoch {
+            let last = self.next_voters().map(Committee::base);
+            assert!(last.is_none_or(|last| seq <= last), "no slot of an epoch lies above its last one (M1)");
+            return;
+        }
+        let next = self.next.take().expect("an epoch begins where its members are known (M1)");
+        assert!(next.epoch() == epoch && next.base().next() == seq, "an epoch begins after the last slot of the one before");
+        self.head.enter(epoch, next.len());
+        self.voters = next;
+    }
+
+    pub(crate) fn voters_shared(&self) -> Arc<Committee> {
+        Arc::clone(&self.voters)
     }
 
     pub(crate) fn genesis_shared(&self) -> Arc<Genesis> {
@@ -204,6 +229,7 @@ impl Ledger {
             head,
             executed,
             voters: Arc::new(genesis.founders().clone()),
+            next: None,
             group: Tree::empty(GROUP),
             domains: Arc::new(BTreeMap::from([group_domain()])),
             policy: Arc::default(),
@@ -267,6 +293,7 @@ impl Ledger {
             }
             Decision::Group(policy) => self.policy = Arc::new(policy),
             Decision::Organisation => self.organisations += 1,
+            Decision::Members(next) => self.next = Some(Arc::new(next)),
         }
     }
 
@@ -294,6 +321,7 @@ impl Ledger {
 
     fn point(&self) -> ExecutedPoint {
         let head = &self.head;
+        let after = self.next.as_ref().filter(|next| next.base() == head.seq).unwrap_or(&self.voters);
         ExecutedPoint {
             epoch: head.epoch,
             seq: head.seq,
@@ -302,8 +330,8 @@ impl Ledger {
             lane_bytes: head.lane_bytes.clone(),
             time: head.time,
             state_root: self.state_root(),
-            members_after: self.voters.digest(),
-            next: None,
+            members_after: after.digest(),
+            next: self.next.clone(),
         }
     }
 
@@ -319,14 +347,14 @@ impl Ledger {
     }
 }
 
-/// The voters of an epoch, by its entry; none for an epoch that has not begun.
+/// The voters of an epoch, by its entry: one that has begun, or the next one.
 pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
     let record: Option<EpochRecord> = entries.entry(GROUP, &name::epoch(epoch))?;
     Ok(record.and_then(|record| record.committee(genesis.group(), epoch)))
 }
 
-/// The rules and everything that decides how they answer.
-fn rules() -> String {
+/// Name of the rules by which this program executes, with everything that decides how they answer.
+pub fn rules() -> String {
     format!("{RULES}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
 }
 

@@ -7,6 +7,8 @@ use quorate_pbft::{Epoch, EvidenceKind, PublicKey};
 pub(crate) const HEAD: &[u8] = b"H";
 /// Which rules the group executes by.
 pub(crate) const RULES: &[u8] = b"R";
+/// Slots of the last hour of ledger time, in the group's tree: [`super::horizon::Marks`].
+pub(crate) const RECENT: &[u8] = b"T";
 /// Usage of a domain for old contents: [`super::record::Usage`].
 pub(crate) const USAGE: &[u8] = b"U";
 

@@ -54,6 +54,13 @@ impl Head {
         }
     }
 
+    /// Begins an epoch of `members`: lanes begin anew (M3).
+    #[cfg(feature = "execution")]
+    pub(crate) fn enter(&mut self, epoch: Epoch, members: usize) {
+        self.epoch = epoch;
+        (self.tips, self.lane_bytes) = (vec![Tip::default(); members], vec![0; members]);
+    }
+
     /// Takes note of an executed slot. A tip at or below the executed one changes nothing (L4).
     pub(crate) fn advance(&mut self, decided: &Decided) {
         (self.epoch, self.seq, self.time) = (decided.epoch, decided.seq, decided.time);

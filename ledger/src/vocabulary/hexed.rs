@@ -67,6 +67,23 @@ pub fn deserialize<'de, T: Hexed, D: Deserializer<'de>>(deserializer: D) -> Resu
     parse(&text).map_err(serde::de::Error::custom)
 }
 
+/// Lists of such values, for `#[serde(with = "hexed::list")]`.
+pub mod list {
+    use super::Hexed;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes each in hex.
+    pub fn serialize<T: Hexed, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| hex::encode(value.bytes())))
+    }
+
+    /// Reads each from hex.
+    pub fn deserialize<'de, T: Hexed, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| super::parse(text).map_err(serde::de::Error::custom)).collect()
+    }
+}
+
 /// An id: a digest with a name of its own, shown in hex.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -50,7 +50,7 @@ pub struct EpochsQuery {
 pub async fn epochs(State(service): Shared, InQuery(query): InQuery<EpochsQuery>) -> Answer<Response> {
     let moment = service.now().moment;
     if wants_proof(query.proof.as_deref())? {
-        return service.answers.send(FILE, move || Ok(moment.view().chain_of_epochs().encode())).await;
+        return service.answers.send(FILE, move || Ok(moment.view().chain_of_epochs()?.encode())).await;
     }
     let (from, limit) = (query.cut.cursor()?.map(Epoch::new), query.cut.limit()?);
     json(&service, move || {
