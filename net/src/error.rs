@@ -17,12 +17,6 @@ pub enum Error {
         /// Member with the faulty key.
         member: ReplicaId,
     },
-    /// Two members have one number.
-    #[error("replica {member} is in the member list twice; every number may stand there once")]
-    SameNumber {
-        /// The number.
-        member: ReplicaId,
-    },
     /// Two members have one key.
     #[error("replicas {one} and {other} have the same key; every replica needs its own")]
     SameKey {

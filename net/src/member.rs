@@ -40,9 +40,6 @@ pub(crate) fn check(members: &[Member]) -> Result<(), Error> {
     for (place, member) in members.iter().enumerate() {
         let peer = member.peer_id()?;
         for earlier in &members[..place] {
-            if earlier.id == member.id {
-                return Err(Error::SameNumber { member: member.id });
-            }
             if earlier.key == member.key {
                 return Err(Error::SameKey { one: earlier.id, other: member.id });
             }
@@ -88,13 +85,6 @@ mod tests {
     #[test]
     fn a_list_with_distinct_members_is_accepted() {
         assert!(checked(&[member(0, 1), member(1, 2)]).is_ok());
-    }
-
-    #[test]
-    fn one_number_twice_is_refused() {
-        let refused = checked(&[member(0, 1), member(0, 2)]);
-
-        assert!(matches!(refused, Err(Error::SameNumber { .. })));
     }
 
     #[test]

@@ -125,7 +125,6 @@ impl Replica {
         self.starts += 1;
         let setup = Setup {
             genesis: self.genesis.clone(),
-            me: ReplicaId::new(0),
             signer: self.keys.signers[0].clone(),
             verify: self.keys.verify.clone(),
             incarnation: self.starts,

@@ -45,7 +45,7 @@ impl Word {
 
 impl Admitted {
     /// The peer that handed it over.
-    pub fn from(&self) -> ReplicaId {
+    pub fn sender(&self) -> ReplicaId {
         match self {
             Self::Verified(verified) => verified.from(),
             Self::Word(word) => word.from(),

@@ -180,7 +180,7 @@ impl Engine {
 
     fn hear_laggard(&mut self, message: Admitted, work: &mut Work) -> Result<(), EngineError> {
         let now = Ticks::new(self.own_clock.get());
-        let (from, theirs) = (message.from(), message.epoch());
+        let (from, theirs) = (message.sender(), message.epoch());
         let mut effects = Effects::new();
         match (&mut self.epochs.elder, message) {
             (Some((committee, elder)), Admitted::Verified(verified)) if committee.epoch() == theirs => {

@@ -9,12 +9,13 @@ use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
 use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
-use quorate_pbft::{Digest, Message, Question, SeqNum, Wanted};
+use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -30,6 +31,8 @@ const QUESTION_BYTES: usize = 16 << 10;
 const HELLO_WITHIN: Duration = Duration::from_secs(2);
 /// Pause between two pieces of news: what people call at once.
 const NEWS_EVERY: Duration = Duration::from_millis(50);
+/// Pause between two shows of the ends of epochs, to an observer that has asked nothing in the newest.
+const ENDS_EVERY: Duration = Duration::from_secs(1);
 /// Frames that wait to leave to one observer, so that it has one answer in memory and not many: its next question is read
 /// once the last frame of the answer waits.
 const FRAMES_MAX: usize = 1;
@@ -73,7 +76,8 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
     let stop = service.stop.clone();
     let all = async {
         while let Some(arrival) = door.next().await {
-            let session = Session { service: service.clone(), statuses: statuses.clone(), budget: budget.clone() };
+            let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
+            let session = Session { service: service.clone(), statuses, budget, asked: AtomicU64::default() };
             let stop = service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
@@ -89,6 +93,8 @@ struct Session {
     service: Arc<Service>,
     statuses: Statuses,
     budget: Arc<Budget>,
+    /// The newest epoch that it has asked in.
+    asked: AtomicU64,
 }
 
 impl Session {
@@ -140,6 +146,7 @@ impl Session {
         while let Ok(bytes) = receiver.recv().await {
             match parse(&bytes) {
                 Some(Asking::Ask(question)) => {
+                    self.asked.fetch_max(question.epoch.get(), Ordering::Relaxed);
                     self.budget.turn(QUESTION_BYTES).await;
                     for message in self.answer(question).await {
                         if out.send(Telling::Message(Box::new(message))).await.is_err() {
@@ -260,12 +267,24 @@ impl Session {
     async fn news(&self, out: &mpsc::Sender<Telling>) {
         let (mut published, mut statuses) = (self.service.published.clone(), self.statuses.clone());
         let (mut told, mut certified, mut last) = (SeqNum::default(), SeqNum::default(), None);
+        let mut shown_at: Option<Instant> = None;
         loop {
             let status = statuses.borrow_and_update().clone();
             let status = status.filter(|new| last.as_ref().is_none_or(|old| !Arc::ptr_eq(old, new)));
             last = status.clone().or(last);
             let newest = published.borrow_and_update().moment.seq();
             let mut news: Vec<Message> = status.iter().map(|status| Message::clone(status)).collect();
+            let asked = Epoch::new(self.asked.load(Ordering::Relaxed));
+            let is_behind = asked < published.borrow().report.epoch;
+            if is_behind && shown_at.is_none_or(|at| at.elapsed() >= ENDS_EVERY) {
+                shown_at = Some(Instant::now());
+                let (moment, from) = (published.borrow().moment.clone(), asked);
+                let found = tokio::task::spawn_blocking(move || moment.ends(from)).await;
+                news.extend(found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
+                    self.service.note_damage(&error);
+                    Vec::new()
+                }));
+            }
             let stable = published.borrow().certified.as_ref().map(|held| held.certificate.claim().clone());
             if let Some(stable) = stable.filter(|stable| stable.seq > certified) {
                 certified = stable.seq;
@@ -296,7 +315,7 @@ impl Session {
         }
     }
 
-    fn epoch(&self) -> quorate_pbft::Epoch {
+    fn epoch(&self) -> Epoch {
         self.service.now().moment.ledger.executed().epoch
     }
 }
