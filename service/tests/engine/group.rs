@@ -133,12 +133,13 @@ impl Group {
 
     /// A door for observers shows the ends of epochs to who is behind.
     fn show_ends(&mut self, site: usize) {
-        let others = self.sites.iter().enumerate().filter(|(other, _)| *other != site);
+        let committees = self.sites[site].checker.committees();
+        let known = |other: &usize| committees.current().replica_of(&key_of(*other)).is_some();
+        let others = self.sites.iter().enumerate().filter(|(other, _)| *other != site && known(other));
         let engines = others.filter_map(|(other, seat)| Some((other, seat.engine.as_ref()?)));
         let shown = engines.max_by_key(|(_, engine)| engine.committees().current().epoch());
         let Some((by, engine)) = shown else { return };
-        let from = self.sites[site].checker.committees().current().epoch();
-        let ends = engine.published().moment.ends(from).expect("the disk");
+        let ends = engine.published().moment.ends(committees.current().epoch()).expect("the disk");
         let frames = ends.iter().map(|message| (key_of(by), borsh::to_vec(message).expect("into memory")));
         let frames: Vec<_> = frames.collect();
         self.sites[site].inbox.extend(frames);
