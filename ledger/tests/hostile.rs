@@ -5,12 +5,12 @@ mod support;
 use proptest::prelude::*;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Act, Base, Body, Change, ConflictId, Envelope, EnvelopeId, GROUP_DOMAIN, Ledger, LockMode, Mode, Op, ProposalId,
-    Revision,
+    Act, Base, Body, Change, ConflictId, Envelope, EnvelopeId, GROUP_DOMAIN, JoinStatement, Joiner, Ledger, LockMode,
+    Mode, Op, ProposalId, Reconfiguration, Rekey, Revision, rules,
 };
-use quorate_pbft::{Digest, Item, ItemKind, SeqNum, Signer};
-use support::author;
+use quorate_pbft::{ClaimedCert, Digest, Epoch, Item, ItemKind, Kind, ReplicaId, SeqNum, Signature, Signer, View};
 use support::world::World;
+use support::{author, replica};
 
 /// Paths that clash, climb, or are none.
 fn any_path() -> impl Strategy<Value = String> {
@@ -32,7 +32,39 @@ fn any_act() -> impl Strategy<Value = Act> {
         "[a-z/]{0,3}".prop_map(|name| Act::AddOrganisation { name }),
         (0u8..9).prop_map(|n| Act::Revoke { key: author(n).public_key() }),
         Just(Act::SetPolicy { policy: policy() }),
+        any_reconfiguration().prop_map(|change| Act::Reconfigure { change }),
     ]
+}
+
+/// Member lists that could come up, and others.
+fn any_reconfiguration() -> impl Strategy<Value = Reconfiguration> {
+    let key = || (0u8..6).prop_map(|n| replica(n).public_key());
+    let joiner = || {
+        let statement = prop::option::of(any_statement());
+        let organisation = prop::sample::select(vec!["org-0", "org-1", "nobody"]);
+        (0u8..7, organisation, statement)
+            .prop_map(|(n, name, statement)| Joiner { statement, ..Joiner::prove(name, &replica(n)) })
+    };
+    let rekey = (key(), joiner()).prop_map(|(old, new)| Rekey { old, new });
+    let few = 0..2;
+    let lists = (
+        prop::collection::vec(joiner(), few.clone()),
+        prop::collection::vec(key(), few.clone()),
+        prop::collection::vec(rekey, few),
+        prop::collection::vec(key(), 0..5),
+    );
+    lists.prop_map(|(add, remove, rekey, order)| Reconfiguration { add, remove, rekey, order })
+}
+
+/// Statements that nobody certified.
+fn any_statement() -> impl Strategy<Value = JoinStatement> {
+    (0u64..3, 0u64..4, 0u16..5, 0u8..7).prop_map(|(epoch, seq, signers, n)| {
+        let signatures = (0..signers).map(|id| (ReplicaId::new(id), Signature([n; 64]))).collect();
+        let (epoch, seq) = (Epoch::new(epoch), SeqNum::new(seq));
+        let (kind, view, digest) = (Kind::Checkpoint, View::new(0), Digest::ZERO);
+        let checkpoint = ClaimedCert { epoch, kind, view, seq, digest, signatures };
+        JoinStatement::sign(&support::genesis(4).group(), checkpoint, rules(), &replica(n))
+    })
 }
 
 /// Operations on locks, and those that make a transaction.
@@ -61,6 +93,9 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => any_act().prop_map(|act| Op::Propose { act }),
         1 => any_digest().prop_map(|id| Op::Approve { proposal: ProposalId(id) }),
         1 => any_digest().prop_map(|id| Op::Withdraw { proposal: ProposalId(id) }),
+        1 => (any_digest(), 0u8..7, any_statement()).prop_map(|(id, n, statement)| {
+            Op::Ready { proposal: ProposalId(id), key: replica(n).public_key(), statement }
+        }),
         1 => (any_digest(), any::<u32>()).prop_map(|(id, side)| Op::Vote { conflict: ConflictId(id), side }),
         1 => (any_digest(), any::<bool>()).prop_map(|(id, approve)| Op::Attest { envelope: EnvelopeId(id), approve }),
         1 => (0u8..9).prop_map(|n| Op::Revoke { key: author(n).public_key() }),

@@ -46,6 +46,9 @@ impl Applier<'_, '_> {
         if !self.overlay.has(GROUP, &name::organisation(organisation)).map_err(told)? {
             return Err(format!("no organisation {organisation:?}"));
         }
+        if !joiner.has_sound_addresses() {
+            return Err(format!("{key} has at most 8 multiaddrs of at most 255 bytes"));
+        }
         joiner.check().map_err(|why| format!("{key}: {why}"))?;
         joiner.statement.as_ref().map_or(Ok(()), |statement| self.check_statement(key, statement))
     }
@@ -61,7 +64,8 @@ impl Applier<'_, '_> {
     fn check_statement(&self, key: &PublicKey, statement: &JoinStatement) -> Result<(), String> {
         let said = &statement.checkpoint;
         let members = self.voters(said.epoch).map_err(told)?;
-        let members = members.ok_or_else(|| format!("{key} states a checkpoint of epoch {}, which has not begun", said.epoch))?;
+        let members =
+            members.ok_or_else(|| format!("{key} states a checkpoint of epoch {}, which has not begun", said.epoch))?;
         if !self.is_recent(statement).map_err(told)? {
             return Err(format!("{key} states slot {}: more than an hour old, or not executed yet", said.seq));
         }
@@ -113,9 +117,9 @@ impl Applier<'_, '_> {
         let epoch = next.epoch();
         let record = EpochRecord { after: next.base(), members: next.keys().copied().collect() };
         self.overlay.put(GROUP, name::epoch(epoch), &record);
-        for Joiner { organisation, key, proof, .. } in change.joiners() {
-            let (organisation, proof) = (organisation.clone(), *proof);
-            let record = MemberRecord { organisation, proof, since: epoch, until: None };
+        for Joiner { organisation, key, addresses, proof, .. } in change.joiners() {
+            let (organisation, addresses, proof) = (organisation.clone(), addresses.clone(), *proof);
+            let record = MemberRecord { organisation, proof, addresses, since: epoch, until: None };
             self.overlay.put(GROUP, name::member(key), &record);
         }
         for key in change.leavers() {

@@ -12,8 +12,8 @@ mod resolve;
 mod verdict;
 
 use self::envelope::Origin;
-use crate::execute::outcome::Outcome;
 use crate::apply::RECENT_MS;
+use crate::execute::outcome::Outcome;
 use crate::format::check;
 use crate::format::constants::GROUP;
 use crate::format::receipt::Receipt;

@@ -3,7 +3,9 @@
 use crate::vocabulary::hexed;
 use crate::vocabulary::keys::{self, BadKey, Purpose};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{ClaimedCert, Committee, Constants, Digest, Ed25519, Kind, PublicKey, Signature, Signer, Verify, bounded};
+use quorate_pbft::{
+    ClaimedCert, Committee, Constants, Digest, Ed25519, Kind, PublicKey, Signature, Signer, Verify, bounded,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 
@@ -11,6 +13,11 @@ use std::collections::BTreeSet;
 const JOIN: &[u8] = b"quorate/v1/join\0";
 /// Bytes of the name of the rules in a statement.
 const RULES_BYTES_MAX: usize = 512;
+
+/// Addresses of one member.
+pub(crate) const ADDRESSES_MAX: usize = 8;
+/// Bytes of an address.
+const ADDRESS_BYTES_MAX: usize = 255;
 
 /// Change of the member list, for the next epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
@@ -46,6 +53,10 @@ pub struct Joiner {
     #[serde(with = "hexed")]
     #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<32>"))]
     pub key: PublicKey,
+    /// Multiaddrs on which the other members reach it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[borsh(deserialize_with = "bounded::list::<ADDRESSES_MAX, _, _>")]
+    pub addresses: Vec<String>,
     /// The key's signature of [`crate::keys::possession_bytes`] for a member.
     #[serde(with = "hexed")]
     #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<64>"))]
@@ -215,7 +226,8 @@ impl Joiner {
     /// The signer's key for an organisation, with the proof that its owner holds it (M4), and no statement yet.
     pub fn prove(organisation: &str, signer: &dyn Signer) -> Self {
         let proof = keys::prove_possession(Purpose::Member, organisation, signer);
-        Self { organisation: organisation.to_owned(), key: signer.public_key(), proof, statement: None }
+        let (organisation, key) = (organisation.to_owned(), signer.public_key());
+        Self { organisation, key, addresses: Vec::new(), proof, statement: None }
     }
 
     /// Whether the key may be a member's (M4).
@@ -223,8 +235,16 @@ impl Joiner {
         keys::check_possession(Purpose::Member, &self.organisation, &self.key, &self.proof)
     }
 
+    /// Whether the addresses are few and look like multiaddrs. Whether somebody is there is not asked.
+    pub fn has_sound_addresses(&self) -> bool {
+        let is_sound = |address: &String| {
+            address.starts_with('/') && address.len() <= ADDRESS_BYTES_MAX && !address.chars().any(char::is_control)
+        };
+        self.addresses.len() <= ADDRESSES_MAX && self.addresses.iter().all(is_sound)
+    }
+
     fn entries(&self) -> usize {
-        self.statement.as_ref().map_or(0, JoinStatement::entries)
+        self.addresses.len() + self.statement.as_ref().map_or(0, JoinStatement::entries)
     }
 }
 
@@ -368,6 +388,17 @@ mod tests {
         }
         let same = Reconfiguration { order: (0..4).map(key).collect(), ..add(&[]) };
         assert_eq!(same.members(&group(4)), Err(Unfit::Nothing));
+    }
+
+    #[test]
+    fn each_signature_of_a_joiners_checkpoint_counts_as_an_operation() {
+        let signatures = (0..3).map(|n| (quorate_pbft::ReplicaId::new(n), Signature([0; 64]))).collect();
+        let (epoch, kind, view, seq) = (Epoch::new(0), Kind::Checkpoint, Default::default(), Default::default());
+        let checkpoint = ClaimedCert { epoch, kind, view, seq, digest: Digest::ZERO, signatures };
+        let stated = JoinStatement::sign(&Digest::ZERO, checkpoint, "rules".into(), &signer(9));
+        assert_eq!(JoinStatement::from_hex(&stated.to_hex()).as_ref(), Some(&stated));
+        let with = Reconfiguration { add: vec![Joiner { statement: Some(stated), ..joiner(9) }], ..add(&[]) };
+        assert_eq!((add(&[9]).entries(), with.entries()), (1, 5));
     }
 
     #[test]

@@ -7,19 +7,19 @@ use super::epochs::{self, EPOCHS_MAX, EpochStep, Epochs, check_checkpoint, follo
 use crate::format::genesis::Genesis;
 #[cfg(feature = "execution")]
 use crate::state::ledger::Ledger;
+use crate::state::record::Head;
 #[cfg(feature = "execution")]
 use crate::state::store::{Store, StoreError};
-use crate::state::record::Head;
 use crate::state::tree::proof::TreeProof;
 use crate::state::tree::{key_of, state_root};
 use crate::state::{entry, name};
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
+#[cfg(feature = "execution")]
+use quorate_pbft::Kind;
 use quorate_pbft::{
     ClaimedCert, Committee, Constants, Digest, PublicKey, QuorumCert, ReplicaId, bounded, checkpoint_digest,
 };
-#[cfg(feature = "execution")]
-use quorate_pbft::Kind;
 
 /// The state after a slot, signed by exactly q members, with the head that is part of it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -8,7 +8,7 @@ use crate::state::record::{AuthorRecord, MemberRecord, Sequence};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
 use crate::vocabulary::revision::Revision;
-use quorate_pbft::{PublicKey, ReplicaId};
+use quorate_pbft::{Committee, PublicKey, ReplicaId};
 
 /// An author in a domain, as executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct MemberEntry {
     pub key: PublicKey,
     /// Organisation that runs it.
     pub organisation: String,
+    /// Addresses on which it is reached, where it joined with some.
+    pub addresses: Vec<String>,
     /// Proofs of misbehaviour that are recorded against its key.
     pub evidence: u8,
     /// Reputation of the organisation.
@@ -103,14 +105,18 @@ impl<'a> StateView<'a> {
 
     /// The voters of the last executed slot's epoch, by number.
     pub fn members(&self) -> Result<Vec<MemberEntry>, StoreError> {
-        let voters = self.ledger.voters();
+        self.members_of(self.ledger.voters())
+    }
+
+    /// The voters of an epoch that is known here, by number.
+    pub(crate) fn members_of(&self, voters: &Committee) -> Result<Vec<MemberEntry>, StoreError> {
         let entry = |(replica, key): (ReplicaId, &PublicKey)| {
             let record: Option<MemberRecord> = entry::load(self.read, GROUP, &name::member(key))?;
-            let organisation = record.ok_or_else(|| entry::damaged("a member"))?.organisation;
+            let MemberRecord { organisation, addresses, .. } = record.ok_or_else(|| entry::damaged("a member"))?;
             let service: Service = entry::load(self.read, GROUP, &name::service(key))?.unwrap_or_default();
             let evidence: u8 = entry::load(self.read, GROUP, &name::offences(key))?.unwrap_or(0);
             let reputation = service.reputation(evidence);
-            Ok(MemberEntry { replica, key: *key, organisation, evidence, reputation })
+            Ok(MemberEntry { replica, key: *key, organisation, addresses, evidence, reputation })
         };
         voters.replicas().zip(voters.keys()).map(entry).collect()
     }

@@ -1,12 +1,17 @@
 //! Epochs, and the members of each.
 
-use super::StateView;
 use super::page::{self, Page};
-use crate::format::constants::GROUP;
+use super::{MemberEntry, QueryError, StateView};
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
+use crate::format::governance::Act;
+use crate::format::membership::Joiner;
 use crate::state::record::{EpochRecord, MemberRecord};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
 use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum};
+
+/// Open proposals of the group that are looked at for joiners.
+const JOINERS_MAX: usize = 64;
 
 /// Period of one member list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,22 @@ impl<'a> StateView<'a> {
         let numbers = (first..=self.ledger.head().epoch.get()).take(limit + 1).map(Epoch::new);
         let found = numbers.map(|epoch| self.epoch(epoch)).collect::<Result<_, _>>()?;
         Ok(Page::cut(found, limit, |entry: &EpochEntry| entry.epoch.to_string()))
+    }
+
+    /// Members of the next epoch, with the last slot of this one, while a reconfiguration is pending.
+    pub fn next_members(&self) -> Result<Option<(SeqNum, Vec<MemberEntry>)>, StoreError> {
+        let next = self.ledger.next_voters();
+        next.map(|next| Ok((next.base(), self.members_of(next)?))).transpose()
+    }
+
+    /// Joiners that open proposals of the group name, the newest proposal's first.
+    pub fn joiners(&self) -> Result<Vec<Joiner>, QueryError> {
+        let open = self.proposals(Some(GROUP_DOMAIN), true, None, JOINERS_MAX)?;
+        let named = open.items.into_iter().filter_map(|entry| match entry.proposal.act {
+            Act::Reconfigure { change } => Some(change),
+            _ => None,
+        });
+        Ok(named.flat_map(|change| change.joiners().cloned().collect::<Vec<_>>()).collect())
     }
 
     fn epoch(&self, epoch: Epoch) -> Result<EpochEntry, StoreError> {

@@ -169,7 +169,10 @@ impl Ledger {
             return;
         }
         let next = self.next.take().expect("an epoch begins where its members are known (M1)");
-        assert!(next.epoch() == epoch && next.base().next() == seq, "an epoch begins after the last slot of the one before");
+        assert!(
+            next.epoch() == epoch && next.base().next() == seq,
+            "an epoch begins after the last slot of the one before"
+        );
         self.head.enter(epoch, next.len());
         self.voters = next;
     }
@@ -247,7 +250,7 @@ impl Ledger {
         overlay.put(GROUP, name::epoch(since), &EpochRecord { after: SeqNum::new(0), members });
         for member in &file.members {
             let (organisation, proof) = (member.organisation.clone(), member.proof);
-            let record = MemberRecord { organisation, proof, since, until: None };
+            let record = MemberRecord { organisation, proof, addresses: Vec::new(), since, until: None };
             overlay.put(GROUP, name::member(&member.key), &record);
         }
         for organisation in &file.organisations {

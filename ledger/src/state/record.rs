@@ -1,5 +1,6 @@
 //! The values of entries, and the rows that entries vouch for by a running hash.
 
+use crate::format::membership::ADDRESSES_MAX;
 use crate::format::receipt::{Receipt, Rung};
 use crate::policy::reputation::TrackRecord;
 use crate::policy::{DomainPolicy, Step};
@@ -352,6 +353,9 @@ pub(crate) struct MemberRecord {
     pub(crate) organisation: String,
     /// The key's signature of [`crate::keys::possession_bytes`].
     pub(crate) proof: Signature,
+    /// Addresses on which it is reached; none of a founder's, which configurations name.
+    #[borsh(deserialize_with = "bounded::list::<ADDRESSES_MAX, _, _>")]
+    pub(crate) addresses: Vec<String>,
     /// The first epoch in which it votes.
     pub(crate) since: Epoch,
     /// The first epoch in which it votes no more.

@@ -9,11 +9,10 @@ pub mod world;
 use quorate_ledger::Revision;
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{
-    Base, Body, Change, DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Ledger, Limits, Mode, Op,
+    Base, Body, Change, DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Ledger, Limits, MemoryStore, Mode, Op,
 };
 use quorate_pbft::{
-    ClaimedCert, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Kind, QuorumCert, ReplicaId, Signer, Statement,
-    View, checkpoint_digest,
+    ClaimedCert, Constants, Digest, Ed25519, Ed25519Signer, Kind, PublicKey, QuorumCert, Signer, Statement, View,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -55,25 +54,34 @@ fn enrolled(purpose: Purpose, n: u8, signer: &Ed25519Signer) -> Enrolment {
     Enrolment::prove(purpose, &format!("org-{n}"), signer)
 }
 
-/// Certificate that all members would sign after the newest slot.
+/// Certificate that a quorum of the epoch's members would sign after the newest slot.
 pub fn certificate_of(ledger: &Ledger) -> QuorumCert {
-    let committee = ledger.genesis().founders();
-    let point = ledger.executed();
+    let (committee, point) = (ledger.voters(), ledger.executed());
     let statement = Statement {
-        group: ledger.genesis().group(),
-        epoch: Epoch::new(0),
+        group: committee.group(),
+        epoch: point.epoch,
         kind: Kind::Checkpoint,
         view: View::new(0),
         seq: point.seq,
-        digest: checkpoint_digest(&point.lane_hash, &point.state_root, &committee.digest()),
+        digest: point.checkpoint_digest(),
     };
-    let signatures = (0..committee.quorum() as u8).map(|n| {
-        let signed = statement.sign(ReplicaId::new(u16::from(n)), &replica(n));
-        (signed.signer, signed.signature)
-    });
+    let signed = committee.replicas().zip(committee.keys()).map(|(id, key)| statement.sign(id, &replica_with(key)));
+    let signatures = signed.map(|signed| (signed.signer, signed.signature)).take(committee.quorum());
     let Statement { epoch, kind, view, seq, digest, .. } = statement;
     let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures: signatures.collect() };
     committee.check(claimed, &Ed25519).expect("a quorum signed")
+}
+
+/// After the last slot of an epoch, keeps its certificate as a step to the next one, as members do.
+pub fn keep_step(ledger: &Ledger, store: &mut MemoryStore) {
+    if ledger.executed().is_last() {
+        ledger.keep_step(store, &certificate_of(ledger)).expect("the last slot of its epoch");
+    }
+}
+
+/// The replica that has this key.
+fn replica_with(key: &PublicKey) -> Ed25519Signer {
+    (0..100).map(replica).find(|signer| signer.public_key() == *key).expect("one of ours")
 }
 
 /// SHA-256 of a content.

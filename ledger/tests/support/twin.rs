@@ -1,7 +1,7 @@
 //! A second ledger beside the one of a world: thrown away again and again, made anew from a copy of its own state, and
 //! held against the first at every slot.
 
-use super::certificate_of;
+use super::{certificate_of, keep_step};
 use core::ops::ControlFlow;
 use quorate_ledger::copy::{Next, Session, Survey, Walk, answer};
 use quorate_ledger::{Ledger, MemoryStore, Outcome, Read, Sweep, Table};
@@ -48,6 +48,7 @@ impl Forgetful {
     fn follow(&mut self, decided: &Decided, theirs: &Outcome) {
         let ours = self.ledger.execute(&mut self.store, decided).expect("nothing is missing");
         assert_eq!(&ours, theirs, "a ledger that forgets, at {}", decided.seq);
+        keep_step(&self.ledger, &mut self.store);
         let mut is_through = self.forget();
         if is_time(decided) {
             while !is_through {
@@ -97,6 +98,7 @@ impl Twin {
         self.forgetful.follow(decided, theirs);
         let ours = self.ledger.execute(&mut self.store, decided).expect("a copy lacks nothing");
         assert_eq!(&ours, theirs, "a ledger that was copied at {}", decided.seq);
+        keep_step(&self.ledger, &mut self.store);
     }
 
     /// Whether it stands where a ledger stands that is about to execute.

@@ -1,7 +1,7 @@
 //! A ledger on its own: slots are made up, as if a group had decided them.
 
 use super::twin::Twin;
-use super::{author, digest, genesis, genesis_with};
+use super::{author, digest, genesis, genesis_with, keep_step};
 use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
@@ -9,8 +9,8 @@ use quorate_ledger::{
     ProposalFate, ProposalId, Read, Receipt, Revision, Table,
 };
 use quorate_pbft::{
-    Bundle, BundleHeader, Content, Decided, Digest, Epoch, Item, ItemKind, Kind, Position, ReplicaId, SeqNum, Signer,
-    Statement, Time, Tip, View, hash_parts, items_root,
+    Bundle, BundleHeader, Content, Decided, Digest, ExecutedPoint, Item, ItemKind, Kind, Position, ReplicaId, SeqNum,
+    Signer, Statement, Time, Tip, View, hash_parts, items_root,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,26 +108,35 @@ impl World {
     }
 
     /// Executes a slot here and in the ledger that is rebuilt from copies.
-    fn executes(&mut self, decided: &Decided) -> Outcome {
+    pub fn executes(&mut self, decided: &Decided) -> Outcome {
         self.twin = self.twin.take().filter(|twin| twin.is_beside(&self.ledger));
         let outcome = self.ledger.execute(&mut self.store, decided).expect("memory does not fail");
+        keep_step(&self.ledger, &mut self.store);
         self.twin.iter_mut().for_each(|twin| twin.follow(decided, &outcome));
         outcome
     }
 
     /// Executes a slot that a view change filled with null: ledger time stands still.
     pub fn null_slot(&mut self) -> Outcome {
-        let point = self.ledger.executed();
-        let (seq, time, lane_hash) = (point.seq.next(), point.time, point.lane_hash);
-        let decided = Decided { epoch: Epoch::new(0), seq, content: Content::NULL, time, bundles: vec![], lane_hash };
+        let point = self.point();
+        let (epoch, seq, time, lane_hash) = (point.epoch, point.seq.next(), point.time, point.lane_hash);
+        let decided = Decided { epoch, seq, content: Content::NULL, time, bundles: vec![], lane_hash };
         self.executes(&decided)
+    }
+
+    /// The point that the next slot follows: after the last slot of an epoch the next one begins, with lanes of its own.
+    fn point(&mut self) -> ExecutedPoint {
+        let point = self.ledger.executed();
+        let entered = point.entered();
+        self.lanes.retain(|_, _| entered.is_none());
+        entered.unwrap_or_else(|| point.clone())
     }
 
     /// The next slot as a group would have decided it, two milliseconds after the one before.
     pub fn decided(&mut self, lanes: Vec<(u16, Vec<Item>)>) -> Decided {
         self.time += 2;
-        let point = self.ledger.executed();
-        let (seq, mut lane_hash) = (point.seq.next(), point.lane_hash);
+        let point = self.point();
+        let (epoch, seq, mut lane_hash) = (point.epoch, point.seq.next(), point.lane_hash);
         let mut bundles = Vec::new();
         for (lane, items) in lanes.into_iter().filter(|(_, items)| !items.is_empty()) {
             let bundle = self.bundle(lane, items);
@@ -136,7 +145,7 @@ impl World {
         }
         let cut = bundles.iter().map(|b| (b.header.lane, self.lanes[&b.header.lane.get()])).collect();
         let content = Content { cut, time: Some(Time::new(self.time)), mark: false };
-        Decided { epoch: Epoch::new(0), seq, content, time: Time::new(self.time), bundles, lane_hash }
+        Decided { epoch, seq, content, time: Time::new(self.time), bundles, lane_hash }
     }
 
     fn bundle(&mut self, lane: u16, items: Vec<Item>) -> Bundle {
@@ -153,7 +162,7 @@ impl World {
         };
         let statement = Statement {
             group: self.genesis.group(),
-            epoch: Epoch::new(0),
+            epoch: self.ledger.executed().epoch,
             kind: Kind::Bundle,
             view: View::new(0),
             seq: SeqNum::new(header.position.get()),

@@ -6,10 +6,10 @@ use libfuzzer_sys::fuzz_target;
 use quorate_fuzz::Source;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Act, Base, Body, Change, ConflictId, Dependency, Envelope, EnvelopeId, GROUP_DOMAIN, Ledger, Level, Mode, Op,
-    ProposalId, Revision, Wishes,
+    Act, Base, Body, Change, ConflictId, Dependency, Envelope, EnvelopeId, GROUP_DOMAIN, JoinStatement, Joiner, Ledger,
+    Level, Mode, Op, ProposalId, Reconfiguration, Revision, Wishes, rules,
 };
-use quorate_pbft::{Digest, Item, ItemKind, SeqNum, Signature, Signer};
+use quorate_pbft::{ClaimedCert, Digest, Epoch, Item, ItemKind, Kind, PublicKey, SeqNum, Signature, Signer, View};
 use support::author;
 use support::world::World;
 
@@ -114,7 +114,8 @@ fn path(source: &mut Source<'_>) -> String {
 }
 
 fn op(source: &mut Source<'_>, ids: &[Digest]) -> Op {
-    match source.below(17) {
+    match source.below(18) {
+        16 => Op::Ready { proposal: ProposalId(known(source, ids)), key: member(source), statement: statement(source) },
         15 => Op::Withdraw { proposal: ProposalId(known(source, ids)) },
         0..6 => {
             let modes = [Mode::File, Mode::File, Mode::Exec, Mode::Link];
@@ -141,12 +142,35 @@ fn op(source: &mut Source<'_>, ids: &[Digest]) -> Op {
 
 /// Any act whose encoding the bytes spell, or one of those that come up in practice.
 fn act(source: &mut Source<'_>) -> Act {
-    match source.below(5) {
+    match source.below(6) {
+        5 => Act::Reconfigure { change: reconfiguration(source) },
         0 => Act::AddOrganisation { name: source.pick(&["org-0", "new", ""]).to_owned() },
         1 => Act::CreateDomain { name: source.pick(&["main", "new", "@x"]).to_owned(), policy: policy(source) },
         2 => Act::Revoke { key: author(source.below(6) as u8).public_key() },
         _ => Act::SetPolicy { policy: policy(source) },
     }
+}
+
+fn member(source: &mut Source<'_>) -> PublicKey {
+    support::replica(source.below(6) as u8).public_key()
+}
+
+/// Any member list whose encoding the bytes spell, or one of those that come up in practice.
+fn reconfiguration(source: &mut Source<'_>) -> Reconfiguration {
+    let joiner = Joiner::prove("org-0", &support::replica(source.below(6) as u8));
+    match source.below(3) {
+        0 => Reconfiguration { add: vec![joiner], ..Reconfiguration::default() },
+        1 => Reconfiguration { remove: vec![member(source)], ..Reconfiguration::default() },
+        _ => borsh::from_slice(source.take(256)).unwrap_or_default(),
+    }
+}
+
+/// A statement whose checkpoint nobody certified.
+fn statement(source: &mut Source<'_>) -> JoinStatement {
+    let (epoch, seq) = (Epoch::new(source.below(3)), SeqNum::new(source.below(8)));
+    let (kind, view, signatures) = (Kind::Checkpoint, View::new(0), vec![]);
+    let checkpoint = ClaimedCert { epoch, kind, view, seq, digest: digest(source), signatures };
+    JoinStatement::sign(&support::genesis(4).group(), checkpoint, rules(), &support::replica(4))
 }
 
 fn policy(source: &mut Source<'_>) -> DomainPolicy {

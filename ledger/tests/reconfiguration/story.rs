@@ -1,0 +1,166 @@
+//! A group that takes in a fifth member and gives another one a new key, slot by slot.
+
+use super::*;
+use quorate_ledger::proof::{Epochs, Proof, ProofError, ProveError, Proved};
+use quorate_ledger::{Ledger, MemoryStore, Read};
+use quorate_pbft::{Constants, Digest, Epoch, SeqNum, Tip};
+use support::twin;
+use support::world::write;
+
+fn boundary(executed: u64) -> SeqNum {
+    let Constants { window, checkpoint_period, .. } = Constants::default();
+    let mut boundary = checkpoint_period;
+    while boundary < executed + window {
+        boundary += checkpoint_period;
+    }
+    SeqNum::new(boundary)
+}
+
+/// A world in which a fifth member is to join after the newest slot.
+fn decided() -> World {
+    let mut world = World::new();
+    world.does(0, &[write("old", "of the first epoch")]);
+    let joins = add(&world, 4);
+    agreed(&mut world, joins);
+    world
+}
+
+/// A state opens at what it was executed to.
+fn opens_alike(world: &World) {
+    let opened = Ledger::open(&world.store, &world.genesis).expect("it opens");
+    assert_eq!(opened.executed(), world.ledger.executed());
+    assert_eq!((opened.voters(), opened.next_voters()), (world.ledger.voters(), world.ledger.next_voters()));
+}
+
+#[test]
+fn the_next_members_stand_in_the_point_from_the_slot_that_decides_to_the_boundary() {
+    let mut world = decided();
+    let (founders, last) = (world.genesis.founders().clone(), boundary(world.ledger.executed().seq.get()));
+    let five: Vec<PublicKey> = (0..5).map(key).collect();
+    while world.ledger.executed().seq < last {
+        let point = world.ledger.executed();
+        let next = point.next.as_ref().expect("the members are named");
+        assert_eq!((next.epoch(), next.base(), point.epoch), (Epoch::new(1), last, Epoch::new(0)));
+        assert!(next.keys().eq(&five), "the joiner comes last");
+        assert_eq!(point.members_after, founders.digest(), "slot {}", point.seq);
+        assert_eq!(members(&world), five[..4]);
+        let (ends, named) = world.view().next_members().expect("memory").expect("pending");
+        assert_eq!((ends, named[4].organisation.as_str()), (last, "org-0"));
+        assert_eq!(named[4].addresses, ["/ip4/10.0.0.5/tcp/7700"]);
+        world.slot(&[]);
+        opens_alike(&world);
+    }
+    let point = world.ledger.executed().clone();
+    assert!(point.is_last());
+    assert_eq!(point.members_after, point.next.as_ref().expect("named").digest(), "the checkpoint names the next list");
+    assert_eq!((point.tips.len(), members(&world).len()), (4, 4), "the epoch is the old one still");
+}
+
+#[test]
+fn the_epoch_begins_with_the_slot_after_the_boundary_and_lanes_begin_anew() {
+    let mut world = decided();
+    fill(&mut world);
+    let before = world.ledger.executed().clone();
+    world.does(0, &[write("new", "of the second epoch")]);
+    let point = world.ledger.executed();
+    assert_eq!((point.epoch, point.seq, &point.next), (Epoch::new(1), before.seq.next(), &None));
+    assert_eq!(point.members_after, world.ledger.voters().digest());
+    assert_eq!(members(&world), [0, 1, 2, 3, 4].map(key));
+    assert_eq!(point.tips[0].position.get(), 1, "the first bundle of the lane");
+    assert_eq!(point.tips[1..], [Tip::default(); 4]);
+    assert_ne!(before.tips[0], Tip::default());
+    opens_alike(&world);
+    let listed = world.view().epochs(None, 10).expect("memory").items;
+    let periods: Vec<_> = listed.iter().map(|epoch| (epoch.after, epoch.until, epoch.members.len())).collect();
+    assert_eq!(periods, [(SeqNum::new(0), Some(before.seq), 4), (before.seq, None, 5)]);
+}
+
+/// Every slot of the story is executed by a ledger of its own and by one that is copied again and again.
+#[test]
+fn two_ledgers_come_to_the_same_root_at_every_slot() {
+    let mut world = decided();
+    let mut other = (MemoryStore::new(), world.ledger.clone());
+    world.ledger.copy(&world.store, &mut other.0).expect("nothing is missing");
+    let mut epochs = 0;
+    while epochs < 3 {
+        let draft = world.draft(1, world.now(), &[write("f", &world.time.to_string())]);
+        let decided = world.decided(vec![(1, vec![world.item(&draft)])]);
+        let ours = world.executes(&decided);
+        let theirs = other.1.execute(&mut other.0, &decided).expect("memory does not fail");
+        assert_eq!(ours, theirs);
+        assert_eq!(world.ledger.executed(), other.1.executed());
+        if world.ledger.executed().is_last() {
+            epochs += 1;
+        } else if world.ledger.next_voters().is_none() && epochs < 3 {
+            let change = if epochs == 1 { rekey(&world, 1, 5) } else { remove(2) };
+            agreed(&mut world, change);
+            other = (MemoryStore::new(), world.ledger.clone());
+            world.ledger.copy(&world.store, &mut other.0).expect("nothing is missing");
+        }
+    }
+    world.slot(&[]);
+    assert_eq!(members(&world), [0, 5, 3, 4].map(key));
+    assert_eq!(world.ledger.executed().epoch, Epoch::new(3));
+}
+
+#[test]
+fn a_copy_before_the_boundary_at_it_and_after_it_counts_by_the_list_of_its_epoch() {
+    let mut world = decided();
+    let mut seen = Vec::new();
+    loop {
+        let copied = twin::asked(&world.ledger, &world.store, MemoryStore::new(), usize::MAX);
+        let opened = Ledger::open(&copied, &world.genesis).expect("a copy opens");
+        assert_eq!(opened.executed(), world.ledger.executed());
+        seen.push((opened.voters().len(), opened.next_voters().map(|next| next.len())));
+        let chain = |ledger: &Ledger, read: &dyn Read| ledger.view(read).chain_of_epochs().expect("sound");
+        let is_over = world.ledger.executed().is_last();
+        assert_eq!(chain(&opened, &copied).committees().len(), if is_over { 2 } else { seen.len().min(2) });
+        match seen.len() {
+            1 => fill(&mut world),
+            2 => drop(world.does(0, &[write("new", "x")])),
+            _ => break,
+        }
+    }
+    assert_eq!(seen, [(4, Some(5)), (4, Some(5)), (5, None)]);
+}
+
+fn file(world: &World, path: &str) -> Result<Vec<u8>, ProveError> {
+    let proof = world.view().prove_file(&certificate_of(&world.ledger), "main", path, None)?;
+    Ok(Proof::File(Box::new(proof)).encode())
+}
+
+fn proved(world: &World, bytes: &[u8]) -> Result<Option<Digest>, ProofError> {
+    match Proof::decode(bytes)?.verify(&world.genesis)? {
+        Proved::File(file) => Ok(file.hash()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn proofs_of_either_epoch_hold_for_who_has_the_genesis_alone() {
+    let mut world = decided();
+    let of_old = |text: &str| Ok(Some(support::digest(text.as_bytes())));
+    let first = file(&world, "old").expect("in this state");
+    fill(&mut world);
+    let last = file(&world, "old").expect("in this state");
+    world.does(0, &[write("new", "of the second epoch")]);
+    let second = file(&world, "new").expect("in this state");
+    assert_eq!(proved(&world, &first), of_old("of the first epoch"));
+    assert_eq!(proved(&world, &last), of_old("of the first epoch"), "by the checkpoint that names the next members");
+    assert_eq!(proved(&world, &second), of_old("of the second epoch"));
+
+    let epochs = world.view().chain_of_epochs().expect("sound");
+    assert_eq!(Epochs::decode(&epochs.encode(), &world.genesis), Ok(epochs.clone()));
+    assert_eq!(epochs.newest(), world.ledger.voters());
+    let again = Proof::decode(&first).expect("a proof").verify_after(&world.genesis, &epochs).map(drop);
+    assert_eq!(again, Err(ProofError::OlderEpoch { ends: Epoch::new(0), known: Epoch::new(1) }));
+}
+
+#[test]
+fn a_step_is_kept_by_the_certificate_of_the_last_slot_alone() {
+    let mut world = decided();
+    let early = certificate_of(&world.ledger);
+    assert_eq!(world.ledger.keep_step(&mut world.store, &early), Err(ProveError::OtherState));
+    fill(&mut world);
+    assert_eq!(world.ledger.keep_step(&mut world.store, &early), Err(ProveError::OtherState));
+}
