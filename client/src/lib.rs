@@ -16,6 +16,7 @@ pub mod epochs;
 pub mod events;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod joining;
 pub mod keys;
 #[cfg(feature = "http")]
 pub mod offers;

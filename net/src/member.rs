@@ -28,6 +28,12 @@ impl Member {
             identity::ed25519::PublicKey::try_from_bytes(&self.key).map_err(|_| Error::BadKey { member: self.id })?;
         Ok(PublicKey::from(key).to_peer_id())
     }
+
+    /// Errs if its key is none, or its address cannot be dialled or names another key.
+    pub fn check(&self) -> Result<(), Error> {
+        let peer = self.peer_id()?;
+        self.address.as_ref().map_or(Ok(()), |address| check_address(self.id, address, peer))
+    }
 }
 
 /// The key pair of a 32-byte ed25519 secret. Every 32 bytes are one.
@@ -38,14 +44,11 @@ pub(crate) fn key_pair(secret: [u8; 32]) -> Keypair {
 /// Refuses a list in which two members could be mistaken for each other, or an address that cannot be dialled.
 pub(crate) fn check(members: &[Member]) -> Result<(), Error> {
     for (place, member) in members.iter().enumerate() {
-        let peer = member.peer_id()?;
+        member.check()?;
         for earlier in &members[..place] {
             if earlier.key == member.key {
                 return Err(Error::SameKey { one: earlier.id, other: member.id });
             }
-        }
-        if let Some(address) = &member.address {
-            check_address(member.id, address, peer)?;
         }
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! Place of a node in its group: a member's seat in the epochs that name its key, none in others. The ways to the members
 //! follow the lists that count now.
 
-use crate::engine::{Committees, Outgoing};
+use crate::engine::{Committees, Moment, Outgoing};
 use crate::observing::Relay;
 use crate::pool::Checker;
+use quorate_ledger::{MemberEntry, StoreError};
 use quorate_net::{Channel, Member, Multiaddr, Network, PeerInfo};
 use quorate_pbft::{Committee, Message, PublicKey, ReplicaId};
 use std::collections::BTreeMap;
@@ -28,21 +29,27 @@ pub struct Membership {
 impl Membership {
     /// Other member lists count from now on. Who is in one of them has links to all that are; who is in none follows through
     /// the members' doors for observers.
-    pub fn follow(&self, committees: &Committees) {
+    pub fn follow(&self, committees: &Committees, moment: &Moment) {
         self.checker.set_committees(committees.clone());
         self.relay.follow(committees.current(), &self.key);
         let Some(network) = &self.network else { return };
-        let members = if committees.name(&self.key) { self.members(committees) } else { Vec::new() };
+        let members = if committees.name(&self.key) { self.members(committees, moment) } else { Vec::new() };
         if let Err(error) = network.set_members(&members) {
             tracing::error!(event = "members-unreachable", %error, "the members of an epoch cannot be linked to");
         }
     }
 
-    /// Members by the newest list that names them.
-    fn members(&self, committees: &Committees) -> Vec<Member> {
+    /// Members by the newest list that names them. An address of the configuration goes before the one that a member joined
+    /// with.
+    fn members(&self, committees: &Committees, moment: &Moment) -> Vec<Member> {
+        let mut addresses = joined_with(moment).unwrap_or_else(|error| {
+            tracing::warn!(event = "addresses-unread", %error, "the addresses of members cannot be read");
+            BTreeMap::new()
+        });
+        addresses.extend(self.addresses.clone());
         let mut members: Vec<Member> = Vec::new();
         for committee in committees.all() {
-            for member in listed(committee, &self.addresses) {
+            for member in listed(committee, &addresses) {
                 if members.iter().all(|known| known.key != member.key) {
                     members.push(member);
                 }
@@ -85,6 +92,20 @@ impl Membership {
             network.clone().stop().await;
         }
     }
+}
+
+/// Addresses in the entries of this epoch's members and of the next one's: the first of each that can be dialled.
+fn joined_with(moment: &Moment) -> Result<BTreeMap<PublicKey, Multiaddr>, StoreError> {
+    let view = moment.view();
+    let next = view.next_members()?.into_iter().flat_map(|(_, members)| members);
+    let members = view.members()?.into_iter().chain(next);
+    let first = |entry: MemberEntry| {
+        let address = entry.addresses.iter().find_map(|address| address.parse().ok())?;
+        let member = Member { id: entry.replica, key: entry.key.0, address: Some(address) };
+        // One that names another key, or that no network can dial, would keep all others out.
+        member.check().ok().and(member.address.map(|address| (entry.key, address)))
+    };
+    Ok(members.filter_map(first).collect())
 }
 
 /// The members of a list with their addresses.

@@ -2,6 +2,7 @@
 
 use crate::engine::{Published, Report};
 use quorate_client::api::Mode;
+use quorate_pbft::ReplicaId;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -26,10 +27,27 @@ struct Narrator {
 
 impl Narrator {
     fn tell(&mut self, now: &Report) {
+        self.tell_epoch(now);
         self.tell_mode(now);
         self.tell_quorum(now);
         self.tell_view(now);
         self.tell_behind(now);
+    }
+
+    fn tell_epoch(&self, now: &Report) {
+        let (epoch, me) = (now.epoch, now.me.map(ReplicaId::get));
+        if let Some(until) = now.until.filter(|_| self.known.until.is_none()) {
+            tracing::info!(event = "epoch-ends", %epoch, %until, "another member list is decided: this epoch ends with its slot");
+        }
+        if self.known.epoch < epoch {
+            let (first, members) = (now.begins, now.members);
+            tracing::info!(event = "epoch", %epoch, %first, members, replica = me, quorum = now.quorum, "an epoch begins");
+        }
+        match (self.known.me, now.me) {
+            (Some(_), None) => tracing::warn!(event = "left", %epoch, "this replica is no member any more: it follows"),
+            (None, Some(me)) => tracing::info!(event = "joined", %epoch, replica = %me, "this replica is a member now"),
+            (Some(_), Some(_)) | (None, None) => (),
+        }
     }
 
     fn tell_mode(&self, now: &Report) {

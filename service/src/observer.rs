@@ -83,7 +83,7 @@ impl Running {
             checker,
             addresses: [].into(),
         });
-        membership.follow(&engine.committees());
+        membership.follow(&engine.committees(), &engine.published().moment);
         let asks = membership.clone();
         let node = Node {
             dir,

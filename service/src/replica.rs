@@ -16,6 +16,7 @@ use crate::config::{Config, GENESIS_FILE, PeerName, REPLICA_KEY_FILE};
 use crate::copying;
 use crate::engine::{Engine, EngineError, History, Inbox, Setup};
 use crate::init::InitError;
+use crate::joining::{self, READY_FILE};
 use crate::membership::{Membership, listed};
 use crate::metrics::Metrics;
 use crate::observing::{self, Contact, Relay};
@@ -91,6 +92,7 @@ impl Running {
         let key_file = dir.join(REPLICA_KEY_FILE);
         let secret = keys::read_seed(&key_file)?;
         let signer = Ed25519Signer::from_seed(&secret);
+        let joiner = signer.clone();
         let key = signer.public_key();
         let (addresses, doors) = (addresses(&config, &genesis)?, doors(&config)?);
         let door = Door::open(&config).await?;
@@ -135,7 +137,8 @@ impl Running {
             checker: checker.clone(),
             addresses,
         });
-        membership.follow(&committees);
+        membership.follow(&committees, &engine.published().moment);
+        let ready = Some(dir.join(READY_FILE)).filter(|_| !config.follow.is_empty() && !committees.name(&key));
         let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
         let (tell_status, statuses) = watch::channel(None);
         let metrics = Arc::new(Metrics::new());
@@ -154,6 +157,9 @@ impl Running {
         };
         let mut running = node.run(door)?;
         running.contact(doors, (*secret, group));
+        if let Some(ready) = ready {
+            tokio::spawn(joining::state(running.service.published.clone(), joiner, ready));
+        }
         let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
         let attached = Pool::start(threads(), events, checker, metrics, deliver).and_then(|pool| {
             running.pool = Some(pool);

@@ -17,6 +17,7 @@ mod sending;
 // A group and its replicas.
 mod demo;
 mod init;
+mod joiner;
 mod genesis;
 mod keys;
 mod notify;
@@ -94,6 +95,7 @@ enum Command {
     Genesis(genesis::Command),
     Start(start::Start),
     Observe(observe::Observe),
+    Join(joiner::Join),
     #[command(subcommand)]
     Config(config::Command),
     Put(change::Put),
@@ -194,6 +196,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Genesis(command) => genesis::run(command),
         Command::Start(args) => start::run(args),
         Command::Observe(args) => observe::run(args),
+        Command::Join(args) => joiner::run(args),
         Command::Config(command) => config::run(command),
         Command::Put(args) => wait(change::put(args)),
         Command::Get(args) => wait(get::run(args)),

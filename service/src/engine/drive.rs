@@ -386,7 +386,7 @@ impl Engine {
 
     /// Snapshot published to readers: the data of its slots is durable.
     pub fn published(&self) -> Published {
-        let report = self.reporter.report(&self.roots, &self.mempool());
+        let report = self.reporter.report(&self.roots, &self.mempool(), self.epochs.committee.base());
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
     }
 

@@ -19,8 +19,12 @@ pub struct Report {
     pub epoch: Epoch,
     /// The own number in it; none of a node that follows.
     pub me: Option<ReplicaId>,
+    /// Its first slot.
+    pub begins: SeqNum,
     /// Its last slot, once it is known to end.
     pub until: Option<SeqNum>,
+    /// Count of its members.
+    pub members: usize,
     /// The highest view entered or asked for.
     pub view: View,
     /// Its primary.
@@ -101,7 +105,9 @@ impl Report {
         Self {
             epoch: Epoch::default(),
             me: Some(ReplicaId::new(0)),
+            begins: SeqNum::new(1),
             until: None,
+            members: 4,
             view: View::default(),
             primary: ReplicaId::new(0),
             stable: SeqNum::default(),
@@ -154,10 +160,11 @@ impl Reporter {
         self.report = report;
     }
 
-    pub(super) fn report(&self, roots: &Roots, mempool: &Mempool) -> Report {
+    pub(super) fn report(&self, roots: &Roots, mempool: &Mempool, base: SeqNum) -> Report {
+        let begins = base.next();
         let stable_root = roots.at(self.report.stable);
         let (pending, queued, pending_bytes) = (mempool.len(), mempool.held_back(), mempool.bytes());
-        Report { stable_root, pending, queued, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
+        Report { begins, stable_root, pending, queued, pending_bytes, last_sync: self.last_sync, ..self.report.clone() }
     }
 }
 
@@ -187,7 +194,9 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
     Report {
         epoch: core.executed.epoch,
         me: None,
+        begins: SeqNum::default(),
         until: core.executed.last(),
+        members: core.peers.len(),
         view: core.view,
         primary: ReplicaId::new((core.view.get() % peers.len() as u64) as u16),
         stable: core.stable,
@@ -217,7 +226,9 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
     let mut report = Report {
         epoch: core.executed.epoch,
         me: Some(replica.id()),
+        begins: SeqNum::default(),
         until: core.executed.last(),
+        members: core.peers.len(),
         view: core.view,
         primary: core.primary,
         stable: core.stable,

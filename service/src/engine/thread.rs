@@ -117,7 +117,7 @@ impl Surroundings {
     fn let_out(&mut self, engine: &Engine, mut round: Round) {
         let committees = engine.committees();
         if committees != self.membership.checker.committees() {
-            self.membership.follow(&committees);
+            self.membership.follow(&committees, &engine.published().moment);
         }
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);
