@@ -1,10 +1,10 @@
 //! The questions of the API, one function each.
 
-use crate::api::{AuthorInfo, ENVELOPE_TYPE, LevelFacts, OCTETS_TYPE, Page, Status, Ticket};
+use crate::api::{AuthorInfo, ENVELOPE_TYPE, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Page, Status, Ticket};
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
 use quorate_ledger::proof::OrderProof;
-use quorate_ledger::{EnvelopeId, Level, Receipt, State};
+use quorate_ledger::{EnvelopeId, Level, Receipt, Reconfiguration, State};
 use quorate_pbft::{PublicKey, SeqNum};
 use serde::de::DeserializeOwned;
 
@@ -130,6 +130,13 @@ impl Client {
         let query = seq.as_deref().map(|seq| ("seq", seq));
         let answer = self.look(&["order"], query.as_slice()).await?;
         OrderProof::decode(&answer.body).ok_or_else(|| self.garbled("not a proof of the order"))
+    }
+
+    /// Asks what a reconfiguration would change, and why it could not take effect now.
+    pub async fn plan_members(&self, change: &Reconfiguration) -> Result<MemberPlan, ClientError> {
+        let change = serde_json::to_vec(change).expect("a reconfiguration is plain data");
+        let answer = self.post_bytes(self.url(&["members", "plan"], &[]), JSON_TYPE, change).await?;
+        self.decode(&answer.body)
     }
 
     /// Reads a list page by page, up to `limit` items. A page may be short or empty and have a next one all the same,

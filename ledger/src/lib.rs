@@ -106,8 +106,8 @@ pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest
 #[cfg(feature = "execution")]
 pub use query::{
     AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EpochEntry, EvidenceEntry, FileEntry, Found,
-    LockEntry, LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, ProposalEntry, QueryError, SideEntry,
-    StateView,
+    LockEntry, LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, Plan, ProposalEntry, QueryError,
+    SideEntry, StateView,
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};

@@ -21,6 +21,7 @@ mod group;
 mod levels;
 mod locks;
 mod maybe_hex;
+mod members;
 mod offered;
 mod partitions;
 mod program;
@@ -36,6 +37,7 @@ pub use governance::*;
 pub use group::*;
 pub use levels::*;
 pub use locks::*;
+pub use members::*;
 pub use offered::*;
 pub use partitions::*;
 pub use program::*;
@@ -59,6 +61,9 @@ pub const SESSION_HEADER: &str = "quorate-session";
 
 /// Media type of a signed envelope, as `POST /v1/envelopes` takes it.
 pub const ENVELOPE_TYPE: &str = OCTETS_TYPE;
+
+/// Media type of a question in JSON.
+pub const JSON_TYPE: &str = "application/json";
 
 /// Media type of a [`Problem`] (RFC 9457).
 pub const PROBLEM_TYPE: &str = "application/problem+json";

@@ -24,7 +24,7 @@ mod conflict_log;
 mod strategy;
 mod vote;
 
-pub(crate) use self::members::RECENT_MS;
+pub(crate) use self::members::{Ground, RECENT_MS};
 pub(crate) use self::merge::{kind, merge_options, mode};
 
 use self::budget::Budget;

@@ -18,7 +18,7 @@ use crate::validate::submission::{self, Accepted, Part, Submission};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
-use quorate_pbft::{Committee, Constants, Position, ReplicaId, SeqNum, Time};
+use quorate_pbft::{Committee, Position, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ impl Execution<'_, '_> {
             group: self.ledger.group_policy(),
             organisations: self.ledger.organisations(),
             members: self.ledger.voters_shared(),
-            boundary: boundary(self.seq, self.ledger.genesis().constants()),
+            boundary: self.ledger.boundary(self.seq),
             revision: revision.expect("a slot holds fewer than 2^32 items, and genesis is never executed"),
             floor: floor.max(self.ledger.head().times.floor()),
             held,
@@ -284,12 +284,6 @@ impl Execution<'_, '_> {
         });
         Ok(())
     }
-}
-
-/// The slot after which a reconfiguration takes effect that this slot decides (M1).
-fn boundary(seq: SeqNum, constants: &Constants) -> SeqNum {
-    let (least, period) = (seq.get().saturating_add(constants.window), constants.checkpoint_period);
-    SeqNum::new(least.div_ceil(period).saturating_mul(period))
 }
 
 /// A content that the path had when the change was ordered has left the horizon while it waited.

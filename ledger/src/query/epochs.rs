@@ -2,13 +2,14 @@
 
 use super::page::{self, Page};
 use super::{MemberEntry, QueryError, StateView};
+use crate::apply::Ground;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::Act;
-use crate::format::membership::Joiner;
+use crate::format::membership::{Joiner, Reconfiguration};
 use crate::state::record::{EpochRecord, MemberRecord};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
-use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum};
+use quorate_pbft::{Committee, Epoch, PublicKey, ReplicaId, SeqNum};
 
 /// Open proposals of the group that are looked at for joiners.
 const JOINERS_MAX: usize = 64;
@@ -24,6 +25,17 @@ pub struct EpochEntry {
     pub until: Option<SeqNum>,
     /// Number, key and organisation of each voter.
     pub members: Vec<(ReplicaId, PublicKey, String)>,
+}
+
+/// Plan of a reconfiguration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The voters now.
+    pub present: Committee,
+    /// The voters of the next epoch, with the last slot before it; none where the change makes no member list.
+    pub next: Option<Committee>,
+    /// Why it could not take effect now.
+    pub refused: Option<String>,
 }
 
 impl<'a> StateView<'a> {
@@ -50,6 +62,20 @@ impl<'a> StateView<'a> {
             _ => None,
         });
         Ok(named.flat_map(|change| change.joiners().cloned().collect::<Vec<_>>()).collect())
+    }
+
+    /// Plan of a reconfiguration, as if the next slot decided it now.
+    pub fn plan(&self, change: &Reconfiguration) -> Result<Plan, StoreError> {
+        let (members, head) = (self.ledger.voters(), self.ledger.head());
+        let (seq, time) = (head.seq.next(), head.time);
+        let ground = Ground { entries: &self.read, members, boundary: self.ledger.boundary(seq), seq, time };
+        let unready = || {
+            let joiner = ground.unready(change)?;
+            Ok(joiner
+                .map(|Joiner { key, .. }| format!("{key} is not ready: it has stated no checkpoint of the last hour")))
+        };
+        let refused = ground.check(change).err().map_or_else(unready, |why| Ok(Some(why)))?;
+        Ok(Plan { present: members.clone(), next: ground.next(change).ok(), refused })
     }
 
     fn epoch(&self, epoch: Epoch) -> Result<EpochEntry, StoreError> {

@@ -19,7 +19,7 @@ pub use authors::{AuthorEntry, MemberEntry};
 pub use causality::{Causality, Order};
 pub use conflict_log::{CommitMessage, LoggedEvent};
 pub use conflicts::{ConflictEntry, SideEntry};
-pub use epochs::EpochEntry;
+pub use epochs::{EpochEntry, Plan};
 pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};
 pub use history::{LogEntry, PathDifference};

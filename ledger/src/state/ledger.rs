@@ -161,6 +161,13 @@ impl Ledger {
         self.next.as_deref()
     }
 
+    /// The slot after which a reconfiguration takes effect that this slot decides (M1).
+    pub(crate) fn boundary(&self, seq: SeqNum) -> SeqNum {
+        let constants = self.genesis.constants();
+        let (least, period) = (seq.get().saturating_add(constants.window), constants.checkpoint_period);
+        SeqNum::new(least.div_ceil(period).saturating_mul(period))
+    }
+
     /// Enters the epoch of a decided slot, where it is the first of the next one.
     pub(crate) fn enter(&mut self, epoch: Epoch, seq: SeqNum) {
         if epoch == self.head.epoch {

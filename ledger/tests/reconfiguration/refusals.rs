@@ -86,7 +86,7 @@ fn a_statement_is_the_joiners_own_about_a_checkpoint_that_is_certified_and_execu
     };
     let other_rules = signed(&|made| made.rules = "others".into());
     assert!(refused(&mut world, stating(4, other_rules)).contains("executes by \"others\""));
-    let too_few = signed(&|made| drop(made.checkpoint.signatures.pop()));
+    let too_few = signed(&|made| made.checkpoint.signatures.truncate(2));
     assert!(refused(&mut world, stating(4, too_few)).contains("not certified by the members of epoch 0"));
     let forged = signed(&|made| made.checkpoint.signatures[0].1 = Signature([7; 64]));
     assert!(refused(&mut world, stating(4, forged)).contains("not certified"));
@@ -135,6 +135,20 @@ fn a_proposal_waits_for_the_joiner_and_for_a_fresh_word_of_it() {
     assert_eq!(end(&world, proposal), None, "its word is too old by now");
     assert_eq!(ready(&mut world, proposal, 4).code, None);
     assert_eq!(end(&world, proposal), Some(ProposalFate::Effective));
+}
+
+#[test]
+fn a_plan_says_what_would_be_refused_and_who_is_not_ready() {
+    let mut world = World::new();
+    world.slot(&[]);
+    let plan = |change: &Reconfiguration| world.view().plan(change).expect("memory");
+    let unready = plan(&with(joiner(4)));
+    assert!(unready.refused.expect("a reason").contains("is not ready"));
+    let next = unready.next.expect("five members");
+    assert_eq!((next.len(), next.quorum(), next.faulty_max(), unready.present.quorum()), (5, 4, 1, 3));
+    assert_eq!(plan(&add(&world, 4)).refused, None);
+    let both = plan(&Reconfiguration { remove: vec![key(1)], ..add(&world, 4) });
+    assert_eq!((both.next, both.refused.is_some_and(|why| why.contains("touches 2"))), (None, true));
 }
 
 #[test]

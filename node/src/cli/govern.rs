@@ -6,12 +6,13 @@ use super::listing::{one, whole};
 use super::print::{self, plain};
 use super::reach::Scope;
 use super::receipt::parse_beginning;
-use super::sending::{SignedRequest, applied, submit};
+use super::sending::{SignedRequest, applied, submit, submit_saying};
 use quorate_client::api::{PendingChange, ProposalEntry};
 use quorate_client::author::{self, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
-use quorate_ledger::{Act, EnvelopeId, Op, ProposalId, Receipt, State};
+use quorate_ledger::{Act, EnvelopeId, JoinStatement, Op, ProposalId, Receipt, State};
+use quorate_pbft::PublicKey;
 use serde::Serialize;
 
 /// Agree with a proposal, for your organisation
@@ -60,7 +61,12 @@ struct Attested<'a> {
 
 /// Proposes something and prints where the proposal stands.
 pub async fn propose(word: &SignedRequest, domain: &str, act: Act) -> Outcome {
-    let answer = submit(word, domain, vec![Op::Propose { act }]).await?;
+    propose_saying(word, domain, act, &word.message).await
+}
+
+/// As [`propose`], with this message for people.
+pub async fn propose_saying(word: &SignedRequest, domain: &str, act: Act, message: &str) -> Outcome {
+    let answer = submit_saying(word, domain, vec![Op::Propose { act }], message).await?;
     decided(word, answer, |receipt| ProposalId::of(&receipt.id, 0)).await
 }
 
@@ -72,6 +78,11 @@ pub async fn approve(args: &Approve) -> Outcome {
 /// Runs `quorate proposals withdraw`.
 pub async fn withdraw(word: &SignedRequest, proposal: &str) -> Outcome {
     about(word, proposal, |proposal| Op::Withdraw { proposal }).await
+}
+
+/// Puts a joiner's statement into an open proposal.
+pub async fn ready(word: &SignedRequest, proposal: &str, key: PublicKey, statement: JoinStatement) -> Outcome {
+    about(word, proposal, |proposal| Op::Ready { proposal, key, statement }).await
 }
 
 /// Submits an operation about a proposal, named by its id or the beginning of it, where it was made.

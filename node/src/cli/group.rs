@@ -1,11 +1,11 @@
-//! `quorate status`, `health`, `issues`, `members`, `peers`: the group and its voters.
+//! `quorate status`, `health`, `issues`, `peers`: the group, as a node sees it.
 
 use super::clock;
 use super::failure::{Failure, NOT_THERE, Outcome};
 use super::listing::{LIST_MAX, list};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
-use quorate_client::api::{Health, Issue, Member, Mode, Page, Peer, Role, Standing, Status};
+use quorate_client::api::{Health, Issue, Mode, Page, Peer, Role, Standing, Status};
 use quorate_client::http::ClientError;
 use serde_json::Value;
 
@@ -155,23 +155,6 @@ fn tell_issue(issue: &Issue) -> std::io::Result<()> {
     print::say(format!("{} {}: {}, since {}", plain(severity), plain(id), plain(what), clock::date(*since)))?;
     print::say(format!("         {}", plain(evidence)))?;
     print::say(format!("         {} ({})", plain(advice), plain(runbook)))
-}
-
-/// The voters.
-pub async fn members(reach: &Reach) -> Outcome {
-    let headings = ["replica", "organisation", "key", "standing", "figure", "because", "peer"];
-    list(reach, &["members"], &headings, "no members", |table, member: Member| {
-        table.row([
-            member.replica.to_string(),
-            plain(&member.organisation),
-            short(member.key),
-            plain(&member.standing.state),
-            member.standing.figure.to_string(),
-            because(&member.standing),
-            plain(&member.peer_id),
-        ]);
-    })
-    .await
 }
 
 /// The others, as this node hears them.

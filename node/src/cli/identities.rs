@@ -127,7 +127,7 @@ pub fn key_of(text: &str) -> Result<PublicKey, Failure> {
 }
 
 /// The organisation of the signer.
-async fn own_organisation(word: &SignedRequest) -> Result<String, Failure> {
+pub async fn own_organisation(word: &SignedRequest) -> Result<String, Failure> {
     let (client, key) = (word.reach.client()?, keys::public(word.signing.key()?)?);
     let known: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
     let own = known.into_iter().find(|author| author.key == key);

@@ -1,6 +1,7 @@
 //! `quorate join`: a replica that follows a group in the foreground, until the group makes it a member; then it votes.
 
 use super::failure::{Failure, Outcome};
+use super::join;
 use super::start::{self, StartError};
 use quorate_ledger::answers::DIGEST;
 use quorate_service::config::{Config, Overrides};
@@ -16,7 +17,17 @@ use std::path::PathBuf;
 /// statement that `quorate members ready` takes. When the epoch begins that names its key, the same process votes. Later
 /// `quorate start` runs it as any other.
 #[derive(Debug, clap::Args)]
-pub struct Join {
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<join::Command>,
+    #[command(flatten)]
+    join: Option<Join>,
+}
+
+/// Replica that joins.
+#[derive(Debug, clap::Args)]
+struct Join {
     /// Genesis of the group: what you trust
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
@@ -40,8 +51,16 @@ pub struct Join {
     log: Option<String>,
 }
 
-/// Runs until a signal comes.
-pub fn run(join: &Join) -> Outcome {
+/// Runs until a signal comes, or writes a request.
+pub fn run(args: &Args) -> Outcome {
+    match (&args.command, &args.join) {
+        (Some(command), _) => join::run(command),
+        (None, Some(join)) => follow(join),
+        (None, None) => Err(Failure::usage("give --genesis, --peer and --dir")),
+    }
+}
+
+fn follow(join: &Join) -> Outcome {
     let plan = Plan {
         dir: join.dir.clone(),
         genesis: read_genesis(&join.genesis).map_err(Failure::usage)?,

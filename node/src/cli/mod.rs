@@ -35,6 +35,8 @@ mod zip;
 mod debug;
 mod group;
 mod partitions;
+mod members;
+mod join;
 mod epochs;
 
 // Files and their history.
@@ -95,7 +97,7 @@ enum Command {
     Genesis(genesis::Command),
     Start(start::Start),
     Observe(observe::Observe),
-    Join(joiner::Join),
+    Join(joiner::Args),
     #[command(subcommand)]
     Config(config::Command),
     Put(change::Put),
@@ -137,8 +139,7 @@ enum Command {
     DiffState(diff_state::DiffState),
     #[command(subcommand)]
     Debug(debug::Command),
-    /// List the voters
-    Members(Reach),
+    Members(members::Args),
     #[command(subcommand)]
     Epochs(epochs::Command),
     /// List the other members as a node hears them
@@ -227,7 +228,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Restore(args) => snapshot::restore(args),
         Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
-        Command::Members(reach) => wait(group::members(reach)),
+        Command::Members(args) => wait(members::run(args)),
         Command::Epochs(command) => wait(epochs::run(command)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Partitions(reach) => wait(partitions::run(reach)),

@@ -33,7 +33,17 @@ pub async fn submit(
     domain: &str,
     ops: Vec<Op>,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
-    let draft = Draft { base: None, ops, contents: vec![], message: word.message.clone() };
+    submit_saying(word, domain, ops, &word.message).await
+}
+
+/// As [`submit`], with this message for people.
+pub async fn submit_saying(
+    word: &SignedRequest,
+    domain: &str,
+    ops: Vec<Op>,
+    message: &str,
+) -> Result<Result<author::Outcome, SubmitError>, Failure> {
+    let draft = Draft { base: None, ops, contents: vec![], message: message.to_owned() };
     change::send(&word.reach, &word.signing, domain, &draft, word.level).await
 }
 

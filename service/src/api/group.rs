@@ -1,6 +1,7 @@
 //! Members, epochs, peers and checkpoints.
 
 use super::Shared;
+use super::members;
 use super::page::{Cut, json};
 use super::param::{InQuery, wants_proof};
 use super::problem::Answer;
@@ -8,7 +9,7 @@ use crate::engine::PeerFacts;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use quorate_client::api::{CheckpointEntry, EpochEntry, EpochMember, Member, Page, Peer, Standing};
+use quorate_client::api::{CheckpointEntry, EpochEntry, EpochMember, Member, Members, Page, Peer, Standing};
 use quorate_ledger::EpochEntry as Found;
 use quorate_ledger::reputation::Reputation;
 use quorate_net::PeerInfo;
@@ -21,9 +22,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const FILE: &str = "application/octet-stream";
 
 /// The voters of the epoch.
-pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
+pub async fn members(State(service): Shared) -> Answer<Json<Members>> {
     let moment = service.now().moment;
-    let members = service.blocking(move || Ok(moment.view().members()?)).await?;
+    let epoch = moment.ledger.head().epoch.get();
+    let read = move || Ok((moment.view().members()?, moment.view().next_members()?));
+    let (members, next) = service.blocking(read).await?;
     let items = members.into_iter().map(|member| Member {
         replica: member.replica.get(),
         key: member.key,
@@ -31,7 +34,8 @@ pub async fn members(State(service): Shared) -> Answer<Json<Page<Member>>> {
         organisation: member.organisation,
         standing: standing(member.evidence, member.reputation),
     });
-    Ok(Json(Page { items: items.collect(), next: None }))
+    let pending = next.map(|(after, members)| members::pending(epoch, after, members));
+    Ok(Json(Members { items: items.collect(), next: None, epoch, pending }))
 }
 
 /// The query of the epochs.

@@ -27,6 +27,7 @@ mod group;
 mod host;
 mod level;
 mod locks;
+mod members;
 mod offers;
 mod openapi;
 mod order;

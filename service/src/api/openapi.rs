@@ -35,6 +35,7 @@ fn described(route: &Route, schemas: &mut SchemaGenerator) -> (&'static str, Val
     let (method, body) = match route.request {
         Request::Get => return ("get", operation),
         Request::PostBytes => ("post", Body::Bytes("application/octet-stream")),
+        Request::PostJson(shape) => ("post", Body::Json(shape)),
         Request::PutJson(shape) => ("put", Body::Json(shape)),
     };
     let (kind, described) = content(body, schemas);

@@ -6,17 +6,17 @@ use super::page::Cut;
 use super::shapes::{Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance, group,
-    locks, offers, order, partitions, probes, program, state, status,
+    locks, members, offers, order, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
     AuthorInfo, AuthorLocks, Causality, CheckpointEntry, ConflictEntry, ConflictStory, Domain, EpochEntry, Event,
-    EvidenceEntry, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, Member, Offered, Page,
-    Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket,
+    EvidenceEntry, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, MemberPlan, Members, Offered,
+    Page, Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket,
     TreeEntry, Version,
 };
-use quorate_ledger::Receipt;
+use quorate_ledger::{Receipt, Reconfiguration};
 use schemars::{JsonSchema, SchemaGenerator};
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ pub enum Request {
     Get,
     /// POST of bytes: the canonical form of a signed envelope, or a question about a state or the order.
     PostBytes,
+    /// POST of JSON: a question.
+    PostJson(Shape),
     /// PUT of JSON.
     PutJson(Shape),
 }
@@ -75,6 +77,16 @@ impl Route {
         answers: &'static str,
     ) -> Self {
         Self::new(path, routing::post(handler), Request::PostBytes, body, answers)
+    }
+
+    fn ask<B: JsonSchema, T: 'static>(
+        path: &'static str,
+        handler: impl Handler<T, Arc<Service>>,
+        body: Body,
+        answers: &'static str,
+    ) -> Self {
+        let request = Request::PostJson(SchemaGenerator::subschema_for::<B>);
+        Self::new(path, routing::post(handler), request, body, answers)
     }
 
     fn put<B: JsonSchema, T: 'static>(
@@ -135,7 +147,8 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/health", status::health, json::<Health>(), "The replica's opinion of itself: score, parts and reasons"),
         Route::get("/v1/issues", status::issues, json::<Page<Issue>>(), "What is wrong with the replica or the group, as it sees it"),
         Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over"),
-        Route::get("/v1/members", group::members, json::<Page<Member>>(), "Page of the voters"),
+        Route::get("/v1/members", group::members, json::<Members>(), "Page of the voters, their epoch, and the next one while it is pending"),
+        Route::ask::<Reconfiguration, _>("/v1/members/plan", members::plan, json::<MemberPlan>(), "What a reconfiguration would change, and why it could not take effect now; nothing is proposed"),
         Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).asked::<group::EpochsQuery>(),
         Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them").for_operators(),
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
