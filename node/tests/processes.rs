@@ -38,6 +38,8 @@ mod init;
 mod keys;
 #[path = "processes/levels.rs"]
 mod levels;
+#[path = "processes/members.rs"]
+mod members;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
 #[path = "processes/observers.rs"]
