@@ -37,6 +37,8 @@ pub struct Plan {
     pub api: SocketAddr,
     /// Members' doors for observers, by which it follows.
     pub follow: Vec<String>,
+    /// Multiaddr at which it takes observers itself.
+    pub observers: Option<String>,
 }
 
 /// Why no folder was made.
@@ -54,24 +56,26 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Makes what is missing of the folder; a whole one stays as it is, but for its configuration.
-    pub fn make(&self) -> Result<(), PlanError> {
+    /// Makes the folder; a whole one stays as it is. Whether it is new.
+    pub fn make(&self) -> Result<bool, PlanError> {
         let (dir, file) = (&self.dir, |name: &str| self.dir.join(name));
         fs::create_dir_all(dir).map_err(at(dir))?;
         self.place_key(&file(REPLICA_KEY_FILE))?;
         if file(GENESIS_FILE).exists() {
-            return Ok(());
+            return Ok(false);
         }
         begin(dir)?;
         let mut config = Config::new(self.listen.clone(), self.api, BTreeMap::new());
         config.follow.clone_from(&self.follow);
+        config.observers.clone_from(&self.observers);
         let text = toml::to_string(&config).expect("a configuration is plain data");
         write_durably(&file(CONFIG_FILE), text.as_bytes())?;
         if file(DATA).exists() {
             fs::remove_dir_all(file(DATA)).map_err(at(&file(DATA)))?; // of a plan that was cut off
         }
         create_database(&file(DATA), &self.genesis)?;
-        Ok(publish(dir, &self.genesis)?)
+        publish(dir, &self.genesis)?;
+        Ok(true)
     }
 
     fn place_key(&self, there: &Path) -> Result<(), PlanError> {

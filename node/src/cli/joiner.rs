@@ -1,8 +1,8 @@
 //! `quorate join`: a replica that follows a group in the foreground, until the group makes it a member; then it votes.
 
 use super::failure::{Failure, Outcome};
-use super::join;
 use super::start::{self, StartError};
+use super::{copy, join};
 use quorate_ledger::answers::DIGEST;
 use quorate_service::config::{Config, Overrides};
 use quorate_service::joining::Plan;
@@ -46,6 +46,12 @@ struct Join {
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
     api: SocketAddr,
+    /// Multiaddr at which this replica takes observers
+    #[arg(long, value_name = "MULTIADDR")]
+    observers: Option<String>,
+    /// API address of a node to copy the state from, instead of following from the first slot; may stand several times
+    #[arg(long, value_name = "URL")]
+    from: Vec<String>,
     /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
     #[arg(long, value_name = "FILTER", env = "QUORATE_LOG")]
     log: Option<String>,
@@ -68,9 +74,13 @@ fn follow(join: &Join) -> Outcome {
         listen: join.listen.clone(),
         api: join.api,
         follow: join.peers.clone(),
+        observers: join.observers.clone(),
     };
-    plan.make().map_err(Failure::usage)?;
+    let is_new = plan.make().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    if is_new && !join.from.is_empty() {
+        runtime.block_on(copy::fill(&join.dir, &join.from))?;
+    }
     runtime.block_on(serve(join)).map_err(|error| start::failure(&join.dir, error))
 }
 
