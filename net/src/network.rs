@@ -36,10 +36,7 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("members", &self.members)
-            .field("listen", &self.listen)
-            .finish_non_exhaustive() // not the secret
+        f.debug_struct("Config").field("members", &self.members).field("listen", &self.listen).finish_non_exhaustive() // not the secret
     }
 }
 

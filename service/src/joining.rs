@@ -103,8 +103,12 @@ pub(crate) async fn state(mut published: watch::Receiver<Published>, signer: Ed2
         {
             stated = Some(Instant::now());
             match write(&path, &file) {
-                Ok(()) => tracing::info!(event = "joiner-ready", path = %path.display(), "this replica follows; `quorate members ready` takes its statement"),
-                Err(error) => tracing::warn!(event = "joiner-silent", path = %path.display(), %error, "the statement of this replica cannot be written"),
+                Ok(()) => {
+                    tracing::info!(event = "joiner-ready", path = %path.display(), "this replica follows; `quorate members ready` takes its statement")
+                }
+                Err(error) => {
+                    tracing::warn!(event = "joiner-silent", path = %path.display(), %error, "the statement of this replica cannot be written")
+                }
             }
         }
         if published.changed().await.is_err() {

@@ -318,10 +318,7 @@ pub(crate) fn net_config(
 }
 
 /// Addresses of other replicas by their keys.
-pub(crate) fn addresses(
-    config: &Config,
-    genesis: &Genesis,
-) -> Result<BTreeMap<PublicKey, Multiaddr>, LaunchError> {
+pub(crate) fn addresses(config: &Config, genesis: &Genesis) -> Result<BTreeMap<PublicKey, Multiaddr>, LaunchError> {
     let mut found = BTreeMap::new();
     for (name, address) in config.peer_addresses()? {
         let key = match name {

@@ -9,8 +9,8 @@ use quorate_pbft::{
 use quorate_service::engine::Committees;
 use quorate_service::metrics::Metrics;
 use quorate_service::pool::{Checker, Dropped, Pool};
-use std::sync::{Arc, RwLock};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 /// Votes that the peer sends: more than a reader's budget, fewer than a sender's queue holds.

@@ -10,8 +10,8 @@ use crate::rows::{Order, Rows};
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Broken, Bundle, ClaimedCert, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, NewView, Position, QuorumCert, Record,
-    SeqNum, Signed, View, ViewChange,
+    Broken, Bundle, ClaimedCert, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, NewView, Position, QuorumCert,
+    Record, SeqNum, Signed, View, ViewChange,
 };
 use std::ops::ControlFlow;
 

@@ -46,11 +46,7 @@ impl Group {
     }
 
     pub fn config(&self, number: usize) -> Config {
-        Config {
-            secret: self.secrets[number],
-            members: self.members.clone(),
-            listen: vec![self.address(number)],
-        }
+        Config { secret: self.secrets[number], members: self.members.clone(), listen: vec![self.address(number)] }
     }
 
     pub fn keys(&self, number: usize) -> Keypair {

@@ -98,7 +98,11 @@ async fn a_full_queue_drops_the_newest_and_counts_it() {
 
     let traffic = alone.net.peers()[0].traffic;
     assert_eq!((traffic.bulk.waiting_frames, traffic.bulk.dropped), (2, 1));
-    assert_eq!(alone.net.send(group.key(1), Channel::Votes, "vote".into()), Ok(()), "the other channel has its own queue");
+    assert_eq!(
+        alone.net.send(group.key(1), Channel::Votes, "vote".into()),
+        Ok(()),
+        "the other channel has its own queue"
+    );
 }
 
 #[tokio::test]
@@ -109,8 +113,14 @@ async fn frames_that_cannot_be_sent_are_refused_at_once() {
 
     assert_eq!(node.net.send(group.key(1), Channel::Votes, "".into()), Err(SendError::Empty));
     assert!(matches!(node.net.broadcast(Channel::Votes, too_large.into()), Err(SendError::TooLarge { .. })));
-    assert_eq!(node.net.send(group.key(0), Channel::Votes, "self".into()), Err(SendError::NoSuchPeer { to: group.key(0) }));
-    assert_eq!(node.net.send(group.key(9), Channel::Votes, "none".into()), Err(SendError::NoSuchPeer { to: group.key(9) }));
+    assert_eq!(
+        node.net.send(group.key(0), Channel::Votes, "self".into()),
+        Err(SendError::NoSuchPeer { to: group.key(0) })
+    );
+    assert_eq!(
+        node.net.send(group.key(9), Channel::Votes, "none".into()),
+        Err(SendError::NoSuchPeer { to: group.key(9) })
+    );
 }
 
 #[test]

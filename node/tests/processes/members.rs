@@ -22,6 +22,9 @@ const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 /// Longest gap of confirmed changes that a boundary may cost on a busy machine.
 const GAP_MAX: Duration = Duration::from_secs(10);
 
+/// Pause between two changes of the load: a replica that follows from the first slot must catch up meanwhile.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A replica that joins, stopped by its own id.
 struct Joiner {
     child: Child,
@@ -119,6 +122,7 @@ impl Load {
                     Ok(answer) if answer.status == 200 => {
                         notes.lock().expect("one writer").push(Instant::now());
                         seq += 1;
+                        thread::sleep(PAUSE);
                     }
                     _ => thread::sleep(Duration::from_millis(20)), // the same bytes again
                 }

@@ -100,7 +100,9 @@ fn secrecy(key: &Path) -> Item {
 fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>, follows: bool) -> Item {
     match me {
         Some(me) => Item::well("member", format!("replica {me} of {} founders", genesis.file().members.len())),
-        None if follows => Item::well("member", format!("key {key} is no founder's: it votes once the group has added it")),
+        None if follows => {
+            Item::well("member", format!("key {key} is no founder's: it votes once the group has added it"))
+        }
         None => Item::fault(
             "member",
             format!("key {key} is no founder of this group"),

@@ -321,7 +321,12 @@ impl Engine {
             self.core.newest_checkpoint().cloned().into_iter().for_each(|newest| self.held.stable(newest));
             self.held.hold(self.moment.clone());
         }
-        certificates.into_iter().for_each(|certificate| self.held.stable(certificate));
+        for certificate in certificates {
+            if at_checkpoint && certificate.seq() == self.moment.seq() {
+                self.held.certify(self.moment.clone(), certificate.clone());
+            }
+            self.held.stable(certificate);
+        }
         round.fold = self.fold(at_checkpoint)?;
         self.supply(supplies, &mut round)?;
         Ok(round)

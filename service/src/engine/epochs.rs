@@ -95,7 +95,8 @@ impl Epochs {
         let (committee, point) = match newest.cmp(&executed.epoch) {
             Ordering::Greater => {
                 let entered = executed.next.clone().zip(executed.entered()).filter(|(_, point)| point.epoch == newest);
-                entered.ok_or_else(|| StoreError(format!("words of epoch {newest} over a state that is not its end")))?
+                entered
+                    .ok_or_else(|| StoreError(format!("words of epoch {newest} over a state that is not its end")))?
             }
             _ => (Arc::new(ledger.voters().clone()), executed.clone()),
         };

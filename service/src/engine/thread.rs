@@ -118,6 +118,8 @@ impl Surroundings {
         let committees = engine.committees();
         if committees != self.membership.checker.committees() {
             self.membership.follow(&committees, &engine.published().moment);
+            // What one epoch certified says nothing of the next.
+            *self.certified.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
         }
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);

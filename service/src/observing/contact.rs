@@ -73,8 +73,9 @@ impl Contact {
         let (mut last, mut follows) = (String::new(), self.relay.follows());
         while follows.wait_for(|follows| *follows).await.is_ok() {
             let ended = tokio::select! {
-                ended = self.once() => ended,
+                biased;
                 _ = follows.wait_for(|follows| !*follows) => Ended::Member,
+                ended = self.once() => ended,
             };
             if matches!(ended, Ended::Member) {
                 self.relay.closed_all();

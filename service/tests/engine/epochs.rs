@@ -2,7 +2,8 @@
 
 use crate::group::{Group, author, key_of, member};
 use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, JoinStatement, Joiner, Op, Reconfiguration, Rekey, Revision, State, rules,
+    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, JoinStatement, Joiner, Op, Reconfiguration, Rekey, Revision,
+    State, rules,
 };
 use quorate_pbft::{Broken, Constants, Epoch, Record, SeqNum, Signer};
 use quorate_service::engine::{Candidate, Engine, Notice};
@@ -128,7 +129,11 @@ fn a_member_goes_on_with_a_new_key_from_another_disk() {
     let new = group.joiner(anew);
     group.crash(2, Loss::All);
 
-    group.reconfigure(0, 1, Reconfiguration { rekey: vec![Rekey { old: key_of(2), new }], ..Reconfiguration::default() });
+    group.reconfigure(
+        0,
+        1,
+        Reconfiguration { rekey: vec![Rekey { old: key_of(2), new }], ..Reconfiguration::default() },
+    );
     group.until("all are in epoch 1", |group| group.is_in(&[0, 1, 3, anew], 1));
 
     assert_eq!(group.engine(anew).number().map(|number| number.get()), Some(2));

@@ -240,7 +240,13 @@ impl Group {
         self.signed(&author(), (seq, base), path, text.as_bytes().to_vec())
     }
 
-    pub fn signed(&self, author: &Ed25519Signer, (seq, base): (u64, Revision), path: &str, content: Vec<u8>) -> Candidate {
+    pub fn signed(
+        &self,
+        author: &Ed25519Signer,
+        (seq, base): (u64, Revision),
+        path: &str,
+        content: Vec<u8>,
+    ) -> Candidate {
         let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
         let body = Body {
             author: author.public_key(),
