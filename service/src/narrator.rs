@@ -62,6 +62,9 @@ impl Narrator {
     }
 
     fn tell_quorum(&self, now: &Report) {
+        if self.known.epoch != now.epoch {
+            return; // statuses of the new epoch are on their way
+        }
         match (self.known.hears_quorum(), now.hears_quorum()) {
             (true, false) => {
                 tracing::warn!(event = "quorum-lost", why = now.why, "quorum lost: nothing can be ordered")
