@@ -122,17 +122,17 @@ key_of() { "$quorate" members --node "$(node "$1")" --json | tr -d ' \n' | grep 
 
 chapter "Four folders that share only files make a group"
 orgs=(acme birch cedar delta)
-must genesis template --name "the tour of members" --out draft.json
+"$quorate" genesis template --name "the tour of members" --out draft.json >/dev/null
 for number in 0 1 2 3; do
   org=${orgs[$number]}
   "$quorate" keys new --out "$number.key" >/dev/null
   "$quorate" keys new --out "$org.key" >/dev/null
-  must genesis entry --org "$org" --replica "$number.key=$(listen "$number")" --author "$org.key" --out "$org.entry"
-  must genesis add draft.json "$org.entry"
+  "$quorate" genesis entry --org "$org" --replica "$number.key=$(listen "$number")" --author "$org.key" --out "$org.entry" >/dev/null
+  "$quorate" genesis add draft.json "$org.entry" >/dev/null
 done
-must genesis build draft.json --out genesis.json
+"$quorate" genesis build draft.json --out genesis.json >/dev/null
 for number in 0 1 2 3; do
-  must init --genesis genesis.json --key "$number.key" --draft draft.json --dir "replica-$number" --api "$(api "$number")"
+  "$quorate" init --genesis genesis.json --key "$number.key" --draft draft.json --dir "replica-$number" --api "$(api "$number")" >/dev/null
   sed -i "1i observers = \"$(door "$number")\"\ndefault_rates = false" "replica-$number/config.toml"
   launch "$number" start --dir "replica-$number" --log warn
 done

@@ -8,7 +8,7 @@ use crate::run::catch;
 use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, Found, Genesis, Ledger, Limits, Mode, Op, QueryError, Revision, StateView,
 };
-use quorate_pbft::{Constants, Digest, Now, ReplicaId, Signer as _, Ticks, Time};
+use quorate_pbft::{Constants, Digest, Now, Signer as _, Ticks, Time};
 use quorate_service::engine::{Candidate, Engine, History, Moment, Request, Setup};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold};
