@@ -140,7 +140,7 @@ async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
 fn a_bulk_message_counts_on_its_own_channel_only() {
     let message = Message::Recalled { incarnation: 1, statements: Vec::new() };
     let frame = borsh::to_vec(&message).expect("writing into memory cannot fail");
-    let check = |channel| checker().check(ReplicaId::new(1), channel, &frame);
+    let check = |channel| checker().check(key(1), channel, &frame);
     assert!(matches!(check(Channel::Votes), Err(Dropped::WrongChannel)));
     assert!(check(Channel::Bulk).is_ok());
 }
