@@ -3,7 +3,7 @@
 use super::wire::{Answered, Asking, Marked, Telling};
 use quorate_ledger::Level;
 use quorate_net::{Member, PeerInfo, PerChannel, Traffic};
-use quorate_pbft::{Committee, Digest, PublicKey, Question, ReplicaId};
+use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,9 @@ pub struct Relay {
 
 #[derive(Default)]
 struct State {
-    /// The members of the epoch at work.
+    /// The epoch at work.
+    epoch: Epoch,
+    /// Its members.
     members: Vec<PublicKey>,
     routes: BTreeMap<PublicKey, mpsc::Sender<Asking>>,
     waiting: HashMap<u64, (PublicKey, oneshot::Sender<Telling>)>,
@@ -37,9 +39,17 @@ struct State {
 }
 
 impl Relay {
-    /// The members of an epoch that a node with this key follows, or takes part in.
+    /// The members of an epoch that a node with this key follows, or takes part in. Members that serve it are told of the
+    /// epoch, and show its end once it is over: who is up to date asks nothing from which they could know.
     pub fn follow(&self, committee: &Committee, own: &PublicKey) {
-        self.lock().members = committee.keys().copied().collect();
+        let mut state = self.lock();
+        state.members = committee.keys().copied().collect();
+        if state.epoch != committee.epoch() {
+            state.epoch = committee.epoch();
+            // Where no room is, questions wait: they name the epoch too.
+            state.routes.values().for_each(|route| drop(route.try_send(Asking::In(committee.epoch()))));
+        }
+        drop(state);
         self.follows.send_replace(committee.replica_of(own).is_none());
     }
 
@@ -92,6 +102,7 @@ impl Relay {
         if state.routes.contains_key(&member) {
             return false;
         }
+        let _ = route.try_send(Asking::In(state.epoch)); // the first in an empty queue
         state.routes.insert(member, route);
         state.refusal = None;
         true
@@ -212,6 +223,7 @@ mod tests {
 
     /// Answers one offer, or goes away.
     async fn member(relay: &Relay, id: PublicKey, mut route: mpsc::Receiver<Asking>, status: Option<u16>) {
+        let Some(Asking::In(_)) = route.recv().await else { panic!("the epoch is told first") };
         let Some(Asking::Offer { number, .. }) = route.recv().await else { return };
         match status {
             Some(status) => relay.told(id, number, Telling::Answer { number, answer: answered(status) }),
@@ -222,8 +234,8 @@ mod tests {
     #[tokio::test]
     async fn an_envelope_goes_to_the_next_member_when_one_goes_away() {
         let relay = relay();
-        let (first, one) = mpsc::channel(1);
-        let (second, two) = mpsc::channel(1);
+        let (first, one) = mpsc::channel(2);
+        let (second, two) = mpsc::channel(2);
         relay.opened(ONE, first);
         relay.opened(TWO, second);
 
@@ -238,9 +250,10 @@ mod tests {
     #[tokio::test]
     async fn an_answer_of_another_member_than_the_one_asked_is_dropped() {
         let relay = relay();
-        let (route, mut asked) = mpsc::channel(1);
+        let (route, mut asked) = mpsc::channel(2);
         assert!(relay.opened(ONE, route));
         let (answer, ()) = tokio::join!(relay.offer(Level::Eventual, b"envelope"), async {
+            assert!(matches!(asked.recv().await, Some(Asking::In(_))));
             let Some(Asking::Offer { number, .. }) = asked.recv().await else { panic!("an offer") };
             relay.told(TWO, number, Telling::Answer { number, answer: answered(200) });
             relay.told(ONE, number, Telling::Answer { number, answer: answered(202) });
@@ -255,6 +268,20 @@ mod tests {
         assert!(relay.opened(ONE, first));
         assert!(!relay.opened(ONE, second));
         assert_eq!(relay.refusal(), None);
+    }
+
+    #[tokio::test]
+    async fn a_member_that_serves_is_told_of_the_epoch_at_once_and_of_each_that_follows() {
+        let relay = relay();
+        let committee = |epoch| Committee::new(Digest::ZERO, Epoch::new(epoch), vec![ONE]);
+        let (route, mut asked) = mpsc::channel(2);
+        relay.follow(&committee(5).expect("one member"), &TWO);
+        relay.opened(ONE, route);
+        relay.follow(&committee(6).expect("one member"), &TWO);
+        for epoch in [5, 6] {
+            let told = asked.recv().await;
+            assert!(matches!(told, Some(Asking::In(in_it)) if in_it == Epoch::new(epoch)), "{told:?}");
+        }
     }
 
     #[tokio::test]
