@@ -3,15 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use libp2p::{Multiaddr, PeerId};
-use quorate_pbft::ReplicaId;
+use quorate_pbft::{PublicKey, ReplicaId};
 
 use crate::channel::PerChannel;
 
 /// State of one peer, as of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// Its place in the member list.
+    /// Its place in the newest member list that names it.
     pub id: ReplicaId,
+    /// Its key.
+    pub key: PublicKey,
     /// Its key, as libp2p writes it.
     pub peer_id: PeerId,
     /// Address that we dial.

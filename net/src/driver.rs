@@ -1,6 +1,6 @@
 //! The task that owns the swarm: it turns what happens on sockets into links, and what routes want into socket work.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +21,7 @@ use crate::door::{Crowded, Door};
 use crate::error::Error;
 use crate::limits::{CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, LISTEN_TIME, PULSE, STREAMS_MAX};
 use crate::link::{Link, LinkEnd};
+use crate::peer::Peer;
 use crate::route::{Route, Running, Todo};
 use crate::shared::Shared;
 use crate::streams::{Outcome, StreamEvent, Streams, opens};
@@ -35,11 +36,17 @@ struct Behaviour {
     streams: Streams,
 }
 
+/// A peer and the way to it.
+struct Line {
+    peer: Arc<Peer>,
+    route: Route,
+}
+
 pub(crate) struct Driver {
     swarm: Swarm<Behaviour>,
     shared: Arc<Shared>,
     places: HashMap<PeerId, usize>,
-    routes: Vec<Route>,
+    lines: BTreeMap<usize, Line>,
     links: JoinSet<LinkEnd>,
     /// Numbers votes links, so that the inbox tells one from the next.
     links_made: u64,
@@ -54,17 +61,44 @@ impl Driver {
         let me = keys.public().to_peer_id();
         let transport = transport::build(&keys)?;
         let config = libp2p::swarm::Config::with_tokio_executor().with_max_negotiating_inbound_streams(STREAMS_MAX);
-        let route = |peer: &PeerId, address: &Option<Multiaddr>| Route::new(opens(&me, peer), address.is_some(), now);
-        Ok(Self {
-            places: shared.peers.iter().enumerate().map(|(place, peer)| (peer.peer_id, place)).collect(),
-            routes: shared.peers.iter().map(|peer| route(&peer.peer_id, &peer.member.address)).collect(),
-            swarm: Swarm::new(transport, Behaviour::new(me, &shared, now), me, config),
+        let mut driver = Self {
+            places: HashMap::new(),
+            lines: BTreeMap::new(),
+            swarm: Swarm::new(transport, Behaviour::new(me, now), me, config),
             shared,
             links: JoinSet::new(),
             links_made: 0,
             listener_errors: 0,
             _stopped: stopped.drop_guard(),
-        })
+        };
+        driver.follow_members();
+        Ok(driver)
+    }
+
+    /// Lets in and dials the peers of now, and ends the links to those that are none any more.
+    fn follow_members(&mut self) {
+        let (peers, now, me) = (self.shared.peers(), Instant::now(), *self.swarm.local_peer_id());
+        let allowed = &mut self.swarm.behaviour_mut().members;
+        self.lines.retain(|place, line| {
+            let stays = peers.iter().any(|peer| peer.place == *place);
+            if !stays {
+                allowed.disallow_peer(line.peer.peer_id);
+                self.places.remove(&line.peer.peer_id);
+                line.peer.set_up(false);
+            }
+            stays
+        });
+        for peer in peers {
+            let (peer_id, has_address) = (peer.peer_id, peer.address().is_some());
+            if let Some(line) = self.lines.get_mut(&peer.place) {
+                line.route.set_address(has_address, now);
+                continue;
+            }
+            allowed.allow_peer(peer_id);
+            let route = Route::new(opens(&me, &peer_id), has_address, now);
+            self.places.insert(peer_id, peer.place);
+            self.lines.insert(peer.place, Line { peer, route });
+        }
     }
 
     /// Listens on all of `addresses`, or on none.
@@ -99,11 +133,13 @@ impl Driver {
 
     /// Works until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let shared = self.shared.clone();
         loop {
             self.do_due();
-            let due = self.routes.iter().filter_map(Route::due).min();
+            let due = self.lines.values().filter_map(|line| line.route.due()).min();
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = shared.changed.notified() => self.follow_members(),
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
                 Some(ended) = self.links.join_next_with_id() => self.on_link_end(ended),
                 () = sleep_until(due) => {}
@@ -114,11 +150,18 @@ impl Driver {
 
     fn do_due(&mut self) {
         let now = Instant::now();
-        for place in 0..self.routes.len() {
-            if self.routes[place].due().is_some_and(|due| due <= now) {
-                let todo = self.routes[place].on_due(now);
-                self.perform(place, todo);
-            }
+        let is_due = |line: &Line| line.route.due().is_some_and(|due| due <= now);
+        let due: Vec<usize> = self.lines.iter().filter(|(_, line)| is_due(line)).map(|(place, _)| *place).collect();
+        for place in due {
+            self.steer(place, |route| route.on_due(now));
+        }
+    }
+
+    /// Asks the route to a peer for its next steps, and does them.
+    fn steer(&mut self, place: usize, ask: impl FnOnce(&mut Route) -> Vec<Todo>) {
+        if let Some(line) = self.lines.get_mut(&place) {
+            let todo = ask(&mut line.route);
+            self.perform(place, todo);
         }
     }
 
@@ -127,7 +170,7 @@ impl Driver {
             match one {
                 Todo::Dial => self.dial(place),
                 Todo::Open(connection, channel) => {
-                    let peer = self.shared.peers[place].peer_id;
+                    let peer = self.lines[&place].peer.peer_id;
                     self.swarm.behaviour_mut().streams.open(peer, connection, channel);
                 }
                 Todo::Close(connection) => {
@@ -138,8 +181,8 @@ impl Driver {
     }
 
     fn dial(&mut self, place: usize) {
-        let peer = &self.shared.peers[place];
-        let addresses = peer.member.address.iter().cloned().collect();
+        let peer = &self.lines[&place].peer;
+        let addresses = peer.address().into_iter().collect();
         // A port of its own: from the listening port a second dial would meet the first one's remains.
         let dial = DialOpts::peer_id(peer.peer_id)
             .addresses(addresses)
@@ -190,21 +233,23 @@ impl Driver {
 
     fn on_connected(&mut self, peer: PeerId, connection: ConnectionId) {
         if let Some(&place) = self.places.get(&peer) {
-            let todo = self.routes[place].on_connected(connection, Instant::now());
-            self.perform(place, todo);
+            self.steer(place, |route| route.on_connected(connection, Instant::now()));
         }
     }
 
     /// The links on it end by themselves.
     fn on_disconnected(&mut self, peer: PeerId, connection: ConnectionId) {
         if let Some(&place) = self.places.get(&peer) {
-            self.routes[place].on_disconnected(connection, Instant::now());
+            self.steer(place, |route| {
+                route.on_disconnected(connection, Instant::now());
+                Vec::new()
+            });
         }
     }
 
     fn on_dial_failed(&mut self, place: usize, error: &DialError) {
-        let peer = &self.shared.peers[place];
-        let (id, address) = (peer.member.id, peer.member.address.as_ref().map(Multiaddr::to_string));
+        let Some(Line { peer, route }) = self.lines.get_mut(&place) else { return };
+        let (id, address) = (peer.id(), peer.address().as_ref().map(Multiaddr::to_string));
         if let DialError::WrongPeerId { obtained, .. } = error {
             let times = peer.wrong_key.add(1);
             if times.is_power_of_two() {
@@ -213,30 +258,31 @@ impl Driver {
         } else {
             tracing::debug!(peer = %id, address, %error, "cannot connect");
         }
-        self.routes[place].on_dial_failed(Instant::now());
+        route.on_dial_failed(Instant::now());
     }
 
     fn on_stream(&mut self, event: StreamEvent) {
         let Some(&place) = self.places.get(&event.peer) else {
             return;
         };
+        let Some(Line { peer, route }) = self.lines.get_mut(&place) else { return };
         match event.outcome {
-            Outcome::Ready(stream) if self.routes[place].wants_stream_on(event.connection) => {
+            Outcome::Ready(stream) if route.wants_stream_on(event.connection) => {
                 self.on_stream_ready(place, event.connection, event.channel, stream);
             }
             Outcome::Ready(_late) => {}
             Outcome::Failed(cause) => {
-                let peer = self.shared.peers[place].member.id;
+                let peer = peer.id();
                 tracing::debug!(%peer, channel = %event.channel, cause, "cannot open a stream");
-                self.routes[place].on_open_failed(event.connection, event.channel, Instant::now());
+                route.on_open_failed(event.connection, event.channel, Instant::now());
             }
         }
     }
 
     fn on_stream_ready(&mut self, place: usize, connection: ConnectionId, channel: Channel, stream: Stream) {
-        let peer = self.shared.peers[place].clone();
+        let peer = self.lines[&place].peer.clone();
         let inbox = self.shared.inbox.clone();
-        let id = peer.member.id;
+        let id = peer.id();
         if channel == Channel::Votes {
             self.links_made += 1;
             let times = peer.links.add(1);
@@ -244,11 +290,10 @@ impl Driver {
             inbox.up(place, self.links_made);
             tracing::info!(event = "peer-up", peer = %id, times, "peer up");
         }
-        let link = Link { peer, place, channel, inbox, pulse: PULSE };
+        let link = Link { peer, channel, inbox, pulse: PULSE };
         let task = self.links.spawn(link.run(stream.compat()));
         let now = Instant::now();
-        let todo = self.routes[place].on_linked(channel, Running { connection, since: now, task }, now);
-        self.perform(place, todo);
+        self.steer(place, |route| route.on_linked(channel, Running { connection, since: now, task }, now));
     }
 
     /// A link that was replaced ends too; nobody asks about it any more.
@@ -257,28 +302,26 @@ impl Driver {
             Ok((task, _)) => *task,
             Err(error) => error.id(),
         };
-        let found = self.routes.iter().enumerate().find_map(|(at, route)| Some((at, route.channel_of(task)?)));
-        let Some((place, channel)) = found else {
+        let channel_of = |(_, line): (&usize, &Line)| Some((line.peer.clone(), line.route.channel_of(task)?));
+        let Some((peer, channel)) = self.lines.iter().find_map(channel_of) else {
             return;
         };
-        let peer = self.shared.peers[place].clone();
         let is_silent = match &ended {
             Ok((_, end)) => {
-                tracing::debug!(peer = %peer.member.id, %channel, %end, "stream ended");
+                tracing::debug!(peer = %peer.id(), %channel, %end, "stream ended");
                 end.is_silence()
             }
             Err(error) => {
-                tracing::error!(event = "link-failed", peer = %peer.member.id, %channel, %error, "a link failed; this is a defect");
+                tracing::error!(event = "link-failed", peer = %peer.id(), %channel, %error, "a link failed; this is a defect");
                 false
             }
         };
-        let todo = self.routes[place].on_unlinked(channel, is_silent, Instant::now());
         if channel == Channel::Votes {
             peer.set_up(false);
-            self.shared.inbox.down(place);
-            tracing::info!(event = "peer-down", peer = %peer.member.id, "peer down");
+            self.shared.inbox.down(peer.place);
+            tracing::info!(event = "peer-down", peer = %peer.id(), "peer down");
         }
-        self.perform(place, todo);
+        self.steer(peer.place, |route| route.on_unlinked(channel, is_silent, Instant::now()));
     }
 
     fn on_refused(&self, address: &Multiaddr, error: &ListenError) {
@@ -308,11 +351,8 @@ impl Drop for Driver {
 }
 
 impl Behaviour {
-    fn new(me: PeerId, shared: &Shared, now: Instant) -> Self {
-        let mut members = AllowList::default();
-        for peer in &shared.peers {
-            members.allow_peer(peer.peer_id);
-        }
+    fn new(me: PeerId, now: Instant) -> Self {
+        let members = AllowList::default();
         let limits = ConnectionLimits::default()
             .with_max_pending_incoming(Some(HANDSHAKES_MAX))
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));

@@ -3,7 +3,7 @@
 use std::io;
 
 use libp2p::{Multiaddr, PeerId};
-use quorate_pbft::ReplicaId;
+use quorate_pbft::{PublicKey, ReplicaId};
 
 use crate::channel::Channel;
 
@@ -11,28 +11,10 @@ use crate::channel::Channel;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The list has no such member.
-    #[error("replica {me} is not in the member list; check the replica number against the genesis")]
-    NotAMember {
-        /// Our id in the configuration.
-        me: ReplicaId,
-    },
-    /// The secret is another replica's.
-    #[error("the secret key does not belong to replica {me}; use the key that the genesis names for it")]
-    WrongSecret {
-        /// Our id in the configuration.
-        me: ReplicaId,
-    },
     /// Not an ed25519 public key.
     #[error("the public key of replica {member} is not an ed25519 key; correct the member list")]
     BadKey {
         /// Member with the faulty key.
-        member: ReplicaId,
-    },
-    /// Two members have one number.
-    #[error("replica {member} is in the member list twice; every number may stand there once")]
-    SameNumber {
-        /// The number.
         member: ReplicaId,
     },
     /// Two members have one key.
@@ -75,18 +57,18 @@ pub enum Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The queue to this peer is full; the frame was dropped and counted.
-    #[error("the {channel} queue to replica {to} is full")]
+    #[error("the {channel} queue to member {to} is full")]
     QueueFull {
         /// The slow peer.
-        to: ReplicaId,
+        to: PublicKey,
         /// The full queue.
         channel: Channel,
     },
     /// No such member, or this replica itself.
-    #[error("replica {to} is no peer of this one")]
+    #[error("{to} is no peer of this replica")]
     NoSuchPeer {
         /// Addressee that is no peer.
-        to: ReplicaId,
+        to: PublicKey,
     },
     /// Empty frames are heartbeats.
     #[error("an empty frame cannot be sent")]

@@ -6,11 +6,11 @@
 //! Readers take in turns: one vote from each peer, then one bulk frame, so that neither a peer nor a channel starves
 //! another; and a queue from which a frame is in hand is left alone, so that several readers keep its order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quorate_pbft::ReplicaId;
+use quorate_pbft::PublicKey;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::bytes::Bytes;
 
@@ -24,7 +24,7 @@ pub enum Event {
     /// one is dropped.
     Received {
         /// Peer on whose connection it came; who signed what is inside is another question.
-        from: ReplicaId,
+        from: PublicKey,
         /// The channel it was sent on.
         channel: Channel,
         /// The bytes, never empty, at most [`Channel::frame_bytes_max`].
@@ -33,13 +33,13 @@ pub enum Event {
     /// Votes can flow to and from `peer`.
     Up {
         /// The peer that is there.
-        peer: ReplicaId,
+        peer: PublicKey,
     },
     /// The link to `peer` broke; what was on its way is lost. A Down and an Up that no reader took in between are told
     /// as one of each.
     Down {
         /// The peer that went away.
-        peer: ReplicaId,
+        peer: PublicKey,
     },
 }
 
@@ -113,7 +113,7 @@ pub(crate) struct Room {
     _frame: OwnedSemaphorePermit,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Budget {
     bytes: Arc<Semaphore>,
     frames: Arc<Semaphore>,
@@ -125,49 +125,57 @@ impl Budget {
     }
 }
 
-/// Queues of each peer and channel; peers are named by their place in the list given to `new`.
-#[derive(Debug)]
+/// Queues of each peer and channel; peers are named by their places.
+#[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    peers: Vec<ReplicaId>,
-    budgets: Vec<PerChannel<Budget>>,
     state: Mutex<State>,
     ready: Notify,
 }
 
 impl Inbox {
-    pub(crate) fn new(peers: Vec<ReplicaId>) -> Self {
-        let budgets = peers.iter().map(|_| PerChannel { votes: Budget::new(IN_VOTES), bulk: Budget::new(IN_BULK) });
-        Self { budgets: budgets.collect(), state: Mutex::new(State::new(peers.len())), ready: Notify::new(), peers }
+    /// Takes frames of a peer from now on.
+    pub(crate) fn add(&self, peer: usize, key: PublicKey) {
+        self.lock().peers.insert(peer, PeerQueues::new(key));
     }
 
-    /// Waits until the peer's budget has room for a frame of `bytes`, at most the channel's limit.
+    /// Drops what a peer said and nobody took, and takes nothing more of it.
+    pub(crate) fn remove(&self, peer: usize) {
+        self.lock().peers.remove(&peer);
+    }
+
+    /// Waits until the peer's budget has room for a frame of `bytes`, at most the channel's limit; for ever, if the peer is
+    /// none any more.
     pub(crate) async fn room(&self, peer: usize, channel: Channel, bytes: usize) -> Room {
-        let budget = &self.budgets[peer][channel];
+        let budget = self.lock().peers.get(&peer).map(|peer| peer.budgets[channel].clone());
+        let Some(budget) = budget else { return std::future::pending().await };
         let bytes = u32::try_from(bytes).expect("frame limits fit u32, checked where they are defined");
         Room {
-            _frame: budget.frames.clone().acquire_owned().await.expect("budgets are never closed"),
-            _bytes: budget.bytes.clone().acquire_many_owned(bytes).await.expect("budgets are never closed"),
+            _frame: budget.frames.acquire_owned().await.expect("budgets are never closed"),
+            _bytes: budget.bytes.acquire_many_owned(bytes).await.expect("budgets are never closed"),
         }
     }
 
     /// Queues a frame; after the end it is dropped.
     pub(crate) fn put(&self, peer: usize, channel: Channel, frame: Bytes, room: Room) {
         let mut state = self.lock();
-        if !state.closed {
-            state.peers[peer].queues[channel].frames.push_back((frame, room));
+        if state.closed {
+            return;
+        }
+        if let Some(peer) = state.peers.get_mut(&peer) {
+            peer.queues[channel].frames.push_back((frame, room));
             self.ready.notify_one();
         }
     }
 
     /// The votes stream numbered `link` stands; an earlier one of this peer is gone.
     pub(crate) fn up(&self, peer: usize, link: u64) {
-        self.lock().peers[peer].link = Some(link);
+        self.lock().peers.get_mut(&peer).into_iter().for_each(|peer| peer.link = Some(link));
         self.ready.notify_one();
     }
 
     /// The peer has no votes stream.
     pub(crate) fn down(&self, peer: usize) {
-        self.lock().peers[peer].link = None;
+        self.lock().peers.get_mut(&peer).into_iter().for_each(|peer| peer.link = None);
         self.ready.notify_one();
     }
 
@@ -180,14 +188,14 @@ impl Inbox {
     /// After this readers get nothing.
     fn discard(&self) {
         let mut state = self.lock();
-        state.peers.iter_mut().for_each(|peer| peer.queues = PerChannel::default());
+        state.peers.values_mut().for_each(|peer| peer.queues = PerChannel::default());
         drop(state);
         self.close();
     }
 
     /// A reader has worked off its frame of this queue.
     fn put_down(&self, (peer, channel): (usize, Channel)) {
-        self.lock().peers[peer].queues[channel].is_in_hand = false;
+        self.lock().peers.get_mut(&peer).into_iter().for_each(|peer| peer.queues[channel].is_in_hand = false);
         self.ready.notify_one();
     }
 
@@ -209,12 +217,12 @@ impl Inbox {
     pub(crate) fn take(self: &Arc<Self>) -> Option<Event> {
         let mut state = self.lock();
         if let Some((peer, up)) = state.take_change() {
-            let peer = self.peers[peer];
             return Some(if up { Event::Up { peer } } else { Event::Down { peer } });
         }
         let (peer, channel, (bytes, room)) = state.take_frame()?;
+        let from = state.peers[&peer].key;
         let frame = Frame { bytes, _room: room, inbox: self.clone(), queue: (peer, channel) };
-        Some(Event::Received { from: self.peers[peer], channel, frame })
+        Some(Event::Received { from, channel, frame })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -230,8 +238,10 @@ struct Queue {
     is_in_hand: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PeerQueues {
+    key: PublicKey,
+    budgets: PerChannel<Budget>,
     queues: PerChannel<Queue>,
     /// The votes stream that stands.
     link: Option<u64>,
@@ -239,10 +249,17 @@ struct PeerQueues {
     told: Option<u64>,
 }
 
-#[derive(Debug)]
+impl PeerQueues {
+    fn new(key: PublicKey) -> Self {
+        let budgets = PerChannel { votes: Budget::new(IN_VOTES), bulk: Budget::new(IN_BULK) };
+        Self { key, budgets, queues: PerChannel::default(), link: None, told: None }
+    }
+}
+
+#[derive(Debug, Default)]
 struct State {
-    peers: Vec<PeerQueues>,
-    /// Place of the peer whose turn it is.
+    peers: BTreeMap<usize, PeerQueues>,
+    /// The lowest place whose turn it is.
     turn: PerChannel<usize>,
     /// Votes taken since the last bulk frame.
     votes_in_row: usize,
@@ -250,17 +267,11 @@ struct State {
 }
 
 impl State {
-    fn new(peers: usize) -> Self {
-        let peers = (0..peers).map(|_| PeerQueues::default()).collect();
-        Self { peers, turn: PerChannel::default(), votes_in_row: 0, closed: false }
-    }
-
     /// A peer whose link is not what readers were told, and whether it is up.
-    fn take_change(&mut self) -> Option<(usize, bool)> {
-        let place = self.peers.iter().position(|peer| peer.link != peer.told)?;
-        let peer = &mut self.peers[place];
+    fn take_change(&mut self) -> Option<(PublicKey, bool)> {
+        let peer = self.peers.values_mut().find(|peer| peer.link != peer.told)?;
         peer.told = if peer.told.is_some() { None } else { peer.link };
-        Some((place, peer.told.is_some()))
+        Some((peer.key, peer.told.is_some()))
     }
 
     /// Votes first, but after one for each peer it is the turn of a bulk frame.
@@ -274,14 +285,13 @@ impl State {
     }
 
     fn take_from(&mut self, channel: Channel) -> Option<(usize, Channel, (Bytes, Room))> {
-        let peers = self.peers.len();
         let first = self.turn[channel];
-        let mut order = (first..first + peers).map(|turn| turn % peers);
-        let peer = order.find(|&peer| self.peers[peer].queues[channel].is_free())?;
-        let queue = &mut self.peers[peer].queues[channel];
+        let mut order = self.peers.range(first..).chain(self.peers.range(..first));
+        let peer = order.find_map(|(place, peer)| peer.queues[channel].is_free().then_some(*place))?;
+        let queue = &mut self.peers.get_mut(&peer)?.queues[channel];
         let frame = queue.frames.pop_front()?;
         queue.is_in_hand = true;
-        self.turn[channel] = (peer + 1) % peers;
+        self.turn[channel] = peer + 1;
         self.votes_in_row = match channel {
             Channel::Votes => self.votes_in_row.saturating_add(1),
             Channel::Bulk => 0,
@@ -304,7 +314,13 @@ mod tests {
     use std::time::Duration;
 
     fn inbox(peers: u16) -> Arc<Inbox> {
-        Arc::new(Inbox::new((0..peers).map(ReplicaId::new).collect()))
+        let inbox = Arc::new(Inbox::default());
+        (0..peers).for_each(|place| inbox.add(place.into(), key(place as u8)));
+        inbox
+    }
+
+    fn key(place: u8) -> PublicKey {
+        PublicKey([place; 32])
     }
 
     async fn came(inbox: &Inbox, peer: usize, channel: Channel, frame: &'static [u8]) {
@@ -314,7 +330,7 @@ mod tests {
 
     fn taken(inbox: &Arc<Inbox>) -> (u16, Channel) {
         match inbox.take() {
-            Some(Event::Received { from, channel, .. }) => (from.get(), channel),
+            Some(Event::Received { from, channel, .. }) => (from.0[0].into(), channel),
             other => panic!("not a frame: {other:?}"),
         }
     }
@@ -376,7 +392,7 @@ mod tests {
     #[test]
     fn a_link_replaced_unseen_is_told_as_down_and_up() {
         let inbox = inbox(1);
-        let peer = ReplicaId::new(0);
+        let peer = key(0);
         inbox.up(0, 1);
         assert_eq!(inbox.take(), Some(Event::Up { peer }));
 
@@ -444,5 +460,19 @@ mod tests {
         for reader in readers {
             assert_eq!(reader.await.expect("no panic"), None);
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_peer_said_that_left_reaches_nobody_and_its_place_stays_empty() {
+        let inbox = inbox(2);
+        came(&inbox, 0, Channel::Votes, b"last words").await;
+        let room = inbox.room(0, Channel::Votes, 4).await;
+        came(&inbox, 1, Channel::Votes, b"of a member").await;
+
+        inbox.remove(0);
+        inbox.put(0, Channel::Votes, Bytes::from_static(b"late"), room);
+
+        assert_eq!(taken(&inbox), (1, Channel::Votes));
+        assert_eq!(inbox.take(), None);
     }
 }

@@ -18,8 +18,6 @@ use crate::peer::Peer;
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     pub(crate) peer: Arc<Peer>,
-    /// The peer's place in the inbox.
-    pub(crate) place: usize,
     pub(crate) channel: Channel,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pulse: Pulse,
@@ -69,12 +67,12 @@ impl Link {
         if bytes == 0 {
             return Ok(());
         }
-        let room = self.inbox.room(self.place, self.channel, bytes).await;
+        let room = self.inbox.room(self.peer.place, self.channel, bytes).await;
         let body = frame::read_body(from, bytes, silence_max).await?;
         let counts = &self.peer.counts[self.channel];
         counts.frames_in.add(1);
         counts.bytes_in.add(bytes);
-        self.inbox.put(self.place, self.channel, body, room);
+        self.inbox.put(self.peer.place, self.channel, body, room);
         Ok(())
     }
 
@@ -82,7 +80,7 @@ impl Link {
     fn blame(&self, end: &ReadError) {
         let times = self.peer.oversized.add(1);
         if times.is_power_of_two() {
-            tracing::warn!(event = "frame-refused", peer = %self.peer.member.id, channel = %self.channel, times, %end, "frame refused");
+            tracing::warn!(event = "frame-refused", peer = %self.peer.id(), channel = %self.channel, times, %end, "frame refused");
         }
     }
 
@@ -127,15 +125,18 @@ mod tests {
     use super::*;
     use crate::limits::PULSE;
     use crate::member::{Member, key_pair};
+    use quorate_pbft::PublicKey;
     use quorate_pbft::ReplicaId;
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
     fn link(pulse: Pulse) -> Link {
         let key = key_pair([1; 32]).public().try_into_ed25519().unwrap().to_bytes();
         let id = ReplicaId::new(1);
-        let peer = Peer::new(Member { id, key, address: None }).unwrap();
-        let inbox = Arc::new(Inbox::new(vec![id]));
-        Link { peer: Arc::new(peer), place: 0, channel: Channel::Votes, inbox, pulse }
+        let member = Member { id, key, address: None };
+        let peer = Peer::new(0, &member, member.peer_id().unwrap());
+        let inbox = Arc::new(Inbox::default());
+        inbox.add(0, PublicKey(key));
+        Link { peer: Arc::new(peer), channel: Channel::Votes, inbox, pulse }
     }
 
     fn pulse(every: u64, silence_max: u64) -> Pulse {

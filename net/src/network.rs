@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
-use quorate_pbft::ReplicaId;
+use quorate_pbft::PublicKey;
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -21,29 +21,22 @@ use crate::shared::Shared;
 pub struct Config {
     /// This replica's ed25519 secret; its libp2p identity is the same key.
     pub secret: [u8; 32],
-    /// Its place in the member list.
-    pub me: ReplicaId,
-    /// Voters of the epoch, this replica included. Other keys do not get past the handshake.
+    /// Voters; this replica may be one. Other keys do not get past the handshake.
     pub members: Vec<Member>,
     /// Addresses to listen at: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`; port 0 lets the system choose. May be empty.
     pub listen: Vec<Multiaddr>,
 }
 
 impl Config {
-    /// Errs if two members could be mistaken for each other, an address cannot be dialled or names another key, or the
-    /// secret is not the member's.
+    /// Errs if two members could be mistaken for each other, or an address cannot be dialled or names another key.
     pub fn check(&self) -> Result<(), Error> {
-        member::check(&self.members, self.me, member::key_pair(self.secret).public().to_peer_id())
+        member::check(&self.members)
     }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("me", &self.me)
-            .field("members", &self.members)
-            .field("listen", &self.listen)
-            .finish_non_exhaustive() // not the secret
+        f.debug_struct("Config").field("members", &self.members).field("listen", &self.listen).finish_non_exhaustive() // not the secret
     }
 }
 
@@ -68,7 +61,7 @@ pub async fn start(config: Config) -> Result<(Network, Events), Error> {
     config.check()?;
     let keys = member::key_pair(config.secret);
     let local = keys.public().to_peer_id();
-    let shared = Arc::new(Shared::new(&config.members, config.me)?);
+    let shared = Arc::new(Shared::new(&config.members, local)?);
     let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
     let mut driver = Driver::new(keys, shared.clone(), stopped.clone())?;
     driver.listen(&config.listen).await?;
@@ -83,10 +76,9 @@ impl Network {
     ///
     /// # Errors
     /// A full queue drops the frame and counts it; the other errors are mistakes of the caller.
-    pub fn send(&self, to: ReplicaId, channel: Channel, frame: Bytes) -> Result<(), SendError> {
+    pub fn send(&self, to: PublicKey, channel: Channel, frame: Bytes) -> Result<(), SendError> {
         check_frame(channel, &frame)?;
-        let peer = self.shared.peers.iter().find(|peer| peer.member.id == to);
-        peer.ok_or(SendError::NoSuchPeer { to })?.send(channel, frame)
+        self.shared.peer(&to).ok_or(SendError::NoSuchPeer { to })?.send(channel, frame)
     }
 
     /// Queues `frame` for every peer, not for this replica itself; never blocks. Returns how many queues took it.
@@ -95,12 +87,21 @@ impl Network {
     /// The frame is empty or too large. Full queues are no error: they are counted, and the others have the frame.
     pub fn broadcast(&self, channel: Channel, frame: Bytes) -> Result<usize, SendError> {
         check_frame(channel, &frame)?;
-        Ok(self.shared.peers.iter().filter(|peer| peer.send(channel, frame.clone()).is_ok()).count())
+        Ok(self.shared.peers().iter().filter(|peer| peer.send(channel, frame.clone()).is_ok()).count())
     }
 
-    /// The other members with their state and traffic, in the order of the member list.
+    /// Voters from now on. Links to those that stay go on, those to others end; an address that is known stays known.
+    ///
+    /// # Errors
+    /// As [`Config::check`]; then nothing changes.
+    pub fn set_members(&self, members: &[Member]) -> Result<(), Error> {
+        member::check(members)?;
+        self.shared.set_members(members)
+    }
+
+    /// The other members with their state and traffic, by number.
     pub fn peers(&self) -> Vec<PeerInfo> {
-        self.shared.peers.iter().map(|peer| peer.info()).collect()
+        self.shared.peers().iter().map(|peer| peer.info()).collect()
     }
 
     /// Inbound connections that were turned away.

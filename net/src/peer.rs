@@ -1,21 +1,28 @@
 //! Another member: its queues and its counters, shared by the handle, the driver and the links.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
-use libp2p::PeerId;
+use libp2p::{Multiaddr, PeerId};
+use quorate_pbft::{PublicKey, ReplicaId};
 use tokio_util::bytes::Bytes;
 
 use crate::channel::{Channel, PerChannel};
 use crate::counters::{Count, PeerInfo, Traffic, TrafficCounts};
-use crate::error::{Error, SendError};
+use crate::error::SendError;
 use crate::limits::{OUT_BULK, OUT_VOTES};
 use crate::member::Member;
 use crate::outbox::Outbox;
 
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) member: Member,
+    /// Its place in the inbox and among the routes.
+    pub(crate) place: usize,
+    pub(crate) key: PublicKey,
     pub(crate) peer_id: PeerId,
+    /// Its number in the newest list that names it: for people.
+    number: AtomicU16,
+    address: Mutex<Option<Multiaddr>>,
     pub(crate) outbox: PerChannel<Outbox>,
     pub(crate) counts: PerChannel<TrafficCounts>,
     pub(crate) links: Count,
@@ -25,17 +32,36 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(member: Member) -> Result<Self, Error> {
-        Ok(Self {
-            peer_id: member.peer_id()?,
-            member,
+    pub(crate) fn new(place: usize, member: &Member, peer_id: PeerId) -> Self {
+        Self {
+            place,
+            key: PublicKey(member.key),
+            peer_id,
+            number: AtomicU16::new(member.id.get()),
+            address: Mutex::new(member.address.clone()),
             outbox: PerChannel { votes: Outbox::new(OUT_VOTES), bulk: Outbox::new(OUT_BULK) },
             counts: PerChannel::default(),
             links: Count::default(),
             oversized: Count::default(),
             wrong_key: Count::default(),
             is_up: AtomicBool::new(false),
-        })
+        }
+    }
+
+    /// Another list names it: its number there holds, and its address if there is one.
+    pub(crate) fn renew(&self, member: &Member) {
+        self.number.store(member.id.get(), Relaxed);
+        if member.address.is_some() {
+            *self.address.lock().unwrap_or_else(PoisonError::into_inner) = member.address.clone();
+        }
+    }
+
+    pub(crate) fn id(&self) -> ReplicaId {
+        ReplicaId::new(self.number.load(Relaxed))
+    }
+
+    pub(crate) fn address(&self) -> Option<Multiaddr> {
+        self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Queues a frame, or drops and counts it.
@@ -44,7 +70,7 @@ impl Peer {
             return Ok(());
         }
         self.counts[channel].dropped.add(1);
-        Err(SendError::QueueFull { to: self.member.id, channel })
+        Err(SendError::QueueFull { to: self.key, channel })
     }
 
     pub(crate) fn set_up(&self, is_up: bool) {
@@ -53,9 +79,10 @@ impl Peer {
 
     pub(crate) fn info(&self) -> PeerInfo {
         PeerInfo {
-            id: self.member.id,
+            id: self.id(),
+            key: self.key,
             peer_id: self.peer_id,
-            address: self.member.address.clone(),
+            address: self.address(),
             is_up: self.is_up.load(Relaxed),
             reconnects: self.links.get().saturating_sub(1),
             oversized: self.oversized.get(),

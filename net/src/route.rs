@@ -91,6 +91,15 @@ impl Route {
         }
     }
 
+    /// Whether there is an address to dial, where that has changed.
+    pub(crate) fn set_address(&mut self, has_address: bool, now: Instant) {
+        if self.has_address != has_address {
+            self.has_address = has_address;
+            let is_idle = self.dial == Dial::Idle && self.connections.is_empty();
+            is_idle.then(|| self.dial_later(now));
+        }
+    }
+
     /// The channel that this task serves.
     pub(crate) fn channel_of(&self, task: tokio::task::Id) -> Option<Channel> {
         let is_it = |running: &Option<Running>| running.as_ref().is_some_and(|running| running.task.id() == task);

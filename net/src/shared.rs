@@ -1,9 +1,11 @@
 //! State that the handle, the driver and the links share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use libp2p::Multiaddr;
-use quorate_pbft::ReplicaId;
+use libp2p::{Multiaddr, PeerId};
+use quorate_pbft::PublicKey;
+use tokio::sync::Notify;
 
 use crate::counters::RefusedCounts;
 use crate::error::Error;
@@ -14,18 +16,72 @@ use crate::peer::Peer;
 /// Peers, inbox and counters of one network.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) peers: Vec<Arc<Peer>>,
+    own: PeerId,
+    peers: Mutex<Peers>,
+    /// Told when the peers change.
+    pub(crate) changed: Notify,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) refused: RefusedCounts,
     addresses: Mutex<Vec<Multiaddr>>,
 }
 
+/// Peers by their place. No place is given twice, so that nothing of a peer that left counts as another's.
+#[derive(Debug, Default)]
+struct Peers {
+    next_place: usize,
+    by_place: BTreeMap<usize, Arc<Peer>>,
+}
+
 impl Shared {
-    pub(crate) fn new(members: &[Member], me: ReplicaId) -> Result<Self, Error> {
-        let others = members.iter().filter(|member| member.id != me);
-        let peers = others.map(|member| Peer::new(member.clone()).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let inbox = Inbox::new(peers.iter().map(|peer| peer.member.id).collect());
-        Ok(Self { peers, inbox: Arc::new(inbox), refused: RefusedCounts::default(), addresses: Mutex::default() })
+    pub(crate) fn new(members: &[Member], own: PeerId) -> Result<Self, Error> {
+        let shared = Self {
+            own,
+            peers: Mutex::default(),
+            changed: Notify::new(),
+            inbox: Arc::default(),
+            refused: RefusedCounts::default(),
+            addresses: Mutex::default(),
+        };
+        shared.set_members(members)?;
+        Ok(shared)
+    }
+
+    /// Peers from now on: these but for this replica itself. Those that stay keep their queues and links.
+    pub(crate) fn set_members(&self, members: &[Member]) -> Result<(), Error> {
+        let named = members.iter().map(|member| Ok((member.peer_id()?, member))).collect::<Result<Vec<_>, Error>>()?;
+        let mut peers = self.lock();
+        let Peers { next_place, by_place } = &mut *peers;
+        by_place.retain(|place, peer| {
+            let stays = named.iter().any(|(peer_id, _)| *peer_id == peer.peer_id);
+            if !stays {
+                self.inbox.remove(*place);
+            }
+            stays
+        });
+        for (peer_id, member) in named.into_iter().filter(|(peer_id, _)| *peer_id != self.own) {
+            if let Some(known) = by_place.values().find(|peer| peer.peer_id == peer_id) {
+                known.renew(member);
+                continue;
+            }
+            self.inbox.add(*next_place, PublicKey(member.key));
+            by_place.insert(*next_place, Arc::new(Peer::new(*next_place, member, peer_id)));
+            *next_place += 1;
+        }
+        drop(peers);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The peers, by their numbers.
+    pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
+        let mut peers: Vec<Arc<Peer>> = self.lock().by_place.values().cloned().collect();
+        peers.sort_by_key(|peer| peer.id());
+        peers
+    }
+
+    /// The peer with a key.
+    pub(crate) fn peer(&self, key: &PublicKey) -> Option<Arc<Peer>> {
+        self.lock().by_place.values().find(|peer| peer.key == *key).cloned()
     }
 
     pub(crate) fn listening(&self, address: Multiaddr) {
@@ -39,7 +95,7 @@ impl Shared {
     /// Marks the network as stopped: no frame comes or goes any more.
     pub(crate) fn stopped(&self) {
         self.addresses().clear();
-        for peer in &self.peers {
+        for peer in self.peers() {
             peer.set_up(false);
         }
         self.inbox.close();
@@ -47,5 +103,9 @@ impl Shared {
 
     pub(crate) fn addresses(&self) -> MutexGuard<'_, Vec<Multiaddr>> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Peers> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

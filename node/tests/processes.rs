@@ -40,6 +40,8 @@ mod keys;
 mod levels;
 #[path = "processes/member_plans.rs"]
 mod member_plans;
+#[path = "processes/members.rs"]
+mod members;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
 #[path = "processes/observers.rs"]

@@ -370,7 +370,7 @@ pub enum Broken {
 impl Broken {
     /// Whether the reason concerns one key, whose promises the disk does not hold (E7): it ends with the key, and does not
     /// concern who promises nothing.
-    pub(crate) fn is_of_key(&self) -> bool {
+    pub fn is_of_key(&self) -> bool {
         matches!(self, Self::OlderThanPromises(_) | Self::Copied(_))
     }
 }

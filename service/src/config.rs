@@ -12,7 +12,7 @@ pub use settings::{SETTINGS, Setting, effective};
 
 use crate::engine::History;
 use crate::logging::LogFormat;
-use quorate_pbft::ReplicaId;
+use quorate_pbft::{PublicKey, ReplicaId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -73,7 +73,10 @@ pub struct Config {
     /// For people or as JSON.
     #[serde(default)]
     pub log_format: LogFormat,
-    /// Addresses of the other replicas: replica number to multiaddr. The own number may be there and is ignored.
+    /// Multiaddrs of members' doors for observers: a replica follows through them while it is no member.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow: Vec<String>,
+    /// Addresses of the other replicas: number in the genesis, or key, to multiaddr. The own may be there and is ignored.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
 }
@@ -179,6 +182,7 @@ impl Config {
             space_quota: None,
             log: default_log(),
             log_format: LogFormat::default(),
+            follow: Vec::new(),
             peers,
         }
     }
@@ -224,12 +228,28 @@ impl Config {
     }
 
     /// The peers with their numbers as numbers.
-    pub fn peer_addresses(&self) -> Result<BTreeMap<ReplicaId, String>, ConfigError> {
-        let parse = |(number, address): (&String, &String)| match number.parse::<u16>() {
-            Ok(number) => Ok((ReplicaId::new(number), address.clone())),
-            Err(_) => Err(ConfigError::Peer(format!("{number}={address}"))),
+    pub fn peer_addresses(&self) -> Result<BTreeMap<PeerName, String>, ConfigError> {
+        let parse = |(name, address): (&String, &String)| match PeerName::parse(name) {
+            Some(name) => Ok((name, address.clone())),
+            None => Err(ConfigError::Peer(format!("{name}={address}"))),
         };
         self.peers.iter().map(parse).collect()
+    }
+}
+
+/// Name of another replica in a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PeerName {
+    /// A founder, by its number in the genesis: it stays the same whatever the member list.
+    Founder(ReplicaId),
+    /// Any replica, by its key.
+    Key(PublicKey),
+}
+
+impl PeerName {
+    fn parse(text: &str) -> Option<Self> {
+        let key = || Some(PublicKey(hex::decode(text).ok()?.try_into().ok()?));
+        text.parse().ok().map(|number| Self::Founder(ReplicaId::new(number))).or_else(|| key().map(Self::Key))
     }
 }
 

@@ -1,60 +1,121 @@
-//! Place of a node in its group: a member's seat, or none.
+//! Place of a node in its group: a member's seat in the epochs that name its key, none in others. The ways to the members
+//! follow the lists that count now.
 
+use crate::engine::{Committees, Moment, Outgoing};
 use crate::observing::Relay;
-use quorate_net::{Network, PeerInfo};
-use quorate_pbft::ReplicaId;
+use crate::pool::Checker;
+use quorate_ledger::{MemberEntry, StoreError};
+use quorate_net::{Channel, Member, Multiaddr, Network, PeerInfo};
+use quorate_pbft::{Committee, Message, PublicKey, ReplicaId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Place of a node, with its way to the members.
-pub enum Membership {
-    /// A voter, with its links to the others.
-    Member {
-        /// Its number.
-        me: ReplicaId,
-        /// Its links.
-        network: Network,
-    },
-    /// A follower without a seat.
-    Observer(Arc<Relay>),
+/// Ways of a node to the members.
+pub struct Membership {
+    /// The node's own key.
+    pub key: PublicKey,
+    /// The own key, as libp2p writes it.
+    pub peer_id: String,
+    /// Links to the other members; none of an observer without a door for them.
+    pub network: Option<Network>,
+    /// Way to the members while it is none itself.
+    pub relay: Arc<Relay>,
+    /// Check of what comes.
+    pub checker: Arc<Checker>,
+    /// Known addresses.
+    pub addresses: BTreeMap<PublicKey, Multiaddr>,
 }
 
 impl Membership {
-    /// The own number; none of an observer.
-    pub fn replica(&self) -> Option<ReplicaId> {
-        match self {
-            Self::Member { me, .. } => Some(*me),
-            Self::Observer(_) => None,
+    /// Other member lists count from now on. Who is in one of them has links to all that are; who is in none follows through
+    /// the members' doors for observers.
+    pub fn follow(&self, committees: &Committees, moment: &Moment) {
+        self.checker.set_committees(committees.clone());
+        self.relay.follow(committees.current(), &self.key);
+        let Some(network) = &self.network else { return };
+        let members = if committees.name(&self.key) { self.members(committees, moment) } else { Vec::new() };
+        if let Err(error) = network.set_members(&members) {
+            tracing::error!(event = "members-unreachable", %error, "the members of an epoch cannot be linked to");
         }
     }
 
-    /// The way of an observer to the members; none of a member.
-    pub fn relay(&self) -> Option<&Arc<Relay>> {
-        match self {
-            Self::Member { .. } => None,
-            Self::Observer(relay) => Some(relay),
+    /// Members by the newest list that names them. An address of the configuration goes before the one that a member joined
+    /// with.
+    fn members(&self, committees: &Committees, moment: &Moment) -> Vec<Member> {
+        let mut addresses = joined_with(moment).unwrap_or_else(|error| {
+            tracing::warn!(event = "addresses-unread", %error, "the addresses of members cannot be read");
+            BTreeMap::new()
+        });
+        addresses.extend(self.addresses.clone());
+        let mut members: Vec<Member> = Vec::new();
+        for committee in committees.all() {
+            for member in listed(committee, &addresses) {
+                if members.iter().all(|known| known.key != member.key) {
+                    members.push(member);
+                }
+            }
         }
+        members
     }
 
-    /// The links to the other members.
+    /// The links to the members.
     pub fn links(&self) -> Vec<PeerInfo> {
-        match self {
-            Self::Member { network, .. } => network.peers(),
-            Self::Observer(relay) => relay.links(),
-        }
+        let links = self.network.as_ref().map(Network::peers).unwrap_or_default();
+        if links.is_empty() { self.relay.links() } else { links }
     }
 
-    /// The own key, as libp2p writes it.
-    pub fn peer_id(&self) -> String {
-        match self {
-            Self::Member { network, .. } => network.local_peer_id().to_string(),
-            Self::Observer(relay) => relay.peer_id().to_string(),
+    /// Lets a message out; a full queue drops, and status and repair bring it again (N9). A question of who is no member goes
+    /// to a member that serves it.
+    pub fn let_out(&self, Outgoing { committee, to, message }: &Outgoing) {
+        let own = committee.replica_of(&self.key);
+        if own.is_none() {
+            if let (Message::Ask(question), Some(to)) = (&**message, to.and_then(|to| committee.key(to))) {
+                self.relay.ask(*to, question.clone());
+            }
+            return;
+        }
+        let Some(network) = &self.network else { return };
+        let bytes: quorate_net::Bytes = borsh::to_vec(&**message).expect("writing into memory cannot fail").into();
+        let channel = if message.is_bulk() { Channel::Bulk } else { Channel::Votes };
+        let all = || committee.replicas().filter(|replica| Some(*replica) != own).collect();
+        for to in to.map_or_else(all, |to| vec![to]) {
+            let Some(key) = committee.key(to) else { continue };
+            if let Err(error) = network.send(*key, channel, bytes.clone()) {
+                tracing::debug!(%to, %error, "message dropped");
+            }
         }
     }
 
     /// Closes the links between members.
     pub async fn close(&self) {
-        if let Self::Member { network, .. } = self {
+        if let Some(network) = &self.network {
             network.clone().stop().await;
         }
     }
+}
+
+/// Addresses in the entries of this epoch's members and of the next one's: the first of each that can be dialled.
+fn joined_with(moment: &Moment) -> Result<BTreeMap<PublicKey, Multiaddr>, StoreError> {
+    let view = moment.view();
+    let next = view.next_members()?.into_iter().flat_map(|(_, members)| members);
+    let members = view.members()?.into_iter().chain(next);
+    let first = |entry: MemberEntry| {
+        let address = entry.addresses.iter().find_map(|address| address.parse().ok())?;
+        let member = Member { id: entry.replica, key: entry.key.0, address: Some(address) };
+        // One that names another key, or that no network can dial, would keep all others out.
+        member.check().ok().and(member.address.map(|address| (entry.key, address)))
+    };
+    Ok(members.filter_map(first).collect())
+}
+
+/// The members of a list with their addresses.
+pub(crate) fn listed<'a>(
+    committee: &'a Committee,
+    addresses: &'a BTreeMap<PublicKey, Multiaddr>,
+) -> impl Iterator<Item = Member> + 'a {
+    committee.keys().zip(0..).map(|(key, number)| Member {
+        id: ReplicaId::new(number),
+        key: key.0,
+        address: addresses.get(key).cloned(),
+    })
 }

@@ -2,6 +2,7 @@
 
 use crate::engine::{Published, Report};
 use quorate_client::api::Mode;
+use quorate_pbft::ReplicaId;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -26,12 +27,29 @@ struct Narrator {
 
 impl Narrator {
     fn tell(&mut self, now: &Report) {
+        self.tell_epoch(now);
         self.tell_mode(now);
         self.tell_quorum(now);
         self.tell_view(now);
         self.tell_behind(now);
         if let Some(damage) = now.damage.as_ref().filter(|_| self.known.damage.is_none()) {
             tracing::error!(event = "supply-damaged", %damage, "a row that is kept for others cannot be read");
+        }
+    }
+
+    fn tell_epoch(&self, now: &Report) {
+        let (epoch, me) = (now.epoch, now.me.map(ReplicaId::get));
+        if let Some(until) = now.until.filter(|_| self.known.until.is_none()) {
+            tracing::info!(event = "epoch-ends", %epoch, %until, "another member list is decided: this epoch ends with its slot");
+        }
+        if self.known.epoch < epoch {
+            let (first, members) = (now.begins, now.members);
+            tracing::info!(event = "epoch", %epoch, %first, members, replica = me, quorum = now.quorum, "an epoch begins");
+        }
+        match (self.known.me, now.me) {
+            (Some(_), None) => tracing::warn!(event = "left", %epoch, "this replica is no member any more: it follows"),
+            (None, Some(me)) => tracing::info!(event = "joined", %epoch, replica = %me, "this replica is a member now"),
+            (Some(_), Some(_)) | (None, None) => (),
         }
     }
 
@@ -47,6 +65,9 @@ impl Narrator {
     }
 
     fn tell_quorum(&self, now: &Report) {
+        if self.known.epoch != now.epoch {
+            return; // statuses of the new epoch are on their way
+        }
         match (self.known.hears_quorum(), now.hears_quorum()) {
             (true, false) => {
                 tracing::warn!(event = "quorum-lost", why = now.why, "quorum lost: nothing can be ordered")

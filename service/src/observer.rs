@@ -3,23 +3,23 @@
 
 use crate::answers;
 use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
-use crate::engine::{Engine, Outgoing};
+use crate::engine::Engine;
 use crate::init::{self, InitError};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
-use crate::observing::{Contact, Relay};
+use crate::observing::Relay;
 use crate::pool::{CachedPayload, CachedVerify, Checker};
 use crate::replica::{Door, LaunchError, Node, Running, guarded, multiaddr, read_genesis};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{EnvelopeCheck, Genesis};
-use quorate_net::{Member, Multiaddr};
-use quorate_pbft::{Ed25519Signer, Item, Message, PayloadCheck, PublicKey, ReplicaId, Signer as _};
+use quorate_net::Multiaddr;
+use quorate_pbft::{Ed25519Signer, Item, PayloadCheck, PublicKey, ReplicaId, Signer as _};
 use quorate_storage::Db;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 /// The observer's secret key in its folder.
 pub const OBSERVER_KEY_FILE: &str = "observer.key";
@@ -62,20 +62,29 @@ impl Running {
 
         let verify = Arc::new(CachedVerify::new());
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
-        let relay = Arc::new(relay(&genesis, &public)?);
         let engine = {
             let (genesis, verify, data) = (genesis.clone(), verify.clone(), config.data.clone());
             let open = tokio::task::spawn_blocking(move || open(&genesis, &verify, &data, &public));
             open.await.map_err(|error| LaunchError::System(error.to_string()))??
         };
         let checker = Arc::new(Checker {
-            committee: genesis.founders().clone(),
+            committees: RwLock::new(engine.committees()),
             constants: genesis.constants().clone(),
             verify,
             payload: Arc::new(CheckedByMembers),
             certified: Arc::default(),
         });
-        let asks = relay.clone();
+        let own = quorate_net::Member { id: ReplicaId::new(0), key: public.0, address: None };
+        let membership = Arc::new(Membership {
+            key: public,
+            peer_id: own.peer_id()?.to_string(),
+            network: None,
+            relay: Arc::new(Relay::default()),
+            checker,
+            addresses: [].into(),
+        });
+        membership.follow(&engine.committees(), &engine.published().moment);
+        let asks = membership.clone();
         let node = Node {
             dir,
             config,
@@ -84,16 +93,11 @@ impl Running {
             payload,
             metrics: Arc::new(Metrics::new()),
             certified: Arc::default(),
-            membership: Membership::Observer(relay.clone()),
-            send: Box::new(move |outgoing| ask(&asks, outgoing)),
+            membership,
+            send: Box::new(move |outgoing| asks.let_out(&outgoing)),
         };
         let running = node.run(door)?;
-        for address in addresses {
-            let (relay, checker, inbox) = (relay.clone(), checker.clone(), running.inbox());
-            let contact = Contact { address, secret, group: genesis.group(), relay, checker, inbox };
-            let stop = running.stopping();
-            tokio::spawn(async move { stop.run_until_cancelled(contact.keep()).await });
-        }
+        running.contact(addresses, (secret, genesis.group()));
         Ok(running)
     }
 }
@@ -133,17 +137,6 @@ fn make_database(dir: &Path, genesis: &Genesis) -> Result<(), InitError> {
     init::sync(dir)
 }
 
-fn relay(genesis: &Genesis, public: &PublicKey) -> Result<Relay, LaunchError> {
-    let committee = genesis.founders();
-    let peer_id = |id, key: &PublicKey| Member { id, key: key.0, address: None }.peer_id();
-    let members = committee.replicas().map(|id| {
-        let key = committee.key(id).expect("its own numbers have keys");
-        Ok((id, peer_id(id, key)?))
-    });
-    let members = members.collect::<Result<Vec<_>, LaunchError>>()?;
-    Ok(Relay::new(peer_id(ReplicaId::new(u16::MAX), public)?, members))
-}
-
 /// The engine over an observer's database.
 pub(crate) fn open(
     genesis: &Arc<Genesis>,
@@ -157,13 +150,4 @@ pub(crate) fn open(
         db.claim(&public.0)?;
         Ok(Engine::observe(genesis.clone(), verify.clone(), db))
     })
-}
-
-/// Lets the core's questions out; it has nothing else to say.
-fn ask(relay: &Relay, outgoing: Outgoing) {
-    if let Outgoing::To(member, message) = outgoing
-        && let Message::Ask(question) = &*message
-    {
-        relay.ask(member, question.clone());
-    }
 }

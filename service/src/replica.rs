@@ -12,21 +12,23 @@ pub use outlet::Intercept;
 
 use crate::answers;
 use crate::api::Service;
-use crate::config::{Config, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::config::{Config, GENESIS_FILE, PeerName, REPLICA_KEY_FILE};
 use crate::copying;
 use crate::engine::{Engine, EngineError, History, Inbox, Setup};
 use crate::init::InitError;
-use crate::membership::Membership;
+use crate::joining::{self, READY_FILE};
+use crate::membership::{Membership, listed};
 use crate::metrics::Metrics;
-use crate::observing;
+use crate::observing::{self, Contact, Relay};
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use crate::shelter::sheltered;
 use outlet::sender;
 use quorate_client::keys;
 use quorate_ledger::{EnvelopeCheck, Genesis, OpenError};
-use quorate_net::{Member, Multiaddr};
-use quorate_pbft::{Admitted, Certified, Committee, Digest, Ed25519Signer, Message, ReplicaId, Signer};
+use quorate_net::Multiaddr;
+use quorate_pbft::{Admitted, Certified, Digest, Ed25519Signer, Message, PublicKey, ReplicaId, Signer};
 use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -35,7 +37,6 @@ use std::time::Duration;
 use std::{fs, io};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 /// Time for which a replica that drains answers 503 at least.
 const DRAINS_FOR: Duration = Duration::from_millis(500);
@@ -88,23 +89,19 @@ impl Running {
     pub async fn launch(options: Options) -> Result<Self, LaunchError> {
         let Options { dir, config, interceptor, answers } = options;
         let genesis = Arc::new(read_genesis(&dir.join(GENESIS_FILE))?);
-        let committee = genesis.founders().clone();
         let key_file = dir.join(REPLICA_KEY_FILE);
         let secret = keys::read_seed(&key_file)?;
         let signer = Ed25519Signer::from_seed(&secret);
-        let me = committee.replica_of(&signer.public_key()).ok_or_else(|| LaunchError::NotAMember {
-            path: key_file,
-            name: genesis.name().to_owned(),
-            key: signer.public_key().to_string(),
-        })?;
+        let joiner = signer.clone();
+        let key = signer.public_key();
+        let (addresses, doors) = (addresses(&config, &genesis)?, doors(&config)?);
         let door = Door::open(&config).await?;
 
         let verify = Arc::new(CachedVerify::new());
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
         let setup = Setup {
             genesis: genesis.clone(),
-            me,
-            signer: Arc::new(CachedSigner::new(signer.clone(), verify.clone())),
+            signer: Arc::new(CachedSigner::new(signer, verify.clone())),
             verify: verify.clone(),
             incarnation: random()?,
             die: random()?,
@@ -117,15 +114,36 @@ impl Running {
         });
         let engine = engine.await.map_err(|error| LaunchError::System(error.to_string()))??;
 
-        let (network, events) = quorate_net::start(net_config(&config, &committee, me, *secret)?).await?;
+        if config.follow.is_empty() && !has_been_a_member(&engine, &key)? {
+            let (name, key) = (genesis.name().to_owned(), key.to_string());
+            return Err(LaunchError::NotAMember { path: key_file, name, key });
+        }
+        let net = net_config(&config, Vec::new(), *secret)?;
+        let (network, events) = quorate_net::start(net).await?;
         let certified = Arc::new(RwLock::new(Arc::new(Certified::default())));
-        let constants = genesis.constants().clone();
-        let (payload_check, known) = (payload.clone(), certified.clone());
-        let checker = Checker { committee, constants, verify, payload: payload_check, certified: known };
+        let committees = engine.committees();
+        let checker = Arc::new(Checker {
+            committees: RwLock::new(committees.clone()),
+            constants: genesis.constants().clone(),
+            verify,
+            payload: payload.clone(),
+            certified: certified.clone(),
+        });
+        let membership = Arc::new(Membership {
+            key,
+            peer_id: network.local_peer_id().to_string(),
+            network: Some(network),
+            relay: Arc::new(Relay::default()),
+            checker: checker.clone(),
+            addresses,
+        });
+        membership.follow(&committees, &engine.published().moment);
+        let ready = Some(dir.join(READY_FILE)).filter(|_| !config.follow.is_empty() && !committees.name(&key));
         let (outgoing, incoming) = interceptor.map(|Interceptor { outgoing, incoming }| (outgoing, incoming)).unzip();
         let (tell_status, statuses) = watch::channel(None);
         let metrics = Arc::new(Metrics::new());
         let observers = config.observers.as_ref().map(|address| multiaddr("observers", address)).transpose()?;
+        let group = genesis.group();
         let node = Node {
             dir,
             config,
@@ -134,12 +152,16 @@ impl Running {
             payload,
             metrics: metrics.clone(),
             certified,
-            membership: Membership::Member { me, network: network.clone() },
-            send: sender(network, metrics.clone(), outgoing, tell_status),
+            membership: membership.clone(),
+            send: sender(membership.clone(), metrics.clone(), outgoing, tell_status),
         };
         let mut running = node.run(door)?;
+        running.contact(doors, (*secret, group));
+        if let Some(ready) = ready {
+            tokio::spawn(joining::state(running.service.published.clone(), joiner, ready));
+        }
         let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
-        let attached = Pool::start(threads(), events, Arc::new(checker), metrics, deliver).and_then(|pool| {
+        let attached = Pool::start(threads(), events, checker, metrics, deliver).and_then(|pool| {
             running.pool = Some(pool);
             let door = observers.map(|at| observing::open((at, *secret), running.service.clone(), statuses));
             running.observers = door.transpose()?;
@@ -154,14 +176,20 @@ impl Running {
         }
     }
 
+    /// Keeps connections to members' doors for observers, while the node follows.
+    pub(crate) fn contact(&self, doors: Vec<Multiaddr>, (secret, group): ([u8; 32], Digest)) {
+        let Membership { relay, checker, .. } = &*self.service.membership;
+        for address in doors {
+            let (relay, checker, inbox) = (relay.clone(), checker.clone(), self.service.inbox.clone());
+            let contact = Contact { address, secret, group, relay, checker, inbox };
+            let stop = self.service.stop.clone();
+            tokio::spawn(async move { stop.run_until_cancelled(contact.keep()).await });
+        }
+    }
+
     /// The door to the core's thread.
     pub(crate) fn inbox(&self) -> Arc<Inbox> {
         self.service.inbox.clone()
-    }
-
-    /// Cancelled when the node stops.
-    pub(crate) fn stopping(&self) -> CancellationToken {
-        self.service.stop.clone()
     }
 
     /// The API's URL.
@@ -171,12 +199,12 @@ impl Running {
 
     /// Its number in the group; none of an observer.
     pub fn replica(&self) -> Option<u16> {
-        self.service.membership.replica().map(ReplicaId::get)
+        self.service.now().report.me.map(ReplicaId::get)
     }
 
     /// The node's libp2p name.
     pub fn peer_id(&self) -> String {
-        self.service.membership.peer_id()
+        self.service.membership.peer_id.clone()
     }
 
     /// The group's name.
@@ -280,20 +308,40 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, LaunchError> {
     Genesis::parse(&bytes).map_err(|source| LaunchError::Genesis { path: path.to_owned(), source })
 }
 
+/// The network's configuration; its members are known once the state is open.
 pub(crate) fn net_config(
     config: &Config,
-    committee: &Committee,
-    me: ReplicaId,
+    members: Vec<quorate_net::Member>,
     secret: [u8; 32],
 ) -> Result<quorate_net::Config, LaunchError> {
-    let addresses = config.peer_addresses()?;
-    let member = |id: ReplicaId| {
-        let address = addresses.get(&id).filter(|_| id != me).map(|text| multiaddr("peer", text)).transpose()?;
-        let key = committee.key(id).expect("its own numbers have keys").0;
-        Ok(Member { id, key, address })
-    };
-    let members = committee.replicas().map(member).collect::<Result<_, LaunchError>>()?;
-    Ok(quorate_net::Config { secret, me, members, listen: vec![multiaddr("listen", &config.listen)?] })
+    Ok(quorate_net::Config { secret, members, listen: vec![multiaddr("listen", &config.listen)?] })
+}
+
+/// Addresses of other replicas by their keys.
+pub(crate) fn addresses(config: &Config, genesis: &Genesis) -> Result<BTreeMap<PublicKey, Multiaddr>, LaunchError> {
+    let mut found = BTreeMap::new();
+    for (name, address) in config.peer_addresses()? {
+        let key = match name {
+            PeerName::Founder(number) => genesis.founders().key(number).copied(),
+            PeerName::Key(key) => Some(key),
+        };
+        found.extend(key.map(|key| Ok::<_, LaunchError>((key, multiaddr("peer", &address)?))).transpose()?);
+    }
+    let members: Vec<_> = listed(genesis.founders(), &found).collect();
+    net_config(config, members, [0; 32])?.check()?;
+    Ok(found)
+}
+
+fn doors(config: &Config) -> Result<Vec<Multiaddr>, LaunchError> {
+    config.follow.iter().map(|address| multiaddr("follow", address)).collect()
+}
+
+/// Whether a key is a member's, or was one, or will be: in any epoch that the state knows of.
+fn has_been_a_member(engine: &Engine, key: &PublicKey) -> Result<bool, LaunchError> {
+    let moment = engine.published().moment;
+    let epochs = moment.view().chain_of_epochs().map_err(EngineError::from)?;
+    let before = epochs.committees().iter().any(|committee| committee.replica_of(key).is_some());
+    Ok(before || engine.committees().name(key))
 }
 
 pub(crate) fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {

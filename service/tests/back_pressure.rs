@@ -6,10 +6,11 @@ use quorate_pbft::{
     Admitted, Committee, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, Kind, Message, PayloadCheck,
     PublicKey, ReplicaId, SeqNum, Signer, Statement, View,
 };
+use quorate_service::engine::Committees;
 use quorate_service::metrics::Metrics;
 use quorate_service::pool::{Checker, Dropped, Pool};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 /// Votes that the peer sends: more than a reader's budget, fewer than a sender's queue holds.
@@ -46,8 +47,12 @@ async fn network(me: u16, peer: Option<&Network>) -> (Network, Events) {
     };
     let members = (0..4).map(|id| member(ReplicaId::new(id))).collect();
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
-    let config = Config { secret: seed(me), me: ReplicaId::new(me), members, listen };
+    let config = Config { secret: seed(me), members, listen };
     quorate_net::start(config).await.expect("loopback")
+}
+
+fn key(replica: u16) -> PublicKey {
+    Ed25519Signer::from_seed(&seed(replica)).public_key()
 }
 
 fn vote(seq: u64) -> Message {
@@ -58,7 +63,7 @@ fn vote(seq: u64) -> Message {
 
 fn checker() -> Checker {
     Checker {
-        committee: committee(),
+        committees: RwLock::new(Committees::of(Arc::new(committee()))),
         constants: Constants::default(),
         verify: Arc::new(Ed25519),
         payload: Arc::new(NoItems),
@@ -82,7 +87,7 @@ async fn frames_that_are_no_messages_are_counted_under_the_name_of_their_sender(
     let (pool, _verified) = pool(events, metrics.clone());
 
     for _ in 0..5 {
-        sender.send(ReplicaId::new(1), Channel::Votes, vec![0xee; 100].into()).expect("room in the sender's queue");
+        sender.send(key(1), Channel::Votes, vec![0xee; 100].into()).expect("room in the sender's queue");
     }
 
     let begin = Instant::now();
@@ -104,7 +109,7 @@ async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
 
     for seq in 1..=VOTES {
         let frame = borsh::to_vec(&vote(seq)).expect("writing into memory cannot fail");
-        sender.send(ReplicaId::new(1), Channel::Votes, frame.into()).expect("room in the sender's queue");
+        sender.send(key(1), Channel::Votes, frame.into()).expect("room in the sender's queue");
     }
     let begin = Instant::now();
     while came() < BUDGET {
@@ -135,7 +140,7 @@ async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
 fn a_bulk_message_counts_on_its_own_channel_only() {
     let message = Message::Recalled { incarnation: 1, statements: Vec::new() };
     let frame = borsh::to_vec(&message).expect("writing into memory cannot fail");
-    let check = |channel| checker().check(ReplicaId::new(1), channel, &frame);
+    let check = |channel| checker().check(key(1), channel, &frame);
     assert!(matches!(check(Channel::Votes), Err(Dropped::WrongChannel)));
     assert!(check(Channel::Bulk).is_ok());
 }

@@ -10,8 +10,8 @@ use crate::rows::{Order, Rows};
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Bundle, ClaimedCert, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, NewView, Position, QuorumCert, Record,
-    SeqNum, Signed, View, ViewChange,
+    Broken, Bundle, ClaimedCert, Content, Digest, Epoch, Evidence, EvidenceKey, Kind, NewView, Position, QuorumCert,
+    Record, SeqNum, Signed, View, ViewChange,
 };
 use std::ops::ControlFlow;
 
@@ -48,6 +48,16 @@ impl Batch {
     pub fn recorded(&mut self, proved: &EvidenceKey) -> Result<(), StoreError> {
         let (from, to) = (key::evidence(proved, Digest::ZERO), key::evidence(proved, Digest([u8::MAX; 32])));
         self.remove_range(Name::Evidence, &from, &to)
+    }
+
+    /// A new epoch begins: why this replica takes no part stays only if it does not concern one key (E7). Who enters under
+    /// the same key records it again.
+    pub fn end_mark_of_key(&mut self) -> Result<(), StoreError> {
+        let broken: Option<Broken> = self.row(Name::About, key::BROKEN)?.map(|value| decode(&value)).transpose()?;
+        if broken.is_some_and(|broken| broken.is_of_key()) {
+            self.remove(Name::About, key::BROKEN);
+        }
+        Ok(())
     }
 
     /// E1: one statement for a key, for ever; for a vote also one digest for its place (E2).

@@ -102,7 +102,7 @@ impl Snapshot {
     }
 
     /// The newest epoch of which anything is stored; 0 on a new disk.
-    pub(crate) fn epoch(&self) -> Result<Epoch, StoreError> {
+    pub fn epoch(&self) -> Result<Epoch, StoreError> {
         let view = self.nearest(Name::Views, &[], &[u8::MAX; 8], Order::Down)?;
         let statement = self.nearest(Name::Statements, &[], &Place::LAST, Order::Down)?;
         let mut newest = [view, statement].into_iter().flatten().map(|(key, _)| key::parse_epoch(&key));

@@ -8,7 +8,7 @@ use crate::run::catch;
 use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, Found, Genesis, Ledger, Limits, Mode, Op, QueryError, Revision, StateView,
 };
-use quorate_pbft::{Constants, Digest, Now, ReplicaId, Signer as _, Ticks, Time};
+use quorate_pbft::{Constants, Digest, Now, Signer as _, Ticks, Time};
 use quorate_service::engine::{Candidate, Engine, History, Moment, Request, Setup};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold};
@@ -125,7 +125,6 @@ impl Replica {
         self.starts += 1;
         let setup = Setup {
             genesis: self.genesis.clone(),
-            me: ReplicaId::new(0),
             signer: self.keys.signers[0].clone(),
             verify: self.keys.verify.clone(),
             incarnation: self.starts,

@@ -125,6 +125,11 @@ impl Epochs {
         Ok(self)
     }
 
+    /// The certificate of an epoch's last checkpoint, if the epoch is over.
+    pub fn end_of(&self, epoch: Epoch) -> Option<&ClaimedCert> {
+        self.steps.iter().map(|step| &step.certificate).find(|certificate| certificate.epoch == epoch)
+    }
+
     /// The committee of the last epoch.
     pub fn newest(&self) -> &Committee {
         self.committees.last().expect("the first is the genesis's own")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_net::{Bytes, Channel};
 use tokio::io::AsyncWriteExt;
 
-use crate::group::{Group, id, until};
+use crate::group::{Group, until};
 use crate::raw::{BULK, Raw, VOTES, next};
 
 const LARGE: usize = 32 << 20;
@@ -19,10 +19,10 @@ async fn votes_arrive_before_the_bulk_that_was_queued_first() {
     let large = Bytes::from(vec![7; LARGE]);
 
     for _ in 0..2 {
-        one.net.send(id(1), Channel::Bulk, large.clone()).unwrap();
+        one.net.send(group.key(1), Channel::Bulk, large.clone()).unwrap();
     }
     for _ in 0..50 {
-        one.net.send(id(1), Channel::Votes, "vote".into()).unwrap();
+        one.net.send(group.key(1), Channel::Votes, "vote".into()).unwrap();
     }
     let mut order = Vec::new();
     for _ in 0..52 {
@@ -41,10 +41,10 @@ async fn votes_in_the_middle_of_a_bulk_transfer_do_not_wait_for_its_end() {
     let (mut one, mut other) = (group.start(0).await, group.start(1).await);
     one.up(1).await;
     other.up(1).await;
-    one.net.send(id(1), Channel::Bulk, vec![0; LARGE].into()).unwrap();
+    one.net.send(group.key(1), Channel::Bulk, vec![0; LARGE].into()).unwrap();
     until("the transfer has begun", || one.net.peers()[0].traffic.bulk.waiting_frames == 0).await;
 
-    one.net.send(id(1), Channel::Votes, "vote".into()).unwrap();
+    one.net.send(group.key(1), Channel::Votes, "vote".into()).unwrap();
 
     assert_eq!(other.frame().await.1, Channel::Votes);
     assert_eq!(other.frame().await.1, Channel::Bulk);
@@ -58,13 +58,13 @@ async fn a_shell_that_takes_nothing_stops_a_peers_bulk_but_neither_its_votes_nor
     slow.up(2).await;
     third.up(2).await;
     for _ in 0..2 {
-        flood.net.send(id(1), Channel::Bulk, vec![0; LARGE].into()).unwrap();
+        flood.net.send(group.key(1), Channel::Bulk, vec![0; LARGE].into()).unwrap();
     }
-    let from = |number: usize| slow.net.peers().into_iter().find(|peer| peer.id == id(number)).unwrap().traffic;
+    let from = |number: usize| slow.net.peers().into_iter().find(|peer| peer.key == group.key(number)).unwrap().traffic;
     until("the first large frame is in", || from(0).bulk.frames_in == 1).await;
 
-    flood.net.send(id(1), Channel::Votes, "vote".into()).unwrap();
-    third.net.send(id(1), Channel::Bulk, "small".into()).unwrap();
+    flood.net.send(group.key(1), Channel::Votes, "vote".into()).unwrap();
+    third.net.send(group.key(1), Channel::Bulk, "small".into()).unwrap();
 
     until("the vote is in", || from(0).votes.frames_in == 1).await;
     until("the other's bulk is in", || from(2).bulk.frames_in == 1).await;

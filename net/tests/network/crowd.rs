@@ -6,7 +6,7 @@ use quorate_net::Event;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::group::{Group, LIMIT, id, socket, until};
+use crate::group::{Group, LIMIT, socket, until};
 
 /// Connects to `to` from another address of this machine.
 async fn connect_from_elsewhere(to: SocketAddr) -> TcpStream {
@@ -27,7 +27,7 @@ async fn silent_connections_of_one_host_are_bounded_and_dropped_and_a_member_get
 
     let mut member = group.start(0).await;
     member.up(1).await;
-    assert_eq!(node.next().await, Event::Up { peer: id(0) });
+    assert_eq!(node.next().await, Event::Up { peer: group.key(0) });
 
     for socket in &mut silent {
         let end = tokio::time::timeout(LIMIT, socket.read(&mut [0; 64])).await.expect("closed in time");

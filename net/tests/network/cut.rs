@@ -6,7 +6,7 @@ use quorate_net::Event;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::group::{Group, id, listening_at, socket};
+use crate::group::{Group, listening_at, socket};
 
 /// Carries connections to `target` while `is_whole`; otherwise holds them and lets nothing through, for ever.
 async fn carry(listener: TcpListener, target: SocketAddr, is_whole: watch::Receiver<bool>) {
@@ -44,8 +44,8 @@ async fn a_cut_is_noticed_by_both_sides_and_a_new_connection_made_when_it_is_men
     larger.up(1).await;
 
     cut.send(false).unwrap();
-    assert_eq!(smaller.next().await, Event::Down { peer: id(1) });
-    assert_eq!(larger.next().await, Event::Down { peer: id(0) });
+    assert_eq!(smaller.next().await, Event::Down { peer: group.key(1) });
+    assert_eq!(larger.next().await, Event::Down { peer: group.key(0) });
     cut.send(true).unwrap();
 
     smaller.up(1).await;

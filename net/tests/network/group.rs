@@ -7,7 +7,7 @@ use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use quorate_net::{Channel, Config, Event, Events, Member, Network};
-use quorate_pbft::ReplicaId;
+use quorate_pbft::{PublicKey, ReplicaId};
 
 /// Longest wait for anything; failing tests need it, passing ones do not.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -15,6 +15,7 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 pub struct Node {
     pub net: Network,
     pub events: Events,
+    keys: Vec<PublicKey>,
 }
 
 /// Members of the group with their secrets and addresses.
@@ -24,7 +25,7 @@ pub struct Group {
     secrets: Vec<[u8; 32]>,
 }
 
-pub fn id(number: usize) -> ReplicaId {
+fn id(number: usize) -> ReplicaId {
     ReplicaId::new(u16::try_from(number).unwrap())
 }
 
@@ -45,16 +46,21 @@ impl Group {
     }
 
     pub fn config(&self, number: usize) -> Config {
-        Config {
-            secret: self.secrets[number],
-            me: id(number),
-            members: self.members.clone(),
-            listen: vec![self.address(number)],
-        }
+        Config { secret: self.secrets[number], members: self.members.clone(), listen: vec![self.address(number)] }
     }
 
     pub fn keys(&self, number: usize) -> Keypair {
         keys(self.secrets[number])
+    }
+
+    /// The member's public key; nobody's for a number that none has.
+    pub fn key(&self, number: usize) -> PublicKey {
+        PublicKey(self.members.get(number).map_or([9; 32], |member| member.key))
+    }
+
+    /// A started network as a node of this group.
+    pub fn node(&self, (net, events): (Network, Events)) -> Node {
+        Node { net, events, keys: self.members.iter().map(|member| PublicKey(member.key)).collect() }
     }
 
     pub fn peer_id(&self, number: usize) -> PeerId {
@@ -65,9 +71,14 @@ impl Group {
         self.members[number].address.clone().unwrap()
     }
 
+    /// Starts a member that knows the first `count` of the group.
+    pub async fn start_among(&self, number: usize, count: usize) -> Node {
+        let config = Config { members: self.members[..count].to_vec(), ..self.config(number) };
+        self.node(quorate_net::start(config).await.unwrap())
+    }
+
     pub async fn start(&self, number: usize) -> Node {
-        let (net, events) = quorate_net::start(self.config(number)).await.unwrap();
-        Node { net, events }
+        self.node(quorate_net::start(self.config(number)).await.unwrap())
     }
 }
 
@@ -112,17 +123,21 @@ impl Node {
     pub async fn frame(&mut self) -> (usize, Channel, quorate_net::Bytes) {
         loop {
             if let Event::Received { from, channel, frame } = self.next().await {
-                return (from.get().into(), channel, frame.clone());
+                return (self.number(from), channel, frame.clone());
             }
         }
+    }
+
+    fn number(&self, key: PublicKey) -> usize {
+        self.keys.iter().position(|known| *known == key).unwrap()
     }
 
     /// Both can send and receive on both channels.
     pub async fn talks_with(&mut self, my_number: usize, other: &mut Node, other_number: usize) {
         for channel in Channel::ALL {
-            self.net.send(id(other_number), channel, "there".into()).unwrap();
+            self.net.send(self.keys[other_number], channel, "there".into()).unwrap();
             assert_eq!(other.frame().await, (my_number, channel, "there".into()));
-            other.net.send(id(my_number), channel, "back".into()).unwrap();
+            other.net.send(other.keys[my_number], channel, "back".into()).unwrap();
             assert_eq!(self.frame().await, (other_number, channel, "back".into()));
         }
     }

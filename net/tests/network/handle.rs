@@ -2,7 +2,7 @@
 
 use quorate_net::{Channel, Error, Event, SendError};
 
-use crate::group::{Group, LIMIT, id};
+use crate::group::{Group, LIMIT};
 
 #[tokio::test]
 async fn a_port_in_use_is_refused_by_name_of_the_address() {
@@ -91,14 +91,18 @@ async fn a_full_queue_drops_the_newest_and_counts_it() {
     let group = Group::of(2);
     let alone = group.start(0).await;
     let frame = quorate_net::Bytes::from(vec![0; Channel::Bulk.frame_bytes_max()]);
-    let send = || alone.net.send(id(1), Channel::Bulk, frame.clone());
+    let send = || alone.net.send(group.key(1), Channel::Bulk, frame.clone());
 
     assert_eq!((send(), send()), (Ok(()), Ok(())));
-    assert_eq!(send(), Err(SendError::QueueFull { to: id(1), channel: Channel::Bulk }));
+    assert_eq!(send(), Err(SendError::QueueFull { to: group.key(1), channel: Channel::Bulk }));
 
     let traffic = alone.net.peers()[0].traffic;
     assert_eq!((traffic.bulk.waiting_frames, traffic.bulk.dropped), (2, 1));
-    assert_eq!(alone.net.send(id(1), Channel::Votes, "vote".into()), Ok(()), "the other channel has its own queue");
+    assert_eq!(
+        alone.net.send(group.key(1), Channel::Votes, "vote".into()),
+        Ok(()),
+        "the other channel has its own queue"
+    );
 }
 
 #[tokio::test]
@@ -107,10 +111,16 @@ async fn frames_that_cannot_be_sent_are_refused_at_once() {
     let node = group.start(0).await;
     let too_large = vec![0; Channel::Votes.frame_bytes_max() + 1];
 
-    assert_eq!(node.net.send(id(1), Channel::Votes, "".into()), Err(SendError::Empty));
+    assert_eq!(node.net.send(group.key(1), Channel::Votes, "".into()), Err(SendError::Empty));
     assert!(matches!(node.net.broadcast(Channel::Votes, too_large.into()), Err(SendError::TooLarge { .. })));
-    assert_eq!(node.net.send(id(0), Channel::Votes, "self".into()), Err(SendError::NoSuchPeer { to: id(0) }));
-    assert_eq!(node.net.send(id(9), Channel::Votes, "none".into()), Err(SendError::NoSuchPeer { to: id(9) }));
+    assert_eq!(
+        node.net.send(group.key(0), Channel::Votes, "self".into()),
+        Err(SendError::NoSuchPeer { to: group.key(0) })
+    );
+    assert_eq!(
+        node.net.send(group.key(9), Channel::Votes, "none".into()),
+        Err(SendError::NoSuchPeer { to: group.key(9) })
+    );
 }
 
 #[test]
@@ -119,8 +129,9 @@ fn a_plain_thread_sends_and_receives() {
     let group = Group::of(2);
     let (one, other) = runtime.block_on(async { (group.start(0).await, group.start(1).await) });
 
+    let key = group.key(1);
     let core = std::thread::spawn(move || {
-        one.net.send(id(1), Channel::Votes, "from a thread".into()).unwrap();
+        one.net.send(key, Channel::Votes, "from a thread".into()).unwrap();
         one
     });
 

@@ -7,6 +7,7 @@ mod bulk;
 mod crowd;
 mod cut;
 mod handle;
+mod members;
 mod mesh;
 mod settling;
 mod strangers;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quorate_net::{Bytes, Channel, Event};
 
-use crate::group::{Group, Node, id, until};
+use crate::group::{Group, Node, until};
 
 const FRAMES: u64 = 200;
 
@@ -51,7 +51,7 @@ async fn a_replica_that_comes_back_on_the_same_port_is_talked_to_again() {
     goes.up(1).await;
 
     goes.net.stop().await;
-    assert_eq!(stays.next().await, Event::Down { peer: id(1) });
+    assert_eq!(stays.next().await, Event::Down { peer: group.key(1) });
     let mut back = group.start(1).await;
 
     stays.up(1).await;
@@ -69,7 +69,7 @@ async fn the_dialler_that_comes_back_is_talked_to_again() {
     goes.up(1).await;
 
     goes.net.stop().await;
-    assert_eq!(stays.next().await, Event::Down { peer: id(0) });
+    assert_eq!(stays.next().await, Event::Down { peer: group.key(0) });
     let mut back = group.start(0).await;
 
     stays.up(1).await;
@@ -80,7 +80,7 @@ async fn the_dialler_that_comes_back_is_talked_to_again() {
 async fn what_was_queued_while_a_peer_was_away_reaches_it() {
     let group = Group::of(2);
     let early = group.start(0).await;
-    early.net.send(id(1), Channel::Votes, "early".into()).unwrap();
+    early.net.send(group.key(1), Channel::Votes, "early".into()).unwrap();
 
     let mut late = group.start(1).await;
 
@@ -94,8 +94,7 @@ async fn the_larger_dials_when_the_smaller_does_not_know_where_to() {
     let known = group.members[1].address.take();
     let mut config = group.config(0);
     config.members[1].address = None;
-    let (net, events) = quorate_net::start(config).await.unwrap();
-    let mut smaller = Node { net, events };
+    let mut smaller = group.node(quorate_net::start(config).await.unwrap());
     group.members[1].address = known;
 
     smaller.up(1).await;
@@ -109,9 +108,8 @@ async fn a_member_is_found_by_name() {
     let mut group = Group::of(2);
     let mut config = group.config(1);
     config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    let (net, events) = quorate_net::start(config).await.unwrap();
-    let address = net.listen_addrs()[0].to_string().replace("/ip4/127.0.0.1", "/dns4/localhost");
-    let mut named = Node { net, events };
+    let mut named = group.node(quorate_net::start(config).await.unwrap());
+    let address = named.net.listen_addrs()[0].to_string().replace("/ip4/127.0.0.1", "/dns4/localhost");
     group.members[1].address = Some(address.parse().unwrap());
 
     let mut node = group.start(0).await;
@@ -125,7 +123,7 @@ async fn traffic_is_counted_on_both_sides() {
     let (mut one, mut other) = (group.start(0).await, group.start(1).await);
     one.up(1).await;
 
-    one.net.send(id(1), Channel::Bulk, vec![1; 1000].into()).unwrap();
+    one.net.send(group.key(1), Channel::Bulk, vec![1; 1000].into()).unwrap();
     other.frame().await;
 
     until("counted as sent", || one.net.peers()[0].traffic.bulk.frames_out == 1).await;

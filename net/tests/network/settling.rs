@@ -4,7 +4,7 @@ use futures::StreamExt;
 use quorate_net::Channel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::group::{Group, id, until};
+use crate::group::{Group, until};
 use crate::raw::{BULK, Raw, VOTES, next};
 
 /// Reads frames until one is no heartbeat.
@@ -55,7 +55,7 @@ async fn a_stream_that_its_peer_dropped_is_opened_again_and_carries_frames() {
 
     drop(next(&mut votes).await);
     let mut again = next(&mut votes).await;
-    node.net.send(id(1), Channel::Votes, "vote".into()).unwrap();
+    node.net.send(group.key(1), Channel::Votes, "vote".into()).unwrap();
 
     assert_eq!(read_frame(&mut again).await.unwrap(), b"vote");
     assert_eq!((raw.open(), raw.closed()), (1, 0), "the connection was not lost");

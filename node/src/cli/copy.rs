@@ -55,6 +55,12 @@ pub async fn run(args: &Copy) -> Outcome {
     print((&args.dir, args.json), "copied", &copied, took, floor)
 }
 
+/// Fills the folder of a replica that joins.
+pub(super) async fn fill(dir: &Path, from: &[String]) -> Outcome {
+    let plan = plan(dir, from, (None, None))?;
+    copying::run(plan, teller()).await.map(drop).map_err(failed)
+}
+
 /// Plan to fill the database of a folder from nodes, reached with an authority to trust and a token.
 pub(super) fn plan(dir: &Path, from: &[String], secrets: (Option<&Path>, Option<&Path>)) -> Result<Plan, Failure> {
     let (data, key) = place(dir)?;

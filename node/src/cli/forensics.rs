@@ -3,13 +3,13 @@
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, short};
 use quorate_client::verify::kind_name;
-use quorate_ledger::proof::{EvidenceProof, Proof};
-use quorate_ledger::{EnvelopeCheck, Genesis};
+use quorate_ledger::proof::{Epochs, EvidenceProof, Proof};
+use quorate_ledger::{EnvelopeCheck, Genesis, Ledger};
 use quorate_pbft::{
-    Committee, Conflict, Digest, Ed25519, Evidence, Findings, Kind, QuorumCert, Remains, SeqNum, VerifyContext,
+    Committee, Conflict, Digest, Ed25519, Epoch, Evidence, Findings, Kind, QuorumCert, Remains, SeqNum, VerifyContext,
 };
 use quorate_service::config::{CONFIG_FILE, Config, Overrides};
-use quorate_storage::Db;
+use quorate_storage::{Db, Snapshot};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,6 +32,9 @@ pub struct Find {
     /// Write each proof there, as a file that `quorate evidence verify` checks
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The epoch whose members are judged [default: the newest that a store can prove]
+    #[arg(long, value_name = "NUMBER")]
+    epoch: Option<u64>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -40,13 +43,15 @@ pub struct Find {
 /// Runs the command. No store is believed: a member is named only with a proof from the genesis.
 pub fn run(args: &Find) -> Outcome {
     let genesis = read_genesis(&args.genesis)?;
-    let committee = genesis.founders();
+    let (remains, epochs) = gather(&args.stores, &genesis)?;
+    let judged = args.epoch.map_or(epochs.newest().epoch(), Epoch::new);
+    let unknown = || Failure::usage(format!("no store proves who the members of epoch {judged} were"));
+    let committee = epochs.committee(judged).ok_or_else(unknown)?;
     let payload = EnvelopeCheck::new(&genesis);
     let context = VerifyContext { committee, verify: &Ed25519, payload: &payload, constants: genesis.constants() };
-    let remains = gather(&args.stores, genesis.constants().window)?;
     let findings = remains.investigate(&context);
     let files = match &args.out {
-        Some(dir) => write(dir, &findings.proofs)?,
+        Some(dir) => write(dir, &findings.proofs, &epochs)?,
         None => BTreeMap::new(),
     };
     if args.json {
@@ -70,8 +75,17 @@ fn read_genesis(path: &Path) -> Result<Genesis, Failure> {
     Genesis::parse(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
-/// Rows in the stores about the slots that they disagree on, and about the newest ones.
-fn gather(stores: &[PathBuf], window: u64) -> Result<Remains, Failure> {
+/// The epochs of a store, as far as they are proven from the genesis; those of the genesis where its state does not open.
+fn epochs_of(snapshot: &Snapshot, genesis: &Genesis) -> Epochs {
+    let ledger = Ledger::open(snapshot, genesis).ok();
+    let told = ledger.and_then(|ledger| ledger.view(snapshot).chain_of_epochs().ok());
+    let proven = told.and_then(|chain| Epochs::decode(&chain.encode(), genesis).ok());
+    proven.unwrap_or_else(|| Epochs::of(genesis))
+}
+
+/// Rows in the stores about the slots that they disagree on, and about the newest ones; and the longest chain of epochs.
+fn gather(stores: &[PathBuf], genesis: &Genesis) -> Result<(Remains, Epochs), Failure> {
+    let window = genesis.constants().window;
     let failed = |path: &Path, error: String| Failure::new(Exit::Usage, format!("{}: {error}", path.display()));
     let mut opened = Vec::new();
     for path in stores {
@@ -96,7 +110,9 @@ fn gather(stores: &[PathBuf], window: u64) -> Result<Remains, Failure> {
         let wanted = |seq: SeqNum| seq.get() > tail || disputed.contains(&seq);
         remains.extend(snapshot.remains(wanted).map_err(|error| failed(path, error.to_string()))?);
     }
-    Ok(remains)
+    let chains = opened.iter().map(|(_, snapshot, _)| epochs_of(snapshot, genesis));
+    let longest = chains.max_by_key(|chain| chain.newest().epoch()).unwrap_or_else(|| Epochs::of(genesis));
+    Ok((remains, longest))
 }
 
 /// The folder of the database: the one that a replica's configuration names, or the folder itself.
@@ -108,13 +124,13 @@ fn database(store: &Path) -> Result<PathBuf, Failure> {
     Ok(config.data)
 }
 
-fn write(dir: &Path, proofs: &[Evidence]) -> Result<BTreeMap<Digest, PathBuf>, Failure> {
+fn write(dir: &Path, proofs: &[Evidence], epochs: &Epochs) -> Result<BTreeMap<Digest, PathBuf>, Failure> {
     fs::create_dir_all(dir).map_err(|error| Failure::file(dir, error))?;
     let mut files = BTreeMap::new();
     for evidence in proofs {
         let key = evidence.key();
         let path = dir.join(format!("replica-{}-{}.proof", key.signer, kind_name(key.kind)));
-        let bytes = Proof::Evidence(Box::new(EvidenceProof::new(evidence.clone()))).encode();
+        let bytes = Proof::Evidence(Box::new(EvidenceProof::through(epochs, evidence.clone()))).encode();
         fs::write(&path, bytes).map_err(|error| Failure::file(&path, error))?;
         files.insert(evidence.id(), path);
     }

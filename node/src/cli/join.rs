@@ -1,4 +1,4 @@
-//! `quorate join`: how a replica becomes a member of a group that exists.
+//! `quorate join request`: what a replica that is to become a member asks with.
 
 use super::document;
 use super::failure::{Failure, Outcome};

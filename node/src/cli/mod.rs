@@ -17,6 +17,7 @@ mod sending;
 // A group and its replicas.
 mod demo;
 mod init;
+mod joiner;
 mod genesis;
 mod keys;
 mod notify;
@@ -96,6 +97,7 @@ enum Command {
     Genesis(genesis::Command),
     Start(start::Start),
     Observe(observe::Observe),
+    Join(joiner::Args),
     #[command(subcommand)]
     Config(config::Command),
     Put(change::Put),
@@ -138,8 +140,6 @@ enum Command {
     #[command(subcommand)]
     Debug(debug::Command),
     Members(members::Args),
-    #[command(subcommand)]
-    Join(join::Command),
     #[command(subcommand)]
     Epochs(epochs::Command),
     /// List the other members as a node hears them
@@ -197,6 +197,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Genesis(command) => genesis::run(command),
         Command::Start(args) => start::run(args),
         Command::Observe(args) => observe::run(args),
+        Command::Join(args) => joiner::run(args),
         Command::Config(command) => config::run(command),
         Command::Put(args) => wait(change::put(args)),
         Command::Get(args) => wait(get::run(args)),
@@ -228,7 +229,6 @@ fn dispatch(command: &Command) -> Outcome {
         Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(args) => wait(members::run(args)),
-        Command::Join(command) => join::run(command),
         Command::Epochs(command) => wait(epochs::run(command)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Partitions(reach) => wait(partitions::run(reach)),

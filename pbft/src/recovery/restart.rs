@@ -32,7 +32,9 @@ impl Replica {
         self.order.oldest = recovered.oldest.max(self.order.oldest);
         self.order.checkpoints.resume(stable, executed);
         self.member.promises.raise_floors(self.order.low(), []);
-        for signed in recovered.statements {
+        // What was signed in an epoch that is over binds nobody in this one, where numbers have other owners (M3).
+        let epoch = self.member.committee.epoch();
+        for signed in recovered.statements.into_iter().filter(|signed| signed.statement.epoch == epoch) {
             self.member.promises.write(signed);
         }
         self.order.note_last(&mut self.member, None);

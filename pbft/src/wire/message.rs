@@ -4,7 +4,7 @@ use crate::effects::Question;
 use crate::evidence::proof::Evidence;
 use crate::limits::Constants;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::{Bundle, ClaimedCert, Content, Signed, StatusBody, bounded};
+use crate::wire::{Bundle, ClaimedCert, Content, Epoch, Signed, StatusBody, bounded};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -94,6 +94,29 @@ pub enum Message {
 }
 
 impl Message {
+    /// The epoch that its signers speak in; none of a message without a signature, which is the receiver's own.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::PrePrepare { statement, .. }
+            | Self::Prepare { statement, .. }
+            | Self::Status { statement, .. }
+            | Self::ViewChange { statement, .. }
+            | Self::NewView { statement, .. }
+            | Self::Commit(statement)
+            | Self::Ack(statement)
+            | Self::Checkpoint(statement)
+            | Self::Contradiction(statement) => Some(statement.statement.epoch),
+            Self::LaneCert(certificate) | Self::StableCheckpoint(certificate) | Self::Decided { certificate, .. } => {
+                Some(certificate.epoch)
+            }
+            Self::Evidence(evidence) => Some(evidence.key().epoch),
+            Self::Bundle(bundle) => Some(bundle.statement.statement.epoch),
+            Self::Content { certificates, .. } => certificates.first().map(|certificate| certificate.epoch),
+            Self::Recalled { statements, .. } => statements.first().map(|signed| signed.statement.epoch),
+            Self::Ask(question) => Some(question.epoch),
+        }
+    }
+
     /// Whether it travels on the stream for bulk data, so that it never delays a vote.
     pub fn is_bulk(&self) -> bool {
         match self {

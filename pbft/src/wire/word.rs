@@ -44,6 +44,22 @@ impl Word {
 }
 
 impl Admitted {
+    /// The peer that handed it over.
+    pub fn sender(&self) -> ReplicaId {
+        match self {
+            Self::Verified(verified) => verified.from(),
+            Self::Word(word) => word.from(),
+        }
+    }
+
+    /// The epoch whose members' keys it counts by.
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::Verified(verified) => verified.epoch(),
+            Self::Word(word) => word.epoch(),
+        }
+    }
+
     /// The message.
     pub fn message(&self) -> &Message {
         match self {

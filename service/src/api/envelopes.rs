@@ -72,7 +72,7 @@ pub async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answe
 
 /// Lets an envelope in: past the gate and onto the core's thread, or on to a member, whose answer is all that there is.
 pub async fn admit(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Admitted> {
-    match service.membership.relay() {
+    match service.relay() {
         Some(relay) => Ok(Admitted::Answered(relayed::hand_on(service, relay, bytes, level).await?)),
         None => enter(service, bytes, level).await,
     }

@@ -5,7 +5,6 @@ use super::members;
 use super::page::{Cut, json};
 use super::param::{InQuery, wants_proof};
 use super::problem::Answer;
-use super::service::Service;
 use crate::engine::PeerFacts;
 use axum::Json;
 use axum::extract::State;
@@ -26,14 +25,14 @@ const FILE: &str = "application/octet-stream";
 
 /// The voters of the epoch.
 pub async fn members(State(service): Shared) -> Answer<Json<Members>> {
-    let (links, moment) = (service.membership.links(), service.now().moment);
+    let moment = service.now().moment;
     let epoch = moment.ledger.head().epoch.get();
     let read = move || Ok((moment.view().members()?, moment.view().next_members()?));
     let (members, next) = service.blocking(read).await?;
     let items = members.into_iter().map(|member| Member {
         replica: member.replica.get(),
         key: member.key,
-        peer_id: peer_id(&service, &links, member.replica),
+        peer_id: peer_id(&member.key),
         organisation: member.organisation,
         standing: standing(member.evidence, member.reputation),
     });
@@ -92,9 +91,10 @@ fn standing(evidence: u8, reputation: Reputation) -> Standing {
     Standing { state: state.to_owned(), figure: reputation.score, reasons: reputation.reasons }
 }
 
-fn peer_id(service: &Service, links: &[PeerInfo], replica: ReplicaId) -> String {
-    let link = links.iter().find(|link| link.id == replica);
-    link.map_or_else(|| service.membership.peer_id(), |link| link.peer_id.to_string())
+/// The key as libp2p writes it; members' keys are canonical (M4).
+fn peer_id(key: &PublicKey) -> String {
+    let member = quorate_net::Member { id: ReplicaId::new(0), key: key.0, address: None };
+    member.peer_id().map(|peer_id| peer_id.to_string()).unwrap_or_default()
 }
 
 /// The other members, as this replica hears them.

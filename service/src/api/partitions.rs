@@ -12,9 +12,8 @@ use quorate_pbft::ReplicaId;
 
 /// Answers from local state, with or without a quorum.
 pub async fn partitions(State(service): Shared) -> Answer<Json<Partitions>> {
-    let me =
-        service.membership.replica().ok_or_else(|| Failure::not_found("an observer orders nothing: ask a member"))?;
     let (report, outages, now) = (service.now().report, service.outages.borrow().clone(), now_ms());
+    let me = report.me.ok_or_else(|| Failure::not_found("an observer orders nothing: ask a member"))?;
     Ok(Json(Partitions {
         replica: me.get(),
         quorum: report.quorum as u64,

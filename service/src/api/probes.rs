@@ -4,7 +4,6 @@ use super::Shared;
 use super::problem::{Answer, Failure};
 use crate::engine::Report;
 use crate::health::BEHIND_SLOTS_MAX;
-use crate::membership::Membership;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -45,7 +44,7 @@ fn is_ready(report: &Report) -> bool {
 /// OpenMetrics text.
 pub async fn metrics(State(service): Shared) -> Response {
     service.metrics.links(&service.membership.links());
-    if let Membership::Member { network, .. } = &service.membership {
+    if let Some(network) = &service.membership.network {
         service.metrics.refused_connections(network.refused());
     }
     ([(header::CONTENT_TYPE, OPENMETRICS)], service.metrics.render()).into_response()

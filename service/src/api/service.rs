@@ -44,7 +44,7 @@ pub struct Service {
     /// Names under which it is reached, beside addresses and `localhost`.
     pub hosts: Arc<[String]>,
     /// Place in the group, with the way to the members.
-    pub membership: Membership,
+    pub membership: Arc<Membership>,
     /// State that the core's thread last published.
     pub published: watch::Receiver<Published>,
     /// The door to the core's thread.
@@ -103,9 +103,15 @@ impl Service {
         }
     }
 
+    /// The way to the members of a node that is none; none of a member.
+    pub fn relay(&self) -> Option<&Relay> {
+        let follows = self.published.borrow().report.me.is_none();
+        follows.then_some(&*self.membership.relay)
+    }
+
     /// Why the node cannot do all that it is for: what its core says, and at an observer why no member serves it.
     pub fn why(&self, report: &Report) -> String {
-        let refusal = self.membership.relay().and_then(|relay| relay.refusal());
+        let refusal = self.relay().and_then(Relay::refusal);
         refusal.filter(|_| report.mode == Mode::Following).unwrap_or_else(|| report.why.clone())
     }
 
@@ -164,7 +170,7 @@ impl Service {
 
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
-        if let Some(relay) = self.membership.relay() {
+        if let Some(relay) = self.relay() {
             return self.marked(relay, nonce).await;
         }
         self.needs_quorum().map_err(Failure::of_a_read)?;

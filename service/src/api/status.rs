@@ -24,8 +24,8 @@ pub async fn health(State(service): Shared) -> Json<Health> {
 /// The status now.
 pub fn of(service: &Service) -> Status {
     let published = service.now();
-    let me = service.membership.replica();
     let (ledger, report) = (&published.moment.ledger, &published.report);
+    let me = report.me;
     Status {
         group: service.genesis.group(),
         name: service.genesis.name().to_owned(),

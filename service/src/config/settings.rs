@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 14] = [
+pub const SETTINGS: [(&str, Option<&str>); 15] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
     ("operations", None),
@@ -20,6 +20,7 @@ pub const SETTINGS: [(&str, Option<&str>); 14] = [
     ("space_quota", Some("QUORATE_SPACE_QUOTA")),
     ("log", Some("QUORATE_LOG")),
     ("log_format", Some("QUORATE_LOG_FORMAT")),
+    ("follow", None),
     ("peers", Some("QUORATE_PEERS")),
 ];
 
@@ -66,7 +67,7 @@ pub fn effective(dir: &Path) -> Result<Vec<Setting>, ConfigError> {
 /// Value of a key that a file leaves out while it has its default.
 fn unwritten(key: &str) -> Value {
     match key {
-        "hosts" => json!([]),
+        "hosts" | "follow" => json!([]),
         "default_rates" => json!(true),
         _ => Value::Null,
     }
@@ -88,6 +89,7 @@ mod tests {
         config.default_rates = false;
         config.observers = Some("/ip4/127.0.0.1/tcp/2".to_owned());
         config.space_quota = Some(super::super::Quota(1 << 30));
+        config.follow.push("/ip4/127.0.0.1/tcp/3".to_owned());
 
         let written = toml::Table::try_from(&config).expect("plain data");
 

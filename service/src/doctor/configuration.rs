@@ -5,7 +5,7 @@ use crate::api;
 use crate::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS};
 use crate::health::{RENEW_SECONDS, now_ms};
 use crate::logging;
-use crate::replica::{LaunchError, net_config, read_genesis};
+use crate::replica::{self, read_genesis};
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
@@ -39,13 +39,13 @@ pub fn configuration(dir: &Path) -> Vec<Item> {
     items.extend(key.is_ok().then(|| secrecy(&dir.join(REPLICA_KEY_FILE))));
     if let (Ok(genesis), Ok(public)) = (&genesis, &key) {
         let me = genesis.founders().replica_of(public);
-        items.push(membership(genesis, public, me));
-        let seed = keys::read_seed(&dir.join(REPLICA_KEY_FILE));
+        let follows = config.as_ref().is_ok_and(|config| !config.follow.is_empty());
+        items.push(membership(genesis, public, me, follows));
         if keys::is_locked(&dir.join(REPLICA_KEY_FILE)).unwrap_or_default() {
+            let seed = keys::read_seed(&dir.join(REPLICA_KEY_FILE));
             items.push(told("passphrase", &seed, |_| "replica.key opens".to_owned(), UNLOCK));
         }
-        let placed = config.as_ref().ok().zip(me).zip(seed.ok());
-        items.extend(placed.map(|((config, me), seed)| addresses(config, genesis, me, *seed)));
+        items.extend(config.as_ref().ok().map(|config| addresses(config, genesis, me)));
     }
     if let Ok(config) = &config {
         items.push(told(
@@ -96,33 +96,38 @@ fn secrecy(key: &Path) -> Item {
     }
 }
 
-fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>) -> Item {
+/// Place of the key among the founders. A later member's place is in the state, which is not opened here.
+fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>, follows: bool) -> Item {
     match me {
-        Some(me) => Item::well("member", format!("replica {me} of {}", genesis.file().members.len())),
+        Some(me) => Item::well("member", format!("replica {me} of {} founders", genesis.file().members.len())),
+        None if follows => {
+            Item::well("member", format!("key {key} is no founder's: it votes once the group has added it"))
+        }
         None => Item::fault(
             "member",
-            format!("key {key} is no replica of this genesis"),
-            "`quorate genesis show` lists the keys; put the right key or genesis into the folder",
+            format!("key {key} is no founder of this group"),
+            "`quorate genesis show` lists the keys; put the right key or genesis into the folder, or name in `follow` whom it \
+             follows until the group adds it",
         ),
     }
 }
 
-/// Addresses that read, and one for each of the others.
-fn addresses(config: &Config, genesis: &Genesis, me: ReplicaId, seed: [u8; 32]) -> Item {
-    const ADVICE: &str = "write `listen` and `[peers]` in config.toml: replica number = multiaddr";
-    let net = net_config(config, genesis.founders(), me, seed);
-    match net.and_then(|net| net.check().map(|()| net).map_err(LaunchError::from)) {
-        Err(error) => Item::fault("addresses", error.to_string(), ADVICE),
-        Ok(net) => {
-            let missing = net.members.iter().filter(|member| member.id != me && member.address.is_none());
-            let missing: Vec<String> = missing.map(|member| member.id.to_string()).collect();
-            let stray = config.peers.keys().find(|peer| !net.members.iter().any(|m| m.id.to_string() == **peer));
-            match (missing.is_empty(), stray) {
-                (_, Some(stray)) => Item::fault("addresses", format!("there is no replica {stray}"), ADVICE),
-                (false, _) => Item::fault("addresses", format!("none for replicas {}", missing.join(", ")), ADVICE),
-                _ => Item::well("addresses", format!("{}, and of {} others", config.listen, net.members.len() - 1)),
-            }
-        }
+/// Addresses that read, and one for each of the other founders.
+fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item {
+    const ADVICE: &str = "write `listen` and `[peers]` in config.toml: number in the genesis, or key = multiaddr";
+    let known = match replica::addresses(config, genesis) {
+        Err(error) => return Item::fault("addresses", error.to_string(), ADVICE),
+        Ok(known) => known,
+    };
+    let founders = genesis.founders();
+    let is_stray = |name: &String| name.parse().is_ok_and(|number: u16| usize::from(number) >= founders.len());
+    let others = founders.replicas().filter(|replica| Some(*replica) != me);
+    let lacking = others.filter(|replica| founders.key(*replica).is_none_or(|key| !known.contains_key(key)));
+    let missing: Vec<String> = lacking.map(|replica| replica.to_string()).collect();
+    match (missing.is_empty(), config.peers.keys().find(|name| is_stray(name))) {
+        (_, Some(stray)) => Item::fault("addresses", format!("there is no replica {stray}"), ADVICE),
+        (false, _) => Item::fault("addresses", format!("none for replicas {}", missing.join(", ")), ADVICE),
+        _ => Item::well("addresses", format!("{}, and of {} others", config.listen, founders.len() - 1)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The core that an engine drives: a member's, or an observer's.
 
-use quorate_pbft::{Broken, BundleHeader, Effects, Follower, Input, QuorumCert, Replica, Ticks, View};
+use quorate_pbft::{Broken, BundleHeader, Effects, Epoch, Follower, Input, QuorumCert, Replica, Ticks, View};
 
 /// A core. Both have one door in and one list of effects out.
 #[derive(Debug)]
@@ -57,11 +57,11 @@ impl Core {
         }
     }
 
-    /// The view that it is in, or that f + 1 members say they are in.
-    pub(super) fn view(&self) -> View {
+    /// The epoch, and the view that it is in, or that f + 1 members say they are in.
+    pub(super) fn period(&self) -> (Epoch, View) {
         match self {
-            Self::Member(replica) => replica.view(),
-            Self::Observer(follower) => follower.view(),
+            Self::Member(replica) => (replica.executed_point().epoch, replica.view()),
+            Self::Observer(follower) => (follower.executed_point().epoch, follower.view()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The engine: a round from its first step to its commit.
 
 use super::core::Core;
+use super::epochs::{Epochs, Identity};
 use super::error::EngineError;
 use super::folding::Folding;
 use super::held::Held;
@@ -16,9 +17,8 @@ use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::tolls::Tolls;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
-    Broken, Constants, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Now, Question,
-    QuorumCert, ReaderId, Record, Recovered, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Time,
-    Verify,
+    Broken, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, Question, QuorumCert,
+    ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -37,8 +37,6 @@ const EXECUTED_BYTES_PER_ROUND_MAX: u64 = 16 << 20;
 pub struct Setup {
     /// Genesis of the group.
     pub genesis: Arc<Genesis>,
-    /// Its place in the member list.
-    pub me: ReplicaId,
     /// Signs with its key.
     pub signer: Arc<dyn Signer>,
     /// Checks signatures.
@@ -55,6 +53,7 @@ pub struct Setup {
 pub struct Engine {
     pub(super) db: Db,
     pub(super) core: Core,
+    pub(super) epochs: Epochs,
     pub(super) ledger: Ledger,
     pub(super) mempool: Arc<Mutex<Mempool>>,
     pub(super) constants: Constants,
@@ -67,7 +66,7 @@ pub struct Engine {
     effects: Effects,
     /// Slots that the core has handed out and that wait for the next round.
     deferred: VecDeque<Arc<Decided>>,
-    nonces: BTreeMap<ReaderId, Digest>,
+    pub(super) nonces: BTreeMap<ReaderId, Digest>,
     held: Held,
     moment: Arc<Moment>,
     reporter: Reporter,
@@ -76,6 +75,8 @@ pub struct Engine {
     replayed: Vec<Notice>,
     folding: Folding,
     pub(super) pruning: Pruning,
+    /// The oldest slot that the disk can hand out.
+    pub(super) oldest: SeqNum,
     pub(super) tolls: Tolls,
     pub(super) broken: Option<Broken>,
     /// Whether changes could be ordered when the last round ended.
@@ -91,47 +92,42 @@ pub(super) struct Work {
     pub(super) at_checkpoint: bool,
     /// Memory is full of what is being folded.
     waits_for_fold: bool,
-    supplies: Vec<(ReplicaId, Question)>,
+    supplies: Vec<(Arc<Committee>, ReplicaId, Question)>,
     certificates: Vec<QuorumCert>,
 }
 
 impl Engine {
-    /// Opens what the disk of a member holds. The database must have been made by `init`.
+    /// Opens what the disk of a replica holds: it votes in the epochs of which it is a member, and follows in others. The
+    /// database must have been made by `init`.
     pub fn open(setup: Setup, db: Db) -> Result<Self, EngineError> {
-        let Setup { genesis, me, signer, verify, incarnation, die, history } = setup;
-        let config = ReplicaConfig {
-            me,
-            committee: genesis.founders().clone(),
-            constants: genesis.constants().clone(),
-            signer,
-            verify: verify.clone(),
-            incarnation,
-            die,
-        };
-        let core = |recovered| Core::Member(Box::new(Replica::recover(config, recovered)));
-        Self::over(genesis, verify.as_ref(), db, history, core)
+        let Setup { genesis, signer, verify, incarnation, die, history } = setup;
+        Self::over(genesis, Some(Identity { signer, incarnation, die }), verify, db, history)
     }
 
     /// Opens what the disk of an observer holds; it keeps the whole history.
     pub fn observe(genesis: Arc<Genesis>, verify: Arc<dyn Verify>, db: Db) -> Result<Self, EngineError> {
-        let (committee, constants) = (genesis.founders().clone(), genesis.constants().clone());
-        let config = FollowerConfig { committee, constants, verify: verify.clone() };
-        let core = |recovered| Core::Observer(Box::new(Follower::recover(config, recovered)));
-        Self::over(genesis, verify.as_ref(), db, History::All, core)
+        Self::over(genesis, None, verify, db, History::All)
     }
 
     fn over(
         genesis: Arc<Genesis>,
-        verify: &dyn Verify,
+        identity: Option<Identity>,
+        verify: Arc<dyn Verify>,
         db: Db,
         history: History,
-        core: impl FnOnce(Recovered) -> Core,
     ) -> Result<Self, EngineError> {
         let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
-        let (committee, constants) = (genesis.founders(), genesis.constants().clone());
-        let recovered = snapshot.recover(ledger.executed().clone())?;
+        let constants = genesis.constants().clone();
+        let (mut epochs, point) = Epochs::open(identity, verify.clone(), (&ledger, snapshot.epoch()?))?;
+        let recovered = snapshot.recover(point)?;
+        let oldest = recovered.oldest;
+        epochs.resume_elder((&ledger, &snapshot), oldest)?;
         let mut held = Held::default();
-        let stable = recovered.stable.clone().and_then(|claimed| committee.check(claimed, verify).ok());
+        // The newest stable checkpoint may be the last one of the epoch before.
+        let stable = recovered.stable.clone().and_then(|claimed| {
+            let by = if claimed.epoch == ledger.voters().epoch() { ledger.voters() } else { &epochs.committee };
+            by.check(claimed, &*verify).ok()
+        });
         stable.into_iter().for_each(|certificate| held.stable(certificate));
         let limits = genesis.limits();
         let mut mempool = Mempool::new(limits.gap_max, limits.wait_ms);
@@ -140,7 +136,7 @@ impl Engine {
         held.hold(moment.clone());
         let (effects, deferred, nonces) = Default::default();
         let (recorded, bundles) = (recovered.broken.clone(), recovered.bundles.clone());
-        let core = core(recovered);
+        let core = epochs.recover(recovered);
         let broken = core.broken(recorded);
         if let Some(replica) = core.member() {
             super::recall::recall(&mut mempool, &bundles, (&ledger, &moment.snapshot), replica.id())?;
@@ -150,6 +146,8 @@ impl Engine {
         db.room().be_patient();
         Ok(Self {
             core,
+            epochs,
+            oldest,
             reporter,
             roots,
             replayed: verdicts,
@@ -203,6 +201,7 @@ impl Engine {
             self.take_in(Input::Deadline(Some(deadline)), work)?;
         }
         if let Some(oldest) = self.pruning.take_oldest() {
+            self.oldest = oldest;
             self.take_in(Input::Oldest(oldest), work)?;
         }
         while !work.is_full()
@@ -213,10 +212,7 @@ impl Engine {
         }
         for request in requests {
             match request {
-                Request::Message(message) => match self.turn_away(message.message(), work)? {
-                    Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
-                    None => self.take_in(Input::from(*message), work)?,
-                },
+                Request::Message(message) => self.hear(message, work)?,
                 Request::Submit { caller, envelope, queues } => self.submit(caller, envelope, queues, work)?,
                 Request::Read { reader, nonce } => {
                     self.nonces.insert(reader, nonce);
@@ -226,7 +222,8 @@ impl Engine {
         }
         self.look_at_quorum(work)?;
         self.look_after_waiting(work)?;
-        self.advance(work)
+        self.advance(work)?;
+        self.tell_of_the_end(work)
     }
 
     /// Hands an input to the core, which counts and decides once the round's inputs are all there.
@@ -237,41 +234,53 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets the core do what the round's inputs have made possible, and works off all that it asks for, in order.
+    /// Lets the core do what the round's inputs have made possible, and works off all that it asks for, in order; into the
+    /// next epoch, if this one ends.
     fn advance(&mut self, work: &mut Work) -> Result<(), EngineError> {
         loop {
             self.core.advance(&mut self.effects);
             let executed = self.work_off_all(work)?;
-            if executed.is_empty() {
-                return Ok(());
-            }
+            let is_done = executed.is_empty();
             for outcome in executed {
                 self.take_in(Input::Executed(outcome), work)?;
+            }
+            if !self.cross(work)? && is_done {
+                return Ok(());
             }
         }
     }
 
     fn work_off_all(&mut self, work: &mut Work) -> Result<Vec<Executed>, EngineError> {
-        let effects = self.effects.take();
-        let outcomes = effects.into_iter().map(|effect| self.work_off(effect, work));
+        let (effects, committee) = (self.effects.take(), self.epochs.committee.clone());
+        let outcomes = effects.into_iter().map(|effect| self.work_off(effect, &committee, work));
         outcomes.filter_map(Result::transpose).collect()
     }
 
-    /// The outcome, if the effect was to execute and there was room to.
-    fn work_off(&mut self, effect: Effect, work: &mut Work) -> Result<Option<Executed>, EngineError> {
+    /// Works off an effect of a core of this committee. The outcome, if it was to execute and there was room to.
+    pub(super) fn work_off(
+        &mut self,
+        effect: Effect,
+        committee: &Arc<Committee>,
+        work: &mut Work,
+    ) -> Result<Option<Executed>, EngineError> {
+        let leave = |to, message| Outgoing { committee: committee.clone(), to, message };
         match effect {
             Effect::Persist(record) => {
                 work.batch.record(&record)?;
-                if let Record::Stable(certificate) = record {
-                    self.roots.stable(&mut work.batch, certificate.seq())?;
-                    work.certificates.push(certificate);
+                match record {
+                    Record::Stable(certificate) => {
+                        self.roots.stable(&mut work.batch, certificate.seq())?;
+                        work.certificates.push(certificate);
+                    }
+                    Record::Broken(broken) => drop(self.broken.get_or_insert(broken)),
+                    _ => (),
                 }
             }
-            Effect::Send { to, message } => work.round.outbox.push(Outgoing::To(to, message)),
-            Effect::Broadcast(message) => work.round.outbox.push(Outgoing::All(message)),
+            Effect::Send { to, message } => work.round.outbox.push(leave(Some(to), message)),
+            Effect::Broadcast(message) => work.round.outbox.push(leave(None, message)),
             Effect::Execute(decided) if work.is_full() => self.deferred.push_back(decided),
             Effect::Execute(decided) => return Ok(Some(self.execute(&decided, work)?)),
-            Effect::Supply { to, question } => work.supplies.push((to, question)),
+            Effect::Supply { to, question } => work.supplies.push((committee.clone(), to, question)),
             Effect::ReadReady { readers, seq, position } => {
                 let nonces = readers.iter().filter_map(|reader| self.nonces.remove(reader)).collect();
                 let mark = Arc::new(Mark { seq, position, nonces });
@@ -281,9 +290,7 @@ impl Engine {
                 self.nonces.remove(&reader);
                 work.round.notices.push(Notice::ReadRefused { reader, why });
             }
-            Effect::EpochOver { next, .. } => {
-                unreachable!("no act of the ledger names the members of {}", next.epoch())
-            }
+            Effect::EpochOver { certificate, next } => self.epochs.over = Some((certificate, next)),
             Effect::Accuse(evidence) => work.round.notices.push(Notice::Accused(evidence)),
             Effect::Refused(rejected) => work.round.notices.push(Notice::Refused(rejected)),
             Effect::Broken(broken) => {
@@ -315,7 +322,12 @@ impl Engine {
             self.core.newest_checkpoint().cloned().into_iter().for_each(|newest| self.held.stable(newest));
             self.held.hold(self.moment.clone());
         }
-        certificates.into_iter().for_each(|certificate| self.held.stable(certificate));
+        for certificate in certificates {
+            if at_checkpoint && certificate.seq() == self.moment.seq() {
+                self.held.certify(self.moment.clone(), certificate.clone());
+            }
+            self.held.stable(certificate);
+        }
         round.fold = self.fold(at_checkpoint)?;
         self.supply(supplies, &mut round)?;
         Ok(round)
@@ -352,17 +364,22 @@ impl Engine {
 
     /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk. A row that cannot be
     /// read is not here; others have it.
-    fn supply(&mut self, supplies: Vec<(ReplicaId, Question)>, round: &mut Round) -> Result<(), EngineError> {
+    fn supply(
+        &mut self,
+        supplies: Vec<(Arc<Committee>, ReplicaId, Question)>,
+        round: &mut Round,
+    ) -> Result<(), EngineError> {
         if supplies.is_empty() {
             return Ok(());
         }
         let snapshot = self.db.snapshot()?.apart();
-        for (to, question) in supplies {
+        for (committee, to, question) in supplies {
             let answer = snapshot.supply(&question, SupplyLimits::default()).unwrap_or_else(|error| {
                 self.reporter.note_damage(&error);
                 Vec::new()
             });
-            round.outbox.extend(answer.into_iter().map(|message| Outgoing::To(to, Arc::new(message))));
+            let leave = |message| Outgoing { committee: committee.clone(), to: Some(to), message };
+            round.outbox.extend(answer.into_iter().map(Arc::new).map(leave));
         }
         Ok(())
     }
@@ -370,12 +387,13 @@ impl Engine {
     /// When the next round is due, if nothing comes before: at once while executed slots wait, soon while history is to
     /// be forgotten for want of room.
     pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
+        let due = self.core.next_wakeup().into_iter().chain(self.next_telling()).min();
         match self.deferred.is_empty() {
             true if self.db.room().is_short() && self.pruning.is_due() => {
                 let soon = now.ticks.after(PRUNE_EVERY_MS);
-                Some(self.core.next_wakeup().map_or(soon, |due| due.min(soon)))
+                Some(due.map_or(soon, |due| due.min(soon)))
             }
-            true => self.core.next_wakeup(),
+            true => due,
             false if self.folding.is_behind(&self.db) => Some(now.ticks.after(FOLD_LOOK_MS)),
             false => Some(now.ticks),
         }
@@ -383,7 +401,7 @@ impl Engine {
 
     /// Snapshot published to readers: the data of its slots is durable.
     pub fn published(&self) -> Published {
-        let report = self.reporter.report(&self.roots, &self.mempool());
+        let report = self.reporter.report(&self.roots, &self.mempool(), self.epochs.committee.base());
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
     }
 

@@ -24,7 +24,7 @@ impl Engine {
             state_root: outcome.state_root,
             members_after: self.ledger.executed().members_after,
             recorded: outcome.recorded,
-            next: None,
+            next: self.ledger.executed().next.clone(),
             deadline: outcome.deadline,
         };
         self.analyse(decided, &outcome.events, work)?;

@@ -49,6 +49,14 @@ impl Held {
         self.pair();
     }
 
+    /// A state was found to be the one that a certificate names. Who is behind knows certificates far above what it executes,
+    /// so that its states would never meet the newest.
+    pub fn certify(&mut self, moment: Arc<Moment>, certificate: QuorumCert) {
+        if self.certified.as_ref().is_none_or(|held| held.moment.seq() < moment.seq()) {
+            self.certified = Some(Certified { moment, certificate });
+        }
+    }
+
     /// Holds a state of the same slot in place of one that pins older pages.
     pub fn renew(&mut self, moment: &Arc<Moment>) {
         let waiting = self.waiting.iter_mut();

@@ -10,6 +10,7 @@
 mod analyst;
 mod core;
 mod drive;
+mod epochs;
 mod error;
 mod execution;
 mod folding;
@@ -34,6 +35,7 @@ mod turned_away;
 
 pub use core::Core;
 pub use drive::{Engine, Setup};
+pub use epochs::{Committees, Identity};
 pub use error::EngineError;
 pub(crate) use held::Certified;
 pub use history::{History, NoHistory};

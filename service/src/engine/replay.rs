@@ -64,8 +64,12 @@ impl Replay<'_> {
     }
 
     fn next(&self, snapshot: &Snapshot) -> Result<Option<Decided>, StoreError> {
-        let point = self.ledger.executed();
+        let mut point = self.ledger.executed().clone();
         let Some((epoch, content)) = snapshot.decided(point.seq.next())? else { return Ok(None) };
+        if epoch > point.epoch {
+            let Some(entered) = point.entered() else { return Ok(None) };
+            point = entered;
+        }
         let failure = OnceCell::new();
         let advanced = point.advanced(&content, |lane, tip| {
             let above = point.tips[lane.index()].position;

@@ -18,6 +18,14 @@ const LOOK_EVERY_MS: u64 = 100;
 pub struct Report {
     /// Current epoch.
     pub epoch: Epoch,
+    /// The own number in it; none of a node that follows.
+    pub me: Option<ReplicaId>,
+    /// Its first slot.
+    pub begins: SeqNum,
+    /// Its last slot, once it is known to end.
+    pub until: Option<SeqNum>,
+    /// Count of its members.
+    pub members: usize,
     /// The highest view entered or asked for.
     pub view: View,
     /// Why this replica asked for it; none where it did not.
@@ -101,6 +109,10 @@ impl Report {
     pub(crate) fn of_nobody() -> Self {
         Self {
             epoch: Epoch::default(),
+            me: Some(ReplicaId::new(0)),
+            begins: SeqNum::new(1),
+            until: None,
+            members: 4,
             view: View::default(),
             cause: None,
             primary: ReplicaId::new(0),
@@ -144,7 +156,7 @@ impl Reporter {
         let recent = self.looked_at.is_some_and(|at| now.ticks.since(at) < LOOK_EVERY_MS);
         let was_recovering = self.report.mode == Mode::Recovering;
         let stable = core.stable().map_or(SeqNum::default(), quorate_pbft::QuorumCert::seq);
-        let same = was_recovering == core.is_recovering() && self.report.view == core.view();
+        let same = was_recovering == core.is_recovering() && (self.report.epoch, self.report.view) == core.period();
         if recent && same && broken.is_none() && stable == self.report.stable {
             return;
         }
@@ -156,11 +168,12 @@ impl Reporter {
         self.report = report;
     }
 
-    pub(super) fn report(&self, roots: &Roots, mempool: &Mempool) -> Report {
+    pub(super) fn report(&self, roots: &Roots, mempool: &Mempool, base: SeqNum) -> Report {
+        let begins = base.next();
         let stable_root = roots.at(self.report.stable);
         let (pending, queued, pending_bytes) = (mempool.len(), mempool.held_back(), mempool.bytes());
         let (last_sync, damage) = (self.last_sync, self.damage.clone());
-        Report { stable_root, pending, queued, pending_bytes, last_sync, damage, ..self.report.clone() }
+        Report { begins, stable_root, pending, queued, pending_bytes, last_sync, damage, ..self.report.clone() }
     }
 
     /// Notes a row that could not be read, and that nothing here rests on.
@@ -194,6 +207,10 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
     };
     Report {
         epoch: core.executed.epoch,
+        me: None,
+        begins: SeqNum::default(),
+        until: core.executed.last(),
+        members: core.peers.len(),
         view: core.view,
         cause: None,
         primary: ReplicaId::new((core.view.get() % peers.len() as u64) as u16),
@@ -223,7 +240,11 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         others.filter(|(_, id)| *id != replica.id()).map(|(peer, id)| peer_facts(peer, id, now)).collect();
     let in_sync = core.slots.iter().all(|slot| !slot.committed);
     let mut report = Report {
-        epoch: Epoch::default(),
+        epoch: core.executed.epoch,
+        me: Some(replica.id()),
+        begins: SeqNum::default(),
+        until: core.executed.last(),
+        members: core.peers.len(),
         view: core.view,
         cause: core.cause,
         primary: core.primary,

@@ -3,7 +3,7 @@
 use super::mempool::{Candidate, NotTaken, Place};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
-    Admitted, Broken, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Time,
+    Admitted, Broken, Committee, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Time,
 };
 use quorate_storage::Fold;
 use std::sync::Arc;
@@ -36,11 +36,13 @@ pub enum Request {
 
 /// A message on its way out.
 #[derive(Debug, Clone)]
-pub enum Outgoing {
-    /// To one replica.
-    To(ReplicaId, Arc<Message>),
-    /// To all others.
-    All(Arc<Message>),
+pub struct Outgoing {
+    /// The members of its epoch.
+    pub committee: Arc<Committee>,
+    /// One of them; none for all others.
+    pub to: Option<ReplicaId>,
+    /// The message.
+    pub message: Arc<Message>,
 }
 
 /// An executed read mark.

@@ -8,6 +8,7 @@ use super::reception::Reception;
 use super::report::Report;
 use super::round::{Notice, Outgoing, Round};
 use crate::health::{Outages, now_ms};
+use crate::membership::Membership;
 use crate::metrics::{Kind, Metrics};
 use quorate_client::api::Healing;
 use quorate_ledger::{State, StoreError};
@@ -38,6 +39,8 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// Digests that the core knows certified, for the pool.
     pub certified: Arc<RwLock<Arc<Certified>>>,
+    /// Told when other member lists count.
+    pub membership: Arc<Membership>,
     /// Lets messages out.
     pub send: Box<dyn FnMut(Outgoing) + Send>,
 }
@@ -112,6 +115,12 @@ fn patience(engine: &Engine, now: Now) -> Duration {
 impl Surroundings {
     /// Lets the results of a committed round out: messages first, for others wait for them; then readers; then callers.
     fn let_out(&mut self, engine: &Engine, mut round: Round) {
+        let committees = engine.committees();
+        if committees != self.membership.checker.committees() {
+            self.membership.follow(&committees, &engine.published().moment);
+            // What one epoch certified says nothing of the next.
+            *self.certified.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        }
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);
         }

@@ -83,6 +83,7 @@ impl Outages {
 
     /// Takes the newest report of the replica; true if something changed.
     pub fn observe(&mut self, report: &Report, now: u64) -> bool {
+        self.me = report.me;
         let Some(me) = self.me else { return false };
         let (found, before) = (components(report, me), self.current.clone());
         match &mut self.current {

@@ -5,7 +5,7 @@ use super::wire::{Asking, Telling, VERSION, frame, parse};
 use crate::engine::Inbox;
 use crate::pool::Checker;
 use quorate_net::{DialError, LinkError, Multiaddr, Receiver, Sender, dial};
-use quorate_pbft::{Admitted, Digest, Message, PublicKey, ReplicaId, Unverified, VerifyContext};
+use quorate_pbft::{Digest, Message, PublicKey};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -40,6 +40,8 @@ enum Ended {
     Silent,
     #[error("a frame that is none")]
     Frame,
+    #[error("the node is a member itself now")]
+    Member,
 }
 
 impl Ended {
@@ -66,11 +68,19 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// Connects again and again.
+    /// Connects again and again, while the node follows.
     pub async fn keep(self) {
-        let mut last = String::new();
-        loop {
-            let ended = self.once().await;
+        let (mut last, mut follows) = (String::new(), self.relay.follows());
+        while follows.wait_for(|follows| *follows).await.is_ok() {
+            let ended = tokio::select! {
+                biased;
+                _ = follows.wait_for(|follows| !*follows) => Ended::Member,
+                ended = self.once() => ended,
+            };
+            if matches!(ended, Ended::Member) {
+                self.relay.closed_all();
+                continue;
+            }
             let is_refusal = matches!(&ended, Ended::Busy | Ended::Refused(_) | Ended::Stranger);
             let why = ended.to_string();
             if is_refusal {
@@ -94,7 +104,8 @@ impl Contact {
 
     async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
         let link = dial(self.secret, &self.address).await?;
-        let member = self.checker.committee.replica_of(&PublicKey(link.key())).ok_or(Ended::Stranger)?;
+        let member = PublicKey(link.key());
+        let number = self.checker.number(&member).ok_or(Ended::Stranger)?;
         let (mut sender, mut receiver) = link.split(usize::MAX);
         sender.send(&frame(&Asking::Hello { version: VERSION, group: self.group })).await?;
         let first = timeout(WELCOMED_WITHIN, receiver.recv()).await.map_err(|_| Ended::Silent)??;
@@ -104,7 +115,7 @@ impl Contact {
             Some(Telling::Refused(why)) => return Err(Ended::refused(&why)),
             _ => return Err(Ended::Frame),
         }
-        tracing::info!(event = "member-serves", %member, address = %self.address, "a member serves this observer");
+        tracing::info!(event = "member-serves", member = %number, address = %self.address, "a member serves this observer");
         let (route, questions) = mpsc::channel(QUESTIONS_MAX);
         if !self.relay.opened(member, route) {
             return Err(Ended::Served);
@@ -117,7 +128,7 @@ impl Contact {
         Err(ended)
     }
 
-    async fn read(&self, member: ReplicaId, mut receiver: Receiver) -> Ended {
+    async fn read(&self, member: PublicKey, mut receiver: Receiver) -> Ended {
         loop {
             let frame = match receiver.recv().await {
                 Ok(frame) => frame,
@@ -135,19 +146,11 @@ impl Contact {
     }
 
     /// Checks a message where processor may be used, and waits there for room before the core.
-    async fn deliver(&self, member: ReplicaId, message: Message) {
+    async fn deliver(&self, member: PublicKey, message: Message) {
         let (checker, inbox) = (self.checker.clone(), self.inbox.clone());
-        let check = move || {
-            let context = VerifyContext {
-                committee: &checker.committee,
-                verify: checker.verify.as_ref(),
-                payload: checker.payload.as_ref(),
-                constants: &checker.constants,
-            };
-            match Unverified::new(member, message).verify(&context) {
-                Ok(verified) => inbox.message(Box::new(Admitted::from(verified))),
-                Err(invalid) => tracing::debug!(%member, %invalid, "frame dropped"),
-            }
+        let check = move || match checker.admit(member, message) {
+            Ok(message) => inbox.message(Box::new(message)),
+            Err(dropped) => tracing::debug!(%member, %dropped, "frame dropped"),
         };
         // A panic of the check has said so; the frame is gone, and the core asks again.
         let _ = tokio::task::spawn_blocking(check).await;

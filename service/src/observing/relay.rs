@@ -2,22 +2,23 @@
 
 use super::wire::{Answered, Asking, Marked, Telling};
 use quorate_ledger::Level;
-use quorate_net::{PeerId, PeerInfo, PerChannel, Traffic};
-use quorate_pbft::{Digest, Question, ReplicaId};
+use quorate_net::{Member, PeerInfo, PerChannel, Traffic};
+use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// Time for an answer, of whichever member: as long as an API waits for the group, and a little.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
 
 /// Members that can be asked now, and callers that wait for their answers.
+#[derive(Default)]
 pub struct Relay {
-    peer_id: PeerId,
-    members: Vec<(ReplicaId, PeerId)>,
+    /// Whether the node follows, and needs to be served.
+    follows: watch::Sender<bool>,
     state: Mutex<State>,
     /// Number of the next question.
     next: AtomicU64,
@@ -27,37 +28,54 @@ pub struct Relay {
 
 #[derive(Default)]
 struct State {
-    routes: BTreeMap<ReplicaId, mpsc::Sender<Asking>>,
-    waiting: HashMap<u64, (ReplicaId, oneshot::Sender<Telling>)>,
+    /// The epoch at work.
+    epoch: Epoch,
+    /// Its members.
+    members: Vec<PublicKey>,
+    routes: BTreeMap<PublicKey, mpsc::Sender<Asking>>,
+    waiting: HashMap<u64, (PublicKey, oneshot::Sender<Telling>)>,
     /// Why the last member that refused to serve did.
     refusal: Option<String>,
 }
 
 impl Relay {
-    /// A relay without a member to ask.
-    pub fn new(peer_id: PeerId, members: Vec<(ReplicaId, PeerId)>) -> Self {
-        Self { peer_id, members, state: Mutex::default(), next: AtomicU64::default(), turn: AtomicU64::default() }
+    /// The members of an epoch that a node with this key follows, or takes part in. Members that serve it are told of the
+    /// epoch, and show its end once it is over: who is up to date asks nothing from which they could know.
+    pub fn follow(&self, committee: &Committee, own: &PublicKey) {
+        let mut state = self.lock();
+        state.members = committee.keys().copied().collect();
+        if state.epoch != committee.epoch() {
+            state.epoch = committee.epoch();
+            // Where no room is, questions wait: they name the epoch too.
+            state.routes.values().for_each(|route| drop(route.try_send(Asking::In(committee.epoch()))));
+        }
+        drop(state);
+        self.follows.send_replace(committee.replica_of(own).is_none());
     }
 
-    /// The observer's own key, as libp2p writes it.
-    pub fn peer_id(&self) -> PeerId {
-        self.peer_id
+    /// Whether the node follows: changes are told.
+    pub fn follows(&self) -> watch::Receiver<bool> {
+        self.follows.subscribe()
     }
 
     /// Each member, and whether it can be asked now.
     pub fn links(&self) -> Vec<PeerInfo> {
         let state = self.lock();
-        let link = |(id, peer_id): &(ReplicaId, PeerId)| PeerInfo {
-            id: *id,
-            peer_id: *peer_id,
-            address: None,
-            is_up: state.routes.contains_key(id),
-            reconnects: 0,
-            oversized: 0,
-            wrong_key: 0,
-            traffic: PerChannel { votes: Traffic::default(), bulk: Traffic::default() },
+        let link = |(key, number): (&PublicKey, u16)| {
+            let id = ReplicaId::new(number);
+            Some(PeerInfo {
+                id,
+                key: *key,
+                peer_id: Member { id, key: key.0, address: None }.peer_id().ok()?,
+                address: None,
+                is_up: state.routes.contains_key(key),
+                reconnects: 0,
+                oversized: 0,
+                wrong_key: 0,
+                traffic: PerChannel { votes: Traffic::default(), bulk: Traffic::default() },
+            })
         };
-        self.members.iter().map(link).collect()
+        state.members.iter().zip(0..).filter_map(link).collect()
     }
 
     /// Why no member serves, if none does: in the words of the last that refused, where one has.
@@ -79,25 +97,33 @@ impl Relay {
 
     /// A member serves: questions to it go here.
     /// Returns false where another link to it serves already.
-    pub fn opened(&self, member: ReplicaId, route: mpsc::Sender<Asking>) -> bool {
+    pub fn opened(&self, member: PublicKey, route: mpsc::Sender<Asking>) -> bool {
         let mut state = self.lock();
         if state.routes.contains_key(&member) {
             return false;
         }
+        let _ = route.try_send(Asking::In(state.epoch)); // the first in an empty queue
         state.routes.insert(member, route);
         state.refusal = None;
         true
     }
 
     /// A member serves no more: whoever waits for it asks the next.
-    pub fn closed(&self, member: ReplicaId) {
+    pub fn closed(&self, member: PublicKey) {
         let mut state = self.lock();
         state.routes.remove(&member);
         state.waiting.retain(|_, (of, _)| *of != member);
     }
 
+    /// No member is asked any more.
+    pub fn closed_all(&self) {
+        let mut state = self.lock();
+        state.routes.clear();
+        state.waiting.clear();
+    }
+
     /// A member answered; an answer to what another member was asked is dropped.
-    pub fn told(&self, member: ReplicaId, number: u64, telling: Telling) {
+    pub fn told(&self, member: PublicKey, number: u64, telling: Telling) {
         let mut state = self.lock();
         if state.waiting.get(&number).is_none_or(|(asked, _)| *asked != member) {
             return;
@@ -109,7 +135,7 @@ impl Relay {
     }
 
     /// Asks a member for the core; dropped if it cannot be asked now, for the core asks again.
-    pub fn ask(&self, member: ReplicaId, question: Question) {
+    pub fn ask(&self, member: PublicKey, question: Question) {
         if let Some(route) = self.lock().routes.get(&member) {
             let _ = route.try_send(Asking::Ask(question));
         }
@@ -151,7 +177,7 @@ impl Relay {
 
     async fn request_of(
         &self,
-        member: ReplicaId,
+        member: PublicKey,
         route: &mpsc::Sender<Asking>,
         make: impl Fn(u64) -> Asking,
     ) -> Option<Telling> {
@@ -184,11 +210,11 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    const ONE: ReplicaId = ReplicaId::new(1);
-    const TWO: ReplicaId = ReplicaId::new(2);
+    const ONE: PublicKey = PublicKey([1; 32]);
+    const TWO: PublicKey = PublicKey([2; 32]);
 
     fn relay() -> Relay {
-        Relay::new(PeerId::random(), vec![(ONE, PeerId::random()), (TWO, PeerId::random())])
+        Relay::default()
     }
 
     fn answered(status: u16) -> Answered {
@@ -196,7 +222,8 @@ mod tests {
     }
 
     /// Answers one offer, or goes away.
-    async fn member(relay: &Relay, id: ReplicaId, mut route: mpsc::Receiver<Asking>, status: Option<u16>) {
+    async fn member(relay: &Relay, id: PublicKey, mut route: mpsc::Receiver<Asking>, status: Option<u16>) {
+        let Some(Asking::In(_)) = route.recv().await else { panic!("the epoch is told first") };
         let Some(Asking::Offer { number, .. }) = route.recv().await else { return };
         match status {
             Some(status) => relay.told(id, number, Telling::Answer { number, answer: answered(status) }),
@@ -207,8 +234,8 @@ mod tests {
     #[tokio::test]
     async fn an_envelope_goes_to_the_next_member_when_one_goes_away() {
         let relay = relay();
-        let (first, one) = mpsc::channel(1);
-        let (second, two) = mpsc::channel(1);
+        let (first, one) = mpsc::channel(2);
+        let (second, two) = mpsc::channel(2);
         relay.opened(ONE, first);
         relay.opened(TWO, second);
 
@@ -223,9 +250,10 @@ mod tests {
     #[tokio::test]
     async fn an_answer_of_another_member_than_the_one_asked_is_dropped() {
         let relay = relay();
-        let (route, mut asked) = mpsc::channel(1);
+        let (route, mut asked) = mpsc::channel(2);
         assert!(relay.opened(ONE, route));
         let (answer, ()) = tokio::join!(relay.offer(Level::Eventual, b"envelope"), async {
+            assert!(matches!(asked.recv().await, Some(Asking::In(_))));
             let Some(Asking::Offer { number, .. }) = asked.recv().await else { panic!("an offer") };
             relay.told(TWO, number, Telling::Answer { number, answer: answered(200) });
             relay.told(ONE, number, Telling::Answer { number, answer: answered(202) });
@@ -240,6 +268,20 @@ mod tests {
         assert!(relay.opened(ONE, first));
         assert!(!relay.opened(ONE, second));
         assert_eq!(relay.refusal(), None);
+    }
+
+    #[tokio::test]
+    async fn a_member_that_serves_is_told_of_the_epoch_at_once_and_of_each_that_follows() {
+        let relay = relay();
+        let committee = |epoch| Committee::new(Digest::ZERO, Epoch::new(epoch), vec![ONE]);
+        let (route, mut asked) = mpsc::channel(2);
+        relay.follow(&committee(5).expect("one member"), &TWO);
+        relay.opened(ONE, route);
+        relay.follow(&committee(6).expect("one member"), &TWO);
+        for epoch in [5, 6] {
+            let told = asked.recv().await;
+            assert!(matches!(told, Some(Asking::In(in_it)) if in_it == Epoch::new(epoch)), "{told:?}");
+        }
     }
 
     #[tokio::test]

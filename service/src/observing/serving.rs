@@ -9,12 +9,12 @@ use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
 use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
-use quorate_pbft::{Digest, Message, Question, SeqNum, Wanted};
+use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -30,6 +30,8 @@ const QUESTION_BYTES: usize = 16 << 10;
 const HELLO_WITHIN: Duration = Duration::from_secs(2);
 /// Pause between two pieces of news: what people call at once.
 const NEWS_EVERY: Duration = Duration::from_millis(50);
+/// Pause between two shows of the ends of epochs, to an observer that is in an earlier one.
+const ENDS_EVERY: Duration = Duration::from_secs(1);
 /// Frames that wait to leave to one observer, so that it has one answer in memory and not many: its next question is read
 /// once the last frame of the answer waits.
 const FRAMES_MAX: usize = 1;
@@ -73,7 +75,8 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
     let stop = service.stop.clone();
     let all = async {
         while let Some(arrival) = door.next().await {
-            let session = Session { service: service.clone(), statuses: statuses.clone(), budget: budget.clone() };
+            let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
+            let session = Session { service: service.clone(), statuses, budget, epoch: Mutex::default() };
             let stop = service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
@@ -89,6 +92,8 @@ struct Session {
     service: Arc<Service>,
     statuses: Statuses,
     budget: Arc<Budget>,
+    /// The newest epoch that it has told of, or asked in; none before the first such word.
+    epoch: Mutex<Option<Epoch>>,
 }
 
 impl Session {
@@ -140,6 +145,7 @@ impl Session {
         while let Ok(bytes) = receiver.recv().await {
             match parse(&bytes) {
                 Some(Asking::Ask(question)) => {
+                    self.is_in(question.epoch);
                     self.budget.turn(QUESTION_BYTES).await;
                     for message in self.answer(question).await {
                         if out.send(Telling::Message(Box::new(message))).await.is_err() {
@@ -164,6 +170,10 @@ impl Session {
                         let _ = out.send(session.request(asking).await).await;
                     });
                     while requests.try_join_next().is_some() {}
+                }
+                Some(Asking::In(epoch)) => {
+                    self.budget.turn(QUESTION_BYTES).await;
+                    self.is_in(epoch);
                 }
                 Some(Asking::Hello { .. }) | None => return,
             }
@@ -192,8 +202,20 @@ impl Session {
                 Telling::Answer { number, answer: self.offer(level, bytes).await }
             }
             Asking::Mark { number, nonce } => Telling::Marked { number, outcome: self.mark(nonce).await },
-            Asking::Hello { .. } | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+            Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
         }
+    }
+
+    /// An observer goes from epoch to epoch, and not back.
+    fn is_in(&self, epoch: Epoch) {
+        let mut newest = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        *newest = newest.max(Some(epoch));
+    }
+
+    /// The observer's epoch, if that is over here.
+    fn behind_in(&self) -> Option<Epoch> {
+        let epoch = *self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        epoch.filter(|epoch| *epoch < self.service.published.borrow().report.epoch)
     }
 
     async fn offer(&self, level: Level, bytes: Vec<u8>) -> Answered {
@@ -260,12 +282,24 @@ impl Session {
     async fn news(&self, out: &mpsc::Sender<Telling>) {
         let (mut published, mut statuses) = (self.service.published.clone(), self.statuses.clone());
         let (mut told, mut certified, mut last) = (SeqNum::default(), SeqNum::default(), None);
+        let mut shown_at: Option<Instant> = None;
         loop {
             let status = statuses.borrow_and_update().clone();
             let status = status.filter(|new| last.as_ref().is_none_or(|old| !Arc::ptr_eq(old, new)));
             last = status.clone().or(last);
             let newest = published.borrow_and_update().moment.seq();
             let mut news: Vec<Message> = status.iter().map(|status| Message::clone(status)).collect();
+            if let Some(from) = self.behind_in()
+                && shown_at.is_none_or(|at| at.elapsed() >= ENDS_EVERY)
+            {
+                shown_at = Some(Instant::now());
+                let moment = published.borrow().moment.clone();
+                let found = tokio::task::spawn_blocking(move || moment.ends(from)).await;
+                news.extend(found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
+                    self.service.note_damage(&error);
+                    Vec::new()
+                }));
+            }
             let stable = published.borrow().certified.as_ref().map(|held| held.certificate.claim().clone());
             if let Some(stable) = stable.filter(|stable| stable.seq > certified) {
                 certified = stable.seq;
@@ -296,7 +330,7 @@ impl Session {
         }
     }
 
-    fn epoch(&self) -> quorate_pbft::Epoch {
+    fn epoch(&self) -> Epoch {
         self.service.now().moment.ledger.executed().epoch
     }
 }
@@ -305,7 +339,7 @@ impl Session {
 fn weight(asking: &Asking) -> u32 {
     match asking {
         Asking::Offer { bytes, .. } => 1 + (bytes.len() / WEIGHT_BYTES).min(REQUESTS_MAX / 2 - 1) as u32,
-        Asking::Hello { .. } | Asking::Ask(_) | Asking::Mark { .. } => 1,
+        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) | Asking::Mark { .. } => 1,
     }
 }
 
@@ -321,7 +355,7 @@ fn busy(asking: &Asking) -> Telling {
             let answer = Answered { status: problem.status, content_type, retry_after, body };
             Telling::Answer { number: *number, answer }
         }
-        Asking::Hello { .. } | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
     }
 }
 

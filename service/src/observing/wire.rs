@@ -2,10 +2,10 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::Level;
-use quorate_pbft::{Digest, Message, Question, SeqNum};
+use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum};
 
 /// Version of these frames.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Bytes of the largest envelope that an observer hands on: a change as people make them. A larger one goes to a
 /// member's own API.
@@ -21,6 +21,8 @@ pub enum Asking {
         /// Hash of the genesis.
         group: Digest,
     },
+    /// Epoch that the observer is in from now on.
+    In(Epoch),
     /// A question of its core.
     Ask(Question),
     /// An author's envelope to be ordered.

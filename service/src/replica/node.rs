@@ -33,7 +33,7 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     /// Digests that the core knows certified.
     pub(crate) certified: Arc<RwLock<Arc<Certified>>>,
-    pub(crate) membership: Membership,
+    pub(crate) membership: Arc<Membership>,
     pub(crate) send: Outlet,
 }
 
@@ -48,7 +48,7 @@ impl Node {
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let (publisher, published) = watch::channel(engine.published());
         let (mempool, room) = (engine.shared_mempool(), engine.room());
-        let (tell_outages, outages) = watch::channel(Outages::new(membership.replica(), health::now_ms()));
+        let (tell_outages, outages) = watch::channel(Outages::new(engine.number(), health::now_ms()));
         let around = Surroundings {
             inbox: inbox.clone(),
             reception: reception.clone(),
@@ -56,6 +56,7 @@ impl Node {
             outages: tell_outages,
             metrics: metrics.clone(),
             certified,
+            membership: membership.clone(),
             send,
         };
         let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;

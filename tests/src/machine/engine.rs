@@ -109,15 +109,8 @@ impl EngineMachine {
             self.stable = Some(stable.seq());
             news.push(News::Stored { certificate: stable.claim().clone(), decides: false });
         }
-        let committee = Arc::new(self.genesis.founders().clone());
-        let out = round.outbox.into_iter().map(|outgoing| {
-            let (to, message) = match outgoing {
-                engine::Outgoing::To(to, message) => (Some(to), message),
-                engine::Outgoing::All(message) => (None, message),
-            };
-            Outgoing { committee: committee.clone(), to, message }
-        });
-        let out = out.collect();
+        let leave = |engine::Outgoing { committee, to, message }| Outgoing { committee, to, message };
+        let out = round.outbox.into_iter().map(leave).collect();
         // The power may go while the state is folded, as at any time.
         let folded = round.fold.map_or(Ok(()), Fold::run);
         assert!(folded.is_ok() || self.disk.is_off(), "a good disk fails: {folded:?}");
@@ -189,7 +182,6 @@ impl Machine for EngineMachine {
         let db = Db::on(&self.disk).unwrap_or_else(|error| panic!("the disk is damaged: {error}"));
         let setup = Setup {
             genesis: self.genesis.clone(),
-            me: self.me,
             signer: self.signer.clone(),
             verify: self.verify.clone(),
             incarnation,

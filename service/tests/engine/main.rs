@@ -1,275 +1,21 @@
-//! The engine over simulated disks: rounds, commits, crashes. The network is a queue, the clock a number.
+//! The engine over simulated disks: rounds, commits, crashes, epochs.
 
+mod epochs;
+mod group;
+
+use group::{Group, ROUNDS_MAX, key_of, member};
 use quorate_ledger::copy::{Survey, Walk};
-use quorate_ledger::keys::Purpose;
-use quorate_ledger::{
-    Base, Body, Change, DomainRules, Enrolment, Envelope, EnvelopeCheck, EnvelopeId, FORMAT, Genesis, GenesisFile,
-    Ledger, Limits, Mode, Op, Read, Receipt, Revision, State, Table,
-};
-use quorate_net::Channel;
+use quorate_ledger::{Limits, Revision, State};
 use quorate_pbft::{
-    Broken, Bundle, BundleHeader, Constants, Digest, Ed25519, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Now,
-    Record, ReplicaId, SeqNum, Signer, Statement, Ticks, Time, Tip, View, items_root,
+    Broken, Bundle, BundleHeader, Constants, Digest, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Record,
+    ReplicaId, SeqNum, Statement, Tip, View, items_root,
 };
-use quorate_service::engine::{Candidate, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
-use quorate_service::pool::Checker;
-use quorate_storage::faulty::{Disk, Loss};
-use quorate_storage::{Db, Fold};
+use quorate_service::engine::{History, Notice, Place, Request};
+use quorate_storage::Db;
+use quorate_storage::faulty::Loss;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
-
-/// Rounds after which something must have happened: half a minute of the simulated clock.
-const ROUNDS_MAX: usize = 6_000;
-/// Milliseconds between two rounds.
-const STEP_MS: u64 = 5;
-
-/// A replica and the disk that outlives it.
-struct Site {
-    disk: Disk,
-    engine: Option<Engine>,
-    inbox: Vec<(ReplicaId, Vec<u8>)>,
-    notices: Vec<Notice>,
-}
-
-struct Group {
-    genesis: Arc<Genesis>,
-    checker: Checker,
-    sites: Vec<Site>,
-    now: Now,
-    starts: u64,
-    history: History,
-}
-
-fn member(number: u16) -> Ed25519Signer {
-    Ed25519Signer::from_seed(&[100 + number as u8; 32])
-}
-
-fn author() -> Ed25519Signer {
-    Ed25519Signer::from_seed(&[1; 32])
-}
-
-fn enrol(purpose: Purpose, key: &Ed25519Signer) -> Enrolment {
-    Enrolment::prove(purpose, "org", key)
-}
-
-fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
-    let file = GenesisFile {
-        format: FORMAT.into(),
-        name: "simulated".into(),
-        organisations: vec!["org".into()],
-        members: (0..replicas).map(|number| enrol(Purpose::Member, &member(number))).collect(),
-        authors: vec![enrol(Purpose::Author, &author())],
-        domains: vec![DomainRules::open("main")],
-        constants,
-        limits,
-    };
-    Genesis::build(file).expect("a good genesis")
-}
-
-impl Group {
-    fn new(replicas: u16) -> Self {
-        Self::with(replicas, Constants::default())
-    }
-
-    fn with(replicas: u16, constants: Constants) -> Self {
-        Self::keeping(History::All, replicas, constants)
-    }
-
-    fn keeping(history: History, replicas: u16, constants: Constants) -> Self {
-        Self::limited(history, replicas, constants, Limits::default())
-    }
-
-    fn limited(history: History, replicas: u16, constants: Constants, limits: Limits) -> Self {
-        let genesis = Arc::new(genesis(replicas, constants, limits));
-        let sites = (0..replicas).map(|_| Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![] });
-        let checker = Checker {
-            committee: genesis.founders().clone(),
-            constants: genesis.constants().clone(),
-            verify: Arc::new(Ed25519),
-            payload: Arc::new(EnvelopeCheck::new(&genesis)),
-            certified: Arc::default(),
-        };
-        let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
-        let mut group = Self { genesis, checker, sites: sites.collect(), now, starts: 0, history };
-        for site in 0..replicas.into() {
-            group.found(site);
-            group.start(site);
-        }
-        group
-    }
-
-    fn found(&self, site: usize) {
-        let db = Db::on(&self.sites[site].disk).expect("an empty disk");
-        let mut batch = db.begin().expect("a batch");
-        Ledger::create(&mut batch, &self.genesis).expect("a ledger");
-        batch.commit().and_then(|()| db.fold()).expect("a commit");
-    }
-
-    fn start(&mut self, site: usize) {
-        self.starts += 1;
-        let me = ReplicaId::new(site as u16);
-        let setup = Setup {
-            genesis: self.genesis.clone(),
-            me,
-            signer: Arc::new(member(me.get())),
-            verify: Arc::new(Ed25519),
-            incarnation: self.starts,
-            die: self.starts,
-            history: self.history,
-        };
-        let db = Db::on(&self.sites[site].disk).expect("the disk");
-        self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));
-    }
-
-    /// Starts an observer on the disk of a seat whose replica does not run.
-    fn observe(&mut self, site: usize) {
-        let db = Db::on(&self.sites[site].disk).expect("the disk");
-        let engine = Engine::observe(self.genesis.clone(), Arc::new(Ed25519), db);
-        self.sites[site].engine = Some(engine.expect("what the disk holds"));
-    }
-
-    fn crash(&mut self, site: usize, loss: Loss) {
-        self.sites[site].disk.crash(loss);
-        self.sites[site].engine = None;
-        self.sites[site].inbox.clear();
-    }
-
-    fn round(&mut self, site: usize, requests: Vec<Request>) -> Option<Round> {
-        let engine = self.sites[site].engine.as_mut()?;
-        let mut round = engine.round(self.now, requests).ok()?;
-        round.fold.take().map_or(Ok(()), Fold::run).ok()?;
-        Some(round)
-    }
-
-    /// Every engine takes what came; then time passes.
-    fn turn(&mut self) {
-        for site in 0..self.sites.len() {
-            let frames = std::mem::take(&mut self.sites[site].inbox);
-            let messages = frames
-                .iter()
-                .map(|(from, frame)| self.checker.check(*from, Channel::Bulk, frame).expect("honest messages"));
-            let requests = messages.map(|message| Request::Message(Box::new(message))).collect();
-            if let Some(round) = self.round(site, requests) {
-                self.let_out(site, round);
-            }
-        }
-        self.now.ticks = self.now.ticks.after(STEP_MS);
-        self.now.wall = Time::new(self.now.wall.get() + STEP_MS);
-    }
-
-    fn let_out(&mut self, from: usize, round: Round) {
-        for outgoing in round.outbox {
-            let (to, message) = match outgoing {
-                Outgoing::To(to, message) => (Some(to.index()), message),
-                Outgoing::All(message) => (None, message),
-            };
-            let bytes = borsh::to_vec(&*message).expect("writing into memory cannot fail");
-            for site in (0..self.sites.len()).filter(|site| *site != from && to.is_none_or(|to| to == *site)) {
-                self.sites[site].inbox.push((ReplicaId::new(from as u16), bytes.clone()));
-            }
-        }
-        self.sites[from].notices.extend(round.notices);
-    }
-
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        for _ in 0..ROUNDS_MAX {
-            if is_so(self) {
-                return;
-            }
-            self.turn();
-        }
-        panic!("not within {ROUNDS_MAX} rounds: {what}");
-    }
-
-    fn envelope(&self, seq: u64, path: &str) -> Candidate {
-        self.putting(seq, path, path, Revision::GENESIS)
-    }
-
-    /// An envelope that writes a text at a path.
-    fn putting(&self, seq: u64, path: &str, text: &str, base: Revision) -> Candidate {
-        self.signed(&author(), (seq, base), path, text.as_bytes().to_vec())
-    }
-
-    fn signed(&self, author: &Ed25519Signer, (seq, base): (u64, Revision), path: &str, content: Vec<u8>) -> Candidate {
-        let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
-        let body = Body {
-            author: author.public_key(),
-            domain: "main".into(),
-            from_seq: seq,
-            to_seq: seq,
-            attempt: 1,
-            changes: vec![Change::new(Base::Revision(base), vec![op], "", 0)],
-            carried: vec![],
-        };
-        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], author);
-        Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
-    }
-
-    fn submit(&mut self, site: usize, envelope: &Candidate) {
-        let request = Request::Submit { caller: 7, envelope: envelope.clone(), queues: false };
-        let round = self.round(site, vec![request]).expect("a round");
-        self.let_out(site, round);
-    }
-
-    /// Offers an envelope at level `eventual`.
-    fn queue(&mut self, site: usize, envelope: &Candidate) {
-        let request = Request::Submit { caller: 7, envelope: envelope.clone(), queues: true };
-        let round = self.round(site, vec![request]).expect("a round");
-        self.let_out(site, round);
-    }
-
-    fn run_short_of_room(&self, is_short: bool) {
-        self.sites.iter().flat_map(|site| &site.engine).for_each(|engine| engine.room().note_short(is_short));
-    }
-
-    /// Those of some contents that are on a disk, and those whose digests stand anywhere in its rows.
-    fn kept_and_named(&self, site: usize, contents: &BTreeSet<Digest>) -> (BTreeSet<Digest>, BTreeSet<Digest>) {
-        let moment = self.sites[site].engine.as_ref().expect("it runs").published().moment;
-        let mut named = BTreeSet::new();
-        for table in [Table::Entries, Table::Past] {
-            let scanned = moment.snapshot.scan(table, &[], &[0xff; 64], &mut |_, value| {
-                named.extend(value.windows(32).map(|bytes| Digest(bytes.try_into().expect("32 bytes"))));
-                ControlFlow::Continue(())
-            });
-            scanned.expect("the disk");
-        }
-        let has = |content: &&Digest| moment.view().content(content).expect("the disk").is_some();
-        (contents.iter().filter(has).copied().collect(), contents.intersection(&named).copied().collect())
-    }
-
-    fn place(&self, site: usize, id: &EnvelopeId) -> Option<Place> {
-        let mempool = self.sites[site].engine.as_ref().expect("it runs").shared_mempool();
-        mempool.lock().expect("one thread").place(id)
-    }
-
-    /// A group of which only replica 0 is left, which has noticed.
-    fn left_alone() -> Self {
-        let mut group = Self::new(4);
-        let voters = |group: &Self| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.core().can_order());
-        group.until("all hear each other", voters);
-        (1..4).for_each(|site| group.crash(site, Loss::All));
-        group.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.core().can_order()));
-        group.turn();
-        group
-    }
-
-    fn receipt(&self, site: usize, id: &EnvelopeId) -> Option<Receipt> {
-        let moment = self.sites[site].engine.as_ref()?.published().moment;
-        moment.ledger.receipt(&moment.snapshot, id).expect("a disk that reads")
-    }
-
-    fn executed(&self, site: usize) -> SeqNum {
-        self.sites[site].engine.as_ref().map_or(SeqNum::default(), |engine| engine.ledger().executed().seq)
-    }
-
-    fn roots_agree(&self) -> bool {
-        let points = self.sites.iter().filter_map(|site| site.engine.as_ref()).map(|e| e.ledger().executed().clone());
-        let points: Vec<_> = points.collect();
-        points.iter().all(|point| *point == points[0])
-    }
-}
 
 #[test]
 fn four_engines_agree_on_a_change_and_its_receipt() {
@@ -704,7 +450,7 @@ fn liar_sends(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), 
     let statement = statement.sign(lane, &member(liar));
     let frame = borsh::to_vec(&Message::Bundle(Arc::new(Bundle { header, statement, items }))).expect("memory");
     for site in (0..group.sites.len()).filter(|site| *site != usize::from(liar)) {
-        group.sites[site].inbox.push((lane, frame.clone()));
+        group.sites[site].inbox.push((key_of(usize::from(liar)), frame.clone()));
     }
 }
 

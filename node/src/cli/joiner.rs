@@ -1,0 +1,94 @@
+//! `quorate join`: a replica that follows a group in the foreground, until the group makes it a member; then it votes.
+
+use super::failure::{Failure, Outcome};
+use super::start::{self, StartError};
+use super::{copy, join};
+use quorate_ledger::answers::DIGEST;
+use quorate_service::config::{Config, Overrides};
+use quorate_service::joining::Plan;
+use quorate_service::logging;
+use quorate_service::replica::{Options, Running, read_genesis};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Follow a group and become a member once it agrees
+///
+/// Makes the folder with what a replica needs, follows through the doors for observers that are named, and writes the
+/// statement that `quorate members ready` takes. When the epoch begins that names its key, the same process votes. Later
+/// `quorate start` runs it as any other.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<join::Command>,
+    #[command(flatten)]
+    join: Option<Join>,
+}
+
+/// Replica that joins.
+#[derive(Debug, clap::Args)]
+struct Join {
+    /// Genesis of the group: what you trust
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// Address at which a member takes observers: its key `observers`; may stand several times
+    #[arg(long = "peer", value_name = "MULTIADDR", required = true)]
+    peers: Vec<String>,
+    /// The replica's folder; made where there is none
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Key file of the replica [default: replica.key in the folder]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Multiaddr on which the members reach this replica, as in its request
+    #[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/tcp/7700")]
+    listen: String,
+    /// Address of the HTTP API
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
+    api: SocketAddr,
+    /// Multiaddr at which this replica takes observers
+    #[arg(long, value_name = "MULTIADDR")]
+    observers: Option<String>,
+    /// API address of a node to copy the state from, instead of following from the first slot; may stand several times
+    #[arg(long, value_name = "URL")]
+    from: Vec<String>,
+    /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
+    #[arg(long, value_name = "FILTER", env = "QUORATE_LOG")]
+    log: Option<String>,
+}
+
+/// Runs until a signal comes, or writes a request.
+pub fn run(args: &Args) -> Outcome {
+    match (&args.command, &args.join) {
+        (Some(command), _) => join::run(command),
+        (None, Some(join)) => follow(join),
+        (None, None) => Err(Failure::usage("give --genesis, --peer and --dir")),
+    }
+}
+
+fn follow(join: &Join) -> Outcome {
+    let plan = Plan {
+        dir: join.dir.clone(),
+        genesis: read_genesis(&join.genesis).map_err(Failure::usage)?,
+        key: join.key.clone(),
+        listen: join.listen.clone(),
+        api: join.api,
+        follow: join.peers.clone(),
+        observers: join.observers.clone(),
+    };
+    let is_new = plan.make().map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    if is_new && !join.from.is_empty() {
+        runtime.block_on(copy::fill(&join.dir, &join.from))?;
+    }
+    runtime.block_on(serve(join)).map_err(|error| start::failure(&join.dir, error))
+}
+
+async fn serve(join: &Join) -> Result<(), StartError> {
+    let flags = Overrides { api: Some(join.api), log: join.log.clone(), ..Overrides::default() };
+    let mut config = Config::load(&join.dir, flags)?;
+    config.follow.clone_from(&join.peers);
+    logging::start(&config.log, config.log_format)?;
+    let options = Options { dir: join.dir.clone(), config, interceptor: None, answers: DIGEST };
+    start::attend(Running::launch(options).await?).await
+}
