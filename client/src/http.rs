@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER};
+use crate::calls::level_named;
 use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Pieces, Transport, TransportError};
@@ -209,8 +210,9 @@ impl Client {
 
     /// GET, as it comes.
     pub async fn get_bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        if query.contains(&("level", "causal")) {
-            self.own_writes().await?;
+        let named = query.iter().find(|(key, _)| *key == "level");
+        if let Some(level) = named.and_then(|(_, name)| level_named(name)) {
+            self.own_writes(level).await?;
         }
         self.look(path, query).await
     }

@@ -16,6 +16,7 @@ pub mod engine;
 mod framed;
 pub mod health;
 pub mod init;
+pub mod levels;
 pub mod logging;
 mod membership;
 pub mod metrics;
