@@ -4,12 +4,16 @@ use super::World;
 use crate::levels::{Act, Operation, path, text, version};
 use crate::machine::Machine;
 use crate::plan::{SESSIONS, Wish};
+use crate::presets::MILLI;
 use crate::scene::Fact;
 use crate::weather::Micros;
 use quorate_client::session::{Seen, Token};
 use quorate_ledger::{EnvelopeId, Level};
 use quorate_pbft::{Digest, Input, ReaderId, ReplicaId, SeqNum};
 use quorate_service::levels;
+
+/// Time after which a session gives up and asks for something else.
+const PATIENCE: Micros = 300 * MILLI;
 
 /// Sessions of a run.
 #[derive(Default)]
@@ -31,6 +35,7 @@ struct Waiting {
     number: usize,
     operation: Operation,
     at: ReplicaId,
+    since: Micros,
     wants: Wants,
 }
 
@@ -77,10 +82,12 @@ impl Sessions {
 }
 
 impl World<'_> {
-    /// A session acts. What it still waited for it gives up; where the replica is down nothing begins.
+    /// A session acts, unless it waits still; in the end it gives up. Where the replica is down nothing begins.
     pub(super) fn act(&mut self, number: usize, level: Level, wish: Wish, at: ReplicaId) {
-        self.sessions.session(number).waiting = None;
-        if !self.seats[at.index()].machine.is_up() {
+        let now = self.now;
+        let waiting = &mut self.sessions.session(number).waiting;
+        waiting.take_if(|waiting| waiting.since + PATIENCE < now);
+        if waiting.is_some() || !self.seats[at.index()].machine.is_up() {
             return;
         }
         let begun = self.sessions.moment(self.now);
@@ -96,7 +103,7 @@ impl World<'_> {
         let (act, wants) = wants;
         let operation = Operation { session: number, level, replica: at.index(), begun, ended: None, act };
         self.trace.line(self.now, || format!("session {number} at {at}, {level:?}: {:?}", operation.act));
-        let waiting = Waiting { number: self.sessions.operations, operation, at, wants };
+        let waiting = Waiting { number: self.sessions.operations, operation, at, since: self.now, wants };
         self.judge(&Fact::Operated { number: waiting.number, operation: &waiting.operation });
         self.sessions.session(number).waiting = Some(waiting);
         match wants {
