@@ -5,12 +5,12 @@ use crate::dice::Dice;
 use crate::levels::{Act, Operation, path, text, version};
 use crate::plan::{FILES_EACH, SESSIONS, WRITERS};
 use quorate_client::api::AT_HEADER;
-use quorate_client::author::{Author, Draft, SubmitError};
+use quorate_client::author::{Author, Draft, Outcome, SubmitError};
 use quorate_client::calls::level_name;
 use quorate_client::content;
 use quorate_client::http::{Client as Http, ClientError};
 use quorate_client::session::{Session, SessionError};
-use quorate_ledger::{Level, Mode, Op, Revision};
+use quorate_ledger::{Level, Mode, Op, Revision, State};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -93,7 +93,14 @@ impl Client {
 
     async fn submit(&self, draft: &Draft, level: Level, replica: usize) -> Result<(), SubmitError> {
         let key = self.key.as_ref().expect("who writes has a key");
-        Author::open(key, self.http(replica)?, DOMAIN).await?.submit(draft, level).await.map(drop)
+        let outcome = Author::open(key, self.http(replica)?, DOMAIN).await?.submit(draft, level).await?;
+        if let Outcome::Verdict(receipt) = &outcome
+            && receipt.state != State::Applied
+        {
+            // Nobody else writes there.
+            self.shared.fail(format!("client {} at replica {replica}: {:?}, {}", self.number, receipt.state, receipt.id));
+        }
+        Ok(())
     }
 
     async fn read(&mut self, level: Level, replica: usize) {

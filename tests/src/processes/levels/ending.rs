@@ -7,6 +7,7 @@ use crate::levels::{History, Shelf, path, version};
 use crate::plan::{FILES_EACH, WRITERS};
 use quorate_client::api::{LogEntry, Status};
 use quorate_client::http::{Client, ClientError};
+use quorate_ledger::PathOutcome;
 use std::time::Duration;
 
 /// Time that the replicas may take to reach one point.
@@ -31,7 +32,8 @@ pub(super) async fn look(group: &Group, history: &mut History) -> Result<u64, St
         .list(&["domains", DOMAIN, "log"], &[("level", "sequential")], ITEMS_MAX)
         .await
         .map_err(|error| format!("the log of replica 0: {error}"))?;
-    let placed = log.iter().map(|entry| {
+    let applied = |entry: &&LogEntry| entry.changes.iter().all(|change| change.outcome == PathOutcome::Applied);
+    let placed = log.iter().filter(applied).map(|entry| {
         let place = (entry.revision.seq().get(), entry.revision.place().unwrap_or_default());
         (version(entry.message.as_bytes()), place)
     });
