@@ -44,9 +44,8 @@ mod tests {
 
     #[test]
     fn a_change_is_answered_when_it_is_executed_and_at_strong_when_a_checkpoint_covers_it() {
-        let settled = |level, executed, stable| {
-            is_settled(level, SeqNum::new(7), SeqNum::new(executed), SeqNum::new(stable))
-        };
+        let settled =
+            |level, executed, stable| is_settled(level, SeqNum::new(7), SeqNum::new(executed), SeqNum::new(stable));
         for level in LEVELS {
             assert!(!settled(level, 6, 6) && settled(level, 9, 8), "{level:?}");
             assert_eq!(settled(level, 9, 6), level != Level::Strong, "{level:?}");

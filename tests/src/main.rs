@@ -10,7 +10,7 @@ use quorate_tests::forks::{ForksSummary, forks};
 use quorate_tests::pace::pace;
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
-use quorate_tests::processes::{self, NoVerdict, levels, faults::Fault, summary::Summary as ProcessesSummary};
+use quorate_tests::processes::{self, NoVerdict, faults::Fault, levels, summary::Summary as ProcessesSummary};
 use quorate_tests::run::run;
 use quorate_tests::shrink::{describe, shrink};
 use quorate_tests::twins::{SCHEDULES, TwinsSummary, twins};

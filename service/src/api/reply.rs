@@ -39,9 +39,8 @@ impl IntoResponse for Reply {
 /// The receipt, once the wished level is reached.
 pub async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answer<Reply> {
     let seq = receipt.revision.map(Revision::seq).unwrap_or_default();
-    let is_settled = |published: &Published| {
-        levels::is_settled(level, seq, published.moment.seq(), published.report.stable)
-    };
+    let is_settled =
+        |published: &Published| levels::is_settled(level, seq, published.moment.seq(), published.report.stable);
     service.until(is_settled).await?;
     Ok(Reply::Receipt(receipt))
 }

@@ -25,7 +25,9 @@ const AGAIN_MS: u64 = 500;
 pub async fn wait(State(service): Shared, request: Request, next: Next) -> Response {
     let is_eventual = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "level=eventual"));
     let level = if is_eventual { Level::Eventual } else { Level::Sequential };
-    if levels::awaits_session(level) && let Err(failure) = caught_up(&service, request.headers()).await {
+    if levels::awaits_session(level)
+        && let Err(failure) = caught_up(&service, request.headers()).await
+    {
         return failure.into_response();
     }
     next.run(request).await

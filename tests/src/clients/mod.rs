@@ -64,7 +64,19 @@ struct Draft {
 impl Draft {
     fn of(author: u16, number: u64, attempt: u64) -> Self {
         let (base, ground, deed) = (Base::Revision(Revision::GENESIS), Ground::Genesis, Deed::Writes);
-        Self { author, domain: "main", number, attempt, base, ground, deed, file: None, after: None, op: None, bytes: 0 }
+        Self {
+            author,
+            domain: "main",
+            number,
+            attempt,
+            base,
+            ground,
+            deed,
+            file: None,
+            after: None,
+            op: None,
+            bytes: 0,
+        }
     }
 }
 
@@ -128,7 +140,11 @@ impl Clients {
     }
 
     /// Those of an author, in the order of their numbers.
-    pub fn missing_of<'a>(&'a self, author: u16, executed: &'a BTreeSet<EnvelopeName>) -> impl Iterator<Item = &'a Item> {
+    pub fn missing_of<'a>(
+        &'a self,
+        author: u16,
+        executed: &'a BTreeSet<EnvelopeName>,
+    ) -> impl Iterator<Item = &'a Item> {
         let of_author = self.made.range((author, 0)..=(author, u64::MAX));
         of_author.filter(|(name, _)| !executed.contains(name)).map(|(_, item)| item)
     }

@@ -86,7 +86,10 @@ impl Past {
             return breach(Anomaly::OwnWriteUnseen, format!("{one:?} lacks a change of its own session"));
         }
         if rank < least(&self.handed) {
-            return breach(Anomaly::TokenUnseen, format!("{one:?} lacks what the token had seen that its session took"));
+            return breach(
+                Anomaly::TokenUnseen,
+                format!("{one:?} lacks what the token had seen that its session took"),
+            );
         }
         if rank < least(&self.seen) {
             return breach(Anomaly::CausalReversal, format!("{one:?} lacks what something depends on that was seen"));

@@ -68,19 +68,13 @@ fn a_read_without_an_answer_shows_nothing_that_counts() {
 
 #[test]
 fn a_strong_read_that_lacks_a_confirmed_change_is_stale() {
-    let stale = history(vec![
-        one(0, Sequential, (1, 4), write(0, 1)),
-        one(1, Strong, (5, 8), read(0, None, 9)),
-    ]);
+    let stale = history(vec![one(0, Sequential, (1, 4), write(0, 1)), one(1, Strong, (5, 8), read(0, None, 9))]);
     assert_eq!(found(&stale), Some(("linearizable", Anomaly::StaleRead)));
 }
 
 #[test]
 fn a_strong_read_that_began_before_the_confirmation_may_lack_it() {
-    let beside = history(vec![
-        one(0, Sequential, (1, 4), write(0, 1)),
-        one(1, Strong, (3, 8), read(0, None, 9)),
-    ]);
+    let beside = history(vec![one(0, Sequential, (1, 4), write(0, 1)), one(1, Strong, (3, 8), read(0, None, 9))]);
     assert_eq!(check(&beside), Ok(()));
 }
 
@@ -96,10 +90,7 @@ fn a_strong_read_that_shows_less_than_one_before_it_goes_back() {
 
 #[test]
 fn a_strong_read_of_a_version_that_is_written_later_is_from_the_future() {
-    let early = history(vec![
-        one(1, Strong, (1, 2), read(0, Some(1), 11)),
-        one(0, Sequential, (3, 4), write(0, 1)),
-    ]);
+    let early = history(vec![one(1, Strong, (1, 2), read(0, Some(1), 11)), one(0, Sequential, (3, 4), write(0, 1))]);
     assert_eq!(found(&early), Some(("linearizable", Anomaly::FromTheFuture)));
 }
 
@@ -113,19 +104,13 @@ fn a_version_that_nobody_wrote_is_noticed_at_every_level() {
 
 #[test]
 fn a_change_that_stands_before_one_that_was_confirmed_before_it_is_noticed() {
-    let reversed = history(vec![
-        one(0, Sequential, (1, 2), write(0, 2)),
-        one(1, Sequential, (3, 4), write(1, 1)),
-    ]);
+    let reversed = history(vec![one(0, Sequential, (1, 2), write(0, 2)), one(1, Sequential, (3, 4), write(1, 1))]);
     assert_eq!(found(&reversed), Some(("linearizable", Anomaly::OrderReversed)));
 }
 
 #[test]
 fn a_confirmed_change_without_a_place_is_lost() {
-    let mut lost = history(vec![
-        one(0, Sequential, (1, 4), write(0, 1)),
-        one(1, Strong, (5, 8), read(0, None, 11)),
-    ]);
+    let mut lost = history(vec![one(0, Sequential, (1, 4), write(0, 1)), one(1, Strong, (5, 8), read(0, None, 11))]);
     lost.places.clear();
     assert_eq!(found(&lost), Some(("linearizable", Anomaly::LostUpdate)));
 }
@@ -154,28 +139,19 @@ fn an_eventual_read_may_go_back_and_binds_the_session_all_the_same() {
 
 #[test]
 fn a_session_that_lacks_its_own_confirmed_change_is_noticed() {
-    let unseen = history(vec![
-        one(0, Sequential, (1, 2), write(0, 1)),
-        one(0, Sequential, (3, 4), read(0, None, 9)),
-    ]);
+    let unseen = history(vec![one(0, Sequential, (1, 2), write(0, 1)), one(0, Sequential, (3, 4), read(0, None, 9))]);
     assert_eq!(found(&unseen), Some(("sequential", Anomaly::OwnWriteUnseen)));
 }
 
 #[test]
 fn an_answer_that_is_not_the_state_after_its_slot_is_noticed() {
-    let torn = history(vec![
-        one(0, Sequential, (1, 2), write(0, 1)),
-        one(1, Eventual, (3, 4), read(0, None, 11)),
-    ]);
+    let torn = history(vec![one(0, Sequential, (1, 2), write(0, 1)), one(1, Eventual, (3, 4), read(0, None, 11))]);
     assert_eq!(found(&torn), Some(("sequential", Anomaly::AnotherState)));
 }
 
 #[test]
 fn a_causal_read_sees_its_session_s_eventual_change_and_a_sequential_one_need_not() {
-    let mut own = vec![
-        one(0, Eventual, (1, 2), write(0, 1)),
-        one(0, Sequential, (3, 4), read(0, None, 9)),
-    ];
+    let mut own = vec![one(0, Eventual, (1, 2), write(0, 1)), one(0, Sequential, (3, 4), read(0, None, 9))];
     assert_eq!(check(&history(own.clone())), Ok(()));
     own[1].level = Causal;
     assert_eq!(found(&history(own)), Some(("causal", Anomaly::OwnWriteUnseen)));
@@ -193,10 +169,7 @@ fn a_session_that_took_a_token_and_lacks_what_it_had_seen_is_noticed() {
 
 #[test]
 fn an_author_s_later_change_that_stands_before_an_earlier_one_is_a_causal_reversal() {
-    let reversed = history(vec![
-        one(0, Eventual, (1, 2), write(0, 2)),
-        one(0, Eventual, (3, 4), write(1, 1)),
-    ]);
+    let reversed = history(vec![one(0, Eventual, (1, 2), write(0, 2)), one(0, Eventual, (3, 4), write(1, 1))]);
     assert_eq!(found(&reversed), Some(("causal", Anomaly::CausalReversal)));
 }
 

@@ -298,16 +298,14 @@ impl Planner {
             | Preset::Small
             | Preset::Epochs
             | Preset::Disk
-            | Preset::Levels => {
-                Weather {
-                    delay_max: dice.between(1, 20) * MILLI,
-                    late_percent: dice.below(3),
-                    lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
-                    twice_percent: dice.below(10),
-                    commit_max: dice.between(1, 20) * MILLI,
-                    ..calm
-                }
-            }
+            | Preset::Levels => Weather {
+                delay_max: dice.between(1, 20) * MILLI,
+                late_percent: dice.below(3),
+                lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
+                twice_percent: dice.below(10),
+                commit_max: dice.between(1, 20) * MILLI,
+                ..calm
+            },
         }
     }
 
@@ -318,7 +316,9 @@ impl Planner {
             Preset::Crashes | Preset::Disk => &[(6, Break::Crash), (1, Break::Blackout)],
             Preset::Clocks => &[(3, Break::Clock), (1, Break::Crash)],
             Preset::Small => &[(2, Break::Crash), (1, Break::Partition), (1, Break::OneWay)],
-            Preset::Epochs | Preset::Levels => &[(4, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (1, Break::OneWay)],
+            Preset::Epochs | Preset::Levels => {
+                &[(4, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (1, Break::OneWay)]
+            }
             Preset::Storm | Preset::Short => {
                 &[(5, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (2, Break::OneWay), (1, Break::Clock)]
             }

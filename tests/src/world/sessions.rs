@@ -148,8 +148,12 @@ impl World<'_> {
             let Some(waiting) = waiting.as_mut().filter(|waiting| waiting.at == at) else { continue };
             let Some((executed, stable)) = machine.published() else { continue };
             match waiting.wants {
-                Wants::Verdict(id) if is_answered(machine, seen, &id, waiting.operation.level, (executed, stable)) => (),
-                Wants::File { file, mark, .. } if may_answer(machine, seen, waiting.operation.level, mark, executed) => {
+                Wants::Verdict(id) if is_answered(machine, seen, &id, waiting.operation.level, (executed, stable)) => {
+                    ()
+                }
+                Wants::File { file, mark, .. }
+                    if may_answer(machine, seen, waiting.operation.level, mark, executed) =>
+                {
                     let shown = machine.file(&path(file)).map(|text| version(&text));
                     waiting.operation.act = Act::Read { file, shown, slot: executed.get() };
                 }
@@ -189,13 +193,7 @@ fn is_answered(
 }
 
 /// Whether a replica may answer a read of a session from what it has executed.
-fn may_answer(
-    machine: &dyn Machine,
-    seen: &mut Seen,
-    level: Level,
-    mark: Option<SeqNum>,
-    executed: SeqNum,
-) -> bool {
+fn may_answer(machine: &dyn Machine, seen: &mut Seen, level: Level, mark: Option<SeqNum>, executed: SeqNum) -> bool {
     let own = seen.awaited(level).to_vec();
     let settled = own.iter().filter(|id| machine.verdict(id).is_some());
     settled.for_each(|id| seen.settled(id));

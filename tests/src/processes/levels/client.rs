@@ -98,7 +98,8 @@ impl Client {
             && receipt.state != State::Applied
         {
             // Nobody else writes there.
-            self.shared.fail(format!("client {} at replica {replica}: {:?}, {}", self.number, receipt.state, receipt.id));
+            self.shared
+                .fail(format!("client {} at replica {replica}: {:?}, {}", self.number, receipt.state, receipt.id));
         }
         Ok(())
     }

@@ -162,7 +162,8 @@ async fn judge(group: &Group, shared: &Shared) -> Summary {
         Err(why) => summary.failures.push(why),
     }
     summary.operations = history.counts();
-    let failures = levels::CHECKERS.iter().filter_map(|(name, check)| Some(format!("{name}: {}", check(&history).err()?)));
+    let failures =
+        levels::CHECKERS.iter().filter_map(|(name, check)| Some(format!("{name}: {}", check(&history).err()?)));
     summary.failures.extend(failures);
     summary.failures.append(&mut shared.failures.lock().unwrap_or_else(PoisonError::into_inner));
     summary
