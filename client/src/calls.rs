@@ -57,8 +57,11 @@ impl Client {
         }
     }
 
-    /// Waits until the node has executed every change of this client's session that a read of this level waits for.
-    pub(crate) async fn own_writes(&self, level: Level) -> Result<(), ClientError> {
+    /// Waits until the node has executed every change of this client's session that a read waits for, as its query names a
+    /// level.
+    pub(crate) async fn own_writes(&self, query: &[(&str, &str)]) -> Result<(), ClientError> {
+        let named = query.iter().find(|(key, _)| *key == "level");
+        let Some(level) = named.and_then(|(_, name)| level_named(name)) else { return Ok(()) };
         let written = self.session().map(|session| session.awaited(level).to_vec()).unwrap_or_default();
         for id in &written {
             self.own_write(id).await?;
@@ -188,7 +191,7 @@ pub fn level_name(level: Level) -> &'static str {
 }
 
 /// Level of this name.
-pub(crate) fn level_named(name: &str) -> Option<Level> {
+fn level_named(name: &str) -> Option<Level> {
     let levels = [Level::Eventual, Level::Causal, Level::Sequential, Level::Strong];
     levels.into_iter().find(|level| level_name(*level) == name)
 }

@@ -2,7 +2,6 @@
 
 use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER};
-use crate::calls::level_named;
 use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Pieces, Transport, TransportError};
@@ -210,10 +209,7 @@ impl Client {
 
     /// GET, as it comes.
     pub async fn get_bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        let named = query.iter().find(|(key, _)| *key == "level");
-        if let Some(level) = named.and_then(|(_, name)| level_named(name)) {
-            self.own_writes(level).await?;
-        }
+        self.own_writes(query).await?;
         self.look(path, query).await
     }
 
