@@ -147,17 +147,17 @@ impl World<'_> {
             let Session { seen, waiting } = &mut self.sessions.each[number];
             let Some(waiting) = waiting.as_mut().filter(|waiting| waiting.at == at) else { continue };
             let Some((executed, stable)) = machine.published() else { continue };
-            match waiting.wants {
-                Wants::Verdict(id) if is_answered(machine, seen, &id, waiting.operation.level, (executed, stable)) => {
-                    ()
-                }
-                Wants::File { file, mark, .. }
-                    if may_answer(machine, seen, waiting.operation.level, mark, executed) =>
-                {
-                    let shown = machine.file(&path(file)).map(|text| version(&text));
-                    waiting.operation.act = Act::Read { file, shown, slot: executed.get() };
-                }
-                _ => continue,
+            let (level, wants) = (waiting.operation.level, waiting.wants);
+            let is_due = match wants {
+                Wants::Verdict(id) => is_answered(machine, seen, &id, level, (executed, stable)),
+                Wants::File { mark, .. } => may_answer(machine, seen, level, mark, executed),
+            };
+            if !is_due {
+                continue;
+            }
+            if let Wants::File { file, .. } = wants {
+                let shown = machine.file(&path(file)).map(|text| version(&text));
+                waiting.operation.act = Act::Read { file, shown, slot: executed.get() };
             }
             seen.saw(Token { group: Digest::ZERO, slot: executed.get() });
             self.answer(number);
