@@ -64,9 +64,12 @@ impl Client {
         }
     }
 
-    /// Waits until the node has executed every change that this client's session has written.
-    pub(crate) async fn own_writes(&self) -> Result<(), ClientError> {
-        let written = self.session().map(|session| session.written().to_vec()).unwrap_or_default();
+    /// Waits until the node has executed every change of this client's session that a read waits for, as its query names a
+    /// level.
+    pub(crate) async fn own_writes(&self, query: &[(&str, &str)]) -> Result<(), ClientError> {
+        let named = query.iter().find(|(key, _)| *key == "level");
+        let Some(level) = named.and_then(|(_, name)| level_named(name)) else { return Ok(()) };
+        let written = self.session().map(|session| session.awaited(level).to_vec()).unwrap_or_default();
         for id in &written {
             self.own_write(id).await?;
         }
@@ -199,6 +202,12 @@ pub fn level_name(level: Level) -> &'static str {
         Level::Sequential => "sequential",
         Level::Strong => "strong",
     }
+}
+
+/// Level of this name.
+fn level_named(name: &str) -> Option<Level> {
+    let levels = [Level::Eventual, Level::Causal, Level::Sequential, Level::Strong];
+    levels.into_iter().find(|level| level_name(*level) == name)
 }
 
 /// Reason in words why a ticket waits.

@@ -209,9 +209,7 @@ impl Client {
 
     /// GET, as it comes.
     pub async fn get_bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        if query.contains(&("level", "causal")) {
-            self.own_writes().await?;
-        }
+        self.own_writes(query).await?;
         self.look(path, query).await
     }
 

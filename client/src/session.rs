@@ -3,7 +3,7 @@
 //! A session is a small file. Every answer raises it, and every question that is not `eventual` shows it; a node that is
 //! behind it waits until it is not.
 
-use quorate_ledger::EnvelopeId;
+use quorate_ledger::{EnvelopeId, Level};
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -44,14 +44,46 @@ pub struct Session {
     seen: Seen,
 }
 
-/// The file's content.
+/// Sight of a session, as its file holds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seen {
+pub struct Seen {
     /// The newest token; none before the first answer.
     token: Option<String>,
     /// Own changes that have no verdict as far as this session knows.
     written: Vec<EnvelopeId>,
+}
+
+impl Seen {
+    /// Token to show; none before the first answer.
+    pub fn token(&self) -> Option<Token> {
+        Token::parse(self.token.as_deref()?)
+    }
+
+    /// Own changes whose verdict a read of this level waits for.
+    pub fn awaited(&self, level: Level) -> &[EnvelopeId] {
+        if level == Level::Causal { &self.written } else { &[] }
+    }
+
+    /// Takes a token, if it shows more of the same group.
+    pub fn saw(&mut self, token: Token) {
+        if self.token().is_none_or(|known| known.group == token.group && known.slot < token.slot) {
+            self.token = Some(token.to_string());
+        }
+    }
+
+    /// Notes an own change that is about to be sent.
+    pub fn wrote(&mut self, id: EnvelopeId) {
+        self.written.retain(|known| *known != id);
+        self.written.push(id);
+        let surplus = self.written.len().saturating_sub(WRITTEN_MAX);
+        self.written.drain(..surplus);
+    }
+
+    /// Notes that an own change has its verdict, or never will.
+    pub fn settled(&mut self, id: &EnvelopeId) {
+        self.written.retain(|known| known != id);
+    }
 }
 
 impl Session {
@@ -64,12 +96,12 @@ impl Session {
 
     /// Token to show; none before the first answer.
     pub fn token(&self) -> Option<Token> {
-        Token::parse(self.seen.token.as_deref()?)
+        self.seen.token()
     }
 
-    /// Own changes without a verdict, as far as this session knows.
-    pub fn written(&self) -> &[EnvelopeId] {
-        &self.seen.written
+    /// Own changes whose verdict a read of this level waits for.
+    pub fn awaited(&self, level: Level) -> &[EnvelopeId] {
+        self.seen.awaited(level)
     }
 
     /// Takes the token of an answer, if it shows more than this session has seen; refuses one of another group.
@@ -79,22 +111,12 @@ impl Session {
             Some(own) if own.slot >= token.slot => return Ok(()),
             _ => (),
         }
-        self.change(|seen| {
-            let known = seen.token.as_deref().and_then(Token::parse);
-            if known.is_none_or(|known| known.group == token.group && known.slot < token.slot) {
-                seen.token = Some(token.to_string());
-            }
-        })
+        self.change(|seen| seen.saw(token))
     }
 
     /// Notes an own change that is about to be sent.
     pub fn wrote(&mut self, id: EnvelopeId) -> Result<(), SessionError> {
-        self.change(|seen| {
-            seen.written.retain(|known| *known != id);
-            seen.written.push(id);
-            let surplus = seen.written.len().saturating_sub(WRITTEN_MAX);
-            seen.written.drain(..surplus);
-        })
+        self.change(|seen| seen.wrote(id))
     }
 
     /// Notes that an own change has its verdict, or never will.
@@ -102,7 +124,7 @@ impl Session {
         if !self.seen.written.contains(id) {
             return Ok(());
         }
-        self.change(|seen| seen.written.retain(|known| known != id))
+        self.change(|seen| seen.settled(id))
     }
 
     /// Changes the file as it is now, alone.
@@ -195,7 +217,7 @@ mod tests {
         two.saw(token(60)).expect("a disk");
         two.wrote(id(2)).expect("a disk");
         let session = Session::open(&path).expect("its file");
-        assert_eq!((session.token(), session.written()), (Some(token(100)), &[id(1), id(2)][..]));
+        assert_eq!((session.token(), session.awaited(Level::Causal)), (Some(token(100)), &[id(1), id(2)][..]));
     }
 
     #[test]
@@ -223,7 +245,9 @@ mod tests {
         session.wrote(id(1)).expect("a disk");
         session.wrote(id(2)).expect("a disk");
         session.settled(&id(1)).expect("a disk");
-        assert_eq!(Session::open(&path).expect("its file").written(), [id(2)]);
+        let session = Session::open(&path).expect("its file");
+        assert_eq!(session.awaited(Level::Causal), [id(2)]);
+        assert_eq!(session.awaited(Level::Sequential), [], "only a causal read waits for them");
     }
 
     #[test]

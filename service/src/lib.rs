@@ -17,6 +17,7 @@ mod framed;
 pub mod health;
 pub mod init;
 pub mod joining;
+pub mod levels;
 pub mod logging;
 mod membership;
 pub mod metrics;

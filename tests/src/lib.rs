@@ -13,6 +13,7 @@ pub mod plan;
 pub mod presets;
 
 pub mod clients;
+pub mod levels;
 pub mod machine;
 pub mod mutation;
 pub mod scene;

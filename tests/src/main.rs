@@ -10,7 +10,7 @@ use quorate_tests::forks::{ForksSummary, forks};
 use quorate_tests::pace::pace;
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
-use quorate_tests::processes::{self, NoVerdict, faults::Fault, summary::Summary as ProcessesSummary};
+use quorate_tests::processes::{self, NoVerdict, faults::Fault, levels, summary::Summary as ProcessesSummary};
 use quorate_tests::run::run;
 use quorate_tests::shrink::{describe, shrink};
 use quorate_tests::twins::{SCHEDULES, TwinsSummary, twins};
@@ -141,6 +141,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Asks four real replicas at every level of consistency while they are killed, stopped and frozen.
+    Levels {
+        /// Minutes of trouble.
+        #[arg(long, default_value_t = 1)]
+        minutes: u64,
+        /// Seeds clients and trouble; the machine has a will of its own, so nothing repeats exactly.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The program to run; by default the `quorate` beside this one.
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
     /// Lets hostile clients and members loose on real replicas, and measures what others notice of it.
     Attack {
         /// Which; all of them unless some are named.
@@ -252,6 +267,10 @@ fn main() -> ExitCode {
             let faults = if only.is_empty() { Fault::ALL.to_vec() } else { only };
             run_processes(&processes::Plan { program, time: Duration::from_secs(60 * minutes), seed, faults }, json)
         }
+        Command::Levels { minutes, seed, program, json } => {
+            let Some(program) = the_program(program) else { return ExitCode::from(2) };
+            run_levels(&levels::Plan { program, time: Duration::from_secs(60 * minutes), seed }, json)
+        }
         Command::Attack { attacks, seconds, quiet, together, lasting, address_space, program, json } => {
             let Some(program) = the_program(program) else { return ExitCode::from(2) };
             let attacks = if attacks.is_empty() { Attack::ALL.to_vec() } else { attacks };
@@ -297,6 +316,21 @@ fn the_program(named: Option<PathBuf>) -> Option<PathBuf> {
         eprintln!("  cargo build --release --bin quorate");
     }
     program
+}
+
+fn run_levels(plan: &levels::Plan, json: bool) -> ExitCode {
+    let summary = match levels::run(plan, |what| eprintln!("levels: {what}")) {
+        Ok(summary) => summary,
+        Err(why) => {
+            eprintln!("no verdict: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data")),
+        false => println!("{summary}"),
+    }
+    ExitCode::from(u8::from(!summary.failures.is_empty()))
 }
 
 fn run_attacks(plan: &attacks::Plan, json: bool) -> ExitCode {

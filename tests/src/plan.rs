@@ -6,7 +6,17 @@ use crate::dice::Dice;
 use crate::keys::Signatures;
 use crate::presets::Preset;
 use crate::weather::{Micros, Weather};
+use quorate_ledger::Level;
 use quorate_pbft::{Constants, Epoch, ReplicaId, SeqNum};
+
+/// Sessions of clients where levels of consistency are asked for.
+pub const SESSIONS: usize = 6;
+
+/// Those of them that write too, each as an author of its own and to files of its own.
+pub const WRITERS: usize = 4;
+
+/// Files of each writer.
+pub const FILES_EACH: usize = 2;
 
 /// A whole run, decided.
 #[derive(Debug, Clone)]
@@ -171,6 +181,28 @@ pub enum RequestKind {
     },
     /// The organisations agree on rates; handed to these replicas.
     Limit(Vec<ReplicaId>),
+    /// A client with a session acts; what it still waited for it gives up.
+    InSession {
+        /// Which session.
+        session: usize,
+        /// Level that it asks for.
+        level: Level,
+        /// Wish of the client.
+        wish: Wish,
+        /// Replica that it asks.
+        to: ReplicaId,
+    },
+}
+
+/// Wishes of clients with sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Writes the next version of a file.
+    Write(usize),
+    /// Reads a file.
+    Read(usize),
+    /// Gives its token to another session.
+    Hand(usize),
 }
 
 impl RequestKind {
@@ -180,7 +212,7 @@ impl RequestKind {
             Self::Trick { trick, .. } => Some(trick.name()),
             Self::Revoke { .. } => Some("is-revoked"),
             Self::Limit(_) => Some("is-limited"),
-            Self::Write { .. } | Self::Read(_) => None,
+            Self::Write { .. } | Self::Read(_) | Self::InSession { .. } => None,
         }
     }
 }
@@ -195,7 +227,7 @@ impl Plan {
 
     /// Whether the replicas are the node's own engines, with ledger and disk, or the core alone.
     pub fn has_ledger(&self) -> bool {
-        self.preset == Preset::Disk
+        matches!(self.preset, Preset::Disk | Preset::Levels)
     }
 
     /// f: how many may lie.

@@ -2,6 +2,7 @@
 
 use crate::clients::{Claim, EnvelopeName};
 use crate::keys::Keys;
+use crate::levels::Operation;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::weather::Micros;
@@ -159,6 +160,13 @@ pub enum Fact<'a> {
         by: usize,
         /// Why.
         why: &'a Broken,
+    },
+    /// A client with a session began an operation, or has its answer.
+    Operated {
+        /// Names the operation.
+        number: usize,
+        /// Operation as far as it is.
+        operation: &'a Operation,
     },
     /// A strong read was answered.
     ReadAnswered {

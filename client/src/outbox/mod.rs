@@ -187,10 +187,12 @@ impl Outbox {
     }
 
     /// The newest envelope of a domain without an answer that comes before a number: what an envelope with that number
-    /// is based on. (A later envelope waits for that number, so it cannot be a base before.)
+    /// is based on. (A later envelope waits for that number, so it cannot be a base before.) None where a later one took
+    /// effect: whoever has executed that has executed all before it, and it is the base.
     pub fn newest_unanswered(&self, domain: &str, before: u64) -> Option<EnvelopeId> {
-        let earlier = |entry: &&Entry| entry.answer.is_none() && entry.to_seq < before;
-        self.entries.get(domain)?.iter().rfind(earlier).map(|entry| entry.id)
+        let counts = |entry: &&Entry| entry.to_seq < before && (entry.answer.is_none() || entry.took_effect());
+        let newest = self.entries.get(domain)?.iter().rfind(counts);
+        newest.filter(|entry| entry.answer.is_none()).map(|entry| entry.id)
     }
 
     /// The newest revision that a receipt in this outbox names.

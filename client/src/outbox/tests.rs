@@ -67,6 +67,18 @@ fn what_waits_for_a_number_is_not_its_base() {
 }
 
 #[test]
+fn what_has_no_answer_is_no_base_where_a_later_change_took_effect() {
+    let desk = Desk::new();
+    let mut outbox = desk.open();
+    outbox.keep(&GROUP, &envelope(1, 1)).expect("a disk");
+    let (judged, _) = outbox.keep(&GROUP, &envelope(2, 1)).expect("a disk");
+    outbox.answer(&judged, applied("7.1")).expect("a disk");
+    assert_eq!(outbox.newest_unanswered("main", 3), None, "the second change was not based on the first alone");
+    outbox.keep(&GROUP, &envelope(3, 1)).expect("a disk");
+    assert_eq!(outbox.newest_unanswered("main", 4), Some(envelope(3, 1).id(&GROUP)));
+}
+
+#[test]
 fn a_kill_before_the_name_was_given_leaves_nothing() {
     let desk = Desk::new();
     drop(desk.open());

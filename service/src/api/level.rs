@@ -3,6 +3,7 @@
 use super::problem::{Answer, Failure};
 use super::service::Service;
 use crate::engine::Moment;
+use crate::levels;
 use quorate_ledger::{Level, Revision};
 use quorate_pbft::Digest;
 use schemars::JsonSchema;
@@ -28,9 +29,9 @@ impl Freshness {
             let moment = if known.seq() >= at.seq() { known } else { service.executed(at.seq()).await? };
             return Ok((moment, at));
         }
-        let moment = match self.level.unwrap_or(Level::Strong) {
-            Level::Strong => service.strong(Digest(nonce()?)).await?.moment,
-            Level::Eventual | Level::Causal | Level::Sequential => service.now().moment,
+        let moment = match levels::needs_mark(self.level.unwrap_or(Level::Strong)) {
+            true => service.strong(Digest(nonce()?)).await?.moment,
+            false => service.now().moment,
         };
         let at = Revision::slot(moment.seq());
         Ok((moment, at))

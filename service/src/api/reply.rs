@@ -2,6 +2,8 @@
 
 use super::problem::Answer;
 use super::service::Service;
+use crate::engine::Published;
+use crate::levels;
 use crate::observing::wire::Answered;
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -37,9 +39,8 @@ impl IntoResponse for Reply {
 /// The receipt, once the wished level is reached.
 pub async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answer<Reply> {
     let seq = receipt.revision.map(Revision::seq).unwrap_or_default();
-    service.until(|published| published.moment.seq() >= seq).await?;
-    if level == Level::Strong {
-        service.until(|published| published.report.stable >= seq).await?;
-    }
+    let is_settled =
+        |published: &Published| levels::is_settled(level, seq, published.moment.seq(), published.report.stable);
+    service.until(is_settled).await?;
     Ok(Reply::Receipt(receipt))
 }

@@ -9,6 +9,7 @@ use super::problem::{Answer, Failure};
 use super::streams::Streams;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
+use crate::levels;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
@@ -187,7 +188,7 @@ impl Service {
             Ok(None) => return Err(Failure::stopping()),
             Err(_) => return Err(Failure::too_slow()),
         };
-        let published = self.until(|published| published.moment.seq() >= mark.seq).await?;
+        let published = self.until(|published| levels::shows_mark(published.moment.seq(), mark.seq)).await?;
         Ok(Strong { moment: published.moment, mark, place })
     }
 
@@ -197,7 +198,7 @@ impl Service {
         let refused = |why: &str| Failure::no_quorum(self.now().report.mode, why).of_a_read();
         let marked = relay.mark(nonce).await.ok_or_else(|| refused(&relay.silence()))?;
         let marked = marked.map_err(|why| refused(&why))?;
-        let moment = self.until(|published| published.moment.seq() >= marked.seq).await?.moment;
+        let moment = self.until(|published| levels::shows_mark(published.moment.seq(), marked.seq)).await?.moment;
         let place = marked.place as usize;
         let proof = NonceProof::new(&marked.nonces, place).filter(|proof| proof.nonce() == nonce);
         let proof = proof.map(|nonce| proof::Marked { seq: marked.seq, nonce });

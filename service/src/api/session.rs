@@ -3,12 +3,15 @@
 use super::Shared;
 use super::problem::{Answer, Failure};
 use super::service::Service;
+use crate::engine::Published;
+use crate::levels;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use quorate_client::api::SESSION_HEADER;
 use quorate_client::session::Token;
+use quorate_ledger::Level;
 use quorate_pbft::SeqNum;
 use std::time::Duration;
 
@@ -21,7 +24,10 @@ const AGAIN_MS: u64 = 500;
 /// Waits until this replica has executed what the session has seen. Reads of level `eventual` wait for nothing.
 pub async fn wait(State(service): Shared, request: Request, next: Next) -> Response {
     let is_eventual = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "level=eventual"));
-    if !is_eventual && let Err(failure) = caught_up(&service, request.headers()).await {
+    let level = if is_eventual { Level::Eventual } else { Level::Sequential };
+    if levels::awaits_session(level)
+        && let Err(failure) = caught_up(&service, request.headers()).await
+    {
         return failure.into_response();
     }
     next.run(request).await
@@ -45,8 +51,9 @@ async fn caught_up(service: &Service, headers: &HeaderMap) -> Answer<()> {
         return Err(Failure::new(StatusCode::CONFLICT, "other-group", detail));
     }
     let seen = SeqNum::new(token.slot);
+    let is_shown = |published: &Published| levels::shows_session(published.moment.seq(), seen);
     let _room = service.sessions.try_acquire().map_err(|_| Failure::busy("too many sessions wait for this replica"))?;
-    match tokio::time::timeout(WAIT, service.until(|published| published.moment.seq() >= seen)).await {
+    match tokio::time::timeout(WAIT, service.until(is_shown)).await {
         Ok(reached) => reached.map(|_| ()),
         Err(_) => Err(behind(seen, service.now().moment.seq())),
     }

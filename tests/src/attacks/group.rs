@@ -30,6 +30,15 @@ pub struct Group {
 impl Group {
     /// Makes a group of `program` and starts its honest replicas.
     pub fn start(program: &Path, folder: &Path, address_space: Option<u64>) -> Result<Self, String> {
+        Self::start_seats(program, folder, address_space, LIAR)
+    }
+
+    /// Makes a group without an empty seat.
+    pub fn start_whole(program: &Path, folder: &Path) -> Result<Self, String> {
+        Self::start_seats(program, folder, None, REPLICAS.into())
+    }
+
+    fn start_seats(program: &Path, folder: &Path, address_space: Option<u64>, seats: usize) -> Result<Self, String> {
         let folder = folder.join("group");
         let base_port = free_ports(2 * REPLICAS).ok_or("no free ports")?;
         let api_port = base_port + REPLICAS;
@@ -43,7 +52,7 @@ impl Group {
             return Err("init failed".to_owned());
         }
         let target = Target::new(&folder, base_port, api_port, ATTACKED);
-        let replicas = (0..LIAR).map(|_| None).collect();
+        let replicas = (0..seats).map(|_| None).collect();
         let mut group = Self { program: program.to_owned(), target, address_space, replicas };
         group.revive()?;
         Ok(group)

@@ -51,6 +51,8 @@ struct Draft {
     base: Base,
     ground: Ground,
     deed: Deed,
+    /// File and content of a write that names its own.
+    file: Option<(String, Vec<u8>)>,
     /// An author's number that it waits for, and the same for the ledger.
     after: Option<(u16, u64, Dependency)>,
     /// Operation in place of a write.
@@ -62,7 +64,19 @@ struct Draft {
 impl Draft {
     fn of(author: u16, number: u64, attempt: u64) -> Self {
         let (base, ground, deed) = (Base::Revision(Revision::GENESIS), Ground::Genesis, Deed::Writes);
-        Self { author, domain: "main", number, attempt, base, ground, deed, after: None, op: None, bytes: 0 }
+        Self {
+            author,
+            domain: "main",
+            number,
+            attempt,
+            base,
+            ground,
+            deed,
+            file: None,
+            after: None,
+            op: None,
+            bytes: 0,
+        }
     }
 }
 
@@ -91,6 +105,18 @@ impl Clients {
         (name, item)
     }
 
+    /// The author's next version of a file that nobody else writes.
+    pub fn write_file(&mut self, author: u16, path: String, text: Vec<u8>) -> (EnvelopeName, EnvelopeId) {
+        let draft = Draft::of(author, self.next(author, "main"), 1);
+        let draft = Draft { file: Some((path, text)), ..draft };
+        let (name, item) = self.sign(match self.last.get(&author) {
+            Some(last) => Draft { base: Base::Envelope(*last), ground: Ground::After(*last), ..draft },
+            None => draft,
+        });
+        self.made.insert(name, item);
+        (name, self.last[&author])
+    }
+
     /// An honest author's next number in a domain.
     fn next(&mut self, author: u16, domain: &'static str) -> u64 {
         let next = self.next.entry((author, domain)).or_insert(1);
@@ -111,6 +137,16 @@ impl Clients {
     /// Envelopes that are not in `executed`.
     pub fn missing<'a>(&'a self, executed: &'a BTreeSet<EnvelopeName>) -> impl Iterator<Item = &'a Item> {
         self.made.iter().filter(|(name, _)| !executed.contains(name)).map(|(_, item)| item)
+    }
+
+    /// Those of an author, in the order of their numbers.
+    pub fn missing_of<'a>(
+        &'a self,
+        author: u16,
+        executed: &'a BTreeSet<EnvelopeName>,
+    ) -> impl Iterator<Item = &'a Item> {
+        let of_author = self.made.range((author, 0)..=(author, u64::MAX));
+        of_author.filter(|(name, _)| !executed.contains(name)).map(|(_, item)| item)
     }
 
     /// Signs an envelope and writes down what it says.
@@ -156,6 +192,10 @@ impl Clients {
     /// To one file: of the author's own, or of those that all write, so that there is something to merge.
     fn writing(&self, draft: &Draft) -> (Op, Vec<u8>) {
         let (author, number) = (draft.author, draft.number);
+        if let Some((path, text)) = draft.file.clone() {
+            let content = Digest(Sha256::digest(&text).into());
+            return (Op::Put { path, mode: Mode::File, content }, text);
+        }
         let path = match number % 3 {
             0 => format!("shared/{}", number % SHARED_FILES),
             _ => format!("author-{author}/{}", number % OWN_FILES),

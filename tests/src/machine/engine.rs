@@ -4,7 +4,7 @@ use super::{Machine, News, Outgoing, Progress};
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
-use quorate_ledger::{Admission, Envelope, EnvelopeId, Genesis, Ledger, Receipt};
+use quorate_ledger::{Admission, Envelope, EnvelopeId, Found, Genesis, Ledger, Receipt};
 use quorate_pbft::{
     Committee, Digest, Epoch, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica, ReplicaId, SeqNum,
     Signer, Ticks, Time, Verify, Wanted,
@@ -258,6 +258,18 @@ impl Machine for EngineMachine {
 
     fn receipts(&self) -> BTreeMap<EnvelopeName, Digest> {
         self.verdicts.iter().filter_map(|(name, id)| Some((*name, self.verdict(id)?.digest()))).collect()
+    }
+
+    fn published(&self) -> Option<(SeqNum, SeqNum)> {
+        let published = self.engine.as_ref()?.published();
+        Some((published.moment.seq(), published.report.stable))
+    }
+
+    fn file(&self, path: &str) -> Option<Vec<u8>> {
+        let moment = self.engine.as_ref()?.published().moment;
+        let found = moment.view().file("main", path, None).expect("a good disk");
+        let Found::File(file) = found else { return None };
+        Some(moment.view().content(&file.hash).expect("a good disk").unwrap_or_default())
     }
 
     fn log(&self, domain: &str) -> Vec<EnvelopeName> {

@@ -165,6 +165,16 @@ pub trait Machine {
         None
     }
 
+    /// Slots up to which the published state is executed and stable, while the process runs; none without a ledger.
+    fn published(&self) -> Option<(SeqNum, SeqNum)> {
+        None
+    }
+
+    /// Content at a path of `main` in the published state; none without a ledger.
+    fn file(&self, _path: &str) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Envelopes that took effect in a domain, newest first, as its log has them; none without a ledger.
     fn log(&self, _domain: &str) -> Vec<EnvelopeName> {
         Vec::new()

@@ -14,6 +14,7 @@ mod first_commit;
 mod followers;
 mod innocence;
 mod integrity;
+mod levels;
 mod no_gaps;
 mod progress;
 mod reads;
@@ -92,5 +93,6 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<fairness::Fairness>::default(),
         Box::<followers::Followers>::default(),
         Box::<epochs::Epochs>::default(),
+        Box::<levels::Levels>::default(),
     ]
 }

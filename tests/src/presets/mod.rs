@@ -3,6 +3,7 @@
 mod changes;
 mod onlookers;
 mod rogues;
+mod sessions;
 
 use crate::attackers::Attack;
 use crate::dice::Dice;
@@ -45,6 +46,8 @@ pub enum Preset {
     Epochs,
     /// A hundred replicas and few requests, in good weather.
     Large,
+    /// Clients with sessions read and write at every level, at the node's own engine, under crashes and partitions.
+    Levels,
 }
 
 /// Each preset, its name, and how often a seed has it.
@@ -61,6 +64,7 @@ const PRESETS: &[(Preset, &str, u64)] = &[
     (Preset::Disk, "disk", 8),
     (Preset::Epochs, "epochs", 8),
     (Preset::Large, "large", 0),
+    (Preset::Levels, "levels", 0),
 ];
 
 /// Group sizes and how often a seed has them, of 1,000.
@@ -123,6 +127,7 @@ impl Preset {
             latest: dice.fork(8),
             onlookers: dice.fork(9),
             changes: dice.fork(11),
+            sessions: dice.fork(12),
         };
         planner.plan(seed)
     }
@@ -132,7 +137,7 @@ impl Preset {
             Self::Short => 4,
             Self::Large => 100,
             Self::Epochs => *dice.pick(&[1, 4, 4, 4, 5, 6, 7, 7]),
-            Self::Disk => *dice.pick(&[1, 4, 4, 4, 4, 5, 7]),
+            Self::Disk | Self::Levels => *dice.pick(&[1, 4, 4, 4, 4, 5, 7]),
             _ => *dice.weighted(SIZES),
         }
     }
@@ -175,6 +180,8 @@ struct Planner {
     onlookers: Dice,
     /// For changes of the member list.
     changes: Dice,
+    /// For clients with sessions.
+    sessions: Dice,
 }
 
 impl Planner {
@@ -192,7 +199,7 @@ impl Planner {
             signatures: self.signatures(),
             weather: self.weather(),
             faults: self.faults(calm_at, &attackers),
-            requests: self.all_requests(calm_at),
+            requests: self.all_requests(calm_at, &attackers),
             clocks: self.clocks(),
             onlookers: self.onlookers(calm_at),
             attackers,
@@ -212,7 +219,7 @@ impl Planner {
     /// Followers of the core alone: their book executes what the group's books do.
     fn onlookers(&mut self, calm_at: Micros) -> Vec<Onlooker> {
         match self.preset {
-            Preset::Disk | Preset::Epochs => Vec::new(),
+            Preset::Disk | Preset::Levels | Preset::Epochs => Vec::new(),
             _ if self.n >= LARGE => Vec::new(),
             _ => onlookers::onlookers(self.onlookers.clone(), self.n, calm_at),
         }
@@ -220,7 +227,7 @@ impl Planner {
 
     /// The node's own engine knows ed25519 only.
     fn signatures(&mut self) -> Signatures {
-        let real = self.dice.chance(ED25519_PERCENT) || self.preset == Preset::Disk;
+        let real = self.dice.chance(ED25519_PERCENT) || matches!(self.preset, Preset::Disk | Preset::Levels);
         if real { Signatures::Ed25519 } else { Signatures::Keyed }
     }
 
@@ -228,14 +235,14 @@ impl Planner {
         match self.preset {
             _ if self.n >= LARGE => self.dice.between(500 * MILLI, SECOND),
             Preset::Short => self.dice.between(300 * MILLI, SECOND),
-            Preset::Calm | Preset::Regions | Preset::Disk => self.dice.between(SECOND, 2 * SECOND),
+            Preset::Calm | Preset::Regions | Preset::Disk | Preset::Levels => self.dice.between(SECOND, 2 * SECOND),
             _ => self.dice.between(SECOND, 5 * SECOND),
         }
     }
 
     fn constants(&mut self) -> Constants {
         let mut constants = Constants::default();
-        if matches!(self.preset, Preset::Small | Preset::Epochs) || self.dice.chance(30) {
+        if matches!(self.preset, Preset::Small | Preset::Epochs | Preset::Levels) || self.dice.chance(30) {
             constants.checkpoint_period = *self.dice.pick(&[2, 4, 8, 16]);
             constants.window = constants.checkpoint_period * self.dice.between(2, 4);
         }
@@ -285,16 +292,20 @@ impl Planner {
                 commit_max: dice.between(1, 20) * MILLI,
                 ..calm
             },
-            Preset::Partitions | Preset::Crashes | Preset::Clocks | Preset::Small | Preset::Epochs | Preset::Disk => {
-                Weather {
-                    delay_max: dice.between(1, 20) * MILLI,
-                    late_percent: dice.below(3),
-                    lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
-                    twice_percent: dice.below(10),
-                    commit_max: dice.between(1, 20) * MILLI,
-                    ..calm
-                }
-            }
+            Preset::Partitions
+            | Preset::Crashes
+            | Preset::Clocks
+            | Preset::Small
+            | Preset::Epochs
+            | Preset::Disk
+            | Preset::Levels => Weather {
+                delay_max: dice.between(1, 20) * MILLI,
+                late_percent: dice.below(3),
+                lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
+                twice_percent: dice.below(10),
+                commit_max: dice.between(1, 20) * MILLI,
+                ..calm
+            },
         }
     }
 
@@ -305,7 +316,9 @@ impl Planner {
             Preset::Crashes | Preset::Disk => &[(6, Break::Crash), (1, Break::Blackout)],
             Preset::Clocks => &[(3, Break::Clock), (1, Break::Crash)],
             Preset::Small => &[(2, Break::Crash), (1, Break::Partition), (1, Break::OneWay)],
-            Preset::Epochs => &[(4, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (1, Break::OneWay)],
+            Preset::Epochs | Preset::Levels => {
+                &[(4, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (1, Break::OneWay)]
+            }
             Preset::Storm | Preset::Short => {
                 &[(5, Break::Crash), (1, Break::Blackout), (2, Break::Partition), (2, Break::OneWay), (1, Break::Clock)]
             }
@@ -345,7 +358,14 @@ impl Planner {
         }
     }
 
-    fn all_requests(&mut self, calm_at: Micros) -> Vec<Request> {
+    fn all_requests(&mut self, calm_at: Micros, attackers: &[(ReplicaId, Attack)]) -> Vec<Request> {
+        if self.preset == Preset::Levels {
+            let is_honest = |replica: &ReplicaId| attackers.iter().all(|(liar, _)| liar != replica);
+            let honest: Vec<ReplicaId> = self.all().filter(is_honest).collect();
+            let mut requests = sessions::requests(&mut self.sessions, &honest, calm_at);
+            requests.sort_by_key(|request| request.at);
+            return requests;
+        }
         let mut requests = self.requests(calm_at);
         requests.extend(rogues::requests(self.preset, self.n, self.rogue.clone(), calm_at));
         if self.preset == Preset::Epochs {

@@ -15,6 +15,7 @@ pub mod group;
 pub mod history;
 pub mod judge;
 pub mod kernel;
+pub mod levels;
 pub mod linearizable;
 pub mod links;
 pub mod place;

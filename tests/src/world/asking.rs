@@ -8,7 +8,7 @@ use crate::plan::RequestKind;
 use crate::presets::{LARGE, MILLI, SECOND};
 use crate::scene::Fact;
 use crate::weather::{Micros, Weather};
-use quorate_pbft::{Digest, Input, Item, ReplicaId, Signer};
+use quorate_pbft::{Digest, Input, Item, ReaderId, ReplicaId, Signer};
 
 /// Interval at which the world looks whether the run is over.
 pub(super) const LOOK: Micros = 20 * MILLI;
@@ -32,7 +32,10 @@ impl World<'_> {
                 self.trace.line(self.now, || format!("author {} writes {} to {to:?}", name.0, name.1));
                 to.iter().for_each(|to| self.submit(*to, &item));
             }
-            RequestKind::Read(of) => self.read(*of),
+            RequestKind::Read(of) => {
+                self.read(*of);
+            }
+            RequestKind::InSession { session, level, wish, to } => self.act(*session, *level, *wish, *to),
             RequestKind::Trick { rogue, trick, to } => self.trick(*rogue, *trick, to),
             RequestKind::Revoke { rogue, to } => {
                 self.trace.line(self.now, || format!("author {rogue} is to be revoked, at {to:?}"));
@@ -79,7 +82,7 @@ impl World<'_> {
     }
 
     /// Judges learn of everything that was signed before anybody has it.
-    fn show_claims(&mut self) {
+    pub(super) fn show_claims(&mut self) {
         for claim in self.clients.claims() {
             self.judge(&Fact::Signed(&claim));
         }
@@ -91,9 +94,10 @@ impl World<'_> {
         }
     }
 
-    fn read(&mut self, of: ReplicaId) {
+    /// Asks for a strong read, where the replica is up.
+    pub(super) fn read(&mut self, of: ReplicaId) -> Option<ReaderId> {
         if !self.seats[of.index()].machine.is_up() {
-            return;
+            return None;
         }
         self.readers += 1;
         let reader = self.readers;
@@ -103,6 +107,7 @@ impl World<'_> {
         }
         let nonce = Digest([reader as u8; 32]);
         self.input(of, Some(Input::Read { reader, nonce }));
+        Some(reader)
     }
 
     pub(super) fn become_calm(&mut self) {

@@ -10,6 +10,7 @@ mod queue;
 mod replicas;
 mod seat;
 mod serving;
+mod sessions;
 mod trouble;
 
 use crate::clients::{Clients, EnvelopeName, ItemCheck};
@@ -26,6 +27,7 @@ use queue::{Event, Queue};
 use quorate_ledger::EnvelopeCheck;
 use quorate_pbft::{PayloadCheck, ReaderId, Time};
 use seat::Seat;
+use sessions::Sessions;
 use std::collections::BTreeSet;
 
 /// Events of one run. No run that makes progress comes near.
@@ -50,6 +52,7 @@ pub struct World<'a> {
     clients: Clients,
     asked: BTreeSet<EnvelopeName>,
     readers: ReaderId,
+    sessions: Sessions,
     oracles: Vec<Box<dyn Oracle>>,
     failure: Option<Failure>,
     stats: Stats,
@@ -88,6 +91,7 @@ impl<'a> World<'a> {
             clients,
             asked: BTreeSet::new(),
             readers: 0,
+            sessions: Sessions::default(),
             oracles: oracles::all(),
             failure: None,
             stats: Stats::default(),

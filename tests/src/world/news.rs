@@ -13,6 +13,9 @@ impl World<'_> {
             self.count(by, &news);
             self.show_news(by, &news);
             self.trace_news(by, &news);
+            if let News::ReadAnswered(reader, seq) = news {
+                self.sessions.marked(by, reader, seq);
+            }
             if !self.plan.is_honest(by) {
                 continue;
             }

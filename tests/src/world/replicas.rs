@@ -61,6 +61,7 @@ impl World<'_> {
         let leaving = self.seats[of.index()].machine.commit(now, &mut news);
         self.transmit(of, leaving);
         self.tell(of, news);
+        self.answer_sessions(of);
         self.schedule_machine(of);
     }
 
@@ -77,6 +78,7 @@ impl World<'_> {
         let leaving = seat.machine.kill(&mut self.dice, &mut news);
         self.transmit(replica, leaving);
         self.tell(replica, news);
+        self.sessions.hung_up(replica);
         self.trace.line(self.now, || format!("{replica} is killed"));
         if self.plan.is_honest(replica) {
             self.judge(&Fact::Killed { replica });
