@@ -21,7 +21,6 @@ const COMMIT_OPERATIONS: u64 = 12;
 /// A replica as the service runs it.
 pub struct EngineMachine {
     genesis: Arc<Genesis>,
-    me: ReplicaId,
     signer: Arc<dyn Signer>,
     verify: Arc<dyn Verify>,
     authors: Authors,
@@ -49,7 +48,6 @@ impl EngineMachine {
         drop(db);
         let mut machine = Self {
             genesis,
-            me,
             signer: keys.signers[me.index()].clone(),
             verify: keys.verify.clone(),
             authors: keys.authors.clone(),
