@@ -5,10 +5,12 @@
 use crate::config::{CONFIG_FILE, Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::Published;
 use crate::init::{InitError, at, begin, create_database, publish, write_durably};
+use crate::replica::{LaunchError, read_genesis};
 use quorate_client::joining::ReadyFile;
 use quorate_client::keys;
-use quorate_ledger::{Genesis, JoinStatement, rules};
-use quorate_pbft::{Ed25519Signer, Signer as _};
+use quorate_ledger::{Genesis, JoinStatement, Ledger, rules};
+use quorate_pbft::{Digest, Ed25519Signer, SeqNum, Signer as _};
+use quorate_storage::Db;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -50,20 +52,37 @@ pub enum PlanError {
     /// Another key than the one that stands there.
     #[error("{0} holds another key than the one that is given")]
     OtherKey(PathBuf),
+    /// A folder of another group than the one that is trusted.
+    #[error("{dir} belongs to group {theirs}, not to group {ours}: give another --dir, or the genesis of that group")]
+    OtherGroup {
+        /// The folder.
+        dir: PathBuf,
+        /// Group of the genesis in it.
+        theirs: Digest,
+        /// Group of the genesis that is given.
+        ours: Digest,
+    },
+    /// A genesis in the folder that cannot be read.
+    #[error(transparent)]
+    Genesis(#[from] LaunchError),
     /// A folder that could not be filled.
     #[error(transparent)]
     Init(#[from] InitError),
 }
 
 impl Plan {
-    /// Makes the folder; a whole one stays as it is. Whether it is new.
-    pub fn make(&self) -> Result<bool, PlanError> {
+    /// Makes the folder; a whole one of this group stays as it is.
+    pub fn make(&self) -> Result<(), PlanError> {
         let (dir, file) = (&self.dir, |name: &str| self.dir.join(name));
         fs::create_dir_all(dir).map_err(at(dir))?;
-        self.place_key(&file(REPLICA_KEY_FILE))?;
         if file(GENESIS_FILE).exists() {
-            return Ok(false);
+            let (theirs, ours) = (read_genesis(&file(GENESIS_FILE))?.group(), self.genesis.group());
+            if theirs != ours {
+                return Err(PlanError::OtherGroup { dir: dir.clone(), theirs, ours });
+            }
+            return self.place_key(&file(REPLICA_KEY_FILE));
         }
+        self.place_key(&file(REPLICA_KEY_FILE))?;
         begin(dir)?;
         let mut config = Config::new(self.listen.clone(), self.api, BTreeMap::new());
         config.follow.clone_from(&self.follow);
@@ -74,8 +93,14 @@ impl Plan {
             fs::remove_dir_all(file(DATA)).map_err(at(&file(DATA)))?; // of a plan that was cut off
         }
         create_database(&file(DATA), &self.genesis)?;
-        publish(dir, &self.genesis)?;
-        Ok(true)
+        Ok(publish(dir, &self.genesis)?)
+    }
+
+    /// Whether the folder holds no slot yet: a copy of the state is to be made.
+    pub fn is_empty(&self) -> bool {
+        let seq = |db: Db| Some(Ledger::open(&db.snapshot().ok()?, &self.genesis).ok()?.executed().seq);
+        let executed = Db::open(&self.dir.join(DATA)).ok().and_then(seq);
+        executed.is_none_or(|seq| seq == SeqNum::default())
     }
 
     fn place_key(&self, there: &Path) -> Result<(), PlanError> {
@@ -99,6 +124,7 @@ pub(crate) async fn state(mut published: watch::Receiver<Published>, signer: Ed2
             return;
         }
         if stated.is_none_or(|at| at.elapsed() >= STATES_EVERY)
+            && now.report.behind == 0 // an older state is refused by those who are asked to agree
             && let Some(file) = statement(&now, &signer)
         {
             stated = Some(Instant::now());

@@ -100,10 +100,12 @@ fn joined_with(moment: &Moment) -> Result<BTreeMap<PublicKey, Multiaddr>, StoreE
     let next = view.next_members()?.into_iter().flat_map(|(_, members)| members);
     let members = view.members()?.into_iter().chain(next);
     let first = |entry: MemberEntry| {
-        let address = entry.addresses.iter().find_map(|address| address.parse().ok())?;
-        let member = Member { id: entry.replica, key: entry.key.0, address: Some(address) };
-        // One that names another key, or that no network can dial, would keep all others out.
-        member.check().ok().and(member.address.map(|address| (entry.key, address)))
+        let sound = |address: &String| {
+            let member = Member { id: entry.replica, key: entry.key.0, address: Some(address.parse().ok()?) };
+            // One that names another key, or that no network can dial, would keep all others out.
+            member.check().ok().and(member.address)
+        };
+        Some((entry.key, entry.addresses.iter().find_map(sound)?))
     };
     Ok(members.filter_map(first).collect())
 }

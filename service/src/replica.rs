@@ -25,7 +25,7 @@ use crate::shelter::sheltered;
 use outlet::sender;
 use quorate_client::keys;
 use quorate_ledger::{EnvelopeCheck, Genesis, OpenError};
-use quorate_net::Multiaddr;
+use quorate_net::{Member, Multiaddr};
 use quorate_pbft::{Admitted, Certified, Digest, Ed25519Signer, Message, PublicKey, ReplicaId, Signer};
 use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
 use std::collections::BTreeMap;
@@ -329,6 +329,10 @@ pub(crate) fn addresses(config: &Config, genesis: &Genesis) -> Result<BTreeMap<P
     }
     let members: Vec<_> = listed(genesis.founders(), &found).collect();
     net_config(config, members, [0; 32])?.check()?;
+    for (key, address) in found.iter().filter(|(key, _)| genesis.founders().replica_of(key).is_none()) {
+        // Its number is the state's to say.
+        Member { id: ReplicaId::new(0), key: key.0, address: Some(address.clone()) }.check()?;
+    }
     Ok(found)
 }
 

@@ -50,8 +50,7 @@ impl Batch {
         self.remove_range(Name::Evidence, &from, &to)
     }
 
-    /// A new epoch begins: why this replica takes no part stays only if it does not concern one key (E7). Who enters under
-    /// the same key records it again.
+    /// A copy is made for a key that was in no member list yet: it has signed nothing that the copy does not tell (E7).
     pub fn end_mark_of_key(&mut self) -> Result<(), StoreError> {
         let broken: Option<Broken> = self.row(Name::About, key::BROKEN)?.map(|value| decode(&value)).transpose()?;
         if broken.is_some_and(|broken| broken.is_of_key()) {

@@ -57,7 +57,7 @@ pub async fn run(args: &Copy) -> Outcome {
 
 /// Fills the folder of a replica that joins.
 pub(super) async fn fill(dir: &Path, from: &[String]) -> Outcome {
-    let plan = plan(dir, from, (None, None))?;
+    let plan = Plan { is_joiner: true, ..plan(dir, from, (None, None))? };
     copying::run(plan, teller()).await.map(drop).map_err(failed)
 }
 
@@ -67,7 +67,7 @@ pub(super) fn plan(dir: &Path, from: &[String], secrets: (Option<&Path>, Option<
     let genesis = read_genesis(&dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
     let member = keys::public(&key).map_err(Failure::usage)?.0;
     let from = from.iter().map(|node| client(node, SILENT_MAX, secrets)).collect::<Result<_, _>>()?;
-    Ok(Plan { data, genesis, member, from })
+    Ok(Plan { data, genesis, member, from, is_joiner: false })
 }
 
 /// Database and key of a folder.

@@ -76,9 +76,9 @@ fn follow(join: &Join) -> Outcome {
         follow: join.peers.clone(),
         observers: join.observers.clone(),
     };
-    let is_new = plan.make().map_err(Failure::usage)?;
+    plan.make().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
-    if is_new && !join.from.is_empty() {
+    if !join.from.is_empty() && plan.is_empty() {
         runtime.block_on(copy::fill(&join.dir, &join.from))?;
     }
     runtime.block_on(serve(join)).map_err(|error| start::failure(&join.dir, error))

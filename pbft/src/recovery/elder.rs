@@ -46,6 +46,11 @@ impl Elder {
         Self { member, certificate, oldest, statuses: COUNTER_BASE, told_at: None, peers }
     }
 
+    /// The disk hands out slots from here on.
+    pub fn set_oldest(&mut self, oldest: SeqNum) {
+        self.oldest = oldest;
+    }
+
     /// Tells everybody of the epoch how far it went, at intervals. A leaver does so, and all others, until a checkpoint of the
     /// next epoch is stable: by then q of its members have entered it, and their statuses call for what is missing (M2).
     pub fn tell(&mut self, now: Ticks, out: &mut Effects) {

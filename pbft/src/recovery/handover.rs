@@ -43,6 +43,13 @@ impl Handover {
         }
     }
 
+    /// The same for a node that followed and whose disk is marked: under this key it may have signed in any epoch, also in
+    /// one in which its disk was not (C3, E7).
+    #[must_use]
+    pub fn unfit_as(self, key: PublicKey, broken: Broken) -> Self {
+        Self { unfit: Some((key, broken)), ..self }
+    }
+
     /// Items that wait for a lane: of use to a member of the next epoch only.
     pub fn items(&self) -> &[Item] {
         &self.items

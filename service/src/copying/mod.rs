@@ -25,7 +25,7 @@ use outcome::at;
 use place::{BEFORE, GROWING, open_old, settle, swap};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
-use quorate_pbft::{Digest, SeqNum};
+use quorate_pbft::{Digest, PublicKey, SeqNum};
 use quorate_storage::{Db, DbError};
 use std::fs;
 use std::io::{self, Write as _};
@@ -48,11 +48,13 @@ pub struct Plan {
     pub member: [u8; 32],
     /// Nodes to copy from.
     pub from: Vec<Client>,
+    /// Whether the key is new, as that of a replica that joins: the copy votes once a list names it.
+    pub is_joiner: bool,
 }
 
 /// Makes a copy; goes on with one that was begun. `tell` is told of progress.
 pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Copied, CopyError> {
-    let Plan { data, genesis, member, from } = plan;
+    let Plan { data, genesis, member, from, is_joiner } = plan;
     let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
     if let Some(copied) = settle(&data, (&growing, &before), &genesis)? {
         return Ok(copied);
@@ -75,7 +77,9 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     };
     check(&growing, &genesis, checkpoint.state_root())?;
     drop(old);
-    mark(&data, checkpoint.head().seq)?;
+    if !is_joiner || marked(&data).map_err(at(&data))?.is_some() || !unmark(&growing, &genesis, member)? {
+        mark(&data, checkpoint.head().seq)?;
+    }
     let before = swap(&data, &growing, before)?;
     Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before })
 }
@@ -113,6 +117,22 @@ fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<(), CopyErro
     let ledger = Ledger::open(&db.snapshot()?, genesis)?;
     assert_eq!(ledger.state_root(), root, "a copy opens at the root that was certified");
     Ok(())
+}
+
+/// Takes the row of a copy out of the database of a key that is in no member list up to this state. Whether it did.
+fn unmark(growing: &Path, genesis: &Genesis, member: [u8; 32]) -> Result<bool, CopyError> {
+    let (db, key) = (Db::open(growing)?, PublicKey(member));
+    let snapshot = db.snapshot()?;
+    let ledger = Ledger::open(&snapshot, genesis)?;
+    let chain = ledger.view(&snapshot).chain_of_epochs()?;
+    if chain.committees().iter().chain(ledger.next_voters()).any(|committee| committee.replica_of(&key).is_some()) {
+        return Ok(false);
+    }
+    let mut batch = db.begin()?;
+    batch.end_mark_of_key()?;
+    batch.commit()?;
+    db.fold()?;
+    Ok(true)
 }
 
 /// Notes beside the database, for every database that follows it there, that it was copied.

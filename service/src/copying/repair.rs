@@ -180,8 +180,16 @@ fn promises_fault(
     }
     let Some(tips) = tips else { return Ok(Some("the head of the state cannot be read".to_owned())) };
     let snapshot = db.snapshot()?;
-    let opened = sheltered(|| Ledger::open(&snapshot.apart(), genesis)).and_then(Result::ok);
-    let committee = opened.map_or_else(|| genesis.founders().clone(), |ledger| ledger.voters().clone());
+    let replayed = sheltered(|| replay::open(db, genesis)).and_then(Result::ok).map(|opened| opened.ledger);
+    let folded = || sheltered(|| Ledger::open(&snapshot.apart(), genesis)).and_then(Result::ok);
+    let epoch = sheltered(|| snapshot.apart().epoch()).and_then(Result::ok);
+    let (committee, tips) = match replayed.or_else(folded) {
+        None => (genesis.founders().clone(), tips),
+        Some(ledger) => match ledger.next_voters().filter(|next| Some(next.epoch()) == epoch) {
+            Some(next) => (next.clone(), &[][..]), // entered, and no slot of it executed
+            None => (ledger.voters().clone(), tips),
+        },
+    };
     let (member, window) = (PublicKey(*member), genesis.constants().window);
     let by = Promiser { committee: &committee, member: &member, window, verify: &Ed25519 };
     let fault = match sheltered(|| snapshot.apart().check_promises(&by, tips)) {
@@ -217,7 +225,7 @@ fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyEr
 
 /// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
 pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
-    let Plan { data, genesis, member, from } = plan;
+    let Plan { data, genesis, member, from, .. } = plan;
     let mends = !from.is_empty();
     if mends {
         settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE_REPAIR)), &genesis)?;
@@ -232,7 +240,7 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
         done.left = look(&data, &genesis, Some(&member))?;
     }
     if !done.left.is_whole() && !done.left.is_of_history() && mends {
-        let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from };
+        let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from, is_joiner: false };
         if let Some(copied) = anew(plan, &mut done, tell).await? {
             done.anew = Some(copied);
             done.left = look(&data, &genesis, Some(&member))?;
@@ -304,7 +312,7 @@ async fn anew(
     done: &mut Repaired,
     tell: impl Fn(&Progress) + Send + Sync + 'static,
 ) -> Result<Option<Copied>, CopyError> {
-    let Plan { data, genesis, member, from } = plan;
+    let Plan { data, genesis, member, from, .. } = plan;
     let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
     if before.exists() {
         return Err(CopyError::InTheWay(before));

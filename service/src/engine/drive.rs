@@ -202,6 +202,7 @@ impl Engine {
         }
         if let Some(oldest) = self.pruning.take_oldest() {
             self.oldest = oldest;
+            self.epochs.set_oldest(oldest);
             self.take_in(Input::Oldest(oldest), work)?;
         }
         while !work.is_full()

@@ -11,12 +11,12 @@ use super::round::Notice;
 use super::tolls::Tolls;
 use quorate_ledger::{Ledger, StoreError};
 use quorate_pbft::{
-    Admitted, Committee, Constants, Effects, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, Handover, Input,
-    PublicKey, QuorumCert, Recovered, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks, Verify,
+    Admitted, Broken, Committee, Constants, Effects, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, Handover,
+    Input, PublicKey, QuorumCert, Recovered, Rejected, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Ticks,
+    Verify,
 };
 use quorate_storage::Snapshot;
 use std::cmp::Ordering;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Messages of the next epoch that wait until it begins here; all that are lost are said again (N9).
@@ -79,8 +79,8 @@ pub(super) struct Epochs {
     pub(super) over: Option<(QuorumCert, Arc<Committee>)>,
     /// The last epoch in which this node was a member, if that is over.
     elder: Option<(Arc<Committee>, Elder)>,
-    early: VecDeque<Box<Admitted>>,
-    early_bytes: usize,
+    /// Messages of the next epoch, each with its bytes.
+    early: Vec<(usize, Box<Admitted>)>,
 }
 
 impl Epochs {
@@ -101,8 +101,7 @@ impl Epochs {
             _ => (Arc::new(ledger.voters().clone()), executed.clone()),
         };
         let constants = ledger.genesis().constants().clone();
-        let (early, early_bytes) = Default::default();
-        let epochs = Self { identity, verify, constants, committee, over: None, elder: None, early, early_bytes };
+        let epochs = Self { identity, verify, constants, committee, over: None, elder: None, early: Vec::new() };
         Ok((epochs, point))
     }
 
@@ -149,11 +148,18 @@ impl Epochs {
         FollowerConfig { committee: committee.clone(), constants: self.constants.clone(), verify: self.verify.clone() }
     }
 
-    fn keep_early(&mut self, message: Box<Admitted>) {
+    /// The disk hands out slots from here on: the elder says so too.
+    pub(super) fn set_oldest(&mut self, oldest: SeqNum) {
+        self.elder.iter_mut().for_each(|(_, elder)| elder.set_oldest(oldest));
+    }
+
+    /// Keeps a message of the next epoch, which has so many members: each has its part of the room, whatever others send.
+    fn keep_early(&mut self, message: Box<Admitted>, members: usize) {
         let bytes = borsh::object_length(message.message()).unwrap_or(usize::MAX);
-        if self.early.len() < EARLY_MAX && self.early_bytes.saturating_add(bytes) <= EARLY_BYTES_MAX {
-            self.early_bytes += bytes;
-            self.early.push_back(message);
+        let of_sender = self.early.iter().filter(|(_, early)| early.sender() == message.sender());
+        let (count, held) = of_sender.fold((0, bytes), |(n, sum), (bytes, _)| (n + 1, sum.saturating_add(*bytes)));
+        if count < EARLY_MAX / members && held <= EARLY_BYTES_MAX / members {
+            self.early.push((bytes, message));
         }
     }
 }
@@ -169,7 +175,10 @@ impl Engine {
     /// A message of this epoch goes into the core, one of the next waits for it, one of the epoch before goes to its elder.
     pub(super) fn hear(&mut self, message: Box<Admitted>, work: &mut Work) -> Result<(), EngineError> {
         match message.epoch().cmp(&self.epochs.committee.epoch()) {
-            Ordering::Greater => self.epochs.keep_early(message),
+            Ordering::Greater => {
+                let members = self.committees().get(message.epoch()).map_or(1, |committee| committee.len());
+                self.epochs.keep_early(message, members);
+            }
             Ordering::Less => self.hear_laggard(*message, work)?,
             Ordering::Equal => match self.turn_away(message.message(), work)? {
                 Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
@@ -224,6 +233,12 @@ impl Engine {
             Core::Member(replica) => Replica::clone(replica).hand_over(),
             Core::Observer(follower) => Follower::clone(follower).hand_over(),
         };
+        // Of a follower the disk alone knows it: its core promises nothing.
+        let mark = self.db.snapshot()?.broken()?.filter(Broken::is_of_key).zip(self.epochs.identity.as_ref());
+        let handover = match mark {
+            Some((broken, identity)) => handover.unfit_as(identity.signer.public_key(), broken),
+            None => handover,
+        };
         let before = std::mem::replace(&mut self.epochs.committee, next.clone());
         if let Some(config) = self.epochs.config(&before) {
             let elder = Elder::new(config, certificate.claim().clone(), self.oldest);
@@ -240,10 +255,8 @@ impl Engine {
         };
         self.tolls = Tolls::default(); // lanes have other owners
         self.broken = self.broken.take().filter(|broken| !broken.is_of_key());
-        work.batch.end_mark_of_key()?;
         self.work_off_of(&next, effects, work)?;
-        self.epochs.early_bytes = 0;
-        for message in std::mem::take(&mut self.epochs.early) {
+        for (_, message) in std::mem::take(&mut self.epochs.early) {
             self.hear(message, work)?;
         }
         Ok(true)

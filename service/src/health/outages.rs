@@ -104,6 +104,7 @@ impl Outages {
     /// Takes a notice of the core; true if it concerns an outage.
     pub fn note(&mut self, notice: &Notice, now: u64) -> bool {
         match notice {
+            Notice::Paused if self.me.is_none() => false, // who is no member meets no outages
             Notice::Paused => {
                 if self.recovery.is_some() {
                     self.complete(None); // what is not done waits again

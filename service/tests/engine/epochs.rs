@@ -212,9 +212,9 @@ fn four_epochs_lead_to_seven_members_and_back_without_a_gap_in_numbers() {
     assert_eq!(chain.newest().keys().copied().collect::<Vec<_>>(), (3..7).map(key_of).collect::<Vec<_>>());
 }
 
-/// E7: a mark concerns the key under which it was made.
+/// E7, C3: the key may have voted in the epoch that names it, with another disk.
 #[test]
-fn a_disk_that_may_not_vote_with_its_old_key_votes_with_a_new_one() {
+fn a_copied_disk_that_follows_does_not_vote_in_an_epoch_that_names_its_key() {
     let mut group = Group::soon();
     group.confirmed(0, 1);
     let joiner = group.sit_down();
@@ -229,10 +229,11 @@ fn a_disk_that_may_not_vote_with_its_old_key_votes_with_a_new_one() {
 
     group.reconfigure(0, 1, adding(new));
     group.until("all are in epoch 1", |group| group.is_in(&[0, 1, 2, 3, joiner], 1));
+
+    assert!(!group.engine(joiner).core().can_order());
     group.crash(joiner, Loss::All);
     group.start(joiner);
-
-    assert_eq!(group.engine(joiner).broken(), None);
-    group.crash(3, Loss::All);
-    group.confirmed(joiner, 2);
+    assert_eq!(group.engine(joiner).broken(), Some(&Broken::Copied(SeqNum::new(1))));
+    group.confirmed(0, 2);
+    assert!(!group.engine(joiner).core().can_order());
 }
