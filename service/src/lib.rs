@@ -16,6 +16,7 @@ pub mod engine;
 mod framed;
 pub mod health;
 pub mod init;
+mod joiner;
 pub mod joining;
 pub mod levels;
 pub mod logging;

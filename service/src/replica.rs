@@ -16,7 +16,7 @@ use crate::config::{Config, GENESIS_FILE, PeerName, REPLICA_KEY_FILE};
 use crate::copying;
 use crate::engine::{Engine, EngineError, History, Inbox, Setup};
 use crate::init::InitError;
-use crate::joining::{self, READY_FILE};
+use crate::joiner::{self, READY_FILE};
 use crate::membership::{Membership, listed};
 use crate::metrics::Metrics;
 use crate::observing::{self, Contact, Relay};
@@ -158,7 +158,7 @@ impl Running {
         let mut running = node.run(door)?;
         running.contact(doors, (*secret, group));
         if let Some(ready) = ready {
-            tokio::spawn(joining::state(running.service.published.clone(), joiner, ready));
+            tokio::spawn(joiner::state(running.service.published.clone(), joiner, ready));
         }
         let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
         let attached = Pool::start(threads(), events, checker, metrics, deliver).and_then(|pool| {

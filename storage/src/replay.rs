@@ -7,7 +7,7 @@ use crate::rows::Rows;
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
-use quorate_pbft::{Bundle, ClaimedCert, Content, Digest, Epoch, Position, ReplicaId, SeqNum, Tip};
+use quorate_pbft::{Bundle, ClaimedCert, Content, Epoch, Position, ReplicaId, SeqNum, Tip};
 use std::sync::Arc;
 
 impl Snapshot {
@@ -16,10 +16,9 @@ impl Snapshot {
         Ok(committed(self, seq)?.map(|slot| (slot.certificate.epoch, slot.content)))
     }
 
-    /// The digest of a stable checkpoint.
-    pub fn certified(&self, seq: SeqNum) -> Result<Option<Digest>, StoreError> {
-        let row = self.row(Name::Stable, &key::slot(seq))?;
-        row.map(|row| Ok(decode::<ClaimedCert>(&row)?.digest)).transpose()
+    /// The certificate of a stable checkpoint.
+    pub fn certified(&self, seq: SeqNum) -> Result<Option<ClaimedCert>, StoreError> {
+        self.row(Name::Stable, &key::slot(seq))?.map(|row| decode(&row)).transpose()
     }
 
     /// The bundles of a lane from above a position up to a tip, ascending; none if one of them is not here.

@@ -76,12 +76,12 @@ impl Checkpoint {
 impl Ledger {
     /// Keeps the step to the next epoch, by the certificate of this state: the last one of its epoch. Proofs of the next epoch
     /// lead through it.
-    pub fn keep_step(&self, store: &mut dyn Store, certificate: &QuorumCert) -> Result<(), ProveError> {
+    pub fn keep_step(&self, store: &mut dyn Store, certificate: &ClaimedCert) -> Result<(), ProveError> {
         let point = self.executed();
-        let said = (certificate.kind(), certificate.epoch(), certificate.seq(), certificate.digest());
+        let said = (certificate.kind, certificate.epoch, certificate.seq, certificate.digest);
         let is_end = point.is_last() && said == (Kind::Checkpoint, point.epoch, point.seq, point.checkpoint_digest());
         let next = self.next_voters().filter(|_| is_end).ok_or(ProveError::OtherState)?;
-        let mut claimed = certificate.claim().clone();
+        let mut claimed = certificate.clone();
         claimed.signatures.truncate(self.voters().quorum());
         let (lane_hash, state_root) = (point.lane_hash, point.state_root);
         let members = next.keys().copied().collect();

@@ -160,9 +160,9 @@ fn proofs_of_either_epoch_hold_for_who_has_the_genesis_alone() {
 fn a_step_is_kept_by_the_certificate_of_the_last_slot_alone() {
     let mut world = decided();
     let early = certificate_of(&world.ledger);
-    assert_eq!(world.ledger.keep_step(&mut world.store, &early), Err(ProveError::OtherState));
+    assert_eq!(world.ledger.keep_step(&mut world.store, early.claim()), Err(ProveError::OtherState));
     fill(&mut world);
-    assert_eq!(world.ledger.keep_step(&mut world.store, &early), Err(ProveError::OtherState));
+    assert_eq!(world.ledger.keep_step(&mut world.store, early.claim()), Err(ProveError::OtherState));
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub fn certificate_of(ledger: &Ledger) -> QuorumCert {
 /// After the last slot of an epoch, keeps its certificate as a step to the next one, as members do.
 pub fn keep_step(ledger: &Ledger, store: &mut MemoryStore) {
     if ledger.executed().is_last() {
-        ledger.keep_step(store, &certificate_of(ledger)).expect("the last slot of its epoch");
+        ledger.keep_step(store, certificate_of(ledger).claim()).expect("the last slot of its epoch");
     }
 }
 

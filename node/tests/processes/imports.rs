@@ -135,7 +135,7 @@ fn a_stream_that_loses_a_number_to_another_machine_goes_on_with_the_next() {
 /// The stream has ended, so that the envelopes are posted one by one, and another machine has taken the first's number.
 #[test]
 fn a_number_that_is_lost_when_the_stream_has_ended_is_followed_by_the_next() {
-    let mut group = Group::unpaced();
+    let mut group = Group::running(4);
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let client = Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(20)).expect("an address");
     let draft = |path: &str| {

@@ -10,6 +10,7 @@
 mod analyst;
 mod core;
 mod drive;
+mod crossing;
 mod epochs;
 mod error;
 mod execution;

@@ -48,6 +48,9 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     fn run(&mut self, db: &Db) -> Result<Snapshot, EngineError> {
+        let mut batch = db.begin()?;
+        self.keep_step(&db.snapshot()?, &mut batch)?;
+        batch.commit()?;
         loop {
             let snapshot = db.snapshot()?;
             let mut batch = db.begin()?;
@@ -55,6 +58,7 @@ impl Replay<'_> {
                 let Some(decided) = self.next(&snapshot)? else { break };
                 self.execute(&mut batch, &decided)?;
                 self.compare(&snapshot, decided.seq)?;
+                self.keep_step(&snapshot, &mut batch)?;
             }
             if batch.is_empty() {
                 return Ok(snapshot);
@@ -90,9 +94,16 @@ impl Replay<'_> {
     /// Holds the state against the certificate that the disk has for it.
     fn compare(&self, snapshot: &Snapshot, seq: SeqNum) -> Result<(), EngineError> {
         let ours = self.ledger.executed().checkpoint_digest();
-        match snapshot.certified(seq)? {
+        match snapshot.certified(seq)?.map(|certificate| certificate.digest) {
             Some(certified) if certified != ours => Err(EngineError::Replayed { seq, ours, certified }),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps the step to the next epoch again, at the end of one: it stands in no root, and was in memory only until a fold.
+    fn keep_step(&self, snapshot: &Snapshot, batch: &mut Batch) -> Result<(), EngineError> {
+        let point = self.ledger.executed();
+        let Some(certificate) = snapshot.certified(point.seq)?.filter(|_| point.is_last()) else { return Ok(()) };
+        self.ledger.keep_step(batch, &certificate).map_err(|error| StoreError(error.to_string()).into())
     }
 }
