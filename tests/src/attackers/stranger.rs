@@ -1,12 +1,15 @@
-//! Stranger: replays across groups and epochs. The members' keys have signed other things in another group, and will in
-//! the next epoch; it hands those around as votes, halves, recollections and proofs.
+//! Stranger: replays across groups and epochs. The members' keys have signed other things in another group, and
+//! would in an epoch that never comes; it hands those around as votes, halves, recollections and proofs.
 //! Must survive: everything; a statement of another group or epoch is no statement here, and accuses nobody (E).
 
 use super::{Attacker, Mask, another};
 use crate::dice::Dice;
 use crate::keys::Keys;
-use quorate_pbft::{Digest, Evidence, Kind, Message, Question, ReplicaId, Signed, Signer, Statement, Wanted};
+use quorate_pbft::{Digest, Epoch, Evidence, Kind, Message, Question, ReplicaId, Signed, Signer, Statement, Wanted};
 use std::sync::Arc;
+
+/// Epochs up to one that no group here reaches: in those that begin, an honest key never signs this.
+const FAR: u64 = 1_000;
 
 /// Messages of 100 beside which a foreign one goes out.
 const PERCENT: u64 = 30;
@@ -25,12 +28,12 @@ impl Stranger {
         Self { mask, dice, elsewhere: keys.signers.clone(), asked: 0 }
     }
 
-    /// Statement of a member about another digest at the same place, in another group or in the next epoch.
+    /// Statement of a member about another digest at the same place, in another group or in a far epoch.
     fn foreign(&mut self, of: &Signed) -> Signed {
         let digest = another(&of.statement.digest);
         let there = match self.dice.chance(50) {
             true => Statement { group: Digest([9; 32]), digest, ..of.statement },
-            false => Statement { epoch: of.statement.epoch.next(), digest, ..of.statement },
+            false => Statement { epoch: Epoch::new(of.statement.epoch.get() + FAR), digest, ..of.statement },
         };
         there.sign(of.signer, &*self.elsewhere[of.signer.index()])
     }
