@@ -1,6 +1,6 @@
-# Parts of the scripts that run a group of four: the program, a folder, free ports, starting, waiting, stopping. A script
-# sets `me`, its name in messages, and sources this; what it starts is stopped when it returns, however it ends.
-# It may define `clean_up` for what it made beside.
+# Parts of the scripts that run a group, of four if they say nothing else: the program, a folder, free ports, starting,
+# waiting, stopping. A script sets `me`, its name in messages, and sources this; what it starts is stopped when it
+# returns, however it ends. It may define `clean_up` for what it made beside.
 
 quorate=$(command -v quorate) || { echo "$me: no quorate on PATH" >&2; exit 2; }
 quorate=$(cd "$(dirname "$quorate")" && pwd)/$(basename "$quorate")
@@ -68,7 +68,7 @@ stop() { # NUMBER SIGNAL
 stop_group() {
   local pid number deadline=$((SECONDS + 20))
   for pid in "${pids[@]}"; do ((pid == 0)) || kill "$pid" 2>/dev/null || true; done
-  for number in 0 1 2 3; do
+  for number in "${!pids[@]}"; do
     ((pids[number] != 0)) || continue
     while kill -0 "${pids[number]}" 2>/dev/null && ((SECONDS < deadline)); do sleep 0.1; done
     kill -9 "${pids[number]}" 2>/dev/null || true

@@ -11,37 +11,16 @@ set -euo pipefail
 
 out=${TOUR_OUT:-}
 [[ -z $out ]] || { mkdir -p "$out" && out=$(cd "$out" && pwd); }
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 me=members
-quorate=$(command -v quorate) || { echo "$me: no quorate on PATH" >&2; exit 2; }
-quorate=$(cd "$(dirname "$quorate")" && pwd)/$(basename "$quorate")
-work=$(mktemp -d)
-cd "$work"
-unset QUORATE_NODE QUORATE_KEY
+source "$here/group.sh"
 export QUORATE_DOMAIN=main
-declare -A pids=()
 load=0
+clean_up() { ((load == 0)) || kill "$load" 2>/dev/null || true; }
 
 # --- helpers -----------------------------------------------------------------------------------------------------
 
-fail() { printf '%s: %s\n' "$me" "$1" >&2; exit 1; }
 chapter() { printf '\n== %s\n' "$1"; }
-
-end() {
-  local code=$? name
-  trap - EXIT
-  ((load == 0)) || kill "$load" 2>/dev/null || true
-  for name in "${!pids[@]}"; do kill "${pids[$name]}" 2>/dev/null || true; done
-  for name in "${!pids[@]}"; do wait "${pids[$name]}" 2>/dev/null || true; done
-  ((code == 0)) || tail -n 5 ./*.log >&2 2>/dev/null || true
-  cd /
-  rm -rf "$work"
-  exit "$code"
-}
-trap end EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Each replica has a name and a number of its own for ports: listen, API, observers.
 base=$((26000 + 50 * ($$ % 60)))
@@ -72,23 +51,14 @@ status_has() { "$quorate" status --node "$(node "$1")" --json 2>/dev/null | tr -
 is_in_epoch() { status_has "$1" "^\"epoch\":$2,"; }
 votes_in() { is_in_epoch "$1" "$2" && status_has "$1" '"mode":"active"' && ! status_has "$1" '"replica":null'; }
 
-launch() { # NUMBER ARGUMENTS…
+# Runs a replica by these arguments, and waits until it is ready.
+run_as() { # NUMBER ARGUMENTS…
   local number=$1
   shift
   : >"replica-$number.out"
   "$quorate" "$@" >"replica-$number.out" 2>>"replica-$number.log" &
-  pids[$number]=$!
-  local deadline=$((SECONDS + 60))
-  until grep -q '^ready ' "replica-$number.out"; do
-    kill -0 "${pids[$number]}" 2>/dev/null && ((SECONDS < deadline)) || fail "replica $number: $(cat "replica-$number.log")"
-    sleep 0.1
-  done
-}
-
-halt() {
-  kill -9 "${pids[$1]}"
-  wait "${pids[$1]}" 2>/dev/null || true
-  unset "pids[$1]"
+  pids[number]=$!
+  await_ready "$number" || fail "replica $number: $(cat "replica-$number.log")"
 }
 
 # Proposed by acme, agreed with by birch and cedar, through a replica; the epoch that comes of it is awaited there.
@@ -109,7 +79,7 @@ joins() { # NUMBER ORGANISATION AT VERB [MEMBER]
   "$quorate" keys new --out "$number.key" >/dev/null
   "$quorate" join request --org "$org" --listen "$(listen "$number")" --key "$number.key" --out "$number.join" >/dev/null
   agreed "$at" "${how[@]}"
-  launch "$number" join --genesis genesis.json --dir "replica-$number" --key "$number.key" --listen "$(listen "$number")" \
+  run_as "$number" join --genesis genesis.json --dir "replica-$number" --key "$number.key" --listen "$(listen "$number")" \
     --api "$(api "$number")" --observers "$(door "$number")" --from "$(node "$at")" --peer "$(door "$at")" --log warn
   await "replica $number follows" test -e "replica-$number/joiner.ready"
   must members ready "replica-$number/joiner.ready" --key acme.key --node "$(node "$at")"
@@ -133,7 +103,7 @@ done
 for number in 0 1 2 3; do
   "$quorate" init --genesis genesis.json --key "$number.key" --draft draft.json --dir "replica-$number" --api "$(api "$number")" >/dev/null
   sed -i "1i observers = \"$(door "$number")\"\ndefault_rates = false" "replica-$number/config.toml"
-  launch "$number" start --dir "replica-$number" --log warn
+  run_as "$number" start --dir "replica-$number" --log warn
 done
 for number in 0 1 2 3; do await "replica $number votes in epoch 0" votes_in "$number" 0; done
 epoch=0
@@ -162,23 +132,23 @@ for number in 0 1 2; do
   epoch=$((epoch + 1))
   await "the rest go on in epoch $epoch" is_in_epoch 3 "$epoch"
   await "replica 6 votes on" votes_in 6 "$epoch"
-  halt "$number"
+  stop "$number" KILL
 done
 
 chapter "Every replica goes on with a new key"
 joins 7 acme 3 rekey 1
-halt 4
+stop 4 KILL
 joins 8 birch 3 rekey 2
-halt 5
+stop 5 KILL
 joins 9 cedar 3 rekey 3
-halt 6
+stop 6 KILL
 joins 10 delta 7 rekey 0
 kill "$load" 2>/dev/null || true
 load=0
-halt 3
+stop 3 KILL
 
 chapter "A disk is lost"
-halt 8
+stop 8 KILL
 rm -rf replica-8
 joins 11 birch 7 rekey 2
 

@@ -1,5 +1,5 @@
-//! What an answer must show at its level, and when a change is answered (R). Nothing here waits: who waits asks again whenever
-//! the replica has published a state.
+//! Levels of answers: the state that a read must show, and when a change is answered (R). These functions do not wait: callers
+//! ask again whenever the replica has published a state.
 
 use quorate_ledger::Level;
 use quorate_pbft::SeqNum;

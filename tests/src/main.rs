@@ -14,6 +14,7 @@ use quorate_tests::processes::{self, NoVerdict, faults::Fault, levels, summary::
 use quorate_tests::run::run;
 use quorate_tests::shrink::{describe, shrink};
 use quorate_tests::twins::{SCHEDULES, TwinsSummary, twins};
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -319,22 +320,22 @@ fn the_program(named: Option<PathBuf>) -> Option<PathBuf> {
 }
 
 fn run_levels(plan: &levels::Plan, json: bool) -> ExitCode {
-    let summary = match levels::run(plan, |what| eprintln!("levels: {what}")) {
-        Ok(summary) => summary,
-        Err(why) => {
-            eprintln!("no verdict: {why}");
-            return ExitCode::from(2);
-        }
-    };
-    match json {
-        true => println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data")),
-        false => println!("{summary}"),
-    }
-    ExitCode::from(u8::from(!summary.failures.is_empty()))
+    let summary = levels::run(plan, |what| eprintln!("levels: {what}"));
+    tell_verdict(summary, json, |summary| !summary.failures.is_empty())
 }
 
 fn run_attacks(plan: &attacks::Plan, json: bool) -> ExitCode {
-    let summary = match attacks::run(plan, |what| eprintln!("{what}")) {
+    let summary = attacks::run(plan, |what| eprintln!("{what}"));
+    tell_verdict(summary, json, |summary| summary.failed() > 0)
+}
+
+/// Prints a summary; exit 1 where something failed, 2 where there is no verdict.
+fn tell_verdict<S: serde::Serialize + Display>(
+    summary: Result<S, impl Display>,
+    json: bool,
+    has_failed: impl Fn(&S) -> bool,
+) -> ExitCode {
+    let summary = match summary {
         Ok(summary) => summary,
         Err(why) => {
             eprintln!("no verdict: {why}");
@@ -345,7 +346,7 @@ fn run_attacks(plan: &attacks::Plan, json: bool) -> ExitCode {
         true => println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data")),
         false => println!("{summary}"),
     }
-    ExitCode::from(u8::from(summary.failed() > 0))
+    ExitCode::from(u8::from(has_failed(&summary)))
 }
 
 fn attack_as(attack: Attack, target: &str) -> anyhow::Result<()> {

@@ -67,7 +67,7 @@ pub enum Act {
     } = 6,
     /// In the group: another member list, from the next epoch on.
     Reconfigure {
-        /// What changes.
+        /// Members to add, remove, re-key or order anew.
         change: Reconfiguration,
     } = 8,
 }

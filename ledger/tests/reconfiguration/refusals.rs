@@ -1,4 +1,4 @@
-//! What may not be proposed, what fails when it would take effect, and what waits.
+//! Refusals of reconfigurations: when proposed, when they would take effect; and those that wait.
 
 use super::*;
 use quorate_ledger::Code;

@@ -63,9 +63,11 @@ impl Engine {
     /// statuses tell; a leaver's for as long as it runs.
     pub(super) fn tell_of_the_end(&mut self, work: &mut Work) -> Result<(), EngineError> {
         let now = Ticks::new(self.own_clock.get());
-        let is_silent = self.core.member().is_some_and(|replica| replica.stable().is_some());
+        if self.tells_itself() {
+            return Ok(());
+        }
         let mut effects = Effects::new();
-        let Some((committee, elder)) = self.epochs.elder.as_mut().filter(|_| !is_silent) else { return Ok(()) };
+        let Some((committee, elder)) = &mut self.epochs.elder else { return Ok(()) };
         elder.tell(now, &mut effects);
         let committee = committee.clone();
         self.work_off_of(&committee, effects, work)
@@ -73,9 +75,13 @@ impl Engine {
 
     /// When the elder speaks next.
     pub(super) fn next_telling(&self) -> Option<Ticks> {
-        let is_silent = self.core.member().is_some_and(|replica| replica.stable().is_some());
-        let (_, elder) = self.epochs.elder.as_ref().filter(|_| !is_silent)?;
+        let (_, elder) = self.epochs.elder.as_ref().filter(|_| !self.tells_itself())?;
         elder.next_telling()
+    }
+
+    /// Whether the own statuses name a checkpoint of this epoch: then the elder has nothing to add.
+    fn tells_itself(&self) -> bool {
+        self.core.member().is_some_and(|replica| replica.stable().is_some())
     }
 
     /// Goes into the next epoch, once this one is over. Whether it did.

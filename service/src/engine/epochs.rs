@@ -34,7 +34,7 @@ pub struct Committees {
 }
 
 impl Committees {
-    /// One list and no other.
+    /// A single list.
     pub fn of(current: Arc<Committee>) -> Self {
         Self { current, others: Vec::new() }
     }

@@ -39,7 +39,7 @@ pub enum Request {
 pub struct Outgoing {
     /// The members of its epoch.
     pub committee: Arc<Committee>,
-    /// One of them; none for all others.
+    /// Receiver among them; none for all others.
     pub to: Option<ReplicaId>,
     /// The message.
     pub message: Arc<Message>,

@@ -22,7 +22,7 @@ struct Past {
 #[derive(Default)]
 struct Pasts {
     sessions: BTreeMap<usize, Past>,
-    /// What the author of a version had seen and written before.
+    /// Versions that the author of a version had seen and written before.
     causes: BTreeMap<(usize, usize), Floor>,
 }
 

@@ -38,7 +38,7 @@ enum Command {
     },
     /// Propose new members
     Add {
-        /// What `quorate join request` made; may stand several times
+        /// Request that `quorate join request` made; may stand several times
         #[arg(value_name = "FILE", required = true)]
         requests: Vec<PathBuf>,
         #[command(flatten)]
@@ -67,7 +67,7 @@ enum Command {
     },
     /// Propose that a member goes on with a new key, as after a lost disk
     Rekey {
-        /// What `quorate join request` made with the new key
+        /// Request that `quorate join request` made with the new key
         #[arg(value_name = "FILE")]
         request: PathBuf,
         /// The member, by organisation, number or key [default: the one of the organisation]

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Time that a trouble lasts, and the calm after it, in milliseconds.
 const LASTS_MS: (u64, u64) = (500, 4_000);
 
-/// Whoever makes trouble.
+/// Maker of trouble.
 pub(super) struct Trouble {
     dice: Dice,
     /// Replicas that were troubled, by what was done to them.
