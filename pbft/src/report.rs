@@ -12,7 +12,7 @@ use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
 use crate::views::cause::Cause;
 use crate::views::waiting::Wait;
-use crate::wire::{Digest, QuorumCert, ReplicaId, SeqNum, StatusBody, Ticks, Tip, View};
+use crate::wire::{Committee, Digest, QuorumCert, ReplicaId, SeqNum, StatusBody, Ticks, Tip, View};
 use alloc::vec::Vec;
 
 /// State of a replica at one moment.
@@ -130,11 +130,13 @@ pub struct SlotReport {
 impl Replica {
     /// The report for people and metrics.
     pub fn report(&self) -> Report {
+        let view = self.views.number;
+        let slots = self.order.log.above(self.order.executed());
         Report {
-            view: self.views.number,
+            view,
             changing: self.views.changing,
             cause: self.views.cause,
-            primary: self.member.committee.primary(self.views.number),
+            primary: self.member.committee.primary(view),
             view_changes: self.views.view_changes().map(|(signed, body)| (signed.signer, body.view)).collect(),
             timeout_ms: self.views.timeout_ms(&self.member),
             executed: self.order.execution.point().clone(),
@@ -155,7 +157,7 @@ impl Replica {
                 .map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() })
                 .collect(),
             lanes: self.member.committee.replicas().map(|lane| self.lanes.lane_report(lane)).collect(),
-            slots: self.order.log.above(self.order.executed()).map(|(seq, slot)| self.slot_report(seq, slot)).collect(),
+            slots: slots.map(|(seq, slot)| slot.report(seq, view, &self.member.committee, &self.lanes)).collect(),
             evidence: self.accusations.held().cloned().collect(),
             recorded: self.accusations.recorded().copied().collect(),
             remembered: self.witness.remembered_count(),
@@ -224,17 +226,20 @@ impl Replica {
             _ => None,
         }
     }
+}
 
-    fn slot_report(&self, seq: SeqNum, slot: &Slot) -> SlotReport {
-        let (view, digest) = (self.views.number, slot.proposed());
+impl Slot {
+    /// The slot as status tells it, with who still lacks what in this view.
+    fn report(&self, seq: SeqNum, view: View, committee: &Committee, lanes: &Lanes) -> SlotReport {
+        let digest = self.proposed();
         let prepared: Vec<ReplicaId> =
-            digest.iter().flat_map(|digest| slot.prepares_for(view, *digest)).map(|vote| vote.signer).collect();
+            digest.iter().flat_map(|digest| self.prepares_for(view, *digest)).map(|vote| vote.signer).collect();
         let committed: Vec<ReplicaId> =
-            digest.iter().flat_map(|digest| slot.commits_for(view, *digest)).map(|vote| vote.signer).collect();
-        let without = |there: &[ReplicaId]| self.member.committee.replicas().filter(|id| !there.contains(id)).collect();
-        let cut = slot.leading().map_or(&[][..], |content| &content.cut);
+            digest.iter().flat_map(|digest| self.commits_for(view, *digest)).map(|vote| vote.signer).collect();
+        let without = |there: &[ReplicaId]| committee.replicas().filter(|id| !there.contains(id)).collect();
+        let cut = self.leading().map_or(&[][..], |content| &content.cut);
         let lanes_where = |fails: &dyn Fn(&Lane, Tip) -> bool| {
-            let lanes = cut.iter().filter(|(lane, tip)| fails(&self.lanes[*lane], *tip));
+            let lanes = cut.iter().filter(|(lane, tip)| fails(&lanes[*lane], *tip));
             lanes.map(|(lane, _)| *lane).collect()
         };
         SlotReport {
@@ -242,11 +247,11 @@ impl Replica {
             proposed: digest,
             prepares: prepared.len(),
             commits: committed.len(),
-            committed: slot.committed.is_some(),
-            has_content: slot.leading().is_some(),
+            committed: self.committed.is_some(),
+            has_content: self.leading().is_some(),
             unprepared: without(&prepared),
             uncommitted: without(&committed),
-            uncertified: lanes_where(&|lane, tip| slot.committed.is_none() && !lane.vouches_for(tip)),
+            uncertified: lanes_where(&|lane, tip| self.committed.is_none() && !lane.vouches_for(tip)),
             without_data: lanes_where(&|lane, tip| {
                 tip.position > lane.executed.position && lane.path_to(tip).is_none()
             }),

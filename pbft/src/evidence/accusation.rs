@@ -7,6 +7,7 @@ use crate::evidence::witness::{Heard, POSITIONS_REMEMBERED_MAX, Subject, Witness
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
+use crate::views::Views;
 use crate::wire::{Digest, Epoch, Item, ItemKind, Kind, Message, ReplicaId, SeqNum, Signed, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -166,15 +167,6 @@ impl Replica {
         }
     }
 
-    /// E2: a primary is proved a liar: votes for its proposals are held against what was decided after all.
-    fn review_followers(&mut self, primary: ReplicaId) {
-        let backups = self.member.committee.replicas().flat_map(|signer| self.witness.votes_of(signer));
-        let in_its_views = backups.filter(|vote| self.member.committee.primary(vote.statement.view) == primary);
-        let words = in_its_views.filter(|vote| self.witness.follows(vote, primary) && self.witness.contradicts(vote));
-        let words: Vec<Signed> = words.copied().collect();
-        words.iter().for_each(|vote| self.witness.pass_on(&mut self.member, &self.accusations, vote));
-    }
-
     pub(crate) fn on_evidence(&mut self, evidence: Evidence) -> Result<(), Rejected> {
         // One's own words in it may be news (E7); of others' there is proof enough.
         let me = self.member.me;
@@ -205,7 +197,7 @@ impl Replica {
         self.member.out.push(Effect::Accuse(evidence.clone()));
         self.lanes.own.push(item_of(&evidence));
         self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence.clone()))));
-        self.review_followers(evidence.key().signer);
+        self.witness.review_followers(&mut self.member, &self.accusations, evidence.key().signer);
     }
 
     /// E5: the ledger has it. A proof that was ordered before anybody sent it here is news like any other.
@@ -213,22 +205,7 @@ impl Replica {
         let news = key.epoch == self.accusations.epoch && !self.accusations.is_proved(key.signer);
         self.accusations.record(key);
         if news {
-            self.review_followers(key.signer);
-        }
-    }
-
-    /// A NewView that this replica did not enter: who entered another one of that view lacks this contradiction (E2).
-    pub(crate) fn pass_on_new_view(&mut self, signed: &Signed) {
-        if self.views.entered.get(&signed.statement.view) != Some(&signed.statement.digest) {
-            self.witness.pass_on(&mut self.member, &self.accusations, signed);
-        }
-    }
-
-    /// NewViews of views that are passed, on the way to `next`, without being entered.
-    pub(crate) fn pass_on_new_views(&mut self, next: View) {
-        let entered = self.views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
-        for signed in self.witness.new_views_between(self.member.committee.replicas(), entered.next(), next) {
-            self.pass_on_new_view(&signed);
+            self.witness.review_followers(&mut self.member, &self.accusations, key.signer);
         }
     }
 }
@@ -240,6 +217,30 @@ impl Witness {
         let wanted = signed.signer != member.me && !accusations.is_proved(signed.signer);
         if wanted && self.is_genuine(member, signed) && self.may_send(signed.signer, member.now.ticks.get()) {
             member.out.push(Effect::Broadcast(Arc::new(Message::Contradiction(*signed))));
+        }
+    }
+
+    /// E2: a primary is proved a liar: votes for its proposals are held against what was decided after all.
+    fn review_followers(&mut self, member: &mut Member, accusations: &Accusations, primary: ReplicaId) {
+        let backups = member.committee.replicas().flat_map(|signer| self.votes_of(signer));
+        let in_its_views = backups.filter(|vote| member.committee.primary(vote.statement.view) == primary);
+        let words = in_its_views.filter(|vote| self.follows(vote, primary) && self.contradicts(vote));
+        let words: Vec<Signed> = words.copied().collect();
+        words.iter().for_each(|vote| self.pass_on(member, accusations, vote));
+    }
+
+    /// E2: sends a NewView that this replica did not enter: who entered another one of that view lacks this contradiction.
+    pub(crate) fn pass_on_new_view(&mut self, member: &mut Member, known: &Accusations, views: &Views, word: &Signed) {
+        if views.entered.get(&word.statement.view) != Some(&word.statement.digest) {
+            self.pass_on(member, known, word);
+        }
+    }
+
+    /// E2: the same for NewViews of views that are passed, on the way to `next`, without being entered.
+    pub(crate) fn pass_on_new_views(&mut self, member: &mut Member, known: &Accusations, views: &Views, next: View) {
+        let entered = views.entered.range(..next).next_back().map_or(View::new(0), |(view, _)| *view);
+        for word in self.new_views_between(member.committee.replicas(), entered.next(), next) {
+            self.pass_on_new_view(member, known, views, &word);
         }
     }
 }

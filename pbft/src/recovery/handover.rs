@@ -6,7 +6,7 @@
 use crate::effects::{Broken, Effects, Record};
 use crate::evidence::proof::Evidence;
 use crate::input::{Now, ReaderId};
-use crate::member::Standing;
+use crate::member::{Member, Standing};
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::{Replica, ReplicaConfig};
 use crate::wire::{Digest, Item, ItemKind, PublicKey, Time, View};
@@ -61,6 +61,14 @@ impl Handover {
     }
 }
 
+impl Member {
+    /// The key under which it follows only, and the reason (E7).
+    fn unfit(&self) -> Option<(PublicKey, Broken)> {
+        let Standing::Follower(broken) = &self.standing else { return None };
+        Some((*self.key()?, broken.clone()))
+    }
+}
+
 impl Replica {
     /// Remains of this replica, once [`crate::Effect::EpochOver`] has said that its epoch is over.
     ///
@@ -78,17 +86,12 @@ impl Replica {
         Handover {
             deadline: self.order.execution.deadline,
             recalled: self.member.recall.is_done(),
-            unfit: self.unfit(),
+            unfit: self.member.unfit(),
             items: items.filter(|item| item.kind != ItemKind::ReadMark).collect(),
             reads: self.lanes.reads.take_all(),
             evidence: self.accusations.held().cloned().collect(),
             ..Handover::of(self.member.now, self.order.execution.point())
         }
-    }
-
-    fn unfit(&self) -> Option<(PublicKey, Broken)> {
-        let Standing::Follower(broken) = &self.member.standing else { return None };
-        Some((*self.member.key()?, broken.clone()))
     }
 
     /// The replica in the next epoch: view 0, lanes from their first position, no promise (M3). It asks nobody what it has

@@ -35,7 +35,7 @@ impl Replica {
                 self.accuse(Evidence::InvalidNewView(Box::new(proof)));
             }
             if news {
-                self.pass_on_new_view(&statement);
+                self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
             }
             return Err(Rejected::WrongNewView { from, view });
         }
@@ -43,7 +43,7 @@ impl Replica {
         let current = view > self.views.number || (view == self.views.number && self.views.changing);
         if !wanted && !current {
             if news {
-                self.pass_on_new_view(&statement);
+                self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
             }
             return Ok(());
         }
@@ -74,7 +74,7 @@ impl Replica {
             _ if passed => self.views.waiting = None,
             Err(()) => {
                 self.views.waiting = None;
-                self.pass_on_new_view(&statement);
+                self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
                 self.member
                     .out
                     .push(Effect::Refused(Rejected::WrongNewView { from: statement.signer, view: start.view }));
@@ -104,7 +104,7 @@ impl Replica {
         self.member.out.persist(Record::NewView { statement, body: start.clone() });
         self.member.out.persist(Record::View { epoch, view, changing: false });
         self.order.log.forget_proposals();
-        self.pass_on_new_views(view);
+        self.witness.pass_on_new_views(&mut self.member, &self.accusations, &self.views, view);
         self.views.cause = self.views.cause.filter(|_| self.views.number == view);
         (self.views.number, self.views.changing) = (view, false);
         self.views.entered.insert(view, statement.statement.digest);
