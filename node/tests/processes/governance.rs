@@ -178,3 +178,34 @@ fn the_epochs_of_a_group_are_listed_and_kept_and_checked_offline() {
     std::fs::write(&file, bytes).expect("a file");
     assert_eq!(run(&group, &key, 0, &verify).status.code(), Some(1), "another byte");
 }
+
+#[test]
+fn the_policy_that_a_report_on_conflicts_writes_can_be_set_and_names_who_was_right() {
+    let group = Group::running(4);
+    let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
+    for round in 0..3 {
+        let sides = [0, 1].map(|side| {
+            let file = group.dir().join(format!("side-{round}-{side}"));
+            std::fs::write(&file, format!("{round}{side}\n")).expect("a file");
+            file
+        });
+        let begun = says(&group, &keys[0], 0, &["put", "other", text(&sides[0])], 0);
+        let base = word(&begun, "revision");
+        says(&group, &keys[0], 0, &["put", "team/plan", text(&sides[0]), "--base", base], 0);
+        let clash = says(&group, &keys[1], 0, &["put", "team/plan", text(&sides[1]), "--base", base], 1);
+        let conflict = clash["conflicts"][0].as_str().expect("an id");
+        says(&group, &keys[1], 0, &["conflicts", "resolve", conflict, "--side", "1"], 0);
+    }
+
+    let file = group.dir().join("proposed.json");
+    let told = says(&group, &keys[0], 0, &["conflicts", "report", "--policy", text(&file)], 0);
+    let place = &told["places"][0];
+    assert_eq!((word(place, "pattern"), place["conflicts"].as_u64()), ("team/plan", Some(3)));
+    let read = run(&group, &keys[0], 0, &["conflicts", "report"]);
+    assert!(String::from_utf8_lossy(&read.stdout).contains("--policy FILE writes it"), "{told}");
+
+    let set = says(&group, &keys[0], 0, &["policy", "set", text(&file)], 0);
+    says(&group, &keys[1], 0, &["approve", word(&set, "proposal")], 0);
+    let agreed = says(&group, &keys[2], 0, &["approve", word(&set, "proposal")], 0);
+    assert_eq!(word(&agreed, "proposal_state"), "effective");
+}

@@ -319,7 +319,7 @@ fn of_conduct(Facts { vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             Severity::Warning,
             "many changes end in conflicts",
             || format!("{} of {} receipts in five minutes", conflicts.kept, conflicts.receipts),
-            "`quorate conflicts list` says where; locks or owners for those paths avoid them",
+            "`quorate conflicts report` says where and why, and writes a policy that the group can approve",
         ),
     ];
     found.into_iter().flatten().collect()

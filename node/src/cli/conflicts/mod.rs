@@ -1,6 +1,8 @@
 //! `quorate conflicts`: what could not be merged, and how it ends.
 
+mod hot;
 mod list;
+mod report;
 mod settle;
 mod sides;
 mod story;
@@ -19,6 +21,8 @@ use serde_json::Value;
 pub enum Command {
     /// List conflicts, the newest first
     List(list::List),
+    /// Tell where conflicts meet again and again, and write a policy that would end them sooner
+    Report(report::Report),
     /// Tell the story of a conflict: who changed what, why it did not merge, what is proposed, who decides, how it ended
     Show(story::Show),
     /// Propose how a conflict could end: one more side to vote for
@@ -43,6 +47,7 @@ pub struct Ask {
 pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::List(args) => list::run(args).await,
+        Command::Report(args) => report::run(args).await,
         Command::Show(args) => story::run(args).await,
         Command::Propose(args) => settle::propose(args).await,
         Command::Vote(args) => settle::vote(args).await,
