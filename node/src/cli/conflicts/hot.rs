@@ -158,15 +158,15 @@ mod tests {
     fn conflict(path: &str, sides: [&str; 2], winner: Option<&str>) -> ConflictEntry {
         let zeros = "0".repeat(64);
         let side = |(number, organisation): (usize, &&str)| {
-            json!({"number": number + 1, "author": zeros, "organisation": organisation, "revision": 1, "hash": null,
+            json!({"number": number + 1, "author": zeros, "organisation": organisation, "revision": "1.1", "hash": null,
                 "mode": null, "size": null, "path": path, "envelope": null, "message": null, "time": null, "supporters": []})
         };
         let settled = winner.map(|organisation| {
-            json!({"revision": 2, "time": 0, "author": zeros, "organisation": organisation, "how": "change",
+            json!({"revision": "2.1", "time": 0, "author": zeros, "organisation": organisation, "how": "change",
                 "number": 1, "hash": null, "receipt": zeros})
         });
         serde_json::from_value(json!({
-            "id": zeros, "domain": "main", "path": path, "class": "value", "since": 1, "opened": 0, "reason": "r",
+            "id": zeros, "domain": "main", "path": path, "class": "value", "since": "1.1", "opened": 0, "reason": "r",
             "rung": "text", "check": null, "base": null, "sides": sides.iter().enumerate().map(side).collect::<Vec<_>>(),
             "proposals": [], "decider": null, "votes": [], "state": "open", "settled": settled,
         }))
