@@ -82,6 +82,7 @@ pub use format::envelope::work;
 pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguration, Rekey, Unfit};
+pub use format::rules::{RULES, RULES_FIRST, RulesRange};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
 #[cfg(feature = "execution")]
@@ -93,7 +94,7 @@ pub use state::abort::{DeferReason, Deferred};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Electorate, Threshold};
 #[cfg(feature = "execution")]
-pub use state::ledger::{Ledger, OpenError, RULES, rules};
+pub use state::ledger::{Ledger, OpenError, rules_name};
 #[cfg(feature = "execution")]
 pub use state::memory_store::MemoryStore;
 pub use state::record::{AuthorRecord, ConflictRecord, Head, Side};

@@ -159,6 +159,7 @@ impl Draft {
         let genesis = GenesisFile {
             format: FORMAT.to_owned(),
             name,
+            rules: Some(RULES.newest),
             organisations: Vec::new(),
             members: Vec::new(),
             authors: Vec::new(),

@@ -242,6 +242,7 @@ impl Plan {
         GenesisFile {
             format: FORMAT.to_owned(),
             name: self.name.clone().unwrap_or_else(|| TEST_NAME.to_owned()),
+            rules: Some(RULES.newest),
             organisations,
             members,
             authors,

@@ -240,7 +240,7 @@ impl Applier<'_, '_> {
             }
             Act::SetGroupPolicy { policy } => Quorum::price_of_group(policy),
             Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } => 0,
-            Act::Reconfigure { change } => change.entries(),
+            Act::Reconfigure { .. } | Act::Later { .. } => act.entries(),
         };
         self.look_up(price)
     }
@@ -289,7 +289,12 @@ impl Applier<'_, '_> {
             Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
             Act::Revoke { key } => self.enrolled(key).map(drop),
             Act::Reconfigure { change } => self.check_reconfiguration(change),
+            Act::Later { number, .. } => Err(self.unknown_act(*number)),
         }
+    }
+
+    fn unknown_act(&self, number: u8) -> Abort {
+        bad(&format!("rules {}, by which the group executes, know no act with the number {number}", self.place.rules))
     }
 
     /// Refuses a policy that nobody could ever change.
@@ -373,6 +378,7 @@ impl Applier<'_, '_> {
                 self.quorum = None;
             }
             Act::Reconfigure { change } => self.reconfigure(change)?,
+            Act::Later { number, .. } => return Err(self.unknown_act(*number)),
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
                 let record = self.enrolled(key)?;

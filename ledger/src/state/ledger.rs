@@ -2,6 +2,7 @@
 
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
+use crate::format::rules::RULES;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::domain::{Decision, Domain, Domains};
 use crate::state::entry::Entries;
@@ -15,9 +16,6 @@ use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Committee, Digest, Epoch, ExecutedPoint, SeqNum};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Version of the rules by which this ledger executes. A replica with another one must not vote.
-pub const RULES: &str = "quorate-ledger rules 7";
 
 /// The row of [`Table::Meta`] that holds the genesis file.
 pub(crate) const GENESIS: &[u8] = b"genesis";
@@ -40,9 +38,9 @@ pub enum OpenError {
     #[error("the ledger is of another genesis")]
     OtherGenesis,
     /// Ledger that was executed by other rules than this program's.
-    #[error("the ledger was executed by {theirs:?}, this program executes by {ours:?}")]
+    #[error("the group executes by {theirs:?}, and this program by {ours}: start one that knows those rules")]
     OtherRules {
-        /// On the disk.
+        /// On the disk, or in the genesis.
         theirs: String,
         /// In this program.
         ours: String,
@@ -65,8 +63,12 @@ pub struct Ledger {
     executed: ExecutedPoint,
     /// The voters of the head's epoch.
     voters: Arc<Committee>,
+    /// The rules of the head's epoch.
+    rules: u32,
     /// The voters of the next epoch, from the slot that names them on.
     next: Option<Arc<Committee>>,
+    /// The rules of the next epoch, or of this one while none is known.
+    next_rules: u32,
     group: Tree,
     domains: Arc<Domains>,
     policy: Arc<GroupPolicy>,
@@ -81,10 +83,11 @@ impl Ledger {
         if store.get(Table::Meta, GENESIS)?.is_some() {
             return Err(OpenError::Present);
         }
+        let rules = rules_name(genesis.rules()).ok_or_else(|| other_rules(format!("rules {}", genesis.rules())))?;
         store.put(Table::Meta, GENESIS, genesis.bytes())?;
         let mut ledger = Self::at_genesis(genesis);
         let mut overlay = Overlay::new(store, None);
-        ledger.found(&mut overlay);
+        ledger.found(&rules, &mut overlay);
         ledger.commit(&mut overlay)?;
         Ok(ledger)
     }
@@ -96,15 +99,20 @@ impl Ledger {
             return Err(OpenError::OtherGenesis);
         }
         let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
-        if theirs != rules() {
-            return Err(OpenError::OtherRules { theirs, ours: rules() });
-        }
+        let ours = (RULES.oldest..=RULES.newest).find(|rules| rules_name(*rules).as_ref() == Some(&theirs));
+        let rules = ours.ok_or_else(|| other_rules(theirs))?;
         let head: Head = required(entry::load(read, GROUP, name::HEAD)?, "the head")?;
+        let voters = required(epoch(&read, head.epoch)?.filter(|epoch| epoch.rules == rules), "the epoch")?;
+        let next = epoch(&read, head.epoch.next())?;
+        let next_rules = next.as_ref().map_or(rules, |next| next.rules);
+        let committee = |record: EpochRecord, epoch| record.committee(genesis.group(), epoch).map(Arc::new);
         let mut ledger = Self {
             genesis: Arc::new(genesis.clone()),
             executed: ExecutedPoint::default(),
-            voters: Arc::new(required(voters(&read, genesis, head.epoch)?, "the members")?),
-            next: voters(&read, genesis, head.epoch.next())?.map(Arc::new),
+            voters: required(committee(voters, head.epoch), "the members")?,
+            rules,
+            next: next.and_then(|next| committee(next, head.epoch.next())),
+            next_rules,
             head,
             group: Tree::open(GROUP, read)?,
             domains: Arc::new(open_domains(read)?),
@@ -161,6 +169,16 @@ impl Ledger {
         self.next.as_deref()
     }
 
+    /// The rules of the last executed slot's epoch.
+    pub fn rules(&self) -> u32 {
+        self.rules
+    }
+
+    /// The rules of the next epoch, once it is named; until then those of this one.
+    pub fn next_rules(&self) -> u32 {
+        self.next_rules
+    }
+
     /// The slot after which a reconfiguration takes effect that this slot decides (M1).
     pub(crate) fn boundary(&self, seq: SeqNum) -> SeqNum {
         let constants = self.genesis.constants();
@@ -168,12 +186,12 @@ impl Ledger {
         SeqNum::new(least.div_ceil(period).saturating_mul(period))
     }
 
-    /// Enters the epoch of a decided slot, where it is the first of the next one.
-    pub(crate) fn enter(&mut self, epoch: Epoch, seq: SeqNum) {
+    /// Enters the epoch of a decided slot, where it is the first of the next one. The name of its rules, if it brings others.
+    pub(crate) fn enter(&mut self, epoch: Epoch, seq: SeqNum) -> Result<Option<String>, StoreError> {
         if epoch == self.head.epoch {
             let last = self.next_voters().map(Committee::base);
             assert!(last.is_none_or(|last| seq <= last), "no slot of an epoch lies above its last one (M1)");
-            return;
+            return Ok(None);
         }
         let next = self.next.take().expect("an epoch begins where its members are known (M1)");
         assert!(
@@ -182,6 +200,11 @@ impl Ledger {
         );
         self.head.enter(epoch, next.len());
         self.voters = next;
+        let unknown = || StoreError(other_rules(format!("rules {}", self.next_rules)).to_string());
+        let name = rules_name(self.next_rules).ok_or_else(unknown)?;
+        let is_other = self.rules != self.next_rules;
+        self.rules = self.next_rules;
+        Ok(is_other.then_some(name))
     }
 
     pub(crate) fn voters_shared(&self) -> Arc<Committee> {
@@ -239,7 +262,9 @@ impl Ledger {
             head,
             executed,
             voters: Arc::new(genesis.founders().clone()),
+            rules: genesis.rules(),
             next: None,
+            next_rules: genesis.rules(),
             group: Tree::empty(GROUP),
             domains: Arc::new(BTreeMap::from([group_domain()])),
             policy: Arc::default(),
@@ -249,12 +274,12 @@ impl Ledger {
     }
 
     /// Writes what the genesis names.
-    fn found(&mut self, overlay: &mut Overlay) {
+    fn found(&mut self, rules: &String, overlay: &mut Overlay) {
         let genesis = Arc::clone(&self.genesis);
         let file = genesis.file();
-        overlay.put(GROUP, name::RULES.to_vec(), &rules());
+        overlay.put(GROUP, name::RULES.to_vec(), rules);
         let (since, members) = (Epoch::new(0), file.members.iter().map(|member| member.key).collect());
-        overlay.put(GROUP, name::epoch(since), &EpochRecord { after: SeqNum::new(0), members });
+        overlay.put(GROUP, name::epoch(since), &EpochRecord { after: SeqNum::new(0), members, rules: genesis.rules() });
         for member in &file.members {
             let (organisation, proof) = (member.organisation.clone(), member.proof);
             let record = MemberRecord { organisation, proof, addresses: Vec::new(), since, until: None };
@@ -303,7 +328,7 @@ impl Ledger {
             }
             Decision::Group(policy) => self.policy = Arc::new(policy),
             Decision::Organisation => self.organisations += 1,
-            Decision::Members(next) => self.next = Some(Arc::new(next)),
+            Decision::Next(members, rules) => (self.next, self.next_rules) = (Some(Arc::new(members)), rules),
         }
     }
 
@@ -357,15 +382,28 @@ impl Ledger {
     }
 }
 
-/// The voters of an epoch, by its entry: one that has begun, or the next one.
-pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
-    let record: Option<EpochRecord> = entries.entry(GROUP, &name::epoch(epoch))?;
-    Ok(record.and_then(|record| record.committee(genesis.group(), epoch)))
+/// Entry of an epoch: one that has begun, or the next one.
+fn epoch(entries: &impl Entries, epoch: Epoch) -> Result<Option<EpochRecord>, StoreError> {
+    entries.entry(GROUP, &name::epoch(epoch))
 }
 
-/// Name of the rules by which this program executes, with everything that decides how they answer.
-pub fn rules() -> String {
-    format!("{RULES}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
+/// The voters of an epoch, by its entry: one that has begun, or the next one.
+pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, of: Epoch) -> Result<Option<Committee>, StoreError> {
+    Ok(epoch(entries, of)?.and_then(|record| record.committee(genesis.group(), of)))
+}
+
+/// Name of rules in the state, with everything that decides how they answer; none of rules that this program cannot execute.
+/// Where a release changes what merges or policies answer, its rules have a new number, and older ones go on as they were.
+pub fn rules_name(rules: u32) -> Option<String> {
+    RULES.contains(rules).then(|| named(&format!("rules {rules}")))
+}
+
+fn named(rules: &str) -> String {
+    format!("quorate-ledger {rules}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
+}
+
+fn other_rules(theirs: String) -> OpenError {
+    OpenError::OtherRules { theirs, ours: named(&RULES.to_string()) }
 }
 
 /// The group's own domain: everybody who is enrolled may speak there, and it has no files.

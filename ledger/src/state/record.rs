@@ -337,12 +337,14 @@ pub(crate) struct EpochRecord {
     /// Keys by number.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub(crate) members: Vec<PublicKey>,
+    /// Rules by which its slots are executed.
+    pub(crate) rules: u32,
 }
 
 impl EpochRecord {
     /// The voters of a group in this epoch.
-    pub(crate) fn committee(self, group: Digest, epoch: Epoch) -> Option<Committee> {
-        Some(Committee::new(group, epoch, self.members)?.after(self.after))
+    pub(crate) fn committee(&self, group: Digest, epoch: Epoch) -> Option<Committee> {
+        Some(Committee::new(group, epoch, self.members.clone())?.after(self.after))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::group::{Group, author, key_of, member};
 use quorate_ledger::{
     Act, Base, Body, Change, Envelope, GROUP_DOMAIN, JoinStatement, Joiner, Op, Reconfiguration, Rekey, Revision,
-    State, rules,
+    State, RULES,
 };
 use quorate_pbft::{Broken, Constants, Epoch, Record, SeqNum, Signer};
 use quorate_service::engine::{Candidate, Engine, Notice};
@@ -37,7 +37,7 @@ impl Group {
         let committees = self.engine(site).committees();
         checkpoint.signatures.truncate(committees.current().quorum());
         let (signer, group) = (member(site as u16), self.genesis.group());
-        let statement = JoinStatement::sign(&group, checkpoint, rules(), &signer);
+        let statement = JoinStatement::sign(&group, checkpoint, RULES, &signer);
         Joiner { statement: Some(statement), ..Joiner::prove("org", &signer) }
     }
 
