@@ -82,8 +82,8 @@ pub use format::envelope::work;
 pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguration, Rekey, Unfit};
-pub use format::rules::{RULES, RULES_FIRST, RulesRange};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
+pub use format::rules::{RULES, RULES_FIRST, RulesRange};
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;

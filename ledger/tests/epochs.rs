@@ -5,7 +5,7 @@
 mod support;
 
 use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
-use quorate_ledger::{Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalId, Reconfiguration, RULES};
+use quorate_ledger::{Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalId, RULES, Reconfiguration};
 use quorate_pbft::{
     ClaimedCert, Committee, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Kind, QuorumCert, ReplicaId, SeqNum,
     Signer, Statement, View, checkpoint_digest,

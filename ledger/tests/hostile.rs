@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
     Act, Base, Body, Change, ConflictId, Envelope, EnvelopeId, GROUP_DOMAIN, JoinStatement, Joiner, Ledger, LockMode,
-    Mode, Op, ProposalId, Reconfiguration, Rekey, Revision, RULES,
+    Mode, Op, ProposalId, RULES, Reconfiguration, Rekey, Revision,
 };
 use quorate_pbft::{ClaimedCert, Digest, Epoch, Item, ItemKind, Kind, ReplicaId, SeqNum, Signature, Signer, View};
 use support::world::World;

@@ -7,8 +7,8 @@ use crate::recovery::promises::Promises;
 use crate::recovery::recall::Recall;
 use crate::replica::ReplicaConfig;
 use crate::wire::{
-    Committee, Digest, Epoch, Kind, Message, Program, PublicKey, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time,
-    Verify, View,
+    Committee, Digest, Epoch, Kind, Message, Program, PublicKey, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks,
+    Time, Verify, View,
 };
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;

@@ -7,7 +7,7 @@ use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::copying;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::keys::Purpose;
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits};
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits, RULES};
 use quorate_pbft::{Broken, Constants, Ed25519Signer, Record};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;

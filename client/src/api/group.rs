@@ -1,7 +1,7 @@
 //! Members, peers, checkpoints and evidence.
 
 use super::Standing;
-use quorate_ledger::hexed;
+use quorate_ledger::{RulesRange, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,20 @@ pub struct Member {
     pub organisation: String,
     /// Standing of the organisation.
     pub standing: Standing,
+    /// Its program; null while the member is not heard.
+    pub program: Option<MemberProgram>,
+}
+
+/// Program of a member, as its status tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MemberProgram {
+    /// Its version.
+    pub version: String,
+    /// Rules by which it can execute.
+    pub rules: RulesRange,
+    /// Version of its messages to other members.
+    pub wire: u16,
 }
 
 /// Limits that the genesis sets to a change: the answer of `GET /v1/limits`.
@@ -47,6 +61,8 @@ pub struct EpochEntry {
     pub after: u64,
     /// Its last slot; null while that is open.
     pub until: Option<u64>,
+    /// Rules by which its slots are executed.
+    pub rules: u32,
     /// The voters, in the order of their numbers.
     pub members: Vec<EpochMember>,
 }
@@ -174,6 +190,8 @@ pub struct Members {
     pub next: Option<String>,
     /// The epoch in which they vote.
     pub epoch: u64,
+    /// Rules by which its slots are executed.
+    pub rules: u32,
     /// The next epoch, while a reconfiguration is pending; null otherwise.
     pub pending: Option<PendingEpoch>,
 }
@@ -188,6 +206,8 @@ pub struct PendingEpoch {
     pub after: u64,
     /// Its voters, by number.
     pub members: Vec<EpochMember>,
+    /// Rules by which its slots will be executed.
+    pub rules: u32,
 }
 
 /// Plan of a reconfiguration: `POST /v1/members/plan`.
@@ -204,6 +224,8 @@ pub struct MemberPlan {
     pub must_be_up: Option<MustBeUp>,
     /// Why it could not take effect now; null if it could.
     pub refused: Option<String>,
+    /// Members that are not known to execute by the rules that the change names, by number.
+    pub unready_for_rules: Vec<u16>,
 }
 
 /// Number before and after a reconfiguration.

@@ -10,7 +10,7 @@ mod rules;
 mod story;
 
 use quorate_ledger::{
-    Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalFate, ProposalId, Receipt, Reconfiguration, Rekey, RULES,
+    Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalFate, ProposalId, RULES, Receipt, Reconfiguration, Rekey,
 };
 use quorate_pbft::{PublicKey, Signer};
 use support::world::{Edit, World};

@@ -68,7 +68,9 @@ fn a_joiner_can_execute_the_rules_of_this_epoch_and_of_the_next() {
     };
     let (today, both) = (RULES, RulesRange { newest: LATER, ..RULES });
     let late = RulesRange { oldest: LATER, newest: LATER };
-    for (rules, next, lacks) in [(late, None, RULES_FIRST), (late, Some(LATER), RULES_FIRST), (today, Some(LATER), LATER)] {
+    for (rules, next, lacks) in
+        [(late, None, RULES_FIRST), (late, Some(LATER), RULES_FIRST), (today, Some(LATER), LATER)]
+    {
         let change = joins(&world, rules, next);
         assert!(reason(propose(&mut world, change)).contains(&format!("the group by rules {lacks}")));
     }
@@ -105,7 +107,8 @@ fn a_state_of_rules_that_the_program_does_not_know_does_not_open_and_says_by_whi
     let genesis = support::genesis(4);
     Ledger::create(&mut store, &genesis).expect("an empty store");
     let is_name = |value: &Vec<u8>| value.windows(7).any(|part| part == b"rules 8");
-    let (key, mut row) = support::twin::rows(&store, Table::Entries).into_iter().find(|(_, row)| is_name(row)).expect("named");
+    let (key, mut row) =
+        support::twin::rows(&store, Table::Entries).into_iter().find(|(_, row)| is_name(row)).expect("named");
     let at = row.windows(7).position(|part| part == b"rules 8").expect("found");
     row[at + 6] = b'7';
     store.put(Table::Entries, &key, &row).expect("memory");

@@ -38,6 +38,7 @@ mod partitions;
 mod members;
 mod join;
 mod epochs;
+mod set_rules;
 
 // Files and their history.
 mod change;
@@ -140,6 +141,7 @@ enum Command {
     #[command(subcommand)]
     Debug(debug::Command),
     Members(members::Args),
+    SetRules(set_rules::Args),
     #[command(subcommand)]
     Epochs(epochs::Command),
     /// List the other members as a node hears them
@@ -229,6 +231,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(args) => wait(members::run(args)),
+        Command::SetRules(args) => wait(set_rules::run(args)),
         Command::Epochs(command) => wait(epochs::run(command)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Partitions(reach) => wait(partitions::run(reach)),

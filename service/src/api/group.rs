@@ -5,17 +5,18 @@ use super::members;
 use super::page::{Cut, json};
 use super::param::{InQuery, wants_proof};
 use super::problem::Answer;
-use crate::engine::PeerFacts;
+use crate::engine::{PeerFacts, Published};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::{
-    CheckpointEntry, EpochEntry, EpochMember, GroupLimits, Member, Members, Page, Peer, Standing,
+    CheckpointEntry, EpochEntry, EpochMember, GroupLimits, Member, MemberProgram, Members, Page, Peer, Standing,
 };
 use quorate_ledger::EpochEntry as Found;
+use quorate_ledger::RulesRange;
 use quorate_ledger::reputation::Reputation;
 use quorate_net::PeerInfo;
-use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum, Time, View};
+use quorate_pbft::{Epoch, Program, PublicKey, ReplicaId, SeqNum, Time, View};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,8 +26,9 @@ const FILE: &str = "application/octet-stream";
 
 /// The voters of the epoch.
 pub async fn members(State(service): Shared) -> Answer<Json<Members>> {
-    let moment = service.now().moment;
-    let epoch = moment.ledger.head().epoch.get();
+    let Published { moment, report, .. } = service.now();
+    let (epoch, rules, next_rules) =
+        (moment.ledger.head().epoch.get(), moment.ledger.rules(), moment.ledger.next_rules());
     let read = move || Ok((moment.view().members()?, moment.view().next_members()?));
     let (members, next) = service.blocking(read).await?;
     let items = members.into_iter().map(|member| Member {
@@ -35,9 +37,10 @@ pub async fn members(State(service): Shared) -> Answer<Json<Members>> {
         peer_id: peer_id(&member.key),
         organisation: member.organisation,
         standing: standing(member.evidence, member.reputation),
+        program: report.program_of(member.replica).map(program),
     });
-    let pending = next.map(|(after, members)| members::pending(epoch, after, members));
-    Ok(Json(Members { items: items.collect(), next: None, epoch, pending }))
+    let pending = next.map(|(after, members)| members::pending((epoch, next_rules), after, members));
+    Ok(Json(Members { items: items.collect(), next: None, epoch, rules, pending }))
 }
 
 /// The limits that the genesis sets to a change.
@@ -83,7 +86,13 @@ fn epoch(found: Found) -> EpochEntry {
         organisation,
     };
     let members = found.members.into_iter().map(member).collect();
-    EpochEntry { epoch: found.epoch.get(), after: found.after.get(), until: found.until.map(SeqNum::get), members }
+    let (after, until) = (found.after.get(), found.until.map(SeqNum::get));
+    EpochEntry { epoch: found.epoch.get(), after, until, rules: found.rules, members }
+}
+
+fn program(said: Program) -> MemberProgram {
+    let Program { wire, rules_oldest: oldest, rules_newest: newest, version: [major, minor, patch] } = said;
+    MemberProgram { version: format!("{major}.{minor}.{patch}"), rules: RulesRange { oldest, newest }, wire }
 }
 
 fn standing(evidence: u8, reputation: Reputation) -> Standing {

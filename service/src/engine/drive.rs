@@ -403,6 +403,10 @@ impl Engine {
     /// Snapshot published to readers: the data of its slots is durable.
     pub fn published(&self) -> Published {
         let report = self.reporter.report(&self.roots, &self.mempool(), self.epochs.committee.base());
+        let report = match self.unknown_rules() {
+            Some(rules) => Reporter::before_rules(report, rules, self.epochs.over.is_some()),
+            None => report,
+        };
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
     }
 

@@ -1,10 +1,11 @@
 //! Epochs of an engine: the member list in force, and what is kept of its neighbours (M1, M3).
 
 use super::core::Core;
-use quorate_ledger::{Ledger, StoreError};
+use crate::build;
+use quorate_ledger::{Ledger, RULES, StoreError};
 use quorate_pbft::{
-    Admitted, Committee, Constants, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, PublicKey, QuorumCert,
-    Recovered, Replica, ReplicaConfig, SeqNum, Signer, Verify,
+    Admitted, Committee, Constants, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, Program, PublicKey,
+    QuorumCert, Recovered, Replica, ReplicaConfig, SeqNum, Signer, Verify, WIRE,
 };
 use quorate_storage::Snapshot;
 use std::cmp::Ordering;
@@ -24,6 +25,13 @@ pub struct Identity {
     pub incarnation: u64,
     /// Drawn at random at each start, told to nobody (E2).
     pub die: u64,
+}
+
+/// This program, as statuses tell.
+pub(crate) fn program() -> Program {
+    let mut numbers = build::VERSION.split('.').map(|number| number.parse().unwrap_or(0));
+    let version = [(); 3].map(|()| numbers.next().unwrap_or(0));
+    Program { wire: WIRE, rules_oldest: RULES.oldest, rules_newest: RULES.newest, version }
 }
 
 /// Member lists by which messages count now: of the epoch before, of this one, and of the next once it is known.
@@ -136,6 +144,7 @@ impl Epochs {
             verify: self.verify.clone(),
             incarnation,
             die,
+            program: program(),
         })
     }
 

@@ -20,7 +20,7 @@ pub const RENEW_SECONDS: i64 = 30 * 86_400;
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 21] = [
+pub const RUNBOOKS: [(&str, &str); 22] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("stalled", "no-quorum"),
@@ -38,6 +38,7 @@ pub const RUNBOOKS: [(&str, &str); 21] = [
     ("checkpoint", "behind"),
     ("slow-order", "view-changes"),
     ("view-changes", "view-changes"),
+    ("rules-unknown", "program"),
     ("clock", "clock"),
     ("conflicts", "conflicts"),
     ("evidence", "evidence"),
@@ -109,7 +110,7 @@ fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
     let silent = numbers(report.silent());
     let found = [
         fault(
-            !hears || report.mode == Mode::ReadOnly,
+            !hears || report.mode == Mode::ReadOnly && report.unknown_rules.is_none(),
             "no-quorum",
             Severity::Critical,
             "changes cannot be ordered: too few members are heard",
@@ -173,6 +174,17 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             "the others have forgotten the slots that this replica needs",
             || format!("no member that is heard can still hand out slot {}", report.unserved.unwrap_or_default()),
             "connect a member that keeps more, or fill its folder with `quorate copy`: waiting does not help",
+        ),
+        fault(
+            report.unknown_rules.is_some(),
+            "rules-unknown",
+            Severity::Critical,
+            "the next epoch executes by rules that this program does not know",
+            || match report.mode {
+                Mode::ReadOnly => report.why.clone(),
+                _ => format!("from slot {} on", report.until.unwrap_or_default().next()),
+            },
+            "start a newer program on this disk: until then this replica votes in no slot of that epoch",
         ),
         fault(
             report.mode == Mode::Recovering,
