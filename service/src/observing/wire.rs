@@ -5,7 +5,7 @@ use quorate_ledger::Level;
 use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum};
 
 /// Version of these frames.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Bytes of the largest envelope that an observer hands on: a change as people make them. A larger one goes to a
 /// member's own API.
