@@ -82,6 +82,7 @@ pub use format::envelope::work;
 pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguration, Rekey, Unfit};
+pub use format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 pub use format::rules::{RULES, RULES_FIRST, RulesRange};
 
@@ -107,8 +108,8 @@ pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest
 #[cfg(feature = "execution")]
 pub use query::{
     AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EpochEntry, EvidenceEntry, FileEntry, Found,
-    LockEntry, LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, Plan, ProposalEntry, QueryError,
-    SideEntry, StateView,
+    LockEntry, LogEntry, LoggedEvent, MemberEntry, ObserverEntry, Order, Page, PathDifference, Plan, ProposalEntry,
+    QueryError, SideEntry, StateView,
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};

@@ -1,7 +1,7 @@
 //! Members, peers, checkpoints and evidence.
 
 use super::Standing;
-use quorate_ledger::{RulesRange, hexed};
+use quorate_ledger::{Revision, RulesRange, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,26 @@ pub struct Identity {
     pub organisation: String,
     /// Standing of the author.
     pub standing: Standing,
+}
+
+/// Enrolled observer: an item of `GET /v1/observers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EnrolledObserver {
+    /// Key of the node.
+    #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
+    pub key: PublicKey,
+    /// Organisation that runs it.
+    pub organisation: String,
+    /// Domains that it follows; empty: all.
+    pub domains: Vec<String>,
+    /// The revision that enrolled it, or changed its enrolment.
+    pub since: Revision,
+    /// Ledger time at which the enrolment ends, milliseconds since the Unix epoch.
+    pub until: u64,
+    /// Whether that time has come.
+    pub is_over: bool,
 }
 
 /// Another member as this node hears it: an item of `GET /v1/peers`.

@@ -289,12 +289,8 @@ impl Applier<'_, '_> {
             Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
             Act::Revoke { key } => self.enrolled(key).map(drop),
             Act::Reconfigure { change } => self.check_reconfiguration(change),
-            Act::Later { number, .. } => Err(self.unknown_act(*number)),
+            Act::Later { number, body } => self.check_later(*number, body),
         }
-    }
-
-    fn unknown_act(&self, number: u8) -> Abort {
-        bad(&format!("rules {}, by which the group executes, know no act with the number {number}", self.place.rules))
     }
 
     /// Refuses a policy that nobody could ever change.
@@ -378,7 +374,7 @@ impl Applier<'_, '_> {
                 self.quorum = None;
             }
             Act::Reconfigure { change } => self.reconfigure(change)?,
-            Act::Later { number, .. } => return Err(self.unknown_act(*number)),
+            Act::Later { number, body } => self.enact_later(*number, body)?,
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
                 let record = self.enrolled(key)?;

@@ -5,6 +5,7 @@ pub(crate) mod rules;
 pub(crate) mod genesis;
 pub(crate) mod membership;
 pub(crate) mod governance;
+pub(crate) mod observers;
 pub(crate) mod change;
 pub(crate) mod body;
 pub(crate) mod composition;

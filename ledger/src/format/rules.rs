@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// Rules of a group whose genesis names none.
 pub const RULES_FIRST: u32 = 8;
 
-/// Rules that this program can execute.
-pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 8 };
+/// Rules that this program can execute: 8, and 9 which enrols observers.
+pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 9 };
 
 /// Rules that a program can execute, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]

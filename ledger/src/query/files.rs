@@ -3,6 +3,7 @@
 use super::page::{self, Page};
 use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
+use crate::policy::DomainPolicy;
 use crate::state::overlay::path_of;
 use crate::state::record::FileRecord;
 use crate::state::store::{LiveStore, StoreError, Table};
@@ -90,9 +91,14 @@ impl<'a> StateView<'a> {
 
     /// A domain that not everyone may read, if there is one.
     pub fn closed_domain(&self) -> Option<&'a str> {
-        let mut domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
-        let closed = domains.find(|(_, domain)| !domain.record.policy.readers.contains(&Principal::Everyone));
-        closed.map(|(name, _)| name.as_str())
+        self.closed_domains().next().map(|(name, _)| name)
+    }
+
+    /// Domains that not everyone may read.
+    pub(super) fn closed_domains(&self) -> impl Iterator<Item = (&'a str, &'a DomainPolicy)> + use<'a> {
+        let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
+        let policies = domains.map(|(name, domain)| (name.as_str(), &domain.record.policy));
+        policies.filter(|(_, policy)| !policy.readers.contains(&Principal::Everyone))
     }
 
     fn newest(&self, domain: u32) -> Result<Revision, QueryError> {

@@ -10,6 +10,7 @@ mod files;
 mod history;
 mod lock_news;
 mod locks;
+mod observers;
 mod page;
 mod proofs;
 mod proposals;
@@ -24,6 +25,7 @@ pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};
 pub use history::{LogEntry, PathDifference};
 pub use locks::LockEntry;
+pub use observers::ObserverEntry;
 pub use page::Page;
 pub use proposals::ProposalEntry;
 

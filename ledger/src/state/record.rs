@@ -1,6 +1,7 @@
 //! The values of entries, and the rows that entries vouch for by a running hash.
 
 use crate::format::membership::ADDRESSES_MAX;
+use crate::format::observers::OBSERVED_MAX;
 use crate::format::receipt::{Receipt, Rung};
 use crate::policy::reputation::TrackRecord;
 use crate::policy::{DomainPolicy, Step};
@@ -305,6 +306,20 @@ pub struct AuthorRecord {
     pub since: Revision,
     /// The revision that revoked it.
     pub revoked: Option<Revision>,
+}
+
+/// An observer as enrolled.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct ObserverRecord {
+    /// Organisation that runs the node.
+    pub(crate) organisation: String,
+    /// Domains that it follows; empty: all.
+    #[borsh(deserialize_with = "bounded::list::<OBSERVED_MAX, _, _>")]
+    pub(crate) domains: Vec<String>,
+    /// The revision that enrolled it, or changed its enrolment.
+    pub(crate) since: Revision,
+    /// Ledger time at which the enrolment ends.
+    pub(crate) until: u64,
 }
 
 /// Bytes of contents that are no longer current, and where the domain's horizon lies.

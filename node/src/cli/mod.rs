@@ -39,6 +39,7 @@ mod members;
 mod join;
 mod epochs;
 mod set_rules;
+mod observers;
 
 // Files and their history.
 mod change;
@@ -143,6 +144,8 @@ enum Command {
     Members(members::Args),
     SetRules(set_rules::Args),
     #[command(subcommand)]
+    Observers(observers::Command),
+    #[command(subcommand)]
     Epochs(epochs::Command),
     /// List the other members as a node hears them
     Peers(Reach),
@@ -232,6 +235,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(args) => wait(members::run(args)),
         Command::SetRules(args) => wait(set_rules::run(args)),
+        Command::Observers(command) => wait(observers::run(command)),
         Command::Epochs(command) => wait(epochs::run(command)),
         Command::Peers(reach) => wait(group::peers(reach)),
         Command::Partitions(reach) => wait(partitions::run(reach)),

@@ -29,6 +29,7 @@ mod level;
 mod locks;
 mod members;
 mod offers;
+mod observers;
 mod openapi;
 mod order;
 mod pace;

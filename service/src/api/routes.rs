@@ -6,14 +6,14 @@ use super::page::Cut;
 use super::shapes::{self, Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
     Service, authors, causality, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance, group,
-    locks, members, offers, order, partitions, probes, program, state, status,
+    locks, members, observers, offers, order, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
-    AuthorInfo, AuthorLocks, Causality, CheckpointEntry, ConflictEntry, ConflictStory, Domain, EpochEntry, Event,
-    EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, MemberPlan,
-    Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry,
+    AuthorInfo, AuthorLocks, Causality, CheckpointEntry, ConflictEntry, ConflictStory, Domain, EnrolledObserver,
+    EpochEntry, Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels,
+    MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry,
     SnapshotEntry, Status, Ticket, TreeEntry, Version,
 };
 use quorate_ledger::{Receipt, Reconfiguration};
@@ -217,6 +217,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over"),
         Route::get("/v1/members", group::members, json::<Members>(), "Page of the voters, their epoch, and the next one while it is pending"),
         Route::ask::<Reconfiguration, _>("/v1/members/plan", members::plan, json::<MemberPlan>(), "What a reconfiguration would change, and why it could not take effect now; nothing is proposed"),
+        Route::get("/v1/observers", observers::observers, json::<Page<EnrolledObserver>>(), "Page of the observers that the group has enrolled"),
         Route::get("/v1/limits", group::limits, json::<GroupLimits>(), "What the genesis lets a change take"),
         Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(FROM_NUMBER),
         Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them").for_operators(),

@@ -6,6 +6,7 @@
 
 mod budget;
 mod contact;
+mod enrolment;
 mod relay;
 mod serving;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! Observers at a member: served from the published state on a thread of their own, after what members need.
 
 use super::budget::Budget;
+use super::enrolment::{Guest, Strangers};
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
 use axum::body::to_bytes;
@@ -9,7 +10,7 @@ use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
 use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
-use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, Wanted};
+use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,12 +72,13 @@ pub fn open(
 }
 
 async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuses) {
-    let budget = Arc::new(Budget::default());
+    let (budget, strangers) = (Arc::new(Budget::default()), Strangers::new(OBSERVERS_MAX));
     let stop = service.stop.clone();
     let all = async {
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
-            let session = Session { service: service.clone(), statuses, budget, epoch: Mutex::default() };
+            let guest = Guest::new(&service, PublicKey(arrival.link.key()), strangers.clone());
+            let session = Session { service: service.clone(), statuses, budget, guest, epoch: Mutex::default() };
             let stop = service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
@@ -92,6 +94,7 @@ struct Session {
     service: Arc<Service>,
     statuses: Statuses,
     budget: Arc<Budget>,
+    guest: Guest,
     /// The newest epoch that it has told of, or asked in; none before the first such word.
     epoch: Mutex<Option<Epoch>>,
 }
@@ -99,6 +102,7 @@ struct Session {
 impl Session {
     async fn run(self, Arrival { link, place }: Arrival) {
         let key = hex::encode(link.key());
+        let place = place.filter(|_| self.guest.may_have_a_place());
         let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
         let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
         let answer = match self.refusal(parse(&hello)) {
@@ -126,17 +130,13 @@ impl Session {
     fn refusal(&self, hello: Option<Asking>) -> Option<String> {
         let group = self.service.genesis.group();
         match hello {
-            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => self.closed_domain(),
+            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => {
+                self.guest.refusal(&self.service)
+            }
             Some(Asking::Hello { version: VERSION, .. }) => Some(format!("this is a member of group {group}")),
             Some(Asking::Hello { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
             _ => Some("the first frame is no greeting".to_owned()),
         }
-    }
-
-    fn closed_domain(&self) -> Option<String> {
-        let moment = self.service.now().moment;
-        let name = moment.view().closed_domain()?;
-        Some(format!("not everyone may read domain {name:?}, and decided slots hold the changes of every domain"))
     }
 
     /// Works off what the observer asks; the next question is read once the answer is on its way.
@@ -182,10 +182,10 @@ impl Session {
 
     async fn answer(&self, question: Question) -> Vec<Message> {
         let Some(question) = bounded(question) else { return Vec::new() };
-        let moment = self.service.now().moment;
-        if moment.view().closed_domain().is_some() {
+        if self.guest.refusal(&self.service).is_some() {
             return Vec::new(); // the news say so
         }
+        let moment = self.service.now().moment;
         let read = move || moment.snapshot.supply(&question, LIMITS);
         let found = tokio::task::spawn_blocking(read).await;
         let messages = found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
@@ -311,7 +311,7 @@ impl Session {
                 news.extend(self.answer(Question { epoch: self.epoch(), wanted }).await);
             }
             if !news.is_empty()
-                && let Some(why) = self.closed_domain()
+                && let Some(why) = self.guest.refusal(&self.service)
             {
                 // The link may be ending; if not, it does when the refusal has left.
                 let _ = out.send(Telling::Refused(why)).await;
