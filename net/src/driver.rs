@@ -17,7 +17,7 @@ use tokio_util::compat::FuturesAsyncReadCompatExt;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::channel::Channel;
-use crate::door::{Crowded, Door};
+use crate::door::{Crowded, Door, Host};
 use crate::error::Error;
 use crate::limits::{CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, LISTEN_TIME, PULSE, STREAMS_MAX};
 use crate::link::{Link, LinkEnd};
@@ -325,13 +325,20 @@ impl Driver {
     }
 
     fn on_refused(&self, address: &Multiaddr, error: &ListenError) {
-        let refused = &self.shared.refused;
-        let count = match error {
-            ListenError::Denied { cause } if cause.downcast_ref::<NotAllowed>().is_some() => &refused.strangers,
-            ListenError::Denied { cause } if is_crowded(cause) => &refused.crowded,
-            _ => &refused.broken,
-        };
-        count.add(1);
+        let (refused, host) = (&self.shared.refused, Host::of(address).map(|Host(host)| host));
+        match error {
+            ListenError::Denied { cause } if cause.downcast_ref::<NotAllowed>().is_some() => {
+                refused.strangers.add(1);
+            }
+            ListenError::Denied { cause } if is_crowded(cause) => {
+                refused.crowded.add(1);
+                host.into_iter().for_each(|host| refused.count(host, |counts| counts.crowded += 1));
+            }
+            _ => {
+                refused.broken.add(1);
+                host.into_iter().for_each(|host| refused.count(host, |counts| counts.broken += 1));
+            }
+        }
         tracing::debug!(%address, %error, "connection refused");
     }
 

@@ -11,6 +11,7 @@
 //! the way; handshakes; connections. A key outside the member list is refused as soon as its handshake shows it, and
 //! one address can have only so many handshakes.
 
+mod allowance;
 mod channel;
 mod counters;
 mod door;
@@ -32,8 +33,9 @@ mod shared;
 mod streams;
 mod transport;
 
+pub use allowance::Allowance;
 pub use channel::{Channel, PerChannel};
-pub use counters::{PeerInfo, Refused, Traffic};
+pub use counters::{HostRefused, PeerInfo, Refused, Traffic};
 pub use error::{Error, SendError};
 pub use inbox::{Event, Events, Frame};
 pub use libp2p::{Multiaddr, PeerId};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::time::timeout;
@@ -67,7 +67,8 @@ impl Link {
         if bytes == 0 {
             return Ok(());
         }
-        let room = self.inbox.room(self.peer.place, self.channel, bytes).await;
+        tokio::time::sleep(self.peer.restraint.wait(self.channel, bytes, Instant::now())).await;
+        let room = self.inbox.room(self.peer.place, self.channel, bytes, self.peer.restraint.places()).await;
         let body = frame::read_body(from, bytes, silence_max).await?;
         let counts = &self.peer.counts[self.channel];
         counts.frames_in.add(1);
@@ -123,6 +124,7 @@ async fn next_within(limit: Duration, next: impl Future<Output = Bytes>) -> Byte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allowance::Allowance;
     use crate::limits::PULSE;
     use crate::member::{Member, key_pair};
     use quorate_pbft::PublicKey;
@@ -196,6 +198,28 @@ mod tests {
 
         assert!(matches!(end, LinkEnd::Read(ReadError::TooLarge { .. })), "{end}");
         assert_eq!(peer.info().oversized, 1);
+    }
+
+    #[tokio::test]
+    async fn a_restrained_peer_is_read_at_its_pace_and_nothing_is_lost() {
+        const FRAMES: u64 = 2_600;
+        let link = link(PULSE);
+        let (inbox, peer) = (link.inbox.clone(), link.peer.clone());
+        peer.restraint.set(Allowance::Least);
+        let (near, mut far) = duplex(1 << 20);
+        let begin = Instant::now();
+        tokio::spawn(link.run(near));
+
+        for _ in 0..FRAMES {
+            far.write_all(&[0, 0, 0, 1, 7]).await.unwrap();
+        }
+        let mut taken = 0;
+        while taken < FRAMES {
+            tokio::task::yield_now().await;
+            taken += inbox.take().is_some() as u64;
+        }
+
+        assert!(begin.elapsed() >= Duration::from_millis(250), "{:?}", begin.elapsed());
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The handle: start, send, look, stop.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
@@ -8,8 +9,9 @@ use quorate_pbft::PublicKey;
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::allowance::Allowance;
 use crate::channel::Channel;
-use crate::counters::{PeerInfo, Refused};
+use crate::counters::{HostRefused, PeerInfo, Refused};
 use crate::driver::Driver;
 use crate::error::{Error, SendError};
 use crate::inbox::Events;
@@ -107,6 +109,16 @@ impl Network {
     /// Inbound connections that were turned away.
     pub fn refused(&self) -> Refused {
         self.shared.refused.read()
+    }
+
+    /// The same by address, of those that were turned away most recently; each count grows until its address is forgotten.
+    pub fn refused_hosts(&self) -> Vec<(IpAddr, HostRefused)> {
+        self.shared.refused.hosts()
+    }
+
+    /// From now on the frames of `peer` are read with this allowance; nothing happens if it is none.
+    pub fn restrain(&self, peer: &PublicKey, allowance: Allowance) {
+        self.shared.peer(peer).into_iter().for_each(|peer| peer.restraint.set(allowance));
     }
 
     /// This replica's key, as libp2p writes it.

@@ -7,6 +7,7 @@ use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::{PublicKey, ReplicaId};
 use tokio_util::bytes::Bytes;
 
+use crate::allowance::Restraint;
 use crate::channel::{Channel, PerChannel};
 use crate::counters::{Count, PeerInfo, Traffic, TrafficCounts};
 use crate::error::SendError;
@@ -28,6 +29,7 @@ pub(crate) struct Peer {
     pub(crate) links: Count,
     pub(crate) oversized: Count,
     pub(crate) wrong_key: Count,
+    pub(crate) restraint: Restraint,
     is_up: AtomicBool,
 }
 
@@ -44,6 +46,7 @@ impl Peer {
             links: Count::default(),
             oversized: Count::default(),
             wrong_key: Count::default(),
+            restraint: Restraint::default(),
             is_up: AtomicBool::new(false),
         }
     }

@@ -26,6 +26,14 @@ pub enum LinkError {
     /// A frame could not leave.
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
+    /// A frame that was announced and is larger than any may be.
+    #[error("a frame of {bytes} bytes was announced, {max} are allowed")]
+    Oversized {
+        /// Its size.
+        bytes: usize,
+        /// The most that is allowed.
+        max: usize,
+    },
     /// A frame that no link carries.
     #[error("a frame of {bytes} bytes; between 1 and {max} may be sent")]
     Size {
@@ -38,7 +46,10 @@ pub enum LinkError {
 
 impl From<ReadError> for LinkError {
     fn from(error: ReadError) -> Self {
-        Self::Read(error.to_string())
+        match error {
+            ReadError::TooLarge { bytes, max } => Self::Oversized { bytes, max },
+            other => Self::Read(other.to_string()),
+        }
     }
 }
 

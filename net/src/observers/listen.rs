@@ -197,7 +197,7 @@ mod tests {
 
         near_out.send(&[7; 101]).await.unwrap();
 
-        assert!(matches!(far_in.recv().await, Err(LinkError::Read(_))));
+        assert!(matches!(far_in.recv().await, Err(LinkError::Oversized { bytes: 101, max: 100 })));
     }
 
     #[tokio::test]
