@@ -1,7 +1,7 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
 //! Reading order: [`replica`] puts the parts of a member together and [`observer`] those of a node without a seat, [`engine`]
-//! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers;
+//! is the core's shell, [`pool`] verifies what the network brings, [`conduct`] judges who brings it, `api` answers clients, [`observing`] serves observers;
 //! [`copying`] makes a copy of a group's state, [`parcel`] carries what it decides; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
@@ -9,6 +9,7 @@ pub mod answers;
 mod api;
 mod build;
 pub mod ceremony;
+pub mod conduct;
 pub mod config;
 pub mod copying;
 pub mod doctor;

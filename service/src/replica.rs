@@ -161,12 +161,13 @@ impl Running {
             tokio::spawn(joiner::state(running.service.published.clone(), joiner, ready));
         }
         let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
-        let attached = Pool::start(threads(), events, checker, metrics, deliver).and_then(|pool| {
-            running.pool = Some(pool);
-            let door = observers.map(|at| observing::open((at, *secret), running.service.clone(), statuses));
-            running.observers = door.transpose()?;
-            Ok(())
-        });
+        let attached = Pool::start(threads(), events, checker, metrics, running.service.conduct.clone(), deliver)
+            .and_then(|pool| {
+                running.pool = Some(pool);
+                let door = observers.map(|at| observing::open((at, *secret), running.service.clone(), statuses));
+                running.observers = door.transpose()?;
+                Ok(())
+            });
         match attached {
             Ok(()) => Ok(running),
             Err(error) => {
@@ -181,7 +182,8 @@ impl Running {
         let Membership { relay, checker, .. } = &*self.service.membership;
         for address in doors {
             let (relay, checker, inbox) = (relay.clone(), checker.clone(), self.service.inbox.clone());
-            let contact = Contact { address, secret, group, relay, checker, inbox };
+            let conduct = self.service.conduct.clone();
+            let contact = Contact { address, secret, group, relay, checker, inbox, conduct };
             let stop = self.service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(contact.keep()).await });
         }

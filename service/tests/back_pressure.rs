@@ -75,7 +75,7 @@ fn checker() -> Checker {
 fn pool(events: Events, metrics: Arc<Metrics>) -> (Pool, Receiver<Admitted>) {
     let (give, take) = sync_channel(0);
     let deliver = move |message| drop(give.send(message));
-    let pool = Pool::start(2, events, Arc::new(checker()), metrics, deliver);
+    let pool = Pool::start(2, events, Arc::new(checker()), metrics, Arc::default(), deliver);
     (pool.expect("threads"), take)
 }
 

@@ -1,6 +1,6 @@
 //! Members, peers, checkpoints and evidence.
 
-use super::Standing;
+use super::{Conduct, Standing};
 use quorate_ledger::hexed;
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ pub struct Identity {
 pub struct Peer {
     /// Its place in the member list; null for an observer.
     pub replica: Option<u16>,
-    /// Its libp2p name.
+    /// Its libp2p name; empty for an address that has shown no key.
     pub peer_id: String,
     /// Address at which it is connected or looked for; null if unknown.
     pub address: Option<String>,
@@ -97,6 +97,9 @@ pub struct Peer {
     pub executed_seq: Option<u64>,
     /// The view that it says it is in.
     pub view: Option<u64>,
+    /// Its conduct, as this node has met it.
+    #[serde(default)]
+    pub conduct: Conduct,
 }
 
 /// A certified checkpoint: an item of `GET /v1/checkpoints`.

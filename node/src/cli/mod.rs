@@ -35,6 +35,7 @@ mod zip;
 mod debug;
 mod group;
 mod partitions;
+mod peers;
 mod members;
 mod join;
 mod epochs;
@@ -142,8 +143,7 @@ enum Command {
     Members(members::Args),
     #[command(subcommand)]
     Epochs(epochs::Command),
-    /// List the other members as a node hears them
-    Peers(Reach),
+    Peers(peers::Args),
     /// Show which members hear each other, what waits, and what earlier outages have cost
     Partitions(Reach),
     Domains(domains::Args),
@@ -230,7 +230,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(args) => wait(members::run(args)),
         Command::Epochs(command) => wait(epochs::run(command)),
-        Command::Peers(reach) => wait(group::peers(reach)),
+        Command::Peers(args) => wait(peers::run(args)),
         Command::Partitions(reach) => wait(partitions::run(reach)),
         Command::Domains(args) => wait(domains::run(args)),
         Command::Policy(command) => wait(policy::run(command)),

@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use quorate_pbft::hash_parts;
 
-/// Headers by which a proxy tells that it asks for somebody else.
-const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+/// Headers by which a proxy tells that it asks for somebody else, and a browser that a page sends more than a plain GET.
+const FOREIGN: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
 
 /// Access to the node's own answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Admin {
 impl Admin {
     fn admits(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Local => host::is_loopback(headers) && FORWARDED.iter().all(|name| !headers.contains_key(*name)),
+            Self::Local => host::is_loopback(headers) && FOREIGN.iter().all(|name| !headers.contains_key(*name)),
             Self::Nobody => false,
             Self::Token(token) => {
                 let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -73,5 +73,6 @@ mod tests {
         assert!(Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700")])));
         assert!(!Admin::Local.admits(&headers(&[("host", "quorate.example.org")])));
         assert!(!Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700"), ("x-forwarded-for", "192.0.2.7")])));
+        assert!(!Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700"), ("origin", "https://evil.example")])));
     }
 }

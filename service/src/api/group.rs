@@ -1,16 +1,19 @@
 //! Members, epochs, peers and checkpoints.
 
 use super::Shared;
+use super::conduct;
 use super::members;
 use super::page::{Cut, json};
 use super::param::{InQuery, wants_proof};
+use super::peer_name::peer_id;
 use super::problem::Answer;
+use crate::conduct::Who;
 use crate::engine::PeerFacts;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::{
-    CheckpointEntry, EpochEntry, EpochMember, GroupLimits, Member, Members, Page, Peer, Standing,
+    CheckpointEntry, Conduct, EpochEntry, EpochMember, GroupLimits, Member, Members, Page, Peer, Standing,
 };
 use quorate_ledger::EpochEntry as Found;
 use quorate_ledger::reputation::Reputation;
@@ -91,21 +94,16 @@ fn standing(evidence: u8, reputation: Reputation) -> Standing {
     Standing { state: state.to_owned(), figure: reputation.score, reasons: reputation.reasons }
 }
 
-/// The key as libp2p writes it; members' keys are canonical (M4).
-fn peer_id(key: &PublicKey) -> String {
-    let member = quorate_net::Member { id: ReplicaId::new(0), key: key.0, address: None };
-    member.peer_id().map(|peer_id| peer_id.to_string()).unwrap_or_default()
-}
-
-/// The other members, as this replica hears them.
+/// The other members, as this replica hears them, and other peers that have offended.
 pub async fn peers(State(service): Shared) -> Json<Page<Peer>> {
     let report = service.now().report;
     let facts = |id: ReplicaId| report.peers.iter().find(|facts| facts.replica == id);
-    let items = service.membership.links().into_iter().map(|link| peer(&link, facts(link.id)));
-    Json(Page { items: items.collect(), next: None })
+    let links = service.membership.links().into_iter();
+    let members = links.map(|link| peer(&link, facts(link.id), conduct::of(&service, Who::Member(link.key))));
+    Json(Page { items: members.chain(conduct::others(&service)).collect(), next: None })
 }
 
-fn peer(link: &PeerInfo, facts: Option<&PeerFacts>) -> Peer {
+fn peer(link: &PeerInfo, facts: Option<&PeerFacts>, conduct: Conduct) -> Peer {
     Peer {
         replica: Some(link.id.get()),
         peer_id: link.peer_id.to_string(),
@@ -114,6 +112,7 @@ fn peer(link: &PeerInfo, facts: Option<&PeerFacts>) -> Peer {
         heard_ms: facts.and_then(|facts| facts.heard_at).map(ago),
         executed_seq: facts.and_then(|facts| facts.executed).map(SeqNum::get),
         view: facts.and_then(|facts| facts.view).map(View::get),
+        conduct,
     }
 }
 

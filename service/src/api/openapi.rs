@@ -59,6 +59,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> (&'static str, Value) {
     let mut operation = operation(route, schemas);
     let (method, body) = match route.request {
         Request::Get => return ("get", operation),
+        Request::Act => return ("post", operation),
         Request::PostBytes | Request::PostStream => ("post", Body::Bytes(OCTETS)),
         Request::PostJson(shape) => ("post", Body::Json(shape)),
         Request::PutJson(shape) => ("put", Body::Json(shape)),

@@ -5,14 +5,14 @@ use super::level::Freshness;
 use super::page::Cut;
 use super::shapes::{self, Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
-    Service, authors, causality, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance, group,
-    locks, members, offers, order, partitions, probes, program, state, status,
+    Service, authors, causality, conduct, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance,
+    group, locks, members, offers, order, partitions, probes, program, state, status,
 };
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
-    AuthorInfo, AuthorLocks, Causality, CheckpointEntry, ConflictEntry, ConflictStory, Domain, EpochEntry, Event,
-    EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, MemberPlan,
+    AuthorInfo, AuthorLocks, Causality, CheckpointEntry, Conduct, ConflictEntry, ConflictStory, Domain, EpochEntry,
+    Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, MemberPlan,
     Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry,
     SnapshotEntry, Status, Ticket, TreeEntry, Version,
 };
@@ -60,6 +60,8 @@ pub struct Header {
 pub enum Request {
     /// GET, without a body.
     Get,
+    /// POST without a body: an act of an operator.
+    Act,
     /// POST of bytes: the canonical form of a signed envelope, or a question about a state or the order.
     PostBytes,
     /// POST of a stream of such bytes, which may be empty.
@@ -96,6 +98,15 @@ impl Route {
         answers: &'static str,
     ) -> Self {
         Self::new(path, routing::post(handler), Request::PostBytes, body, answers)
+    }
+
+    fn act<T: 'static>(
+        path: &'static str,
+        handler: impl Handler<T, Arc<Service>>,
+        body: Body,
+        answers: &'static str,
+    ) -> Self {
+        Self::new(path, routing::post(handler), Request::Act, body, answers)
     }
 
     fn ask<B: JsonSchema, T: 'static>(
@@ -219,7 +230,8 @@ pub fn table() -> Vec<Route> {
         Route::ask::<Reconfiguration, _>("/v1/members/plan", members::plan, json::<MemberPlan>(), "What a reconfiguration would change, and why it could not take effect now; nothing is proposed"),
         Route::get("/v1/limits", group::limits, json::<GroupLimits>(), "What the genesis lets a change take"),
         Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(FROM_NUMBER),
-        Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them").for_operators(),
+        Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them, and of other peers that have offended").for_operators(),
+        Route::act("/v1/peers/{peer}/release", conduct::release, json::<Conduct>(), "Ends what restrains a peer for its conduct: a member by its number, another by its libp2p name or key").for_operators(),
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
         Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes"),
         Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>(),

@@ -7,6 +7,7 @@ use super::copies::Copies;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
+use crate::conduct::Conduct;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
 use crate::levels;
@@ -84,6 +85,8 @@ pub struct Service {
     pub drain: CancellationToken,
     /// Cancelled when the replica stops.
     pub stop: CancellationToken,
+    /// Conduct of peers.
+    pub conduct: Arc<Conduct>,
 }
 
 impl Service {

@@ -20,7 +20,7 @@ pub const RENEW_SECONDS: i64 = 30 * 86_400;
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 21] = [
+pub const RUNBOOKS: [(&str, &str); 23] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("stalled", "no-quorum"),
@@ -41,6 +41,8 @@ pub const RUNBOOKS: [(&str, &str); 21] = [
     ("clock", "clock"),
     ("conflicts", "conflicts"),
     ("evidence", "evidence"),
+    ("peer-suspended", "conduct"),
+    ("peer-strict", "conduct"),
     ("test-keys", "keys"),
 ];
 
@@ -304,6 +306,22 @@ fn of_conduct(Facts { vitals, .. }: &Facts<'_>) -> Vec<Fault> {
                 false => format!("evidence against {} is recorded", numbers(&vitals.accused)),
             },
             "`quorate evidence list` shows the proofs; talk to who runs the member",
+        ),
+        fault(
+            !vitals.suspended.is_empty(),
+            "peer-suspended",
+            Severity::Warning,
+            "a peer sends much garbage and is suspended; of a member, votes still count",
+            || vitals.suspended.join("; "),
+            "ask who runs it; `quorate peers` shows the offences, `quorate peers release PEER` ends it once it is mended",
+        ),
+        fault(
+            !vitals.strict.is_empty(),
+            "peer-strict",
+            Severity::Warning,
+            "a peer sends garbage and is read at a lower rate",
+            || vitals.strict.join("; "),
+            "ask who runs it; it ends by itself a minute after the garbage does",
         ),
         fault(
             vitals.clock_refusals > CLOCK_REFUSALS_MAX,

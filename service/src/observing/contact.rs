@@ -2,6 +2,7 @@
 
 use super::relay::Relay;
 use super::wire::{Asking, Telling, VERSION, frame, parse};
+use crate::conduct::{Conduct, Offence, State, Who};
 use crate::engine::Inbox;
 use crate::pool::Checker;
 use quorate_net::{DialError, LinkError, Multiaddr, Receiver, Sender, dial};
@@ -40,6 +41,8 @@ enum Ended {
     Silent,
     #[error("a frame that is none")]
     Frame,
+    #[error("it is suspended here for what it answered")]
+    Suspended,
     #[error("the node is a member itself now")]
     Member,
 }
@@ -65,6 +68,8 @@ pub struct Contact {
     pub checker: Arc<Checker>,
     /// The door to the core's thread.
     pub inbox: Arc<Inbox>,
+    /// Conduct of the members.
+    pub conduct: Arc<Conduct>,
 }
 
 impl Contact {
@@ -81,7 +86,7 @@ impl Contact {
                 self.relay.closed_all();
                 continue;
             }
-            let is_refusal = matches!(&ended, Ended::Busy | Ended::Refused(_) | Ended::Stranger);
+            let is_refusal = matches!(&ended, Ended::Busy | Ended::Refused(_) | Ended::Stranger | Ended::Suspended);
             let why = ended.to_string();
             if is_refusal {
                 self.relay.refused(format!("{}: {why}", self.address));
@@ -106,6 +111,9 @@ impl Contact {
         let link = dial(self.secret, &self.address).await?;
         let member = PublicKey(link.key());
         let number = self.checker.number(&member).ok_or(Ended::Stranger)?;
+        if self.is_suspended(member) {
+            return Err(Ended::Suspended);
+        }
         let (mut sender, mut receiver) = link.split(usize::MAX);
         sender.send(&frame(&Asking::Hello { version: VERSION, group: self.group })).await?;
         let first = timeout(WELCOMED_WITHIN, receiver.recv()).await.map_err(|_| Ended::Silent)??;
@@ -140,17 +148,35 @@ impl Contact {
                     self.relay.told(member, number, telling);
                 }
                 Some(Telling::Refused(why)) => return Ended::refused(&why),
-                Some(Telling::Welcome | Telling::Busy) | None => return Ended::Frame,
+                Some(Telling::Welcome | Telling::Busy) | None => {
+                    self.conduct.note(Who::Member(member), Offence::BadFrame);
+                    return Ended::Frame;
+                }
+            }
+            if self.is_suspended(member) {
+                return Ended::Suspended;
             }
         }
     }
 
+    fn is_suspended(&self, member: PublicKey) -> bool {
+        self.conduct.state(Who::Member(member)) == State::Suspended
+    }
+
     /// Checks a message where processor may be used, and waits there for room before the core.
     async fn deliver(&self, member: PublicKey, message: Message) {
-        let (checker, inbox) = (self.checker.clone(), self.inbox.clone());
+        let (checker, inbox, conduct) = (self.checker.clone(), self.inbox.clone(), self.conduct.clone());
         let check = move || match checker.admit(member, message) {
-            Ok(message) => inbox.message(Box::new(message)),
-            Err(dropped) => tracing::debug!(%member, %dropped, "frame dropped"),
+            Ok(message) => {
+                conduct.good(Who::Member(member));
+                inbox.message(Box::new(message));
+            }
+            Err(dropped) => {
+                tracing::debug!(%member, %dropped, "frame dropped");
+                if dropped.offence().is_some() {
+                    conduct.note(Who::Member(member), Offence::WrongAnswer);
+                }
+            }
         };
         // A panic of the check has said so; the frame is gone, and the core asks again.
         let _ = tokio::task::spawn_blocking(check).await;

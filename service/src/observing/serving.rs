@@ -3,13 +3,15 @@
 use super::budget::Budget;
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
+use crate::conduct::{Offence, State, Who};
+use crate::health::now_ms;
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
 use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
-use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, Wanted};
+use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +28,8 @@ const OBSERVERS_MAX: usize = 8;
 const READERS_MAX: usize = 2;
 /// Bytes that a question or request is charged beside its answer: 512 a second are looked at, whatever comes of them.
 const QUESTION_BYTES: usize = 16 << 10;
+/// Factor by which a question of an observer that is treated strictly is charged more, and its requests weigh more.
+const STRICT: usize = 8;
 /// Time for the first frame.
 const HELLO_WITHIN: Duration = Duration::from_secs(2);
 /// Pause between two pieces of news: what people call at once.
@@ -76,7 +80,8 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
     let all = async {
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
-            let session = Session { service: service.clone(), statuses, budget, epoch: Mutex::default() };
+            let who = Who::Observer(PublicKey(arrival.link.key()));
+            let session = Session { service: service.clone(), who, statuses, budget, epoch: Mutex::default() };
             let stop = service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
@@ -90,6 +95,7 @@ const HELLO_BYTES_MAX: usize = 1_024;
 /// Observer that came.
 struct Session {
     service: Arc<Service>,
+    who: Who,
     statuses: Statuses,
     budget: Arc<Budget>,
     /// The newest epoch that it has told of, or asked in; none before the first such word.
@@ -126,11 +132,40 @@ impl Session {
     fn refusal(&self, hello: Option<Asking>) -> Option<String> {
         let group = self.service.genesis.group();
         match hello {
-            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => self.closed_domain(),
+            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => {
+                self.suspension().or_else(|| self.closed_domain())
+            }
             Some(Asking::Hello { version: VERSION, .. }) => Some(format!("this is a member of group {group}")),
             Some(Asking::Hello { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
-            _ => Some("the first frame is no greeting".to_owned()),
+            _ => {
+                self.offended(Offence::BadFrame);
+                Some("the first frame is no greeting".to_owned())
+            }
         }
+    }
+
+    /// Counts an offence; the refusal that follows from it, if one does.
+    fn offended(&self, offence: Offence) -> Option<String> {
+        self.service.conduct.note(self.who, offence);
+        self.suspension()
+    }
+
+    fn suspension(&self) -> Option<String> {
+        let record = self.service.conduct.seen(self.who).map(|seen| seen.record);
+        let record = record.filter(|record| record.state == State::Suspended)?;
+        let seconds = record.until.saturating_sub(now_ms()).div_ceil(1_000);
+        let reason = record.reason.map_or("offences", Offence::name);
+        Some(format!("this observer is suspended for {seconds} s more, for {reason}"))
+    }
+
+    /// Waits until a question may be looked at, and counts it as good.
+    async fn question(&self) {
+        self.service.conduct.good(self.who);
+        self.budget.turn(QUESTION_BYTES * self.strictness()).await;
+    }
+
+    fn strictness(&self) -> usize {
+        if self.service.conduct.state(self.who) == State::Normal { 1 } else { STRICT }
     }
 
     fn closed_domain(&self) -> Option<String> {
@@ -142,11 +177,16 @@ impl Session {
     /// Works off what the observer asks; the next question is read once the answer is on its way.
     async fn read(self: &Arc<Self>, mut receiver: Receiver, out: &mpsc::Sender<Telling>) {
         let (room, mut requests) = (Arc::new(Semaphore::new(REQUESTS_MAX)), JoinSet::new());
-        while let Ok(bytes) = receiver.recv().await {
+        loop {
+            let bytes = match receiver.recv().await {
+                Ok(bytes) => bytes,
+                Err(LinkError::Oversized { .. }) => return drop(self.offended(Offence::Oversized)),
+                Err(_) => return,
+            };
             match parse(&bytes) {
                 Some(Asking::Ask(question)) => {
                     self.is_in(question.epoch);
-                    self.budget.turn(QUESTION_BYTES).await;
+                    self.question().await;
                     for message in self.answer(question).await {
                         if out.send(Telling::Message(Box::new(message))).await.is_err() {
                             return;
@@ -154,9 +194,10 @@ impl Session {
                     }
                 }
                 Some(asking @ (Asking::Offer { .. } | Asking::Mark { .. })) => {
-                    self.budget.turn(QUESTION_BYTES).await;
+                    self.question().await;
                     // Its core's questions come the same way, and must not wait for callers of its API.
-                    let Ok(turn) = room.clone().try_acquire_many_owned(weight(&asking)) else {
+                    let weight = (weight(&asking) * self.strictness() as u32).min(REQUESTS_MAX as u32);
+                    let Ok(turn) = room.clone().try_acquire_many_owned(weight) else {
                         if out.send(busy(&asking)).await.is_err() {
                             return;
                         }
@@ -172,10 +213,18 @@ impl Session {
                     while requests.try_join_next().is_some() {}
                 }
                 Some(Asking::In(epoch)) => {
-                    self.budget.turn(QUESTION_BYTES).await;
+                    self.question().await;
                     self.is_in(epoch);
                 }
-                Some(Asking::Hello { .. }) | None => return,
+                // A frame has its length: what is in it does not lose the next one's place.
+                Some(Asking::Hello { .. }) | None => {
+                    self.budget.turn(QUESTION_BYTES * self.strictness()).await;
+                    if let Some(why) = self.offended(Offence::BadFrame) {
+                        // The link may be ending; if not, it does when the refusal has left.
+                        let _ = out.send(Telling::Refused(why)).await;
+                        return std::future::pending().await;
+                    }
+                }
             }
         }
     }

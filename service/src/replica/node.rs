@@ -4,6 +4,7 @@ use super::door::admins;
 use super::outlet::Outlet;
 use super::{Door, LaunchError, Running};
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
+use crate::conduct::{Conduct, Keeper};
 use crate::config::Config;
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Engine, EngineError, Inbox, Reception};
@@ -60,8 +61,11 @@ impl Node {
             send,
         };
         let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
+        let conduct = Arc::new(Conduct::default());
         let sources = Arc::new(Sources {
             published: published.clone(),
+            conduct: conduct.clone(),
+            membership: membership.clone(),
             metrics: metrics.clone(),
             damage: OnceLock::new(),
             scrubbed: Mutex::default(),
@@ -100,7 +104,12 @@ impl Node {
             watched,
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
+            conduct,
         });
+        let Service { conduct, membership, metrics, stop, .. } = &*service;
+        let (conduct, membership, metrics) = (conduct.clone(), membership.clone(), metrics.clone());
+        let (keeper, stop) = (Keeper { conduct, membership, metrics }, stop.clone());
+        tokio::spawn(async move { stop.run_until_cancelled(keeper.keep()).await });
         tokio::spawn(narrator::narrate(service.published.clone()));
         let scheme = if tls.is_some() { "https" } else { "http" };
         // Each listener is a task of its own: the end of one does not end the other.
