@@ -1,0 +1,80 @@
+//! Conduct that an attack must have at the attacked replica, as `/v1/peers` shows it.
+
+use super::ATTACKED;
+use super::attackers::garbage::OBSERVER;
+use super::target::{LIAR, Target};
+use quorate_client::api::{Conduct, ConductState, Page, Peer};
+use quorate_client::http::Client;
+use quorate_net::Member;
+use quorate_pbft::{Ed25519Signer, ReplicaId, Signer as _};
+use std::time::{Duration, Instant};
+
+/// Time that the attacker's replica may take until it votes, and garbage until it has its answer.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(100);
+/// Age in milliseconds of a word that is fresh.
+const FRESH_MS: u64 = 2_000;
+
+/// Ends what earlier attacks of the same seat and observer have earned.
+pub fn release(target: &Target) -> Result<(), String> {
+    asking(target, async |client| {
+        let _ = client.release(&observer()).await; // it may never have come
+        client.release(&LIAR.to_string()).await.map(drop).map_err(|error| format!("no release: {error}"))
+    })
+}
+
+/// Waits until the attacker's replica is heard.
+pub fn await_seat(target: &Target) -> Result<(), String> {
+    let is_heard = |peer: &Peer| peer.connected && peer.heard_ms.is_some_and(|ms| ms < FRESH_MS);
+    until(target, |peers| peers.iter().any(|peer| is_member(peer) && is_heard(peer)))
+        .map_err(|peers| format!("replica {LIAR} is not heard: {peers:?}"))
+}
+
+/// Waits until member and observer are treated so; in words, what is so instead.
+pub fn await_state(target: &Target, wanted: ConductState) -> Result<(), String> {
+    let states = |peers: &[Peer]| {
+        let of = |peer: Option<&Peer>| peer.map(|peer| peer.conduct.clone()).unwrap_or_default();
+        let observer = observer();
+        let found = peers.iter().find(|peer| peer.replica.is_none() && peer.peer_id == observer);
+        [of(peers.iter().find(|peer| is_member(peer))), of(found)]
+    };
+    let is_so = |conduct: &Conduct| conduct.state == wanted && conduct.reason.is_some() && conduct.until.is_some();
+    until(target, |peers| states(peers).iter().all(is_so))
+        .map_err(|peers| format!("member and observer should be {wanted}: {:?}", states(&peers)))
+}
+
+fn is_member(peer: &Peer) -> bool {
+    peer.replica == Some(LIAR as u16)
+}
+
+/// The libp2p name of the attacker's observer.
+fn observer() -> String {
+    let key = Ed25519Signer::from_seed(&OBSERVER).public_key().0;
+    let member = Member { id: ReplicaId::new(0), key, address: None };
+    member.peer_id().map(|peer_id| peer_id.to_string()).unwrap_or_default()
+}
+
+/// Looks at the peers of the attacked replica until they are so; the last look where they never are.
+fn until(target: &Target, is_so: impl Fn(&[Peer]) -> bool) -> Result<(), Vec<Peer>> {
+    let begun = Instant::now();
+    loop {
+        let asked = asking(target, async |client| {
+            client.get::<Page<Peer>>(&["peers"], &[]).await.map_err(|error| error.to_string())
+        });
+        let peers = asked.map(|page| page.items).unwrap_or_default();
+        if is_so(&peers) {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(peers);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn asking<T>(target: &Target, ask: impl AsyncFnOnce(Client) -> Result<T, String>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let client = Client::new(&target.node(ATTACKED), PATIENCE).map_err(|error| error.to_string())?;
+    runtime.map_err(|error| error.to_string())?.block_on(ask(client))
+}
