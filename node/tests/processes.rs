@@ -64,5 +64,7 @@ mod snapshots;
 mod space;
 #[path = "processes/tls.rs"]
 mod tls;
+#[path = "processes/tokens.rs"]
+mod tokens;
 #[path = "processes/told.rs"]
 mod told;

@@ -3,7 +3,7 @@
 //! Reading order: [`replica`] puts the parts of a member together and [`observer`] those of a node without a seat, [`engine`]
 //! is the core's shell, [`pool`] verifies what the network brings, [`conduct`] judges who brings it, `api` answers clients, [`observing`] serves observers;
 //! [`copying`] makes a copy of a group's state, [`parcel`] carries what it decides; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
-//! [`metrics`] and [`health`] are what an operator meets.
+//! [`tokens`], [`metrics`] and [`health`] are what an operator meets.
 
 pub mod answers;
 mod api;
@@ -30,5 +30,6 @@ pub mod parcel;
 pub mod pool;
 pub mod replica;
 pub mod seat;
+pub mod tokens;
 
 pub use quorate_storage::shelter;

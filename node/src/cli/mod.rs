@@ -20,6 +20,7 @@ mod init;
 mod joiner;
 mod genesis;
 mod keys;
+mod token;
 mod notify;
 mod start;
 mod observe;
@@ -166,6 +167,8 @@ enum Command {
     /// Make and show keys
     #[command(subcommand)]
     Keys(keys::Command),
+    #[command(subcommand)]
+    Token(token::Command),
     Merge(merge::Args),
     /// Measure throughput and latency of a group on this machine
     Bench(quorate_bench::BenchArgs),
@@ -214,6 +217,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Conflicts(command) => wait(conflicts::run(command)),
         Command::Evidence(command) => wait(evidence::run(command)),
         Command::Keys(command) => keys::run(command),
+        Command::Token(command) => token::run(command),
         Command::Status(args) => wait(group::status(args)),
         Command::Health(reach) => wait(group::health(reach)),
         Command::Issues(reach) => wait(group::issues(reach)),

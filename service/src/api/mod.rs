@@ -52,6 +52,7 @@ mod status;
 mod streams;
 mod tls;
 
+use admin::Access;
 pub use admin::Admin;
 pub use answers::Answers;
 pub use author_pace::AuthorPace;
@@ -80,14 +81,18 @@ use std::sync::Arc;
 /// Router of every route in [`routes::table`], at an address where these have access to what is for operators.
 pub fn router(service: Arc<Service>, admin: Admin) -> Router {
     let document = openapi::document(&admin);
-    let only = middleware::from_fn_with_state(admin, admin::only);
+    let tokens = service.tokens.clone();
+    let only = move |role| {
+        let access = Access { admin: admin.clone(), tokens: tokens.clone(), role };
+        middleware::from_fn_with_state(access, admin::only)
+    };
     let wait = middleware::from_fn_with_state(service.clone(), session::wait);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| {
         let takes_a_level = route.takes_a_level();
         let handler = if takes_a_level { route.handler.route_layer(wait.clone()) } else { route.handler };
         match route.readers {
             Readers::Clients => router.route(route.path, handler),
-            Readers::Operators => router.route(route.path, handler.route_layer(only.clone())),
+            Readers::Operators(role) => router.route(route.path, handler.route_layer(only(role))),
         }
     });
     routes

@@ -15,6 +15,7 @@ use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::CachedPayload;
+use crate::tokens::Tokens;
 use axum::extract::State;
 use quorate_client::api::Mode;
 use quorate_ledger::proof::{self, NonceProof};
@@ -87,6 +88,8 @@ pub struct Service {
     pub stop: CancellationToken,
     /// Conduct of peers.
     pub conduct: Arc<Conduct>,
+    /// Tokens of operators.
+    pub tokens: Arc<Tokens>,
 }
 
 impl Service {

@@ -14,6 +14,7 @@ use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::narrator;
 use crate::pool::CachedPayload;
+use crate::tokens::Tokens;
 use quorate_ledger::{Genesis, Ledger, MemoryStore};
 use quorate_pbft::{Certified, Digest};
 use std::io;
@@ -44,7 +45,8 @@ impl Node {
         let Self { dir, config, genesis, engine, payload, metrics, certified, membership, send } = self;
         let Door { listener, api, operations, tls } = door;
         // Errors come before the core's thread runs: nobody would end it.
-        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address))?;
+        let tokens = Arc::new(Tokens::open(&dir));
+        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address), &tokens)?;
         let genesis_root = genesis_root(&genesis)?;
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let (publisher, published) = watch::channel(engine.published());
@@ -105,7 +107,10 @@ impl Node {
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
             conduct,
+            tokens: tokens.clone(),
         });
+        let stop = service.stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(tokens.keep()).await });
         let Service { conduct, membership, metrics, stop, .. } = &*service;
         let (conduct, membership, metrics) = (conduct.clone(), membership.clone(), metrics.clone());
         let (keeper, stop) = (Keeper { conduct, membership, metrics }, stop.clone());

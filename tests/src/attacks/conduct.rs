@@ -1,8 +1,8 @@
 //! Conduct that an attack must have at the attacked replica, as `/v1/peers` shows it.
 
-use super::ATTACKED;
 use super::attackers::garbage::OBSERVER;
 use super::target::{LIAR, Target};
+use super::{ATTACKED, OTHER};
 use quorate_client::api::{Conduct, ConductState, Page, Peer};
 use quorate_client::http::Client;
 use quorate_net::Member;
@@ -18,7 +18,7 @@ const FRESH_MS: u64 = 2_000;
 
 /// Ends what earlier attacks of the same seat and observer have earned.
 pub fn release(target: &Target) -> Result<(), String> {
-    asking(target, async |client| {
+    asking(target, ATTACKED, async |client| {
         let _ = client.release(&observer()).await; // it may never have come
         client.release(&LIAR.to_string()).await.map(drop).map_err(|error| format!("no release: {error}"))
     })
@@ -48,6 +48,17 @@ fn is_member(peer: &Peer) -> bool {
     peer.replica == Some(LIAR as u16)
 }
 
+/// Honest members that others hold offences against, in words: no attack may lead to that.
+pub fn wronged(target: &Target) -> Vec<String> {
+    let of = |replica: usize| {
+        let peers = peers(target, replica).unwrap_or_default().into_iter();
+        let honest = peers.filter(|peer| peer.replica.is_some() && !is_member(peer));
+        let wronged = honest.filter(|peer| !peer.conduct.offences.is_empty());
+        wronged.map(move |peer| format!("replica {replica} blames an honest one: {peer:?}")).collect::<Vec<_>>()
+    };
+    [ATTACKED, OTHER].into_iter().flat_map(of).collect()
+}
+
 /// The libp2p name of the attacker's observer.
 fn observer() -> String {
     let key = Ed25519Signer::from_seed(&OBSERVER).public_key().0;
@@ -59,10 +70,7 @@ fn observer() -> String {
 fn until(target: &Target, is_so: impl Fn(&[Peer]) -> bool) -> Result<(), Vec<Peer>> {
     let begun = Instant::now();
     loop {
-        let asked = asking(target, async |client| {
-            client.get::<Page<Peer>>(&["peers"], &[]).await.map_err(|error| error.to_string())
-        });
-        let peers = asked.map(|page| page.items).unwrap_or_default();
+        let peers = peers(target, ATTACKED).unwrap_or_default();
         if is_so(&peers) {
             return Ok(());
         }
@@ -73,8 +81,15 @@ fn until(target: &Target, is_so: impl Fn(&[Peer]) -> bool) -> Result<(), Vec<Pee
     }
 }
 
-fn asking<T>(target: &Target, ask: impl AsyncFnOnce(Client) -> Result<T, String>) -> Result<T, String> {
+fn peers(target: &Target, replica: usize) -> Result<Vec<Peer>, String> {
+    asking(target, replica, async |client| {
+        let page = client.get::<Page<Peer>>(&["peers"], &[]).await;
+        page.map(|page| page.items).map_err(|error| error.to_string())
+    })
+}
+
+fn asking<T>(target: &Target, replica: usize, ask: impl AsyncFnOnce(Client) -> Result<T, String>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let client = Client::new(&target.node(ATTACKED), PATIENCE).map_err(|error| error.to_string())?;
+    let client = Client::new(&target.node(replica), PATIENCE).map_err(|error| error.to_string())?;
     runtime.map_err(|error| error.to_string())?.block_on(ask(client))
 }

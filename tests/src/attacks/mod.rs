@@ -102,7 +102,8 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let name = attacks.iter().map(Attack::to_string).collect::<Vec<_>>().join("+");
     honest.into_iter().for_each(Honest::stop);
     let written_kib_max = attacks.iter().map(|attack| attack.written_kib_max(lasts.as_secs())).sum();
-    let ended = ended.into_iter().chain(unseated).chain(unearned).collect();
+    let wronged = conduct::wronged(group.target());
+    let ended = ended.into_iter().chain(unseated).chain(unearned).chain(wronged).collect();
     Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max))
 }
 

@@ -81,7 +81,9 @@ impl Attack {
     /// The lie, in words.
     pub fn lie(self) -> &'static str {
         match self {
-            Self::Garbage1 => "one message in a hundred of a member and of an observer is garbage; another member is silent",
+            Self::Garbage1 => {
+                "one message in a hundred of a member and of an observer is garbage; another member is silent"
+            }
             Self::Garbage10 => "the same with one in ten",
             Self::DensePosts => "unsigned envelopes of millions of empty operations",
             Self::DenseBundles => "the same as items of a member's bundles",
