@@ -104,7 +104,7 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let written_kib_max = attacks.iter().map(|attack| attack.written_kib_max(lasts.as_secs())).sum();
     let wronged = conduct::wronged(group.target());
     let ended = ended.into_iter().chain(unseated).chain(unearned).chain(wronged).collect();
-    Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max))
+    Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max).short(earned.is_some()))
 }
 
 /// Lets a stretch of time pass and says what happened in it.
