@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::channel::Channel;
 use crate::door::{Crowded, Door, Host};
 use crate::error::Error;
+use crate::flaps::{self, Flaps};
 use crate::limits::{CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, LISTEN_TIME, PULSE, STREAMS_MAX};
 use crate::link::{Link, LinkEnd};
 use crate::peer::Peer;
@@ -40,6 +41,7 @@ struct Behaviour {
 struct Line {
     peer: Arc<Peer>,
     route: Route,
+    flaps: Flaps,
 }
 
 pub(crate) struct Driver {
@@ -97,7 +99,7 @@ impl Driver {
             allowed.allow_peer(peer_id);
             let route = Route::new(opens(&me, &peer_id), has_address, now);
             self.places.insert(peer_id, peer.place);
-            self.lines.insert(peer.place, Line { peer, route });
+            self.lines.insert(peer.place, Line { peer, route, flaps: Flaps::default() });
         }
     }
 
@@ -136,7 +138,7 @@ impl Driver {
         let shared = self.shared.clone();
         loop {
             self.do_due();
-            let due = self.lines.values().filter_map(|line| line.route.due()).min();
+            let due = self.lines.values().flat_map(|line| [line.route.due(), line.flaps.due()]).flatten().min();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = shared.changed.notified() => self.follow_members(),
@@ -154,6 +156,10 @@ impl Driver {
         let due: Vec<usize> = self.lines.iter().filter(|(_, line)| is_due(line)).map(|(place, _)| *place).collect();
         for place in due {
             self.steer(place, |route| route.on_due(now));
+        }
+        for line in self.lines.values_mut() {
+            let Line { peer, flaps, .. } = line;
+            flaps.on_due(now).into_iter().for_each(|line| tell(peer, line));
         }
     }
 
@@ -248,7 +254,7 @@ impl Driver {
     }
 
     fn on_dial_failed(&mut self, place: usize, error: &DialError) {
-        let Some(Line { peer, route }) = self.lines.get_mut(&place) else { return };
+        let Some(Line { peer, route, .. }) = self.lines.get_mut(&place) else { return };
         let (id, address) = (peer.id(), peer.address().as_ref().map(Multiaddr::to_string));
         if let DialError::WrongPeerId { obtained, .. } = error {
             let times = peer.wrong_key.add(1);
@@ -265,7 +271,7 @@ impl Driver {
         let Some(&place) = self.places.get(&event.peer) else {
             return;
         };
-        let Some(Line { peer, route }) = self.lines.get_mut(&place) else { return };
+        let Some(Line { peer, route, .. }) = self.lines.get_mut(&place) else { return };
         match event.outcome {
             Outcome::Ready(stream) if route.wants_stream_on(event.connection) => {
                 self.on_stream_ready(place, event.connection, event.channel, stream);
@@ -282,13 +288,12 @@ impl Driver {
     fn on_stream_ready(&mut self, place: usize, connection: ConnectionId, channel: Channel, stream: Stream) {
         let peer = self.lines[&place].peer.clone();
         let inbox = self.shared.inbox.clone();
-        let id = peer.id();
         if channel == Channel::Votes {
             self.links_made += 1;
-            let times = peer.links.add(1);
+            peer.links.add(1);
             peer.set_up(true);
             inbox.up(place, self.links_made);
-            tracing::info!(event = "peer-up", peer = %id, times, "peer up");
+            self.flap(place, true);
         }
         let link = Link { peer, channel, inbox, pulse: PULSE };
         let task = self.links.spawn(link.run(stream.compat()));
@@ -319,9 +324,14 @@ impl Driver {
         if channel == Channel::Votes {
             peer.set_up(false);
             self.shared.inbox.down(peer.place);
-            tracing::info!(event = "peer-down", peer = %peer.id(), "peer down");
+            self.flap(peer.place, false);
         }
         self.steer(peer.place, |route| route.on_unlinked(channel, is_silent, Instant::now()));
+    }
+
+    fn flap(&mut self, place: usize, is_up: bool) {
+        let Some(Line { peer, flaps, .. }) = self.lines.get_mut(&place) else { return };
+        flaps.on_change(is_up, Instant::now()).into_iter().for_each(|line| tell(peer, line));
     }
 
     fn on_refused(&self, address: &Multiaddr, error: &ListenError) {
@@ -364,6 +374,15 @@ impl Behaviour {
             .with_max_pending_incoming(Some(HANDSHAKES_MAX))
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
         Self { limits: Limits::new(limits), door: Door::new(now), members, streams: Streams::new(me) }
+    }
+}
+
+/// Writes that a peer came up or went down, and for how many changes that stands.
+fn tell(peer: &Peer, flaps::Line { is_up, changes }: flaps::Line) {
+    let (peer, times) = (peer.id(), peer.links.get());
+    match is_up {
+        true => tracing::info!(event = "peer-up", %peer, times, changes, "peer up"),
+        false => tracing::info!(event = "peer-down", %peer, changes, "peer down"),
     }
 }
 

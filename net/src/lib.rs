@@ -17,6 +17,7 @@ mod counters;
 mod door;
 mod driver;
 mod error;
+mod flaps;
 mod frame;
 mod inbox;
 mod limits;
