@@ -96,7 +96,8 @@ fn an_operator_releases_a_peer_by_its_number_and_no_honest_one_has_an_offence() 
     group.put(0, "a", "1");
     let peers = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
-        let ran = command.arg("peers").args(args).args(["--json", "--node", &format!("http://{}", group.api(0))]).output();
+        let ran =
+            command.arg("peers").args(args).args(["--json", "--node", &format!("http://{}", group.api(0))]).output();
         let ran = ran.expect("quorate runs");
         (ran.status.code(), serde_json::from_slice::<Value>(&ran.stdout).unwrap_or_default())
     };

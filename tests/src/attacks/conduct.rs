@@ -3,7 +3,7 @@
 use super::attackers::garbage::OBSERVER;
 use super::target::{LIAR, Target};
 use super::{ATTACKED, OTHER};
-use quorate_client::api::{Conduct, ConductState, Page, Peer};
+use quorate_client::api::{Conduct, ConductState, Mode, Page, Peer};
 use quorate_client::http::Client;
 use quorate_net::Member;
 use quorate_pbft::{Ed25519Signer, ReplicaId, Signer as _};
@@ -24,8 +24,16 @@ pub fn release(target: &Target) -> Result<(), String> {
     })
 }
 
-/// Waits until the attacker's replica is heard.
+/// Waits until the attacker's replica votes, and is heard.
 pub fn await_seat(target: &Target) -> Result<(), String> {
+    let votes = async |client: Client| client.status().await.map_err(|error| error.to_string());
+    let begun = Instant::now();
+    while asking(target, LIAR, votes).map(|status| status.mode) != Ok(Mode::Active) {
+        if begun.elapsed() > PATIENCE {
+            return Err(format!("replica {LIAR} does not vote"));
+        }
+        std::thread::sleep(LOOK);
+    }
     let is_heard = |peer: &Peer| peer.connected && peer.heard_ms.is_some_and(|ms| ms < FRESH_MS);
     until(target, |peers| peers.iter().any(|peer| is_member(peer) && is_heard(peer)))
         .map_err(|peers| format!("replica {LIAR} is not heard: {peers:?}"))
