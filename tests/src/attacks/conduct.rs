@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Time that the attacker's replica may take until it votes, and garbage until it has its answer.
 const PATIENCE: Duration = Duration::from_secs(45);
+/// Slots behind the others with which it is at work.
+const BEHIND_SLOTS_MAX: u64 = 8;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 /// Age in milliseconds of a word that is fresh.
@@ -24,13 +26,17 @@ pub fn release(target: &Target) -> Result<(), String> {
     })
 }
 
-/// Waits until the attacker's replica votes, and is heard.
+/// Waits until the attacker's replica votes, has what the others have executed, and is heard.
 pub fn await_seat(target: &Target) -> Result<(), String> {
-    let votes = async |client: Client| client.status().await.map_err(|error| error.to_string());
+    let status = async |client: Client| client.status().await.map_err(|error| error.to_string());
     let begun = Instant::now();
-    while asking(target, LIAR, votes).map(|status| status.mode) != Ok(Mode::Active) {
+    loop {
+        let (own, others) = (asking(target, LIAR, status)?, asking(target, ATTACKED, status)?);
+        if own.mode == Mode::Active && own.executed_seq + BEHIND_SLOTS_MAX >= others.executed_seq {
+            break;
+        }
         if begun.elapsed() > PATIENCE {
-            return Err(format!("replica {LIAR} does not vote"));
+            return Err(format!("replica {LIAR} does not vote: {own:?}"));
         }
         std::thread::sleep(LOOK);
     }
