@@ -1,11 +1,13 @@
 //! Counters of the network, for metrics and for people.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::{PublicKey, ReplicaId};
 
 use crate::channel::PerChannel;
+use crate::discovery::Source;
 
 /// State of one peer, as of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +18,10 @@ pub struct PeerInfo {
     pub key: PublicKey,
     /// Its key, as libp2p writes it.
     pub peer_id: PeerId,
-    /// Address that we dial.
+    /// Address at which it was reached, or is looked for.
     pub address: Option<Multiaddr>,
+    /// Origin of the address, and time since it was told.
+    pub told: Option<(Source, Duration)>,
     /// Whether votes can flow now.
     pub is_up: bool,
     /// Count of votes links that came up after the first.

@@ -12,7 +12,9 @@ use libp2p::swarm::{ConnectionId, DialError, ListenError, NetworkBehaviour, Stre
 use libp2p::{Multiaddr, PeerId, Swarm, TransportError};
 use libp2p_allow_block_list::{AllowedPeers, Behaviour as AllowList, NotAllowed};
 use libp2p_connection_limits::{Behaviour as Limits, ConnectionLimits, Exceeded};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::bytes::Bytes;
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -51,6 +53,8 @@ pub(crate) struct Driver {
     /// Numbers votes links, so that the inbox tells one from the next.
     links_made: u64,
     listener_errors: u64,
+    /// Number of the newest record that all peers were told.
+    told: u64,
     _stopped: DropGuard,
 }
 
@@ -69,6 +73,7 @@ impl Driver {
             links: JoinSet::new(),
             links_made: 0,
             listener_errors: 0,
+            told: 0,
             _stopped: stopped.drop_guard(),
         };
         driver.follow_members();
@@ -89,7 +94,7 @@ impl Driver {
             stays
         });
         for peer in peers {
-            let (peer_id, has_address) = (peer.peer_id, peer.address().is_some());
+            let (peer_id, has_address) = (peer.peer_id, self.shared.has_address(&peer));
             if let Some(line) = self.lines.get_mut(&peer.place) {
                 line.route.set_address(has_address, now);
                 continue;
@@ -134,12 +139,14 @@ impl Driver {
     /// Works until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let shared = self.shared.clone();
+        let mut told = shared.directory.as_ref().map(|directory| directory.changes());
         loop {
             self.do_due();
             let due = self.lines.values().filter_map(|line| line.route.due()).min();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = shared.changed.notified() => self.follow_members(),
+                () = changed(&mut told) => self.tell_news(),
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
                 Some(ended) = self.links.join_next_with_id() => self.on_link_end(ended),
                 () = sleep_until(due) => {}
@@ -181,8 +188,12 @@ impl Driver {
     }
 
     fn dial(&mut self, place: usize) {
-        let peer = &self.lines[&place].peer;
-        let addresses = peer.address().into_iter().collect();
+        let peer = self.lines[&place].peer.clone();
+        let addresses = self.shared.due(&peer);
+        if addresses.is_empty() {
+            self.lines.get_mut(&place).into_iter().for_each(|line| line.route.on_dial_failed(Instant::now()));
+            return;
+        }
         // A port of its own: from the listening port a second dial would meet the first one's remains.
         let dial = DialOpts::peer_id(peer.peer_id)
             .addresses(addresses)
@@ -199,6 +210,11 @@ impl Driver {
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
+                if endpoint.is_dialer()
+                    && let Some(line) = self.places.get(&peer_id).and_then(|place| self.lines.get(place))
+                {
+                    self.shared.reached(&line.peer, endpoint.get_remote_address());
+                }
                 self.on_connected(peer_id, connection_id);
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
@@ -290,10 +306,29 @@ impl Driver {
             inbox.up(place, self.links_made);
             tracing::info!(event = "peer-up", peer = %id, times, "peer up");
         }
-        let link = Link { peer, channel, inbox, pulse: PULSE };
+        if channel == Channel::Bulk {
+            self.tell_all(&peer);
+        }
+        let link = Link { peer, channel, inbox, pulse: PULSE, directory: self.shared.directory.clone() };
         let task = self.links.spawn(link.run(stream.compat()));
         let now = Instant::now();
         self.steer(place, |route| route.on_linked(channel, Running { connection, since: now, task }, now));
+    }
+
+    /// Tells a peer all records at hand, as many as it looks at.
+    fn tell_all(&self, peer: &Peer) {
+        let (frames, _) = self.shared.records_since(0);
+        frames.into_iter().for_each(|frame| tell(peer, frame));
+    }
+
+    /// Tells all peers that are there the records that came since the last time, and looks for those that are not.
+    fn tell_news(&mut self) {
+        self.follow_members();
+        let (frames, told) = self.shared.records_since(self.told);
+        self.told = told;
+        for line in self.lines.values().filter(|line| line.peer.is_up()) {
+            frames.iter().for_each(|frame| tell(&line.peer, frame.clone()));
+        }
     }
 
     /// A link that was replaced ends too; nobody asks about it any more.
@@ -372,6 +407,20 @@ fn refused(address: &Multiaddr, error: TransportError<std::io::Error>) -> Error 
         }
     };
     Error::Listen { address: address.clone(), cause }
+}
+
+/// Queues records for a peer; a full queue drops them, and the next link tells them again.
+fn tell(peer: &Peer, frame: Bytes) {
+    let _ = peer.send(Channel::Bulk, frame);
+}
+
+/// Waits for a change of the directory; for ever without one.
+async fn changed(told: &mut Option<watch::Receiver<u64>>) {
+    match told {
+        // The directory lives as long as the driver.
+        Some(told) => drop(told.changed().await),
+        None => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(due: Option<Instant>) {

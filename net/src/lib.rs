@@ -13,6 +13,7 @@
 
 mod channel;
 mod counters;
+mod discovery;
 mod door;
 mod driver;
 mod error;
@@ -34,10 +35,16 @@ mod transport;
 
 pub use channel::{Channel, PerChannel};
 pub use counters::{PeerInfo, Refused, Traffic};
+pub use discovery::{
+    Directory, Entrance, Found, KEYS_MAX, LIFETIME_MAX, PLACES_MAX, Place, RECORD_BYTES_MAX, RECORDS_MAX, Ranges,
+    Source, Unsound, announce, key_of_peer, relayed,
+};
 pub use error::{Error, SendError};
 pub use inbox::{Event, Events, Frame};
 pub use libp2p::{Multiaddr, PeerId};
 pub use member::Member;
 pub use network::{Config, Network, start};
-pub use observers::{Arrival, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, dial};
+pub use observers::{
+    Arrival, Backway, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, dial,
+};
 pub use tokio_util::bytes::Bytes;

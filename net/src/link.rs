@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
 use crate::channel::Channel;
+use crate::discovery::{self, Directory};
 use crate::frame::{self, ReadError};
 use crate::inbox::Inbox;
 use crate::limits::{Pulse, WRITE_BUFFER_BYTES};
@@ -21,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) channel: Channel,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pulse: Pulse,
+    /// Addresses, of which frames with records tell.
+    pub(crate) directory: Option<Arc<Directory>>,
 }
 
 /// Why a stream ended.
@@ -72,8 +75,24 @@ impl Link {
         let counts = &self.peer.counts[self.channel];
         counts.frames_in.add(1);
         counts.bytes_in.add(bytes);
+        if self.channel == Channel::Bulk
+            && let Some(records) = discovery::records(&body)
+        {
+            self.hear(&records);
+            return Ok(());
+        }
         self.inbox.put(self.peer.place, self.channel, body, room);
         Ok(())
+    }
+
+    /// Takes records, as many as a peer may tell.
+    fn hear(&self, records: &[Vec<u8>]) {
+        let Some(directory) = self.directory.as_ref().filter(|_| self.peer.may_tell()) else { return };
+        for record in records {
+            if let Err(error) = directory.take(record) {
+                tracing::debug!(peer = %self.peer.id(), %error, "address record refused");
+            }
+        }
     }
 
     /// A peer can do this as often as it likes; the log shows the 1st, 2nd, 4th, 8th … time.
@@ -136,7 +155,7 @@ mod tests {
         let peer = Peer::new(0, &member, member.peer_id().unwrap());
         let inbox = Arc::new(Inbox::default());
         inbox.add(0, PublicKey(key));
-        Link { peer: Arc::new(peer), channel: Channel::Votes, inbox, pulse }
+        Link { peer: Arc::new(peer), channel: Channel::Votes, inbox, pulse, directory: None }
     }
 
     fn pulse(every: u64, silence_max: u64) -> Pulse {
@@ -195,7 +214,7 @@ mod tests {
         let end = link.run(near).await;
 
         assert!(matches!(end, LinkEnd::Read(ReadError::TooLarge { .. })), "{end}");
-        assert_eq!(peer.info().oversized, 1);
+        assert_eq!(peer.info(None).oversized, 1);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::channel::Channel;
 use crate::counters::{PeerInfo, Refused};
+use crate::discovery::Directory;
 use crate::driver::Driver;
 use crate::error::{Error, SendError};
 use crate::inbox::Events;
@@ -25,6 +26,8 @@ pub struct Config {
     pub members: Vec<Member>,
     /// Addresses to listen at: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`; port 0 lets the system choose. May be empty.
     pub listen: Vec<Multiaddr>,
+    /// Addresses that others tell; without it only those of the members are dialled.
+    pub directory: Option<Arc<Directory>>,
 }
 
 impl Config {
@@ -61,7 +64,7 @@ pub async fn start(config: Config) -> Result<(Network, Events), Error> {
     config.check()?;
     let keys = member::key_pair(config.secret);
     let local = keys.public().to_peer_id();
-    let shared = Arc::new(Shared::new(&config.members, local)?);
+    let shared = Arc::new(Shared::new(&config.members, local, config.directory.clone())?);
     let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
     let mut driver = Driver::new(keys, shared.clone(), stopped.clone())?;
     driver.listen(&config.listen).await?;
@@ -101,7 +104,7 @@ impl Network {
 
     /// The other members with their state and traffic, by number.
     pub fn peers(&self) -> Vec<PeerInfo> {
-        self.shared.peers().iter().map(|peer| peer.info()).collect()
+        self.shared.peers().iter().map(|peer| peer.info(self.shared.directory.as_deref())).collect()
     }
 
     /// Inbound connections that were turned away.

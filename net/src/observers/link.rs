@@ -1,14 +1,16 @@
 //! Frames between a member and an observer, in both directions.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
 use crate::frame::{self, ReadError};
 use crate::limits::{BULK_FRAME_BYTES_MAX, PULSE, WRITE_BUFFER_BYTES};
+use crate::observers::socket::{self, Side};
 
 /// Time that a frame may take to leave: a peer that reads nothing for so long is gone.
 const WRITES_WITHIN: Duration = Duration::from_secs(30);
@@ -67,6 +69,25 @@ impl ObserverLink {
         self.key
     }
 
+    /// A second connection inside this one, whose both sides prove their keys anew: this one leads to a relay, and goes on
+    /// to the node behind it. Nobody else has the keys of the inner one, the relay neither.
+    pub async fn through(self, secret: [u8; 32], side: Side) -> io::Result<Self> {
+        socket::prove(self.stream, secret, side).await
+    }
+
+    /// Hands bytes on between two connections until one ends, so many bytes have passed, or the time is over.
+    pub async fn splice(self, other: Self, bytes_max: u64, time_max: Duration) -> u64 {
+        let (passed, stop) = (AtomicU64::new(0), timeout(time_max, std::future::pending::<()>()));
+        let ((from_one, into_one), (from_other, into_other)) =
+            (tokio::io::split(self.stream), tokio::io::split(other.stream));
+        tokio::select! {
+            _ = hand_on(from_one, into_other, bytes_max, &passed) => (),
+            _ = hand_on(from_other, into_one, bytes_max, &passed) => (),
+            _ = stop => (),
+        }
+        passed.load(Relaxed)
+    }
+
     /// The two directions; frames that come are refused above `bytes_max`.
     pub fn split(self, bytes_max: usize) -> (Sender, Receiver) {
         let (from, into) = tokio::io::split(self.stream);
@@ -75,7 +96,32 @@ impl ObserverLink {
     }
 }
 
+/// One direction of two connections that are one.
+async fn hand_on(
+    mut from: impl AsyncRead + Unpin,
+    mut into: impl AsyncWrite + Unpin,
+    bytes_max: u64,
+    passed: &AtomicU64,
+) -> io::Result<()> {
+    let mut buffer = vec![0; WRITE_BUFFER_BYTES];
+    while passed.load(Relaxed) < bytes_max {
+        let bytes = timeout(PULSE.silence_max, from.read(&mut buffer)).await??;
+        if bytes == 0 {
+            break;
+        }
+        into.write_all(&buffer[..bytes]).await?;
+        into.flush().await?;
+        passed.fetch_add(bytes as u64, Relaxed);
+    }
+    Ok(())
+}
+
 impl Receiver {
+    /// The two halves as one link again. Nothing of a frame may have been read.
+    pub fn rejoin(self, Sender(into): Sender, key: [u8; 32]) -> ObserverLink {
+        ObserverLink { key, stream: self.from.unsplit(into.into_inner()) }
+    }
+
     /// Takes frames of up to so many bytes from now on.
     pub fn allow(&mut self, bytes_max: usize) {
         self.bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);
