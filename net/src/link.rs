@@ -76,7 +76,7 @@ impl Link {
         counts.frames_in.add(1);
         counts.bytes_in.add(bytes);
         if self.channel == Channel::Bulk
-            && let Some(records) = discovery::records(&body)
+            && let Some(records) = discovery::unpack(&body)
         {
             self.hear(&records);
             return Ok(());

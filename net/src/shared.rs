@@ -124,7 +124,7 @@ impl Shared {
             if records.is_empty() {
                 break;
             }
-            frames.push(discovery::frame(&records));
+            frames.push(discovery::pack(&records));
         }
         (frames, number)
     }

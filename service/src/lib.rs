@@ -1,7 +1,8 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
 //! Reading order: [`replica`] puts the parts of a member together and [`observer`] those of a node without a seat, [`engine`]
-//! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers;
+//! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers, `discovery` finds nodes and
+//! `relaying` leads to those behind a wall;
 //! [`copying`] makes a copy of a group's state, [`parcel`] carries what it decides; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
@@ -11,6 +12,7 @@ mod build;
 pub mod ceremony;
 pub mod config;
 pub mod copying;
+mod discovery;
 pub mod doctor;
 pub mod engine;
 mod framed;
@@ -27,6 +29,7 @@ pub mod observer;
 pub mod observing;
 pub mod parcel;
 pub mod pool;
+mod relaying;
 pub mod replica;
 pub mod seat;
 

@@ -5,10 +5,11 @@ use crate::engine::{Committees, Moment, Outgoing};
 use crate::observing::Relay;
 use crate::pool::Checker;
 use quorate_ledger::{MemberEntry, StoreError};
-use quorate_net::{Channel, Member, Multiaddr, Network, PeerInfo};
+use quorate_net::{Channel, Directory, Entrance, Member, Multiaddr, Network, PeerInfo, Source};
 use quorate_pbft::{Committee, Message, PublicKey, ReplicaId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Ways of a node to the members.
 pub struct Membership {
@@ -22,6 +23,8 @@ pub struct Membership {
     pub relay: Arc<Relay>,
     /// Check of what comes.
     pub checker: Arc<Checker>,
+    /// Addresses that others tell.
+    pub directory: Arc<Directory>,
     /// Known addresses.
     pub addresses: BTreeMap<PublicKey, Multiaddr>,
 }
@@ -32,6 +35,8 @@ impl Membership {
     pub fn follow(&self, committees: &Committees, moment: &Moment) {
         self.checker.set_committees(committees.clone());
         self.relay.follow(committees.current(), &self.key);
+        let members = committees.all().flat_map(|committee| committee.keys().copied());
+        self.directory.know(members.chain(self.addresses.keys().copied()));
         let Some(network) = &self.network else { return };
         let members = if committees.name(&self.key) { self.members(committees, moment) } else { Vec::new() };
         if let Err(error) = network.set_members(&members) {
@@ -61,7 +66,22 @@ impl Membership {
     /// The links to the members.
     pub fn links(&self) -> Vec<PeerInfo> {
         let links = self.network.as_ref().map(Network::peers).unwrap_or_default();
-        if links.is_empty() { self.relay.links() } else { links }
+        if links.is_empty() { self.followed() } else { links }
+    }
+
+    /// Doors of members to a node that follows.
+    fn followed(&self) -> Vec<PeerInfo> {
+        let mut links = self.relay.links();
+        for link in &mut links {
+            let told = self.directory.addresses(&link.key, Entrance::Observers);
+            let found = told.iter().find(|found| Some(&found.address) == link.address.as_ref());
+            link.told = match found.or(told.first().filter(|_| link.address.is_none())) {
+                Some(found) => Some((found.source, found.age)),
+                None => link.address.as_ref().map(|_| (Source::Config, Duration::ZERO)),
+            };
+            link.address = link.address.take().or(told.first().map(|found| found.address.clone()));
+        }
+        links
     }
 
     /// Lets a message out; a full queue drops, and status and repair bring it again (N9). A question of who is no member goes

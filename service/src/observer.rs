@@ -9,17 +9,17 @@ use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::{CachedPayload, CachedVerify, Checker};
-use crate::replica::{Door, LaunchError, Node, Running, guarded, multiaddr, read_genesis};
+use crate::replica::{Door, LaunchError, Node, Running, Ways, all, guarded, read_genesis};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{EnvelopeCheck, Genesis};
-use quorate_net::Multiaddr;
 use quorate_pbft::{Ed25519Signer, Item, PayloadCheck, PublicKey, ReplicaId, Signer as _};
 use quorate_storage::Db;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+use tokio::sync::watch;
 
 /// The observer's secret key in its folder.
 pub const OBSERVER_KEY_FILE: &str = "observer.key";
@@ -32,6 +32,10 @@ pub struct Options {
     pub genesis: PathBuf,
     /// Addresses of members' observers' doors.
     pub peers: Vec<String>,
+    /// Addresses of doors at which others are asked for.
+    pub bootstrap: Vec<String>,
+    /// Whether members are looked for on the networks of this machine.
+    pub mdns: bool,
     /// The observer's folder; made where there is none.
     pub dir: PathBuf,
     /// Address of the HTTP API.
@@ -50,10 +54,10 @@ impl PayloadCheck for CheckedByMembers {
 impl Running {
     /// Starts an observer; returns once the API answers.
     pub async fn observe(options: Options) -> Result<Self, LaunchError> {
-        let Options { genesis, peers, dir, api } = options;
+        let Options { genesis, peers, bootstrap, mdns, dir, api } = options;
         let genesis = Arc::new(read_genesis(&genesis)?);
-        let addresses: Vec<Multiaddr> =
-            peers.iter().map(|address| multiaddr("peer", address)).collect::<Result<_, _>>()?;
+        let (doors, bootstrap) = (all("peer", &peers)?, all("bootstrap", &bootstrap)?);
+        let ways = Ways { doors, bootstrap, mdns, ..Ways::default() };
         let mut config = Config::new(String::new(), api, [].into());
         config.data = dir.join(DATA);
         let public = furnish(&dir, &genesis, true)?;
@@ -81,6 +85,7 @@ impl Running {
             network: None,
             relay: Arc::new(Relay::default()),
             checker,
+            directory: ways.directory(genesis.group(), public, &[].into()),
             addresses: [].into(),
         });
         membership.follow(&engine.committees(), &engine.published().moment);
@@ -97,7 +102,7 @@ impl Running {
             send: Box::new(move |outgoing| asks.let_out(&outgoing)),
         };
         let running = node.run(door)?;
-        running.contact(addresses, (secret, genesis.group()));
+        running.find(ways, secret, None, watch::channel(None).1);
         Ok(running)
     }
 }

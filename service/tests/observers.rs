@@ -35,7 +35,17 @@ impl Door {
         let folder = tempfile::tempdir().expect("a folder");
         let (orgs, name, domains) = (vec!["org".to_owned()], None, vec!["main".to_owned()]);
         let out = folder.path().join("group");
-        let plan = Plan { out, replicas: 1, orgs, base_port: 7_700, api_port: 8_700, horizon_ms: None, name, domains };
+        let plan = Plan {
+            out,
+            replicas: 1,
+            orgs,
+            base_port: 7_700,
+            api_port: 8_700,
+            horizon_ms: None,
+            lan: false,
+            name,
+            domains,
+        };
         let made = make(&plan).expect("a group");
         let address = format!("/ip4/127.0.0.1/tcp/{}", free_port());
         let replica = launch(&made.replicas[0], &address).await;

@@ -89,6 +89,10 @@ pub struct Peer {
     pub peer_id: String,
     /// Address at which it is connected or looked for; null if unknown.
     pub address: Option<String>,
+    /// Origin of the address: `config`, `record`, `mdns` or `relay`; null if unknown.
+    pub source: Option<String>,
+    /// Milliseconds since the address was told; null if it was not told by others.
+    pub told_ms: Option<u64>,
     /// Whether a connection stands.
     pub connected: bool,
     /// Milliseconds since its last valid message; null if there was none.

@@ -127,6 +127,10 @@ impl Book {
         Some(self.shelves.get(key)?.kept.as_ref()?.signed.record().issued_ms)
     }
 
+    pub(crate) fn record_of(&self, key: &PublicKey) -> Option<Bytes> {
+        Some(self.shelves.get(key)?.kept.as_ref()?.signed.bytes().clone())
+    }
+
     /// Keeps a record of a known key that is newer than the one at hand; answers whether it is. `age`: time since its
     /// issue, by which it counts for less.
     pub(crate) fn keep(&mut self, signed: Signed, age: Duration, now: Instant) -> bool {

@@ -17,7 +17,7 @@ use crate::member::key_of;
 
 /// Records that are given at a time.
 pub const RECORDS_MAX: usize = 16;
-/// First byte of a bulk frame with records. No message of the protocol begins with it.
+/// First byte of a frame with records. No message of the protocol begins with it.
 const MARK: u8 = 0xff;
 /// Bytes of the largest such frame.
 const FRAME_BYTES_MAX: usize = 1 + 4 + RECORDS_MAX * (4 + RECORD_BYTES_MAX);
@@ -161,6 +161,11 @@ impl Directory {
         self.lock().book.since(number, RECORDS_MAX, Instant::now())
     }
 
+    /// The record of a key, over or not.
+    pub fn record_of(&self, key: &PublicKey) -> Option<Bytes> {
+        self.lock().book.record_of(key)
+    }
+
     /// Addresses of a key's door, the newest first.
     pub fn addresses(&self, key: &PublicKey, door: Entrance) -> Vec<Found> {
         self.lock().book.addresses(key, door, Instant::now())
@@ -214,16 +219,16 @@ pub fn key_of_peer(peer: &PeerId) -> Option<PublicKey> {
     key_of(peer).map(PublicKey)
 }
 
-/// A bulk frame with these records.
-pub(crate) fn frame(records: &[Bytes]) -> Bytes {
+/// A frame with these records.
+pub fn pack(records: &[Bytes]) -> Bytes {
     let records: Vec<&[u8]> = records.iter().map(|record| &record[..]).collect();
     let mut bytes = vec![MARK];
     records.serialize(&mut bytes).expect("writing into memory cannot fail");
     bytes.into()
 }
 
-/// Records of a bulk frame: none if it is a frame of another kind, or more than one may hold.
-pub(crate) fn records(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// Records of a frame: none if it is a frame of another kind, or more than one may hold.
+pub fn unpack(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (mark, encoded) = frame.split_first()?;
     if *mark != MARK {
         return None;
@@ -342,8 +347,8 @@ mod tests {
     fn a_frame_of_records_is_read_back_and_another_frame_is_none() {
         let sent = vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
 
-        assert_eq!(records(&frame(&sent)), Some(vec![b"one".to_vec(), b"two".to_vec()]));
-        assert_eq!(records(b"\x00message"), None);
+        assert_eq!(unpack(&pack(&sent)), Some(vec![b"one".to_vec(), b"two".to_vec()]));
+        assert_eq!(unpack(b"\x00message"), None);
     }
 
     #[test]
@@ -351,7 +356,7 @@ mod tests {
         let many = vec![Bytes::from_static(b"x"); 100];
         let huge = vec![Bytes::from(vec![0; 2 * RECORD_BYTES_MAX]); RECORDS_MAX];
 
-        assert_eq!(records(&frame(&many)).map(|records| records.len()), Some(RECORDS_MAX));
-        assert_eq!(records(&frame(&huge)), Some(Vec::new()));
+        assert_eq!(unpack(&pack(&many)).map(|records| records.len()), Some(RECORDS_MAX));
+        assert_eq!(unpack(&pack(&huge)), Some(Vec::new()));
     }
 }

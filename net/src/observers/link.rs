@@ -76,14 +76,21 @@ impl ObserverLink {
     }
 
     /// Hands bytes on between two connections until one ends, so many bytes have passed, or the time is over.
-    pub async fn splice(self, other: Self, bytes_max: u64, time_max: Duration) -> u64 {
-        let (passed, stop) = (AtomicU64::new(0), timeout(time_max, std::future::pending::<()>()));
+    ///
+    /// `turn` returns when so many bytes may leave.
+    pub async fn splice<T: Future<Output = ()>>(
+        self,
+        other: Self,
+        (bytes_max, time_max): (u64, Duration),
+        turn: impl Fn(usize) -> T,
+    ) -> u64 {
+        let (passed, stop) = (AtomicU64::new(0), tokio::time::sleep(time_max));
         let ((from_one, into_one), (from_other, into_other)) =
             (tokio::io::split(self.stream), tokio::io::split(other.stream));
         tokio::select! {
-            _ = hand_on(from_one, into_other, bytes_max, &passed) => (),
-            _ = hand_on(from_other, into_one, bytes_max, &passed) => (),
-            _ = stop => (),
+            _ = hand_on(from_one, into_other, bytes_max, &passed, &turn) => (),
+            _ = hand_on(from_other, into_one, bytes_max, &passed, &turn) => (),
+            () = stop => (),
         }
         passed.load(Relaxed)
     }
@@ -97,11 +104,12 @@ impl ObserverLink {
 }
 
 /// One direction of two connections that are one.
-async fn hand_on(
+async fn hand_on<T: Future<Output = ()>>(
     mut from: impl AsyncRead + Unpin,
     mut into: impl AsyncWrite + Unpin,
     bytes_max: u64,
     passed: &AtomicU64,
+    turn: &impl Fn(usize) -> T,
 ) -> io::Result<()> {
     let mut buffer = vec![0; WRITE_BUFFER_BYTES];
     while passed.load(Relaxed) < bytes_max {
@@ -109,8 +117,12 @@ async fn hand_on(
         if bytes == 0 {
             break;
         }
-        into.write_all(&buffer[..bytes]).await?;
-        into.flush().await?;
+        turn(bytes).await;
+        let written = async {
+            into.write_all(&buffer[..bytes]).await?;
+            into.flush().await
+        };
+        timeout(WRITES_WITHIN, written).await??;
         passed.fetch_add(bytes as u64, Relaxed);
     }
     Ok(())

@@ -159,7 +159,7 @@ fn tell_issue(issue: &Issue) -> std::io::Result<()> {
 
 /// The others, as this node hears them.
 pub async fn peers(reach: &Reach) -> Outcome {
-    let headings = ["replica", "connected", "heard", "executed", "view", "address"];
+    let headings = ["replica", "connected", "heard", "executed", "view", "from", "address"];
     list(reach, &["peers"], &headings, "no peers", |table, peer: Peer| {
         let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
         table.row([
@@ -168,10 +168,20 @@ pub async fn peers(reach: &Reach) -> Outcome {
             peer.heard_ms.map_or("never".into(), |ms| format!("{}.{} s ago", ms / 1_000, ms % 1_000 / 100)),
             number(peer.executed_seq),
             number(peer.view),
+            origin(&peer),
             peer.address.as_deref().map_or("unknown".into(), plain),
         ]);
     })
     .await
+}
+
+/// Origin of a peer's address, and its age.
+fn origin(peer: &Peer) -> String {
+    match (peer.source.as_deref(), peer.told_ms) {
+        (None, _) => "-".into(),
+        (Some(source), None) => plain(source),
+        (Some(source), Some(ms)) => format!("{}, {} s ago", plain(source), ms / 1_000),
+    }
 }
 
 /// Reasons of a standing, for people.

@@ -21,6 +21,12 @@ pub struct Observe {
     /// serves what it has, and what `quorate bundle import` brings while it is stopped
     #[arg(long = "peer", value_name = "MULTIADDR")]
     peers: Vec<String>,
+    /// Address of a door for observers at which the addresses of members are asked for; may stand several times
+    #[arg(long, value_name = "MULTIADDR")]
+    bootstrap: Vec<String>,
+    /// Look for members on the networks of this machine
+    #[arg(long)]
+    mdns: bool,
     /// The observer's folder: key, genesis and database; made where there is none
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
@@ -56,9 +62,10 @@ pub fn run(observe: &Observe) -> Outcome {
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
-    let Observe { genesis, peers, dir, api, .. } = observe;
+    let Observe { genesis, peers, bootstrap, mdns, dir, api, .. } = observe;
     let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));
-    let options = Options { genesis, peers: peers.clone(), dir: dir.clone(), api: *api };
+    let (peers, bootstrap) = (peers.clone(), bootstrap.clone());
+    let options = Options { genesis, peers, bootstrap, mdns: *mdns, dir: dir.clone(), api: *api };
     start::attend(Running::observe(options).await?).await
 }
 

@@ -14,7 +14,7 @@ use quorate_client::api::{
 };
 use quorate_ledger::EpochEntry as Found;
 use quorate_ledger::reputation::Reputation;
-use quorate_net::PeerInfo;
+use quorate_net::{PeerInfo, Source};
 use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum, Time, View};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -110,6 +110,8 @@ fn peer(link: &PeerInfo, facts: Option<&PeerFacts>) -> Peer {
         replica: Some(link.id.get()),
         peer_id: link.peer_id.to_string(),
         address: link.address.as_ref().map(ToString::to_string),
+        source: link.told.map(|(source, _)| source.word().to_owned()),
+        told_ms: link.told.filter(|(source, _)| *source != Source::Config).map(|(_, age)| age.as_millis() as u64),
         connected: link.is_up,
         heard_ms: facts.and_then(|facts| facts.heard_at).map(ago),
         executed_seq: facts.and_then(|facts| facts.executed).map(SeqNum::get),

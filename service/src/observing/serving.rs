@@ -3,15 +3,18 @@
 use super::budget::Budget;
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
+use crate::discovery::take_records;
+use crate::relaying::Switchboard;
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
-use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
-use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, Wanted};
+use quorate_net::{Arrival, Backway, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, pack};
+use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -51,17 +54,31 @@ const MEMBERS_FIRST_TIMES: u32 = 50;
 /// The member's newest status.
 pub type Statuses = watch::Receiver<Option<Arc<Message>>>;
 
+/// Door that stands open.
+#[derive(Clone)]
+pub struct OpenDoor {
+    /// Address that it listens at.
+    pub address: SocketAddr,
+    /// Way in for observers who come through a relay.
+    pub backway: Backway,
+}
+
 /// Opens the door for observers and serves them on a thread of its own until the member stops. A door that cannot be
 /// opened keeps no voter from starting.
-pub fn open(
+pub(crate) fn open(
     (address, secret): (Multiaddr, [u8; 32]),
     service: Arc<Service>,
     statuses: Statuses,
+    tell_door: watch::Sender<Option<OpenDoor>>,
+    switchboard: Option<Arc<Switchboard>>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(READERS_MAX).build()?;
     let stand = async move {
         match ObserversDoor::open(secret, &address, OBSERVERS_MAX).await {
-            Ok(door) => serve(door, service, statuses).await,
+            Ok(door) => {
+                tell_door.send_replace(Some(OpenDoor { address: door.address(), backway: door.backway() }));
+                serve(door, service, statuses, switchboard).await
+            }
             Err(error) => {
                 tracing::warn!(event = "observers-off", %address, %error, "this replica takes no observers");
             }
@@ -70,13 +87,19 @@ pub fn open(
     thread::Builder::new().name("observers".to_owned()).spawn(move || runtime.block_on(stand))
 }
 
-async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuses) {
+async fn serve(
+    mut door: ObserversDoor,
+    service: Arc<Service>,
+    statuses: Statuses,
+    switchboard: Option<Arc<Switchboard>>,
+) {
     let budget = Arc::new(Budget::default());
     let stop = service.stop.clone();
     let all = async {
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
-            let session = Session { service: service.clone(), statuses, budget, epoch: Mutex::default() };
+            let switchboard = switchboard.clone();
+            let session = Session { service: service.clone(), statuses, budget, switchboard, epoch: Mutex::default() };
             let stop = service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
@@ -88,20 +111,30 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
 const HELLO_BYTES_MAX: usize = 1_024;
 
 /// Observer that came.
-struct Session {
-    service: Arc<Service>,
+pub(super) struct Session {
+    pub(super) service: Arc<Service>,
     statuses: Statuses,
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
+    /// Circuits of a member that relays.
+    pub(super) switchboard: Option<Arc<Switchboard>>,
     /// The newest epoch that it has told of, or asked in; none before the first such word.
     epoch: Mutex<Option<Epoch>>,
 }
 
 impl Session {
     async fn run(self, Arrival { link, place }: Arrival) {
-        let key = hex::encode(link.key());
+        let key = PublicKey(link.key());
         let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
         let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
-        let answer = match self.refusal(parse(&hello)) {
+        let hello = parse(&hello);
+        if let Some(
+            hello @ (Asking::Meet { .. } | Asking::Reserve { .. } | Asking::Through { .. } | Asking::Take { .. }),
+        ) = hello
+        {
+            drop(place);
+            return self.visit(key, hello, sender, receiver).await;
+        }
+        let answer = match self.refusal(hello) {
             Some(why) => Telling::Refused(why),
             None if place.is_none() => Telling::Busy,
             None => Telling::Welcome,
@@ -122,15 +155,22 @@ impl Session {
         drop(place);
     }
 
-    /// Why an observer is not served: slots hold bundles of all domains.
+    /// Why an observer is not served.
     fn refusal(&self, hello: Option<Asking>) -> Option<String> {
+        let no_greeting = || Some(("the first frame is no greeting".to_owned(), false));
+        hello.map_or_else(no_greeting, |hello| self.refusal_of(&hello)).map(|(why, _)| why)
+    }
+
+    /// The same, and whether a policy says so: slots hold bundles of all domains.
+    pub(super) fn refusal_of(&self, hello: &Asking) -> Option<(String, bool)> {
         let group = self.service.genesis.group();
-        match hello {
-            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => self.closed_domain(),
-            Some(Asking::Hello { version: VERSION, .. }) => Some(format!("this is a member of group {group}")),
-            Some(Asking::Hello { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
-            _ => Some("the first frame is no greeting".to_owned()),
-        }
+        let fault = match hello.greets() {
+            Some((VERSION, theirs)) if theirs == group => return self.closed_domain().map(|why| (why, true)),
+            Some((VERSION, _)) => format!("this is a member of group {group}"),
+            Some((version, _)) => format!("version {VERSION} is spoken here, not {version}"),
+            None => "the first frame is no greeting".to_owned(),
+        };
+        Some((fault, false))
     }
 
     fn closed_domain(&self) -> Option<String> {
@@ -175,7 +215,11 @@ impl Session {
                     self.budget.turn(QUESTION_BYTES).await;
                     self.is_in(epoch);
                 }
-                Some(Asking::Hello { .. }) | None => return,
+                Some(Asking::Records(records)) => {
+                    self.budget.turn(QUESTION_BYTES).await;
+                    take_records(&self.service.membership.directory, &records);
+                }
+                Some(_) | None => return,
             }
         }
     }
@@ -202,7 +246,7 @@ impl Session {
                 Telling::Answer { number, answer: self.offer(level, bytes).await }
             }
             Asking::Mark { number, nonce } => Telling::Marked { number, outcome: self.mark(nonce).await },
-            Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+            _ => Telling::Refused("no request".to_owned()),
         }
     }
 
@@ -283,7 +327,20 @@ impl Session {
         let (mut published, mut statuses) = (self.service.published.clone(), self.statuses.clone());
         let (mut told, mut certified, mut last) = (SeqNum::default(), SeqNum::default(), None);
         let mut shown_at: Option<Instant> = None;
+        let directory = &self.service.membership.directory;
+        let (mut changes, mut told_records) = (directory.changes(), 0);
         loop {
+            changes.mark_unchanged();
+            loop {
+                let (records, next) = directory.since(told_records);
+                told_records = next;
+                if records.is_empty() {
+                    break;
+                }
+                if out.send(Telling::Records(pack(&records).into())).await.is_err() {
+                    return;
+                }
+            }
             let status = statuses.borrow_and_update().clone();
             let status = status.filter(|new| last.as_ref().is_none_or(|old| !Arc::ptr_eq(old, new)));
             last = status.clone().or(last);
@@ -326,6 +383,7 @@ impl Session {
             tokio::select! {
                 changed = published.changed() => if changed.is_err() { return },
                 changed = statuses.changed() => if changed.is_err() { return },
+                changed = changes.changed() => if changed.is_err() { return },
             }
         }
     }
@@ -339,7 +397,7 @@ impl Session {
 fn weight(asking: &Asking) -> u32 {
     match asking {
         Asking::Offer { bytes, .. } => 1 + (bytes.len() / WEIGHT_BYTES).min(REQUESTS_MAX / 2 - 1) as u32,
-        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) | Asking::Mark { .. } => 1,
+        _ => 1,
     }
 }
 
@@ -355,7 +413,7 @@ fn busy(asking: &Asking) -> Telling {
             let answer = Answered { status: problem.status, content_type, retry_after, body };
             Telling::Answer { number: *number, answer }
         }
-        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+        _ => Telling::Refused("no request".to_owned()),
     }
 }
 

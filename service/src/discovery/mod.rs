@@ -1,0 +1,23 @@
+//! Discovery: how this node tells where it is, and finds where others are (`docs/discovery.md`).
+//!
+//! [`announcing`] signs the own addresses when they change, for the others and for the LAN; [`meeting`] asks at the doors of
+//! the configuration's `bootstrap`; [`seeking`] connects an observer to members that it has no configured address of.
+
+mod announcing;
+mod meeting;
+mod seeking;
+
+pub(crate) use announcing::Announcer;
+pub(crate) use meeting::Meeting;
+pub(crate) use seeking::Seeker;
+
+use quorate_net::{Directory, unpack};
+
+/// Takes records that a node told.
+pub(crate) fn take_records(directory: &Directory, packed: &[u8]) {
+    for record in unpack(packed).unwrap_or_default() {
+        if let Err(error) = directory.take(&record) {
+            tracing::debug!(%error, "address record refused");
+        }
+    }
+}
