@@ -67,9 +67,10 @@ pub struct Config {
     /// Multiaddrs of members' doors for observers at which this node is called, where nobody can dial it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relay: Vec<String>,
-    /// Whether this replica's door for observers leads on to nodes that are called here.
-    #[serde(default, skip_serializing_if = "is_no")]
-    pub relay_server: bool,
+    /// Bytes of one circuit, as `1GiB` and no more, if this replica's door for observers leads on to nodes that are called
+    /// here; without it, it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_server: Option<Quota>,
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
@@ -196,7 +197,7 @@ impl Config {
             bootstrap: Vec::new(),
             mdns: false,
             relay: Vec::new(),
-            relay_server: false,
+            relay_server: None,
             data: default_data(),
             history: History::default(),
             space_quota: None,

@@ -5,7 +5,7 @@ use crate::engine::{Committees, Moment, Outgoing};
 use crate::observing::Relay;
 use crate::pool::Checker;
 use quorate_ledger::{MemberEntry, StoreError};
-use quorate_net::{Channel, Directory, Entrance, Member, Multiaddr, Network, PeerInfo, Source};
+use quorate_net::{Channel, Directory, Entrance, Found, Member, Multiaddr, Network, PeerInfo, Source, relayed};
 use quorate_pbft::{Committee, Message, PublicKey, ReplicaId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,12 +74,14 @@ impl Membership {
         let mut links = self.relay.links();
         for link in &mut links {
             let told = self.directory.addresses(&link.key, Entrance::Observers);
-            let found = told.iter().find(|found| Some(&found.address) == link.address.as_ref());
-            link.told = match found.or(told.first().filter(|_| link.address.is_none())) {
-                Some(found) => Some((found.source, found.age)),
-                None => link.address.as_ref().map(|_| (Source::Config, Duration::ZERO)),
-            };
-            link.address = link.address.take().or(told.first().map(|found| found.address.clone()));
+            let reached = link.address.take().map(|address| {
+                let found = told.iter().find(|found| found.address == address);
+                let source = if relayed(&address).is_some() { Source::Relay } else { Source::Config };
+                found.cloned().unwrap_or(Found { address, source, age: Duration::ZERO })
+            });
+            let shown = reached.or(told.into_iter().next());
+            link.told = shown.as_ref().map(|found| (found.source, found.age));
+            link.address = shown.map(|found| found.address);
         }
         links
     }

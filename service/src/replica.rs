@@ -150,7 +150,7 @@ impl Running {
         let (tell_status, statuses) = watch::channel(None);
         let metrics = Arc::new(Metrics::new());
         let observers = config.observers.as_ref().map(|address| multiaddr("observers", address)).transpose()?;
-        let switchboard = config.relay_server.then(|| Arc::new(Switchboard::new(relaying::Limits::default())));
+        let switchboard = config.relay_server.map(|bytes| Arc::new(Switchboard::new(relaying::Limits::of(bytes.0))));
         let (tell_door, door_open) = watch::channel(None);
         let node = Node {
             dir,

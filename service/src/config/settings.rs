@@ -72,7 +72,7 @@ pub fn effective(dir: &Path) -> Result<Vec<Setting>, ConfigError> {
 fn unwritten(key: &str) -> Value {
     match key {
         "hosts" | "follow" | "bootstrap" | "relay" => json!([]),
-        "mdns" | "relay_server" => json!(false),
+        "mdns" => json!(false),
         "default_rates" => json!(true),
         _ => Value::Null,
     }
@@ -96,7 +96,7 @@ mod tests {
         config.space_quota = Some(super::super::Quota(1 << 30));
         config.bootstrap.push("/ip4/127.0.0.1/tcp/4".to_owned());
         config.relay.push("/ip4/127.0.0.1/tcp/4".to_owned());
-        (config.mdns, config.relay_server) = (true, true);
+        (config.mdns, config.relay_server) = (true, Some(super::super::Quota(1 << 30)));
         config.follow.push("/ip4/127.0.0.1/tcp/3".to_owned());
 
         let written = toml::Table::try_from(&config).expect("plain data");

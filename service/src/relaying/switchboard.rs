@@ -30,9 +30,10 @@ pub(crate) struct Limits {
     pub(crate) lasts: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { circuits: 32, bytes: 1 << 30, lasts: Duration::from_secs(3_600) }
+impl Limits {
+    /// 32 circuits of an hour and of so many bytes, 1 GiB at most.
+    pub(crate) fn of(bytes: u64) -> Self {
+        Self { circuits: 32, bytes: bytes.min(1 << 30), lasts: Duration::from_secs(3_600) }
     }
 }
 
@@ -122,7 +123,7 @@ impl Switchboard {
             async move { budget.turn(bytes).await }
         };
         let passed = receiver.rejoin(sender, from.0).splice(node, (bytes, lasts), turn).await;
-        tracing::debug!(%from, %to, passed, "a circuit ends");
+        tracing::info!(event = "circuit-ended", %from, %to, passed, "a circuit ended");
     }
 
     /// Joins a node's connection to the observer that called it.
