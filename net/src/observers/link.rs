@@ -10,7 +10,6 @@ use tokio_util::bytes::Bytes;
 
 use crate::frame::{self, ReadError};
 use crate::limits::{BULK_FRAME_BYTES_MAX, PULSE, WRITE_BUFFER_BYTES};
-use crate::observers::socket::{self, Side};
 
 /// Time that a frame may take to leave: a peer that reads nothing for so long is gone.
 const WRITES_WITHIN: Duration = Duration::from_secs(30);
@@ -69,10 +68,9 @@ impl ObserverLink {
         self.key
     }
 
-    /// A second connection inside this one, whose both sides prove their keys anew: this one leads to a relay, and goes on
-    /// to the node behind it. Nobody else has the keys of the inner one, the relay neither.
-    pub async fn through(self, secret: [u8; 32], side: Side) -> io::Result<Self> {
-        socket::prove(self.stream, secret, side).await
+    /// The bytes of both directions.
+    pub(super) fn into_stream(self) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static {
+        self.stream
     }
 
     /// Hands bytes on between two connections until one ends, so many bytes have passed, or the time is over.

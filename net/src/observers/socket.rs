@@ -46,7 +46,7 @@ pub(super) async fn handshake(socket: TcpStream, secret: [u8; 32], side: Side) -
 }
 
 /// The same on any stream.
-pub(super) async fn prove(
+async fn prove(
     socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     secret: [u8; 32],
     side: Side,
@@ -64,4 +64,12 @@ pub(super) async fn prove(
     let (peer, stream) = proved.map_err(io::Error::other)?;
     let key = member::key_of(&peer).ok_or_else(|| io::Error::other("the peer's key is not ed25519"))?;
     Ok(ObserverLink::new(key, stream.compat()))
+}
+
+impl ObserverLink {
+    /// A second connection inside this one, whose both sides prove their keys anew: this one leads to a relay, and goes on
+    /// to the node behind it. Nobody else has the keys of the inner one, the relay neither.
+    pub async fn through(self, secret: [u8; 32], side: Side) -> io::Result<Self> {
+        prove(self.into_stream(), secret, side).await
+    }
 }

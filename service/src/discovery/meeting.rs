@@ -1,6 +1,6 @@
 //! Rendezvous: a node that knows one door gives its record there and asks for all others.
 
-use super::take_records;
+use super::records::take_records;
 use crate::observing::wire::{Asking, Telling, VERSION, frame, parse};
 use quorate_net::{DialError, Directory, LinkError, Multiaddr, RECORD_BYTES_MAX, RECORDS_MAX, dial, pack};
 use quorate_pbft::PublicKey;

@@ -5,19 +5,10 @@
 
 mod announcing;
 mod meeting;
+mod records;
 mod seeking;
 
 pub(crate) use announcing::Announcer;
 pub(crate) use meeting::Meeting;
+pub(crate) use records::take_records;
 pub(crate) use seeking::Seeker;
-
-use quorate_net::{Directory, unpack};
-
-/// Takes records that a node told.
-pub(crate) fn take_records(directory: &Directory, packed: &[u8]) {
-    for record in unpack(packed).unwrap_or_default() {
-        if let Err(error) = directory.take(&record) {
-            tracing::debug!(%error, "address record refused");
-        }
-    }
-}
