@@ -74,7 +74,10 @@ impl Membership {
         let mut links = self.relay.links();
         for link in &mut links {
             let told = self.directory.addresses(&link.key, Entrance::Observers);
-            let reached = link.address.take().map(|address| {
+            let counts = |address: &Multiaddr| {
+                link.is_up || told.is_empty() || told.iter().any(|found| found.address == *address)
+            };
+            let reached = link.address.take().filter(counts).map(|address| {
                 let found = told.iter().find(|found| found.address == address);
                 let source = if relayed(&address).is_some() { Source::Relay } else { Source::Config };
                 found.cloned().unwrap_or(Found { address, source, age: Duration::ZERO })

@@ -2,7 +2,8 @@
 //!
 //! Bounds: [`KEYS_MAX`] keys, of each the newest record and four addresses seen on the LAN; of a key and door at most
 //! [`ADDRESSES_MAX`] addresses are dialled at a time, each at most once in [`AGAIN_MIN`]. So whoever tells wrong addresses
-//! costs one dial in a minute for each key, and nobody is dialled in vain for long: the pause doubles up to [`AGAIN_MAX`].
+//! costs one dial in a minute for each key, and nobody is dialled in vain for long: the pause doubles up to [`AGAIN_MAX`]. An
+//! address at which the key has proved itself is no stranger's: its pause begins at [`PROVED_AGAIN_MIN`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ pub const KEYS_MAX: usize = 1_024;
 pub(crate) const ADDRESSES_MAX: usize = 4;
 /// Pause before the same address of the same key is dialled again, and the longest such pause.
 pub(crate) const AGAIN_MIN: Duration = Duration::from_secs(60);
+/// The pause where the key has answered before, as of a node that starts again.
+const PROVED_AGAIN_MIN: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(960);
 /// Addresses of a key whose dials are remembered.
 const TRIED_MAX: usize = 16;
@@ -84,6 +87,8 @@ struct Tried {
     address: Multiaddr,
     again: Instant,
     failures: u32,
+    /// Whether the key has answered there.
+    is_proved: bool,
 }
 
 #[derive(Debug, Default)]
@@ -206,18 +211,20 @@ impl Book {
         if tried.again > now {
             return false;
         }
-        let pause = AGAIN_MIN.saturating_mul(1 << tried.failures.min(4)).min(AGAIN_MAX);
+        let first = if tried.is_proved { PROVED_AGAIN_MIN } else { AGAIN_MIN };
+        let pause = first.saturating_mul(1 << tried.failures.min(10)).min(AGAIN_MAX);
         // Up to a quarter more, so that nodes which lost the same one do not come together.
         tried.again = now + pause + pause / 1_024 * roll;
         tried.failures += 1;
         true
     }
 
-    /// A key answered at an address: the next pause is a short one again.
-    pub(crate) fn reached(&mut self, key: &PublicKey, address: &Multiaddr) {
+    /// A key answered at an address: pauses are short ones again.
+    pub(crate) fn reached(&mut self, key: &PublicKey, address: &Multiaddr, now: Instant) {
         let shelf = self.shelves.get_mut(key);
         if let Some(tried) = shelf.and_then(|shelf| shelf.tried.iter_mut().find(|tried| tried.address == *address)) {
-            tried.failures = 0;
+            (tried.failures, tried.is_proved) = (0, true);
+            tried.again = tried.again.min(now + PROVED_AGAIN_MIN);
         }
     }
 
@@ -258,7 +265,7 @@ impl Shelf {
             if self.tried.len() >= TRIED_MAX {
                 self.tried.remove(0);
             }
-            self.tried.push(Tried { address: address.clone(), again: now, failures: 0 });
+            self.tried.push(Tried { address: address.clone(), again: now, failures: 0, is_proved: false });
             self.tried.len() - 1
         });
         &mut self.tried[place]
@@ -366,22 +373,22 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_doubles_and_ends_at_its_bound_until_the_key_answers() {
+    fn the_pause_doubles_and_is_a_short_one_where_the_key_has_answered() {
         let (mut book, mut now) = (book(), Instant::now());
         keeps(&mut book, record(1, 10, &[ONE]), now);
-        let mut pause = |book: &mut Book| {
-            let begin = now;
-            while book.due(&key(1), Entrance::Members, now).is_empty() {
-                now += Duration::from_secs(1);
+        let pause = |book: &mut Book, now: &mut Instant| {
+            let begin = *now;
+            while book.due(&key(1), Entrance::Members, *now).is_empty() {
+                *now += Duration::from_secs(1);
             }
             now.duration_since(begin).as_secs()
         };
-        let first: Vec<u64> = (0..4).map(|_| pause(&mut book)).collect();
+        let first: Vec<u64> = (0..4).map(|_| pause(&mut book, &mut now)).collect();
         assert!(first[0] == 0 && (60..=76).contains(&first[1]) && (120..=151).contains(&first[2]), "{first:?}");
 
-        book.reached(&key(1), &ONE.parse().unwrap());
-        assert!((480..=601).contains(&pause(&mut book)));
-        assert!((60..=76).contains(&pause(&mut book)));
+        book.reached(&key(1), &ONE.parse().unwrap(), now);
+        let then: Vec<u64> = (0..4).map(|_| pause(&mut book, &mut now)).collect();
+        assert!(then[0] == 1 && then[3] <= 6, "{then:?}");
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl Directory {
 
     /// A key answered at an address.
     pub fn reached(&self, key: &PublicKey, address: &Multiaddr) {
-        self.lock().book.reached(key, address);
+        self.lock().book.reached(key, address, Instant::now());
     }
 
     /// A number that grows with each change.
