@@ -1,8 +1,8 @@
 //! The door for observers at a replica that is a group: who is served, and what the others are told.
 
 use quorate_ledger::answers::DIGEST;
-use quorate_net::{Multiaddr, Receiver, Sender, dial};
-use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, View, Wanted};
+use quorate_net::{Bytes, Directory, Entrance, Multiaddr, Place, Ranges, Receiver, Sender, dial, pack, unpack};
+use quorate_pbft::{Digest, Ed25519Signer, Epoch, Message, Question, SeqNum, Signer as _, View, Wanted};
 use quorate_service::config::{Config, Overrides};
 use quorate_service::init::{Plan, make};
 use quorate_service::observing::wire::{Asking, Telling, VERSION, frame, parse};
@@ -61,6 +61,21 @@ impl Door {
         observer.ask(&Asking::Hello { version: VERSION, group }).await;
         let answer = observer.hear().await;
         (observer, answer)
+    }
+
+    /// Records that a visitor with this one is given.
+    async fn meet(&self, own: &[Bytes]) -> Vec<Vec<u8>> {
+        let link = eventually(async || dial([9; 32], &self.address).await.ok()).await;
+        let (sender, receiver) = link.split(usize::MAX);
+        let (mut visitor, mut found) = (Observer { sender, receiver }, Vec::new());
+        visitor.ask(&Asking::Meet { version: VERSION, group: self.group, records: pack(own).into() }).await;
+        loop {
+            let Telling::Records(page) = visitor.hear().await else { panic!("records") };
+            match unpack(&page).expect("a page of records") {
+                page if page.is_empty() => return found,
+                page => found.extend(page),
+            }
+        }
     }
 
     async fn close(mut self) {
@@ -154,6 +169,7 @@ async fn questions_for_voters_are_not_answered_and_the_link_goes_on() {
         match observer.hear().await {
             Telling::Marked { number: 5, outcome } => break outcome.expect("a group of one orders it"),
             Telling::Message(message) => assert!(!matches!(*message, Message::NewView { .. })),
+            Telling::Records(_) => (),
             other => panic!("{other:?}"),
         }
     };
@@ -166,5 +182,37 @@ async fn questions_for_voters_are_not_answered_and_the_link_goes_on() {
             break;
         }
     }
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_is_given_the_members_record_and_can_leave_none_of_a_stranger() {
+    let door = Door::open().await;
+    let signer = Ed25519Signer::from_seed(&[9; 32]);
+    let stranger = Directory::new(door.group, signer.public_key(), Ranges::default());
+    let place = Place { door: Entrance::Members, address: "/ip4/203.0.113.9/tcp/1".parse().expect("an address") };
+    stranger.publish(vec![place], &signer);
+    let (own, _) = stranger.since(0);
+
+    let found = eventually(async || Some(door.meet(&own).await).filter(|found| !found.is_empty())).await;
+    let again = door.meet(&[]).await;
+
+    assert_eq!((found.len(), again.len()), (1, 1), "the member's own, and no other");
+    assert!(!again.contains(&own[0].to_vec()));
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_relayed_where_the_configuration_does_not_say_so() {
+    let door = Door::open().await;
+    let link = eventually(async || dial([9; 32], &door.address).await.ok()).await;
+    let (sender, receiver) = link.split(usize::MAX);
+    let mut visitor = Observer { sender, receiver };
+
+    let to = Ed25519Signer::from_seed(&[8; 32]).public_key();
+    visitor.ask(&Asking::Through { version: VERSION, group: door.group, to }).await;
+
+    let answer = visitor.hear().await;
+    assert!(matches!(&answer, Telling::Refused(why) if why.contains("relay_server")), "{answer:?}");
     door.close().await;
 }

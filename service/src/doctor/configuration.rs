@@ -5,7 +5,7 @@ use crate::api;
 use crate::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS};
 use crate::health::{RENEW_SECONDS, now_ms};
 use crate::logging;
-use crate::replica::{self, read_genesis};
+use crate::replica::{self, Ways, read_genesis};
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
@@ -115,7 +115,8 @@ fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>, follows
 /// Addresses that read, and one for each of the other founders.
 fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item {
     const ADVICE: &str = "write `listen` and `[peers]` in config.toml: number in the genesis, or key = multiaddr";
-    let known = match replica::addresses(config, genesis) {
+    let sound = replica::addresses(config, genesis).and_then(|known| Ways::of(config).map(|_| known));
+    let known = match sound {
         Err(error) => return Item::fault("addresses", error.to_string(), ADVICE),
         Ok(known) => known,
     };
@@ -126,6 +127,10 @@ fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item 
     let missing: Vec<String> = lacking.map(|replica| replica.to_string()).collect();
     match (missing.is_empty(), config.peers.keys().find(|name| is_stray(name))) {
         (_, Some(stray)) => Item::fault("addresses", format!("there is no replica {stray}"), ADVICE),
+        (false, _) if config.mdns || !config.bootstrap.is_empty() => {
+            let looked_for = format!("{}; replicas {} are looked for", config.listen, missing.join(", "));
+            Item::well("addresses", looked_for)
+        }
         (false, _) => Item::fault("addresses", format!("none for replicas {}", missing.join(", ")), ADVICE),
         _ => Item::well("addresses", format!("{}, and of {} others", config.listen, founders.len() - 1)),
     }
