@@ -86,6 +86,8 @@ pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;
+#[cfg(feature = "execution")]
+pub use state::scope::Scope;
 pub use policy::attestation::{PendingChange, Progress, Requirement};
 pub use policy::reputation;
 

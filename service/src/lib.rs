@@ -1,7 +1,8 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
 //! Reading order: [`replica`] puts the parts of a member together and [`observer`] those of a node without a seat, [`engine`]
-//! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers;
+//! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers, `feeding` is
+//! the shell of those that follow some domains alone;
 //! [`copying`] makes a copy of a group's state, [`parcel`] carries what it decides; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`metrics`] and [`health`] are what an operator meets.
 
@@ -13,6 +14,7 @@ pub mod config;
 pub mod copying;
 pub mod doctor;
 pub mod engine;
+mod feeding;
 mod framed;
 pub mod health;
 pub mod init;

@@ -4,15 +4,16 @@
 use crate::answers;
 use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::Engine;
+use crate::feeding::Feeder;
 use crate::init::{self, InitError};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::{CachedPayload, CachedVerify, Checker};
-use crate::replica::{Door, LaunchError, Node, Running, guarded, multiaddr, read_genesis};
+use crate::replica::{Door, LaunchError, Node, Running, Shell, guarded, multiaddr, read_genesis};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
-use quorate_ledger::{EnvelopeCheck, Genesis};
+use quorate_ledger::{EnvelopeCheck, Genesis, Scope};
 use quorate_net::Multiaddr;
 use quorate_pbft::{Ed25519Signer, Item, PayloadCheck, PublicKey, ReplicaId, Signer as _};
 use quorate_storage::Db;
@@ -36,6 +37,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Address of the HTTP API.
     pub api: SocketAddr,
+    /// Domains to follow alone; all where none is named.
+    pub domains: Scope,
 }
 
 /// Items of a certified bundle: f + 1 honest members have checked them.
@@ -50,7 +53,7 @@ impl PayloadCheck for CheckedByMembers {
 impl Running {
     /// Starts an observer; returns once the API answers.
     pub async fn observe(options: Options) -> Result<Self, LaunchError> {
-        let Options { genesis, peers, dir, api } = options;
+        let Options { genesis, peers, dir, api, domains } = options;
         let genesis = Arc::new(read_genesis(&genesis)?);
         let addresses: Vec<Multiaddr> =
             peers.iter().map(|address| multiaddr("peer", address)).collect::<Result<_, _>>()?;
@@ -62,13 +65,16 @@ impl Running {
 
         let verify = Arc::new(CachedVerify::new());
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
-        let engine = {
+        let core = {
             let (genesis, verify, data) = (genesis.clone(), verify.clone(), config.data.clone());
-            let open = tokio::task::spawn_blocking(move || open(&genesis, &verify, &data, &public));
+            let open = tokio::task::spawn_blocking(move || match domains.is_empty() {
+                true => open(&genesis, &verify, &data, &public).map(|engine| Shell::Core(Box::new(engine))),
+                false => feeder(&genesis, &data, &public, &domains).map(|feeder| Shell::Feeder(Box::new(feeder))),
+            });
             open.await.map_err(|error| LaunchError::System(error.to_string()))??
         };
         let checker = Arc::new(Checker {
-            committees: RwLock::new(engine.committees()),
+            committees: RwLock::new(core.committees()),
             constants: genesis.constants().clone(),
             verify,
             payload: Arc::new(CheckedByMembers),
@@ -83,13 +89,13 @@ impl Running {
             checker,
             addresses: [].into(),
         });
-        membership.follow(&engine.committees(), &engine.published().moment);
+        membership.follow(&core.committees(), &core.published().moment);
         let asks = membership.clone();
         let node = Node {
             dir,
             config,
             genesis: genesis.clone(),
-            engine,
+            core,
             payload,
             metrics: Arc::new(Metrics::new()),
             certified: Arc::default(),
@@ -135,6 +141,20 @@ fn make_database(dir: &Path, genesis: &Genesis) -> Result<(), InitError> {
     init::create_database(&growing, genesis)?;
     fs::rename(&growing, &data).map_err(init::at(&growing))?;
     init::sync(dir)
+}
+
+/// The feeder over the database of an observer of some domains.
+fn feeder(
+    genesis: &Arc<Genesis>,
+    data: &Path,
+    public: &PublicKey,
+    domains: &Scope,
+) -> Result<Feeder, LaunchError> {
+    guarded(data, || {
+        let db = Db::open(data)?;
+        db.claim(&public.0)?;
+        Ok(Feeder::open(db, genesis.clone(), domains))
+    })
 }
 
 /// The engine over an observer's database.

@@ -7,7 +7,7 @@ mod outlet;
 
 pub(crate) use door::Door;
 pub use launch_error::LaunchError;
-pub(crate) use node::Node;
+pub(crate) use node::{Node, Shell};
 pub use outlet::Intercept;
 
 use crate::answers;
@@ -148,7 +148,7 @@ impl Running {
             dir,
             config,
             genesis,
-            engine,
+            core: Shell::Core(Box::new(engine)),
             payload,
             metrics: metrics.clone(),
             certified,
@@ -181,7 +181,8 @@ impl Running {
         let Membership { relay, checker, .. } = &*self.service.membership;
         for address in doors {
             let (relay, checker, inbox) = (relay.clone(), checker.clone(), self.service.inbox.clone());
-            let contact = Contact { address, secret, group, relay, checker, inbox };
+            let domains = self.service.domains();
+            let contact = Contact { address, secret, group, domains, relay, checker, inbox };
             let stop = self.service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(contact.keep()).await });
         }
@@ -270,10 +271,10 @@ fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
 
 /// Opens a state, and tells damage of its disk from other faults. The library beneath panics on some damage: that is
 /// damage too.
-pub(crate) fn guarded(
+pub(crate) fn guarded<T>(
     data: &Path,
-    open: impl FnOnce() -> Result<Result<Engine, EngineError>, DbError>,
-) -> Result<Engine, LaunchError> {
+    open: impl FnOnce() -> Result<Result<T, EngineError>, DbError>,
+) -> Result<T, LaunchError> {
     if let Some(command) = copying::cut_off(data) {
         return Err(InitError::CutOff(command, data.to_owned()).into());
     }
@@ -283,6 +284,8 @@ pub(crate) fn guarded(
         EngineError::Store(_)
         | EngineError::Replayed { .. }
         | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => damaged(error.to_string()),
+        EngineError::Open(OpenError::Scoped(held)) => LaunchError::Scoped { path: data.to_owned(), held },
+        EngineError::Open(OpenError::Whole) => LaunchError::Unscoped(data.to_owned()),
         other => other.into(),
     })
 }

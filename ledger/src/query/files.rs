@@ -72,10 +72,10 @@ pub struct DomainEntry {
 }
 
 impl<'a> StateView<'a> {
-    /// Domains by name.
+    /// Domains by name, as far as they are kept here.
     pub fn domains(&self) -> Result<Vec<DomainEntry>, QueryError> {
         let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
-        let domains = domains.map(|(name, domain)| {
+        let domains = domains.filter(|(name, _)| self.ledger.holds(name)).map(|(name, domain)| {
             Ok(DomainEntry {
                 name: name.clone(),
                 writers: domain.record.policy.writers.clone(),
@@ -93,6 +93,12 @@ impl<'a> StateView<'a> {
         let mut domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
         let closed = domains.find(|(_, domain)| !domain.record.policy.readers.contains(&Principal::Everyone));
         closed.map(|(name, _)| name.as_str())
+    }
+
+    /// Whether everyone may read a domain; none where there is no such domain.
+    pub fn is_open(&self, domain: &str) -> Option<bool> {
+        let known = self.ledger.domain(domain).filter(|domain| domain.record.number != GROUP)?;
+        Some(known.record.policy.readers.contains(&Principal::Everyone))
     }
 
     fn newest(&self, domain: u32) -> Result<Revision, QueryError> {

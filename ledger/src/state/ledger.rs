@@ -7,6 +7,7 @@ use crate::state::domain::{Decision, Domain, Domains};
 use crate::state::entry::Entries;
 use crate::state::overlay::Overlay;
 use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, EpochRecord, Head, MemberRecord, Usage};
+use crate::state::scope::{self, Scope};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{Tree, state_root};
 use crate::state::{entry, name};
@@ -47,6 +48,12 @@ pub enum OpenError {
         /// In this program.
         ours: String,
     },
+    /// State of which only the trees of some domains are here.
+    #[error("only {} of the group's state is here", scope::named(.0))]
+    Scoped(Scope),
+    /// State of all domains, where those of some alone are to be kept.
+    #[error("the state of all domains is here")]
+    Whole,
     /// The entries do not hash to the root that was stored with them.
     #[error("the state on disk does not hash to its root: {found} is not {expected}, or a domain's tree is another")]
     Damaged {
@@ -73,6 +80,8 @@ pub struct Ledger {
     organisations: u32,
     /// Contents that slots have named since they were taken last; none where nobody wants to know.
     named: Option<BTreeSet<Digest>>,
+    /// Domains whose trees are here; none where all are.
+    scope: Option<Arc<Scope>>,
 }
 
 impl Ledger {
@@ -95,6 +104,24 @@ impl Ledger {
         if stored != genesis.bytes() {
             return Err(OpenError::OtherGenesis);
         }
+        if let Some(scope) = scope::load(read)? {
+            return Err(OpenError::Scoped(scope));
+        }
+        let ledger = Self::over(read, genesis, (Tree::open(GROUP, read)?, open_domains(read)?), None)?;
+        let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
+        let (expected, found) = (Digest(expected), ledger.state_root());
+        let whole = ledger.roots_agree(read)?;
+        entry::check_rows(read)?;
+        if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
+    }
+
+    /// The ledger over trees that are known: of all domains, or of those in a scope.
+    pub(crate) fn over(
+        read: &dyn Read,
+        genesis: &Genesis,
+        (group, domains): (Tree, Domains),
+        scope: Option<Arc<Scope>>,
+    ) -> Result<Self, OpenError> {
         let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
         if theirs != rules() {
             return Err(OpenError::OtherRules { theirs, ours: rules() });
@@ -106,18 +133,15 @@ impl Ledger {
             voters: Arc::new(required(voters(&read, genesis, head.epoch)?, "the members")?),
             next: voters(&read, genesis, head.epoch.next())?.map(Arc::new),
             head,
-            group: Tree::open(GROUP, read)?,
-            domains: Arc::new(open_domains(read)?),
+            group,
+            domains: Arc::new(domains),
             policy: Arc::new(required(entry::load(read, GROUP, name::POLICY)?, "the group's policy")?),
             organisations: required(entry::load(read, GROUP, name::ORGANISATIONS)?, "the number of organisations")?,
             named: None,
+            scope,
         };
-        let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
-        let (expected, found) = (Digest(expected), ledger.state_root());
-        let whole = ledger.roots_agree(read)?;
         ledger.executed = ledger.point();
-        entry::check_rows(read)?;
-        if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
+        Ok(ledger)
     }
 
     /// Root of the whole state.
@@ -218,6 +242,21 @@ impl Ledger {
         found.map(|(name, _)| name.as_str())
     }
 
+    /// Whether the tree of a domain is here.
+    pub fn holds(&self, domain: &str) -> bool {
+        domain == GROUP_DOMAIN || self.scope.as_ref().is_none_or(|scope| scope.contains(domain))
+    }
+
+    /// Domains whose trees are here; none where all are.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_deref()
+    }
+
+    /// The same, of which the trees of some domains alone are here.
+    pub(crate) fn within(self, scope: Arc<Scope>) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
+
     pub(crate) fn domain_mut(&mut self, name: &str) -> &mut Domain {
         let domain = Arc::make_mut(&mut self.domains).get_mut(name).expect("domains are never removed");
         Arc::make_mut(domain)
@@ -245,6 +284,7 @@ impl Ledger {
             policy: Arc::default(),
             organisations: genesis.file().organisations.len() as u32,
             named: None,
+            scope: None,
         }
     }
 
@@ -369,7 +409,7 @@ pub fn rules() -> String {
 }
 
 /// The group's own domain: everybody who is enrolled may speak there, and it has no files.
-fn group_domain() -> (String, Arc<Domain>) {
+pub(crate) fn group_domain() -> (String, Arc<Domain>) {
     let policy = DomainPolicy::new(vec![Principal::Everyone], vec![Principal::Everyone]);
     let record = DomainRecord { number: GROUP, since: Revision::GENESIS, policy };
     let domain = Domain { record, usage: Usage::default(), tree: Tree::empty(GROUP) };

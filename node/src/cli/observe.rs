@@ -2,8 +2,9 @@
 
 use super::failure::{Failure, Outcome};
 use super::start::{self, StartError};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use quorate_ledger::Genesis;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use quorate_ledger::copy::SCOPE_MAX;
+use quorate_ledger::{Genesis, is_name};
 use quorate_service::config::GENESIS_FILE;
 use quorate_service::logging::{self, LogFormat};
 use quorate_service::observer::Options;
@@ -24,8 +25,9 @@ pub struct Observe {
     /// The observer's folder: key, genesis and database; made where there is none
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// Domain to follow alone: not there yet
-    #[arg(long = "domain", value_name = "DOMAIN", hide = true)]
+    /// Domain to follow alone; may stand several times. Nothing is executed then: the state of these domains is taken as
+    /// it is certified, once a second at most
+    #[arg(long = "domain", value_name = "DOMAIN", value_parser = domain())]
     domains: Vec<String>,
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
@@ -43,11 +45,17 @@ fn log_format() -> impl TypedValueParser<Value = LogFormat> {
     PossibleValuesParser::new(LogFormat::NAMES).try_map(|name| name.parse::<LogFormat>())
 }
 
+/// Parses a domain's name.
+fn domain() -> impl TypedValueParser<Value = String> {
+    let is_one = |name: String| if is_name(&name) { Ok(name) } else { Err("not the name of a domain") };
+    NonEmptyStringValueParser::new().try_map(is_one)
+}
+
 /// Runs until a signal comes.
 pub fn run(observe: &Observe) -> Outcome {
-    if let Some(domain) = observe.domains.first() {
-        let only = format!("--domain {domain}: an observer of some domains alone is not there yet");
-        return Err(Failure::usage(only).next("leave --domain out: the observer follows all of the group"));
+    if observe.domains.len() > SCOPE_MAX {
+        let many = format!("--domain stands {} times: {SCOPE_MAX} at most", observe.domains.len());
+        return Err(Failure::usage(many).next("leave --domain out: the observer follows all of the group"));
     }
     given_genesis(&observe.dir, observe.genesis.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
@@ -56,9 +64,9 @@ pub fn run(observe: &Observe) -> Outcome {
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
-    let Observe { genesis, peers, dir, api, .. } = observe;
+    let Observe { genesis, peers, dir, api, domains, .. } = observe;
     let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));
-    let options = Options { genesis, peers: peers.clone(), dir: dir.clone(), api: *api };
+    let options = Options { genesis, peers: peers.clone(), dir: dir.clone(), api: *api, domains: domains.iter().cloned().collect() };
     start::attend(Running::observe(options).await?).await
 }
 

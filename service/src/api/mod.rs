@@ -42,6 +42,7 @@ mod proofs;
 mod relayed;
 mod reply;
 mod routes;
+mod scoped;
 mod service;
 mod session;
 mod shapes;
@@ -92,6 +93,7 @@ pub fn router(service: Arc<Service>, admin: Admin) -> Router {
         .route("/openapi.json", get(move || ready(([(header::CONTENT_TYPE, "application/json")], document.clone()))))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; /openapi.json lists those that there are") })
+        .layer(middleware::from_fn_with_state(service.clone(), scoped::only))
         .layer(middleware::from_fn_with_state(service.clone(), session::show))
         .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))

@@ -129,6 +129,7 @@ impl From<QueryError> for Failure {
                 let code = Code::UnknownDomain;
                 Self::refused(StatusCode::NOT_FOUND, &code.stage().to_string(), &code.to_string(), error.to_string())
             }
+            QueryError::NotHeld { .. } => Self::new(StatusCode::NOT_FOUND, "not-held", error.to_string()),
             QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
             QueryError::Pruned { .. } | QueryError::Dropped(_) => {
                 Self::new(StatusCode::GONE, "history-pruned", error.to_string())

@@ -6,6 +6,7 @@ use super::body::Room;
 use super::copies::Copies;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
+use super::scoped;
 use super::streams::Streams;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
@@ -92,6 +93,11 @@ impl Service {
         self.published.borrow().clone()
     }
 
+    /// Domains that an observer follows alone; none where it follows all.
+    pub fn domains(&self) -> Vec<String> {
+        self.published.borrow().moment.ledger.scope().into_iter().flatten().cloned().collect()
+    }
+
     /// Envelopes that wait for their verdict.
     pub fn mempool(&self) -> MutexGuard<'_, Mempool> {
         self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
@@ -171,6 +177,9 @@ impl Service {
 
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
+        if !self.domains().is_empty() {
+            return Err(scoped::no_strong_read(self));
+        }
         if let Some(relay) = self.relay() {
             return self.marked(relay, nonce).await;
         }

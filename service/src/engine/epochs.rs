@@ -39,7 +39,7 @@ impl Committees {
         Self { current, others: Vec::new() }
     }
 
-    pub(super) fn new(current: Arc<Committee>, others: Vec<Arc<Committee>>) -> Self {
+    pub(crate) fn new(current: Arc<Committee>, others: Vec<Arc<Committee>>) -> Self {
         Self { current, others }
     }
 

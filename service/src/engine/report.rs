@@ -56,6 +56,10 @@ pub struct Report {
     pub can_order: bool,
     /// Whether this is an observer, which has no seat to vote from.
     pub observes: bool,
+    /// Whether its state is still on its way, so that nothing can be read.
+    pub grows: bool,
+    /// Whether an observer checks the signature of every author, as members do.
+    pub checked: bool,
     /// Envelopes that wait here.
     pub pending: usize,
     /// Those of them that the durable queue holds back.
@@ -127,6 +131,8 @@ impl Report {
             fast_commits: 0,
             can_order: false,
             observes: false,
+            grows: false,
+            checked: false,
             pending: 0,
             queued: 0,
             pending_bytes: 0,
@@ -226,6 +232,8 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
         fast_commits: 0,
         can_order: is_heard,
         observes: true,
+        grows: false,
+        checked: false,
         pending: 0,
         queued: 0,
         pending_bytes: 0,
@@ -260,6 +268,8 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         fast_commits: core.fast_commits,
         can_order: replica.can_order(),
         observes: false,
+        grows: false,
+        checked: false,
         pending: 0,
         queued: 0,
         pending_bytes: 0,

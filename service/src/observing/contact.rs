@@ -59,6 +59,8 @@ pub struct Contact {
     pub secret: [u8; 32],
     /// Hash of the genesis.
     pub group: Digest,
+    /// Domains that the observer follows; none where it follows all.
+    pub domains: Vec<String>,
     /// Callers of the observer.
     pub relay: Arc<Relay>,
     /// Check of what comes.
@@ -105,9 +107,12 @@ impl Contact {
     async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
         let link = dial(self.secret, &self.address).await?;
         let member = PublicKey(link.key());
-        let number = self.checker.number(&member).ok_or(Ended::Stranger)?;
+        // What proves itself may come from whoever has it, also from a member of an epoch that is not known here yet.
+        if self.domains.is_empty() && self.checker.number(&member).is_none() {
+            return Err(Ended::Stranger);
+        }
         let (mut sender, mut receiver) = link.split(usize::MAX);
-        sender.send(&frame(&Asking::Hello { version: VERSION, group: self.group })).await?;
+        sender.send(&frame(&self.hello())).await?;
         let first = timeout(WELCOMED_WITHIN, receiver.recv()).await.map_err(|_| Ended::Silent)??;
         match parse(&first) {
             Some(Telling::Welcome) => (),
@@ -115,7 +120,7 @@ impl Contact {
             Some(Telling::Refused(why)) => return Err(Ended::refused(&why)),
             _ => return Err(Ended::Frame),
         }
-        tracing::info!(event = "member-serves", member = %number, address = %self.address, "a member serves this observer");
+        tracing::info!(event = "member-serves", %member, address = %self.address, "a member serves this observer");
         let (route, questions) = mpsc::channel(QUESTIONS_MAX);
         if !self.relay.opened(member, route) {
             return Err(Ended::Served);
@@ -128,6 +133,14 @@ impl Contact {
         Err(ended)
     }
 
+    fn hello(&self) -> Asking {
+        let (group, domains) = (self.group, self.domains.clone());
+        match domains.is_empty() {
+            true => Asking::Hello { version: VERSION, group },
+            false => Asking::HelloOf { version: VERSION, group, domains },
+        }
+    }
+
     async fn read(&self, member: PublicKey, mut receiver: Receiver) -> Ended {
         loop {
             let frame = match receiver.recv().await {
@@ -136,9 +149,11 @@ impl Contact {
             };
             match parse(&frame) {
                 Some(Telling::Message(message)) => self.deliver(member, *message).await,
-                Some(telling @ (Telling::Answer { number, .. } | Telling::Marked { number, .. })) => {
-                    self.relay.told(member, number, telling);
-                }
+                Some(
+                    telling @ (Telling::Answer { number, .. }
+                    | Telling::Marked { number, .. }
+                    | Telling::State { number, .. }),
+                ) => self.relay.told(member, number, telling),
                 Some(Telling::Refused(why)) => return Ended::refused(&why),
                 Some(Telling::Welcome | Telling::Busy) | None => return Ended::Frame,
             }

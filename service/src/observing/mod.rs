@@ -7,6 +7,7 @@
 mod budget;
 mod contact;
 mod relay;
+mod scoped;
 mod serving;
 pub mod wire;
 

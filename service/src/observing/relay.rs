@@ -3,7 +3,7 @@
 use super::wire::{Answered, Asking, Marked, Telling};
 use quorate_ledger::Level;
 use quorate_net::{Member, PeerInfo, PerChannel, Traffic};
-use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId};
+use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId, SeqNum};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -158,6 +158,21 @@ impl Relay {
             _ => None,
         };
         self.request(|number| Asking::Mark { number, nonce }, marked).await
+    }
+
+    /// Members that serve now.
+    pub fn serving(&self) -> Vec<PublicKey> {
+        self.lock().routes.keys().copied().collect()
+    }
+
+    /// Asks one member about its certified state; none if it does not answer.
+    pub async fn state(&self, member: PublicKey, at: Option<SeqNum>, ask: Vec<u8>) -> Option<Result<Vec<u8>, String>> {
+        let route = self.lock().routes.get(&member).cloned()?;
+        let make = |number| Asking::State { number, at, ask: ask.clone() };
+        match self.request_of(member, &route, make).await? {
+            Telling::State { answer, .. } => Some(answer),
+            _ => None,
+        }
     }
 
     /// Asks one member after the other, each time beginning with the next, until one gives an answer of this kind.

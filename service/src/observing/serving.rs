@@ -1,6 +1,7 @@
 //! Observers at a member: served from the published state on a thread of their own, after what members need.
 
 use super::budget::Budget;
+use super::scoped::{self, States};
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
 use axum::body::to_bytes;
@@ -72,11 +73,12 @@ pub fn open(
 
 async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuses) {
     let budget = Arc::new(Budget::default());
-    let stop = service.stop.clone();
+    let (stop, states) = (service.stop.clone(), Arc::new(States::default()));
     let all = async {
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
-            let session = Session { service: service.clone(), statuses, budget, epoch: Mutex::default() };
+            let epoch = Mutex::default();
+            let session = Session { service: service.clone(), statuses, budget, epoch, domains: Vec::new(), states: states.clone() };
             let stop = service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
@@ -94,14 +96,21 @@ struct Session {
     budget: Arc<Budget>,
     /// The newest epoch that it has told of, or asked in; none before the first such word.
     epoch: Mutex<Option<Epoch>>,
+    /// Domains that it follows; none where it follows all.
+    domains: Vec<String>,
+    states: Arc<States>,
 }
 
 impl Session {
-    async fn run(self, Arrival { link, place }: Arrival) {
+    async fn run(mut self, Arrival { link, place }: Arrival) {
         let key = hex::encode(link.key());
         let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
         let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
-        let answer = match self.refusal(parse(&hello)) {
+        let hello = parse(&hello);
+        if let Some(Asking::HelloOf { domains, .. }) = &hello {
+            self.domains.clone_from(domains);
+        }
+        let answer = match self.refusal(hello) {
             Some(why) => Telling::Refused(why),
             None if place.is_none() => Telling::Busy,
             None => Telling::Welcome,
@@ -122,19 +131,28 @@ impl Session {
         drop(place);
     }
 
-    /// Why an observer is not served: slots hold bundles of all domains.
+    /// Why an observer is not served: slots hold bundles of all domains, a state of some domains nothing of the others.
     fn refusal(&self, hello: Option<Asking>) -> Option<String> {
         let group = self.service.genesis.group();
         match hello {
-            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => self.closed_domain(),
-            Some(Asking::Hello { version: VERSION, .. }) => Some(format!("this is a member of group {group}")),
-            Some(Asking::Hello { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
+            Some(Asking::HelloOf { domains, .. }) if domains.is_empty() => Some("no domain is named".to_owned()),
+            Some(
+                Asking::Hello { version: VERSION, group: theirs }
+                | Asking::HelloOf { version: VERSION, group: theirs, .. },
+            ) if theirs == group => self.closed_domain(),
+            Some(Asking::Hello { version: VERSION, .. } | Asking::HelloOf { version: VERSION, .. }) => {
+                Some(format!("this is a member of group {group}"))
+            }
+            Some(Asking::Hello { version, .. } | Asking::HelloOf { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
             _ => Some("the first frame is no greeting".to_owned()),
         }
     }
 
     fn closed_domain(&self) -> Option<String> {
         let moment = self.service.now().moment;
+        if !self.domains.is_empty() {
+            return scoped::refusal(&moment, &self.domains);
+        }
         let name = moment.view().closed_domain()?;
         Some(format!("not everyone may read domain {name:?}, and decided slots hold the changes of every domain"))
     }
@@ -175,7 +193,14 @@ impl Session {
                     self.budget.turn(QUESTION_BYTES).await;
                     self.is_in(epoch);
                 }
-                Some(Asking::Hello { .. }) | None => return,
+                Some(Asking::State { number, at, ask }) => {
+                    self.budget.turn(QUESTION_BYTES).await;
+                    let answer = scoped::answer(&self.service, &self.states, &self.domains, (at, ask)).await;
+                    if out.send(Telling::State { number, answer }).await.is_err() {
+                        return;
+                    }
+                }
+                Some(Asking::Hello { .. } | Asking::HelloOf { .. }) | None => return,
             }
         }
     }
@@ -183,8 +208,8 @@ impl Session {
     async fn answer(&self, question: Question) -> Vec<Message> {
         let Some(question) = bounded(question) else { return Vec::new() };
         let moment = self.service.now().moment;
-        if moment.view().closed_domain().is_some() {
-            return Vec::new(); // the news say so
+        if !self.domains.is_empty() || moment.view().closed_domain().is_some() {
+            return Vec::new(); // slots are for who may read all; the news say so
         }
         let read = move || moment.snapshot.supply(&question, LIMITS);
         let found = tokio::task::spawn_blocking(read).await;
@@ -202,7 +227,7 @@ impl Session {
                 Telling::Answer { number, answer: self.offer(level, bytes).await }
             }
             Asking::Mark { number, nonce } => Telling::Marked { number, outcome: self.mark(nonce).await },
-            Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+            _ => Telling::Refused("no request".to_owned()),
         }
     }
 
@@ -339,7 +364,7 @@ impl Session {
 fn weight(asking: &Asking) -> u32 {
     match asking {
         Asking::Offer { bytes, .. } => 1 + (bytes.len() / WEIGHT_BYTES).min(REQUESTS_MAX / 2 - 1) as u32,
-        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) | Asking::Mark { .. } => 1,
+        _ => 1,
     }
 }
 
@@ -355,7 +380,7 @@ fn busy(asking: &Asking) -> Telling {
             let answer = Answered { status: problem.status, content_type, retry_after, body };
             Telling::Answer { number: *number, answer }
         }
-        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+        _ => Telling::Refused("no request".to_owned()),
     }
 }
 

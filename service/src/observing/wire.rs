@@ -41,6 +41,24 @@ pub enum Asking {
         /// 32 bytes that the reader chose.
         nonce: Digest,
     },
+    /// The first frame of who follows some domains alone.
+    HelloOf {
+        /// Its [`VERSION`].
+        version: u16,
+        /// Hash of the genesis.
+        group: Digest,
+        /// The domains.
+        domains: Vec<String>,
+    },
+    /// A question about the certified state, within these domains.
+    State {
+        /// Names it in the answer.
+        number: u64,
+        /// Slot of the state that is wanted, if it is still at hand; else the newest.
+        at: Option<SeqNum>,
+        /// The question, as `/v1/state` takes it.
+        ask: Vec<u8>,
+    },
 }
 
 /// Frame of a member.
@@ -67,6 +85,13 @@ pub enum Telling {
         number: u64,
         /// The mark, or why there is none.
         outcome: Result<Marked, String>,
+    },
+    /// Answer to [`Asking::State`].
+    State {
+        /// The number in the question.
+        number: u64,
+        /// Part of the state, proved by itself, or why there is none.
+        answer: Result<Vec<u8>, String>,
     },
 }
 
