@@ -24,6 +24,8 @@ mod doctor;
 mod doors;
 #[path = "processes/export.rs"]
 mod export;
+#[path = "processes/followed_domains.rs"]
+mod followed_domains;
 #[path = "processes/governance.rs"]
 mod governance;
 #[path = "processes/group.rs"]

@@ -5,8 +5,8 @@ mod cluster;
 use cluster::alone::{bundle, certificate, empty, say, status};
 use cluster::{HashVerify, WALL, committee, context, envelope, id};
 use quorate_pbft::{
-    Broken, Bundle, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal,
-    Kind, Message, Now, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time, Tip, Unverified, Wanted,
+    Broken, Bundle, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Item, Journal,
+    Kind, Message, Now, PayloadCheck, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time, Tip, Unverified, Wanted,
 };
 use std::sync::Arc;
 
@@ -287,4 +287,37 @@ fn a_follower_goes_on_from_its_disk() {
     assert_eq!(lone.asked(), [(3, bundles(1, 1))]);
     lone.hear(3, Message::Bundle(first));
     assert_eq!(lone.executed(), [2]);
+}
+
+/// Finds one envelope false.
+struct Wary;
+
+impl PayloadCheck for Wary {
+    fn is_valid(&self, item: &Item) -> bool {
+        *item != envelope("two")
+    }
+}
+
+#[test]
+fn a_certified_bundle_with_a_false_item_stops_a_follower_that_checks_and_is_not_written_down() {
+    let mut lone = Lone::new();
+    lone.follower = lone.follower.checking(Arc::new(Wary));
+    let ([first, second], content) = two_bundles();
+    lone.decide(1, &content);
+    for bundle in [&second, &first] {
+        lone.hear(1, Message::Bundle((*bundle).clone()));
+    }
+    let Some(Broken::FalseItem { lane, position, item, .. }) = lone.follower.broken() else {
+        panic!("it goes on: {:?}", lone.follower.broken())
+    };
+    assert_eq!((*lane, *position, *item), (id(2), second.header.position, 0));
+    assert_eq!(lone.executed(), [0u64; 0]);
+    assert!(lone.disk.recovered().bundles.is_empty());
+
+    let mut trusting = Lone::new();
+    trusting.decide(1, &content);
+    for bundle in [&second, &first] {
+        trusting.hear(1, Message::Bundle((*bundle).clone()));
+    }
+    assert_eq!(trusting.executed(), [1], "without the check members are believed");
 }

@@ -39,6 +39,8 @@ pub struct Options {
     pub api: SocketAddr,
     /// Domains to follow alone; all where none is named.
     pub domains: Scope,
+    /// Whether every author's signature is checked, as members do.
+    pub checked: bool,
 }
 
 /// Items of a certified bundle: f + 1 honest members have checked them.
@@ -50,10 +52,21 @@ impl PayloadCheck for CheckedByMembers {
     }
 }
 
+/// Check of items ahead of the core, where processor may be used: what is sound is remembered, and what is not comes to
+/// the core all the same, for only the core knows whether it is certified.
+struct Ahead(Arc<CachedPayload>);
+
+impl PayloadCheck for Ahead {
+    fn is_valid(&self, item: &Item) -> bool {
+        self.0.is_valid(item);
+        true
+    }
+}
+
 impl Running {
     /// Starts an observer; returns once the API answers.
     pub async fn observe(options: Options) -> Result<Self, LaunchError> {
-        let Options { genesis, peers, dir, api, domains } = options;
+        let Options { genesis, peers, dir, api, domains, checked } = options;
         let genesis = Arc::new(read_genesis(&genesis)?);
         let addresses: Vec<Multiaddr> =
             peers.iter().map(|address| multiaddr("peer", address)).collect::<Result<_, _>>()?;
@@ -67,8 +80,12 @@ impl Running {
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
         let core = {
             let (genesis, verify, data) = (genesis.clone(), verify.clone(), config.data.clone());
+            let payload = payload.clone();
             let open = tokio::task::spawn_blocking(move || match domains.is_empty() {
-                true => open(&genesis, &verify, &data, &public).map(|engine| Shell::Core(Box::new(engine))),
+                true => {
+                    let engine = open(&genesis, &verify, &data, &public)?;
+                    Ok(Shell::Core(Box::new(if checked { engine.checking(payload) } else { engine })))
+                }
                 false => feeder(&genesis, &data, &public, &domains).map(|feeder| Shell::Feeder(Box::new(feeder))),
             });
             open.await.map_err(|error| LaunchError::System(error.to_string()))??
@@ -77,7 +94,7 @@ impl Running {
             committees: RwLock::new(core.committees()),
             constants: genesis.constants().clone(),
             verify,
-            payload: Arc::new(CheckedByMembers),
+            payload: if checked { Arc::new(Ahead(payload.clone())) } else { Arc::new(CheckedByMembers) },
             certified: Arc::default(),
         });
         let own = quorate_net::Member { id: ReplicaId::new(0), key: public.0, address: None };

@@ -30,6 +30,8 @@ pub(crate) mod forget;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod feed_tests;
+#[cfg(test)]
 mod compare_tests;
 #[cfg(test)]
 mod stray_tests;

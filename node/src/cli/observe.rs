@@ -29,6 +29,9 @@ pub struct Observe {
     /// it is certified, once a second at most
     #[arg(long = "domain", value_name = "DOMAIN", value_parser = domain())]
     domains: Vec<String>,
+    /// Check the signature of every author, as members do: what f + 1 members have signed is not believed to be checked
+    #[arg(long, conflicts_with = "domains")]
+    checked: bool,
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
     api: SocketAddr,
@@ -64,9 +67,10 @@ pub fn run(observe: &Observe) -> Outcome {
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
-    let Observe { genesis, peers, dir, api, domains, .. } = observe;
+    let Observe { genesis, peers, dir, api, checked, .. } = observe;
+    let domains = observe.domains.iter().cloned().collect();
     let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));
-    let options = Options { genesis, peers: peers.clone(), dir: dir.clone(), api: *api, domains: domains.iter().cloned().collect() };
+    let options = Options { genesis, peers: peers.clone(), dir: dir.clone(), api: *api, domains, checked: *checked };
     start::attend(Running::observe(options).await?).await
 }
 

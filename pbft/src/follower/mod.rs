@@ -26,7 +26,7 @@ use crate::lanes::lane::Lane;
 use crate::limits::Constants;
 use crate::recovery::fetch::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
-use crate::wire::{Committee, Content, Message, QuorumCert, ReplicaId, SeqNum, Ticks, Verified, Verify};
+use crate::wire::{Committee, Content, Message, PayloadCheck, QuorumCert, ReplicaId, SeqNum, Ticks, Verified, Verify};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -55,6 +55,8 @@ pub struct Follower {
     neighbours: Neighbours,
     pursuits: Pursuits,
     broken: Option<Broken>,
+    /// Check of every item, where members are not believed to have checked it.
+    payload: Option<Arc<dyn PayloadCheck>>,
     /// Whether the shell was told that the epoch is over.
     over: bool,
 }
@@ -89,8 +91,19 @@ impl Follower {
             neighbours: Neighbours::new(n),
             pursuits: Pursuits::default(),
             broken: None,
+            payload: None,
             over: false,
         }
+    }
+
+    /// The same, which checks every item as members do: a certified bundle with a false one stops it.
+    pub fn checking(self, payload: Arc<dyn PayloadCheck>) -> Self {
+        Self { payload: Some(payload), ..self }
+    }
+
+    /// Whether it checks every item.
+    pub fn is_checking(&self) -> bool {
+        self.payload.is_some()
     }
 
     /// Advances by one input, as [`crate::Replica::step`].

@@ -91,6 +91,13 @@ impl Follower {
         if lane.on_chain(tip.position) != Some(tip.digest) || (tip.position > last && Some(tip.position) > next) {
             return Err(Rejected::Bundle { lane: id, position: tip.position, why: "not asked for" });
         }
+        let is_false = |item| self.payload.as_ref().is_some_and(|payload| !payload.is_valid(item));
+        if let Some(item) = bundle.items.iter().position(is_false) {
+            // Not written down: a start executes what is there.
+            let Tip { position, digest } = tip;
+            self.stop(Broken::FalseItem { lane: id, position, digest, item: item as u32 }, out);
+            return Ok(());
+        }
         out.persist(Record::Bundle(bundle.clone()));
         lane.hold(bundle, true, Ticks::default());
         let walked = lane.walk(tip);

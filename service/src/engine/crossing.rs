@@ -109,7 +109,8 @@ impl Engine {
             None => {
                 self.give_back(&handover, work);
                 let config = self.epochs.follower_config(&next);
-                Core::Observer(Box::new(Follower::enter(config, handover, &mut effects)))
+                let follower = Follower::enter(config, handover, &mut effects);
+                Core::Observer(Box::new(self.epochs.checking(follower)))
             }
         };
         self.tolls = Tolls::default(); // lanes have other owners

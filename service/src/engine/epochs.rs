@@ -3,8 +3,8 @@
 use super::core::Core;
 use quorate_ledger::{Ledger, StoreError};
 use quorate_pbft::{
-    Admitted, Committee, Constants, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, PublicKey, QuorumCert,
-    Recovered, Replica, ReplicaConfig, SeqNum, Signer, Verify,
+    Admitted, Committee, Constants, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, PayloadCheck, PublicKey,
+    QuorumCert, Recovered, Replica, ReplicaConfig, SeqNum, Signer, Verify,
 };
 use quorate_storage::Snapshot;
 use std::cmp::Ordering;
@@ -69,6 +69,8 @@ pub(super) struct Epochs {
     pub(super) identity: Option<Identity>,
     verify: Arc<dyn Verify>,
     constants: Constants,
+    /// Check of every item by who follows, where members are not believed to have checked it.
+    pub(super) payload: Option<Arc<dyn PayloadCheck>>,
     pub(super) committee: Arc<Committee>,
     /// Certificate of the epoch's end and the next members, once it is over.
     pub(super) over: Option<(QuorumCert, Arc<Committee>)>,
@@ -96,7 +98,8 @@ impl Epochs {
             _ => (Arc::new(ledger.voters().clone()), executed.clone()),
         };
         let constants = ledger.genesis().constants().clone();
-        let epochs = Self { identity, verify, constants, committee, over: None, elder: None, early: Vec::new() };
+        let (payload, over, elder, early) = (None, None, None, Vec::new());
+        let epochs = Self { identity, verify, constants, payload, committee, over, elder, early };
         Ok((epochs, point))
     }
 
@@ -137,6 +140,14 @@ impl Epochs {
             incarnation,
             die,
         })
+    }
+
+    /// A follower that checks as much as those before it.
+    pub(super) fn checking(&self, follower: Follower) -> Follower {
+        match &self.payload {
+            Some(payload) => follower.checking(payload.clone()),
+            None => follower,
+        }
     }
 
     pub(super) fn follower_config(&self, committee: &Committee) -> FollowerConfig {

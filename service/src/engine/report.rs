@@ -233,7 +233,7 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
         can_order: is_heard,
         observes: true,
         grows: false,
-        checked: false,
+        checked: follower.is_checking(),
         pending: 0,
         queued: 0,
         pending_bytes: 0,

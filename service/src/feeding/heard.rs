@@ -16,8 +16,8 @@ const LATE_AFTER: Duration = Duration::from_secs(2);
 pub(super) struct Heard {
     /// The newest slot of which a member has shown a certificate.
     newest: SeqNum,
-    /// The same some time ago, and when.
-    before: SeqNum,
+    /// The same when it was looked at last, and the time before that.
+    looked: [SeqNum; 2],
     looked_at: Option<Instant>,
     statuses: BTreeMap<ReplicaId, Said>,
 }
@@ -52,7 +52,7 @@ impl Heard {
             }
         }
         if self.looked_at.is_none_or(|at| now.duration_since(at) >= LATE_AFTER) {
-            (self.before, self.looked_at) = (self.newest, Some(now));
+            (self.looked, self.looked_at) = ([self.newest, self.looked[0]], Some(now));
         }
     }
 
@@ -77,7 +77,7 @@ impl Heard {
         let peers: Vec<PeerFacts> = committee.replicas().map(|replica| self.facts(replica, now)).collect();
         let is_heard = peers.iter().any(|peer| peer.is_heard);
         let executed = moment.ledger.executed();
-        let behind = self.before.get().saturating_sub(executed.seq.get());
+        let behind = self.looked[1].get().saturating_sub(executed.seq.get());
         let mut views: Vec<View> = peers.iter().map(|peer| peer.view.unwrap_or_default()).collect();
         views.sort_unstable();
         let view = views[committee.quorum() - 1]; // f + 1 members are in this view or a later one

@@ -107,8 +107,9 @@ impl Contact {
     async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
         let link = dial(self.secret, &self.address).await?;
         let member = PublicKey(link.key());
+        let number = self.checker.number(&member);
         // What proves itself may come from whoever has it, also from a member of an epoch that is not known here yet.
-        if self.domains.is_empty() && self.checker.number(&member).is_none() {
+        if self.domains.is_empty() && number.is_none() {
             return Err(Ended::Stranger);
         }
         let (mut sender, mut receiver) = link.split(usize::MAX);
@@ -120,7 +121,8 @@ impl Contact {
             Some(Telling::Refused(why)) => return Err(Ended::refused(&why)),
             _ => return Err(Ended::Frame),
         }
-        tracing::info!(event = "member-serves", %member, address = %self.address, "a member serves this observer");
+        let name = number.map_or_else(|| member.to_string(), |number| number.to_string());
+        tracing::info!(event = "member-serves", member = name, address = %self.address, "a member serves this observer");
         let (route, questions) = mpsc::channel(QUESTIONS_MAX);
         if !self.relay.opened(member, route) {
             return Err(Ended::Served);
