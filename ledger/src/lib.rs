@@ -86,10 +86,10 @@ pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;
-#[cfg(feature = "execution")]
-pub use state::scope::Scope;
 pub use policy::attestation::{PendingChange, Progress, Requirement};
 pub use policy::reputation;
+#[cfg(feature = "execution")]
+pub use state::scope::Scope;
 
 pub use state::abort::{DeferReason, Deferred};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};

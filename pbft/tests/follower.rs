@@ -5,8 +5,9 @@ mod cluster;
 use cluster::alone::{bundle, certificate, empty, say, status};
 use cluster::{HashVerify, WALL, committee, context, envelope, id};
 use quorate_pbft::{
-    Broken, Bundle, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Item, Journal,
-    Kind, Message, Now, PayloadCheck, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time, Tip, Unverified, Wanted,
+    Broken, Bundle, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Item,
+    Journal, Kind, Message, Now, PayloadCheck, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time,
+    Tip, Unverified, Wanted,
 };
 use std::sync::Arc;
 

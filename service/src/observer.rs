@@ -161,12 +161,7 @@ fn make_database(dir: &Path, genesis: &Genesis) -> Result<(), InitError> {
 }
 
 /// The feeder over the database of an observer of some domains.
-fn feeder(
-    genesis: &Arc<Genesis>,
-    data: &Path,
-    public: &PublicKey,
-    domains: &Scope,
-) -> Result<Feeder, LaunchError> {
+fn feeder(genesis: &Arc<Genesis>, data: &Path, public: &PublicKey, domains: &Scope) -> Result<Feeder, LaunchError> {
     guarded(data, || {
         let db = Db::open(data)?;
         db.claim(&public.0)?;

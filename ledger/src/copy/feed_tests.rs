@@ -3,7 +3,7 @@
 use super::errand::Errand;
 use super::feed::Feed;
 use super::frame::{Answer, Ask, Given, Held, Wanted};
-use super::{Fed, Refused, TakeError, answer};
+use super::{Fed, Refused, Survey, TakeError, Walk, answer};
 use crate::format::constants::GROUP_DOMAIN;
 use crate::policy::DomainPolicy;
 use crate::proof::{Proof, Proved};
@@ -12,7 +12,7 @@ use crate::state::tree::part::Subtree;
 use crate::testing::certificate_of;
 use crate::testing::world::{World, remove, write};
 use core::ops::ControlFlow;
-use quorate_ledger::{MemoryStore, OpenError, Principal, QueryError, Scope};
+use quorate_ledger::{MemoryStore, OpenError, Principal, QueryError, Scope, Sweep};
 use quorate_pbft::Digest;
 
 const SECRET: &str = "that stands in the other domain";
@@ -96,7 +96,10 @@ fn a_feed_holds_its_domain_as_it_was_certified_and_nothing_of_another() {
     assert_eq!(fed.ledger.executed(), world.ledger.executed());
     let view = fed.ledger.view(&store);
     let read = |path| view.file("main", path, None).expect("it is held").found().map(|file| file.hash);
-    assert_eq!(read("folder/1"), world.view().file("main", "folder/1", None).expect("it is there").found().map(|f| f.hash));
+    assert_eq!(
+        read("folder/1"),
+        world.view().file("main", "folder/1", None).expect("it is there").found().map(|f| f.hash)
+    );
     let file = view.file("main", "folder/7", None).expect("it is held").found().expect("a file");
     assert_eq!(view.content(&file.hash).expect("memory").expect("it is there"), b"content 7");
     assert!(has(&world.store, SECRET.as_bytes()) && !has(&store, SECRET.as_bytes()));
@@ -113,7 +116,10 @@ fn a_proof_from_a_feed_verifies_with_the_genesis_alone() {
     let proof = fed.ledger.view(&store).prove_file(&certificate, "main", "folder/1", None).expect("it is held");
     let proved = Proof::File(Box::new(proof)).verify(&world.genesis).expect("it verifies");
     let Proved::File(proved) = proved else { panic!("a proof of a file") };
-    assert_eq!(proved.hash(), world.view().file("main", "folder/1", None).expect("it is there").found().map(|f| f.hash));
+    assert_eq!(
+        proved.hash(),
+        world.view().file("main", "folder/1", None).expect("it is there").found().map(|f| f.hash)
+    );
     assert!(fed.ledger.view(&store).prove_file(&certificate, "other", "secret", None).is_err());
 }
 
@@ -201,10 +207,12 @@ fn entries(answer: &mut Answer) -> Option<&mut Vec<(Vec<u8>, Vec<u8>)>> {
 #[test]
 fn a_wrong_leaf_a_missing_leaf_and_a_wrong_sibling_are_refused() {
     let lies: [Lie; 3] = [
-        |answer| entries(answer).is_some_and(|entries| {
-            *entries[0].1.last_mut().expect("a value has bytes") ^= 1;
-            true
-        }),
+        |answer| {
+            entries(answer).is_some_and(|entries| {
+                *entries[0].1.last_mut().expect("a value has bytes") ^= 1;
+                true
+            })
+        },
         |answer| entries(answer).is_some_and(|entries| entries.pop().is_some()),
         |answer| {
             let Given::Parts(parts) = &mut answer.given else { return false };
@@ -255,4 +263,47 @@ fn the_groups_own_tree_is_within_every_scope() {
     let ask = Ask { domain: GROUP_DOMAIN.to_owned(), wanted: Wanted::Rows(Vec::new()) };
     assert!(ask.is_within(&[]));
     assert!(!Ask { domain: "other".to_owned(), ..ask }.is_within(&["main".to_owned()]));
+}
+
+#[test]
+fn a_first_copy_that_was_cut_off_holds_no_state_and_goes_on() {
+    let world = world();
+    let (mut feed, mut store) = opened(&world);
+    feed.begin(&mut store).expect("memory");
+    let mut asked = 0;
+    let cut_off = take(&mut feed, &mut store, |ask| {
+        asked += 1;
+        if asked < 6 { honest(&world, ask) } else { Vec::new() }
+    });
+    assert_eq!(cut_off.err(), Some(Refused::Malformed));
+    let (mut feed, held) = Feed::open(&mut store, &world.genesis, &scope()).expect("its own store");
+    assert!(held.is_none(), "parts of a state are none");
+    feed.begin(&mut store).expect("memory");
+    let fed = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
+    assert_eq!(fed.ledger.executed(), world.ledger.executed());
+}
+
+#[test]
+fn a_sweep_takes_contents_that_no_entry_names_and_leaves_the_state_sound() {
+    let mut world = world();
+    world.does(0, &[write("brief", "that is gone soon")]);
+    let (mut feed, mut store, _) = fed(&world);
+    world.does(0, &[remove("brief")]);
+    world.time += 40 * 86_400_000;
+    (0..3).for_each(|n| drop(world.does(0, &[write("later", &n.to_string())])));
+    feed.begin(&mut store).expect("memory");
+    let mut fed = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
+    assert!(has(&store, b"that is gone soon"));
+
+    let (mut sweep, oldest) = (Sweep::default(), fed.ledger.executed().seq.next());
+    while !fed.ledger.forget(&mut store, &mut sweep, oldest, 64).expect("memory") {}
+
+    assert!(!has(&store, b"that is gone soon"));
+    let (mut walk, mut found) = (Walk::default(), Vec::new());
+    let survey = Survey::of(&fed.ledger);
+    while !survey.go_on(&store, &mut walk, 1 << 20, &mut |damage| found.push(damage)).expect("memory") {}
+    assert_eq!(found, []);
+    assert!(walk.files > 600, "{walk:?}");
+    let (_, held) = Feed::open(&mut store, &world.genesis, &scope()).expect("its own store");
+    assert!(held.is_some());
 }

@@ -72,7 +72,10 @@ fn a_domain_is_followed_from_nothing_beside_one_that_few_may_read_and_nothing_of
     assert!(verified.expect("quorate runs").status.success());
 
     observer.stop();
-    assert!(is_anywhere(&observer.dir, b"that everybody may read, and finds on a disk"), "the search finds what is there");
+    assert!(
+        is_anywhere(&observer.dir, b"that everybody may read, and finds on a disk"),
+        "the search finds what is there"
+    );
     assert!(!is_anywhere(&observer.dir, secret.as_bytes()), "nothing of another domain");
 }
 

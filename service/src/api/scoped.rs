@@ -2,7 +2,6 @@
 
 use super::Shared;
 use super::problem::Failure;
-use super::service::Service;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
@@ -14,7 +13,7 @@ pub async fn only(State(service): Shared, request: Request, next: Next) -> Respo
     let path = request.uri().path();
     if !domains.is_empty() && path.starts_with("/v1/") {
         if is_of_history(path, request.method()) {
-            return not_held(&service, "history and order are not kept here").into_response();
+            return Failure::not_held("history and order are not kept here", &domains).into_response();
         }
         if service.now().report.grows && is_of_state(path, request.method()) {
             let detail = "the state of this observer's domains is still on its way; ask again, or ask a member";
@@ -22,20 +21,6 @@ pub async fn only(State(service): Shared, request: Request, next: Next) -> Respo
         }
     }
     next.run(request).await
-}
-
-/// Refuses a strong read: its mark stands in the order.
-pub fn no_strong_read(service: &Service) -> Failure {
-    not_held(service, "a strong read needs the order; level=sequential answers from the last certified state here")
-}
-
-fn not_held(service: &Service, what: &str) -> Failure {
-    let domains = service.domains().join(", ");
-    let detail = format!(
-        "{what}: this observer holds the certified state of domain {domains} alone; ask a member, or an observer of the \
-         whole group"
-    );
-    Failure::new(StatusCode::NOT_FOUND, "not-held", detail)
 }
 
 /// Whether an address tells what happened, and not what stands.

@@ -6,7 +6,6 @@ use super::body::Room;
 use super::copies::Copies;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
-use super::scoped;
 use super::streams::Streams;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
@@ -177,8 +176,10 @@ impl Service {
 
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
-        if !self.domains().is_empty() {
-            return Err(scoped::no_strong_read(self));
+        let domains = self.domains();
+        if !domains.is_empty() {
+            let what = "a strong read needs the order; level=sequential answers from the last certified state here";
+            return Err(Failure::not_held(what, &domains));
         }
         if let Some(relay) = self.relay() {
             return self.marked(relay, nonce).await;

@@ -75,13 +75,29 @@ impl Feeder {
         batch.commit()?;
         db.fold()?;
         let (is_whole, snapshot, now) = (fed.is_some(), db.snapshot()?.apart(), Instant::now());
-        let fed = fed.map_or_else(|| Ok(Fed { ledger: feed.before_all()?, certificate: None }), Ok::<_, EngineError>)?;
+        let fed =
+            fed.map_or_else(|| Ok(Fed { ledger: feed.before_all()?, certificate: None }), Ok::<_, EngineError>)?;
         let moment = Arc::new(Moment { ledger: fed.ledger, snapshot });
         let certified = fed.certificate.map(|certificate| Certified { moment: moment.clone(), certificate });
         db.room().be_patient();
         let (batch, heard, members, begun) = Default::default();
         let (unfolded, taken, folded, swept) = (0, 0, now, now);
-        Ok(Self { db, genesis, feed, batch, unfolded, taken, moment, certified, is_whole, heard, members, begun, folded, swept })
+        Ok(Self {
+            db,
+            genesis,
+            feed,
+            batch,
+            unfolded,
+            taken,
+            moment,
+            certified,
+            is_whole,
+            heard,
+            members,
+            begun,
+            folded,
+            swept,
+        })
     }
 
     /// Snapshot published to readers.
@@ -175,12 +191,7 @@ impl Feeder {
     }
 
     /// Takes the difference to a certified state from one member.
-    fn take_from(
-        &mut self,
-        member: PublicKey,
-        around: &Surroundings,
-        handle: &Handle,
-    ) -> Result<Brought, EngineError> {
+    fn take_from(&mut self, member: PublicKey, around: &Surroundings, handle: &Handle) -> Result<Brought, EngineError> {
         let mut batch = match self.batch.take() {
             Some(batch) => batch,
             None => {
@@ -246,7 +257,9 @@ impl Feeder {
                 None => return Ok(Brought::Nothing("it does not answer".to_owned())),
             };
             match self.feed.take(errand, batch, &answer) {
-                Ok(()) => (self.unfolded, self.taken) = (self.unfolded + answer.len(), self.taken + answer.len() as u64),
+                Ok(()) => {
+                    (self.unfolded, self.taken) = (self.unfolded + answer.len(), self.taken + answer.len() as u64)
+                }
                 Err(TakeError::Store(error)) => return Err(error.into()),
                 Err(TakeError::Refused(why)) => {
                     if why.is_lie() {

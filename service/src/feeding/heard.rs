@@ -81,7 +81,8 @@ impl Heard {
         let mut views: Vec<View> = peers.iter().map(|peer| peer.view.unwrap_or_default()).collect();
         views.sort_unstable();
         let view = views[committee.quorum() - 1]; // f + 1 members are in this view or a later one
-        let silence = || if is_heard { String::new() } else { "no member that serves this observer is heard".to_owned() };
+        let silence =
+            || if is_heard { String::new() } else { "no member that serves this observer is heard".to_owned() };
         Report {
             epoch: committee.epoch(),
             me: None,

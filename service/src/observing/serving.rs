@@ -78,7 +78,14 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
             let epoch = Mutex::default();
-            let session = Session { service: service.clone(), statuses, budget, epoch, domains: Vec::new(), states: states.clone() };
+            let session = Session {
+                service: service.clone(),
+                statuses,
+                budget,
+                epoch,
+                domains: Vec::new(),
+                states: states.clone(),
+            };
             let stop = service.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
@@ -143,7 +150,9 @@ impl Session {
             Some(Asking::Hello { version: VERSION, .. } | Asking::HelloOf { version: VERSION, .. }) => {
                 Some(format!("this is a member of group {group}"))
             }
-            Some(Asking::Hello { version, .. } | Asking::HelloOf { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
+            Some(Asking::Hello { version, .. } | Asking::HelloOf { version, .. }) => {
+                Some(format!("version {VERSION} is spoken here, not {version}"))
+            }
             _ => Some("the first frame is no greeting".to_owned()),
         }
     }
