@@ -180,8 +180,13 @@ impl Feeder {
     fn go_on(&mut self, around: &Surroundings, handle: &Handle) -> Result<(), EngineError> {
         let serving = around.membership.relay.serving();
         for member in self.members.in_turn(&serving, Instant::now()) {
+            let before = self.moment.seq();
             match self.take_from(member, around, handle)? {
-                Brought::All => return Ok(()),
+                Brought::All if self.moment.seq() > before && self.moment.seq() >= self.heard.due() => {
+                    self.members.answered(member);
+                    return Ok(());
+                }
+                Brought::All => (), // it is left behind, as who has left the group is: the next one may have a newer state
                 Brought::Nothing(why) => {
                     tracing::info!(event = "member-of-no-use", %member, why, "the next member is asked for the state");
                 }
@@ -205,7 +210,6 @@ impl Feeder {
             let mut errand = match self.feed.next(&batch)? {
                 Ok(errand) => errand,
                 Err(checkpoint) => {
-                    self.members.answered(member);
                     self.settle(batch, &checkpoint)?;
                     return Ok(Brought::All);
                 }
