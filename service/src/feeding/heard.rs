@@ -27,6 +27,7 @@ struct Said {
     at: Instant,
     wall: Time,
     executed: SeqNum,
+    stable: SeqNum,
     view: View,
     hears: Vec<ReplicaId>,
 }
@@ -43,6 +44,7 @@ impl Heard {
                         at: now,
                         wall: Time::new(wall.get() / 100 * 100),
                         executed: body.executed,
+                        stable: body.stable,
                         view: body.view,
                         hears: body.heard.clone(),
                     };
@@ -51,6 +53,10 @@ impl Heard {
                 _ => (),
             }
         }
+        // A certificate that came while its epoch was not known here is not shown again: f + 1 words stand for it.
+        let mut stable: Vec<SeqNum> = self.statuses.values().map(|said| said.stable).collect();
+        stable.sort_unstable_by(|a, b| b.cmp(a));
+        self.newest = self.newest.max(stable.get(committee.weak() - 1).copied().unwrap_or_default());
         if self.looked_at.is_none_or(|at| now.duration_since(at) >= LATE_AFTER) {
             (self.looked, self.looked_at) = ([self.newest, self.looked[0]], Some(now));
         }
