@@ -3,7 +3,7 @@
 use super::errand::Errand;
 use super::feed::Feed;
 use super::frame::{Answer, Ask, Given, Held, Wanted};
-use super::{Fed, Refused, Survey, TakeError, Walk, answer};
+use super::{Fed, Refused, TakeError, answer};
 use crate::format::constants::GROUP_DOMAIN;
 use crate::policy::DomainPolicy;
 use crate::proof::{Proof, Proved};
@@ -12,7 +12,7 @@ use crate::state::tree::part::Subtree;
 use crate::testing::certificate_of;
 use crate::testing::world::{World, remove, write};
 use core::ops::ControlFlow;
-use quorate_ledger::{MemoryStore, OpenError, Principal, QueryError, Scope, Sweep};
+use quorate_ledger::{MemoryStore, OpenError, Principal, QueryError, Scope};
 use quorate_pbft::Digest;
 
 const SECRET: &str = "that stands in the other domain";
@@ -281,29 +281,4 @@ fn a_first_copy_that_was_cut_off_holds_no_state_and_goes_on() {
     feed.begin(&mut store).expect("memory");
     let fed = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
     assert_eq!(fed.ledger.executed(), world.ledger.executed());
-}
-
-#[test]
-fn a_sweep_takes_contents_that_no_entry_names_and_leaves_the_state_sound() {
-    let mut world = world();
-    world.does(0, &[write("brief", "that is gone soon")]);
-    let (mut feed, mut store, _) = fed(&world);
-    world.does(0, &[remove("brief")]);
-    world.time += 40 * 86_400_000;
-    (0..3).for_each(|n| drop(world.does(0, &[write("later", &n.to_string())])));
-    feed.begin(&mut store).expect("memory");
-    let mut fed = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
-    assert!(has(&store, b"that is gone soon"));
-
-    let (mut sweep, oldest) = (Sweep::default(), fed.ledger.executed().seq.next());
-    while !fed.ledger.forget(&mut store, &mut sweep, oldest, 64).expect("memory") {}
-
-    assert!(!has(&store, b"that is gone soon"));
-    let (mut walk, mut found) = (Walk::default(), Vec::new());
-    let survey = Survey::of(&fed.ledger);
-    while !survey.go_on(&store, &mut walk, 1 << 20, &mut |damage| found.push(damage)).expect("memory") {}
-    assert_eq!(found, []);
-    assert!(walk.files > 600, "{walk:?}");
-    let (_, held) = Feed::open(&mut store, &world.genesis, &scope()).expect("its own store");
-    assert!(held.is_some());
 }
