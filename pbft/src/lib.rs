@@ -75,7 +75,7 @@ pub use evidence::forensics::{Conflict, Findings, Remains};
 pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 pub use evidence::reference::Certified;
 pub use evidence::view_evidence::{InvalidNewView, InvalidViewChange, LeafPath, NewViewLeaf, Omission, ViewChangeLeaf};
-pub use follower::{Follower, FollowerConfig, FollowerReport};
+pub use follower::{Claims, Follower, FollowerConfig, FollowerReport};
 pub use holdings::Holdings;
 pub use input::{Executed, Input, Now, ReaderId};
 #[cfg(feature = "testing")]

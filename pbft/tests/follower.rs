@@ -5,8 +5,9 @@ mod cluster;
 use cluster::alone::{bundle, certificate, empty, say, status};
 use cluster::{HashVerify, WALL, committee, context, envelope, id};
 use quorate_pbft::{
-    Broken, Bundle, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal,
-    Kind, Message, Now, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time, Tip, Unverified, Wanted,
+    Broken, Bundle, Claims, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input,
+    Journal, Kind, Message, Now, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time, Tip,
+    Unverified, Wanted,
 };
 use std::sync::Arc;
 
@@ -287,4 +288,55 @@ fn a_follower_goes_on_from_its_disk() {
     assert_eq!(lone.asked(), [(3, bundles(1, 1))]);
     lone.hear(3, Message::Bundle(first));
     assert_eq!(lone.executed(), [2]);
+}
+
+/// Claims of another follower that has executed all up to a slot.
+fn claims(executed: u64) -> Claims {
+    let executed = SeqNum::new(executed);
+    Claims { decided: executed, executed, oldest: SeqNum::new(1), stable: SeqNum::new(0) }
+}
+
+#[test]
+fn another_follower_is_asked_before_the_members() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(4), claims(2));
+    lone.status(1, 1, status(Vec::new(), 2));
+    assert_eq!(lone.asked(), [(4, slots(1, 2))]);
+}
+
+#[test]
+fn another_follower_that_does_not_answer_is_asked_last() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(4), claims(1));
+    lone.status(1, 1, status(Vec::new(), 9));
+    lone.tick(200);
+    lone.decide(1, &empty(1));
+    lone.follower.take_claims(id(4), claims(9));
+    lone.tick(200);
+    assert_eq!(lone.asked().into_iter().map(|(whom, _)| whom).collect::<Vec<_>>(), [4, 1, 1]);
+}
+
+#[test]
+fn a_follower_that_handed_a_decision_on_is_asked_for_its_data_once_it_has_executed_it() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.follower.take_claims(id(4), Claims { decided: SeqNum::new(1), ..claims(0) });
+    let certificate = certificate(Kind::Commit, 0, 1, content.digest(), &[0, 1, 2]);
+    lone.hear(4, Message::Decided { certificate, content });
+    assert_eq!(lone.asked(), []);
+    lone.follower.take_claims(id(4), claims(1));
+    lone.tick(1);
+    assert_eq!(lone.asked(), [(4, bundles(1, 2))]);
+    lone.hear(4, Message::Bundle(second));
+    lone.hear(4, Message::Bundle(first));
+    assert_eq!(lone.executed(), [1]);
+}
+
+#[test]
+fn a_follower_that_has_left_is_not_asked_any_more() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(4), claims(2));
+    lone.follower.forget(id(4));
+    lone.tick(1);
+    assert_eq!(lone.asked(), []);
 }

@@ -15,6 +15,7 @@ mod report;
 mod restart;
 mod slots;
 
+pub use neighbours::Claims;
 pub use report::FollowerReport;
 
 use crate::effects::{Broken, Effect, Effects, Record, Rejected};
@@ -173,6 +174,22 @@ impl Follower {
             | Message::ViewChange { .. }
             | Message::NewView { .. } => Err(Rejected::Unknown { from, what: "a follower's part in it" }),
         }
+    }
+
+    /// Another follower claims to have something: it is asked under this number, which no member has. Its answers are
+    /// messages from that number.
+    ///
+    /// # Panics
+    ///
+    /// If the number is a member's.
+    pub fn take_claims(&mut self, from: ReplicaId, claims: Claims) {
+        assert!(from.index() >= self.committee.len(), "a follower under a member's number");
+        self.neighbours.on_claims(from, claims);
+    }
+
+    /// Another follower can be asked no more.
+    pub fn forget(&mut self, other: ReplicaId) {
+        self.neighbours.forget(other);
     }
 
     /// Compares the own states with the certified ones (C3).
