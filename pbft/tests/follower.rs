@@ -333,6 +333,29 @@ fn a_follower_that_handed_a_decision_on_is_asked_for_its_data_once_it_has_execut
 }
 
 #[test]
+fn a_follower_that_handed_data_out_is_asked_before_one_that_never_did() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.follower.take_claims(id(5), claims(1));
+    lone.decide(1, &content);
+    lone.hear(5, Message::Bundle(second));
+    lone.hear(5, Message::Bundle(first));
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(2)));
+    lone.tick(1);
+    assert_eq!(lone.asked().last(), Some(&(5, slots(2, 2))));
+}
+
+#[test]
+fn a_question_to_a_follower_that_leaves_goes_to_the_next_at_once() {
+    let mut lone = Lone::new();
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(1)));
+    lone.tick(1);
+    lone.follower.forget(id(4));
+    lone.tick(1);
+    assert_eq!(lone.asked(), [(4, slots(1, 1)), (5, slots(1, 1))]);
+}
+
+#[test]
 fn a_follower_that_has_left_is_not_asked_any_more() {
     let mut lone = Lone::new();
     lone.follower.take_claims(id(4), claims(2));

@@ -6,10 +6,10 @@
 //!   hops. A node passes on what it has verified, and only once: [`Input::Verified`] takes nothing else.
 //! * **Push.** News that is newer than all that is known here goes on at once, to [`Shape::fanout`] random neighbours, for at
 //!   most [`HOPS_MAX`] hops. One item of news is in flight to a neighbour; the next waits for its answer and is then the
-//!   newest one. Who was told of a slot is told again when its data is here.
+//!   newest one. When a slot is executed, neighbours that lack it are told that its data is here.
 //! * **Pull.** An inventory says whom to ask for slots and bundles; asking is the follower's own business
 //!   ([`quorate_pbft::Follower::take_claims`]).
-//! * **Beat.** Every [`BEAT_MS`] a few neighbours that were not told of the newest get the inventory alone.
+//! * **Beat.** Every [`BEAT_MS`] neighbours that were not told of the newest get the inventory alone.
 //! * **Anti-entropy.** Every [`ROUND_MS`] one random neighbour and this node compare inventories, and addresses travel with
 //!   them. One checkpoint and two roots: the neighbour is dropped. A known node that is no neighbour is dialled beside
 //!   them, until the next round: two halves of a mesh that were cut apart have neighbours enough, and find each other so.

@@ -2,6 +2,8 @@
 
 /// Milliseconds between two looks at neighbours that were not told of the newest: one way round the world, and a little.
 pub const BEAT_MS: u64 = 200;
+/// Milliseconds between two times that neighbours are told at once of new data; what comes between waits for a beat.
+pub const DATA_TOLD_EVERY_MS: u64 = 50;
 /// Milliseconds between two comparisons with a random neighbour: a round of anti-entropy.
 pub const ROUND_MS: u64 = 10_000;
 /// Milliseconds after which one neighbour is exchanged, so that no set of neighbours stays.

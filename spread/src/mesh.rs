@@ -30,7 +30,7 @@ impl Spread {
         self.fill(out);
     }
 
-    /// Tells a few that were not told, and gives up news without an answer.
+    /// Tells those that were not told, and gives up news without an answer.
     fn beat(&mut self, out: &mut Vec<Effect>) {
         let now = self.now;
         for neighbour in self.neighbours.values_mut() {
@@ -38,7 +38,7 @@ impl Spread {
         }
         let behind = self.neighbours.iter().filter(|(_, one)| one.in_flight.is_none() && one.is_behind(&self.own));
         let behind: Vec<PublicKey> = behind.map(|(key, _)| *key).collect();
-        for key in self.dice.take(behind, self.shape.fanout) {
+        for key in behind {
             self.send(key, Word::Inventory(self.own.clone()), out);
         }
     }

@@ -1,7 +1,8 @@
 //! News: taken once it is verified and newer, and passed on at once.
 
-use crate::limits::HOPS_MAX;
-use crate::spread::{Effect, Spread, Way};
+use crate::limits::{DATA_TOLD_EVERY_MS, HOPS_MAX};
+use crate::neighbour::Neighbour;
+use crate::spread::{Dropped, Effect, Spread, Way};
 use crate::word::{News, Word};
 use quorate_pbft::{Digest, Message, PublicKey, SeqNum, Verified};
 use std::sync::Arc;
@@ -26,6 +27,9 @@ impl Way {
 impl Spread {
     /// News of a neighbour: what is newer than all that is known here is checked, anything else is answered at once.
     pub(crate) fn on_news(&mut self, from: PublicKey, hops: u8, items: Vec<Arc<Message>>, out: &mut Vec<Effect>) {
+        if hops >= HOPS_MAX {
+            return self.ban(&from, Dropped::Forger, out); // nobody passes news on that came so far
+        }
         let (decided, stable) = (self.own.decided, self.newest_checkpoint());
         let is_newer = |item: &Arc<Message>| match &**item {
             Message::Decided { certificate, .. } => certificate.seq > decided,
@@ -87,7 +91,7 @@ impl Spread {
 
     /// Passes a checkpoint on to those that follow a domain that changed; all others ask when they hear of it.
     fn push_checkpoint(&mut self, changed: &[Digest], out: &mut Vec<Effect>) {
-        let want = |one: &crate::neighbour::Neighbour| !one.follows_slots() && one.has.interest.meets(changed);
+        let want = |one: &Neighbour| !one.follows_slots() && one.has.interest.meets(changed);
         let want: Vec<PublicKey> = self.neighbours.iter().filter(|(_, one)| want(one)).map(|(key, _)| *key).collect();
         for key in self.dice.take(want, self.shape.fanout) {
             self.tell_news(key, out);
@@ -121,18 +125,18 @@ impl Spread {
         }
     }
 
-    /// Tells those that were told of a decision that its data is here now.
+    /// Tells neighbours that lack the data of a slot that it is here, at once unless that was done a moment ago: then the
+    /// next beat tells.
     pub(crate) fn tell_data(&mut self, out: &mut Vec<Effect>) {
         let executed = self.own.executed;
-        let waits = |one: &crate::neighbour::Neighbour| {
-            one.follows_slots()
-                && one.told.decided >= executed
-                && one.told.executed < executed
-                && one.has.executed < executed
-        };
-        let waiting: Vec<PublicKey> =
-            self.neighbours.iter().filter(|(_, one)| waits(one)).map(|(key, _)| *key).collect();
-        for key in waiting {
+        if self.now.since(self.data_told_at) < DATA_TOLD_EVERY_MS {
+            return;
+        }
+        let lacks = |one: &Neighbour| one.follows_slots() && one.has.executed.max(one.told.executed) < executed;
+        let lacking: Vec<PublicKey> =
+            self.neighbours.iter().filter(|(_, one)| lacks(one)).map(|(key, _)| *key).collect();
+        for key in lacking {
+            self.data_told_at = self.now;
             self.send(key, Word::Inventory(self.own.clone()), out);
         }
     }

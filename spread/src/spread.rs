@@ -33,8 +33,10 @@ pub enum Input {
         /// This node dialled it.
         is_dialled: bool,
     },
-    /// A link is down, or a dial failed.
+    /// A link is down.
     Down(PublicKey),
+    /// A dial failed.
+    Unreached(PublicKey),
     /// A door that was dialled is full.
     Busy {
         /// Whose door.
@@ -114,7 +116,7 @@ pub enum Effect {
     },
     /// The neighbour at a place is gone.
     Gone(u16),
-    /// Address to dial; comes back as [`Input::Up`], [`Input::Busy`] or [`Input::Down`].
+    /// Address to dial; comes back as [`Input::Up`], [`Input::Busy`] or [`Input::Unreached`].
     Dial(Contact),
     /// Link to end.
     Drop(PublicKey, Dropped),
@@ -127,7 +129,7 @@ pub enum Dropped {
     Displaced,
     /// Another neighbour's turn.
     Changed,
-    /// It pushed what does not verify.
+    /// It pushed what does not verify, or what nobody passes on.
     Forger,
     /// It shows another state under one checkpoint.
     Contrary,
@@ -149,6 +151,8 @@ pub struct Spread {
     pub(crate) beat_at: Ticks,
     pub(crate) round_at: Ticks,
     pub(crate) change_at: Ticks,
+    /// When neighbours were last told of data at once.
+    pub(crate) data_told_at: Ticks,
 }
 
 impl Spread {
@@ -168,6 +172,7 @@ impl Spread {
             beat_at: Ticks::default(),
             round_at: Ticks::default(),
             change_at: Ticks::default(),
+            data_told_at: Ticks::default(),
         }
     }
 
@@ -179,7 +184,11 @@ impl Spread {
             Input::Up { key, organisation, rtt_ms, is_dialled } => {
                 self.on_up(key, organisation, rtt_ms, is_dialled, out);
             }
-            Input::Down(key) => self.on_down(&key, out),
+            Input::Down(key) => {
+                self.remove(&key, out);
+                self.on_unreached(&key, out);
+            }
+            Input::Unreached(key) => self.on_unreached(&key, out),
             Input::Busy { key, rtt_ms, hints } => self.on_busy(&key, rtt_ms, hints, out),
             Input::Heard { from, word } => self.on_word(from, word, out),
             Input::Verified { message, way, changed } => self.on_verified(&message, way, &changed, out),
@@ -245,17 +254,16 @@ impl Spread {
         self.send(key, Word::Inventory(self.own.clone()), out);
     }
 
-    fn on_down(&mut self, key: &PublicKey, out: &mut Vec<Effect>) {
+    fn on_unreached(&mut self, key: &PublicKey, out: &mut Vec<Effect>) {
         self.known.not_before(key, self.now.after(REDIAL_MS));
         self.dialling.remove(key);
-        self.remove(key, out);
         self.fill(out);
     }
 
     fn on_busy(&mut self, key: &PublicKey, rtt_ms: u64, hints: Vec<Contact>, out: &mut Vec<Effect>) {
         self.known.measured(key, rtt_ms);
         hints.into_iter().take(crate::limits::HINTS_MAX).for_each(|contact| self.learn(contact, false));
-        self.on_down(key, out);
+        self.on_unreached(key, out);
     }
 
     fn on_word(&mut self, from: PublicKey, word: Word, out: &mut Vec<Effect>) {
@@ -295,7 +303,7 @@ impl Spread {
     }
 
     /// Ends a link for a fault.
-    fn ban(&mut self, key: &PublicKey, why: Dropped, out: &mut Vec<Effect>) {
+    pub(crate) fn ban(&mut self, key: &PublicKey, why: Dropped, out: &mut Vec<Effect>) {
         self.known.not_before(key, self.now.after(BANNED_MS));
         self.end(key, why, out);
     }

@@ -159,7 +159,12 @@ impl Follower {
                 self.check_state(out);
                 Ok(())
             }
-            Message::Bundle(bundle) => self.on_bundle(bundle, out),
+            Message::Bundle(bundle) => {
+                if self.on_bundle(bundle, out)? {
+                    self.neighbours.on_answer(from);
+                }
+                Ok(())
+            }
             Message::PrePrepare { .. }
             | Message::Prepare { .. }
             | Message::Commit(_)
@@ -187,9 +192,10 @@ impl Follower {
         self.neighbours.on_claims(from, claims);
     }
 
-    /// Another follower can be asked no more.
+    /// Another follower can be asked no more: what it was asked goes to the next.
     pub fn forget(&mut self, other: ReplicaId) {
         self.neighbours.forget(other);
+        self.pursuits.give_up(other, self.now.ticks);
     }
 
     /// Compares the own states with the certified ones (C3).

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 /// Followers that may serve one follower at a time.
 const FOLLOWERS_MAX: usize = 64;
 /// Time for which a follower that left a question unanswered is asked last.
-const SILENT_MS: u64 = 60_000;
+const SILENT_MS: u64 = 600_000;
 
 /// Claims of another follower about what it can hand out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Claims {
 #[derive(Debug, Clone, Copy, Default)]
 struct Other {
     claims: Claims,
+    /// It handed out data that was asked for.
+    has_answered: bool,
     silent_at: Option<Ticks>,
 }
 
@@ -69,10 +71,19 @@ impl Neighbours {
         }
     }
 
-    /// Other followers that answer, or else those that did not lately.
+    /// Data came that was asked for.
+    pub(super) fn on_answer(&mut self, from: ReplicaId) {
+        self.others.get_mut(&from).into_iter().for_each(|other| other.has_answered = true);
+    }
+
+    /// Other followers that answer, those that did before first; or else those that did not lately.
     pub(super) fn others(&self, answering: bool, now: Ticks) -> impl Iterator<Item = ReplicaId> {
         let is_silent = move |other: &Other| other.silent_at.is_some_and(|at| now.since(at) < SILENT_MS);
-        self.others.iter().filter(move |(_, other)| is_silent(other) != answering).map(|(id, _)| *id)
+        let of = move |proved: bool| {
+            let chosen = move |other: &Other| is_silent(other) != answering && other.has_answered == proved;
+            self.others.iter().filter(move |(_, other)| chosen(other)).map(|(id, _)| *id)
+        };
+        of(true).chain(of(false))
     }
 
     pub(super) fn hear(&mut self, from: ReplicaId, now: Ticks) -> Result<(), Rejected> {

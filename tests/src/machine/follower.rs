@@ -4,8 +4,8 @@
 use super::Book;
 use crate::clients::ItemCheck;
 use quorate_pbft::{
-    Broken, Claims, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal, Message, Now, Record,
-    ReplicaId, SeqNum, Ticks, VerifyContext, Wanted, hash_parts,
+    Broken, Claims, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal, Message, Now,
+    Record, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted, hash_parts,
 };
 use std::sync::Arc;
 

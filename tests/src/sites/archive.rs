@@ -86,9 +86,11 @@ impl Archive {
     /// Answer of a voter that has decided and executed so much.
     pub(super) fn answer(&self, wanted: &Wanted, decided: SeqNum, stable: SeqNum) -> Vec<Arc<Message>> {
         match wanted {
-            Wanted::Slots { from, to } if from <= to => {
-                self.decisions.range(*from..=(*to).min(decided).max(*from)).map(|(_, message)| message.clone()).collect()
-            }
+            Wanted::Slots { from, to } if from <= to => self
+                .decisions
+                .range(*from..=(*to).min(decided).max(*from))
+                .map(|(_, message)| message.clone())
+                .collect(),
             Wanted::Bundles { lane, from, to } if from <= to => {
                 let bundles = self.bundles.range((*lane, *from)..=(*lane, *to)).rev();
                 bundles.map(|(_, bundle)| Arc::new(Message::Bundle(bundle.clone()))).collect()

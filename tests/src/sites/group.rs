@@ -158,8 +158,7 @@ impl<'a> Group<'a> {
         loop {
             self.seats[me.index()].replica.advance(&mut effects);
             let effects_now = effects.take();
-            let executed: Vec<Input> =
-                effects_now.into_iter().filter_map(|effect| self.work_off(me, effect)).collect();
+            let executed: Vec<Input> = effects_now.into_iter().filter_map(|effect| self.work_off(me, effect)).collect();
             if executed.is_empty() {
                 break;
             }

@@ -28,7 +28,7 @@ impl Lie {
         let Word::News(news) = word else { return Some(word) };
         let items = match self {
             Self::Withholder => return None,
-            Self::HopAbuser => return Some(Word::News(News { hops: HOPS_MAX, ..news })),
+            Self::HopAbuser => return Some(Word::News(News { hops: HOPS_MAX - 1, ..news })),
             Self::StaleNewsman => first.into_iter().cloned().collect(),
             Self::WrongAnswerer => news.items.iter().map(|item| Arc::new(forged(item))).collect(),
         };

@@ -128,13 +128,7 @@ fn middle_and_most<T: Copy + Ord + Default>(mut values: Vec<T>) -> (T, T) {
 }
 
 impl News {
-    pub(super) fn of(
-        world: &World<'_>,
-        archive: &Archive,
-        window: &Window,
-        crowd: Crowd,
-        counted: &Counted,
-    ) -> Self {
+    pub(super) fn of(world: &World<'_>, archive: &Archive, window: &Window, crowd: Crowd, counted: &Counted) -> Self {
         let honest = world.honest();
         let rows: Vec<Vec<Option<Micros>>> = slots(archive, window).map(|slot| waits(world, &honest, slot)).collect();
         let ms = |percent| middle_and_most(rows.iter().map(|row| nth(row, percent) / 1_000).collect());
@@ -168,12 +162,19 @@ pub(super) fn rounds(ms: u64) -> u64 {
 impl fmt::Display for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { followers, slots, half_ms, most_ms, all_ms, p99_ms, hops, .. } = self;
-        write!(f, "{slots} slots at {followers} honest followers: 50 % after {} ms (at worst {})", half_ms.0, half_ms.1)?;
+        write!(
+            f,
+            "{slots} slots at {followers} honest followers: 50 % after {} ms (at worst {})",
+            half_ms.0, half_ms.1
+        )?;
         write!(f, ", 99 % after {} ({}), all after {} ({})", most_ms.0, most_ms.1, all_ms.0, all_ms.1)?;
         write!(f, "; p99 {p99_ms} ms, rounds of anti-entropy {} and {}", rounds(most_ms.1), rounds(all_ms.1))?;
         write!(f, "; hops {} (at most {})", hops.0, hops.1)?;
         let Self { bytes_out, bytes_in, bytes_of_slot, missing, frames, .. } = self;
-        write!(f, "; bytes for each follower and slot: {bytes_in} in, {bytes_out} out, the slot itself {bytes_of_slot}")?;
+        write!(
+            f,
+            "; bytes for each follower and slot: {bytes_in} in, {bytes_out} out, the slot itself {bytes_of_slot}"
+        )?;
         write!(f, "; missing {missing}; {frames} frames")
     }
 }

@@ -123,7 +123,12 @@ impl Sites<'_> {
         world.play(WARM_UP);
         let inside = world.sybils_inside();
         world.play(WARM_UP + self.plan.seconds * SECOND);
-        Sybils { sybils: crowd.sybils, inside_early: inside, inside_late: world.sybils_inside(), kept_out: world.kept_out }
+        Sybils {
+            sybils: crowd.sybils,
+            inside_early: inside,
+            inside_late: world.sybils_inside(),
+            kept_out: world.kept_out,
+        }
     }
 
     /// Cuts the world apart, heals it, and looks when everybody has what was decided before the healing.

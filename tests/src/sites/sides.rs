@@ -8,11 +8,11 @@ use std::fmt;
 /// Shape of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Shape {
-    /// Two random halves of all nodes, voters among them.
+    /// Two random halves of the followers, a quorum with one and the other voters with the other.
     Halves,
-    /// Each region alone.
+    /// Each region alone, no quorum in any.
     Regions,
-    /// Twenty random islands.
+    /// Twenty random islands, a quorum on one.
     Islands,
     /// All followers apart from all voters.
     Audience,
@@ -26,6 +26,8 @@ impl Shape {
 
     fn side(self, node: usize, voters: usize, dice: &mut Dice) -> usize {
         match self {
+            Self::Halves | Self::Islands if node < voters - (voters - 1) / 3 => 0,
+            Self::Halves if node < voters => 1,
             Self::Halves => dice.below(2) as usize,
             Self::Regions => node % REGIONS.len(),
             Self::Islands => dice.below(20) as usize,

@@ -1,8 +1,8 @@
 //! Verdict over all runs of a plan, against the bounds of `docs/scale.md`.
 
+use super::Plan;
 use super::measure::{HEALED_WITHIN, News, VoterLoad, rounds};
 use super::sides::Shape;
-use super::Plan;
 use serde::Serialize;
 use std::fmt;
 

@@ -29,12 +29,30 @@ const KNOCKS_EVERY: Micros = SECOND;
 enum Event {
     Wake,
     Did(usize),
-    Arrives { link: u64, from: usize, frame: Arc<Frame> },
+    Arrives {
+        link: u64,
+        from: usize,
+        frame: Arc<Frame>,
+    },
     /// A dialler at the door.
-    Knocks { from: usize, way: Micros },
-    Welcomed { link: u64, by: usize, way: Micros },
-    Refused { by: usize, way: Micros, hints: Vec<Contact> },
-    Down { link: u64, other: usize },
+    Knocks {
+        from: usize,
+        way: Micros,
+    },
+    Welcomed {
+        link: u64,
+        by: usize,
+        way: Micros,
+    },
+    Refused {
+        by: usize,
+        way: Micros,
+        hints: Vec<Contact>,
+    },
+    Down {
+        link: u64,
+        other: usize,
+    },
     Unreached(usize),
     Cut,
 }
@@ -210,7 +228,10 @@ impl<'a> World<'a> {
                     self.knock_again(node);
                 }
             }
-            Event::Unreached(other) => self.spread(node, Input::Down(key_of(other))),
+            Event::Unreached(other) => {
+                self.spread(node, Input::Unreached(key_of(other)));
+                self.knock_again(node);
+            }
             Event::Cut => self.cut(),
         }
     }
@@ -359,6 +380,7 @@ impl<'a> World<'a> {
                 }
                 self.linked += 1;
                 self.links.insert(ends(door, from), self.linked);
+                self.last_arrival.insert((door, from), self.now + way);
                 self.push(self.now + way, from, Event::Welcomed { link: self.linked, by: door, way });
                 self.is_up(door, from, way, false);
             }
@@ -392,8 +414,12 @@ impl<'a> World<'a> {
     /// Links between the sides are dead after a while, at both ends.
     fn cut(&mut self) {
         let Some(partition) = self.partition else { return };
-        let cut: Vec<((usize, usize), u64)> =
-            self.links.iter().filter(|((a, b), _)| partition.divides(*a, *b)).map(|(ends, link)| (*ends, *link)).collect();
+        let cut: Vec<((usize, usize), u64)> = self
+            .links
+            .iter()
+            .filter(|((a, b), _)| partition.divides(*a, *b))
+            .map(|(ends, link)| (*ends, *link))
+            .collect();
         for ((a, b), link) in cut {
             self.push(self.now + DEAD_AFTER, a, Event::Down { link, other: b });
             self.push(self.now + DEAD_AFTER, b, Event::Down { link, other: a });
