@@ -211,8 +211,9 @@ fn one_item_of_news_is_in_flight_and_the_newest_follows_its_answer() {
 }
 
 #[test]
-fn data_is_told_to_those_that_were_told_of_the_decision() {
+fn neighbours_that_lack_the_data_of_a_slot_are_told_when_it_is_here() {
     let mut lone = Lone::with(2);
+    lone.tick(200);
     lone.push(0, 0, decided(5));
     let (executed, oldest, stable, root) = (SeqNum::new(5), SeqNum::new(1), SeqNum::default(), Digest::ZERO);
     lone.input(Input::Holds { executed, oldest, stable, root });
