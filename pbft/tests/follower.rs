@@ -346,6 +346,21 @@ fn a_follower_that_handed_data_out_is_asked_before_one_that_never_did() {
 }
 
 #[test]
+fn a_follower_that_answers_late_is_asked_first_again() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(1)));
+    lone.decide(1, &content);
+    lone.tick(200);
+    assert_eq!(lone.asked(), [(4, bundles(1, 2)), (5, bundles(1, 2))]);
+    lone.hear(4, Message::Bundle(second));
+    lone.hear(4, Message::Bundle(first));
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(2)));
+    lone.tick(1);
+    assert_eq!(lone.asked().last(), Some(&(4, slots(2, 2))));
+}
+
+#[test]
 fn a_question_to_a_follower_that_leaves_goes_to_the_next_at_once() {
     let mut lone = Lone::new();
     [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(1)));

@@ -24,7 +24,9 @@ impl Follower {
         needs.extend(self.members().filter_map(|lane| self.need_of_bundles(lane)));
         self.pursuits.keep(&needs);
         for need in needs {
-            let divisor = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
+            // Data takes its time on a slow line, but who never handed out any may never do.
+            let is_proved = need.peers.first().is_none_or(|first| self.neighbours.is_proved(*first));
+            let divisor = if matches!(need.quest, Quest::Bundles(_)) && is_proved { 2 } else { 5 };
             let patience = Patience { grace_ms: 0, answer_ms: self.constants.base_timeout_ms / divisor };
             let turn = self.pursuits.turn(&need, self.now.ticks, &patience);
             turn.silent.into_iter().for_each(|peer| self.neighbours.on_silence(peer, self.now.ticks));

@@ -71,9 +71,16 @@ impl Neighbours {
         }
     }
 
-    /// Data came that was asked for.
+    /// Data came that was asked for, if late.
     pub(super) fn on_answer(&mut self, from: ReplicaId) {
-        self.others.get_mut(&from).into_iter().for_each(|other| other.has_answered = true);
+        if let Some(other) = self.others.get_mut(&from) {
+            (other.has_answered, other.silent_at) = (true, None);
+        }
+    }
+
+    /// Whether a neighbour is a member, or has handed out data before.
+    pub(super) fn is_proved(&self, id: ReplicaId) -> bool {
+        self.others.get(&id).is_none_or(|other| other.has_answered)
     }
 
     /// Other followers that answer, those that did before first; or else those that did not lately.
