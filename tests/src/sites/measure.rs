@@ -159,17 +159,19 @@ pub(super) fn rounds(ms: u64) -> u64 {
     ms.div_ceil(ROUND_MS)
 }
 
+/// A time in words.
+pub(super) fn words(ms: u64) -> String {
+    if ms >= Micros::MAX / 1_000 { "never".to_owned() } else { format!("{ms} ms") }
+}
+
 impl fmt::Display for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { followers, slots, half_ms, most_ms, all_ms, p99_ms, hops, .. } = self;
-        write!(
-            f,
-            "{slots} slots at {followers} honest followers: 50 % after {} ms (at worst {})",
-            half_ms.0, half_ms.1
-        )?;
-        write!(f, ", 99 % after {} ({}), all after {} ({})", most_ms.0, most_ms.1, all_ms.0, all_ms.1)?;
-        write!(f, "; p99 {p99_ms} ms, rounds of anti-entropy {} and {}", rounds(most_ms.1), rounds(all_ms.1))?;
-        write!(f, "; hops {} (at most {})", hops.0, hops.1)?;
+        write!(f, "{slots} slots at {followers} honest followers (in the middle of all slots, at worst)")?;
+        for (share, (middle, most)) in [("50 %", half_ms), ("99 %", most_ms), ("all", all_ms)] {
+            write!(f, "; {share} {}, {}", words(*middle), words(*most))?;
+        }
+        write!(f, "; p99 {}; hops {}, at most {}", words(*p99_ms), hops.0, hops.1)?;
         let Self { bytes_out, bytes_in, bytes_of_slot, missing, frames, .. } = self;
         write!(
             f,

@@ -1,7 +1,7 @@
 //! Verdict over all runs of a plan, against the bounds of `docs/scale.md`.
 
 use super::Plan;
-use super::measure::{HEALED_WITHIN, News, VoterLoad, rounds};
+use super::measure::{HEALED_WITHIN, News, VoterLoad, rounds, words};
 use super::sides::Shape;
 use serde::Serialize;
 use std::fmt;
@@ -117,8 +117,11 @@ impl Summary {
         for (name, news) in [("calm", &self.calm), ("with liars", &self.lied)] {
             let (most, all) = (rounds(news.most_ms.1), rounds(news.all_ms.1));
             hold(news.slots > 0, format!("{name}: no slot counts"));
-            hold(most <= MOST_WITHIN_ROUNDS, format!("{name}: 99 % have a slot after {most} rounds"));
-            hold(all <= ALL_WITHIN_ROUNDS && news.missing == 0, format!("{name}: all have a slot after {all} rounds"));
+            hold(most <= MOST_WITHIN_ROUNDS, format!("{name}: 99 % have a slot: {}", words(news.most_ms.1)));
+            hold(
+                all <= ALL_WITHIN_ROUNDS && news.missing == 0,
+                format!("{name}: all have a slot: {}", words(news.all_ms.1)),
+            );
         }
         let (calm, lied) = (self.calm.p99_ms, self.lied.p99_ms);
         let slowest = calm + calm * LIARS_SLOW_PERCENT / 100;
