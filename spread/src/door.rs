@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 /// Answer of a door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Door {
-    /// It may stay.
+    /// A place is free, or made free.
     Welcome {
         /// The neighbour that gives its place up.
         in_place_of: Option<PublicKey>,
     },
-    /// All places are taken.
+    /// Places are all taken.
     Busy {
         /// Others to try.
         hints: Vec<Contact>,

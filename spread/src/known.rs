@@ -13,7 +13,7 @@ struct Entry {
     is_pinned: bool,
     /// Milliseconds to it and back, once measured.
     rtt_ms: Option<u64>,
-    /// It is not dialled before.
+    /// Earliest time of the next dial.
     not_before: Ticks,
 }
 

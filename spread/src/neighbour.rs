@@ -6,7 +6,7 @@ use quorate_pbft::{SeqNum, Ticks};
 /// Origin of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// It came to the door.
+    /// Arrival at the own door.
     Came,
     /// Dialled, for its short way.
     Near,

@@ -19,7 +19,7 @@ pub enum Input {
     Known {
         /// The node.
         contact: Contact,
-        /// It is of the configuration, and never forgotten.
+        /// True of the configuration's, which are never forgotten.
         is_pinned: bool,
     },
     /// A link is up, and welcome at both ends.
@@ -39,7 +39,7 @@ pub enum Input {
     Unreached(PublicKey),
     /// A door that was dialled is full.
     Busy {
-        /// Whose door.
+        /// Owner of the door.
         key: PublicKey,
         /// Milliseconds there and back.
         rtt_ms: u64,
@@ -129,9 +129,9 @@ pub enum Dropped {
     Displaced,
     /// Another neighbour's turn.
     Changed,
-    /// It pushed what does not verify, or what nobody passes on.
+    /// News that does not verify, or that nobody passes on.
     Forger,
-    /// It shows another state under one checkpoint.
+    /// Another state under the same checkpoint.
     Contrary,
 }
 

@@ -25,7 +25,7 @@ pub struct Inventory {
 /// Domains that a node follows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Interest {
-    /// All of them, with all slots.
+    /// Every domain, with all slots.
     #[default]
     Everything,
     /// Nothing: a voter's news come from its group.
@@ -39,7 +39,7 @@ pub enum Interest {
 pub struct Contact {
     /// Its key.
     pub key: PublicKey,
-    /// Where it listens, in the shell's spelling.
+    /// Address of its door, in the shell's spelling.
     #[borsh(deserialize_with = "bounded::list::<{ ADDRESS_BYTES_MAX }, _, _>")]
     pub address: Vec<u8>,
 }
