@@ -4,12 +4,12 @@ use quorate_tests::sites::{Plan, Shape, Summary, sites};
 
 fn plan() -> Plan {
     Plan {
-        voters: 4,
-        observers: 64,
+        voters: 7,
+        observers: 120,
         regions: true,
         liars: 10,
         sybils: 50,
-        seconds: 10,
+        seconds: 15,
         change_every_ms: 500,
         shapes: vec![Shape::Halves, Shape::Hermits],
         seed: 1,
@@ -17,7 +17,7 @@ fn plan() -> Plan {
 }
 
 #[test]
-fn sixty_four_followers_hold_every_bound() {
+fn a_hundred_and_twenty_followers_hold_every_bound() {
     let summary = sites(&plan(), |_| ());
     assert!(summary.failures.is_empty(), "{summary}");
     assert_eq!(summary.sybils.inside_late, 0, "{summary}");
