@@ -1,7 +1,8 @@
 //! The questions of the API, one function each.
 
 use crate::api::{
-    AuthorInfo, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Page, Status, Ticket,
+    AuthorInfo, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Page, Status,
+    Ticket,
 };
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
@@ -146,6 +147,12 @@ impl Client {
     pub async fn plan_members(&self, change: &Reconfiguration) -> Result<MemberPlan, ClientError> {
         let change = serde_json::to_vec(change).expect("a reconfiguration is plain data");
         let answer = self.post_bytes(self.url(&["members", "plan"], &[]), JSON_TYPE, change).await?;
+        self.decode(&answer.body)
+    }
+
+    /// Ends what restrains a peer for its conduct.
+    pub async fn release(&self, peer: &str) -> Result<Conduct, ClientError> {
+        let answer = self.post_bytes(self.url(&["peers", peer, "release"], &[]), OCTETS_TYPE, Vec::new()).await?;
         self.decode(&answer.body)
     }
 

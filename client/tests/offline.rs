@@ -20,6 +20,7 @@ fn genesis(name: &str) -> Genesis {
     let file = GenesisFile {
         format: FORMAT.into(),
         name: name.into(),
+        rules: None,
         organisations: (0..4).map(|n| format!("org-{n}")).collect(),
         members: (0..4).map(member).collect(),
         authors: vec![],

@@ -19,7 +19,7 @@ end() {
   stop_group
   if ((code != 0)); then
     echo "$me: it did not go as told (exit $code)" >&2
-    tail -n 5 replica-*.log 2>/dev/null >&2 || true
+    tail -n 5 replica-*.log >&2 2>/dev/null || true
   fi
   clean_up
   cd /

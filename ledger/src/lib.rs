@@ -82,18 +82,22 @@ pub use format::envelope::work;
 pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
 pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguration, Rekey, Unfit};
+pub use format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
+pub use format::rules::{RULES, RULES_FIRST, RulesRange};
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;
 pub use policy::attestation::{PendingChange, Progress, Requirement};
 pub use policy::reputation;
+#[cfg(feature = "execution")]
+pub use state::scope::Scope;
 
 pub use state::abort::{DeferReason, Deferred};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Electorate, Threshold};
 #[cfg(feature = "execution")]
-pub use state::ledger::{Ledger, OpenError, RULES, rules};
+pub use state::ledger::{Ledger, OpenError, rules_name};
 #[cfg(feature = "execution")]
 pub use state::memory_store::MemoryStore;
 pub use state::record::{AuthorRecord, ConflictRecord, Head, Side};
@@ -106,8 +110,8 @@ pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest
 #[cfg(feature = "execution")]
 pub use query::{
     AuthorEntry, Causality, CommitMessage, ConflictEntry, DomainEntry, EpochEntry, EvidenceEntry, FileEntry, Found,
-    LockEntry, LogEntry, LoggedEvent, MemberEntry, Order, Page, PathDifference, Plan, ProposalEntry, QueryError,
-    SideEntry, StateView,
+    LockEntry, LogEntry, LoggedEvent, MemberEntry, ObserverEntry, Order, Page, PathDifference, Plan, ProposalEntry,
+    QueryError, SideEntry, StateView,
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};

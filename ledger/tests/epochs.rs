@@ -5,7 +5,7 @@
 mod support;
 
 use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
-use quorate_ledger::{Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalId, Reconfiguration, rules};
+use quorate_ledger::{Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalId, RULES, Reconfiguration};
 use quorate_pbft::{
     ClaimedCert, Committee, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Kind, QuorumCert, ReplicaId, SeqNum,
     Signer, Statement, View, checkpoint_digest,
@@ -22,7 +22,7 @@ fn successor(n: u8) -> Ed25519Signer {
 fn reconfigure(world: &mut World) {
     world.slot(&[]);
     let checkpoint = certificate_of(&world.ledger).claim().clone();
-    let statement = JoinStatement::sign(&world.genesis.group(), checkpoint, rules(), &successor(4));
+    let statement = JoinStatement::sign(&world.genesis.group(), checkpoint, RULES, &successor(4));
     let joiner = Joiner { statement: Some(statement), ..Joiner::prove("org-0", &successor(4)) };
     let change = Reconfiguration { add: vec![joiner], ..Reconfiguration::default() };
     let propose = Edit::Other(Op::Propose { act: Act::Reconfigure { change } });

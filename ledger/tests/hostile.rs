@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
     Act, Base, Body, Change, ConflictId, Envelope, EnvelopeId, GROUP_DOMAIN, JoinStatement, Joiner, Ledger, LockMode,
-    Mode, Op, ProposalId, Reconfiguration, Rekey, Revision, rules,
+    Mode, Op, ProposalId, RULES, Reconfiguration, Rekey, Revision,
 };
 use quorate_pbft::{ClaimedCert, Digest, Epoch, Item, ItemKind, Kind, ReplicaId, SeqNum, Signature, Signer, View};
 use support::world::World;
@@ -53,7 +53,7 @@ fn any_reconfiguration() -> impl Strategy<Value = Reconfiguration> {
         prop::collection::vec(rekey, few),
         prop::collection::vec(key(), 0..5),
     );
-    lists.prop_map(|(add, remove, rekey, order)| Reconfiguration { add, remove, rekey, order })
+    lists.prop_map(|(add, remove, rekey, order)| Reconfiguration { add, remove, rekey, order, rules: None })
 }
 
 /// Statements that nobody certified.
@@ -63,7 +63,7 @@ fn any_statement() -> impl Strategy<Value = JoinStatement> {
         let (epoch, seq) = (Epoch::new(epoch), SeqNum::new(seq));
         let (kind, view, digest) = (Kind::Checkpoint, View::new(0), Digest::ZERO);
         let checkpoint = ClaimedCert { epoch, kind, view, seq, digest, signatures };
-        JoinStatement::sign(&support::genesis(4).group(), checkpoint, rules(), &replica(n))
+        JoinStatement::sign(&support::genesis(4).group(), checkpoint, RULES, &replica(n))
     })
 }
 

@@ -30,8 +30,8 @@ impl Channel {
 
     pub(crate) const fn protocol(self) -> StreamProtocol {
         match self {
-            Channel::Votes => StreamProtocol::new("/quorate/votes/3"),
-            Channel::Bulk => StreamProtocol::new("/quorate/bulk/3"),
+            Channel::Votes => StreamProtocol::new("/quorate/votes/4"),
+            Channel::Bulk => StreamProtocol::new("/quorate/bulk/4"),
         }
     }
 }

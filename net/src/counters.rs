@@ -1,11 +1,17 @@
 //! Counters of the network, for metrics and for people.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::{PublicKey, ReplicaId};
 
 use crate::channel::PerChannel;
+use crate::discovery::Source;
+use crate::limits::ADDRESSES_COUNTED_MAX;
 
 /// State of one peer, as of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +22,10 @@ pub struct PeerInfo {
     pub key: PublicKey,
     /// Its key, as libp2p writes it.
     pub peer_id: PeerId,
-    /// Address that we dial.
+    /// Address at which it was reached, or is looked for.
     pub address: Option<Multiaddr>,
+    /// Origin of the address, and time since it was told.
+    pub told: Option<(Source, Duration)>,
     /// Whether votes can flow now.
     pub is_up: bool,
     /// Count of votes links that came up after the first.
@@ -60,6 +68,15 @@ pub struct Refused {
     pub broken: u64,
 }
 
+/// Inbound connections of one address that were turned away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostRefused {
+    /// Too many at once or in a second.
+    pub crowded: u64,
+    /// Handshakes that failed or never ended.
+    pub broken: u64,
+}
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
@@ -89,9 +106,27 @@ pub(crate) struct RefusedCounts {
     pub(crate) strangers: Count,
     pub(crate) crowded: Count,
     pub(crate) broken: Count,
+    hosts: Mutex<BTreeMap<IpAddr, HostRefused>>,
 }
 
 impl RefusedCounts {
+    /// Counts a refusal for its address; counting starts again where there are too many.
+    pub(crate) fn count(&self, host: IpAddr, count: impl FnOnce(&mut HostRefused)) {
+        let mut hosts = self.lock();
+        if hosts.len() >= ADDRESSES_COUNTED_MAX && !hosts.contains_key(&host) {
+            hosts.clear();
+        }
+        count(hosts.entry(host).or_default());
+    }
+
+    pub(crate) fn hosts(&self) -> Vec<(IpAddr, HostRefused)> {
+        self.lock().iter().map(|(host, counts)| (*host, *counts)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, HostRefused>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn read(&self) -> Refused {
         Refused { strangers: self.strangers.get(), crowded: self.crowded.get(), broken: self.broken.get() }
     }

@@ -22,10 +22,10 @@ use crate::limits::{ADDRESSES_COUNTED_MAX, ARRIVALS_PER_ADDRESS_MAX, HANDSHAKES_
 
 /// A host: an IPv4 address, or the network of an IPv6 address, whose last 64 bits its owner chooses freely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Host(IpAddr);
+pub(crate) struct Host(pub(crate) IpAddr);
 
 impl Host {
-    fn of(address: &Multiaddr) -> Option<Self> {
+    pub(crate) fn of(address: &Multiaddr) -> Option<Self> {
         address.iter().find_map(|part| match part {
             Protocol::Ip4(ip) => Some(Self(ip.into())),
             Protocol::Ip6(ip) => Some(Self::of_network(ip)),

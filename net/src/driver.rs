@@ -12,13 +12,16 @@ use libp2p::swarm::{ConnectionId, DialError, ListenError, NetworkBehaviour, Stre
 use libp2p::{Multiaddr, PeerId, Swarm, TransportError};
 use libp2p_allow_block_list::{AllowedPeers, Behaviour as AllowList, NotAllowed};
 use libp2p_connection_limits::{Behaviour as Limits, ConnectionLimits, Exceeded};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::bytes::Bytes;
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::channel::Channel;
-use crate::door::{Crowded, Door};
+use crate::door::{Crowded, Door, Host};
 use crate::error::Error;
+use crate::flaps::{self, Flaps};
 use crate::limits::{CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, LISTEN_TIME, PULSE, STREAMS_MAX};
 use crate::link::{Link, LinkEnd};
 use crate::peer::Peer;
@@ -40,6 +43,7 @@ struct Behaviour {
 struct Line {
     peer: Arc<Peer>,
     route: Route,
+    flaps: Flaps,
 }
 
 pub(crate) struct Driver {
@@ -51,6 +55,8 @@ pub(crate) struct Driver {
     /// Numbers votes links, so that the inbox tells one from the next.
     links_made: u64,
     listener_errors: u64,
+    /// Number of the newest record that all peers were told.
+    told: u64,
     _stopped: DropGuard,
 }
 
@@ -69,6 +75,7 @@ impl Driver {
             links: JoinSet::new(),
             links_made: 0,
             listener_errors: 0,
+            told: 0,
             _stopped: stopped.drop_guard(),
         };
         driver.follow_members();
@@ -89,7 +96,7 @@ impl Driver {
             stays
         });
         for peer in peers {
-            let (peer_id, has_address) = (peer.peer_id, peer.address().is_some());
+            let (peer_id, has_address) = (peer.peer_id, self.shared.has_address(&peer));
             if let Some(line) = self.lines.get_mut(&peer.place) {
                 line.route.set_address(has_address, now);
                 continue;
@@ -97,7 +104,7 @@ impl Driver {
             allowed.allow_peer(peer_id);
             let route = Route::new(opens(&me, &peer_id), has_address, now);
             self.places.insert(peer_id, peer.place);
-            self.lines.insert(peer.place, Line { peer, route });
+            self.lines.insert(peer.place, Line { peer, route, flaps: Flaps::default() });
         }
     }
 
@@ -134,12 +141,14 @@ impl Driver {
     /// Works until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let shared = self.shared.clone();
+        let mut told = shared.directory.as_ref().map(|directory| directory.changes());
         loop {
             self.do_due();
-            let due = self.lines.values().filter_map(|line| line.route.due()).min();
+            let due = self.lines.values().flat_map(|line| [line.route.due(), line.flaps.due()]).flatten().min();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = shared.changed.notified() => self.follow_members(),
+                () = changed(&mut told) => self.tell_news(),
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
                 Some(ended) = self.links.join_next_with_id() => self.on_link_end(ended),
                 () = sleep_until(due) => {}
@@ -154,6 +163,10 @@ impl Driver {
         let due: Vec<usize> = self.lines.iter().filter(|(_, line)| is_due(line)).map(|(place, _)| *place).collect();
         for place in due {
             self.steer(place, |route| route.on_due(now));
+        }
+        for line in self.lines.values_mut() {
+            let Line { peer, flaps, .. } = line;
+            flaps.on_due(now).into_iter().for_each(|line| log_link(peer, line));
         }
     }
 
@@ -181,8 +194,12 @@ impl Driver {
     }
 
     fn dial(&mut self, place: usize) {
-        let peer = &self.lines[&place].peer;
-        let addresses = peer.address().into_iter().collect();
+        let peer = self.lines[&place].peer.clone();
+        let addresses = self.shared.due(&peer);
+        if addresses.is_empty() {
+            self.lines.get_mut(&place).into_iter().for_each(|line| line.route.on_dial_failed(Instant::now()));
+            return;
+        }
         // A port of its own: from the listening port a second dial would meet the first one's remains.
         let dial = DialOpts::peer_id(peer.peer_id)
             .addresses(addresses)
@@ -199,6 +216,11 @@ impl Driver {
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
+                if endpoint.is_dialer()
+                    && let Some(line) = self.places.get(&peer_id).and_then(|place| self.lines.get(place))
+                {
+                    self.shared.reached(&line.peer, endpoint.get_remote_address());
+                }
                 self.on_connected(peer_id, connection_id);
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
@@ -248,7 +270,7 @@ impl Driver {
     }
 
     fn on_dial_failed(&mut self, place: usize, error: &DialError) {
-        let Some(Line { peer, route }) = self.lines.get_mut(&place) else { return };
+        let Some(Line { peer, route, .. }) = self.lines.get_mut(&place) else { return };
         let (id, address) = (peer.id(), peer.address().as_ref().map(Multiaddr::to_string));
         if let DialError::WrongPeerId { obtained, .. } = error {
             let times = peer.wrong_key.add(1);
@@ -265,7 +287,7 @@ impl Driver {
         let Some(&place) = self.places.get(&event.peer) else {
             return;
         };
-        let Some(Line { peer, route }) = self.lines.get_mut(&place) else { return };
+        let Some(Line { peer, route, .. }) = self.lines.get_mut(&place) else { return };
         match event.outcome {
             Outcome::Ready(stream) if route.wants_stream_on(event.connection) => {
                 self.on_stream_ready(place, event.connection, event.channel, stream);
@@ -282,18 +304,36 @@ impl Driver {
     fn on_stream_ready(&mut self, place: usize, connection: ConnectionId, channel: Channel, stream: Stream) {
         let peer = self.lines[&place].peer.clone();
         let inbox = self.shared.inbox.clone();
-        let id = peer.id();
         if channel == Channel::Votes {
             self.links_made += 1;
-            let times = peer.links.add(1);
+            peer.links.add(1);
             peer.set_up(true);
             inbox.up(place, self.links_made);
-            tracing::info!(event = "peer-up", peer = %id, times, "peer up");
+            self.flap(place, true);
         }
-        let link = Link { peer, channel, inbox, pulse: PULSE };
+        if channel == Channel::Bulk {
+            self.tell_all(&peer);
+        }
+        let link = Link { peer, channel, inbox, pulse: PULSE, directory: self.shared.directory.clone() };
         let task = self.links.spawn(link.run(stream.compat()));
         let now = Instant::now();
         self.steer(place, |route| route.on_linked(channel, Running { connection, since: now, task }, now));
+    }
+
+    /// Tells a peer all records at hand, as many as it looks at.
+    fn tell_all(&self, peer: &Peer) {
+        let (frames, _) = self.shared.records_since(0);
+        frames.into_iter().for_each(|frame| tell(peer, frame));
+    }
+
+    /// Tells all peers that are there the records that came since the last time, and looks for those that are not.
+    fn tell_news(&mut self) {
+        self.follow_members();
+        let (frames, told) = self.shared.records_since(self.told);
+        self.told = told;
+        for line in self.lines.values().filter(|line| line.peer.is_up()) {
+            frames.iter().for_each(|frame| tell(&line.peer, frame.clone()));
+        }
     }
 
     /// A link that was replaced ends too; nobody asks about it any more.
@@ -319,19 +359,31 @@ impl Driver {
         if channel == Channel::Votes {
             peer.set_up(false);
             self.shared.inbox.down(peer.place);
-            tracing::info!(event = "peer-down", peer = %peer.id(), "peer down");
+            self.flap(peer.place, false);
         }
         self.steer(peer.place, |route| route.on_unlinked(channel, is_silent, Instant::now()));
     }
 
+    fn flap(&mut self, place: usize, is_up: bool) {
+        let Some(Line { peer, flaps, .. }) = self.lines.get_mut(&place) else { return };
+        flaps.on_change(is_up, Instant::now()).into_iter().for_each(|line| log_link(peer, line));
+    }
+
     fn on_refused(&self, address: &Multiaddr, error: &ListenError) {
-        let refused = &self.shared.refused;
-        let count = match error {
-            ListenError::Denied { cause } if cause.downcast_ref::<NotAllowed>().is_some() => &refused.strangers,
-            ListenError::Denied { cause } if is_crowded(cause) => &refused.crowded,
-            _ => &refused.broken,
-        };
-        count.add(1);
+        let (refused, host) = (&self.shared.refused, Host::of(address).map(|Host(host)| host));
+        match error {
+            ListenError::Denied { cause } if cause.downcast_ref::<NotAllowed>().is_some() => {
+                refused.strangers.add(1);
+            }
+            ListenError::Denied { cause } if is_crowded(cause) => {
+                refused.crowded.add(1);
+                host.into_iter().for_each(|host| refused.count(host, |counts| counts.crowded += 1));
+            }
+            _ => {
+                refused.broken.add(1);
+                host.into_iter().for_each(|host| refused.count(host, |counts| counts.broken += 1));
+            }
+        }
         tracing::debug!(%address, %error, "connection refused");
     }
 
@@ -360,6 +412,15 @@ impl Behaviour {
     }
 }
 
+/// Writes that a peer came up or went down, and for how many changes that stands.
+fn log_link(peer: &Peer, flaps::Line { is_up, changes }: flaps::Line) {
+    let (peer, times) = (peer.id(), peer.links.get());
+    match is_up {
+        true => tracing::info!(event = "peer-up", %peer, times, changes, "peer up"),
+        false => tracing::info!(event = "peer-down", %peer, changes, "peer down"),
+    }
+}
+
 fn is_crowded(cause: &libp2p::swarm::ConnectionDenied) -> bool {
     cause.downcast_ref::<Exceeded>().is_some() || cause.downcast_ref::<Crowded>().is_some()
 }
@@ -372,6 +433,20 @@ fn refused(address: &Multiaddr, error: TransportError<std::io::Error>) -> Error 
         }
     };
     Error::Listen { address: address.clone(), cause }
+}
+
+/// Queues records for a peer; a full queue drops them, and the next link tells them again.
+fn tell(peer: &Peer, frame: Bytes) {
+    let _ = peer.send(Channel::Bulk, frame);
+}
+
+/// Waits for a change of the directory; for ever without one.
+async fn changed(told: &mut Option<watch::Receiver<u64>>) {
+    match told {
+        // The directory lives as long as the driver.
+        Some(told) => drop(told.changed().await),
+        None => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(due: Option<Instant>) {

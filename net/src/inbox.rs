@@ -143,14 +143,14 @@ impl Inbox {
         self.lock().peers.remove(&peer);
     }
 
-    /// Waits until the peer's budget has room for a frame of `bytes`, at most the channel's limit; for ever, if the peer is
-    /// none any more.
-    pub(crate) async fn room(&self, peer: usize, channel: Channel, bytes: usize) -> Room {
+    /// Waits until the peer's budget has room for a frame of `bytes`, at most the channel's limit, that takes so many
+    /// places; for ever, if the peer is none any more.
+    pub(crate) async fn room(&self, peer: usize, channel: Channel, bytes: usize, places: u32) -> Room {
         let budget = self.lock().peers.get(&peer).map(|peer| peer.budgets[channel].clone());
         let Some(budget) = budget else { return std::future::pending().await };
         let bytes = u32::try_from(bytes).expect("frame limits fit u32, checked where they are defined");
         Room {
-            _frame: budget.frames.acquire_owned().await.expect("budgets are never closed"),
+            _frame: budget.frames.acquire_many_owned(places).await.expect("budgets are never closed"),
             _bytes: budget.bytes.acquire_many_owned(bytes).await.expect("budgets are never closed"),
         }
     }
@@ -324,7 +324,7 @@ mod tests {
     }
 
     async fn came(inbox: &Inbox, peer: usize, channel: Channel, frame: &'static [u8]) {
-        let room = inbox.room(peer, channel, frame.len()).await;
+        let room = inbox.room(peer, channel, frame.len(), 1).await;
         inbox.put(peer, channel, Bytes::from_static(frame), room);
     }
 
@@ -365,11 +365,11 @@ mod tests {
     #[tokio::test]
     async fn a_peer_without_room_waits_and_another_does_not() {
         let inbox = inbox(2);
-        let full = inbox.room(0, Channel::Bulk, Channel::Bulk.frame_bytes_max()).await;
+        let full = inbox.room(0, Channel::Bulk, Channel::Bulk.frame_bytes_max(), 1).await;
         inbox.put(0, Channel::Bulk, Bytes::from_static(b"largest"), full);
         let soon = Duration::from_millis(20);
 
-        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1)).await.is_err());
+        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1, 1)).await.is_err());
         came(&inbox, 1, Channel::Bulk, b"other").await;
         came(&inbox, 0, Channel::Votes, b"other channel").await;
 
@@ -384,7 +384,7 @@ mod tests {
             came(&inbox, 0, Channel::Votes, b"v").await;
         }
 
-        let one_more = inbox.room(0, Channel::Votes, 1);
+        let one_more = inbox.room(0, Channel::Votes, 1, 1);
 
         assert!(tokio::time::timeout(Duration::from_millis(20), one_more).await.is_err());
     }
@@ -433,14 +433,14 @@ mod tests {
     #[tokio::test]
     async fn a_frame_in_hand_still_fills_its_peers_budget() {
         let inbox = inbox(1);
-        let largest = inbox.room(0, Channel::Bulk, Channel::Bulk.frame_bytes_max()).await;
+        let largest = inbox.room(0, Channel::Bulk, Channel::Bulk.frame_bytes_max(), 1).await;
         inbox.put(0, Channel::Bulk, Bytes::from_static(b"largest"), largest);
         let in_hand = inbox.take();
         let soon = Duration::from_millis(20);
 
-        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1)).await.is_err());
+        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1, 1)).await.is_err());
         drop(in_hand);
-        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1)).await.is_ok());
+        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1, 1)).await.is_ok());
     }
 
     #[tokio::test]
@@ -466,7 +466,7 @@ mod tests {
     async fn what_a_peer_said_that_left_reaches_nobody_and_its_place_stays_empty() {
         let inbox = inbox(2);
         came(&inbox, 0, Channel::Votes, b"last words").await;
-        let room = inbox.room(0, Channel::Votes, 4).await;
+        let room = inbox.room(0, Channel::Votes, 4, 1).await;
         came(&inbox, 1, Channel::Votes, b"of a member").await;
 
         inbox.remove(0);

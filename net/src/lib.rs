@@ -11,11 +11,14 @@
 //! the way; handshakes; connections. A key outside the member list is refused as soon as its handshake shows it, and
 //! one address can have only so many handshakes.
 
+mod allowance;
 mod channel;
 mod counters;
+mod discovery;
 mod door;
 mod driver;
 mod error;
+mod flaps;
 mod frame;
 mod inbox;
 mod limits;
@@ -32,12 +35,19 @@ mod shared;
 mod streams;
 mod transport;
 
+pub use allowance::Allowance;
 pub use channel::{Channel, PerChannel};
-pub use counters::{PeerInfo, Refused, Traffic};
+pub use counters::{HostRefused, PeerInfo, Refused, Traffic};
+pub use discovery::{
+    Directory, Entrance, Found, KEYS_MAX, LIFETIME_MAX, PLACES_MAX, Place, RECORD_BYTES_MAX, RECORDS_MAX, Ranges,
+    Source, Unsound, announce, key_of_peer, pack, relayed, unpack,
+};
 pub use error::{Error, SendError};
 pub use inbox::{Event, Events, Frame};
 pub use libp2p::{Multiaddr, PeerId};
 pub use member::Member;
 pub use network::{Config, Network, start};
-pub use observers::{Arrival, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, dial};
+pub use observers::{
+    Arrival, Backway, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, dial,
+};
 pub use tokio_util::bytes::Bytes;

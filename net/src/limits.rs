@@ -110,5 +110,8 @@ pub(crate) const PULSE: Pulse = Pulse { every: Duration::from_secs(3), silence_m
 
 const _: () = assert!(PULSE.every.as_millis() * 3 < PULSE.silence_max.as_millis(), "one lost beat is no death");
 
+/// Frames of address records that a peer may tell at once; each costs 16 signatures at most.
+pub(crate) const TELLINGS_MAX: u32 = 4;
+
 /// Time `start` waits for the operating system to name the addresses it listens on.
 pub(crate) const LISTEN_TIME: Duration = Duration::from_secs(5);

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
 use crate::channel::Channel;
+use crate::discovery::{self, Directory};
 use crate::frame::{self, ReadError};
 use crate::inbox::Inbox;
 use crate::limits::{Pulse, WRITE_BUFFER_BYTES};
@@ -21,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) channel: Channel,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pulse: Pulse,
+    /// Addresses, of which frames with records tell.
+    pub(crate) directory: Option<Arc<Directory>>,
 }
 
 /// Why a stream ended.
@@ -67,13 +70,30 @@ impl Link {
         if bytes == 0 {
             return Ok(());
         }
-        let room = self.inbox.room(self.peer.place, self.channel, bytes).await;
+        tokio::time::sleep(self.peer.restraint.wait(self.channel, bytes, Instant::now())).await;
+        let room = self.inbox.room(self.peer.place, self.channel, bytes, self.peer.restraint.places()).await;
         let body = frame::read_body(from, bytes, silence_max).await?;
         let counts = &self.peer.counts[self.channel];
         counts.frames_in.add(1);
         counts.bytes_in.add(bytes);
+        if self.channel == Channel::Bulk
+            && let Some(records) = discovery::unpack(&body)
+        {
+            self.hear(&records);
+            return Ok(());
+        }
         self.inbox.put(self.peer.place, self.channel, body, room);
         Ok(())
+    }
+
+    /// Takes records, as many as a peer may tell.
+    fn hear(&self, records: &[Vec<u8>]) {
+        let Some(directory) = self.directory.as_ref().filter(|_| self.peer.may_tell()) else { return };
+        for record in records {
+            if let Err(error) = directory.take(record) {
+                tracing::debug!(peer = %self.peer.id(), %error, "address record refused");
+            }
+        }
     }
 
     /// A peer can do this as often as it likes; the log shows the 1st, 2nd, 4th, 8th … time.
@@ -123,6 +143,7 @@ async fn next_within(limit: Duration, next: impl Future<Output = Bytes>) -> Byte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allowance::Allowance;
     use crate::limits::PULSE;
     use crate::member::{Member, key_pair};
     use quorate_pbft::PublicKey;
@@ -136,7 +157,7 @@ mod tests {
         let peer = Peer::new(0, &member, member.peer_id().unwrap());
         let inbox = Arc::new(Inbox::default());
         inbox.add(0, PublicKey(key));
-        Link { peer: Arc::new(peer), channel: Channel::Votes, inbox, pulse }
+        Link { peer: Arc::new(peer), channel: Channel::Votes, inbox, pulse, directory: None }
     }
 
     fn pulse(every: u64, silence_max: u64) -> Pulse {
@@ -195,7 +216,29 @@ mod tests {
         let end = link.run(near).await;
 
         assert!(matches!(end, LinkEnd::Read(ReadError::TooLarge { .. })), "{end}");
-        assert_eq!(peer.info().oversized, 1);
+        assert_eq!(peer.info(None).oversized, 1);
+    }
+
+    #[tokio::test]
+    async fn a_restrained_peer_is_read_at_its_pace_and_nothing_is_lost() {
+        const FRAMES: u64 = 2_600;
+        let link = link(PULSE);
+        let (inbox, peer) = (link.inbox.clone(), link.peer.clone());
+        peer.restraint.set(Allowance::Least);
+        let (near, mut far) = duplex(1 << 20);
+        let begin = Instant::now();
+        tokio::spawn(link.run(near));
+
+        for _ in 0..FRAMES {
+            far.write_all(&[0, 0, 0, 1, 7]).await.unwrap();
+        }
+        let mut taken = 0;
+        while taken < FRAMES {
+            tokio::task::yield_now().await;
+            taken += inbox.take().is_some() as u64;
+        }
+
+        assert!(begin.elapsed() >= Duration::from_millis(250), "{:?}", begin.elapsed());
     }
 
     #[tokio::test]

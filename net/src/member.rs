@@ -41,6 +41,12 @@ pub(crate) fn key_pair(secret: [u8; 32]) -> Keypair {
     Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are an ed25519 secret")
 }
 
+/// The ed25519 key that a peer id spells.
+pub(crate) fn key_of(peer: &PeerId) -> Option<[u8; 32]> {
+    let key = PublicKey::try_decode_protobuf(peer.as_ref().digest()).ok()?;
+    Some(key.try_into_ed25519().ok()?.to_bytes())
+}
+
 /// Refuses a list in which two members could be mistaken for each other, or an address that cannot be dialled.
 pub(crate) fn check(members: &[Member]) -> Result<(), Error> {
     for (place, member) in members.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The handle: start, send, look, stop.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use libp2p::{Multiaddr, PeerId};
@@ -8,8 +9,10 @@ use quorate_pbft::PublicKey;
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::allowance::Allowance;
 use crate::channel::Channel;
-use crate::counters::{PeerInfo, Refused};
+use crate::counters::{HostRefused, PeerInfo, Refused};
+use crate::discovery::Directory;
 use crate::driver::Driver;
 use crate::error::{Error, SendError};
 use crate::inbox::Events;
@@ -25,6 +28,8 @@ pub struct Config {
     pub members: Vec<Member>,
     /// Addresses to listen at: `/ip4/…/tcp/…` or `/ip6/…/tcp/…`; port 0 lets the system choose. May be empty.
     pub listen: Vec<Multiaddr>,
+    /// Addresses that others tell; without it only those of the members are dialled.
+    pub directory: Option<Arc<Directory>>,
 }
 
 impl Config {
@@ -61,7 +66,7 @@ pub async fn start(config: Config) -> Result<(Network, Events), Error> {
     config.check()?;
     let keys = member::key_pair(config.secret);
     let local = keys.public().to_peer_id();
-    let shared = Arc::new(Shared::new(&config.members, local)?);
+    let shared = Arc::new(Shared::new(&config.members, local, config.directory.clone())?);
     let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
     let mut driver = Driver::new(keys, shared.clone(), stopped.clone())?;
     driver.listen(&config.listen).await?;
@@ -101,12 +106,22 @@ impl Network {
 
     /// The other members with their state and traffic, by number.
     pub fn peers(&self) -> Vec<PeerInfo> {
-        self.shared.peers().iter().map(|peer| peer.info()).collect()
+        self.shared.peers().iter().map(|peer| peer.info(self.shared.directory.as_deref())).collect()
     }
 
     /// Inbound connections that were turned away.
     pub fn refused(&self) -> Refused {
         self.shared.refused.read()
+    }
+
+    /// The same by address, of those that were turned away most recently; each count grows until its address is forgotten.
+    pub fn refused_hosts(&self) -> Vec<(IpAddr, HostRefused)> {
+        self.shared.refused.hosts()
+    }
+
+    /// From now on the frames of `peer` are read with this allowance; nothing happens if it is none.
+    pub fn restrain(&self, peer: &PublicKey, allowance: Allowance) {
+        self.shared.peer(peer).into_iter().for_each(|peer| peer.restraint.set(allowance));
     }
 
     /// This replica's key, as libp2p writes it.

@@ -2,15 +2,18 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::{PublicKey, ReplicaId};
 use tokio_util::bytes::Bytes;
 
+use crate::allowance::Restraint;
 use crate::channel::{Channel, PerChannel};
 use crate::counters::{Count, PeerInfo, Traffic, TrafficCounts};
+use crate::discovery::{Directory, Entrance, Found, Source};
 use crate::error::SendError;
-use crate::limits::{OUT_BULK, OUT_VOTES};
+use crate::limits::{OUT_BULK, OUT_VOTES, TELLINGS_MAX};
 use crate::member::Member;
 use crate::outbox::Outbox;
 
@@ -23,12 +26,17 @@ pub(crate) struct Peer {
     /// Its number in the newest list that names it: for people.
     number: AtomicU16,
     address: Mutex<Option<Multiaddr>>,
+    /// Address at which it was last reached.
+    reached: Mutex<Option<Multiaddr>>,
     pub(crate) outbox: PerChannel<Outbox>,
     pub(crate) counts: PerChannel<TrafficCounts>,
     pub(crate) links: Count,
     pub(crate) oversized: Count,
     pub(crate) wrong_key: Count,
+    pub(crate) restraint: Restraint,
     is_up: AtomicBool,
+    /// Frames of records that it may still tell, and the last time they grew.
+    tellings: Mutex<(u32, Instant)>,
 }
 
 impl Peer {
@@ -39,12 +47,15 @@ impl Peer {
             peer_id,
             number: AtomicU16::new(member.id.get()),
             address: Mutex::new(member.address.clone()),
+            reached: Mutex::default(),
             outbox: PerChannel { votes: Outbox::new(OUT_VOTES), bulk: Outbox::new(OUT_BULK) },
             counts: PerChannel::default(),
             links: Count::default(),
             oversized: Count::default(),
             wrong_key: Count::default(),
+            restraint: Restraint::default(),
             is_up: AtomicBool::new(false),
+            tellings: Mutex::new((TELLINGS_MAX, Instant::now())),
         }
     }
 
@@ -73,17 +84,51 @@ impl Peer {
         Err(SendError::QueueFull { to: self.key, channel })
     }
 
+    /// Whether another frame of records is looked at: [`TELLINGS_MAX`] at once, and one in a second.
+    pub(crate) fn may_tell(&self) -> bool {
+        let mut tellings = self.tellings.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, grown) = &mut *tellings;
+        let seconds = grown.elapsed().as_secs();
+        *left = left.saturating_add(seconds.min(TELLINGS_MAX.into()) as u32).min(TELLINGS_MAX);
+        *grown += Duration::from_secs(seconds);
+        let may = *left > 0;
+        *left = left.saturating_sub(1);
+        may
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_up.load(Relaxed)
+    }
+
     pub(crate) fn set_up(&self, is_up: bool) {
         self.is_up.store(is_up, Relaxed);
     }
 
-    pub(crate) fn info(&self) -> PeerInfo {
+    /// Address at which it was last reached, as long as it is known; else the newest that was told, or the configured one.
+    fn found(&self, directory: Option<&Directory>) -> Option<Found> {
+        let config = self.address().map(|address| Found { address, source: Source::Config, age: Duration::ZERO });
+        let told = directory.map(|directory| directory.addresses(&self.key, Entrance::Members)).unwrap_or_default();
+        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut known: Vec<Found> = config.into_iter().chain(told).collect();
+        let place = known.iter().position(|found| Some(&found.address) == reached.as_ref());
+        let place = place.unwrap_or(usize::from(known.len() > 1 && known[0].source == Source::Config));
+        (place < known.len()).then(|| known.swap_remove(place))
+    }
+
+    /// It answered at this address.
+    pub(crate) fn reached(&self, address: Multiaddr) {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
+    pub(crate) fn info(&self, directory: Option<&Directory>) -> PeerInfo {
+        let told = self.found(directory);
         PeerInfo {
             id: self.id(),
             key: self.key,
             peer_id: self.peer_id,
-            address: self.address(),
-            is_up: self.is_up.load(Relaxed),
+            address: told.as_ref().map(|found| found.address.clone()),
+            told: told.map(|found| (found.source, found.age)),
+            is_up: self.is_up(),
             reconnects: self.links.get().saturating_sub(1),
             oversized: self.oversized.get(),
             wrong_key: self.wrong_key.get(),

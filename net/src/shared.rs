@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::PublicKey;
 use tokio::sync::Notify;
+use tokio_util::bytes::Bytes;
 
 use crate::counters::RefusedCounts;
+use crate::discovery::{self, Directory, Entrance};
 use crate::error::Error;
 use crate::inbox::Inbox;
+use crate::limits::TELLINGS_MAX;
 use crate::member::Member;
 use crate::peer::Peer;
 
@@ -23,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) refused: RefusedCounts,
     addresses: Mutex<Vec<Multiaddr>>,
+    /// Addresses that others told.
+    pub(crate) directory: Option<Arc<Directory>>,
 }
 
 /// Peers by their place. No place is given twice, so that nothing of a peer that left counts as another's.
@@ -33,7 +39,7 @@ struct Peers {
 }
 
 impl Shared {
-    pub(crate) fn new(members: &[Member], own: PeerId) -> Result<Self, Error> {
+    pub(crate) fn new(members: &[Member], own: PeerId, directory: Option<Arc<Directory>>) -> Result<Self, Error> {
         let shared = Self {
             own,
             peers: Mutex::default(),
@@ -41,6 +47,7 @@ impl Shared {
             inbox: Arc::default(),
             refused: RefusedCounts::default(),
             addresses: Mutex::default(),
+            directory,
         };
         shared.set_members(members)?;
         Ok(shared)
@@ -82,6 +89,44 @@ impl Shared {
     /// The peer with a key.
     pub(crate) fn peer(&self, key: &PublicKey) -> Option<Arc<Peer>> {
         self.lock().by_place.values().find(|peer| peer.key == *key).cloned()
+    }
+
+    /// Whether there is an address of a peer to dial, now or later.
+    pub(crate) fn has_address(&self, peer: &Peer) -> bool {
+        let told = |directory: &Arc<Directory>| !directory.addresses(&peer.key, Entrance::Members).is_empty();
+        peer.address().is_some() || self.directory.as_ref().is_some_and(told)
+    }
+
+    /// Addresses of a peer to dial now: the configured one, and those that others told and that are due.
+    pub(crate) fn due(&self, peer: &Peer) -> Vec<Multiaddr> {
+        let told = self.directory.as_ref().map(|directory| directory.due(&peer.key, Entrance::Members));
+        let mut addresses: Vec<Multiaddr> = peer.address().into_iter().chain(told.unwrap_or_default()).collect();
+        addresses.dedup();
+        addresses
+    }
+
+    /// A peer answered at an address that was dialled.
+    pub(crate) fn reached(&self, peer: &Peer, address: &Multiaddr) {
+        // The swarm appends the key that it expected.
+        let address: Multiaddr = address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect();
+        if let Some(directory) = &self.directory {
+            directory.reached(&peer.key, &address);
+        }
+        peer.reached(address);
+    }
+
+    /// Frames with the records that came after a number, as many as a peer looks at, and the number to go on from.
+    pub(crate) fn records_since(&self, mut number: u64) -> (Vec<Bytes>, u64) {
+        let mut frames = Vec::new();
+        while let Some(directory) = self.directory.as_ref().filter(|_| frames.len() < TELLINGS_MAX as usize) {
+            let (records, next) = directory.since(number);
+            number = next;
+            if records.is_empty() {
+                break;
+            }
+            frames.push(discovery::pack(&records));
+        }
+        (frames, number)
     }
 
     pub(crate) fn listening(&self, address: Multiaddr) {

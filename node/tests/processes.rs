@@ -24,6 +24,10 @@ mod doctor;
 mod doors;
 #[path = "processes/export.rs"]
 mod export;
+#[path = "processes/finding.rs"]
+mod finding;
+#[path = "processes/followed_domains.rs"]
+mod followed_domains;
 #[path = "processes/governance.rs"]
 mod governance;
 #[path = "processes/group.rs"]
@@ -64,5 +68,7 @@ mod snapshots;
 mod space;
 #[path = "processes/tls.rs"]
 mod tls;
+#[path = "processes/tokens.rs"]
+mod tokens;
 #[path = "processes/told.rs"]
 mod told;

@@ -365,6 +365,21 @@ pub enum Broken {
         follows the group and does not vote until its place has a new key"
     )]
     Copied(SeqNum),
+    /// A certified bundle has an item that no honest member lets onto a lane: more than f replicas are faulty (L2).
+    #[error(
+        "item {item} of the bundle {digest} of lane {lane} at {position} is certified and false, as by another hand than \
+        its author's: more than f members have signed what they had to refuse"
+    )]
+    FalseItem {
+        /// The owner.
+        lane: ReplicaId,
+        /// Place of the bundle.
+        position: Position,
+        /// Digest of its header.
+        digest: Digest,
+        /// Place of the item in it.
+        item: u32,
+    },
 }
 
 impl Broken {

@@ -75,7 +75,7 @@ pub use evidence::forensics::{Conflict, Findings, Remains};
 pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 pub use evidence::reference::Certified;
 pub use evidence::view_evidence::{InvalidNewView, InvalidViewChange, LeafPath, NewViewLeaf, Omission, ViewChangeLeaf};
-pub use follower::{Follower, FollowerConfig, FollowerReport};
+pub use follower::{Claims, Follower, FollowerConfig, FollowerReport};
 pub use holdings::Holdings;
 pub use input::{Executed, Input, Now, ReaderId};
 #[cfg(feature = "testing")]
@@ -94,8 +94,8 @@ pub use views::waiting::Wait;
 pub use wire::bounded;
 pub use wire::{
     Admitted, Bundle, BundleHeader, CertError, ClaimedCert, Committee, Content, Digest, Ed25519, Ed25519Signer, Epoch,
-    Invalid, Item, ItemKind, Kind, LaneStatus, MERKLE_DEPTH_MAX, Message, PayloadCheck, Position, ProposalTime,
-    PublicKey, QuorumCert, ReplicaId, SeqNum, Signature, Signed, Signer, SlotStatus, Statement, StatusBody, Ticks,
-    Time, Tip, Unverified, Verified, Verify, VerifyContext, View, Word, hash, hash_parts, items_root, merkle_path,
-    merkle_proves, merkle_root,
+    Invalid, Item, ItemKind, Kind, LaneStatus, MERKLE_DEPTH_MAX, Message, PayloadCheck, Position, Program,
+    ProposalTime, PublicKey, QuorumCert, ReplicaId, SeqNum, Signature, Signed, Signer, SlotStatus, Statement,
+    StatusBody, Ticks, Time, Tip, Unverified, Verified, Verify, VerifyContext, View, WIRE, Word, hash, hash_parts,
+    items_root, merkle_path, merkle_proves, merkle_root,
 };

@@ -7,8 +7,8 @@ use crate::recovery::promises::Promises;
 use crate::recovery::recall::Recall;
 use crate::replica::ReplicaConfig;
 use crate::wire::{
-    Committee, Digest, Epoch, Kind, Message, PublicKey, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks, Time,
-    Verify, View,
+    Committee, Digest, Epoch, Kind, Message, Program, PublicKey, ReplicaId, SeqNum, Signed, Signer, Statement, Ticks,
+    Time, Verify, View,
 };
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -39,6 +39,7 @@ pub(crate) struct Member {
     signer: Arc<dyn Signer>,
     verify: Arc<dyn Verify>,
     pub(crate) incarnation: u64,
+    pub(crate) program: Program,
     pub(crate) now: Now,
     pub(crate) standing: Standing,
     pub(crate) promises: Promises,
@@ -57,7 +58,7 @@ impl Member {
     ///
     /// If `me` is not in the member list, or the signer's key is not its key: a wrong configuration.
     pub(crate) fn new(config: ReplicaConfig) -> Self {
-        let ReplicaConfig { me, committee, constants, signer, verify, incarnation, die: _ } = config;
+        let ReplicaConfig { me, committee, constants, signer, verify, incarnation, die: _, program } = config;
         assert_eq!(committee.key(me), Some(&signer.public_key()), "replica {me} has another key in the member list");
         assert!(constants.window >= 2 * constants.checkpoint_period, "the window must outlive a checkpoint period");
         assert!(constants.window <= Constants::WINDOW_MAX, "a status speaks of one window");
@@ -66,6 +67,7 @@ impl Member {
             signer,
             verify,
             incarnation,
+            program,
             now: Now::default(),
             standing: Standing::Member,
             promises: Promises::new(committee.base()),

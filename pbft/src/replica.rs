@@ -13,7 +13,7 @@ use crate::recovery::fetch::Pursuits;
 use crate::recovery::peer::Peers;
 use crate::recovery::repair::OwnStatus;
 use crate::views::Views;
-use crate::wire::{Committee, Message, ReplicaId, Signer, Ticks, Verify};
+use crate::wire::{Committee, Message, Program, ReplicaId, Signer, Ticks, Verify};
 use alloc::sync::Arc;
 
 /// Identity of a replica, and the numbers that its group agreed on.
@@ -33,6 +33,8 @@ pub struct ReplicaConfig {
     pub incarnation: u64,
     /// Drawn at random at each start and told to nobody: seed of the die that picks words to send on (E2).
     pub die: u64,
+    /// Its program, for the others to know.
+    pub program: Program,
 }
 
 /// A replica: a value. Cloning it forks its future.

@@ -5,8 +5,9 @@ mod cluster;
 use cluster::alone::{bundle, certificate, empty, say, status};
 use cluster::{HashVerify, WALL, committee, context, envelope, id};
 use quorate_pbft::{
-    Broken, Bundle, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal,
-    Kind, Message, Now, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks, Time, Tip, Unverified, Wanted,
+    Broken, Bundle, Claims, Constants, Content, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input,
+    Item, Journal, Kind, Message, Now, PayloadCheck, Position, Question, Record, Rejected, SeqNum, StatusBody, Ticks,
+    Time, Tip, Unverified, Wanted,
 };
 use std::sync::Arc;
 
@@ -287,4 +288,126 @@ fn a_follower_goes_on_from_its_disk() {
     assert_eq!(lone.asked(), [(3, bundles(1, 1))]);
     lone.hear(3, Message::Bundle(first));
     assert_eq!(lone.executed(), [2]);
+}
+
+/// Finds one envelope false.
+struct Wary;
+
+impl PayloadCheck for Wary {
+    fn is_valid(&self, item: &Item) -> bool {
+        *item != envelope("two")
+    }
+}
+
+#[test]
+fn a_certified_bundle_with_a_false_item_stops_a_follower_that_checks_and_is_not_written_down() {
+    let mut lone = Lone::new();
+    lone.follower = lone.follower.checking(Arc::new(Wary));
+    let ([first, second], content) = two_bundles();
+    lone.decide(1, &content);
+    for bundle in [&second, &first] {
+        lone.hear(1, Message::Bundle((*bundle).clone()));
+    }
+    let Some(Broken::FalseItem { lane, position, item, .. }) = lone.follower.broken() else {
+        panic!("it goes on: {:?}", lone.follower.broken())
+    };
+    assert_eq!((*lane, *position, *item), (id(2), second.header.position, 0));
+    assert_eq!(lone.executed(), [0u64; 0]);
+    assert!(lone.disk.recovered().bundles.is_empty());
+
+    let mut trusting = Lone::new();
+    trusting.decide(1, &content);
+    for bundle in [&second, &first] {
+        trusting.hear(1, Message::Bundle((*bundle).clone()));
+    }
+    assert_eq!(trusting.executed(), [1], "without the check members are believed");
+}
+
+/// Claims of another follower that has executed all up to a slot.
+fn claims(executed: u64) -> Claims {
+    let executed = SeqNum::new(executed);
+    Claims { decided: executed, executed, oldest: SeqNum::new(1), stable: SeqNum::new(0) }
+}
+
+#[test]
+fn another_follower_is_asked_before_the_members() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(4), claims(2));
+    lone.status(1, 1, status(Vec::new(), 2));
+    assert_eq!(lone.asked(), [(4, slots(1, 2))]);
+}
+
+#[test]
+fn another_follower_that_does_not_answer_is_asked_last() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(4), claims(1));
+    lone.status(1, 1, status(Vec::new(), 9));
+    lone.tick(200);
+    lone.decide(1, &empty(1));
+    lone.follower.take_claims(id(4), claims(9));
+    lone.tick(200);
+    assert_eq!(lone.asked().into_iter().map(|(whom, _)| whom).collect::<Vec<_>>(), [4, 1, 1]);
+}
+
+#[test]
+fn a_follower_that_handed_a_decision_on_is_asked_for_its_data_once_it_has_executed_it() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.follower.take_claims(id(4), Claims { decided: SeqNum::new(1), ..claims(0) });
+    let certificate = certificate(Kind::Commit, 0, 1, content.digest(), &[0, 1, 2]);
+    lone.hear(4, Message::Decided { certificate, content });
+    assert_eq!(lone.asked(), []);
+    lone.follower.take_claims(id(4), claims(1));
+    lone.tick(1);
+    assert_eq!(lone.asked(), [(4, bundles(1, 2))]);
+    lone.hear(4, Message::Bundle(second));
+    lone.hear(4, Message::Bundle(first));
+    assert_eq!(lone.executed(), [1]);
+}
+
+#[test]
+fn a_follower_that_handed_data_out_is_asked_before_one_that_never_did() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.follower.take_claims(id(5), claims(1));
+    lone.decide(1, &content);
+    lone.hear(5, Message::Bundle(second));
+    lone.hear(5, Message::Bundle(first));
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(2)));
+    lone.tick(1);
+    assert_eq!(lone.asked().last(), Some(&(5, slots(2, 2))));
+}
+
+#[test]
+fn a_follower_that_answers_late_is_asked_first_again() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(1)));
+    lone.decide(1, &content);
+    lone.tick(200);
+    assert_eq!(lone.asked(), [(4, bundles(1, 2)), (5, bundles(1, 2))]);
+    lone.hear(4, Message::Bundle(second));
+    lone.hear(4, Message::Bundle(first));
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(2)));
+    lone.tick(1);
+    assert_eq!(lone.asked().last(), Some(&(4, slots(2, 2))));
+}
+
+#[test]
+fn a_question_to_a_follower_that_leaves_goes_to_the_next_at_once() {
+    let mut lone = Lone::new();
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(1)));
+    lone.tick(1);
+    lone.follower.forget(id(4));
+    lone.tick(1);
+    assert_eq!(lone.asked(), [(4, slots(1, 1)), (5, slots(1, 1))]);
+}
+
+#[test]
+fn a_follower_that_has_left_is_not_asked_any_more() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(4), claims(2));
+    lone.follower.forget(id(4));
+    lone.tick(1);
+    assert_eq!(lone.asked(), []);
 }

@@ -7,7 +7,7 @@
 use quorate_client::keys::{Key, KeyError};
 use quorate_ledger::hexed;
 use quorate_ledger::keys::{BadKey, Purpose, check_possession};
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, is_name};
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, RULES, is_name};
 use quorate_pbft::{Constants, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -159,6 +159,7 @@ impl Draft {
         let genesis = GenesisFile {
             format: FORMAT.to_owned(),
             name,
+            rules: Some(RULES.newest),
             organisations: Vec::new(),
             members: Vec::new(),
             authors: Vec::new(),

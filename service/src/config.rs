@@ -58,6 +58,19 @@ pub struct Config {
     /// Multiaddr at which this replica takes observers; without it, it takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observers: Option<String>,
+    /// Multiaddrs of doors for observers at which addresses of others are asked for, and the own one is left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bootstrap: Vec<String>,
+    /// Whether this node announces itself on the networks of its machine, and looks for others there.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub mdns: bool,
+    /// Multiaddrs of members' doors for observers at which this node is called, where nobody can dial it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relay: Vec<String>,
+    /// Bytes of one circuit, as `1GiB` and no more, if this replica's door for observers leads on to nodes that are called
+    /// here; without it, it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_server: Option<Quota>,
     /// Folder of the database; relative to the replica's folder.
     #[serde(default = "default_data")]
     pub data: PathBuf,
@@ -87,6 +100,10 @@ fn yes() -> bool {
 
 fn is_yes(value: &bool) -> bool {
     *value
+}
+
+fn is_no(value: &bool) -> bool {
+    !*value
 }
 
 fn default_data() -> PathBuf {
@@ -177,6 +194,10 @@ impl Config {
             tls_key: None,
             default_rates: yes(),
             observers: None,
+            bootstrap: Vec::new(),
+            mdns: false,
+            relay: Vec::new(),
+            relay_server: None,
             data: default_data(),
             history: History::default(),
             space_quota: None,

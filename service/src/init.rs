@@ -7,7 +7,7 @@ use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::copying;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::keys::Purpose;
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits};
+use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits, RULES};
 use quorate_pbft::{Broken, Constants, Ed25519Signer, Record};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
@@ -45,6 +45,8 @@ pub struct Plan {
     pub api_port: u16,
     /// Milliseconds of ledger time that a base may lie back. None: as ever.
     pub horizon_ms: Option<u64>,
+    /// Whether the replicas go to machines of one LAN: they listen on all networks and find each other there.
+    pub lan: bool,
     /// Name of the group for people.
     pub name: Option<String>,
     /// Domains that the group begins with, all open to every author. None: `main`.
@@ -242,6 +244,7 @@ impl Plan {
         GenesisFile {
             format: FORMAT.to_owned(),
             name: self.name.clone().unwrap_or_else(|| TEST_NAME.to_owned()),
+            rules: Some(RULES.newest),
             organisations,
             members,
             authors,
@@ -265,10 +268,15 @@ impl Plan {
     }
 
     fn config(&self, number: u16) -> Config {
-        let listen = |number: u16| format!("/ip4/127.0.0.1/tcp/{}", self.base_port + number);
-        let others = (0..self.replicas).filter(|other| *other != number);
+        let listen = |number: u16| format!("/ip4/{}/tcp/{}", self.host(), self.base_port + number);
+        let others = (0..self.replicas).filter(|other| *other != number && !self.lan);
         let peers = others.map(|other| (other.to_string(), listen(other))).collect();
-        Config { observers: self.observers(number), ..Config::new(listen(number), self.api(number), peers) }
+        let (observers, mdns) = (self.observers(number), self.lan);
+        Config { observers, mdns, ..Config::new(listen(number), self.api(number), peers) }
+    }
+
+    fn host(&self) -> Ipv4Addr {
+        if self.lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST }
     }
 
     /// Address at which a replica takes observers: beyond the others' ports, unless APIs or nothing are there.
@@ -276,7 +284,7 @@ impl Plan {
         let last = self.replicas - 1;
         let first = self.base_port.checked_add(OBSERVERS_ABOVE)?;
         let fits = first.checked_add(last).is_some() && first.abs_diff(self.api_port) > last;
-        fits.then(|| format!("/ip4/127.0.0.1/tcp/{}", first + number))
+        fits.then(|| format!("/ip4/{}/tcp/{}", self.host(), first + number))
     }
 
     fn api(&self, number: u16) -> SocketAddr {

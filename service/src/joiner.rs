@@ -2,7 +2,7 @@
 
 use crate::engine::Published;
 use quorate_client::joining::ReadyFile;
-use quorate_ledger::{JoinStatement, rules};
+use quorate_ledger::{JoinStatement, RULES};
 use quorate_pbft::{Ed25519Signer, Signer as _};
 use std::fs;
 use std::io;
@@ -52,7 +52,7 @@ fn statement(published: &Published, signer: &Ed25519Signer) -> Option<ReadyFile>
     let (ledger, mut checkpoint) = (&certified.moment.ledger, certified.certificate.claim().clone());
     checkpoint.signatures.truncate(ledger.voters().quorum());
     let group = ledger.genesis().group();
-    let statement = JoinStatement::sign(&group, checkpoint, rules(), signer);
+    let statement = JoinStatement::sign(&group, checkpoint, RULES, signer);
     Some(ReadyFile::new(group, signer.public_key(), statement))
 }
 

@@ -1,18 +1,23 @@
 //! The service: one replica at work, from its disk and its core to the network and the HTTP API.
 //!
 //! Reading order: [`replica`] puts the parts of a member together and [`observer`] those of a node without a seat, [`engine`]
-//! is the core's shell, [`pool`] verifies what the network brings, `api` answers clients, [`observing`] serves observers;
+//! is the core's shell, [`pool`] verifies what the network brings, [`conduct`] judges who brings it, `api` answers clients,
+//! [`observing`] serves observers, `feeding` is the shell of those that follow some domains alone, `discovery` finds nodes and
+//! `relaying` leads to those behind a wall;
 //! [`copying`] makes a copy of a group's state, [`parcel`] carries what it decides; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
-//! [`metrics`] and [`health`] are what an operator meets.
+//! [`tokens`], [`metrics`] and [`health`] are what an operator meets.
 
 pub mod answers;
 mod api;
 mod build;
 pub mod ceremony;
+pub mod conduct;
 pub mod config;
 pub mod copying;
+mod discovery;
 pub mod doctor;
 pub mod engine;
+mod feeding;
 mod framed;
 pub mod health;
 pub mod init;
@@ -27,7 +32,9 @@ pub mod observer;
 pub mod observing;
 pub mod parcel;
 pub mod pool;
+mod relaying;
 pub mod replica;
 pub mod seat;
+pub mod tokens;
 
 pub use quorate_storage::shelter;

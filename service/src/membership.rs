@@ -5,10 +5,11 @@ use crate::engine::{Committees, Moment, Outgoing};
 use crate::observing::Relay;
 use crate::pool::Checker;
 use quorate_ledger::{MemberEntry, StoreError};
-use quorate_net::{Channel, Member, Multiaddr, Network, PeerInfo};
+use quorate_net::{Channel, Directory, Entrance, Found, Member, Multiaddr, Network, PeerInfo, Source, relayed};
 use quorate_pbft::{Committee, Message, PublicKey, ReplicaId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Ways of a node to the members.
 pub struct Membership {
@@ -22,6 +23,8 @@ pub struct Membership {
     pub relay: Arc<Relay>,
     /// Check of what comes.
     pub checker: Arc<Checker>,
+    /// Addresses that others tell.
+    pub directory: Arc<Directory>,
     /// Known addresses.
     pub addresses: BTreeMap<PublicKey, Multiaddr>,
 }
@@ -32,6 +35,8 @@ impl Membership {
     pub fn follow(&self, committees: &Committees, moment: &Moment) {
         self.checker.set_committees(committees.clone());
         self.relay.follow(committees.current(), &self.key);
+        let members = committees.all().flat_map(|committee| committee.keys().copied());
+        self.directory.know(members.chain(self.addresses.keys().copied()));
         let Some(network) = &self.network else { return };
         let members = if committees.name(&self.key) { self.members(committees, moment) } else { Vec::new() };
         if let Err(error) = network.set_members(&members) {
@@ -61,7 +66,27 @@ impl Membership {
     /// The links to the members.
     pub fn links(&self) -> Vec<PeerInfo> {
         let links = self.network.as_ref().map(Network::peers).unwrap_or_default();
-        if links.is_empty() { self.relay.links() } else { links }
+        if links.is_empty() { self.followed() } else { links }
+    }
+
+    /// Doors of members to a node that follows.
+    fn followed(&self) -> Vec<PeerInfo> {
+        let mut links = self.relay.links();
+        for link in &mut links {
+            let told = self.directory.addresses(&link.key, Entrance::Observers);
+            let counts = |address: &Multiaddr| {
+                link.is_up || told.is_empty() || told.iter().any(|found| found.address == *address)
+            };
+            let reached = link.address.take().filter(counts).map(|address| {
+                let found = told.iter().find(|found| found.address == address);
+                let source = if relayed(&address).is_some() { Source::Relay } else { Source::Config };
+                found.cloned().unwrap_or(Found { address, source, age: Duration::ZERO })
+            });
+            let shown = reached.or(told.into_iter().next());
+            link.told = shown.as_ref().map(|found| (found.source, found.age));
+            link.address = shown.map(|found| found.address);
+        }
+        links
     }
 
     /// Lets a message out; a full queue drops, and status and repair bring it again (N9). A question of who is no member goes

@@ -1,11 +1,14 @@
 //! Numbers for Prometheus. Labels come from this program only, never from a peer or a request.
 
+mod conduct;
 mod phases;
 mod vital;
 
 use crate::build;
+use crate::conduct::Conduct;
 use crate::engine::Published;
 use crate::health::{Conflicts, Facts, Fault};
+use conduct::ConductMetrics;
 use phases::Phases;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -130,6 +133,8 @@ pub struct Metrics {
     rounds: Mutex<Instant>,
     /// Gauges of the watch.
     vitals: VitalGauges,
+    /// Offences, and peers that are restrained.
+    conduct: ConductMetrics,
     /// Inbound connections that were turned away, by why.
     pub net_refused: Family<Kind, Gauge>,
     /// Bytes sent to a replica.
@@ -183,6 +188,7 @@ impl Default for Metrics {
             connected: Gauge::default(),
             rounds: Mutex::new(Instant::now()),
             vitals: VitalGauges::default(),
+            conduct: ConductMetrics::default(),
             net_refused: Family::default(),
             net_sent: Family::default(),
             net_received: Family::default(),
@@ -246,6 +252,7 @@ impl Metrics {
         r.register("mode", "1 for the current mode", self.mode.clone());
         r.register("peers_connected", "Replicas with a connection", self.connected.clone());
         self.vitals.register(r);
+        self.conduct.register(r);
         r.register("net_refused", "Inbound connections that were turned away", self.net_refused.clone());
         r.register_with_unit("net_sent", "Sent to a replica", Unit::Bytes, self.net_sent.clone());
         r.register_with_unit("net_received", "Received from a replica", Unit::Bytes, self.net_received.clone());
@@ -384,6 +391,11 @@ impl Metrics {
                 self.net_dropped.get_or_create(&link).set(gauge(traffic.dropped));
             }
         }
+    }
+
+    /// Sets the conduct of peers.
+    pub fn conduct(&self, conduct: &Conduct, links: &[PeerInfo]) {
+        self.conduct.set(conduct, links);
     }
 
     /// OpenMetrics text.

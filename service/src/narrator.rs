@@ -28,6 +28,7 @@ struct Narrator {
 impl Narrator {
     fn tell(&mut self, now: &Report) {
         self.tell_epoch(now);
+        self.tell_rules(now);
         self.tell_mode(now);
         self.tell_quorum(now);
         self.tell_view(now);
@@ -50,6 +51,13 @@ impl Narrator {
             (Some(_), None) => tracing::warn!(event = "left", %epoch, "this replica is no member any more: it follows"),
             (None, Some(me)) => tracing::info!(event = "joined", %epoch, replica = %me, "this replica is a member now"),
             (Some(_), Some(_)) | (None, None) => (),
+        }
+    }
+
+    fn tell_rules(&self, now: &Report) {
+        if let Some(rules) = now.unknown_rules.filter(|_| self.known.unknown_rules.is_none()) {
+            let until = now.until.unwrap_or_default();
+            tracing::error!(event = "rules-unknown", rules, %until, "the next epoch executes by rules that this program does not know: start a newer one");
         }
     }
 

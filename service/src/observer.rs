@@ -4,22 +4,23 @@
 use crate::answers;
 use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::Engine;
+use crate::feeding::Feeder;
 use crate::init::{self, InitError};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::{CachedPayload, CachedVerify, Checker};
-use crate::replica::{Door, LaunchError, Node, Running, guarded, multiaddr, read_genesis};
+use crate::replica::{Door, LaunchError, Node, Running, Shell, Ways, all, guarded, read_genesis};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
-use quorate_ledger::{EnvelopeCheck, Genesis};
-use quorate_net::Multiaddr;
+use quorate_ledger::{EnvelopeCheck, Genesis, Scope};
 use quorate_pbft::{Ed25519Signer, Item, PayloadCheck, PublicKey, ReplicaId, Signer as _};
 use quorate_storage::Db;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+use tokio::sync::watch;
 
 /// The observer's secret key in its folder.
 pub const OBSERVER_KEY_FILE: &str = "observer.key";
@@ -32,10 +33,18 @@ pub struct Options {
     pub genesis: PathBuf,
     /// Addresses of members' observers' doors.
     pub peers: Vec<String>,
+    /// Addresses of doors at which others are asked for.
+    pub bootstrap: Vec<String>,
+    /// Whether members are looked for on the networks of this machine.
+    pub mdns: bool,
     /// The observer's folder; made where there is none.
     pub dir: PathBuf,
     /// Address of the HTTP API.
     pub api: SocketAddr,
+    /// Domains to follow alone; all where none is named.
+    pub domains: Scope,
+    /// Whether every author's signature is checked, as members do.
+    pub checked: bool,
 }
 
 /// Items of a certified bundle: f + 1 honest members have checked them.
@@ -47,13 +56,24 @@ impl PayloadCheck for CheckedByMembers {
     }
 }
 
+/// Check of items ahead of the core, where processor may be used: what is sound is remembered, and what is not comes to
+/// the core all the same, for only the core knows whether it is certified.
+struct Ahead(Arc<CachedPayload>);
+
+impl PayloadCheck for Ahead {
+    fn is_valid(&self, item: &Item) -> bool {
+        self.0.is_valid(item);
+        true
+    }
+}
+
 impl Running {
     /// Starts an observer; returns once the API answers.
     pub async fn observe(options: Options) -> Result<Self, LaunchError> {
-        let Options { genesis, peers, dir, api } = options;
+        let Options { genesis, peers, bootstrap, mdns, dir, api, domains, checked } = options;
         let genesis = Arc::new(read_genesis(&genesis)?);
-        let addresses: Vec<Multiaddr> =
-            peers.iter().map(|address| multiaddr("peer", address)).collect::<Result<_, _>>()?;
+        let (doors, bootstrap) = (all("peer", &peers)?, all("bootstrap", &bootstrap)?);
+        let ways = Ways { doors, bootstrap, mdns, ..Ways::default() };
         let mut config = Config::new(String::new(), api, [].into());
         config.data = dir.join(DATA);
         let public = furnish(&dir, &genesis, true)?;
@@ -62,16 +82,23 @@ impl Running {
 
         let verify = Arc::new(CachedVerify::new());
         let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
-        let engine = {
+        let core = {
             let (genesis, verify, data) = (genesis.clone(), verify.clone(), config.data.clone());
-            let open = tokio::task::spawn_blocking(move || open(&genesis, &verify, &data, &public));
+            let payload = payload.clone();
+            let open = tokio::task::spawn_blocking(move || match domains.is_empty() {
+                true => {
+                    let engine = open(&genesis, &verify, &data, &public)?;
+                    Ok(Shell::Core(Box::new(if checked { engine.checking(payload) } else { engine })))
+                }
+                false => feeder(&genesis, &data, &public, &domains).map(|feeder| Shell::Feeder(Box::new(feeder))),
+            });
             open.await.map_err(|error| LaunchError::System(error.to_string()))??
         };
         let checker = Arc::new(Checker {
-            committees: RwLock::new(engine.committees()),
+            committees: RwLock::new(core.committees()),
             constants: genesis.constants().clone(),
             verify,
-            payload: Arc::new(CheckedByMembers),
+            payload: if checked { Arc::new(Ahead(payload.clone())) } else { Arc::new(CheckedByMembers) },
             certified: Arc::default(),
         });
         let own = quorate_net::Member { id: ReplicaId::new(0), key: public.0, address: None };
@@ -81,15 +108,16 @@ impl Running {
             network: None,
             relay: Arc::new(Relay::default()),
             checker,
+            directory: ways.directory(genesis.group(), public, &[].into()),
             addresses: [].into(),
         });
-        membership.follow(&engine.committees(), &engine.published().moment);
+        membership.follow(&core.committees(), &core.published().moment);
         let asks = membership.clone();
         let node = Node {
             dir,
             config,
             genesis: genesis.clone(),
-            engine,
+            core,
             payload,
             metrics: Arc::new(Metrics::new()),
             certified: Arc::default(),
@@ -97,7 +125,7 @@ impl Running {
             send: Box::new(move |outgoing| asks.let_out(&outgoing)),
         };
         let running = node.run(door)?;
-        running.contact(addresses, (secret, genesis.group()));
+        running.find(ways, secret, None, watch::channel(None).1);
         Ok(running)
     }
 }
@@ -135,6 +163,15 @@ fn make_database(dir: &Path, genesis: &Genesis) -> Result<(), InitError> {
     init::create_database(&growing, genesis)?;
     fs::rename(&growing, &data).map_err(init::at(&growing))?;
     init::sync(dir)
+}
+
+/// The feeder over the database of an observer of some domains.
+fn feeder(genesis: &Arc<Genesis>, data: &Path, public: &PublicKey, domains: &Scope) -> Result<Feeder, LaunchError> {
+    guarded(data, || {
+        let db = Db::open(data)?;
+        db.claim(&public.0)?;
+        Ok(Feeder::open(db, genesis.clone(), domains))
+    })
 }
 
 /// The engine over an observer's database.

@@ -1,13 +1,15 @@
 //! Replica as a whole: disk, core, network, API.
 
 mod door;
+mod finding;
 mod launch_error;
 mod node;
 mod outlet;
 
 pub(crate) use door::Door;
+pub(crate) use finding::{Ways, all};
 pub use launch_error::LaunchError;
-pub(crate) use node::Node;
+pub(crate) use node::{Node, Shell};
 pub use outlet::Intercept;
 
 use crate::answers;
@@ -19,8 +21,9 @@ use crate::init::InitError;
 use crate::joiner::{self, READY_FILE};
 use crate::membership::{Membership, listed};
 use crate::metrics::Metrics;
-use crate::observing::{self, Contact, Relay};
+use crate::observing::{self, Relay};
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
+use crate::relaying::{self, Switchboard};
 use crate::shelter::sheltered;
 use outlet::sender;
 use quorate_client::keys;
@@ -94,7 +97,7 @@ impl Running {
         let signer = Ed25519Signer::from_seed(&secret);
         let joiner = signer.clone();
         let key = signer.public_key();
-        let (addresses, doors) = (addresses(&config, &genesis)?, doors(&config)?);
+        let (addresses, ways) = (addresses(&config, &genesis)?, Ways::of(&config)?);
         let door = Door::open(&config).await?;
 
         let verify = Arc::new(CachedVerify::new());
@@ -118,7 +121,10 @@ impl Running {
             let (name, key) = (genesis.name().to_owned(), key.to_string());
             return Err(LaunchError::NotAMember { path: key_file, name, key });
         }
-        let net = net_config(&config, Vec::new(), *secret)?;
+        let directory = ways.directory(genesis.group(), key, &addresses);
+        let mut net = net_config(&config, Vec::new(), *secret)?;
+        net.directory = Some(directory.clone());
+        let listen = net.listen.first().cloned();
         let (network, events) = quorate_net::start(net).await?;
         let certified = Arc::new(RwLock::new(Arc::new(Certified::default())));
         let committees = engine.committees();
@@ -135,6 +141,7 @@ impl Running {
             network: Some(network),
             relay: Arc::new(Relay::default()),
             checker: checker.clone(),
+            directory,
             addresses,
         });
         membership.follow(&committees, &engine.published().moment);
@@ -143,12 +150,13 @@ impl Running {
         let (tell_status, statuses) = watch::channel(None);
         let metrics = Arc::new(Metrics::new());
         let observers = config.observers.as_ref().map(|address| multiaddr("observers", address)).transpose()?;
-        let group = genesis.group();
+        let switchboard = config.relay_server.map(|bytes| Arc::new(Switchboard::new(relaying::Limits::of(bytes.0))));
+        let (tell_door, door_open) = watch::channel(None);
         let node = Node {
             dir,
             config,
             genesis,
-            engine,
+            core: Shell::Core(Box::new(engine)),
             payload,
             metrics: metrics.clone(),
             certified,
@@ -156,14 +164,16 @@ impl Running {
             send: sender(membership.clone(), metrics.clone(), outgoing, tell_status),
         };
         let mut running = node.run(door)?;
-        running.contact(doors, (*secret, group));
+        running.find(ways, *secret, listen, door_open);
         if let Some(ready) = ready {
             tokio::spawn(joiner::state(running.service.published.clone(), joiner, ready));
         }
         let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
-        let attached = Pool::start(threads(), events, checker, metrics, deliver).and_then(|pool| {
+        let conduct = running.service.conduct.clone();
+        let attached = Pool::start(threads(), events, checker, metrics, conduct, deliver).and_then(|pool| {
             running.pool = Some(pool);
-            let door = observers.map(|at| observing::open((at, *secret), running.service.clone(), statuses));
+            let service = running.service.clone();
+            let door = observers.map(|at| observing::open((at, *secret), service, statuses, tell_door, switchboard));
             running.observers = door.transpose()?;
             Ok(())
         });
@@ -173,17 +183,6 @@ impl Running {
                 let _ = running.stop().await; // its core runs, and nobody else would end it
                 Err(LaunchError::System(error.to_string()))
             }
-        }
-    }
-
-    /// Keeps connections to members' doors for observers, while the node follows.
-    pub(crate) fn contact(&self, doors: Vec<Multiaddr>, (secret, group): ([u8; 32], Digest)) {
-        let Membership { relay, checker, .. } = &*self.service.membership;
-        for address in doors {
-            let (relay, checker, inbox) = (relay.clone(), checker.clone(), self.service.inbox.clone());
-            let contact = Contact { address, secret, group, relay, checker, inbox };
-            let stop = self.service.stop.clone();
-            tokio::spawn(async move { stop.run_until_cancelled(contact.keep()).await });
         }
     }
 
@@ -270,10 +269,10 @@ fn open_engine(setup: Setup, data: &Path) -> Result<Engine, LaunchError> {
 
 /// Opens a state, and tells damage of its disk from other faults. The library beneath panics on some damage: that is
 /// damage too.
-pub(crate) fn guarded(
+pub(crate) fn guarded<T>(
     data: &Path,
-    open: impl FnOnce() -> Result<Result<Engine, EngineError>, DbError>,
-) -> Result<Engine, LaunchError> {
+    open: impl FnOnce() -> Result<Result<T, EngineError>, DbError>,
+) -> Result<T, LaunchError> {
     if let Some(command) = copying::cut_off(data) {
         return Err(InitError::CutOff(command, data.to_owned()).into());
     }
@@ -283,6 +282,8 @@ pub(crate) fn guarded(
         EngineError::Store(_)
         | EngineError::Replayed { .. }
         | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => damaged(error.to_string()),
+        EngineError::Open(OpenError::Scoped(held)) => LaunchError::Scoped { path: data.to_owned(), held },
+        EngineError::Open(OpenError::Whole) => LaunchError::Unscoped(data.to_owned()),
         other => other.into(),
     })
 }
@@ -314,7 +315,7 @@ pub(crate) fn net_config(
     members: Vec<quorate_net::Member>,
     secret: [u8; 32],
 ) -> Result<quorate_net::Config, LaunchError> {
-    Ok(quorate_net::Config { secret, members, listen: vec![multiaddr("listen", &config.listen)?] })
+    Ok(quorate_net::Config { secret, members, listen: vec![multiaddr("listen", &config.listen)?], directory: None })
 }
 
 /// Addresses of other replicas by their keys.
@@ -334,10 +335,6 @@ pub(crate) fn addresses(config: &Config, genesis: &Genesis) -> Result<BTreeMap<P
         Member { id: ReplicaId::new(0), key: key.0, address: Some(address.clone()) }.check()?;
     }
     Ok(found)
-}
-
-fn doors(config: &Config) -> Result<Vec<Multiaddr>, LaunchError> {
-    config.follow.iter().map(|address| multiaddr("follow", address)).collect()
 }
 
 /// Whether a key is a member's, or was one, or will be: in any epoch that the state knows of.

@@ -10,8 +10,17 @@ use std::path::Path;
 fn group(folder: &Path) -> std::path::PathBuf {
     let (orgs, domains) = (vec!["org".to_owned()], vec!["main".to_owned()]);
     let out = folder.join("group");
-    let plan =
-        Plan { out, replicas: 1, orgs, base_port: 7_700, api_port: 8_700, horizon_ms: None, name: None, domains };
+    let plan = Plan {
+        out,
+        replicas: 1,
+        orgs,
+        base_port: 7_700,
+        api_port: 8_700,
+        horizon_ms: None,
+        lan: false,
+        name: None,
+        domains,
+    };
     make(&plan).expect("a group").replicas.remove(0)
 }
 

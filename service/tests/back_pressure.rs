@@ -47,7 +47,7 @@ async fn network(me: u16, peer: Option<&Network>) -> (Network, Events) {
     };
     let members = (0..4).map(|id| member(ReplicaId::new(id))).collect();
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
-    let config = Config { secret: seed(me), members, listen };
+    let config = Config { secret: seed(me), members, listen, directory: None };
     quorate_net::start(config).await.expect("loopback")
 }
 
@@ -75,7 +75,7 @@ fn checker() -> Checker {
 fn pool(events: Events, metrics: Arc<Metrics>) -> (Pool, Receiver<Admitted>) {
     let (give, take) = sync_channel(0);
     let deliver = move |message| drop(give.send(message));
-    let pool = Pool::start(2, events, Arc::new(checker()), metrics, deliver);
+    let pool = Pool::start(2, events, Arc::new(checker()), metrics, Arc::default(), deliver);
     (pool.expect("threads"), take)
 }
 

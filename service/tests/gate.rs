@@ -16,7 +16,17 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 fn plan(out: &Path) -> Plan {
     let (orgs, name, domains) = (vec!["org".to_owned()], None, vec!["main".to_owned()]);
-    Plan { out: out.to_owned(), replicas: 1, orgs, base_port: 7_700, api_port: 8_700, horizon_ms: None, name, domains }
+    Plan {
+        out: out.to_owned(),
+        replicas: 1,
+        orgs,
+        base_port: 7_700,
+        api_port: 8_700,
+        horizon_ms: None,
+        lan: false,
+        name,
+        domains,
+    }
 }
 
 /// A group of one replica, on ports that the system chooses.

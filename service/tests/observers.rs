@@ -1,8 +1,13 @@
 //! The door for observers at a replica that is a group: who is served, and what the others are told.
 
+use quorate_client::keys::read_seed;
 use quorate_ledger::answers::DIGEST;
-use quorate_net::{Multiaddr, Receiver, Sender, dial};
-use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, View, Wanted};
+use quorate_ledger::policy::DomainPolicy;
+use quorate_ledger::{
+    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, Level, Observer as Enrolled, ObserverAct, Op, Principal, Revision,
+};
+use quorate_net::{Bytes, Directory, Entrance, Multiaddr, Place, Ranges, Receiver, Sender, dial, pack, unpack};
+use quorate_pbft::{Digest, Ed25519Signer, Epoch, Message, PublicKey, Question, SeqNum, Signer as _, View, Wanted};
 use quorate_service::config::{Config, Overrides};
 use quorate_service::init::{Plan, make};
 use quorate_service::observing::wire::{Asking, Telling, VERSION, frame, parse};
@@ -19,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Door {
     _folder: tempfile::TempDir,
+    author: Ed25519Signer,
     replica: Running,
     address: Multiaddr,
     group: Digest,
@@ -35,12 +41,23 @@ impl Door {
         let folder = tempfile::tempdir().expect("a folder");
         let (orgs, name, domains) = (vec!["org".to_owned()], None, vec!["main".to_owned()]);
         let out = folder.path().join("group");
-        let plan = Plan { out, replicas: 1, orgs, base_port: 7_700, api_port: 8_700, horizon_ms: None, name, domains };
+        let plan = Plan {
+            out,
+            replicas: 1,
+            orgs,
+            base_port: 7_700,
+            api_port: 8_700,
+            horizon_ms: None,
+            lan: false,
+            name,
+            domains,
+        };
         let made = make(&plan).expect("a group");
         let address = format!("/ip4/127.0.0.1/tcp/{}", free_port());
         let replica = launch(&made.replicas[0], &address).await;
         let group = read_genesis(&plan.out.join("genesis.json")).expect("a genesis").group();
-        Self { _folder: folder, replica, address: address.parse().expect("an address"), group }
+        let author = Ed25519Signer::from_seed(&read_seed(&plan.out.join("author-org.key")).expect("a key"));
+        Self { _folder: folder, author, replica, address: address.parse().expect("an address"), group }
     }
 
     /// An observer with this key, and the answer to its greeting.
@@ -53,6 +70,47 @@ impl Door {
         (observer, answer)
     }
 
+    /// The group of one organisation decides on an act, by way of an observer that is served.
+    async fn decides(&self, by: &mut Observer, domain: &str, number: u64, act: Act) {
+        let change = Change::new(Base::Revision(Revision::GENESIS), vec![Op::Propose { act }], "", 0);
+        let body = Body {
+            author: self.author.public_key(),
+            domain: domain.to_owned(),
+            from_seq: number,
+            to_seq: number,
+            attempt: 1,
+            changes: vec![change],
+            carried: vec![],
+        };
+        let bytes = Envelope::sign(&self.group, body, vec![], &self.author).encode();
+        by.ask(&Asking::Offer { number, level: Level::Sequential, bytes }).await;
+        let answer = loop {
+            match by.hear().await {
+                Telling::Answer { answer, .. } => break answer,
+                Telling::Refused(_) => return, // its place went to the one that was enrolled
+                Telling::Message(_) => (),
+                other => panic!("{other:?}"),
+            }
+        };
+        let receipt = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(answer.status == 200 && receipt.contains("applied"), "{} {receipt}", answer.status);
+    }
+
+    /// Records that a visitor with this one is given.
+    async fn meet(&self, own: &[Bytes]) -> Vec<Vec<u8>> {
+        let link = eventually(async || dial([9; 32], &self.address).await.ok()).await;
+        let (sender, receiver) = link.split(usize::MAX);
+        let (mut visitor, mut found) = (Observer { sender, receiver }, Vec::new());
+        visitor.ask(&Asking::Meet { version: VERSION, group: self.group, records: pack(own).into() }).await;
+        loop {
+            let Telling::Records(page) = visitor.hear().await else { panic!("records") };
+            match unpack(&page).expect("a page of records") {
+                page if page.is_empty() => return found,
+                page => found.extend(page),
+            }
+        }
+    }
+
     async fn close(mut self) {
         self.replica.stop().await.expect("an orderly end");
     }
@@ -61,6 +119,17 @@ impl Door {
 impl Observer {
     async fn ask(&mut self, asking: &Asking) {
         self.sender.send(&frame(asking)).await.expect("the door stands open");
+    }
+
+    /// The reason for which it is served no more.
+    async fn ends(&mut self) -> String {
+        loop {
+            match self.hear().await {
+                Telling::Refused(why) => return why,
+                Telling::Message(_) => (),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     async fn hear(&mut self) -> Telling {
@@ -144,6 +213,7 @@ async fn questions_for_voters_are_not_answered_and_the_link_goes_on() {
         match observer.hear().await {
             Telling::Marked { number: 5, outcome } => break outcome.expect("a group of one orders it"),
             Telling::Message(message) => assert!(!matches!(*message, Message::NewView { .. })),
+            Telling::Records(_) => (),
             other => panic!("{other:?}"),
         }
     };
@@ -156,5 +226,88 @@ async fn questions_for_voters_are_not_answered_and_the_link_goes_on() {
             break;
         }
     }
+    door.close().await;
+}
+
+/// The key of an observer with this secret.
+fn key(secret: u8) -> PublicKey {
+    Ed25519Signer::from_seed(&[secret; 32]).public_key()
+}
+
+/// An observer of the one organisation, enrolled for all domains and times.
+fn enrols(secret: u8) -> Act {
+    ObserverAct::Enrol(Enrolled { key: key(secret), organisation: "org".into(), domains: vec![], until: u64::MAX })
+        .act()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enrolled_observer_has_a_place_before_strangers() {
+    let door = Door::open().await;
+    let mut served = Vec::new();
+    for secret in 1..=PLACES {
+        let (observer, answer) = door.greet(secret, door.group).await;
+        assert!(matches!(answer, Telling::Welcome), "{answer:?}");
+        served.push(observer);
+    }
+    let mut first = served.remove(0);
+
+    door.decides(&mut first, GROUP_DOMAIN, 1, enrols(100)).await;
+
+    eventually(async || {
+        let (_, answer) = door.greet(100, door.group).await;
+        matches!(answer, Telling::Welcome).then_some(())
+    })
+    .await;
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_is_given_the_members_record_and_can_leave_none_of_a_stranger() {
+    let door = Door::open().await;
+    let signer = Ed25519Signer::from_seed(&[9; 32]);
+    let stranger = Directory::new(door.group, signer.public_key(), Ranges::default());
+    let place = Place { door: Entrance::Members, address: "/ip4/203.0.113.9/tcp/1".parse().expect("an address") };
+    stranger.publish(vec![place], &signer);
+    let (own, _) = stranger.since(0);
+
+    let found = eventually(async || Some(door.meet(&own).await).filter(|found| !found.is_empty())).await;
+    let again = door.meet(&[]).await;
+
+    assert_eq!((found.len(), again.len()), (1, 1), "the member's own, and no other");
+    assert!(!again.contains(&own[0].to_vec()));
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_domain_is_open_to_the_enrolled_observers_of_its_readers_until_they_are_revoked() {
+    let door = Door::open().await;
+    let (mut enrolled, _) = door.greet(1, door.group).await;
+    door.decides(&mut enrolled, GROUP_DOMAIN, 1, enrols(1)).await;
+    let (mut enrolled, _) = door.greet(1, door.group).await;
+    let (mut stranger, _) = door.greet(2, door.group).await;
+
+    let org = || vec![Principal::Organisation("org".into())];
+    door.decides(&mut enrolled, "main", 1, Act::SetPolicy { policy: DomainPolicy::new(org(), org()) }).await;
+
+    assert!(stranger.ends().await.contains("not everyone may read domain \"main\""));
+    let (_, answer) = door.greet(2, door.group).await;
+    assert!(matches!(answer, Telling::Refused(_)), "{answer:?}");
+    door.decides(&mut enrolled, GROUP_DOMAIN, 2, ObserverAct::Revoke(key(1)).act()).await;
+    assert!(enrolled.ends().await.contains("was revoked"));
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_relayed_where_the_configuration_does_not_say_so() {
+    let door = Door::open().await;
+    let link = eventually(async || dial([9; 32], &door.address).await.ok()).await;
+    let (sender, receiver) = link.split(usize::MAX);
+    let mut visitor = Observer { sender, receiver };
+
+    let to = Ed25519Signer::from_seed(&[8; 32]).public_key();
+    visitor.ask(&Asking::Through { version: VERSION, group: door.group, to }).await;
+
+    let answer = visitor.hear().await;
+    assert!(matches!(&answer, Telling::Refused(why) if why.contains("relay_server")), "{answer:?}");
     door.close().await;
 }

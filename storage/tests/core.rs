@@ -64,6 +64,7 @@ fn config(me: u16, incarnation: u64) -> ReplicaConfig {
         verify,
         incarnation,
         die: incarnation,
+        program: quorate_pbft::Program::default(),
     }
 }
 

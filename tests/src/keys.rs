@@ -137,6 +137,7 @@ fn genesis(keys: &Keys, constants: &Constants, limits: Limits) -> Genesis {
     let file = GenesisFile {
         format: FORMAT.to_owned(),
         name: "simulated".to_owned(),
+        rules: None,
         organisations: (0..n).map(|index| format!("org-{index:02}")).collect(),
         members: members.map(|(at, member)| enrol(Purpose::Member, at, &**member)).collect(),
         authors,

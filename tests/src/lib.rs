@@ -30,6 +30,7 @@ pub mod run;
 pub mod shrink;
 
 pub mod pace;
+pub mod sites;
 
 pub mod explore;
 pub mod forks;

@@ -13,6 +13,7 @@ use quorate_tests::presets::Preset;
 use quorate_tests::processes::{self, NoVerdict, faults::Fault, levels, summary::Summary as ProcessesSummary};
 use quorate_tests::run::run;
 use quorate_tests::shrink::{describe, shrink};
+use quorate_tests::sites::{self, sites};
 use quorate_tests::twins::{SCHEDULES, TwinsSummary, twins};
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -120,6 +121,36 @@ enum Command {
     },
     /// Measures a healthy group in virtual time: changes, messages, hops, syncs and verifications.
     Pace {
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Plays hundreds of followers of a group in virtual time, with liars, strangers and partitions among them.
+    Sites {
+        /// Replicas.
+        #[arg(long, default_value_t = 4)]
+        voters: usize,
+        /// Followers.
+        #[arg(long, default_value_t = 500)]
+        observers: usize,
+        /// Nodes stand in five regions, with the delays between them.
+        #[arg(long)]
+        regions: bool,
+        /// Followers in a hundred that lie.
+        #[arg(long, default_value_t = 10)]
+        liars: u64,
+        /// Strangers that take places at two doors.
+        #[arg(long, default_value_t = 50)]
+        sybils: usize,
+        /// Virtual seconds that count.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+        /// Milliseconds between two changes.
+        #[arg(long, default_value_t = 500)]
+        change_every: u64,
+        /// Decides everything.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,
@@ -263,6 +294,13 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        Command::Sites { voters, observers, regions, liars, sybils, seconds, change_every, seed, json } => {
+            let shapes = sites::Shape::ALL.to_vec();
+            let change_every_ms = change_every;
+            let plan =
+                sites::Plan { voters, observers, regions, liars, sybils, seconds, change_every_ms, shapes, seed };
+            run_sites(&plan, json)
+        }
         Command::Processes { minutes, seed, only, program, json } => {
             let Some(program) = the_program(program) else { return ExitCode::from(2) };
             let faults = if only.is_empty() { Fault::ALL.to_vec() } else { only };
@@ -322,6 +360,11 @@ fn the_program(named: Option<PathBuf>) -> Option<PathBuf> {
 fn run_levels(plan: &levels::Plan, json: bool) -> ExitCode {
     let summary = levels::run(plan, |what| eprintln!("levels: {what}"));
     tell_verdict(summary, json, |summary| !summary.failures.is_empty())
+}
+
+fn run_sites(plan: &sites::Plan, json: bool) -> ExitCode {
+    let summary = sites(plan, |what| eprintln!("sites: {what}"));
+    tell_verdict(Ok::<_, String>(summary), json, |summary| !summary.failures.is_empty())
 }
 
 fn run_attacks(plan: &attacks::Plan, json: bool) -> ExitCode {

@@ -56,6 +56,7 @@ impl Group {
             verify: self.keys.verify.clone(),
             incarnation,
             die: incarnation,
+            program: quorate_pbft::Program::default(),
         });
         let journal = Journal::new(self.keys.committee.len());
         Node {

@@ -23,8 +23,10 @@ fn mistakes() -> Vec<Mistake> {
 fn there_are_forty_mistakes_and_nine_in_ten_are_found_by_the_same_run() {
     let mistakes = mistakes();
     assert!(mistakes.len() >= LEAST, "{} mistakes", mistakes.len());
-    let others = mistakes.iter().filter(|mistake| mistake.run != USUAL).count();
-    assert!(others * 10 <= mistakes.len(), "{others} of {} need another run", mistakes.len());
+    // Spreading has no part in a replica's run.
+    let of_replicas: Vec<&Mistake> = mistakes.iter().filter(|mistake| !mistake.run.starts_with("sites ")).collect();
+    let others = of_replicas.iter().filter(|mistake| mistake.run != USUAL).count();
+    assert!(others * 10 <= of_replicas.len(), "{others} of {} need another run", of_replicas.len());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Members, peers, checkpoints and evidence.
 
-use super::Standing;
-use quorate_ledger::hexed;
+use super::{Conduct, Standing};
+use quorate_ledger::{Revision, RulesRange, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,20 @@ pub struct Member {
     pub organisation: String,
     /// Standing of the organisation.
     pub standing: Standing,
+    /// Its program; null while the member is not heard.
+    pub program: Option<MemberProgram>,
+}
+
+/// Program of a member, as its status tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MemberProgram {
+    /// Its version.
+    pub version: String,
+    /// Rules by which it can execute.
+    pub rules: RulesRange,
+    /// Version of its messages to other members.
+    pub wire: u16,
 }
 
 /// Limits that the genesis sets to a change: the answer of `GET /v1/limits`.
@@ -47,6 +61,8 @@ pub struct EpochEntry {
     pub after: u64,
     /// Its last slot; null while that is open.
     pub until: Option<u64>,
+    /// Rules by which its slots are executed.
+    pub rules: u32,
     /// The voters, in the order of their numbers.
     pub members: Vec<EpochMember>,
 }
@@ -79,16 +95,40 @@ pub struct Identity {
     pub standing: Standing,
 }
 
+/// Enrolled observer: an item of `GET /v1/observers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EnrolledObserver {
+    /// Key of the node.
+    #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
+    pub key: PublicKey,
+    /// Organisation that runs it.
+    pub organisation: String,
+    /// Domains that it follows; empty: all.
+    pub domains: Vec<String>,
+    /// The revision that enrolled it, or changed its enrolment.
+    pub since: Revision,
+    /// Ledger time at which the enrolment ends, milliseconds since the Unix epoch.
+    pub until: u64,
+    /// Whether that time has come.
+    pub is_over: bool,
+}
+
 /// Another member as this node hears it: an item of `GET /v1/peers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Peer {
     /// Its place in the member list; null for an observer.
     pub replica: Option<u16>,
-    /// Its libp2p name.
+    /// Its libp2p name; empty for an address that has shown no key.
     pub peer_id: String,
     /// Address at which it is connected or looked for; null if unknown.
     pub address: Option<String>,
+    /// Origin of the address: `config`, `record`, `mdns` or `relay`; null if unknown.
+    pub source: Option<String>,
+    /// Milliseconds since the address was told; null if it was not told by others.
+    pub told_ms: Option<u64>,
     /// Whether a connection stands.
     pub connected: bool,
     /// Milliseconds since its last valid message; null if there was none.
@@ -97,6 +137,9 @@ pub struct Peer {
     pub executed_seq: Option<u64>,
     /// The view that it says it is in.
     pub view: Option<u64>,
+    /// Its conduct, as this node has met it.
+    #[serde(default)]
+    pub conduct: Conduct,
 }
 
 /// A certified checkpoint: an item of `GET /v1/checkpoints`.
@@ -174,6 +217,8 @@ pub struct Members {
     pub next: Option<String>,
     /// The epoch in which they vote.
     pub epoch: u64,
+    /// Rules by which its slots are executed.
+    pub rules: u32,
     /// The next epoch, while a reconfiguration is pending; null otherwise.
     pub pending: Option<PendingEpoch>,
 }
@@ -188,6 +233,8 @@ pub struct PendingEpoch {
     pub after: u64,
     /// Its voters, by number.
     pub members: Vec<EpochMember>,
+    /// Rules by which its slots will be executed.
+    pub rules: u32,
 }
 
 /// Plan of a reconfiguration: `POST /v1/members/plan`.
@@ -204,6 +251,8 @@ pub struct MemberPlan {
     pub must_be_up: Option<MustBeUp>,
     /// Why it could not take effect now; null if it could.
     pub refused: Option<String>,
+    /// Members that are not known to execute by the rules that the change names, by number.
+    pub unready_for_rules: Vec<u16>,
 }
 
 /// Number before and after a reconfiguration.

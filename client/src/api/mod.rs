@@ -13,6 +13,7 @@
 
 mod answer;
 mod causality;
+mod conduct;
 mod conflicts;
 mod events;
 mod files;
@@ -29,6 +30,7 @@ mod status;
 
 pub use answer::*;
 pub use causality::*;
+pub use conduct::*;
 pub use conflicts::*;
 pub use events::*;
 pub use files::*;

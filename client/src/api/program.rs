@@ -1,5 +1,6 @@
 //! `GET /version` and `/v1/log`.
 
+use quorate_ledger::RulesRange;
 use serde::{Deserialize, Serialize};
 
 /// The program that answers.
@@ -12,8 +13,12 @@ pub struct Version {
     pub commit: String,
     /// Compiler that built it.
     pub rustc: String,
-    /// Version of the rules by which replicas execute; those of a group have the same.
+    /// Name of the newest rules by which it can execute.
     pub rules: String,
+    /// Numbers of the rules by which it can execute; a group's are in `GET /v1/members`.
+    pub executes: RulesRange,
+    /// Version of the messages between members, who link to equal ones.
+    pub wire: u16,
 }
 
 /// Levels of the log: answer of `GET /v1/log`, body and answer of `PUT /v1/log`.

@@ -61,6 +61,12 @@ pub struct Status {
     pub fast_commits: u64,
     /// When this node last had executed all that it knew to be committed; null if not since it started.
     pub last_sync: Option<u64>,
+    /// Domains that an observer follows alone; left out where it follows all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+    /// Whether an observer checks the signature of every author, as members do.
+    #[serde(default)]
+    pub checked: bool,
     /// The node's opinion of itself.
     pub health: Health,
 }

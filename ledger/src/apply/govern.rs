@@ -240,7 +240,7 @@ impl Applier<'_, '_> {
             }
             Act::SetGroupPolicy { policy } => Quorum::price_of_group(policy),
             Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } => 0,
-            Act::Reconfigure { change } => change.entries(),
+            Act::Reconfigure { .. } | Act::Later { .. } => act.entries(),
         };
         self.look_up(price)
     }
@@ -289,6 +289,7 @@ impl Applier<'_, '_> {
             Act::Enrol { key, organisation, proof } => self.check_enrolment(key, organisation, proof),
             Act::Revoke { key } => self.enrolled(key).map(drop),
             Act::Reconfigure { change } => self.check_reconfiguration(change),
+            Act::Later { number, body } => self.check_later(*number, body),
         }
     }
 
@@ -373,6 +374,7 @@ impl Applier<'_, '_> {
                 self.quorum = None;
             }
             Act::Reconfigure { change } => self.reconfigure(change)?,
+            Act::Later { number, body } => self.enact_later(*number, body)?,
             Act::Enrol { key, organisation, .. } => self.admit(key, organisation)?,
             Act::Revoke { key } => {
                 let record = self.enrolled(key)?;

@@ -8,7 +8,6 @@ use crate::state::abort::Abort;
 use crate::state::domain::Decision;
 use crate::state::entry::Entries;
 use crate::state::horizon::Marks;
-use crate::state::ledger::rules;
 use crate::state::name;
 use crate::state::overlay::Overlay;
 use crate::state::record::{EpochRecord, MemberRecord};
@@ -25,6 +24,8 @@ pub(crate) const RECENT_MS: u64 = 59 * 60 * 1_000;
 /// Entries, epoch and time against which a reconfiguration is held.
 pub(crate) struct Ground<'a, E> {
     pub(crate) entries: &'a E,
+    /// Rules of the epoch.
+    pub(crate) rules: u32,
     /// The voters of the epoch.
     pub(crate) members: &'a Committee,
     /// The last slot of the epoch, if the slot in hand decides on the next.
@@ -44,7 +45,15 @@ impl<E: Entries> Ground<'_, E> {
         }
         self.next(change)?;
         change.rekey.iter().try_for_each(|rekey| self.is_of_one(&rekey.old, &rekey.new.organisation))?;
-        change.joiners().try_for_each(|joiner| self.check_joiner(joiner))
+        if change.rules.is_some_and(|rules| rules <= self.rules) {
+            return Err(bad(&format!("the group executes by rules {}: others have a higher number", self.rules)));
+        }
+        change.joiners().try_for_each(|joiner| self.check_joiner(joiner, self.rules_after(change)))
+    }
+
+    /// Rules of the next epoch after this change.
+    fn rules_after(&self, change: &Reconfiguration) -> u32 {
+        change.rules.unwrap_or(self.rules)
     }
 
     /// Members of the next epoch after this change.
@@ -59,7 +68,7 @@ impl<E: Entries> Ground<'_, E> {
         Ok(self.entry::<EpochRecord>(&name::epoch(self.members.epoch().next()))?.is_some())
     }
 
-    fn check_joiner(&self, joiner: &Joiner) -> Result<(), Abort> {
+    fn check_joiner(&self, joiner: &Joiner, next_rules: u32) -> Result<(), Abort> {
         let Joiner { organisation, key, .. } = joiner;
         if self.entry::<MemberRecord>(&name::member(key))?.is_some() {
             return Err(bad(&format!("{key} is or was a member's: a joiner has a key of its own")));
@@ -71,7 +80,8 @@ impl<E: Entries> Ground<'_, E> {
             return Err(bad(&format!("{key} has at most 8 multiaddrs of at most 255 bytes")));
         }
         joiner.check().map_err(|why| bad(&format!("{key}: {why}")))?;
-        joiner.statement.as_ref().map_or(Ok(()), |statement| self.check_statement(key, statement))
+        let statement = joiner.statement.as_ref();
+        statement.map_or(Ok(()), |statement| self.check_statement(key, statement, next_rules))
     }
 
     fn is_of_one(&self, old: &PublicKey, organisation: &str) -> Result<(), Abort> {
@@ -81,7 +91,7 @@ impl<E: Entries> Ground<'_, E> {
         }
     }
 
-    fn check_statement(&self, key: &PublicKey, statement: &JoinStatement) -> Result<(), Abort> {
+    fn check_statement(&self, key: &PublicKey, statement: &JoinStatement, next_rules: u32) -> Result<(), Abort> {
         let said = &statement.checkpoint;
         let record: Option<EpochRecord> = self.entry(&name::epoch(said.epoch))?;
         let begun = record.filter(|_| said.epoch <= self.members.epoch());
@@ -95,7 +105,7 @@ impl<E: Entries> Ground<'_, E> {
         if !self.is_recent(statement)? {
             return Err(bad(&format!("{key} states slot {}: more than an hour old, or not executed yet", said.seq)));
         }
-        statement.check(key, &members, &rules()).map_err(|why| bad(&format!("{key}: {why}")))
+        statement.check(key, &members, [self.rules, next_rules]).map_err(|why| bad(&format!("{key}: {why}")))
     }
 
     fn is_recent(&self, statement: &JoinStatement) -> Result<bool, StoreError> {
@@ -123,8 +133,8 @@ impl<E: Entries> Ground<'_, E> {
 impl<'s> Applier<'_, 's> {
     fn ground(&self) -> Ground<'_, Overlay<'s>> {
         let (seq, time) = (self.revision.seq(), self.place.time);
-        let (members, boundary) = (self.place.members, self.place.boundary);
-        Ground { entries: &*self.overlay, members, boundary, seq, time }
+        let (rules, members, boundary) = (self.place.rules, self.place.members, self.place.boundary);
+        Ground { entries: &*self.overlay, rules, members, boundary, seq, time }
     }
 
     /// Why the member list cannot change so, as things stand.
@@ -160,9 +170,10 @@ impl<'s> Applier<'_, 's> {
         let Act::Reconfigure { change } = &mut proposal.act else {
             return Err(bad(&format!("the proposal {id} names no joiner")));
         };
+        let next_rules = self.ground().rules_after(change);
         let joiner = change.joiner_mut(key).ok_or_else(|| bad(&format!("the proposal {id} does not name {key}")))?;
         self.look_up(statement.entries())?;
-        self.ground().check_statement(key, statement)?;
+        self.ground().check_statement(key, statement, next_rules)?;
         let known = joiner.statement.as_ref().map(|known| known.checkpoint.seq);
         if known.is_some_and(|known| known > statement.checkpoint.seq) {
             return Err(bad(&format!("{key} has stated a later slot than {}", statement.checkpoint.seq)));
@@ -172,11 +183,11 @@ impl<'s> Applier<'_, 's> {
         self.decide(*id, proposal, &quorum)
     }
 
-    /// Names the members of the next epoch, after what was just found to be possible.
+    /// Names the members and the rules of the next epoch, after what was just found to be possible.
     pub(super) fn reconfigure(&mut self, change: &Reconfiguration) -> Result<(), Abort> {
         let next = self.ground().next(change)?;
-        let epoch = next.epoch();
-        let record = EpochRecord { after: next.base(), members: next.keys().copied().collect() };
+        let (epoch, rules) = (next.epoch(), self.ground().rules_after(change));
+        let record = EpochRecord { after: next.base(), members: next.keys().copied().collect(), rules };
         self.overlay.put(GROUP, name::epoch(epoch), &record);
         for Joiner { organisation, key, addresses, proof, .. } in change.joiners() {
             let (organisation, addresses, proof) = (organisation.clone(), addresses.clone(), *proof);
@@ -189,7 +200,7 @@ impl<'s> Applier<'_, 's> {
                 self.overlay.put(GROUP, name::member(key), &MemberRecord { until: Some(epoch), ..known });
             }
         }
-        self.applied.decisions.push(Decision::Members(next));
+        self.applied.decisions.push(Decision::Next(next, rules));
         Ok(())
     }
 }

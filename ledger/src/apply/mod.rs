@@ -19,6 +19,7 @@ mod hold;
 mod lock;
 mod members;
 mod merge;
+mod observers;
 mod principle;
 mod conflict_log;
 mod strategy;

@@ -9,10 +9,11 @@ use crate::state::domain::Domain;
 use crate::state::ledger::Ledger;
 use crate::state::record::DomainRoot;
 use crate::state::store::{Read, StoreError, Table};
-use crate::state::tree::{Tree, key_of, row};
+use crate::state::tree::{Key, Tree, key_of, row};
 use crate::state::{entry, name, rows};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, QuorumCert, SeqNum};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes after which nothing more is put into an answer.
 const ENOUGH_BYTES: usize = 1 << 20;
@@ -29,7 +30,8 @@ pub fn answer_executed(ledger: &Ledger, read: &dyn Read, ask: &Ask) -> Result<Ve
 }
 
 fn give((ledger, read): (&Ledger, &dyn Read), checkpoint: Checkpoint, ask: &Ask) -> Result<Vec<u8>, ProveError> {
-    let domain = ledger.domain(&ask.domain).ok_or(ProveError::Unknown("the domain"))?;
+    let domain = ledger.domain(&ask.domain).filter(|_| ledger.holds(&ask.domain));
+    let domain = domain.ok_or(ProveError::Unknown("the domain"))?;
     let is_group = domain.record.number == GROUP;
     let tree = if is_group { ledger.group() } else { &domain.tree };
     let floor = ledger.floor(tree.number());
@@ -43,11 +45,49 @@ fn give((ledger, read): (&Ledger, &dyn Read), checkpoint: Checkpoint, ask: &Ask)
         }
         Wanted::Contents(wanted) => {
             let content = |hash: &Digest, _| read.get(Table::Contents, &hash.0);
-            Given::Contents(fitting(wanted, content, |content| content.as_ref().map_or(1, Vec::len))?)
+            Given::Contents(fitting(wanted, content, content_bytes)?)
+        }
+        Wanted::Named(wanted) => {
+            let mut naming = Naming { ledger, tree, read, floor, known: BTreeMap::new() };
+            Given::Contents(fitting(wanted, |(entry, hash), _| naming.content(entry, hash), content_bytes)?)
         }
     };
     let domain = if is_group { None } else { Some(domain_path((ledger, read), &ask.domain, domain)?) };
     Ok(borsh::to_vec(&Answer { checkpoint, domain, given }).expect("writing into memory cannot fail"))
+}
+
+/// Contents that entries name, each entry looked at once.
+struct Naming<'a> {
+    ledger: &'a Ledger,
+    tree: &'a Tree,
+    read: &'a dyn Read,
+    floor: SeqNum,
+    known: BTreeMap<Key, BTreeSet<Digest>>,
+}
+
+impl Naming<'_> {
+    /// The content, if the entry or a row that it vouches for names it.
+    fn content(&mut self, entry: &Key, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        if !self.known.contains_key(entry) {
+            self.known.insert(*entry, self.named_by(entry)?);
+        }
+        if self.known[entry].contains(hash) { self.read.get(Table::Contents, &hash.0) } else { Ok(None) }
+    }
+
+    fn named_by(&self, entry: &Key) -> Result<BTreeSet<Digest>, StoreError> {
+        let Some(stored) = self.read.get(Table::Entries, &row(self.tree.number(), entry))? else {
+            return Ok(BTreeSet::new());
+        };
+        let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
+        let mut vouched = Vouched::of(name, value, self.floor)?;
+        let at = (self.tree.number(), name);
+        vouched.take_held(self.read, self.ledger.genesis(), at, |_| ControlFlow::Continue(()))?;
+        Ok(vouched.contents)
+    }
+}
+
+fn content_bytes(content: &Option<Vec<u8>>) -> usize {
+    content.as_ref().map_or(1, Vec::len)
 }
 
 /// Answers to the first questions of a list: those that fit, and one in any case.

@@ -127,7 +127,7 @@ impl Certified {
         Ok((answer, under))
     }
 
-    fn know(&mut self, checkpoint: &Checkpoint) -> Result<(), Refused> {
+    pub(super) fn know(&mut self, checkpoint: &Checkpoint) -> Result<(), Refused> {
         if !self.shown.contains(checkpoint) {
             checkpoint.verify(&self.genesis).map_err(Refused::NotCertified)?;
         }

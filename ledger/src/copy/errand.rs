@@ -1,7 +1,7 @@
 //! Errand: some parts of a tree, asked for until all that they need is here.
 
 use super::check::{Refused, TakeError, Under};
-use super::frame::{Ask, CONTENTS_MAX, GivenRows, PARTS_MAX, Wanted, WantedPart, WantedRows};
+use super::frame::{Ask, CONTENTS_MAX, GivenRows, NAMED_MAX, PARTS_MAX, Wanted, WantedPart, WantedRows};
 use super::vouched::Vouched;
 use crate::format::genesis::Genesis;
 use crate::state::entry;
@@ -10,7 +10,7 @@ use crate::state::tree::part::Part;
 use crate::state::tree::{Key, TreeNumber, key_of, row};
 use quorate_pbft::{Digest, SeqNum};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts of a domain's tree on their way.
 pub struct Errand {
@@ -19,8 +19,10 @@ pub struct Errand {
     /// Parts that have not arrived whole.
     pub(super) parts: Vec<WantedPart>,
     pub(super) arrived: Vec<Arrived>,
-    /// Contents that are not in the store yet.
-    lacking: Vec<Digest>,
+    /// Contents that are not in the store yet, each with an entry that names it.
+    lacking: Vec<(Key, Digest)>,
+    /// Whether contents are asked for by their entries.
+    by_entry: bool,
     pub(super) stage: Stage,
     /// Slot of the newest state of which it has entries.
     pub(super) newest: SeqNum,
@@ -63,7 +65,12 @@ pub(super) struct Entry {
 impl Errand {
     pub(super) fn new(domain: String, number: TreeNumber, parts: Vec<WantedPart>) -> Self {
         let (arrived, lacking, newest) = Default::default();
-        Self { domain, number, parts, arrived, lacking, stage: Stage::Parts, newest, moved: 0 }
+        Self { domain, number, parts, arrived, lacking, by_entry: false, stage: Stage::Parts, newest, moved: 0 }
+    }
+
+    /// The same, which asks for contents by the entries that name them.
+    pub(super) fn by_entry(self) -> Self {
+        Self { by_entry: true, ..self }
     }
 
     /// The next question; none once everything is here.
@@ -71,10 +78,16 @@ impl Errand {
         let wanted = match self.stage {
             Stage::Parts => Wanted::Parts(self.parts.clone()),
             Stage::Rows => Wanted::Rows(self.incomplete().map(|(wanted, _)| wanted).take(PARTS_MAX).collect()),
-            Stage::Contents => Wanted::Contents(self.lacking.iter().take(CONTENTS_MAX).copied().collect()),
+            Stage::Contents if self.by_entry => Wanted::Named(self.next_contents().to_vec()),
+            Stage::Contents => Wanted::Contents(self.next_contents().iter().map(|(_, hash)| *hash).collect()),
             Stage::Done => return None,
         };
         Some(Ask { domain: self.domain.clone(), wanted })
+    }
+
+    fn next_contents(&self) -> &[(Key, Digest)] {
+        let most = if self.by_entry { NAMED_MAX } else { CONTENTS_MAX };
+        &self.lacking[..self.lacking.len().min(most)]
     }
 
     /// Parts that changed on the way and are asked for in a later pass: a server that always says so serves nothing.
@@ -181,10 +194,10 @@ impl Errand {
         given: Vec<Option<Vec<u8>>>,
         under: &Under,
     ) -> Result<(), TakeError> {
-        if given.is_empty() || given.len() > self.lacking.len().min(CONTENTS_MAX) {
+        if given.is_empty() || given.len() > self.next_contents().len() {
             return Err(Refused::NotAsked.into());
         }
-        let asked: Vec<Digest> = self.lacking.drain(..given.len()).collect();
+        let asked: Vec<Digest> = self.lacking.drain(..given.len()).map(|(_, hash)| hash).collect();
         if let Some((wrong, _)) = asked
             .iter()
             .zip(&given)
@@ -218,13 +231,14 @@ impl Errand {
         Ok(())
     }
 
-    fn lacking_in(&self, read: &dyn Read) -> Result<Vec<Digest>, StoreError> {
+    fn lacking_in(&self, read: &dyn Read) -> Result<Vec<(Key, Digest)>, StoreError> {
         let entries = self.arrived.iter().flat_map(|arrived| &arrived.entries);
-        let named: BTreeSet<Digest> = entries.flat_map(|entry| entry.vouched.contents.iter().copied()).collect();
+        let named = entries.flat_map(|entry| entry.vouched.contents.iter().map(|content| (*content, entry.key)));
+        let named: BTreeMap<Digest, Key> = named.collect();
         let mut lacking = Vec::new();
-        for hash in named {
+        for (hash, entry) in named {
             if read.get(Table::Contents, &hash.0)?.is_none() {
-                lacking.push(hash);
+                lacking.push((entry, hash));
             }
         }
         Ok(lacking)

@@ -1,7 +1,9 @@
 //! Questions of who copies, and answers of who is copied: their one encoding.
 
+use crate::format::constants::GROUP_DOMAIN;
 use crate::proof::{Checkpoint, TreeProof};
 use crate::state::record::{DomainRoot, Usage};
+use crate::state::tree::Key;
 use crate::state::tree::part::{Part, Subtree};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, bounded};
@@ -20,6 +22,9 @@ pub(super) const PARTS_MAX: usize = 256;
 
 /// Contents that one question names.
 pub(super) const CONTENTS_MAX: usize = 4_096;
+
+/// Contents that one question names by their entries: for each the rows of its entry may be read.
+pub(super) const NAMED_MAX: usize = 256;
 
 /// Entries of a part that are told at once; a part with more is told by its subtrees.
 pub(super) const ENTRIES_MAX: usize = 1_024;
@@ -52,6 +57,9 @@ pub(super) enum Wanted {
     Rows(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<WantedRows>) = 2,
     /// Contents by their hashes.
     Contents(#[borsh(deserialize_with = "bounded::list::<CONTENTS_MAX, _, _>")] Vec<Digest>) = 3,
+    /// Contents by an entry of the tree that names them, itself or in a row, and their hashes: who asks so is given none of
+    /// another tree.
+    Named(#[borsh(deserialize_with = "bounded::list::<NAMED_MAX, _, _>")] Vec<(Key, Digest)>) = 4,
 }
 
 /// Part of a tree that is asked for.
@@ -145,8 +153,14 @@ impl Ask {
         let ask: Self = (bytes.len() <= ASK_BYTES_MAX).then(|| borsh::from_slice(bytes).ok()).flatten()?;
         let is_sound = match &ask.wanted {
             Wanted::Parts(parts) => parts.iter().all(|wanted| wanted.part.is_canonical()),
-            Wanted::Rows(_) | Wanted::Contents(_) => true,
+            Wanted::Rows(_) | Wanted::Contents(_) | Wanted::Named(_) => true,
         };
         is_sound.then_some(ask)
+    }
+
+    /// Whether its answer holds nothing but parts of the group's own tree and of those of some domains.
+    pub fn is_within(&self, domains: &[String]) -> bool {
+        let is_of_one = self.domain == GROUP_DOMAIN || domains.contains(&self.domain);
+        is_of_one && !matches!(self.wanted, Wanted::Contents(_))
     }
 }

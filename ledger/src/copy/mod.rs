@@ -9,7 +9,7 @@
 //!
 //! [`Session`] makes a copy from the answers of others, of whom some may lie: it walks the difference between what a store
 //! holds and a state that q members signed. Each answer is proved by itself against that state before anything of it is
-//! written. [`answer`] gives such answers. [`Survey`] finds what of a stored state is damaged.
+//! written. [`answer`] gives such answers. A [`Feed`] does the same for some domains alone, from state to state. [`Survey`] finds what of a stored state is damaged.
 
 mod frame;
 mod vouched;
@@ -19,6 +19,7 @@ mod check;
 mod errand;
 mod written;
 mod session;
+mod feed;
 mod compare;
 mod survey;
 mod lacking;
@@ -28,6 +29,8 @@ pub(crate) mod forget;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod feed_tests;
 #[cfg(test)]
 mod compare_tests;
 #[cfg(test)]
@@ -39,6 +42,7 @@ pub use answer::{answer, answer_executed};
 pub use check::{Refused, TakeError};
 pub use compare::{Comparison, Difference, Incomparable, Shown, Signed};
 pub use errand::Errand;
+pub use feed::{Fed, Feed, SCOPE_MAX};
 pub use frame::{ANSWER_BYTES_MAX, ASK_BYTES_MAX, Ask};
 pub use lacking::Lacking;
 pub use session::{Next, Session};

@@ -14,12 +14,14 @@ use crate::format::genesis::Genesis;
 use crate::proof::Checkpoint;
 use crate::state::ledger::{GENESIS, OpenError, ROOT, domain_record, domain_records};
 use crate::state::record::{DomainRoot, Head};
+use crate::state::scope::Scope;
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::part::{Part, Subtree};
 use crate::state::tree::{Changes, Key, Tree, TreeNumber, row};
 use crate::state::{entry, name};
 use quorate_pbft::SeqNum;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// The row of [`Table::Meta`] with the newest state of which parts were written.
 const COPIED_FROM: &[u8] = b"copied-from";
@@ -35,14 +37,16 @@ const SUBTREES_AT_ONCE: usize = 16;
 
 /// Copying in progress.
 pub struct Session {
-    certified: Certified,
+    pub(super) certified: Certified,
     /// Trees of the store, by domain.
-    trees: BTreeMap<String, Tree>,
+    pub(super) trees: BTreeMap<String, Tree>,
     todo: VecDeque<Todo>,
     /// Errands on their way.
     out: usize,
     phase: Phase,
     passes: u32,
+    /// Domains whose trees are wanted; none where all are.
+    pub(super) scope: Option<Arc<Scope>>,
 }
 
 /// Part that may differ.
@@ -79,14 +83,21 @@ impl Session {
             Some(_) => return Err(OpenError::OtherGenesis),
         }
         store.delete(Table::Meta, ROOT)?;
-        let head: Option<Head> = entry::load(&*store, GROUP, name::HEAD)?;
+        Self::over(store, genesis, None)
+    }
+
+    /// Takes up the trees that a store holds: all, or those in a scope.
+    pub(super) fn over(read: &dyn Read, genesis: &Genesis, scope: Option<Arc<Scope>>) -> Result<Self, OpenError> {
+        let head: Option<Head> = entry::load(read, GROUP, name::HEAD)?;
         let least = head.map_or(SeqNum::default(), |head| head.seq);
-        let mut trees = BTreeMap::from([(GROUP_DOMAIN.to_owned(), Tree::open(GROUP, &*store)?)]);
-        for (name, record) in domain_records(&*store)? {
-            trees.insert(name, Tree::open(record.number, &*store)?);
+        let mut trees = BTreeMap::from([(GROUP_DOMAIN.to_owned(), Tree::open(GROUP, read)?)]);
+        for (name, record) in domain_records(read)? {
+            if scope.as_ref().is_none_or(|scope| scope.contains(&name)) {
+                trees.insert(name, Tree::open(record.number, read)?);
+            }
         }
         let certified = Certified::new(genesis.clone(), least);
-        Ok(Self { certified, trees, todo: VecDeque::new(), out: 0, phase: Phase::Begin, passes: 0 })
+        Ok(Self { certified, trees, todo: VecDeque::new(), out: 0, phase: Phase::Begin, passes: 0, scope })
     }
 
     /// Takes no state below this slot, whatever the store holds.
@@ -145,6 +156,12 @@ impl Session {
         Ok((held, all))
     }
 
+    /// Begins again where the last state was whole: with what has changed since.
+    pub(super) fn begin_anew(&mut self) {
+        assert!(self.is_idle(), "all parts of the last state are here");
+        self.phase = Phase::Begin;
+    }
+
     fn begin_pass(&mut self) {
         self.passes += 1;
         self.phase = Phase::Group;
@@ -199,7 +216,8 @@ impl Session {
             parts.push(next.wanted);
         }
         let number = self.tree(&domain).number();
-        Some(Errand::new(domain, number, parts))
+        let errand = Errand::new(domain, number, parts);
+        Some(if self.scope.is_some() { errand.by_entry() } else { errand })
     }
 
     /// Takes the answer to an errand's question. Nothing of an answer that is refused is written.
@@ -319,7 +337,9 @@ impl Session {
             let emptied = self.trees.values_mut().find(|tree| tree.number() == record.number);
             emptied.into_iter().for_each(|tree| *tree = Tree::empty(record.number));
         }
-        if let Some((name, record)) = new {
+        if let Some((name, record)) = new
+            && self.scope.as_ref().is_none_or(|scope| scope.contains(&name))
+        {
             self.trees.entry(name).or_insert_with(|| Tree::empty(record.number));
         }
         Ok(())

@@ -44,8 +44,12 @@ impl Ledger {
     pub fn execute(&mut self, store: &mut dyn Store, decided: &Decided) -> Result<Outcome, StoreError> {
         assert!(decided.seq == self.head().seq.next(), "slots are executed without gaps (N6)");
         assert!(decided.time >= self.head().time, "ledger time never goes back (T1)");
-        self.enter(decided.epoch, decided.seq);
-        Execution::new(self, store, decided).run(decided)
+        let rules = self.enter(decided.epoch, decided.seq)?;
+        let mut execution = Execution::new(self, store, decided);
+        if let Some(rules) = rules {
+            execution.overlay.put(GROUP, name::RULES.to_vec(), &rules);
+        }
+        execution.run(decided)
     }
 }
 

@@ -4,6 +4,7 @@
 //! that is not spelled so is refused, so that a genesis has one id.
 
 use crate::format::constants::{self, BadConstants, Limits, ProtocolConstants};
+use crate::format::rules::RULES_FIRST;
 use crate::vocabulary::hexed;
 use crate::vocabulary::keys::{self, BadKey, Purpose};
 use crate::vocabulary::name::{Principal, is_name};
@@ -28,6 +29,9 @@ pub struct GenesisFile {
     pub format: String,
     /// Name of the group for people.
     pub name: String,
+    /// Rules by which the group begins; none: [`RULES_FIRST`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<u32>,
     /// Names of the organisations that take part, ascending.
     pub organisations: Vec<String>,
     /// The voters; replica i is the i-th.
@@ -194,6 +198,11 @@ impl Genesis {
     /// The ledger's numbers.
     pub fn limits(&self) -> &Limits {
         &self.file.limits
+    }
+
+    /// Rules of the first epoch.
+    pub fn rules(&self) -> u32 {
+        self.file.rules.unwrap_or(RULES_FIRST)
     }
 
     /// The voters of the first epoch.

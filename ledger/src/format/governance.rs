@@ -5,8 +5,13 @@ use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::vocabulary::hexed;
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{PublicKey, Signature};
+use quorate_pbft::{PublicKey, Signature, bounded};
 use serde::{Deserialize, Serialize};
+
+/// Bytes of an act that later rules define.
+const LATER_BYTES_MAX: usize = 16 << 10;
+/// Bytes of such an act that count as one entry.
+const LATER_BYTES_PER_ENTRY: usize = 64;
 
 /// Act that can be proposed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
@@ -70,6 +75,17 @@ pub enum Act {
         /// Members to add, remove, re-key or order anew.
         change: Reconfiguration,
     } = 8,
+    /// In the group: an act that later rules define. Under rules that do not know its number it is nothing that can be done,
+    /// so that whoever reads its encoding need not know the rules in force.
+    Later {
+        /// Number of the act.
+        number: u8,
+        /// Its encoding.
+        #[serde(with = "hexed::bytes")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
+        #[borsh(deserialize_with = "bounded::list::<LATER_BYTES_MAX, _, _>")]
+        body: Vec<u8>,
+    } = 9,
 }
 
 impl Act {
@@ -81,6 +97,7 @@ impl Act {
             }
             Self::SetGroupPolicy { policy } => policy.approvals.by.len(),
             Self::Reconfigure { change } => change.entries(),
+            Self::Later { body, .. } => body.len().div_ceil(LATER_BYTES_PER_ENTRY),
             Self::AddOrganisation { .. } | Self::Enrol { .. } | Self::Revoke { .. } => 0,
         }
     }

@@ -1,5 +1,6 @@
 //! Reconfigurations: changes of the member list, and the statement by which a joiner says that it follows.
 
+use crate::format::rules::{RULES, RulesRange};
 use crate::vocabulary::hexed;
 use crate::vocabulary::keys::{self, BadKey, Purpose};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -11,8 +12,6 @@ use std::collections::BTreeSet;
 
 /// Before the bytes that a joiner signs.
 const JOIN: &[u8] = b"quorate/v1/join\0";
-/// Bytes of the name of the rules in a statement.
-const RULES_BYTES_MAX: usize = 512;
 
 /// Addresses of one member.
 pub(crate) const ADDRESSES_MAX: usize = 8;
@@ -40,6 +39,9 @@ pub struct Reconfiguration {
     #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Keys"))]
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub order: Vec<PublicKey>,
+    /// Rules by which the next epoch executes; none: as this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<u32>,
 }
 
 /// Replica that is to become a member.
@@ -85,8 +87,8 @@ pub struct Rekey {
 pub struct JoinStatement {
     /// Checkpoint that q members signed.
     pub checkpoint: ClaimedCert,
-    /// Rules by which the joiner's program executes.
-    pub rules: String,
+    /// Rules that the joiner's program can execute.
+    pub rules: RulesRange,
     /// By the joiner's key.
     pub signature: Signature,
 }
@@ -131,12 +133,12 @@ pub enum BadStatement {
     #[error("its checkpoint is not certified by the members of epoch {0}")]
     NotCertified(quorate_pbft::Epoch),
     /// A joiner whose program executes by other rules.
-    #[error("its program executes by {theirs:?}, the group by {ours:?}")]
+    #[error("its program executes by {theirs}, the group by rules {ours}")]
     Rules {
         /// By the statement.
-        theirs: String,
-        /// Of the group.
-        ours: String,
+        theirs: RulesRange,
+        /// Of the group, in this epoch or the next.
+        ours: u32,
     },
 }
 
@@ -144,6 +146,12 @@ impl Reconfiguration {
     /// Members that join, leave or change their key.
     pub fn touched(&self) -> usize {
         self.add.len() + self.remove.len() + self.rekey.len()
+    }
+
+    /// Why nobody should propose it with this program: the next rules are none that it knows.
+    pub fn unknown_rules(&self) -> Option<String> {
+        let unknown = self.rules.filter(|rules| *rules > RULES.newest)?;
+        Some(format!("the program of this node executes {RULES}: start one that knows rules {unknown} here first"))
     }
 
     /// Members of a group that may change at once: max(1, f) (M2).
@@ -181,12 +189,12 @@ impl Reconfiguration {
             return Err(Unfit::Size(next.len()));
         }
         let next = self.ordered(next)?;
-        if present.keys().eq(&next) { Err(Unfit::Nothing) } else { Ok(next) }
+        if self.rules.is_none() && present.keys().eq(&next) { Err(Unfit::Nothing) } else { Ok(next) }
     }
 
     fn check_counts(&self, present: &Committee) -> Result<(), Unfit> {
         let (touched, most) = (self.touched(), Self::touched_max(present));
-        if touched == 0 && self.order.is_empty() {
+        if touched == 0 && self.order.is_empty() && self.rules.is_none() {
             return Err(Unfit::Nothing);
         }
         if touched > most { Err(Unfit::TooMany { touched, of: present.len(), most }) } else { Ok(()) }
@@ -250,7 +258,7 @@ impl Joiner {
 
 impl JoinStatement {
     /// Statement of the signer that it holds the state of a checkpoint, and executes by these rules.
-    pub fn sign(group: &Digest, checkpoint: ClaimedCert, rules: String, signer: &dyn Signer) -> Self {
+    pub fn sign(group: &Digest, checkpoint: ClaimedCert, rules: RulesRange, signer: &dyn Signer) -> Self {
         let mut made = Self { checkpoint, rules, signature: Signature([0; 64]) };
         made.signature = signer.sign(&made.signed_bytes(group, &signer.public_key()));
         made
@@ -263,11 +271,10 @@ impl JoinStatement {
         [JOIN, &borsh::to_vec(&said).expect("writing into memory cannot fail")].concat()
     }
 
-    /// Checks the joiner's signature, its rules, and that members of the checkpoint's epoch certified it.
-    pub fn check(&self, key: &PublicKey, members: &Committee, ours: &str) -> Result<(), BadStatement> {
-        if self.rules != ours {
-            let theirs = self.rules.chars().take(RULES_BYTES_MAX).collect();
-            return Err(BadStatement::Rules { theirs, ours: ours.to_owned() });
+    /// Checks the joiner's signature, that it can execute these rules, and that members of the checkpoint's epoch certified it.
+    pub fn check(&self, key: &PublicKey, members: &Committee, rules: [u32; 2]) -> Result<(), BadStatement> {
+        if let Some(ours) = rules.into_iter().find(|rules| !self.rules.contains(*rules)) {
+            return Err(BadStatement::Rules { theirs: self.rules, ours });
         }
         if !Ed25519.verify(key, &self.signed_bytes(&members.group(), key), &self.signature) {
             return Err(BadStatement::Signature);
@@ -395,7 +402,7 @@ mod tests {
         let signatures = (0..3).map(|n| (quorate_pbft::ReplicaId::new(n), Signature([0; 64]))).collect();
         let (epoch, kind, view, seq) = (Epoch::new(0), Kind::Checkpoint, Default::default(), Default::default());
         let checkpoint = ClaimedCert { epoch, kind, view, seq, digest: Digest::ZERO, signatures };
-        let stated = JoinStatement::sign(&Digest::ZERO, checkpoint, "rules".into(), &signer(9));
+        let stated = JoinStatement::sign(&Digest::ZERO, checkpoint, RULES, &signer(9));
         assert_eq!(JoinStatement::from_hex(&stated.to_hex()).as_ref(), Some(&stated));
         let with = Reconfiguration { add: vec![Joiner { statement: Some(stated), ..joiner(9) }], ..add(&[]) };
         assert_eq!((add(&[9]).entries(), with.entries()), (1, 5));

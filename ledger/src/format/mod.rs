@@ -1,9 +1,11 @@
 //! Formats: the genesis, envelopes and receipts, each with its one encoding (`docs/encoding.md`).
 
 pub(crate) mod constants;
+pub(crate) mod rules;
 pub(crate) mod genesis;
 pub(crate) mod membership;
 pub(crate) mod governance;
+pub(crate) mod observers;
 pub(crate) mod change;
 pub(crate) mod body;
 pub(crate) mod composition;

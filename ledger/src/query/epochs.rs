@@ -24,6 +24,8 @@ pub struct EpochEntry {
     pub after: SeqNum,
     /// Its last slot, once that is decided.
     pub until: Option<SeqNum>,
+    /// Rules by which its slots are executed.
+    pub rules: u32,
     /// Number, key and organisation of each voter.
     pub members: Vec<(ReplicaId, PublicKey, String)>,
 }
@@ -63,14 +65,15 @@ impl<'a> StateView<'a> {
     pub fn plan(&self, change: &Reconfiguration) -> Result<Plan, StoreError> {
         let (members, head) = (self.ledger.voters(), self.ledger.head());
         let (seq, time) = (head.seq.next(), head.time);
-        let ground = Ground { entries: &self.read, members, boundary: self.ledger.boundary(seq), seq, time };
+        let rules = self.ledger.rules();
+        let ground = Ground { entries: &self.read, rules, members, boundary: self.ledger.boundary(seq), seq, time };
         let unready = || {
             let joiner = ground.unready(change)?;
             Ok(joiner
                 .map(|Joiner { key, .. }| format!("{key} is not ready: it has stated no checkpoint of the last hour")))
         };
         let refused = match ground.check(change) {
-            Ok(()) => unready()?,
+            Ok(()) => change.unknown_rules().map_or_else(unready, |why| Ok(Some(why)))?,
             Err(Abort::Refused(why)) => Some(why.detail),
             Err(Abort::Store(error)) => return Err(error),
             Err(Abort::Deferred(why)) => Some(format!("{why:?}")),
@@ -87,7 +90,8 @@ impl<'a> StateView<'a> {
             Ok((ReplicaId::new(place), key, organisation))
         };
         let members = (0..).zip(record.members).map(member).collect::<Result<_, StoreError>>()?;
-        Ok(EpochEntry { epoch, after: record.after, until: next.map(|next| next.after), members })
+        let (after, rules, until) = (record.after, record.rules, next.map(|next| next.after));
+        Ok(EpochEntry { epoch, after, until, rules, members })
     }
 
     fn epoch_record(&self, epoch: Epoch) -> Result<Option<EpochRecord>, StoreError> {

@@ -3,6 +3,7 @@
 use super::page::{self, Page};
 use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
+use crate::policy::DomainPolicy;
 use crate::state::overlay::path_of;
 use crate::state::record::FileRecord;
 use crate::state::store::{LiveStore, StoreError, Table};
@@ -72,10 +73,10 @@ pub struct DomainEntry {
 }
 
 impl<'a> StateView<'a> {
-    /// Domains by name.
+    /// Domains by name, as far as they are kept here.
     pub fn domains(&self) -> Result<Vec<DomainEntry>, QueryError> {
         let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
-        let domains = domains.map(|(name, domain)| {
+        let domains = domains.filter(|(name, _)| self.ledger.holds(name)).map(|(name, domain)| {
             Ok(DomainEntry {
                 name: name.clone(),
                 writers: domain.record.policy.writers.clone(),
@@ -90,9 +91,20 @@ impl<'a> StateView<'a> {
 
     /// A domain that not everyone may read, if there is one.
     pub fn closed_domain(&self) -> Option<&'a str> {
-        let mut domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
-        let closed = domains.find(|(_, domain)| !domain.record.policy.readers.contains(&Principal::Everyone));
-        closed.map(|(name, _)| name.as_str())
+        self.closed_domains().next().map(|(name, _)| name)
+    }
+
+    /// Domains that not everyone may read.
+    pub(super) fn closed_domains(&self) -> impl Iterator<Item = (&'a str, &'a DomainPolicy)> + use<'a> {
+        let domains = self.ledger.domains().iter().filter(|(_, domain)| domain.record.number != GROUP);
+        let policies = domains.map(|(name, domain)| (name.as_str(), &domain.record.policy));
+        policies.filter(|(_, policy)| !policy.readers.contains(&Principal::Everyone))
+    }
+
+    /// Whether everyone may read a domain; none where there is no such domain.
+    pub fn is_open(&self, domain: &str) -> Option<bool> {
+        let known = self.ledger.domain(domain).filter(|domain| domain.record.number != GROUP)?;
+        Some(known.record.policy.readers.contains(&Principal::Everyone))
     }
 
     fn newest(&self, domain: u32) -> Result<Revision, QueryError> {

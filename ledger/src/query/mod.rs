@@ -10,6 +10,7 @@ mod files;
 mod history;
 mod lock_news;
 mod locks;
+mod observers;
 mod page;
 mod proofs;
 mod proposals;
@@ -24,12 +25,14 @@ pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};
 pub use history::{LogEntry, PathDifference};
 pub use locks::LockEntry;
+pub use observers::ObserverEntry;
 pub use page::Page;
 pub use proposals::ProposalEntry;
 
 use crate::copy::forget;
 use crate::execute::deadlines;
 use crate::state::ledger::Ledger;
+use crate::state::scope::{self, Scope};
 use crate::state::store::{LiveStore, Read, StoreError};
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::{SeqNum, Time};
@@ -50,6 +53,14 @@ pub enum QueryError {
     /// No such domain.
     #[error("no domain {0:?}")]
     UnknownDomain(String),
+    /// Domain of the group that is not among those that are kept here.
+    #[error("domain {domain:?} is not kept here: {} alone is; ask a member or an observer that follows it", scope::named(.scope))]
+    NotHeld {
+        /// The domain.
+        domain: String,
+        /// Domains that are kept.
+        scope: Scope,
+    },
     /// A revision that is not executed here, or whose versions have left the store.
     #[error("revision {0} is not known here")]
     UnknownRevision(Revision),
@@ -104,8 +115,17 @@ impl<'a> StateView<'a> {
         if at.seq() < oldest { Err(QueryError::Pruned { revision: at, oldest }) } else { Ok(()) }
     }
 
+    /// Refuses to tell of a domain whose tree is not here.
+    pub fn check_held(&self, domain: &str) -> Result<(), QueryError> {
+        match self.ledger.scope().filter(|_| !self.ledger.holds(domain)) {
+            Some(scope) => Err(QueryError::NotHeld { domain: domain.to_owned(), scope: scope.clone() }),
+            None => Ok(()),
+        }
+    }
+
     fn number(&self, domain: &str) -> Result<u32, QueryError> {
-        let domain = self.ledger.domain(domain).ok_or_else(|| QueryError::UnknownDomain(domain.to_owned()))?;
-        Ok(domain.record.number)
+        let known = self.ledger.domain(domain).ok_or_else(|| QueryError::UnknownDomain(domain.to_owned()))?;
+        self.check_held(domain)?;
+        Ok(known.record.number)
     }
 }

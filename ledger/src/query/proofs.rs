@@ -44,7 +44,8 @@ impl<'a> StateView<'a> {
         mark: Option<&Marked>,
     ) -> Result<FileProof, ProveError> {
         let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, epochs)?;
-        let known = self.ledger.domain(domain).ok_or(ProveError::Unknown("the domain"))?;
+        let known = self.ledger.domain(domain).filter(|_| self.ledger.holds(domain));
+        let known = known.ok_or(ProveError::Unknown("the domain"))?;
         let (tree, file_name) = (&known.tree, name::file(path));
         Ok(FileProof {
             checkpoint,

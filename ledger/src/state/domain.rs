@@ -29,6 +29,8 @@ pub(crate) struct DomainView<'a> {
     pub(crate) group: &'a GroupPolicy,
     /// Count of the organisations.
     pub(crate) organisations: u32,
+    /// Rules of the slot's epoch.
+    pub(crate) rules: u32,
     /// The voters of the slot's epoch.
     pub(crate) members: &'a Committee,
     /// The last slot of the epoch, if this slot decides on the next.
@@ -60,6 +62,6 @@ pub(crate) enum Decision {
     Group(GroupPolicy),
     /// There is one more organisation.
     Organisation,
-    /// The members of the next epoch are known.
-    Members(Committee),
+    /// The members and the rules of the next epoch are known.
+    Next(Committee, u32),
 }

@@ -2,11 +2,13 @@
 
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
+use crate::format::rules::RULES;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::domain::{Decision, Domain, Domains};
 use crate::state::entry::Entries;
 use crate::state::overlay::Overlay;
 use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, EpochRecord, Head, MemberRecord, Usage};
+use crate::state::scope::{self, Scope};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{Tree, state_root};
 use crate::state::{entry, name};
@@ -15,9 +17,6 @@ use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Committee, Digest, Epoch, ExecutedPoint, SeqNum};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Version of the rules by which this ledger executes. A replica with another one must not vote.
-pub const RULES: &str = "quorate-ledger rules 7";
 
 /// The row of [`Table::Meta`] that holds the genesis file.
 pub(crate) const GENESIS: &[u8] = b"genesis";
@@ -40,13 +39,19 @@ pub enum OpenError {
     #[error("the ledger is of another genesis")]
     OtherGenesis,
     /// Ledger that was executed by other rules than this program's.
-    #[error("the ledger was executed by {theirs:?}, this program executes by {ours:?}")]
+    #[error("the group executes by {theirs:?}, and this program by {ours}: start one that knows those rules")]
     OtherRules {
-        /// On the disk.
+        /// On the disk, or in the genesis.
         theirs: String,
         /// In this program.
         ours: String,
     },
+    /// State of which only the trees of some domains are here.
+    #[error("only {} of the group's state is here", scope::named(.0))]
+    Scoped(Scope),
+    /// State of all domains, where those of some alone are to be kept.
+    #[error("the state of all domains is here")]
+    Whole,
     /// The entries do not hash to the root that was stored with them.
     #[error("the state on disk does not hash to its root: {found} is not {expected}, or a domain's tree is another")]
     Damaged {
@@ -65,14 +70,20 @@ pub struct Ledger {
     executed: ExecutedPoint,
     /// The voters of the head's epoch.
     voters: Arc<Committee>,
+    /// The rules of the head's epoch.
+    rules: u32,
     /// The voters of the next epoch, from the slot that names them on.
     next: Option<Arc<Committee>>,
+    /// The rules of the next epoch, or of this one while none is known.
+    next_rules: u32,
     group: Tree,
     domains: Arc<Domains>,
     policy: Arc<GroupPolicy>,
     organisations: u32,
     /// Contents that slots have named since they were taken last; none where nobody wants to know.
     named: Option<BTreeSet<Digest>>,
+    /// Domains whose trees are here; none where all are.
+    scope: Option<Arc<Scope>>,
 }
 
 impl Ledger {
@@ -81,10 +92,11 @@ impl Ledger {
         if store.get(Table::Meta, GENESIS)?.is_some() {
             return Err(OpenError::Present);
         }
+        let rules = rules_name(genesis.rules()).ok_or_else(|| other_rules(format!("rules {}", genesis.rules())))?;
         store.put(Table::Meta, GENESIS, genesis.bytes())?;
         let mut ledger = Self::at_genesis(genesis);
         let mut overlay = Overlay::new(store, None);
-        ledger.found(&mut overlay);
+        ledger.found(&rules, &mut overlay);
         ledger.commit(&mut overlay)?;
         Ok(ledger)
     }
@@ -95,29 +107,49 @@ impl Ledger {
         if stored != genesis.bytes() {
             return Err(OpenError::OtherGenesis);
         }
-        let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
-        if theirs != rules() {
-            return Err(OpenError::OtherRules { theirs, ours: rules() });
+        if let Some(scope) = scope::load(read)? {
+            return Err(OpenError::Scoped(scope));
         }
-        let head: Head = required(entry::load(read, GROUP, name::HEAD)?, "the head")?;
-        let mut ledger = Self {
-            genesis: Arc::new(genesis.clone()),
-            executed: ExecutedPoint::default(),
-            voters: Arc::new(required(voters(&read, genesis, head.epoch)?, "the members")?),
-            next: voters(&read, genesis, head.epoch.next())?.map(Arc::new),
-            head,
-            group: Tree::open(GROUP, read)?,
-            domains: Arc::new(open_domains(read)?),
-            policy: Arc::new(required(entry::load(read, GROUP, name::POLICY)?, "the group's policy")?),
-            organisations: required(entry::load(read, GROUP, name::ORGANISATIONS)?, "the number of organisations")?,
-            named: None,
-        };
+        let ledger = Self::over(read, genesis, (Tree::open(GROUP, read)?, open_domains(read)?), None)?;
         let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
         let (expected, found) = (Digest(expected), ledger.state_root());
         let whole = ledger.roots_agree(read)?;
-        ledger.executed = ledger.point();
         entry::check_rows(read)?;
         if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
+    }
+
+    /// The ledger over trees that are known: of all domains, or of those in a scope.
+    pub(crate) fn over(
+        read: &dyn Read,
+        genesis: &Genesis,
+        (group, domains): (Tree, Domains),
+        scope: Option<Arc<Scope>>,
+    ) -> Result<Self, OpenError> {
+        let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
+        let ours = (RULES.oldest..=RULES.newest).find(|rules| rules_name(*rules).as_ref() == Some(&theirs));
+        let rules = ours.ok_or_else(|| other_rules(theirs))?;
+        let head: Head = required(entry::load(read, GROUP, name::HEAD)?, "the head")?;
+        let voters = required(epoch(&read, head.epoch)?.filter(|epoch| epoch.rules == rules), "the epoch")?;
+        let next = epoch(&read, head.epoch.next())?;
+        let next_rules = next.as_ref().map_or(rules, |next| next.rules);
+        let committee = |record: EpochRecord, epoch| record.committee(genesis.group(), epoch).map(Arc::new);
+        let mut ledger = Self {
+            genesis: Arc::new(genesis.clone()),
+            executed: ExecutedPoint::default(),
+            voters: required(committee(voters, head.epoch), "the members")?,
+            rules,
+            next: next.and_then(|next| committee(next, head.epoch.next())),
+            next_rules,
+            head,
+            group,
+            domains: Arc::new(domains),
+            policy: Arc::new(required(entry::load(read, GROUP, name::POLICY)?, "the group's policy")?),
+            organisations: required(entry::load(read, GROUP, name::ORGANISATIONS)?, "the number of organisations")?,
+            named: None,
+            scope,
+        };
+        ledger.executed = ledger.point();
+        Ok(ledger)
     }
 
     /// Root of the whole state.
@@ -161,6 +193,16 @@ impl Ledger {
         self.next.as_deref()
     }
 
+    /// The rules of the last executed slot's epoch.
+    pub fn rules(&self) -> u32 {
+        self.rules
+    }
+
+    /// The rules of the next epoch, once it is named; until then those of this one.
+    pub fn next_rules(&self) -> u32 {
+        self.next_rules
+    }
+
     /// The slot after which a reconfiguration takes effect that this slot decides (M1).
     pub(crate) fn boundary(&self, seq: SeqNum) -> SeqNum {
         let constants = self.genesis.constants();
@@ -168,12 +210,12 @@ impl Ledger {
         SeqNum::new(least.div_ceil(period).saturating_mul(period))
     }
 
-    /// Enters the epoch of a decided slot, where it is the first of the next one.
-    pub(crate) fn enter(&mut self, epoch: Epoch, seq: SeqNum) {
+    /// Enters the epoch of a decided slot, where it is the first of the next one. The name of its rules, if it brings others.
+    pub(crate) fn enter(&mut self, epoch: Epoch, seq: SeqNum) -> Result<Option<String>, StoreError> {
         if epoch == self.head.epoch {
             let last = self.next_voters().map(Committee::base);
             assert!(last.is_none_or(|last| seq <= last), "no slot of an epoch lies above its last one (M1)");
-            return;
+            return Ok(None);
         }
         let next = self.next.take().expect("an epoch begins where its members are known (M1)");
         assert!(
@@ -182,6 +224,11 @@ impl Ledger {
         );
         self.head.enter(epoch, next.len());
         self.voters = next;
+        let unknown = || StoreError(other_rules(format!("rules {}", self.next_rules)).to_string());
+        let name = rules_name(self.next_rules).ok_or_else(unknown)?;
+        let is_other = self.rules != self.next_rules;
+        self.rules = self.next_rules;
+        Ok(is_other.then_some(name))
     }
 
     pub(crate) fn voters_shared(&self) -> Arc<Committee> {
@@ -218,6 +265,21 @@ impl Ledger {
         found.map(|(name, _)| name.as_str())
     }
 
+    /// Whether the tree of a domain is here.
+    pub fn holds(&self, domain: &str) -> bool {
+        domain == GROUP_DOMAIN || self.scope.as_ref().is_none_or(|scope| scope.contains(domain))
+    }
+
+    /// Domains whose trees are here; none where all are.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_deref()
+    }
+
+    /// The same, of which the trees of some domains alone are here.
+    pub(crate) fn within(self, scope: Arc<Scope>) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
+
     pub(crate) fn domain_mut(&mut self, name: &str) -> &mut Domain {
         let domain = Arc::make_mut(&mut self.domains).get_mut(name).expect("domains are never removed");
         Arc::make_mut(domain)
@@ -239,22 +301,25 @@ impl Ledger {
             head,
             executed,
             voters: Arc::new(genesis.founders().clone()),
+            rules: genesis.rules(),
             next: None,
+            next_rules: genesis.rules(),
             group: Tree::empty(GROUP),
             domains: Arc::new(BTreeMap::from([group_domain()])),
             policy: Arc::default(),
             organisations: genesis.file().organisations.len() as u32,
             named: None,
+            scope: None,
         }
     }
 
     /// Writes what the genesis names.
-    fn found(&mut self, overlay: &mut Overlay) {
+    fn found(&mut self, rules: &String, overlay: &mut Overlay) {
         let genesis = Arc::clone(&self.genesis);
         let file = genesis.file();
-        overlay.put(GROUP, name::RULES.to_vec(), &rules());
+        overlay.put(GROUP, name::RULES.to_vec(), rules);
         let (since, members) = (Epoch::new(0), file.members.iter().map(|member| member.key).collect());
-        overlay.put(GROUP, name::epoch(since), &EpochRecord { after: SeqNum::new(0), members });
+        overlay.put(GROUP, name::epoch(since), &EpochRecord { after: SeqNum::new(0), members, rules: genesis.rules() });
         for member in &file.members {
             let (organisation, proof) = (member.organisation.clone(), member.proof);
             let record = MemberRecord { organisation, proof, addresses: Vec::new(), since, until: None };
@@ -303,7 +368,7 @@ impl Ledger {
             }
             Decision::Group(policy) => self.policy = Arc::new(policy),
             Decision::Organisation => self.organisations += 1,
-            Decision::Members(next) => self.next = Some(Arc::new(next)),
+            Decision::Next(members, rules) => (self.next, self.next_rules) = (Some(Arc::new(members)), rules),
         }
     }
 
@@ -357,19 +422,32 @@ impl Ledger {
     }
 }
 
-/// The voters of an epoch, by its entry: one that has begun, or the next one.
-pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
-    let record: Option<EpochRecord> = entries.entry(GROUP, &name::epoch(epoch))?;
-    Ok(record.and_then(|record| record.committee(genesis.group(), epoch)))
+/// Entry of an epoch: one that has begun, or the next one.
+fn epoch(entries: &impl Entries, epoch: Epoch) -> Result<Option<EpochRecord>, StoreError> {
+    entries.entry(GROUP, &name::epoch(epoch))
 }
 
-/// Name of the rules by which this program executes, with everything that decides how they answer.
-pub fn rules() -> String {
-    format!("{RULES}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
+/// The voters of an epoch, by its entry: one that has begun, or the next one.
+pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, of: Epoch) -> Result<Option<Committee>, StoreError> {
+    Ok(epoch(entries, of)?.and_then(|record| record.committee(genesis.group(), of)))
+}
+
+/// Name of rules in the state, with everything that decides how they answer; none of rules that this program cannot execute.
+/// Where a release changes what merges or policies answer, its rules have a new number, and older ones go on as they were.
+pub fn rules_name(rules: u32) -> Option<String> {
+    RULES.contains(rules).then(|| named(&format!("rules {rules}")))
+}
+
+fn named(rules: &str) -> String {
+    format!("quorate-ledger {rules}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
+}
+
+fn other_rules(theirs: String) -> OpenError {
+    OpenError::OtherRules { theirs, ours: named(&RULES.to_string()) }
 }
 
 /// The group's own domain: everybody who is enrolled may speak there, and it has no files.
-fn group_domain() -> (String, Arc<Domain>) {
+pub(crate) fn group_domain() -> (String, Arc<Domain>) {
     let policy = DomainPolicy::new(vec![Principal::Everyone], vec![Principal::Everyone]);
     let record = DomainRecord { number: GROUP, since: Revision::GENESIS, policy };
     let domain = Domain { record, usage: Usage::default(), tree: Tree::empty(GROUP) };

@@ -29,6 +29,8 @@ pub(crate) mod author_view;
 #[cfg(feature = "execution")]
 pub(crate) mod prune;
 #[cfg(feature = "execution")]
+pub(crate) mod scope;
+#[cfg(feature = "execution")]
 pub(crate) mod ledger;
 #[cfg(feature = "execution")]
 pub(crate) mod memory_store;

@@ -85,6 +85,22 @@ pub(crate) fn author(key: &PublicKey) -> Vec<u8> {
     named(b'a', &key.0)
 }
 
+/// Before the key in the name of an observer's enrolment.
+pub(crate) const OBSERVER: &[u8] = b"O";
+
+/// Enrolment of an observer, in the group's tree.
+pub(crate) fn observer(key: &PublicKey) -> Vec<u8> {
+    [OBSERVER, &key.0].concat()
+}
+
+/// Count of all observers, in the group's tree.
+pub(crate) const OBSERVERS: &[u8] = b"B";
+
+/// Count of an organisation's observers, in the group's tree.
+pub(crate) fn observers_of(organisation: &str) -> Vec<u8> {
+    named(b'B', organisation.as_bytes())
+}
+
 /// Members of an epoch, in the group's tree.
 pub(crate) fn epoch(epoch: Epoch) -> Vec<u8> {
     named(b'm', &epoch.get().to_be_bytes())

@@ -1,6 +1,7 @@
 //! The values of entries, and the rows that entries vouch for by a running hash.
 
 use crate::format::membership::ADDRESSES_MAX;
+use crate::format::observers::OBSERVED_MAX;
 use crate::format::receipt::{Receipt, Rung};
 use crate::policy::reputation::TrackRecord;
 use crate::policy::{DomainPolicy, Step};
@@ -307,6 +308,20 @@ pub struct AuthorRecord {
     pub revoked: Option<Revision>,
 }
 
+/// An observer as enrolled.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct ObserverRecord {
+    /// Organisation that runs the node.
+    pub(crate) organisation: String,
+    /// Domains that it follows; empty: all.
+    #[borsh(deserialize_with = "bounded::list::<OBSERVED_MAX, _, _>")]
+    pub(crate) domains: Vec<String>,
+    /// The revision that enrolled it, or changed its enrolment.
+    pub(crate) since: Revision,
+    /// Ledger time at which the enrolment ends.
+    pub(crate) until: u64,
+}
+
 /// Bytes of contents that are no longer current, and where the domain's horizon lies.
 #[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct Usage {
@@ -337,12 +352,14 @@ pub(crate) struct EpochRecord {
     /// Keys by number.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub(crate) members: Vec<PublicKey>,
+    /// Rules by which its slots are executed.
+    pub(crate) rules: u32,
 }
 
 impl EpochRecord {
     /// The voters of a group in this epoch.
-    pub(crate) fn committee(self, group: Digest, epoch: Epoch) -> Option<Committee> {
-        Some(Committee::new(group, epoch, self.members)?.after(self.after))
+    pub(crate) fn committee(&self, group: Digest, epoch: Epoch) -> Option<Committee> {
+        Some(Committee::new(group, epoch, self.members.clone())?.after(self.after))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The admission gate: what must not enter a lane stays out; all else is ordered, so that a refusal is a verdict.
 
 use crate::format::body::Body;
+use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::envelope::Envelope;
+use crate::format::governance::Act;
 use crate::format::receipt::Receipt;
 use crate::state::ledger::Ledger;
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
@@ -71,6 +73,9 @@ impl Ledger {
             Ok(checked) => checked,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
+        if let Some(why) = unknown_rules(&envelope.body) {
+            return Ok(Err(Refusal::new(Code::BadAct, why).into()));
+        }
         let author: Option<AuthorRecord> = entry::load(read, 0, &name::author(&envelope.body.author))?;
         let Some(AuthorRecord { organisation, .. }) = author else {
             let detail = format!("{} is not enrolled", envelope.body.author);
@@ -139,6 +144,15 @@ impl Ledger {
         };
         Ok(stored.unwrap_or_else(Sequence::new))
     }
+}
+
+/// Why an envelope does not enter the lane of a node that could not go on by what it proposes.
+fn unknown_rules(body: &Body) -> Option<String> {
+    let proposed = body.changes.iter().flat_map(|change| &change.ops).filter_map(|op| match op {
+        Op::Propose { act: Act::Reconfigure { change } } => change.unknown_rules(),
+        _ => None,
+    });
+    proposed.into_iter().next()
 }
 
 /// Says where an envelope stands among its author's numbers.

@@ -84,6 +84,21 @@ pub mod list {
     }
 }
 
+/// Bytes of any length, for `#[serde(with = "hexed::bytes")]`.
+pub mod bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes them in hex.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(bytes))
+    }
+
+    /// Reads them from hex.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        hex::decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 /// An id: a digest with a name of its own, shown in hex.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -6,10 +6,11 @@ mod support;
 mod disk;
 mod evidence;
 mod refusals;
+mod rules;
 mod story;
 
 use quorate_ledger::{
-    Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalFate, ProposalId, Receipt, Reconfiguration, Rekey, rules,
+    Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalFate, ProposalId, RULES, Receipt, Reconfiguration, Rekey,
 };
 use quorate_pbft::{PublicKey, Signer};
 use support::world::{Edit, World};
@@ -27,7 +28,7 @@ fn joiner(n: u8) -> Joiner {
 /// Statement of replica `n` about the newest slot.
 fn statement(world: &World, n: u8) -> JoinStatement {
     let checkpoint = certificate_of(&world.ledger).claim().clone();
-    JoinStatement::sign(&world.genesis.group(), checkpoint, rules(), &replica(n))
+    JoinStatement::sign(&world.genesis.group(), checkpoint, RULES, &replica(n))
 }
 
 /// Replica `n` joins, and says that it is ready.

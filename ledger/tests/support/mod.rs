@@ -40,6 +40,7 @@ pub fn genesis_with(n: u8, limits: Limits) -> Genesis {
     let file = GenesisFile {
         format: FORMAT.into(),
         name: "test".into(),
+        rules: None,
         organisations,
         members: (0..n).map(|i| enrolled(Purpose::Member, i, &replica(i))).collect(),
         authors,

@@ -1,9 +1,10 @@
 //! Frames between a member and an observer, in both directions.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
@@ -26,6 +27,14 @@ pub enum LinkError {
     /// A frame could not leave.
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
+    /// A frame that was announced and is larger than any may be.
+    #[error("a frame of {bytes} bytes was announced, {max} are allowed")]
+    Oversized {
+        /// Its size.
+        bytes: usize,
+        /// The most that is allowed.
+        max: usize,
+    },
     /// A frame that no link carries.
     #[error("a frame of {bytes} bytes; between 1 and {max} may be sent")]
     Size {
@@ -38,7 +47,10 @@ pub enum LinkError {
 
 impl From<ReadError> for LinkError {
     fn from(error: ReadError) -> Self {
-        Self::Read(error.to_string())
+        match error {
+            ReadError::TooLarge { bytes, max } => Self::Oversized { bytes, max },
+            other => Self::Read(other.to_string()),
+        }
     }
 }
 
@@ -67,6 +79,31 @@ impl ObserverLink {
         self.key
     }
 
+    /// The bytes of both directions.
+    pub(super) fn into_stream(self) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static {
+        self.stream
+    }
+
+    /// Hands bytes on between two connections until one ends, so many bytes have passed, or the time is over.
+    ///
+    /// `turn` returns when so many bytes may leave.
+    pub async fn splice<T: Future<Output = ()>>(
+        self,
+        other: Self,
+        (bytes_max, time_max): (u64, Duration),
+        turn: impl Fn(usize) -> T,
+    ) -> u64 {
+        let (passed, stop) = (AtomicU64::new(0), tokio::time::sleep(time_max));
+        let ((from_one, into_one), (from_other, into_other)) =
+            (tokio::io::split(self.stream), tokio::io::split(other.stream));
+        tokio::select! {
+            _ = hand_on(from_one, into_other, bytes_max, &passed, &turn) => (),
+            _ = hand_on(from_other, into_one, bytes_max, &passed, &turn) => (),
+            () = stop => (),
+        }
+        passed.load(Relaxed)
+    }
+
     /// The two directions; frames that come are refused above `bytes_max`.
     pub fn split(self, bytes_max: usize) -> (Sender, Receiver) {
         let (from, into) = tokio::io::split(self.stream);
@@ -75,7 +112,37 @@ impl ObserverLink {
     }
 }
 
+/// One direction of two connections that are one.
+async fn hand_on<T: Future<Output = ()>>(
+    mut from: impl AsyncRead + Unpin,
+    mut into: impl AsyncWrite + Unpin,
+    bytes_max: u64,
+    passed: &AtomicU64,
+    turn: &impl Fn(usize) -> T,
+) -> io::Result<()> {
+    let mut buffer = vec![0; WRITE_BUFFER_BYTES];
+    while passed.load(Relaxed) < bytes_max {
+        let bytes = timeout(PULSE.silence_max, from.read(&mut buffer)).await??;
+        if bytes == 0 {
+            break;
+        }
+        turn(bytes).await;
+        let written = async {
+            into.write_all(&buffer[..bytes]).await?;
+            into.flush().await
+        };
+        timeout(WRITES_WITHIN, written).await??;
+        passed.fetch_add(bytes as u64, Relaxed);
+    }
+    Ok(())
+}
+
 impl Receiver {
+    /// The two halves as one link again. Nothing of a frame may have been read.
+    pub fn rejoin(self, Sender(into): Sender, key: [u8; 32]) -> ObserverLink {
+        ObserverLink { key, stream: self.from.unsplit(into.into_inner()) }
+    }
+
     /// Takes frames of up to so many bytes from now on.
     pub fn allow(&mut self, bytes_max: usize) {
         self.bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);

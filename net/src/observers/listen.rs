@@ -32,10 +32,25 @@ pub struct Arrival {
     pub place: Option<OwnedSemaphorePermit>,
 }
 
+/// A second way in: links that came through a relay.
+#[derive(Clone)]
+pub struct Backway {
+    tell: mpsc::Sender<Arrival>,
+    places: Arc<Semaphore>,
+}
+
+impl Backway {
+    /// An observer whose key is proved comes in like others; a full hall drops it.
+    pub fn arrive(&self, link: ObserverLink) {
+        drop(self.tell.try_send(Arrival { link, place: self.places.clone().try_acquire_owned().ok() }));
+    }
+}
+
 /// A door for observers that stands open until it is dropped.
 pub struct ObserversDoor {
     arrivals: mpsc::Receiver<Arrival>,
     address: SocketAddr,
+    backway: Backway,
     _stop: DropGuard,
 }
 
@@ -51,21 +66,26 @@ impl ObserversDoor {
         let address = listener.local_addr().map_err(refused)?;
         let (tell, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let stop = CancellationToken::new();
+        let backway = Backway { tell, places: Arc::new(Semaphore::new(observers_max)) };
         let doorman = Doorman {
             secret,
-            tell,
-            places: Arc::new(Semaphore::new(observers_max)),
+            backway: backway.clone(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             hosts: Arc::default(),
         };
         let until = stop.clone();
         tokio::spawn(async move { until.run_until_cancelled(doorman.stand(listener)).await });
-        Ok(Self { arrivals, address, _stop: stop.drop_guard() })
+        Ok(Self { arrivals, address, backway, _stop: stop.drop_guard() })
     }
 
     /// The next observer that proved its key.
     pub async fn next(&mut self) -> Option<Arrival> {
         self.arrivals.recv().await
+    }
+
+    /// The way in for links of a relay.
+    pub fn backway(&self) -> Backway {
+        self.backway.clone()
     }
 
     /// Address that it listens at, the port filled in.
@@ -77,8 +97,7 @@ impl ObserversDoor {
 /// Task that accepts connections.
 struct Doorman {
     secret: [u8; 32],
-    tell: mpsc::Sender<Arrival>,
-    places: Arc<Semaphore>,
+    backway: Backway,
     handshakes: Arc<Semaphore>,
     hosts: Arc<Hosts>,
 }
@@ -100,13 +119,12 @@ impl Doorman {
     fn receive(&self, socket: TcpStream, from: IpAddr) {
         let Ok(turn) = self.handshakes.clone().try_acquire_owned() else { return };
         let Some(counted) = self.hosts.clone().enter(from) else { return };
-        let (secret, tell, places) = (self.secret, self.tell.clone(), self.places.clone());
+        let (secret, backway) = (self.secret, self.backway.clone());
         tokio::spawn(async move {
             let proved = socket::handshake(socket, secret, Side::Listens).await;
             drop((turn, counted));
             match proved {
-                // A full hall drops it; the observer tries again.
-                Ok(link) => drop(tell.try_send(Arrival { link, place: places.try_acquire_owned().ok() })),
+                Ok(link) => backway.arrive(link),
                 Err(error) => tracing::debug!(%from, %error, "no handshake with an observer"),
             }
         });
@@ -197,7 +215,7 @@ mod tests {
 
         near_out.send(&[7; 101]).await.unwrap();
 
-        assert!(matches!(far_in.recv().await, Err(LinkError::Read(_))));
+        assert!(matches!(far_in.recv().await, Err(LinkError::Oversized { bytes: 101, max: 100 })));
     }
 
     #[tokio::test]

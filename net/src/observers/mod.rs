@@ -10,4 +10,5 @@ mod socket;
 
 pub use dial::{DialError, dial};
 pub use link::{LinkError, ObserverLink, Receiver, Sender};
-pub use listen::{Arrival, ObserversDoor};
+pub use listen::{Arrival, Backway, ObserversDoor};
+pub use socket::Side;

@@ -4,9 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade};
-use libp2p::identity::PublicKey;
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, PeerId, noise};
+use libp2p::{Multiaddr, noise};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::compat::{FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
@@ -20,8 +20,10 @@ const INFO: &str = "/noise";
 
 /// Side of a handshake.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Side {
+pub enum Side {
+    /// The side that was dialled.
     Listens,
+    /// The side that dialled.
     Dials,
 }
 
@@ -40,6 +42,15 @@ pub(super) async fn sockets(address: &Multiaddr) -> io::Result<Vec<SocketAddr>> 
 /// Proves both keys; an error after [`HANDSHAKE_TIME`].
 pub(super) async fn handshake(socket: TcpStream, secret: [u8; 32], side: Side) -> io::Result<ObserverLink> {
     socket.set_nodelay(true)?;
+    prove(socket, secret, side).await
+}
+
+/// The same on any stream.
+async fn prove(
+    socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    secret: [u8; 32],
+    side: Side,
+) -> io::Result<ObserverLink> {
     let keys = member::key_pair(secret);
     let noise = noise::Config::new(&keys).map_err(io::Error::other)?;
     let socket = socket.compat();
@@ -51,12 +62,14 @@ pub(super) async fn handshake(socket: TcpStream, secret: [u8; 32], side: Side) -
     };
     let proved = timeout(HANDSHAKE_TIME, proved).await.map_err(|_| io::ErrorKind::TimedOut)?;
     let (peer, stream) = proved.map_err(io::Error::other)?;
-    let key = key_of(&peer).ok_or_else(|| io::Error::other("the peer's key is not ed25519"))?;
+    let key = member::key_of(&peer).ok_or_else(|| io::Error::other("the peer's key is not ed25519"))?;
     Ok(ObserverLink::new(key, stream.compat()))
 }
 
-/// The ed25519 key that a peer id spells.
-fn key_of(peer: &PeerId) -> Option<[u8; 32]> {
-    let key = PublicKey::try_decode_protobuf(peer.as_ref().digest()).ok()?;
-    Some(key.try_into_ed25519().ok()?.to_bytes())
+impl ObserverLink {
+    /// A second connection inside this one, whose both sides prove their keys anew: this one leads to a relay, and goes on
+    /// to the node behind it. Nobody else has the keys of the inner one, the relay neither.
+    pub async fn through(self, secret: [u8; 32], side: Side) -> io::Result<Self> {
+        prove(self.into_stream(), secret, side).await
+    }
 }

@@ -46,7 +46,16 @@ impl Group {
     }
 
     pub fn config(&self, number: usize) -> Config {
-        Config { secret: self.secrets[number], members: self.members.clone(), listen: vec![self.address(number)] }
+        Config {
+            secret: self.secrets[number],
+            members: self.members.clone(),
+            listen: vec![self.address(number)],
+            directory: None,
+        }
+    }
+
+    pub fn seed(&self, number: usize) -> [u8; 32] {
+        self.secrets[number]
     }
 
     pub fn keys(&self, number: usize) -> Keypair {

@@ -6,6 +6,7 @@ mod raw;
 mod bulk;
 mod crowd;
 mod cut;
+mod discovery;
 mod handle;
 mod members;
 mod mesh;

@@ -13,8 +13,8 @@ use libp2p_stream::{Behaviour, Control, IncomingStreams};
 use tokio::sync::mpsc;
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 
-pub const VOTES: StreamProtocol = StreamProtocol::new("/quorate/votes/3");
-pub const BULK: StreamProtocol = StreamProtocol::new("/quorate/bulk/3");
+pub const VOTES: StreamProtocol = StreamProtocol::new("/quorate/votes/4");
+pub const BULK: StreamProtocol = StreamProtocol::new("/quorate/bulk/4");
 
 pub struct Raw {
     pub control: Control,

@@ -37,11 +37,12 @@ pub async fn run(command: &Command) -> Outcome {
 }
 
 async fn list(reach: &Reach) -> Outcome {
-    let headings = ["epoch", "slots", "members", "organisations"];
+    let headings = ["epoch", "slots", "rules", "members", "organisations"];
     listing::list(reach, &["epochs"], &headings, "no epochs", |table, epoch: EpochEntry| {
         let organisations: Vec<String> = epoch.members.iter().map(|member| plain(&member.organisation)).collect();
-        let (number, members) = (epoch.epoch.to_string(), epoch.members.len().to_string());
-        table.row([number, slots(&epoch), members, organisations.join(", ")]);
+        let [number, rules, members] =
+            [epoch.epoch, epoch.rules.into(), epoch.members.len() as u64].map(|number| number.to_string());
+        table.row([number, slots(&epoch), rules, members, organisations.join(", ")]);
     })
     .await
 }

@@ -1,8 +1,8 @@
-//! `quorate status`, `health`, `issues`, `peers`: the group, as a node sees it.
+//! `quorate status`, `health`, `issues`: the group, as a node sees it.
 
 use super::clock;
 use super::failure::{Failure, NOT_THERE, Outcome};
-use super::listing::{LIST_MAX, list};
+use super::listing::LIST_MAX;
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::{Health, Issue, Mode, Page, Peer, Role, Standing, Status};
@@ -155,23 +155,6 @@ fn tell_issue(issue: &Issue) -> std::io::Result<()> {
     print::say(format!("{} {}: {}, since {}", plain(severity), plain(id), plain(what), clock::date(*since)))?;
     print::say(format!("         {}", plain(evidence)))?;
     print::say(format!("         {} ({})", plain(advice), plain(runbook)))
-}
-
-/// The others, as this node hears them.
-pub async fn peers(reach: &Reach) -> Outcome {
-    let headings = ["replica", "connected", "heard", "executed", "view", "address"];
-    list(reach, &["peers"], &headings, "no peers", |table, peer: Peer| {
-        let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
-        table.row([
-            peer.replica.map_or("observer".into(), |replica| replica.to_string()),
-            if peer.connected { "yes".into() } else { "no".into() },
-            peer.heard_ms.map_or("never".into(), |ms| format!("{}.{} s ago", ms / 1_000, ms % 1_000 / 100)),
-            number(peer.executed_seq),
-            number(peer.view),
-            peer.address.as_deref().map_or("unknown".into(), plain),
-        ]);
-    })
-    .await
 }
 
 /// Reasons of a standing, for people.

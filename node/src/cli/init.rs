@@ -34,6 +34,9 @@ pub struct Init {
     /// Replica i serves its API on this port + i
     #[arg(long, default_value_t = 8700, value_name = "P")]
     api_port: u16,
+    /// The replicas' folders go to machines of one LAN: they listen on all networks, and find each other by mDNS
+    #[arg(long)]
+    lan: bool,
     /// Ledger time back to which a base may lie, as 12h or 30d [default: 30d]
     #[arg(long, value_name = "TIME", value_parser = horizon)]
     horizon: Option<u64>,
@@ -51,7 +54,7 @@ pub struct Init {
 #[derive(Debug, clap::Args)]
 struct Own {
     /// Make the folder of one replica of this genesis, as `quorate genesis build` made it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "replicas", "orgs", "base_port", "api_port", "horizon", "name"],
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "replicas", "orgs", "base_port", "api_port", "lan", "horizon", "name"],
         requires_all = ["key", "dir"])]
     genesis: Option<PathBuf>,
     /// Key file of the replica; it is copied into the folder
@@ -95,6 +98,7 @@ impl Init {
             base_port: self.base_port,
             api_port: self.api_port,
             horizon_ms: self.horizon,
+            lan: self.lan,
             name: self.name.clone(),
             domains: Vec::new(),
         }

@@ -20,6 +20,7 @@ mod init;
 mod joiner;
 mod genesis;
 mod keys;
+mod token;
 mod notify;
 mod start;
 mod observe;
@@ -35,9 +36,12 @@ mod zip;
 mod debug;
 mod group;
 mod partitions;
+mod peers;
 mod members;
 mod join;
 mod epochs;
+mod set_rules;
+mod observers;
 
 // Files and their history.
 mod change;
@@ -140,10 +144,12 @@ enum Command {
     #[command(subcommand)]
     Debug(debug::Command),
     Members(members::Args),
+    SetRules(set_rules::Args),
+    #[command(subcommand)]
+    Observers(observers::Command),
     #[command(subcommand)]
     Epochs(epochs::Command),
-    /// List the other members as a node hears them
-    Peers(Reach),
+    Peers(peers::Args),
     /// Show which members hear each other, what waits, and what earlier outages have cost
     Partitions(Reach),
     Domains(domains::Args),
@@ -166,6 +172,8 @@ enum Command {
     /// Make and show keys
     #[command(subcommand)]
     Keys(keys::Command),
+    #[command(subcommand)]
+    Token(token::Command),
     Merge(merge::Args),
     /// Measure throughput and latency of a group on this machine
     Bench(quorate_bench::BenchArgs),
@@ -214,6 +222,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Conflicts(command) => wait(conflicts::run(command)),
         Command::Evidence(command) => wait(evidence::run(command)),
         Command::Keys(command) => keys::run(command),
+        Command::Token(command) => token::run(command),
         Command::Status(args) => wait(group::status(args)),
         Command::Health(reach) => wait(group::health(reach)),
         Command::Issues(reach) => wait(group::issues(reach)),
@@ -229,8 +238,10 @@ fn dispatch(command: &Command) -> Outcome {
         Command::DiffState(args) => wait(diff_state::run(args)),
         Command::Debug(command) => wait(debug::run(command)),
         Command::Members(args) => wait(members::run(args)),
+        Command::SetRules(args) => wait(set_rules::run(args)),
+        Command::Observers(command) => wait(observers::run(command)),
         Command::Epochs(command) => wait(epochs::run(command)),
-        Command::Peers(reach) => wait(group::peers(reach)),
+        Command::Peers(args) => wait(peers::run(args)),
         Command::Partitions(reach) => wait(partitions::run(reach)),
         Command::Domains(args) => wait(domains::run(args)),
         Command::Policy(command) => wait(policy::run(command)),

@@ -2,8 +2,9 @@
 
 use super::failure::{Failure, Outcome};
 use super::start::{self, StartError};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use quorate_ledger::Genesis;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use quorate_ledger::copy::SCOPE_MAX;
+use quorate_ledger::{Genesis, is_name};
 use quorate_service::config::GENESIS_FILE;
 use quorate_service::logging::{self, LogFormat};
 use quorate_service::observer::Options;
@@ -21,12 +22,22 @@ pub struct Observe {
     /// serves what it has, and what `quorate bundle import` brings while it is stopped
     #[arg(long = "peer", value_name = "MULTIADDR")]
     peers: Vec<String>,
+    /// Address of a door for observers at which the addresses of members are asked for; may stand several times
+    #[arg(long, value_name = "MULTIADDR")]
+    bootstrap: Vec<String>,
+    /// Look for members on the networks of this machine
+    #[arg(long)]
+    mdns: bool,
     /// The observer's folder: key, genesis and database; made where there is none
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// Domain to follow alone: not there yet
-    #[arg(long = "domain", value_name = "DOMAIN", hide = true)]
+    /// Domain to follow alone; may stand several times. Nothing is executed then: the state of these domains is taken as
+    /// it is certified, once a second at most
+    #[arg(long = "domain", value_name = "DOMAIN", value_parser = domain())]
     domains: Vec<String>,
+    /// Check the signature of every author, as members do: what f + 1 members have signed is not believed to be checked
+    #[arg(long, conflicts_with = "domains")]
+    checked: bool,
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
     api: SocketAddr,
@@ -43,11 +54,17 @@ fn log_format() -> impl TypedValueParser<Value = LogFormat> {
     PossibleValuesParser::new(LogFormat::NAMES).try_map(|name| name.parse::<LogFormat>())
 }
 
+/// Parses a domain's name.
+fn domain() -> impl TypedValueParser<Value = String> {
+    let is_one = |name: String| if is_name(&name) { Ok(name) } else { Err("not the name of a domain") };
+    NonEmptyStringValueParser::new().try_map(is_one)
+}
+
 /// Runs until a signal comes.
 pub fn run(observe: &Observe) -> Outcome {
-    if let Some(domain) = observe.domains.first() {
-        let only = format!("--domain {domain}: an observer of some domains alone is not there yet");
-        return Err(Failure::usage(only).next("leave --domain out: the observer follows all of the group"));
+    if observe.domains.len() > SCOPE_MAX {
+        let many = format!("--domain stands {} times: {SCOPE_MAX} at most", observe.domains.len());
+        return Err(Failure::usage(many).next("leave --domain out: the observer follows all of the group"));
     }
     given_genesis(&observe.dir, observe.genesis.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
@@ -56,9 +73,11 @@ pub fn run(observe: &Observe) -> Outcome {
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
-    let Observe { genesis, peers, dir, api, .. } = observe;
+    let Observe { genesis, peers, bootstrap, mdns, dir, api, checked, .. } = observe;
+    let domains = observe.domains.iter().cloned().collect();
     let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));
-    let options = Options { genesis, peers: peers.clone(), dir: dir.clone(), api: *api };
+    let (peers, bootstrap, dir) = (peers.clone(), bootstrap.clone(), dir.clone());
+    let options = Options { genesis, peers, bootstrap, mdns: *mdns, dir, api: *api, domains, checked: *checked };
     start::attend(Running::observe(options).await?).await
 }
 

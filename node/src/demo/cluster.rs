@@ -206,6 +206,7 @@ async fn make(replicas: u16, domains: &[String], dir: &Path) -> Result<Made, Dem
         base_port,
         api_port: base_port + replicas,
         horizon_ms: None,
+        lan: false,
         name: None,
         domains: domains.to_vec(),
     };

@@ -5,7 +5,7 @@ use crate::group::Group;
 use quorate_client::joining::ReadyFile;
 use quorate_client::keys;
 use quorate_ledger::proof::OrderProof;
-use quorate_ledger::{Genesis, JoinStatement, rules};
+use quorate_ledger::{Genesis, JoinStatement, RULES};
 use quorate_pbft::Signer as _;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn stated(group: &Group, name: &str) -> PathBuf {
     let proof = OrderProof::decode(&group.get(0, "/v1/order").body).expect("a proof");
     let checkpoint = proof.checkpoint().certificate().clone();
     let signer = keys::read(&group.dir().join(format!("{name}.key"))).expect("a key");
-    let statement = JoinStatement::sign(&genesis.group(), checkpoint, rules(), &signer);
+    let statement = JoinStatement::sign(&genesis.group(), checkpoint, RULES, &signer);
     let ready = ReadyFile::new(genesis.group(), signer.public_key(), statement);
     let file = group.dir().join(format!("{name}.ready"));
     std::fs::write(&file, serde_json::to_vec(&ready).expect("plain data")).expect("a file");

@@ -89,14 +89,14 @@ fn door(group: &Group, replica: usize) -> String {
 }
 
 /// An author who writes one file after the other at a replica, and notes when each was confirmed.
-struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     confirmed: Arc<Mutex<Vec<Instant>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Load {
-    fn begin(group: &Group, replica: usize) -> Self {
+    pub fn begin(group: &Group, replica: usize) -> Self {
         let (stop, confirmed) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let (api, signer) = (group.api(replica), keys::read(&author(group, 0)).expect("a key"));
         let genesis = std::fs::read(group.dir().join("genesis.json")).expect("a file");
@@ -148,7 +148,7 @@ impl Drop for Load {
 }
 
 /// Proposes as the first organisation and lets two more agree; the proposal.
-fn agreed(group: &Group, at: usize, args: &[&str]) -> String {
+pub fn agreed(group: &Group, at: usize, args: &[&str]) -> String {
     let made = says(group, &author(group, 0), at, &[&["members"], args].concat(), 0);
     let proposal = word(&made, "proposal").to_owned();
     for organisation in [1, 2] {
@@ -157,14 +157,14 @@ fn agreed(group: &Group, at: usize, args: &[&str]) -> String {
     proposal
 }
 
-fn await_epoch(group: &Group, replica: usize, epoch: u64) -> Value {
+pub fn await_epoch(group: &Group, replica: usize, epoch: u64) -> Value {
     eventually(&format!("replica {replica} is in epoch {epoch}"), || {
         let status = http::get(group.api(replica), "/v1/status").ok()?.json();
         (status["epoch"].as_u64() == Some(epoch)).then_some(status)
     })
 }
 
-fn takes_changes_as_they_come(group: &Group) {
+pub fn takes_changes_as_they_come(group: &Group) {
     for replica in 0..4 {
         let file = group.dir().join(format!("replica-{replica}/config.toml"));
         let text = std::fs::read_to_string(&file).expect("a configuration");
@@ -172,7 +172,7 @@ fn takes_changes_as_they_come(group: &Group) {
     }
 }
 
-fn key_of(group: &Group, replica: usize) -> String {
+pub fn key_of(group: &Group, replica: usize) -> String {
     let key = group.dir().join(format!("replica-{replica}/replica.key"));
     keys::public(Path::new(&key)).expect("a key").to_string()
 }

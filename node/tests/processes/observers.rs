@@ -12,16 +12,17 @@ use std::process::{Child, Command, Output, Stdio};
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
 /// An observer of a group, stopped by its own id.
-struct Observer {
+pub struct Observer {
     child: Option<Child>,
-    api: SocketAddr,
-    dir: PathBuf,
+    pub api: SocketAddr,
+    pub dir: PathBuf,
     genesis: PathBuf,
     peers: Vec<String>,
+    flags: Vec<String>,
 }
 
 /// Addresses at which the replicas take observers, as `init` wrote them.
-fn doors(group: &Group, replicas: usize) -> Vec<String> {
+pub fn doors(group: &Group, replicas: usize) -> Vec<String> {
     let door = |replica: usize| {
         let file = group.dir().join(format!("replica-{replica}/config.toml"));
         let text = std::fs::read_to_string(file).expect("a configuration");
@@ -33,17 +34,23 @@ fn doors(group: &Group, replicas: usize) -> Vec<String> {
 
 impl Observer {
     fn of(group: &Group, peers: Vec<String>) -> Self {
+        Self::with(group, peers, &[])
+    }
+
+    /// An observer with these flags more.
+    pub fn with(group: &Group, peers: Vec<String>, flags: &[&str]) -> Self {
         let api = group.api(peers.len()); // the first after the replicas'
         let (dir, genesis) = (group.dir().join("observer"), group.dir().join("genesis.json"));
-        let mut observer = Self { child: None, api, dir, genesis, peers };
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut observer = Self { child: None, api, dir, genesis, peers, flags };
         observer.start();
         observer
     }
 
-    fn start(&mut self) {
+    pub fn start(&mut self) {
         let mut command = Command::new(QUORATE);
         command.arg("observe").arg("--genesis").arg(&self.genesis).arg("--dir").arg(&self.dir);
-        command.args(["--api", &self.api.to_string(), "--log", "warn"]);
+        command.args(["--api", &self.api.to_string(), "--log", "warn"]).args(&self.flags);
         for peer in &self.peers {
             command.args(["--peer", peer]);
         }
@@ -54,29 +61,36 @@ impl Observer {
         self.child = Some(child);
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
     }
 
-    fn status(&self) -> Value {
+    /// SIGTERM, until it has ended.
+    pub fn stop(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        let told = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+        assert!(told.success() && child.wait().expect("it ends").success());
+    }
+
+    pub fn status(&self) -> Value {
         http::get(self.api, "/v1/status").expect("an answer").json()
     }
 
-    fn file(&self, path: &str, level: &str) -> http::Answer {
+    pub fn file(&self, path: &str, level: &str) -> http::Answer {
         http::get(self.api, &format!("/v1/domains/main/files/{path}?level={level}")).expect("an answer")
     }
 
     /// Waits until a file stands there as it was written.
-    fn awaits(&self, path: &str, content: &str) {
+    pub fn awaits(&self, path: &str, content: &str) {
         eventually(&format!("{path} at the observer"), || {
             let answer = self.file(path, "sequential");
             (answer.status == 200 && answer.text() == content).then_some(())
         });
     }
 
-    fn says(&self, args: &[&str]) -> Output {
+    pub fn says(&self, args: &[&str]) -> Output {
         let output = Command::new(QUORATE).args(args).arg("--node").arg(format!("http://{}", self.api)).output();
         output.expect("quorate runs")
     }
@@ -247,17 +261,16 @@ fn nothing_of_a_replica_becomes_an_observers() {
 }
 
 #[test]
-fn one_domain_alone_is_refused_in_plain_words() {
-    let group = Group::init(1);
-    let (genesis, dir) = (group.dir().join("genesis.json"), group.dir().join("observer"));
-    let peer = "/ip4/127.0.0.1/tcp/1";
-
-    let refused = Command::new(QUORATE)
-        .args(["observe", "--genesis", text(&genesis), "--dir", text(&dir), "--peer", peer, "--domain", "main"])
-        .output()
-        .expect("quorate runs");
-
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("not there yet"));
-    assert!(!dir.exists());
+fn an_observer_that_checks_every_author_follows_and_says_so() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "1");
+    let mut observer = Observer::with(&group, doors(&group, 4), &["--checked"]);
+    observer.awaits("before", "1");
+    assert_eq!(observer.status()["checked"], Value::from(true));
+    observer.kill();
+    group.put(1, "after", "2");
+    observer.start();
+    observer.awaits("after", "2");
+    let status = observer.status();
+    assert_eq!((&status["checked"], &status["mode"]), (&Value::from(true), &Value::from("following")), "{status}");
 }

@@ -3,7 +3,7 @@
 use crate::governance::{author, run};
 use crate::group::{Group, PATIENCE, eventually};
 use quorate_client::api::HEALTH_MIN;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -88,6 +88,26 @@ fn agreement_is_timed_by_phase_and_fast_commits_are_counted() {
     eventually("the status tells", || group.status(0)["fast_commits"].as_u64().filter(|count| *count >= 1));
     assert!(metric(&group, 0, "quorate_disk_free_bytes") > 0.0);
     assert!(metric(&group, 0, "quorate_files_open") > 3.0);
+}
+
+#[test]
+fn an_operator_releases_a_peer_by_its_number_and_no_honest_one_has_an_offence() {
+    let mut group = Group::running(4);
+    group.put(0, "a", "1");
+    let peers = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        let ran =
+            command.arg("peers").args(args).args(["--json", "--node", &format!("http://{}", group.api(0))]).output();
+        let ran = ran.expect("quorate runs");
+        (ran.status.code(), serde_json::from_slice::<Value>(&ran.stdout).unwrap_or_default())
+    };
+
+    let (code, listed) = peers(&[]);
+    assert_eq!((code, listed["items"].as_array().map(Vec::len)), (Some(0), Some(3)));
+    let normal = json!({ "state": "normal", "reason": null, "since": null, "until": null, "offences": {} });
+    assert!(listed["items"].as_array().expect("peers").iter().all(|peer| peer["conduct"] == normal), "{listed}");
+    assert_eq!(peers(&["release", "1"]), (Some(0), normal));
+    assert_eq!(peers(&["release", "7"]).0, Some(1));
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub extern "C" fn quorate_pbft_step() -> usize {
         verify: Arc::new(Ed25519),
         incarnation: 1,
         die: 1,
+        program: quorate_pbft::Program::default(),
     });
     let mut effects = Effects::new();
     replica.step(Input::Tick(Now::default()), &mut effects);

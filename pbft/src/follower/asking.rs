@@ -5,7 +5,7 @@ use crate::effects::{Effects, Question, Wanted};
 use crate::follower::Follower;
 use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
 use crate::recovery::fetch::{Need, Patience, Quest};
-use crate::wire::{Message, Position, QuorumCert, ReplicaId, SeqNum};
+use crate::wire::{Message, Position, QuorumCert, ReplicaId};
 use alloc::vec::Vec;
 
 /// Bytes of a lane that may be in memory before its next slot is executed; the next slot's own are fetched whatever they
@@ -24,9 +24,13 @@ impl Follower {
         needs.extend(self.members().filter_map(|lane| self.need_of_bundles(lane)));
         self.pursuits.keep(&needs);
         for need in needs {
-            let divisor = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
+            // Data takes its time on a slow line, but who never handed out any may never do.
+            let is_proved = need.peers.first().is_none_or(|first| self.neighbours.is_proved(*first));
+            let divisor = if matches!(need.quest, Quest::Bundles(_)) && is_proved { 2 } else { 5 };
             let patience = Patience { grace_ms: 0, answer_ms: self.constants.base_timeout_ms / divisor };
-            if let Some(peer) = self.pursuits.turn(&need, self.now.ticks, &patience).ask {
+            let turn = self.pursuits.turn(&need, self.now.ticks, &patience);
+            turn.silent.into_iter().for_each(|peer| self.neighbours.on_silence(peer, self.now.ticks));
+            if let Some(peer) = turn.ask {
                 out.send(peer, Message::Ask(Question { epoch: self.committee.epoch(), wanted: need.wanted }));
             }
         }
@@ -35,7 +39,9 @@ impl Follower {
     /// Decided slots that a member claims and that are not here.
     fn need_of_slots(&self) -> Option<Need> {
         let from = self.slots.first_gap(self.point.seq.next());
-        let peers = self.servers(from, 0);
+        let now = self.now.ticks;
+        let peers: Vec<ReplicaId> =
+            self.neighbours_from(0).filter(|id| self.neighbours.serves(*id, from, now)).collect();
         let furthest = peers.iter().map(|peer| self.neighbours.claims(*peer)).max()?;
         let to = furthest.min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(self.reach());
         let (missing, asked) = (from.get(), (from.get(), to.get()));
@@ -46,8 +52,8 @@ impl Follower {
     /// The certificate of a checkpoint that a member says is stable and that is newer than all that are known here.
     fn need_of_checkpoint(&self) -> Option<Need> {
         let newest = self.newest_checkpoint().map_or(self.committee.base(), QuorumCert::seq);
-        let has = |member: &ReplicaId| self.neighbours.stable(*member, self.now.ticks) > newest;
-        let peers: Vec<ReplicaId> = self.members().filter(has).collect();
+        let has = |neighbour: &ReplicaId| self.neighbours.stable(*neighbour, self.now.ticks) > newest;
+        let peers: Vec<ReplicaId> = self.neighbours_from(0).filter(has).collect();
         let (missing, asked) = (newest.get(), (newest.get(), newest.get()));
         let (quest, wanted) = (Quest::Checkpoint, Wanted::StableCheckpoint);
         (!peers.is_empty()).then_some(Need { quest, wanted, missing, asked, peers })
@@ -61,7 +67,9 @@ impl Follower {
         let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
         let from = lowest.max(lane.executed.position.next());
         let (missing, asked) = (to.get(), (from.get(), to.get()));
-        let peers = self.servers(self.point.seq.next(), id.index());
+        let (next, now) = (self.point.seq.next(), self.now.ticks);
+        let has = |neighbour: &ReplicaId| self.neighbours.serves_data(*neighbour, next, now);
+        let peers = self.neighbours_from(id.index()).filter(has).collect();
         Some(Need { quest: Quest::Bundles(id), wanted: Wanted::Bundles { lane: id, from, to }, missing, asked, peers })
     }
 
@@ -72,10 +80,12 @@ impl Follower {
         lane.executed.position.plus(ahead)
     }
 
-    /// Members that may have a slot, beginning at a place of the list, so that not all questions go to the same.
-    fn servers(&self, seq: SeqNum, begin: usize) -> Vec<ReplicaId> {
-        let n = self.committee.len();
-        let members = (0..n).map(|step| ReplicaId::new(((begin + step) % n) as u16));
-        members.filter(|member| self.neighbours.serves(*member, seq, self.now.ticks)).collect()
+    /// Other followers first, so that members are spared; then members, beginning at a place of the list, so that not all
+    /// questions go to the same; last the followers that left a question unanswered.
+    fn neighbours_from(&self, begin: usize) -> impl Iterator<Item = ReplicaId> {
+        let (n, now) = (self.committee.len(), self.now.ticks);
+        let members = (0..n).map(move |step| ReplicaId::new(((begin + step) % n) as u16));
+        let others = |answering| self.neighbours.others(answering, now);
+        others(true).chain(members).chain(others(false))
     }
 }

@@ -15,6 +15,7 @@ mod report;
 mod restart;
 mod slots;
 
+pub use neighbours::Claims;
 pub use report::FollowerReport;
 
 use crate::effects::{Broken, Effect, Effects, Record, Rejected};
@@ -26,7 +27,7 @@ use crate::lanes::lane::Lane;
 use crate::limits::Constants;
 use crate::recovery::fetch::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
-use crate::wire::{Committee, Content, Message, QuorumCert, ReplicaId, SeqNum, Ticks, Verified, Verify};
+use crate::wire::{Committee, Content, Message, PayloadCheck, QuorumCert, ReplicaId, SeqNum, Ticks, Verified, Verify};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -55,6 +56,8 @@ pub struct Follower {
     neighbours: Neighbours,
     pursuits: Pursuits,
     broken: Option<Broken>,
+    /// Check of every item, where members are not believed to have checked it.
+    payload: Option<Arc<dyn PayloadCheck>>,
     /// Whether the shell was told that the epoch is over.
     over: bool,
 }
@@ -89,8 +92,19 @@ impl Follower {
             neighbours: Neighbours::new(n),
             pursuits: Pursuits::default(),
             broken: None,
+            payload: None,
             over: false,
         }
+    }
+
+    /// The same, which checks every item as members do: a certified bundle with a false one stops it.
+    pub fn checking(self, payload: Arc<dyn PayloadCheck>) -> Self {
+        Self { payload: Some(payload), ..self }
+    }
+
+    /// Whether it checks every item.
+    pub fn is_checking(&self) -> bool {
+        self.payload.is_some()
     }
 
     /// Advances by one input, as [`crate::Replica::step`].
@@ -158,7 +172,12 @@ impl Follower {
                 self.check_state(out);
                 Ok(())
             }
-            Message::Bundle(bundle) => self.on_bundle(bundle, out),
+            Message::Bundle(bundle) => {
+                if self.on_bundle(bundle, out)? {
+                    self.neighbours.on_answer(from);
+                }
+                Ok(())
+            }
             Message::PrePrepare { .. }
             | Message::Prepare { .. }
             | Message::Commit(_)
@@ -173,6 +192,23 @@ impl Follower {
             | Message::ViewChange { .. }
             | Message::NewView { .. } => Err(Rejected::Unknown { from, what: "a follower's part in it" }),
         }
+    }
+
+    /// Another follower claims to have something: it is asked under this number, which no member has. Its answers are
+    /// messages from that number.
+    ///
+    /// # Panics
+    ///
+    /// If the number is a member's.
+    pub fn take_claims(&mut self, from: ReplicaId, claims: Claims) {
+        assert!(from.index() >= self.committee.len(), "a follower under a member's number");
+        self.neighbours.on_claims(from, claims);
+    }
+
+    /// Another follower can be asked no more: what it was asked goes to the next.
+    pub fn forget(&mut self, other: ReplicaId) {
+        self.neighbours.forget(other);
+        self.pursuits.give_up(other, self.now.ticks);
     }
 
     /// Compares the own states with the certified ones (C3).

@@ -1,29 +1,102 @@
-//! Members that serve a follower: their claims, which only say whom to ask.
+//! Members and other followers that serve a follower: their claims, which only say whom to ask.
 
 use crate::effects::Rejected;
 use crate::recovery::peer::{Peer, Peers};
 use crate::wire::{ReplicaId, SeqNum, Signed, StatusBody, Ticks};
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Members by place in the member list.
+/// Followers that may serve one follower at a time.
+const FOLLOWERS_MAX: usize = 64;
+/// Time for which a follower that left a question unanswered is asked last.
+const SILENT_MS: u64 = 600_000;
+
+/// Claims of another follower about what it can hand out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// The highest slot whose decision it has.
+    pub decided: SeqNum,
+    /// Its highest executed slot: it has the data of all slots up to there.
+    pub executed: SeqNum,
+    /// The oldest slot that it still has.
+    pub oldest: SeqNum,
+    /// Its newest certified checkpoint.
+    pub stable: SeqNum,
+}
+
+/// Another follower.
+#[derive(Debug, Clone, Copy, Default)]
+struct Other {
+    claims: Claims,
+    /// It handed out data that was asked for.
+    has_answered: bool,
+    silent_at: Option<Ticks>,
+}
+
+/// Members by place in the member list, and other followers by places after it.
 #[derive(Debug, Clone)]
 pub(super) struct Neighbours {
     peers: Peers,
-    /// The highest slot whose decision each handed over.
+    /// The highest slot whose decision each member handed over.
     shown: Vec<SeqNum>,
+    others: BTreeMap<ReplicaId, Other>,
 }
 
 impl Neighbours {
     pub(super) fn new(n: usize) -> Self {
-        Self { peers: Peers::new(n), shown: vec![SeqNum::default(); n] }
+        Self { peers: Peers::new(n), shown: vec![SeqNum::default(); n], others: BTreeMap::new() }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Peer> {
         self.peers.iter()
     }
 
+    /// Claims of another follower; those of more than [`FOLLOWERS_MAX`] are forgotten at once.
+    pub(super) fn on_claims(&mut self, from: ReplicaId, claims: Claims) {
+        if self.others.contains_key(&from) || self.others.len() < FOLLOWERS_MAX {
+            let other = self.others.entry(from).or_default();
+            other.claims = Claims { decided: claims.decided.max(other.claims.decided), ..claims };
+        }
+    }
+
+    pub(super) fn forget(&mut self, other: ReplicaId) {
+        self.others.remove(&other);
+    }
+
+    /// A question stayed without an answer.
+    pub(super) fn on_silence(&mut self, of: ReplicaId, now: Ticks) {
+        if let Some(other) = self.others.get_mut(&of) {
+            other.silent_at = Some(now);
+        }
+    }
+
+    /// Data came that was asked for, if late.
+    pub(super) fn on_answer(&mut self, from: ReplicaId) {
+        if let Some(other) = self.others.get_mut(&from) {
+            (other.has_answered, other.silent_at) = (true, None);
+        }
+    }
+
+    /// Whether a neighbour is a member, or has handed out data before.
+    pub(super) fn is_proved(&self, id: ReplicaId) -> bool {
+        self.others.get(&id).is_none_or(|other| other.has_answered)
+    }
+
+    /// Other followers that answer, those that did before first; or else those that did not lately.
+    pub(super) fn others(&self, answering: bool, now: Ticks) -> impl Iterator<Item = ReplicaId> {
+        let is_silent = move |other: &Other| other.silent_at.is_some_and(|at| now.since(at) < SILENT_MS);
+        let of = move |proved: bool| {
+            let chosen = move |other: &Other| is_silent(other) != answering && other.has_answered == proved;
+            self.others.iter().filter(move |(_, other)| chosen(other)).map(|(id, _)| *id)
+        };
+        of(true).chain(of(false))
+    }
+
     pub(super) fn hear(&mut self, from: ReplicaId, now: Ticks) -> Result<(), Rejected> {
+        if self.others.contains_key(&from) {
+            return Ok(());
+        }
         let peer = self.peers.get_mut(from).ok_or(Rejected::Unknown { from, what: "a member" })?;
         peer.heard = Some(now);
         Ok(())
@@ -40,8 +113,11 @@ impl Neighbours {
 
     /// A member handed the decision of a slot over: it has what led to it as well, unless its status says otherwise.
     pub(super) fn show(&mut self, from: ReplicaId, seq: SeqNum) {
-        let shown = &mut self.shown[from.index()];
-        *shown = seq.max(*shown);
+        if let Some(other) = self.others.get_mut(&from) {
+            other.claims.decided = seq.max(other.claims.decided);
+        } else if let Some(shown) = self.shown.get_mut(from.index()) {
+            *shown = seq.max(*shown);
+        }
     }
 
     /// The highest slot whose decision any member handed over.
@@ -49,14 +125,20 @@ impl Neighbours {
         self.shown.iter().copied().max().unwrap_or_default()
     }
 
-    /// The highest slot that a member claims to have.
+    /// The highest slot that a neighbour claims to have.
     pub(super) fn claims(&self, member: ReplicaId) -> SeqNum {
+        if let Some(other) = self.others.get(&member) {
+            return other.claims.decided;
+        }
         let status = self.peers[member].status.as_ref();
         status.map_or(SeqNum::default(), |status| status.executed).max(self.shown[member.index()])
     }
 
-    /// The checkpoint that a member says is stable; genesis for one that is not heard.
+    /// The checkpoint that a neighbour says is stable; genesis for a member that is not heard.
     pub(super) fn stable(&self, member: ReplicaId, now: Ticks) -> SeqNum {
+        if let Some(other) = self.others.get(&member) {
+            return other.claims.stable;
+        }
         let status = self.peers[member].status.as_ref().filter(|_| self.is_heard(member, now));
         status.map(|status| status.stable).unwrap_or_default()
     }
@@ -65,17 +147,26 @@ impl Neighbours {
         self.peers[member].is_heard(now)
     }
 
-    /// Whether a member may still have a slot.
+    /// Whether a neighbour may still have a slot.
     pub(super) fn serves(&self, member: ReplicaId, seq: SeqNum, now: Ticks) -> bool {
+        if let Some(Other { claims, .. }) = self.others.get(&member) {
+            return (claims.oldest..=claims.decided).contains(&seq);
+        }
         let peer = &self.peers[member];
         let has_dropped = peer.status.as_ref().is_some_and(|status| status.oldest > seq);
         peer.is_heard(now) && self.claims(member) >= seq && !has_dropped
     }
 
-    /// Whether a member that is heard claims a slot that no member can hand out any more.
+    /// Whether a neighbour may still have the bundles that a slot cuts. Another follower hands decisions on before it has
+    /// their data.
+    pub(super) fn serves_data(&self, id: ReplicaId, seq: SeqNum, now: Ticks) -> bool {
+        self.serves(id, seq, now) && self.others.get(&id).is_none_or(|other| other.claims.executed >= seq)
+    }
+
+    /// Whether a member that is heard claims a slot that no neighbour can hand out any more.
     pub(super) fn unserved(&self, seq: SeqNum, now: Ticks) -> bool {
         let members = || (0..self.shown.len() as u16).map(ReplicaId::new);
         let claimed = members().any(|member| self.peers[member].is_heard(now) && self.claims(member) >= seq);
-        claimed && !members().any(|member| self.serves(member, seq, now))
+        claimed && !members().chain(self.others.keys().copied()).any(|id| self.serves(id, seq, now))
     }
 }

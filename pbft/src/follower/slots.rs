@@ -81,21 +81,29 @@ impl Follower {
     }
 
     /// Bundles count only as links of a chain that hangs from a decided tip: no other is kept, so that no peer fills memory.
-    pub(super) fn on_bundle(&mut self, bundle: Arc<Bundle>, out: &mut Effects) -> Result<(), Rejected> {
+    /// Returns whether it was missing.
+    pub(super) fn on_bundle(&mut self, bundle: Arc<Bundle>, out: &mut Effects) -> Result<bool, Rejected> {
         let (id, tip) = (bundle.header.lane, bundle.header.tip());
         let (last, next) = (self.furthest(id), self.next_tip(id));
         let lane = &mut self.lanes[id.index()];
         if tip.position <= lane.executed.position || lane.held(tip).is_some() {
-            return Ok(());
+            return Ok(false);
         }
         if lane.on_chain(tip.position) != Some(tip.digest) || (tip.position > last && Some(tip.position) > next) {
             return Err(Rejected::Bundle { lane: id, position: tip.position, why: "not asked for" });
+        }
+        let is_false = |item| self.payload.as_ref().is_some_and(|payload| !payload.is_valid(item));
+        if let Some(item) = bundle.items.iter().position(is_false) {
+            // Not written down: a start executes what is there.
+            let Tip { position, digest } = tip;
+            self.stop(Broken::FalseItem { lane: id, position, digest, item: item as u32 }, out);
+            return Ok(false);
         }
         out.persist(Record::Bundle(bundle.clone()));
         lane.hold(bundle, true, Ticks::default());
         let walked = lane.walk(tip);
         self.stop_at_fork(id, walked, out);
-        Ok(())
+        Ok(true)
     }
 
     /// Tip to which the next slot advances a lane, if it is decided.

@@ -117,6 +117,7 @@ impl Elder {
             new_view: Digest::ZERO,
             view_changes: Vec::new(),
             heard: Vec::new(),
+            program: self.member.program,
         };
         let statement = self.member.sign_status(SeqNum::new(self.statuses), body.digest());
         [Message::Status { statement, body }, Message::StableCheckpoint(self.certificate.clone())].into()

@@ -86,6 +86,12 @@ impl Pursuits {
         self.out.values().map(|pursuit| pursuit.next).min()
     }
 
+    /// A peer that is gone answers nothing: what it was asked is due now.
+    pub(crate) fn give_up(&mut self, peer: ReplicaId, now: Ticks) {
+        let asked = self.out.values_mut().filter(|pursuit| pursuit.last == Some(peer));
+        asked.for_each(|pursuit| pursuit.next = now);
+    }
+
     /// Looks whether a question is due, and notes that it goes out.
     pub(crate) fn turn(&mut self, need: &Need, now: Ticks, patience: &Patience) -> Turn {
         let first = Pursuit { last: None, asked: None, tries: 0, next: now.after(patience.grace_ms) };

@@ -86,6 +86,7 @@ impl Replica {
             new_view: self.views.new_view_digest(),
             view_changes: self.views.view_changes().map(view_change).collect(),
             heard,
+            program: self.member.program,
         }
     }
 

@@ -5,6 +5,22 @@ use crate::wire::{Digest, Epoch, ReplicaId, SeqNum, Tip, View, bounded, hash};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
+/// Version of the statements and messages between members: members of other versions do not link.
+pub const WIRE: u16 = 4;
+
+/// Program of a replica, as its Status tells: for people who plan an upgrade, no rule depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Program {
+    /// Version of the messages between members, [`WIRE`].
+    pub wire: u16,
+    /// Oldest rules by which it can execute slots.
+    pub rules_oldest: u32,
+    /// Newest rules by which it can execute slots.
+    pub rules_newest: u32,
+    /// Version of the program: major, minor and patch.
+    pub version: [u16; 3],
+}
+
 /// The body of a Status statement; the statement's digest is [`StatusBody::digest`], its seq a counter.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct StatusBody {
@@ -38,6 +54,8 @@ pub struct StatusBody {
     /// The other members that it has heard lately, ascending (R): for people and metrics, no rule depends on it.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub heard: Vec<ReplicaId>,
+    /// Its program.
+    pub program: Program,
 }
 
 /// Progress of a slot.

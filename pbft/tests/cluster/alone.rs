@@ -83,6 +83,7 @@ pub fn status(lanes: Vec<(ReplicaId, LaneStatus)>, executed: u64) -> StatusBody 
         new_view: Digest::ZERO,
         view_changes: vec![],
         heard: vec![],
+        program: quorate_pbft::Program::default(),
     }
 }
 

@@ -59,6 +59,7 @@ pub fn config(n: usize, me: usize, incarnation: u64, constants: &Constants) -> R
         verify: Arc::new(HashVerify),
         incarnation,
         die: incarnation,
+        program: quorate_pbft::Program::default(),
     }
 }
 

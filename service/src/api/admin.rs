@@ -3,14 +3,16 @@
 
 use super::host;
 use super::problem::Failure;
+use crate::tokens::{Role, Tokens};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use quorate_pbft::hash_parts;
+use std::sync::Arc;
 
-/// Headers by which a proxy tells that it asks for somebody else.
-const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+/// Headers by which a proxy tells that it asks for somebody else, and a browser that a page sends more than a plain GET.
+const FOREIGN: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
 
 /// Access to the node's own answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,36 +25,67 @@ pub enum Admin {
     Nobody,
 }
 
+/// Access at an address of the API: to what a role opens.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Access without a token of a role.
+    pub admin: Admin,
+    /// Tokens with roles.
+    pub tokens: Arc<Tokens>,
+    /// Role that is needed.
+    pub role: Role,
+}
+
 impl Admin {
     fn admits(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Local => host::is_loopback(headers) && FORWARDED.iter().all(|name| !headers.contains_key(*name)),
+            Self::Local => host::is_loopback(headers) && FOREIGN.iter().all(|name| !headers.contains_key(*name)),
             Self::Nobody => false,
             Self::Token(token) => {
-                let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-                let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
                 // Hashes are compared, so that the time says nothing about how much of a guess was right.
-                hash_parts("quorate/admin", &[shown.as_bytes()]) == hash_parts("quorate/admin", &[token.as_bytes()])
+                let hash = |secret: &str| hash_parts("quorate/admin", &[secret.as_bytes()]);
+                hash(shown(headers).unwrap_or_default()) == hash(token)
             }
         }
     }
 }
 
-/// Lets admins through; where a token would open, 401 asks for it, and 403 refuses another.
-pub async fn only(State(admin): State<Admin>, request: Request, next: Next) -> Result<Response, Failure> {
-    if admin.admits(request.headers()) {
-        return Ok(next.run(request).await);
+/// Secret that a request shows.
+fn shown(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+impl Access {
+    /// Why a request is refused; nothing where it is not.
+    fn check(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let role = shown(headers).and_then(|secret| self.tokens.role(secret));
+        if role >= Some(self.role) || self.admin.admits(headers) {
+            return Ok(());
+        }
+        if let Some(role) = role {
+            let detail = format!("this token's role is {role}, and this takes {}", self.role);
+            return Err(Failure::new(StatusCode::FORBIDDEN, "role", detail));
+        }
+        let detail = "this is for operators: make a token with `quorate token new`, or put a secret into the file admin.token \
+            in the replica's folder and start it again, and send it as `Authorization: Bearer SECRET`; or ask at the address \
+            that `operations` in config.toml names";
+        let is_asked = matches!(self.admin, Admin::Token(_)) || self.tokens.are_there();
+        let is_asked = is_asked && !headers.contains_key(header::AUTHORIZATION);
+        let status = if is_asked { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+        Err(Failure::new(status, "admin-only", detail))
     }
-    let detail = "this is for operators: put a secret into the file admin.token in the replica's folder, start it again, \
-        and send the secret as `Authorization: Bearer SECRET`; or ask at the address that `operations` in config.toml names";
-    let is_asked = matches!(admin, Admin::Token(_)) && !request.headers().contains_key(header::AUTHORIZATION);
-    let status = if is_asked { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-    Err(Failure::new(status, "admin-only", detail))
+}
+
+/// Lets operators of a role through; where a token would open, 401 asks for it, and 403 refuses another.
+pub async fn only(State(access): State<Access>, request: Request, next: Next) -> Result<Response, Failure> {
+    access.check(request.headers())?;
+    Ok(next.run(request).await)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokens;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -73,5 +106,22 @@ mod tests {
         assert!(Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700")])));
         assert!(!Admin::Local.admits(&headers(&[("host", "quorate.example.org")])));
         assert!(!Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700"), ("x-forwarded-for", "192.0.2.7")])));
+        assert!(!Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700"), ("origin", "https://evil.example")])));
+    }
+
+    #[test]
+    fn a_role_opens_what_takes_it_or_less_and_says_what_it_lacks() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (_, secret) = tokens::make(dir.path(), Role::Operate, None, None).expect("a token");
+        let tokens = Arc::new(Tokens::open(dir.path()));
+        let shown = headers(&[("authorization", &format!("Bearer {secret}"))]);
+        let code = |role, headers: &HeaderMap| {
+            let access = Access { admin: Admin::Nobody, tokens: tokens.clone(), role };
+            access.check(headers).map_err(|failure| failure.into_parts().0.code)
+        };
+
+        assert_eq!((code(Role::Read, &shown), code(Role::Operate, &shown)), (Ok(()), Ok(())));
+        assert_eq!(code(Role::Admin, &shown), Err("role".to_owned()));
+        assert_eq!(code(Role::Read, &headers(&[])), Err("admin-only".to_owned()));
     }
 }

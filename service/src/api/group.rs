@@ -1,21 +1,26 @@
 //! Members, epochs, peers and checkpoints.
 
 use super::Shared;
+use super::conduct;
 use super::members;
 use super::page::{Cut, json};
 use super::param::{InQuery, wants_proof};
+use super::peer_name::peer_id;
 use super::problem::Answer;
-use crate::engine::PeerFacts;
+use crate::conduct::Who;
+use crate::engine::{PeerFacts, Published};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::{
-    CheckpointEntry, EpochEntry, EpochMember, GroupLimits, Member, Members, Page, Peer, Standing,
+    CheckpointEntry, Conduct, EpochEntry, EpochMember, GroupLimits, Member, MemberProgram, Members, Page, Peer,
+    Standing,
 };
 use quorate_ledger::EpochEntry as Found;
+use quorate_ledger::RulesRange;
 use quorate_ledger::reputation::Reputation;
-use quorate_net::PeerInfo;
-use quorate_pbft::{Epoch, PublicKey, ReplicaId, SeqNum, Time, View};
+use quorate_net::{PeerInfo, Source};
+use quorate_pbft::{Epoch, Program, PublicKey, ReplicaId, SeqNum, Time, View};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,8 +30,9 @@ const FILE: &str = "application/octet-stream";
 
 /// The voters of the epoch.
 pub async fn members(State(service): Shared) -> Answer<Json<Members>> {
-    let moment = service.now().moment;
-    let epoch = moment.ledger.head().epoch.get();
+    let Published { moment, report, .. } = service.now();
+    let (epoch, rules, next_rules) =
+        (moment.ledger.head().epoch.get(), moment.ledger.rules(), moment.ledger.next_rules());
     let read = move || Ok((moment.view().members()?, moment.view().next_members()?));
     let (members, next) = service.blocking(read).await?;
     let items = members.into_iter().map(|member| Member {
@@ -35,9 +41,10 @@ pub async fn members(State(service): Shared) -> Answer<Json<Members>> {
         peer_id: peer_id(&member.key),
         organisation: member.organisation,
         standing: standing(member.evidence, member.reputation),
+        program: report.program_of(member.replica).map(program),
     });
-    let pending = next.map(|(after, members)| members::pending(epoch, after, members));
-    Ok(Json(Members { items: items.collect(), next: None, epoch, pending }))
+    let pending = next.map(|(after, members)| members::pending((epoch, next_rules), after, members));
+    Ok(Json(Members { items: items.collect(), next: None, epoch, rules, pending }))
 }
 
 /// The limits that the genesis sets to a change.
@@ -83,7 +90,13 @@ fn epoch(found: Found) -> EpochEntry {
         organisation,
     };
     let members = found.members.into_iter().map(member).collect();
-    EpochEntry { epoch: found.epoch.get(), after: found.after.get(), until: found.until.map(SeqNum::get), members }
+    let (after, until) = (found.after.get(), found.until.map(SeqNum::get));
+    EpochEntry { epoch: found.epoch.get(), after, until, rules: found.rules, members }
+}
+
+fn program(said: Program) -> MemberProgram {
+    let Program { wire, rules_oldest: oldest, rules_newest: newest, version: [major, minor, patch] } = said;
+    MemberProgram { version: format!("{major}.{minor}.{patch}"), rules: RulesRange { oldest, newest }, wire }
 }
 
 fn standing(evidence: u8, reputation: Reputation) -> Standing {
@@ -91,29 +104,27 @@ fn standing(evidence: u8, reputation: Reputation) -> Standing {
     Standing { state: state.to_owned(), figure: reputation.score, reasons: reputation.reasons }
 }
 
-/// The key as libp2p writes it; members' keys are canonical (M4).
-fn peer_id(key: &PublicKey) -> String {
-    let member = quorate_net::Member { id: ReplicaId::new(0), key: key.0, address: None };
-    member.peer_id().map(|peer_id| peer_id.to_string()).unwrap_or_default()
-}
-
-/// The other members, as this replica hears them.
+/// The other members, as this replica hears them, and other peers that have offended.
 pub async fn peers(State(service): Shared) -> Json<Page<Peer>> {
     let report = service.now().report;
     let facts = |id: ReplicaId| report.peers.iter().find(|facts| facts.replica == id);
-    let items = service.membership.links().into_iter().map(|link| peer(&link, facts(link.id)));
-    Json(Page { items: items.collect(), next: None })
+    let links = service.membership.links().into_iter();
+    let members = links.map(|link| peer(&link, facts(link.id), conduct::of(&service, Who::Member(link.key))));
+    Json(Page { items: members.chain(conduct::others(&service)).collect(), next: None })
 }
 
-fn peer(link: &PeerInfo, facts: Option<&PeerFacts>) -> Peer {
+fn peer(link: &PeerInfo, facts: Option<&PeerFacts>, conduct: Conduct) -> Peer {
     Peer {
         replica: Some(link.id.get()),
         peer_id: link.peer_id.to_string(),
         address: link.address.as_ref().map(ToString::to_string),
+        source: link.told.map(|(source, _)| source.word().to_owned()),
+        told_ms: link.told.filter(|(source, _)| *source != Source::Config).map(|(_, age)| age.as_millis() as u64),
         connected: link.is_up,
         heard_ms: facts.and_then(|facts| facts.heard_at).map(ago),
         executed_seq: facts.and_then(|facts| facts.executed).map(SeqNum::get),
         view: facts.and_then(|facts| facts.view).map(View::get),
+        conduct,
     }
 }
 

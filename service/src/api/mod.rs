@@ -9,6 +9,7 @@ mod author_pace;
 mod authors;
 mod body;
 mod causality;
+mod conduct;
 mod conflict_entry;
 mod conflicts;
 mod copies;
@@ -29,12 +30,14 @@ mod level;
 mod locks;
 mod members;
 mod offers;
+mod observers;
 mod openapi;
 mod order;
 mod pace;
 mod page;
 mod partitions;
 mod param;
+mod peer_name;
 mod probes;
 mod problem;
 mod program;
@@ -42,6 +45,7 @@ mod proofs;
 mod relayed;
 mod reply;
 mod routes;
+mod scoped;
 mod service;
 mod session;
 mod shapes;
@@ -50,6 +54,7 @@ mod status;
 mod streams;
 mod tls;
 
+use admin::Access;
 pub use admin::Admin;
 pub use answers::Answers;
 pub use author_pace::AuthorPace;
@@ -78,20 +83,25 @@ use std::sync::Arc;
 /// Router of every route in [`routes::table`], at an address where these have access to what is for operators.
 pub fn router(service: Arc<Service>, admin: Admin) -> Router {
     let document = openapi::document(&admin);
-    let only = middleware::from_fn_with_state(admin, admin::only);
+    let tokens = service.tokens.clone();
+    let only = move |role| {
+        let access = Access { admin: admin.clone(), tokens: tokens.clone(), role };
+        middleware::from_fn_with_state(access, admin::only)
+    };
     let wait = middleware::from_fn_with_state(service.clone(), session::wait);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| {
         let takes_a_level = route.takes_a_level();
         let handler = if takes_a_level { route.handler.route_layer(wait.clone()) } else { route.handler };
         match route.readers {
             Readers::Clients => router.route(route.path, handler),
-            Readers::Operators => router.route(route.path, handler.route_layer(only.clone())),
+            Readers::Operators(role) => router.route(route.path, handler.route_layer(only(role))),
         }
     });
     routes
         .route("/openapi.json", get(move || ready(([(header::CONTENT_TYPE, "application/json")], document.clone()))))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; /openapi.json lists those that there are") })
+        .layer(middleware::from_fn_with_state(service.clone(), scoped::only))
         .layer(middleware::from_fn_with_state(service.clone(), session::show))
         .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))
         .layer(middleware::from_fn_with_state(service.clone(), count))

@@ -24,14 +24,15 @@ pub(super) fn document(admin: &Admin) -> Bytes {
     let mut paths = Map::new();
     for route in routes::table() {
         let (method, mut operation) = described(&route, &mut schemas);
-        if route.readers == Readers::Operators {
+        if let Readers::Operators(role) = route.readers {
             operation["security"] = access(admin);
+            operation["x-role"] = role.to_string().into();
         }
         paths.entry(address(&route)).or_insert_with(|| json!({}))[method] = operation;
     }
     let mut named = schemas.queries.take_definitions(true);
     named.extend(schemas.answers.take_definitions(true));
-    let token = json!({ "type": "http", "scheme": "bearer", "description": "The secret in the replica's admin.token" });
+    let token = json!({ "type": "http", "scheme": "bearer", "description": "A token of the role that `x-role` names, or the secret in the replica's admin.token" });
     let document = json!({
         "openapi": "3.1.0",
         "info": { "title": "quorate", "version": VERSION, "license": { "name": "MIT OR Apache-2.0" } },
@@ -59,6 +60,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> (&'static str, Value) {
     let mut operation = operation(route, schemas);
     let (method, body) = match route.request {
         Request::Get => return ("get", operation),
+        Request::Act => return ("post", operation),
         Request::PostBytes | Request::PostStream => ("post", Body::Bytes(OCTETS)),
         Request::PostJson(shape) => ("post", Body::Json(shape)),
         Request::PutJson(shape) => ("put", Body::Json(shape)),

@@ -59,6 +59,16 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
+    /// Asked of an observer that follows some domains alone, and is not part of their state.
+    pub fn not_held(what: &str, domains: &[String]) -> Self {
+        let domains = domains.join(", ");
+        let detail = format!(
+            "{what}: this observer holds the certified state of domain {domains} alone; ask a member, or an observer of \
+             the whole group"
+        );
+        Self::new(StatusCode::NOT_FOUND, "not-held", detail)
+    }
+
     /// A revision that nobody has executed.
     pub fn future(asked: SeqNum, newest: SeqNum) -> Self {
         let detail = format!("there is no revision {asked} yet; the newest is {newest}");
@@ -129,6 +139,7 @@ impl From<QueryError> for Failure {
                 let code = Code::UnknownDomain;
                 Self::refused(StatusCode::NOT_FOUND, &code.stage().to_string(), &code.to_string(), error.to_string())
             }
+            QueryError::NotHeld { .. } => Self::new(StatusCode::NOT_FOUND, "not-held", error.to_string()),
             QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
             QueryError::Pruned { .. } | QueryError::Dropped(_) => {
                 Self::new(StatusCode::GONE, "history-pruned", error.to_string())

@@ -8,12 +8,14 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use quorate_client::api::{LogLevels, Version};
-use quorate_ledger::RULES;
+use quorate_ledger::{RULES, rules_name};
+use quorate_pbft::WIRE;
 
 /// The program that answers.
 pub async fn version() -> Json<Version> {
     let [version, commit, rustc] = [build::VERSION, build::COMMIT, build::RUSTC].map(str::to_owned);
-    Json(Version { version, commit, rustc, rules: RULES.to_owned() })
+    let rules = rules_name(RULES.newest).expect("it knows its own");
+    Json(Version { version, commit, rustc, rules, executes: RULES, wire: WIRE })
 }
 
 /// The filter in force.

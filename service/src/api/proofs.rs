@@ -24,7 +24,8 @@ pub async fn of_file(
     if fresh.at.is_some() {
         return Err(Failure::bad_request("a proof is of the newest checkpoint: leave out at="));
     }
-    let (seq, mark) = match fresh.level.unwrap_or(Level::Strong) {
+    let usual = if service.domains().is_empty() { Level::Strong } else { Level::Sequential };
+    let (seq, mark) = match fresh.level.unwrap_or(usual) {
         Level::Strong => {
             let read = service.strong(own_nonce.map_or_else(|| nonce().map(Digest), Ok)?).await?;
             (read.mark.seq, marked(&read))

@@ -5,16 +5,17 @@ use super::level::Freshness;
 use super::page::Cut;
 use super::shapes::{self, Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
-    Service, authors, causality, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance, group,
-    locks, members, offers, order, partitions, probes, program, state, status,
+    Service, authors, causality, conduct, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance,
+    group, locks, members, observers, offers, order, partitions, probes, program, state, status,
 };
+use crate::tokens::Role;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
-    AuthorInfo, AuthorLocks, Causality, CheckpointEntry, ConflictEntry, ConflictStory, Domain, EpochEntry, Event,
-    EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry, LogEntry, LogLevels, MemberPlan,
-    Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry,
-    SnapshotEntry, Status, Ticket, TreeEntry, Version,
+    AuthorInfo, AuthorLocks, Causality, CheckpointEntry, Conduct, ConflictEntry, ConflictStory, Domain,
+    EnrolledObserver, EpochEntry, Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry,
+    LogEntry, LogLevels, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain,
+    PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TreeEntry, Version,
 };
 use quorate_ledger::{Receipt, Reconfiguration};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -60,6 +61,8 @@ pub struct Header {
 pub enum Request {
     /// GET, without a body.
     Get,
+    /// POST without a body: an act of an operator.
+    Act,
     /// POST of bytes: the canonical form of a signed envelope, or a question about a state or the order.
     PostBytes,
     /// POST of a stream of such bytes, which may be empty.
@@ -75,8 +78,8 @@ pub enum Request {
 pub enum Readers {
     /// Every client.
     Clients,
-    /// Operators of the replica (see [`super::Admin`]).
-    Operators,
+    /// Operators of the replica of this role (see [`super::Admin`]).
+    Operators(Role),
 }
 
 impl Route {
@@ -96,6 +99,15 @@ impl Route {
         answers: &'static str,
     ) -> Self {
         Self::new(path, routing::post(handler), Request::PostBytes, body, answers)
+    }
+
+    fn act<T: 'static>(
+        path: &'static str,
+        handler: impl Handler<T, Arc<Service>>,
+        body: Body,
+        answers: &'static str,
+    ) -> Self {
+        Self::new(path, routing::post(handler), Request::Act, body, answers)
     }
 
     fn ask<B: JsonSchema, T: 'static>(
@@ -161,8 +173,8 @@ impl Route {
         parameters.is_some_and(|parameters| parameters.iter().any(|parameter| parameter.name == "level"))
     }
 
-    fn for_operators(self) -> Self {
-        Self { readers: Readers::Operators, ..self }
+    fn for_role(self, role: Role) -> Self {
+        Self { readers: Readers::Operators(role), ..self }
     }
 }
 
@@ -207,19 +219,21 @@ pub fn table() -> Vec<Route> {
         Route::get("/", dashboard::page, HTML, "Status page"),
         Route::get("/healthz", probes::alive, TEXT, "The process answers"),
         Route::get("/readyz", probes::ready, TEXT, "200 when the replica can vote, else 503 with mode and why"),
-        Route::get("/metrics", probes::metrics, METRICS, "Metrics of the replica").for_operators(),
+        Route::get("/metrics", probes::metrics, METRICS, "Metrics of the replica").for_role(Role::Read),
         Route::get("/version", program::version, json::<Version>(), "The program that answers"),
-        Route::get("/v1/log", program::levels, json::<LogLevels>(), "Levels of the log").for_operators(),
-        Route::put::<LogLevels, _>("/v1/log", program::set_levels, "Sets the levels of the log until the process ends").for_operators(),
+        Route::get("/v1/log", program::levels, json::<LogLevels>(), "Levels of the log").for_role(Role::Read),
+        Route::put::<LogLevels, _>("/v1/log", program::set_levels, "Sets the levels of the log until the process ends").for_role(Role::Operate),
         Route::get("/v1/status", status::status, json::<Status>(), "Where the replica stands"),
         Route::get("/v1/health", status::health, json::<Health>(), "The replica's opinion of itself: score, parts and reasons"),
         Route::get("/v1/issues", status::issues, json::<Page<Issue>>(), "What is wrong with the replica or the group, as it sees it"),
         Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over"),
         Route::get("/v1/members", group::members, json::<Members>(), "Page of the voters, their epoch, and the next one while it is pending"),
         Route::ask::<Reconfiguration, _>("/v1/members/plan", members::plan, json::<MemberPlan>(), "What a reconfiguration would change, and why it could not take effect now; nothing is proposed"),
+        Route::get("/v1/observers", observers::observers, json::<Page<EnrolledObserver>>(), "Page of the observers that the group has enrolled"),
         Route::get("/v1/limits", group::limits, json::<GroupLimits>(), "What the genesis lets a change take"),
         Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(FROM_NUMBER),
-        Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them").for_operators(),
+        Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them, and of other peers that have offended").for_role(Role::Read),
+        Route::act("/v1/peers/{peer}/release", conduct::release, json::<Conduct>(), "Ends what restrains a peer for its conduct: a member by its number, another by its libp2p name or key").for_role(Role::Operate),
         Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
         Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes"),
         Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>(),
@@ -245,10 +259,43 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, BYTES, "The content of its base, a side or a proposal").asked::<Freshness>(),
         Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").paged::<Cut>(FROM_ID),
         Route::get("/v1/evidence/{id}", evidence::file, BYTES, "The proof file"),
-        Route::get("/v1/snapshots", state::snapshots, json::<Page<SnapshotEntry>>(), "Page of the states that can be copied now").for_operators(),
-        Route::post("/v1/state", state::answer, BYTES, "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`").asked::<state::Which>().for_operators(),
-        Route::get("/v1/order", order::proof, BYTES, "Proof of which bundles were executed up to a slot, and in which order, under the newest certified state").asked::<order::UpTo>().for_operators(),
-        Route::post("/v1/order", order::answer, BYTES, "Decided slots with their certificates, or bundles, for `quorate bundle export`").for_operators(),
+        Route::get("/v1/snapshots", state::snapshots, json::<Page<SnapshotEntry>>(), "Page of the states that can be copied now").for_role(Role::Read),
+        Route::post("/v1/state", state::answer, BYTES, "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`").asked::<state::Which>().for_role(Role::Read),
+        Route::get("/v1/order", order::proof, BYTES, "Proof of which bundles were executed up to a slot, and in which order, under the newest certified state").asked::<order::UpTo>().for_role(Role::Read),
+        Route::post("/v1/order", order::answer, BYTES, "Decided slots with their certificates, or bundles, for `quorate bundle export`").for_role(Role::Read),
         Route::get("/v1/events", super::events::stream, events::<Event>(), "Events after a position; resumable by Last-Event-ID").paged::<super::events::Start>(FROM_REVISION).heeds(&[LAST]),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of the table of addresses and roles in the documentation.
+    fn documented() -> Vec<String> {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+        let text = std::fs::read_to_string(page).expect("a page");
+        let table = text.split("| address | role |\n|---|---|\n").nth(1).expect("a table");
+        table.lines().take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_table_of_addresses_and_roles_is_that_of_the_routes() {
+        let row = |route: Route| {
+            let Readers::Operators(role) = route.readers else { return None };
+            let method = match route.request {
+                Request::Get => "GET",
+                Request::PutJson(_) => "PUT",
+                Request::Act | Request::PostBytes | Request::PostStream | Request::PostJson(_) => "POST",
+            };
+            Some(format!("| `{method} {}` | {role} |", route.path))
+        };
+        let mut of_routes: Vec<String> = table().into_iter().filter_map(row).collect();
+        let mut of_docs = documented();
+        of_routes.sort();
+        of_docs.sort();
+
+        assert!(!of_routes.is_empty());
+        assert_eq!(of_docs, of_routes);
+    }
 }

@@ -7,6 +7,7 @@ use super::copies::Copies;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
+use crate::conduct::Conduct;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
 use crate::levels;
@@ -14,6 +15,7 @@ use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::CachedPayload;
+use crate::tokens::Tokens;
 use axum::extract::State;
 use quorate_client::api::Mode;
 use quorate_ledger::proof::{self, NonceProof};
@@ -84,12 +86,21 @@ pub struct Service {
     pub drain: CancellationToken,
     /// Cancelled when the replica stops.
     pub stop: CancellationToken,
+    /// Conduct of peers.
+    pub conduct: Arc<Conduct>,
+    /// Tokens of operators.
+    pub tokens: Arc<Tokens>,
 }
 
 impl Service {
     /// The newest published state.
     pub fn now(&self) -> Published {
         self.published.borrow().clone()
+    }
+
+    /// Domains that an observer follows alone; none where it follows all.
+    pub fn domains(&self) -> Vec<String> {
+        self.published.borrow().moment.ledger.scope().into_iter().flatten().cloned().collect()
     }
 
     /// Envelopes that wait for their verdict.
@@ -171,6 +182,11 @@ impl Service {
 
     /// The state that a strong read answers from: after its mark was executed (R).
     pub async fn strong(&self, nonce: Digest) -> Answer<Strong> {
+        let domains = self.domains();
+        if !domains.is_empty() {
+            let what = "a strong read needs the order; level=sequential answers from the last certified state here";
+            return Err(Failure::not_held(what, &domains));
+        }
         if let Some(relay) = self.relay() {
             return self.marked(relay, nonce).await;
         }

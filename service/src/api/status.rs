@@ -51,6 +51,8 @@ pub fn of(service: &Service) -> Status {
         lag_ms: now_ms().saturating_sub(ledger.executed().time.get()),
         fast_commits: report.fast_commits,
         last_sync: report.last_sync.map(Time::get),
+        domains: service.domains(),
+        checked: report.checked,
         health: opinion(service, &published),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 15] = [
+pub const SETTINGS: [(&str, Option<&str>); 19] = [
     ("listen", Some("QUORATE_LISTEN")),
     ("api", Some("QUORATE_API")),
     ("operations", None),
@@ -15,6 +15,10 @@ pub const SETTINGS: [(&str, Option<&str>); 15] = [
     ("tls_key", Some("QUORATE_TLS_KEY")),
     ("default_rates", Some("QUORATE_DEFAULT_RATES")),
     ("observers", Some("QUORATE_OBSERVERS")),
+    ("bootstrap", None),
+    ("mdns", None),
+    ("relay", None),
+    ("relay_server", None),
     ("data", Some("QUORATE_DATA")),
     ("history", Some("QUORATE_HISTORY")),
     ("space_quota", Some("QUORATE_SPACE_QUOTA")),
@@ -67,7 +71,8 @@ pub fn effective(dir: &Path) -> Result<Vec<Setting>, ConfigError> {
 /// Value of a key that a file leaves out while it has its default.
 fn unwritten(key: &str) -> Value {
     match key {
-        "hosts" | "follow" => json!([]),
+        "hosts" | "follow" | "bootstrap" | "relay" => json!([]),
+        "mdns" => json!(false),
         "default_rates" => json!(true),
         _ => Value::Null,
     }
@@ -89,6 +94,9 @@ mod tests {
         config.default_rates = false;
         config.observers = Some("/ip4/127.0.0.1/tcp/2".to_owned());
         config.space_quota = Some(super::super::Quota(1 << 30));
+        config.bootstrap.push("/ip4/127.0.0.1/tcp/4".to_owned());
+        config.relay.push("/ip4/127.0.0.1/tcp/4".to_owned());
+        (config.mdns, config.relay_server) = (true, Some(super::super::Quota(1 << 30)));
         config.follow.push("/ip4/127.0.0.1/tcp/3".to_owned());
 
         let written = toml::Table::try_from(&config).expect("plain data");

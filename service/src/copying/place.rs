@@ -90,6 +90,7 @@ mod tests {
         let file = GenesisFile {
             format: FORMAT.into(),
             name: "places".into(),
+            rules: None,
             organisations: vec!["org".into()],
             members: (1..=4).map(|number| Enrolment::prove(Purpose::Member, "org", &member(number))).collect(),
             authors: vec![Enrolment::prove(Purpose::Author, "org", &member(9))],

@@ -5,7 +5,8 @@ use crate::api;
 use crate::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS};
 use crate::health::{RENEW_SECONDS, now_ms};
 use crate::logging;
-use crate::replica::{self, read_genesis};
+use crate::replica::{self, Ways, read_genesis};
+use crate::tokens::TOKENS_FILE;
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
@@ -54,7 +55,7 @@ pub fn configuration(dir: &Path) -> Vec<Item> {
             |()| config.log.clone(),
             "as in info,quorate_service=debug",
         ));
-        items.push(operators(config, &dir.join(ADMIN_TOKEN_FILE)));
+        items.push(operators(config, [ADMIN_TOKEN_FILE, TOKENS_FILE].iter().any(|file| dir.join(file).exists())));
         items.extend(certificate(config));
     }
     items
@@ -70,15 +71,15 @@ fn unknown_variable(mut names: impl Iterator<Item = String>) -> Option<Item> {
 }
 
 /// Access of operators, where the API is reached from other machines.
-fn operators(config: &Config, token: &Path) -> Item {
+fn operators(config: &Config, has_token: bool) -> Item {
     let address = config.operations.unwrap_or(config.api);
-    match (address.ip().is_loopback(), token.exists()) {
-        (_, true) => Item::well("operators", "what tells of the node needs the secret of admin.token"),
+    match (address.ip().is_loopback(), has_token) {
+        (_, true) => Item::well("operators", "what tells of the node needs the secret of admin.token, or a token"),
         (true, false) => Item::well("operators", format!("what tells of the node is open on {address} alone")),
         (false, false) => Item::fault(
             "operators",
-            format!("the API is reached on {address}, and nobody may read /metrics: there is no admin.token"),
-            "put a secret into the file admin.token in the folder, readable by the replica alone",
+            format!("the API is reached on {address}, and nobody may read /metrics: there is no token"),
+            "`quorate token new --role read --dir DIR` makes one",
         ),
     }
 }
@@ -115,7 +116,8 @@ fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>, follows
 /// Addresses that read, and one for each of the other founders.
 fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item {
     const ADVICE: &str = "write `listen` and `[peers]` in config.toml: number in the genesis, or key = multiaddr";
-    let known = match replica::addresses(config, genesis) {
+    let sound = replica::addresses(config, genesis).and_then(|known| Ways::of(config).map(|_| known));
+    let known = match sound {
         Err(error) => return Item::fault("addresses", error.to_string(), ADVICE),
         Ok(known) => known,
     };
@@ -126,6 +128,10 @@ fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item 
     let missing: Vec<String> = lacking.map(|replica| replica.to_string()).collect();
     match (missing.is_empty(), config.peers.keys().find(|name| is_stray(name))) {
         (_, Some(stray)) => Item::fault("addresses", format!("there is no replica {stray}"), ADVICE),
+        (false, _) if config.mdns || !config.bootstrap.is_empty() => {
+            let looked_for = format!("{}; replicas {} are looked for", config.listen, missing.join(", "));
+            Item::well("addresses", looked_for)
+        }
         (false, _) => Item::fault("addresses", format!("none for replicas {}", missing.join(", ")), ADVICE),
         _ => Item::well("addresses", format!("{}, and of {} others", config.listen, founders.len() - 1)),
     }

@@ -10,7 +10,7 @@ use super::error::EngineError;
 use super::mempool::Place;
 use super::round::Notice;
 use super::tolls::Tolls;
-use quorate_ledger::StoreError;
+use quorate_ledger::{RULES, StoreError};
 use quorate_pbft::{
     Admitted, Broken, Committee, Effects, Elder, Follower, Handover, Input, Rejected, Replica, ReplicaId, Ticks,
 };
@@ -84,8 +84,17 @@ impl Engine {
         self.core.member().is_some_and(|replica| replica.stable().is_some())
     }
 
-    /// Goes into the next epoch, once this one is over. Whether it did.
+    /// Rules of the next epoch that this program cannot execute.
+    pub(super) fn unknown_rules(&self) -> Option<u32> {
+        Some(self.ledger.next_rules()).filter(|rules| !RULES.contains(*rules))
+    }
+
+    /// Goes into the next epoch, once this one is over. Whether it did. Before rules that this program cannot execute it
+    /// stays at the end of this one, and goes on only to answer laggards: a start with a newer program goes on from there.
     pub(super) fn cross(&mut self, work: &mut Work) -> Result<bool, EngineError> {
+        if self.unknown_rules().is_some() {
+            return Ok(false);
+        }
         let Some((certificate, next)) = self.epochs.over.take() else { return Ok(false) };
         self.ledger.keep_step(&mut work.batch, certificate.claim()).map_err(|error| StoreError(error.to_string()))?;
         let handover = match &self.core {
@@ -109,7 +118,8 @@ impl Engine {
             None => {
                 self.give_back(&handover, work);
                 let config = self.epochs.follower_config(&next);
-                Core::Observer(Box::new(Follower::enter(config, handover, &mut effects)))
+                let follower = Follower::enter(config, handover, &mut effects);
+                Core::Observer(Box::new(self.epochs.checking(follower)))
             }
         };
         self.tolls = Tolls::default(); // lanes have other owners

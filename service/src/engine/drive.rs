@@ -17,8 +17,8 @@ use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::tolls::Tolls;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
-    Broken, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, Question, QuorumCert,
-    ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
+    Broken, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, PayloadCheck, Question,
+    QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, VecDeque};
@@ -107,6 +107,16 @@ impl Engine {
     /// Opens what the disk of an observer holds; it keeps the whole history.
     pub fn observe(genesis: Arc<Genesis>, verify: Arc<dyn Verify>, db: Db) -> Result<Self, EngineError> {
         Self::over(genesis, None, verify, db, History::All)
+    }
+
+    /// The same, which checks every item that it executes as members do.
+    pub fn checking(mut self, payload: Arc<dyn PayloadCheck>) -> Self {
+        self.epochs.payload = Some(payload);
+        if let Core::Observer(follower) = self.core {
+            self.core = Core::Observer(Box::new(self.epochs.checking(*follower)));
+        }
+        self.reporter = Reporter::new(&self.core, self.broken.as_ref());
+        self
     }
 
     fn over(
@@ -403,6 +413,10 @@ impl Engine {
     /// Snapshot published to readers: the data of its slots is durable.
     pub fn published(&self) -> Published {
         let report = self.reporter.report(&self.roots, &self.mempool(), self.epochs.committee.base());
+        let report = match self.unknown_rules() {
+            Some(rules) => Reporter::before_rules(report, rules, self.epochs.over.is_some()),
+            None => report,
+        };
         Published { moment: self.moment.clone(), certified: self.held.certified().cloned(), report: Arc::new(report) }
     }
 

@@ -1,10 +1,11 @@
 //! Epochs of an engine: the member list in force, and what is kept of its neighbours (M1, M3).
 
 use super::core::Core;
-use quorate_ledger::{Ledger, StoreError};
+use crate::build;
+use quorate_ledger::{Ledger, RULES, StoreError};
 use quorate_pbft::{
-    Admitted, Committee, Constants, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, PublicKey, QuorumCert,
-    Recovered, Replica, ReplicaConfig, SeqNum, Signer, Verify,
+    Admitted, Committee, Constants, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, PayloadCheck, Program,
+    PublicKey, QuorumCert, Recovered, Replica, ReplicaConfig, SeqNum, Signer, Verify, WIRE,
 };
 use quorate_storage::Snapshot;
 use std::cmp::Ordering;
@@ -26,6 +27,13 @@ pub struct Identity {
     pub die: u64,
 }
 
+/// This program, as statuses tell.
+pub(crate) fn program() -> Program {
+    let mut numbers = build::VERSION.split('.').map(|number| number.parse().unwrap_or(0));
+    let version = [(); 3].map(|()| numbers.next().unwrap_or(0));
+    Program { wire: WIRE, rules_oldest: RULES.oldest, rules_newest: RULES.newest, version }
+}
+
 /// Member lists by which messages count now: of the epoch before, of this one, and of the next once it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committees {
@@ -39,7 +47,7 @@ impl Committees {
         Self { current, others: Vec::new() }
     }
 
-    pub(super) fn new(current: Arc<Committee>, others: Vec<Arc<Committee>>) -> Self {
+    pub(crate) fn new(current: Arc<Committee>, others: Vec<Arc<Committee>>) -> Self {
         Self { current, others }
     }
 
@@ -69,6 +77,8 @@ pub(super) struct Epochs {
     pub(super) identity: Option<Identity>,
     verify: Arc<dyn Verify>,
     constants: Constants,
+    /// Check of every item by who follows, where members are not believed to have checked it.
+    pub(super) payload: Option<Arc<dyn PayloadCheck>>,
     pub(super) committee: Arc<Committee>,
     /// Certificate of the epoch's end and the next members, once it is over.
     pub(super) over: Option<(QuorumCert, Arc<Committee>)>,
@@ -96,7 +106,8 @@ impl Epochs {
             _ => (Arc::new(ledger.voters().clone()), executed.clone()),
         };
         let constants = ledger.genesis().constants().clone();
-        let epochs = Self { identity, verify, constants, committee, over: None, elder: None, early: Vec::new() };
+        let (payload, over, elder, early) = (None, None, None, Vec::new());
+        let epochs = Self { identity, verify, constants, payload, committee, over, elder, early };
         Ok((epochs, point))
     }
 
@@ -136,7 +147,16 @@ impl Epochs {
             verify: self.verify.clone(),
             incarnation,
             die,
+            program: program(),
         })
+    }
+
+    /// A follower that checks as much as those before it.
+    pub(super) fn checking(&self, follower: Follower) -> Follower {
+        match &self.payload {
+            Some(payload) => follower.checking(payload.clone()),
+            None => follower,
+        }
     }
 
     pub(super) fn follower_config(&self, committee: &Committee) -> FollowerConfig {

@@ -40,7 +40,7 @@ pub use epochs::{Committees, Identity};
 pub use error::EngineError;
 pub(crate) use held::Certified;
 pub use history::{History, NoHistory};
-pub(crate) use inbox::Inbox;
+pub(crate) use inbox::{Inbox, Woken};
 pub use mempool::{Candidate, Mempool, NotTaken, Place};
 pub use moment::Moment;
 pub use published::Published;

@@ -4,8 +4,10 @@ use super::core::Core;
 use super::mempool::Mempool;
 use super::roots::Roots;
 use quorate_client::api::Mode;
-use quorate_ledger::StoreError;
-use quorate_pbft::{Broken, Cause, Digest, Epoch, Follower, Now, Replica, ReplicaId, SeqNum, Ticks, Time, View};
+use quorate_ledger::{RULES, StoreError};
+use quorate_pbft::{
+    Broken, Cause, Digest, Epoch, Follower, Now, Program, Replica, ReplicaId, SeqNum, Ticks, Time, View,
+};
 
 /// Milliseconds within which a member counts as heard (R).
 const HEARD_MS: u64 = 2_000;
@@ -56,6 +58,10 @@ pub struct Report {
     pub can_order: bool,
     /// Whether this is an observer, which has no seat to vote from.
     pub observes: bool,
+    /// Whether its state is still on its way, so that nothing can be read.
+    pub grows: bool,
+    /// Whether an observer checks the signature of every author, as members do.
+    pub checked: bool,
     /// Envelopes that wait here.
     pub pending: usize,
     /// Those of them that the durable queue holds back.
@@ -64,6 +70,8 @@ pub struct Report {
     pub pending_bytes: usize,
     /// The first row kept for peers that could not be read, in words.
     pub damage: Option<String>,
+    /// Rules of the next epoch, once it is named, if this program cannot execute them.
+    pub unknown_rules: Option<u32>,
 }
 
 /// Facts about another member.
@@ -81,12 +89,22 @@ pub struct PeerFacts {
     pub view: Option<View>,
     /// The other members that it says it hears.
     pub hears: Option<Vec<ReplicaId>>,
+    /// The program that it says it is.
+    pub program: Option<Program>,
 }
 
 impl Report {
     /// The others heard in the last 2 s.
     pub fn heard(&self) -> impl Iterator<Item = ReplicaId> + '_ {
         self.peers.iter().filter(|peer| peer.is_heard).map(|peer| peer.replica)
+    }
+
+    /// The program of a member: this one, or what the other says.
+    pub fn program_of(&self, replica: ReplicaId) -> Option<Program> {
+        if self.me == Some(replica) {
+            return Some(super::epochs::program());
+        }
+        self.peers.iter().find(|peer| peer.replica == replica)?.program
     }
 
     /// True if so many members are heard that changes can be ordered now; for an observer, if one is.
@@ -127,10 +145,13 @@ impl Report {
             fast_commits: 0,
             can_order: false,
             observes: false,
+            grows: false,
+            checked: false,
             pending: 0,
             queued: 0,
             pending_bytes: 0,
             damage: None,
+            unknown_rules: None,
             unserved: None,
         }
     }
@@ -174,6 +195,20 @@ impl Reporter {
         let (pending, queued, pending_bytes) = (mempool.len(), mempool.held_back(), mempool.bytes());
         let (last_sync, damage) = (self.last_sync, self.damage.clone());
         Report { begins, stable_root, pending, queued, pending_bytes, last_sync, damage, ..self.report.clone() }
+    }
+
+    /// The report of a replica whose epoch ends, or has ended, before rules that this program cannot execute.
+    pub(super) fn before_rules(report: Report, rules: u32, is_over: bool) -> Report {
+        let unknown_rules = Some(rules);
+        if !is_over {
+            return Report { unknown_rules, ..report };
+        }
+        let why = format!(
+            "epoch {} executes by rules {rules}, and this program by {RULES}: start a program that knows them on this disk, and \
+             it goes on",
+            report.epoch.next()
+        );
+        Report { unknown_rules, mode: Mode::ReadOnly, why, can_order: false, ..report }
     }
 
     /// Notes a row that could not be read, and that nothing here rests on.
@@ -226,10 +261,13 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
         fast_commits: 0,
         can_order: is_heard,
         observes: true,
+        grows: false,
+        checked: follower.is_checking(),
         pending: 0,
         queued: 0,
         pending_bytes: 0,
         damage: None,
+        unknown_rules: None,
     }
 }
 
@@ -260,10 +298,13 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         fast_commits: core.fast_commits,
         can_order: replica.can_order(),
         observes: false,
+        grows: false,
+        checked: false,
         pending: 0,
         queued: 0,
         pending_bytes: 0,
         damage: None,
+        unknown_rules: None,
     };
     report.why = why(&core, &report, broken);
     report
@@ -279,6 +320,7 @@ fn peer_facts(peer: &quorate_pbft::PeerReport, replica: ReplicaId, now: Now) -> 
         executed: status.map(|status| status.executed),
         view: status.map(|status| status.view),
         hears: status.map(|status| status.heard.clone()),
+        program: status.map(|status| status.program),
     }
 }
 

@@ -87,6 +87,7 @@ mod tests {
             executed: None,
             view: None,
             hears: hears.map(|hears| hears.iter().copied().map(id).collect()),
+            program: None,
         };
         Report { peers: (1..).zip(peers).map(facts).collect(), ..Report::of_nobody() }
     }

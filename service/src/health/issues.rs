@@ -20,7 +20,7 @@ pub const RENEW_SECONDS: i64 = 30 * 86_400;
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 21] = [
+pub const RUNBOOKS: [(&str, &str); 24] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("stalled", "no-quorum"),
@@ -38,9 +38,12 @@ pub const RUNBOOKS: [(&str, &str); 21] = [
     ("checkpoint", "behind"),
     ("slow-order", "view-changes"),
     ("view-changes", "view-changes"),
+    ("rules-unknown", "program"),
     ("clock", "clock"),
     ("conflicts", "conflicts"),
     ("evidence", "evidence"),
+    ("peer-suspended", "conduct"),
+    ("peer-strict", "conduct"),
     ("test-keys", "keys"),
 ];
 
@@ -109,7 +112,7 @@ fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
     let silent = numbers(report.silent());
     let found = [
         fault(
-            !hears || report.mode == Mode::ReadOnly,
+            !hears || report.mode == Mode::ReadOnly && report.unknown_rules.is_none(),
             "no-quorum",
             Severity::Critical,
             "changes cannot be ordered: too few members are heard",
@@ -173,6 +176,17 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             "the others have forgotten the slots that this replica needs",
             || format!("no member that is heard can still hand out slot {}", report.unserved.unwrap_or_default()),
             "connect a member that keeps more, or fill its folder with `quorate copy`: waiting does not help",
+        ),
+        fault(
+            report.unknown_rules.is_some(),
+            "rules-unknown",
+            Severity::Critical,
+            "the next epoch executes by rules that this program does not know",
+            || match report.mode {
+                Mode::ReadOnly => report.why.clone(),
+                _ => format!("from slot {} on", report.until.unwrap_or_default().next()),
+            },
+            "start a newer program on this disk: until then this replica votes in no slot of that epoch",
         ),
         fault(
             report.mode == Mode::Recovering,
@@ -304,6 +318,22 @@ fn of_conduct(Facts { vitals, .. }: &Facts<'_>) -> Vec<Fault> {
                 false => format!("evidence against {} is recorded", numbers(&vitals.accused)),
             },
             "`quorate evidence list` shows the proofs; talk to who runs the member",
+        ),
+        fault(
+            !vitals.suspended.is_empty(),
+            "peer-suspended",
+            Severity::Warning,
+            "a peer sends much garbage and is suspended; of a member, votes still count",
+            || vitals.suspended.join("; "),
+            "ask who runs it; `quorate peers` shows the offences, `quorate peers release PEER` ends it once it is mended",
+        ),
+        fault(
+            !vitals.strict.is_empty(),
+            "peer-strict",
+            Severity::Warning,
+            "a peer sends garbage and is read at a lower rate",
+            || vitals.strict.join("; "),
+            "ask who runs it; it ends by itself a minute after the garbage does",
         ),
         fault(
             vitals.clock_refusals > CLOCK_REFUSALS_MAX,

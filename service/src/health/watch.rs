@@ -7,7 +7,9 @@ use super::score::assess;
 use super::scrubbed::Scrubbed;
 use super::space::{NoRoom, Space};
 use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
+use crate::conduct::{Conduct, Offence, State};
 use crate::engine::{Published, Report};
+use crate::membership::Membership;
 use crate::metrics::Metrics;
 use quorate_pbft::SeqNum;
 use quorate_storage::Room;
@@ -24,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS: usize = 300;
 /// Looks between two that read the ledger.
 const READ_EVERY: u64 = 10;
+/// Restrained peers that an issue names at most.
+const RESTRAINED_NAMED_MAX: usize = 8;
 /// Open conflicts that are counted at most.
 const CONFLICTS_COUNTED_MAX: usize = 1_000;
 
@@ -31,6 +35,10 @@ const CONFLICTS_COUNTED_MAX: usize = 1_000;
 pub struct Sources {
     /// State that the core's thread last published.
     pub published: Receiver<Published>,
+    /// Conduct of peers.
+    pub conduct: Arc<Conduct>,
+    /// Members by their keys.
+    pub membership: Arc<Membership>,
     /// Counters, and the gauges that the watch sets.
     pub metrics: Arc<Metrics>,
     /// The first damage that was met on the disk, in words.
@@ -167,6 +175,8 @@ impl Watch {
             accused: self.last.vitals.accused.clone(),
             conflicts_open: self.last.vitals.conflicts_open,
             certificate_seconds: self.sources.certificate_ends.map(|ends| ends as i64 - (now_ms() / 1_000) as i64),
+            suspended: self.restrained(State::Suspended),
+            strict: self.restrained(State::Strict),
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
         };
         // Forgotten rows make room within the database, and none on the disk before it is compacted.
@@ -186,6 +196,17 @@ impl Watch {
         let live_bytes = self.sources.live_bytes.load(Ordering::Acquire);
         let used_bytes = if is_over { live_bytes.min(database_bytes) } else { database_bytes };
         Space { used_bytes, quota_bytes, is_awaited: self.sources.room.is_awaited() }
+    }
+
+    /// Peers in a state, in words.
+    fn restrained(&self, state: State) -> Vec<String> {
+        let all = self.sources.conduct.all().into_iter().filter(|seen| seen.record.state == state);
+        let words = all.map(|seen| {
+            let name = seen.who.name(|key| self.sources.membership.checker.number(key));
+            let left = seen.record.until.saturating_sub(now_ms()).div_ceil(1_000);
+            format!("{name} ({}, {left} s left)", seen.record.reason.map_or("", Offence::name))
+        });
+        words.take(RESTRAINED_NAMED_MAX).collect()
     }
 
     /// Puts the ballast back once there is room; without one, the next write that finds none waits a little earlier.

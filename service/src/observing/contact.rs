@@ -2,9 +2,12 @@
 
 use super::relay::Relay;
 use super::wire::{Asking, Telling, VERSION, frame, parse};
+use crate::conduct::{Conduct, Offence, State, Who};
+use crate::discovery::take_records;
 use crate::engine::Inbox;
 use crate::pool::Checker;
-use quorate_net::{DialError, LinkError, Multiaddr, Receiver, Sender, dial};
+use crate::relaying::{CallError, Caller};
+use quorate_net::{DialError, Directory, LinkError, Multiaddr, Receiver, Sender, dial, key_of_peer, pack, relayed};
 use quorate_pbft::{Digest, Message, PublicKey};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +21,8 @@ const REFUSED_FOR: Duration = Duration::from_secs(5);
 const WELCOMED_WITHIN: Duration = Duration::from_secs(10);
 /// Characters of a refusal that are kept: a member may say what it likes.
 const REASON_CHARS_MAX: usize = 300;
+/// Pause after a page of records: a member has few, and may not keep this node busy with signatures.
+const RECORDS_EVERY: Duration = Duration::from_millis(20);
 /// Questions that wait to leave.
 const QUESTIONS_MAX: usize = 64;
 
@@ -36,10 +41,18 @@ enum Ended {
     Refused(String),
     #[error("another address of this member serves already")]
     Served,
+    #[error("another member answers there")]
+    OtherKey,
+    #[error("an address at a relay names the member that is to be called: …/p2p-circuit/p2p/NAME")]
+    Nobody,
+    #[error(transparent)]
+    Relay(#[from] CallError),
     #[error("no answer to the first frame")]
     Silent,
     #[error("a frame that is none")]
     Frame,
+    #[error("it is suspended here for what it answered")]
+    Suspended,
     #[error("the node is a member itself now")]
     Member,
 }
@@ -52,19 +65,28 @@ impl Ended {
 }
 
 /// Address of a member's observers' door, and all that a connection there needs.
+#[derive(Clone)]
 pub struct Contact {
     /// Address that is dialled.
     pub address: Multiaddr,
+    /// Member that is to answer there; none: any.
+    pub member: Option<PublicKey>,
+    /// Addresses that members tell.
+    pub directory: Arc<Directory>,
     /// The observer's secret.
     pub secret: [u8; 32],
     /// Hash of the genesis.
     pub group: Digest,
+    /// Domains that the observer follows; none where it follows all.
+    pub domains: Vec<String>,
     /// Callers of the observer.
     pub relay: Arc<Relay>,
     /// Check of what comes.
     pub checker: Arc<Checker>,
     /// The door to the core's thread.
     pub inbox: Arc<Inbox>,
+    /// Conduct of the members.
+    pub conduct: Arc<Conduct>,
 }
 
 impl Contact {
@@ -81,7 +103,7 @@ impl Contact {
                 self.relay.closed_all();
                 continue;
             }
-            let is_refusal = matches!(&ended, Ended::Busy | Ended::Refused(_) | Ended::Stranger);
+            let is_refusal = matches!(&ended, Ended::Busy | Ended::Refused(_) | Ended::Stranger | Ended::Suspended);
             let why = ended.to_string();
             if is_refusal {
                 self.relay.refused(format!("{}: {why}", self.address));
@@ -95,6 +117,24 @@ impl Contact {
         }
     }
 
+    /// Connects to a member at one of these addresses, and returns when it serves no more.
+    pub async fn try_all(mut self, member: PublicKey, addresses: Vec<Multiaddr>) {
+        self.member = Some(member);
+        for address in addresses {
+            self.address = address;
+            let mut follows = self.relay.follows();
+            let ended = tokio::select! {
+                biased;
+                _ = follows.wait_for(|follows| !*follows) => return self.relay.closed(member),
+                ended = self.once() => ended,
+            };
+            tracing::debug!(%member, address = %self.address, %ended, "a member that was found serves no more");
+            if let Ended::Busy | Ended::Refused(_) = ended {
+                self.relay.refused(format!("{}: {ended}", self.address));
+            }
+        }
+    }
+
     async fn once(&self) -> Ended {
         match self.follow().await {
             Err(ended) => ended,
@@ -103,11 +143,25 @@ impl Contact {
     }
 
     async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
-        let link = dial(self.secret, &self.address).await?;
+        let link = match relayed(&self.address) {
+            None => dial(self.secret, &self.address).await?,
+            Some((door, relay)) => self.caller(door, key_of_peer(&relay)).call(self.target()?).await?,
+        };
         let member = PublicKey(link.key());
-        let number = self.checker.number(&member).ok_or(Ended::Stranger)?;
+        if self.member.is_some_and(|expected| expected != member) {
+            return Err(Ended::OtherKey);
+        }
+        self.directory.reached(&member, &self.address);
+        let number = self.checker.number(&member);
+        // What proves itself may come from whoever has it, also from a member of an epoch that is not known here yet.
+        if self.domains.is_empty() && number.is_none() {
+            return Err(Ended::Stranger);
+        }
+        if self.is_suspended(member) {
+            return Err(Ended::Suspended);
+        }
         let (mut sender, mut receiver) = link.split(usize::MAX);
-        sender.send(&frame(&Asking::Hello { version: VERSION, group: self.group })).await?;
+        sender.send(&frame(&self.hello())).await?;
         let first = timeout(WELCOMED_WITHIN, receiver.recv()).await.map_err(|_| Ended::Silent)??;
         match parse(&first) {
             Some(Telling::Welcome) => (),
@@ -115,7 +169,13 @@ impl Contact {
             Some(Telling::Refused(why)) => return Err(Ended::refused(&why)),
             _ => return Err(Ended::Frame),
         }
-        tracing::info!(event = "member-serves", member = %number, address = %self.address, "a member serves this observer");
+        let name = number.map_or_else(|| member.to_string(), |number| number.to_string());
+        tracing::info!(event = "member-serves", member = name, address = %self.address, "a member serves this observer");
+        let (records, _) = self.directory.since(0);
+        if !records.is_empty() {
+            sender.send(&frame(&Asking::Records(pack(&records).into()))).await?;
+        }
+        self.relay.found(member, self.address.clone());
         let (route, questions) = mpsc::channel(QUESTIONS_MAX);
         if !self.relay.opened(member, route) {
             return Err(Ended::Served);
@@ -128,6 +188,24 @@ impl Contact {
         Err(ended)
     }
 
+    fn caller(&self, door: Multiaddr, relay: Option<PublicKey>) -> Caller {
+        Caller { secret: self.secret, group: self.group, door, relay }
+    }
+
+    /// Key that is to be called at a relay.
+    fn target(&self) -> Result<PublicKey, Ended> {
+        let named = || key_of_peer(&self.address.to_string().rsplit_once("/p2p-circuit/p2p/")?.1.parse().ok()?);
+        self.member.or_else(named).ok_or(Ended::Nobody)
+    }
+
+    fn hello(&self) -> Asking {
+        let (group, domains) = (self.group, self.domains.clone());
+        match domains.is_empty() {
+            true => Asking::Hello { version: VERSION, group },
+            false => Asking::HelloOf { version: VERSION, group, domains },
+        }
+    }
+
     async fn read(&self, member: PublicKey, mut receiver: Receiver) -> Ended {
         loop {
             let frame = match receiver.recv().await {
@@ -136,21 +214,45 @@ impl Contact {
             };
             match parse(&frame) {
                 Some(Telling::Message(message)) => self.deliver(member, *message).await,
-                Some(telling @ (Telling::Answer { number, .. } | Telling::Marked { number, .. })) => {
-                    self.relay.told(member, number, telling);
+                Some(
+                    telling @ (Telling::Answer { number, .. }
+                    | Telling::Marked { number, .. }
+                    | Telling::State { number, .. }),
+                ) => self.relay.told(member, number, telling),
+                Some(Telling::Records(records)) => {
+                    take_records(&self.directory, &records);
+                    sleep(RECORDS_EVERY).await;
                 }
                 Some(Telling::Refused(why)) => return Ended::refused(&why),
-                Some(Telling::Welcome | Telling::Busy) | None => return Ended::Frame,
+                Some(Telling::Welcome | Telling::Busy | Telling::Call { .. }) | None => {
+                    self.conduct.note(Who::Member(member), Offence::BadFrame);
+                    return Ended::Frame;
+                }
+            }
+            if self.is_suspended(member) {
+                return Ended::Suspended;
             }
         }
     }
 
+    fn is_suspended(&self, member: PublicKey) -> bool {
+        self.conduct.state(Who::Member(member)) == State::Suspended
+    }
+
     /// Checks a message where processor may be used, and waits there for room before the core.
     async fn deliver(&self, member: PublicKey, message: Message) {
-        let (checker, inbox) = (self.checker.clone(), self.inbox.clone());
+        let (checker, inbox, conduct) = (self.checker.clone(), self.inbox.clone(), self.conduct.clone());
         let check = move || match checker.admit(member, message) {
-            Ok(message) => inbox.message(Box::new(message)),
-            Err(dropped) => tracing::debug!(%member, %dropped, "frame dropped"),
+            Ok(message) => {
+                conduct.good(Who::Member(member));
+                inbox.message(Box::new(message));
+            }
+            Err(dropped) => {
+                tracing::debug!(%member, %dropped, "frame dropped");
+                if dropped.offence().is_some() {
+                    conduct.note(Who::Member(member), Offence::WrongAnswer);
+                }
+            }
         };
         // A panic of the check has said so; the frame is gone, and the core asks again.
         let _ = tokio::task::spawn_blocking(check).await;

@@ -4,12 +4,16 @@
 //! keeps a connection to each member that it knows ([`Contact`]) and asks them for marks of strong reads and to order
 //! changes ([`Relay`]).
 
-mod budget;
+pub(crate) mod budget;
 mod contact;
+mod enrolment;
 mod relay;
+mod scoped;
 mod serving;
+mod visit;
 pub mod wire;
 
 pub use contact::Contact;
 pub use relay::Relay;
-pub use serving::{Statuses, open};
+pub(crate) use serving::open;
+pub use serving::{OpenDoor, Statuses};

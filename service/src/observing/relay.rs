@@ -2,9 +2,9 @@
 
 use super::wire::{Answered, Asking, Marked, Telling};
 use quorate_ledger::Level;
-use quorate_net::{Member, PeerInfo, PerChannel, Traffic};
-use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId};
-use std::collections::{BTreeMap, HashMap};
+use quorate_net::{Member, Multiaddr, PeerInfo, PerChannel, Traffic};
+use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId, SeqNum};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,8 @@ struct State {
     /// Its members.
     members: Vec<PublicKey>,
     routes: BTreeMap<PublicKey, mpsc::Sender<Asking>>,
+    /// Address at which each member was last reached.
+    reached: BTreeMap<PublicKey, Multiaddr>,
     waiting: HashMap<u64, (PublicKey, oneshot::Sender<Telling>)>,
     /// Why the last member that refused to serve did.
     refusal: Option<String>,
@@ -67,7 +69,8 @@ impl Relay {
                 id,
                 key: *key,
                 peer_id: Member { id, key: key.0, address: None }.peer_id().ok()?,
-                address: None,
+                address: state.reached.get(key).cloned(),
+                told: None,
                 is_up: state.routes.contains_key(key),
                 reconnects: 0,
                 oversized: 0,
@@ -76,6 +79,20 @@ impl Relay {
             })
         };
         state.members.iter().zip(0..).filter_map(link).collect()
+    }
+
+    /// The members, and those that serve now.
+    pub fn members(&self) -> (Vec<PublicKey>, BTreeSet<PublicKey>) {
+        let state = self.lock();
+        (state.members.clone(), state.routes.keys().copied().collect())
+    }
+
+    /// A member answered at this address.
+    pub fn found(&self, member: PublicKey, address: Multiaddr) {
+        let mut state = self.lock();
+        let State { members, reached, .. } = &mut *state;
+        reached.insert(member, address);
+        reached.retain(|key, _| *key == member || members.contains(key));
     }
 
     /// Why no member serves, if none does: in the words of the last that refused, where one has.
@@ -158,6 +175,21 @@ impl Relay {
             _ => None,
         };
         self.request(|number| Asking::Mark { number, nonce }, marked).await
+    }
+
+    /// Members that serve now.
+    pub fn serving(&self) -> Vec<PublicKey> {
+        self.lock().routes.keys().copied().collect()
+    }
+
+    /// Asks one member about its certified state; none if it does not answer.
+    pub async fn state(&self, member: PublicKey, at: Option<SeqNum>, ask: Vec<u8>) -> Option<Result<Vec<u8>, String>> {
+        let route = self.lock().routes.get(&member).cloned()?;
+        let make = |number| Asking::State { number, at, ask: ask.clone() };
+        match self.request_of(member, &route, make).await? {
+            Telling::State { answer, .. } => Some(answer),
+            _ => None,
+        }
     }
 
     /// Asks one member after the other, each time beginning with the next, until one gives an answer of this kind.

@@ -1,17 +1,24 @@
 //! Observers at a member: served from the published state on a thread of their own, after what members need.
 
 use super::budget::Budget;
+use super::enrolment::{Guest, Strangers};
+use super::scoped::{self, States};
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
+use crate::conduct::{Offence, State, Who};
+use crate::discovery::take_records;
+use crate::health::now_ms;
+use crate::relaying::Switchboard;
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
-use quorate_net::{Arrival, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender};
-use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum, Wanted};
+use quorate_net::{Arrival, Backway, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, pack};
+use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -26,6 +33,8 @@ const OBSERVERS_MAX: usize = 8;
 const READERS_MAX: usize = 2;
 /// Bytes that a question or request is charged beside its answer: 512 a second are looked at, whatever comes of them.
 const QUESTION_BYTES: usize = 16 << 10;
+/// Factor by which a question of an observer that is treated strictly is charged more, and its requests weigh more.
+const STRICT: usize = 8;
 /// Time for the first frame.
 const HELLO_WITHIN: Duration = Duration::from_secs(2);
 /// Pause between two pieces of news: what people call at once.
@@ -51,17 +60,31 @@ const MEMBERS_FIRST_TIMES: u32 = 50;
 /// The member's newest status.
 pub type Statuses = watch::Receiver<Option<Arc<Message>>>;
 
+/// Door that stands open.
+#[derive(Clone)]
+pub struct OpenDoor {
+    /// Address that it listens at.
+    pub address: SocketAddr,
+    /// Way in for observers who come through a relay.
+    pub backway: Backway,
+}
+
 /// Opens the door for observers and serves them on a thread of its own until the member stops. A door that cannot be
 /// opened keeps no voter from starting.
-pub fn open(
+pub(crate) fn open(
     (address, secret): (Multiaddr, [u8; 32]),
     service: Arc<Service>,
     statuses: Statuses,
+    tell_door: watch::Sender<Option<OpenDoor>>,
+    switchboard: Option<Arc<Switchboard>>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(READERS_MAX).build()?;
     let stand = async move {
         match ObserversDoor::open(secret, &address, OBSERVERS_MAX).await {
-            Ok(door) => serve(door, service, statuses).await,
+            Ok(door) => {
+                tell_door.send_replace(Some(OpenDoor { address: door.address(), backway: door.backway() }));
+                serve(door, service, statuses, switchboard).await
+            }
             Err(error) => {
                 tracing::warn!(event = "observers-off", %address, %error, "this replica takes no observers");
             }
@@ -70,14 +93,22 @@ pub fn open(
     thread::Builder::new().name("observers".to_owned()).spawn(move || runtime.block_on(stand))
 }
 
-async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuses) {
-    let budget = Arc::new(Budget::default());
-    let stop = service.stop.clone();
+async fn serve(
+    mut door: ObserversDoor,
+    service: Arc<Service>,
+    statuses: Statuses,
+    switchboard: Option<Arc<Switchboard>>,
+) {
+    let (budget, strangers) = (Arc::new(Budget::default()), Strangers::new(OBSERVERS_MAX));
+    let (stop, states) = (service.stop.clone(), Arc::new(States::default()));
     let all = async {
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
-            let session = Session { service: service.clone(), statuses, budget, epoch: Mutex::default() };
-            let stop = service.stop.clone();
+            let key = PublicKey(arrival.link.key());
+            let (who, guest) = (Who::Observer(key), Guest::new(&service, key, strangers.clone()));
+            let (stop, switchboard, states) = (service.stop.clone(), switchboard.clone(), states.clone());
+            let (epoch, domains) = (Mutex::default(), Vec::new());
+            let session = Session { service, who, statuses, budget, guest, switchboard, epoch, domains, states };
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
     };
@@ -88,20 +119,40 @@ async fn serve(mut door: ObserversDoor, service: Arc<Service>, statuses: Statuse
 const HELLO_BYTES_MAX: usize = 1_024;
 
 /// Observer that came.
-struct Session {
-    service: Arc<Service>,
+pub(super) struct Session {
+    pub(super) service: Arc<Service>,
+    who: Who,
     statuses: Statuses,
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
+    guest: Guest,
+    /// Circuits of a member that relays.
+    pub(super) switchboard: Option<Arc<Switchboard>>,
     /// The newest epoch that it has told of, or asked in; none before the first such word.
     epoch: Mutex<Option<Epoch>>,
+    /// Domains that it follows; none where it follows all.
+    domains: Vec<String>,
+    states: Arc<States>,
 }
 
 impl Session {
-    async fn run(self, Arrival { link, place }: Arrival) {
-        let key = hex::encode(link.key());
+    async fn run(mut self, Arrival { link, place }: Arrival) {
+        let key = PublicKey(link.key());
+        let place = place.filter(|_| self.guest.may_have_a_place());
         let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
         let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
-        let answer = match self.refusal(parse(&hello)) {
+        let hello = parse(&hello);
+        if let Some(
+            hello @ (Asking::Meet { .. } | Asking::Reserve { .. } | Asking::Through { .. } | Asking::Take { .. }),
+        ) = hello
+        {
+            drop(place);
+            self.guest.visits();
+            return self.visit(key, hello, sender, receiver).await;
+        }
+        if let Some(Asking::HelloOf { domains, .. }) = &hello {
+            self.domains.clone_from(domains);
+        }
+        let answer = match self.refusal(hello) {
             Some(why) => Telling::Refused(why),
             None if place.is_none() => Telling::Busy,
             None => Telling::Welcome,
@@ -122,31 +173,78 @@ impl Session {
         drop(place);
     }
 
-    /// Why an observer is not served: slots hold bundles of all domains.
+    /// Why an observer is not served.
     fn refusal(&self, hello: Option<Asking>) -> Option<String> {
+        let no_greeting = || Some(("the first frame is no greeting".to_owned(), false));
+        hello.map_or_else(no_greeting, |hello| self.refusal_of(&hello)).map(|(why, _)| why)
+    }
+
+    /// The same, and whether a policy says so: slots hold bundles of all domains, a state of some domains nothing of the others.
+    pub(super) fn refusal_of(&self, hello: &Asking) -> Option<(String, bool)> {
         let group = self.service.genesis.group();
-        match hello {
-            Some(Asking::Hello { version: VERSION, group: theirs }) if theirs == group => self.closed_domain(),
-            Some(Asking::Hello { version: VERSION, .. }) => Some(format!("this is a member of group {group}")),
-            Some(Asking::Hello { version, .. }) => Some(format!("version {VERSION} is spoken here, not {version}")),
-            _ => Some("the first frame is no greeting".to_owned()),
+        let fault = match hello.greets() {
+            _ if matches!(hello, Asking::HelloOf { domains, .. } if domains.is_empty()) => {
+                "no domain is named".to_owned()
+            }
+            Some((VERSION, theirs)) if theirs == group => return self.unwelcome(),
+            Some((VERSION, _)) => format!("this is a member of group {group}"),
+            Some((version, _)) => format!("version {VERSION} is spoken here, not {version}"),
+            None => "the first frame is no greeting".to_owned(),
+        };
+        Some((fault, false))
+    }
+
+    /// Refusal of a peer that is suspended, or of one to whom a policy closes a domain; the latter says so.
+    fn unwelcome(&self) -> Option<(String, bool)> {
+        let suspended = self.suspension().map(|why| (why, false));
+        suspended.or_else(|| self.closed().map(|why| (why, true)))
+    }
+
+    /// Why a policy, or the want of a place, keeps from it what it follows.
+    fn closed(&self) -> Option<String> {
+        match self.domains.is_empty() {
+            true => self.guest.refusal(&self.service),
+            false => scoped::refusal(&self.service.now().moment, &self.domains),
         }
     }
 
-    fn closed_domain(&self) -> Option<String> {
-        let moment = self.service.now().moment;
-        let name = moment.view().closed_domain()?;
-        Some(format!("not everyone may read domain {name:?}, and decided slots hold the changes of every domain"))
+    /// Counts an offence; the refusal that follows from it, if one does.
+    fn offended(&self, offence: Offence) -> Option<String> {
+        self.service.conduct.note(self.who, offence);
+        self.suspension()
+    }
+
+    fn suspension(&self) -> Option<String> {
+        let record = self.service.conduct.seen(self.who).map(|seen| seen.record);
+        let record = record.filter(|record| record.state == State::Suspended)?;
+        let seconds = record.until.saturating_sub(now_ms()).div_ceil(1_000);
+        let reason = record.reason.map_or("offences", Offence::name);
+        Some(format!("this observer is suspended for {seconds} s more, for {reason}"))
+    }
+
+    /// Waits until a question may be looked at, and counts it as good.
+    async fn question(&self) {
+        self.service.conduct.good(self.who);
+        self.budget.turn(QUESTION_BYTES * self.strictness()).await;
+    }
+
+    fn strictness(&self) -> usize {
+        if self.service.conduct.state(self.who) == State::Normal { 1 } else { STRICT }
     }
 
     /// Works off what the observer asks; the next question is read once the answer is on its way.
     async fn read(self: &Arc<Self>, mut receiver: Receiver, out: &mpsc::Sender<Telling>) {
         let (room, mut requests) = (Arc::new(Semaphore::new(REQUESTS_MAX)), JoinSet::new());
-        while let Ok(bytes) = receiver.recv().await {
+        loop {
+            let bytes = match receiver.recv().await {
+                Ok(bytes) => bytes,
+                Err(LinkError::Oversized { .. }) => return drop(self.offended(Offence::Oversized)),
+                Err(_) => return,
+            };
             match parse(&bytes) {
                 Some(Asking::Ask(question)) => {
                     self.is_in(question.epoch);
-                    self.budget.turn(QUESTION_BYTES).await;
+                    self.question().await;
                     for message in self.answer(question).await {
                         if out.send(Telling::Message(Box::new(message))).await.is_err() {
                             return;
@@ -154,9 +252,10 @@ impl Session {
                     }
                 }
                 Some(asking @ (Asking::Offer { .. } | Asking::Mark { .. })) => {
-                    self.budget.turn(QUESTION_BYTES).await;
+                    self.question().await;
                     // Its core's questions come the same way, and must not wait for callers of its API.
-                    let Ok(turn) = room.clone().try_acquire_many_owned(weight(&asking)) else {
+                    let weight = (weight(&asking) * self.strictness() as u32).min(REQUESTS_MAX as u32);
+                    let Ok(turn) = room.clone().try_acquire_many_owned(weight) else {
                         if out.send(busy(&asking)).await.is_err() {
                             return;
                         }
@@ -172,20 +271,39 @@ impl Session {
                     while requests.try_join_next().is_some() {}
                 }
                 Some(Asking::In(epoch)) => {
-                    self.budget.turn(QUESTION_BYTES).await;
+                    self.question().await;
                     self.is_in(epoch);
                 }
-                Some(Asking::Hello { .. }) | None => return,
+                Some(Asking::Records(records)) => {
+                    self.question().await;
+                    take_records(&self.service.membership.directory, &records);
+                }
+                Some(Asking::State { number, at, ask }) => {
+                    self.question().await;
+                    let answer = scoped::answer(&self.service, &self.states, &self.domains, (at, ask)).await;
+                    if out.send(Telling::State { number, answer }).await.is_err() {
+                        return;
+                    }
+                }
+                // A frame has its length: what is in it does not lose the next one's place.
+                Some(_) | None => {
+                    self.budget.turn(QUESTION_BYTES * self.strictness()).await;
+                    if let Some(why) = self.offended(Offence::BadFrame) {
+                        // The link may be ending; if not, it does when the refusal has left.
+                        let _ = out.send(Telling::Refused(why)).await;
+                        return std::future::pending().await;
+                    }
+                }
             }
         }
     }
 
     async fn answer(&self, question: Question) -> Vec<Message> {
         let Some(question) = bounded(question) else { return Vec::new() };
-        let moment = self.service.now().moment;
-        if moment.view().closed_domain().is_some() {
-            return Vec::new(); // the news say so
+        if !self.domains.is_empty() || self.guest.refusal(&self.service).is_some() {
+            return Vec::new(); // slots are for who may read all; the news say so
         }
+        let moment = self.service.now().moment;
         let read = move || moment.snapshot.supply(&question, LIMITS);
         let found = tokio::task::spawn_blocking(read).await;
         let messages = found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
@@ -202,7 +320,7 @@ impl Session {
                 Telling::Answer { number, answer: self.offer(level, bytes).await }
             }
             Asking::Mark { number, nonce } => Telling::Marked { number, outcome: self.mark(nonce).await },
-            Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+            _ => Telling::Refused("no request".to_owned()),
         }
     }
 
@@ -283,7 +401,20 @@ impl Session {
         let (mut published, mut statuses) = (self.service.published.clone(), self.statuses.clone());
         let (mut told, mut certified, mut last) = (SeqNum::default(), SeqNum::default(), None);
         let mut shown_at: Option<Instant> = None;
+        let directory = &self.service.membership.directory;
+        let (mut changes, mut told_records) = (directory.changes(), 0);
         loop {
+            changes.mark_unchanged();
+            loop {
+                let (records, next) = directory.since(told_records);
+                told_records = next;
+                if records.is_empty() {
+                    break;
+                }
+                if out.send(Telling::Records(pack(&records).into())).await.is_err() {
+                    return;
+                }
+            }
             let status = statuses.borrow_and_update().clone();
             let status = status.filter(|new| last.as_ref().is_none_or(|old| !Arc::ptr_eq(old, new)));
             last = status.clone().or(last);
@@ -311,7 +442,7 @@ impl Session {
                 news.extend(self.answer(Question { epoch: self.epoch(), wanted }).await);
             }
             if !news.is_empty()
-                && let Some(why) = self.closed_domain()
+                && let Some(why) = self.guest.refusal(&self.service)
             {
                 // The link may be ending; if not, it does when the refusal has left.
                 let _ = out.send(Telling::Refused(why)).await;
@@ -326,6 +457,7 @@ impl Session {
             tokio::select! {
                 changed = published.changed() => if changed.is_err() { return },
                 changed = statuses.changed() => if changed.is_err() { return },
+                changed = changes.changed() => if changed.is_err() { return },
             }
         }
     }
@@ -339,7 +471,7 @@ impl Session {
 fn weight(asking: &Asking) -> u32 {
     match asking {
         Asking::Offer { bytes, .. } => 1 + (bytes.len() / WEIGHT_BYTES).min(REQUESTS_MAX / 2 - 1) as u32,
-        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) | Asking::Mark { .. } => 1,
+        _ => 1,
     }
 }
 
@@ -355,7 +487,7 @@ fn busy(asking: &Asking) -> Telling {
             let answer = Answered { status: problem.status, content_type, retry_after, body };
             Telling::Answer { number: *number, answer }
         }
-        Asking::Hello { .. } | Asking::In(_) | Asking::Ask(_) => Telling::Refused("no request".to_owned()),
+        _ => Telling::Refused("no request".to_owned()),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::Level;
-use quorate_pbft::{Digest, Epoch, Message, Question, SeqNum};
+use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum};
 
 /// Version of these frames.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Bytes of the largest envelope that an observer hands on: a change as people make them. A larger one goes to a
 /// member's own API.
@@ -41,6 +41,80 @@ pub enum Asking {
         /// 32 bytes that the reader chose.
         nonce: Digest,
     },
+    /// Address records, packed.
+    Records(Vec<u8>),
+    /// The first frame of a node that gives its address record and asks for all others, and for nothing else.
+    Meet {
+        /// Its [`VERSION`].
+        version: u16,
+        /// Hash of the genesis.
+        group: Digest,
+        /// Its own record, packed, if it has one.
+        records: Vec<u8>,
+    },
+    /// The first frame of a node that wants to be called here.
+    Reserve {
+        /// Its [`VERSION`].
+        version: u16,
+        /// Hash of the genesis.
+        group: Digest,
+    },
+    /// The first frame of an observer that wants to reach a node that is called here.
+    Through {
+        /// Its [`VERSION`].
+        version: u16,
+        /// Hash of the genesis.
+        group: Digest,
+        /// Key of the node.
+        to: PublicKey,
+    },
+    /// The first frame of a node that answers a call.
+    Take {
+        /// Its [`VERSION`].
+        version: u16,
+        /// Hash of the genesis.
+        group: Digest,
+        /// Number in the call.
+        circuit: u64,
+    },
+    /// The first frame of an observer that follows some domains alone.
+    HelloOf {
+        /// Its [`VERSION`].
+        version: u16,
+        /// Hash of the genesis.
+        group: Digest,
+        /// The domains.
+        domains: Vec<String>,
+    },
+    /// A question about the certified state, within these domains.
+    State {
+        /// Names it in the answer.
+        number: u64,
+        /// Slot of the state that is wanted, if it is still at hand; else the newest.
+        at: Option<SeqNum>,
+        /// The question, as `/v1/state` takes it.
+        ask: Vec<u8>,
+    },
+}
+
+impl Asking {
+    /// Version and group of a first frame; none of a later one.
+    pub fn greets(&self) -> Option<(u16, Digest)> {
+        match self {
+            Self::Hello { version, group }
+            | Self::Meet { version, group, .. }
+            | Self::Reserve { version, group }
+            | Self::Through { version, group, .. }
+            | Self::Take { version, group, .. }
+            | Self::HelloOf { version, group, .. } => Some((*version, *group)),
+            Self::In(_)
+            | Self::Ask(_)
+            | Self::Offer { .. }
+            | Self::Mark { .. }
+            | Self::Records(_)
+            | Self::State { .. } => None,
+        }
+    }
 }
 
 /// Frame of a member.
@@ -67,6 +141,20 @@ pub enum Telling {
         number: u64,
         /// The mark, or why there is none.
         outcome: Result<Marked, String>,
+    },
+    /// Address records, packed; none: there are no more.
+    Records(Vec<u8>),
+    /// An observer wants to reach the node that reserved.
+    Call {
+        /// Number to answer with.
+        circuit: u64,
+    },
+    /// Answer to [`Asking::State`].
+    State {
+        /// The number in the question.
+        number: u64,
+        /// Part of the state, proved by itself, or why there is none.
+        answer: Result<Vec<u8>, String>,
     },
 }
 

@@ -1,5 +1,6 @@
 //! Threads that verify frames.
 
+use crate::conduct::{Conduct, Offence, Who};
 use crate::engine::Committees;
 use crate::metrics::Metrics;
 use quorate_net::{Channel, Event, Events};
@@ -31,6 +32,9 @@ pub enum Dropped {
     /// No message, or bytes after it.
     #[error("not a message: {0}")]
     Undecodable(String),
+    /// A message of a kind that this version does not know.
+    #[error("a message of kind {0}, which this version of the wire does not have")]
+    UnknownKind(u8),
     /// A large message on the channel of the urgent ones.
     #[error("a bulk message on the channel of votes")]
     WrongChannel,
@@ -40,16 +44,45 @@ pub enum Dropped {
     /// A message of a peer that is no member in the message's epoch.
     #[error("{0} is no member in the epoch that it speaks of")]
     Stranger(PublicKey),
+    /// A message that names no epoch, and does not fit the one at work here: its sender may be in another.
+    #[error("a message that names no epoch, and does not fit this one: {0}")]
+    Unplaced(Invalid),
     /// A message that is not what it claims.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+}
+
+/// Kinds of messages on this version of the wire.
+const KINDS: u8 = 17;
+
+impl Dropped {
+    fn undecodable(frame: &[u8], error: impl ToString) -> Self {
+        match frame.first() {
+            Some(kind) if *kind >= KINDS => Self::UnknownKind(*kind),
+            _ => Self::Undecodable(error.to_string()),
+        }
+    }
+
+    /// The offence that it is; none where an honest sender may be in another epoch.
+    pub fn offence(&self) -> Option<Offence> {
+        match self {
+            Self::OtherEpoch(_) | Self::Stranger(_) | Self::Unplaced(_) | Self::Invalid(Invalid::Epoch(_)) => None,
+            Self::Undecodable(_) => Some(Offence::BadFrame),
+            Self::UnknownKind(_) => Some(Offence::UnknownKind),
+            Self::WrongChannel => Some(Offence::WrongChannel),
+            Self::Invalid(Invalid::Signature(_)) => Some(Offence::BadSignature),
+            Self::Invalid(Invalid::Mismatch | Invalid::Certificate(_) | Invalid::Malformed | Invalid::Item(_)) => {
+                Some(Offence::BadContent)
+            }
+        }
+    }
 }
 
 impl Checker {
     /// Decodes a frame and checks everything that can be checked without the replica's state. What costs much to check
     /// has its own channel, so that its sender's budget there is what it uses up.
     pub fn check(&self, from: PublicKey, channel: Channel, frame: &[u8]) -> Result<Admitted, Dropped> {
-        let message: Message = borsh::from_slice(frame).map_err(|error| Dropped::Undecodable(error.to_string()))?;
+        let message: Message = borsh::from_slice(frame).map_err(|error| Dropped::undecodable(frame, error))?;
         if message.is_bulk() && channel != Channel::Bulk {
             return Err(Dropped::WrongChannel);
         }
@@ -60,7 +93,7 @@ impl Checker {
     pub fn admit(&self, from: PublicKey, message: Message) -> Result<Admitted, Dropped> {
         let committees = self.committees();
         let current = committees.current().epoch();
-        let epoch = message.epoch().unwrap_or(current);
+        let (named, epoch) = (message.epoch().is_some(), message.epoch().unwrap_or(current));
         let committee = committees.get(epoch).ok_or(Dropped::OtherEpoch(epoch))?;
         let from = committee.replica_of(&from).ok_or(Dropped::Stranger(from))?;
         let context = VerifyContext {
@@ -74,7 +107,8 @@ impl Checker {
             return Ok(message.verify(&context)?.into());
         }
         let certified = self.certified.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(message.admit(&context, &certified)?)
+        let invalid = |invalid| if named { Dropped::Invalid(invalid) } else { Dropped::Unplaced(invalid) };
+        message.admit(&context, &certified).map_err(invalid)
     }
 
     /// The member lists of now.
@@ -107,13 +141,14 @@ impl Pool {
         events: Events,
         checker: Arc<Checker>,
         metrics: Arc<Metrics>,
+        conduct: Arc<Conduct>,
         deliver: impl Fn(Admitted) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let mut pool = Self { events, threads: Vec::new() };
         for number in 0..threads {
-            let (events, checker, metrics, deliver) =
-                (pool.events.clone(), checker.clone(), metrics.clone(), deliver.clone());
-            let body = move || work(&events, &checker, &metrics, &deliver);
+            let (events, checker, deliver) = (pool.events.clone(), checker.clone(), deliver.clone());
+            let (metrics, conduct) = (metrics.clone(), conduct.clone());
+            let body = move || work(&events, &checker, (&metrics, &conduct), &deliver);
             pool.threads.push(thread::Builder::new().name(format!("verify-{number}")).spawn(body)?);
         }
         Ok(pool)
@@ -130,16 +165,21 @@ impl Drop for Pool {
     }
 }
 
-fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn(Admitted)) {
+fn work(events: &Events, checker: &Checker, (metrics, conduct): (&Metrics, &Conduct), deliver: &impl Fn(Admitted)) {
     while let Some(event) = events.blocking_recv() {
         let Event::Received { from, channel, frame } = event else { continue }; // the network logs links
         match checker.check(from, channel, &frame) {
-            Ok(message) => deliver(message),
+            Ok(message) => {
+                conduct.good(Who::Member(from));
+                deliver(message);
+            }
             Err(dropped) => {
                 let (bytes, number) = (frame.len(), checker.number(&from));
                 tracing::debug!(%from, bytes, %dropped, "frame dropped");
-                let is_late = matches!(dropped, Dropped::OtherEpoch(_) | Dropped::Stranger(_));
-                let Some(from) = number.filter(|_| !is_late) else { continue }; // who leaves, or is behind, is no liar
+                let Some(offence) = dropped.offence() else { continue }; // who leaves, or is behind, is no liar
+                let Some(number) = number else { continue };
+                conduct.note(Who::Member(from), offence);
+                let from = number;
                 let invalid = metrics.frame_invalid(from);
                 // The 1st, 2nd, 4th, … : a name in the log, and no flood of it.
                 if invalid.is_power_of_two() {
@@ -147,5 +187,38 @@ fn work(events: &Events, checker: &Checker, metrics: &Metrics, deliver: &impl Fn
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_message_is_known_and_the_next_is_not() {
+        let decoded = |kind: u8| borsh::from_slice::<Message>(&[kind]).expect_err("nothing after its kind");
+        let is_unknown = |kind: u8| decoded(kind).to_string().contains("variant");
+
+        assert!((0..KINDS).all(|kind| !is_unknown(kind)));
+        assert!(is_unknown(KINDS));
+    }
+
+    #[test]
+    fn honest_members_in_another_epoch_do_not_offend() {
+        let late = [
+            Dropped::OtherEpoch(Epoch::new(1)),
+            Dropped::Stranger(PublicKey([1; 32])),
+            Dropped::Unplaced(Invalid::Malformed),
+        ];
+
+        assert!(late.iter().all(|dropped| dropped.offence().is_none()));
+    }
+
+    #[test]
+    fn a_frame_of_an_unknown_kind_is_told_from_one_that_is_no_message() {
+        let error = "any";
+
+        assert_eq!(Dropped::undecodable(&[KINDS, 1], error).offence(), Some(Offence::UnknownKind));
+        assert_eq!(Dropped::undecodable(&[0, 1], error).offence(), Some(Offence::BadFrame));
     }
 }

@@ -3,6 +3,7 @@
 use super::LaunchError;
 use crate::api::{self, Admin};
 use crate::config::{ADMIN_TOKEN_FILE, Config};
+use crate::tokens::Tokens;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::{fs, io};
@@ -40,17 +41,22 @@ async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Lau
 }
 
 /// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.
-pub(super) fn admins(dir: &Path, api: SocketAddr, operations: Option<SocketAddr>) -> Result<Vec<Admin>, LaunchError> {
+pub(super) fn admins(
+    dir: &Path,
+    api: SocketAddr,
+    operations: Option<SocketAddr>,
+    tokens: &Tokens,
+) -> Result<Vec<Admin>, LaunchError> {
     let address = operations.unwrap_or(api);
     let there = admin(dir, address)?;
     match (&there, operations) {
         (Admin::Local, None) => {
             tracing::warn!(event = "operators-open", %address, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
         }
-        (Admin::Nobody, _) => {
+        (Admin::Nobody, _) if !tokens.are_there() => {
             tracing::warn!(event = "operators-refused", %address, "no admin.token: nobody reads what is for operators")
         }
-        (Admin::Local | Admin::Token(_), _) => (),
+        (Admin::Local | Admin::Token(_) | Admin::Nobody, _) => (),
     }
     let here = if operations.is_some() && there == Admin::Local { Admin::Nobody } else { there.clone() };
     Ok([Some(here), operations.map(|_| there)].into_iter().flatten().collect())

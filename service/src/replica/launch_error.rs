@@ -6,7 +6,7 @@ use crate::config::ConfigError;
 use crate::engine::EngineError;
 use crate::init::InitError;
 use quorate_client::keys::KeyError;
-use quorate_ledger::GenesisError;
+use quorate_ledger::{GenesisError, Scope};
 use quorate_storage::DbError;
 use std::io;
 use std::net::SocketAddr;
@@ -63,6 +63,20 @@ pub enum LaunchError {
     /// A replica's folder is no observer's.
     #[error("{0} is a replica's folder: an observer needs one of its own")]
     ReplicasFolder(PathBuf),
+    /// The folder follows other domains than it is to.
+    #[error(
+        "{path} follows {} alone: give these with --domain and no others, or another folder with --dir",
+        held.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    Scoped {
+        /// The database.
+        path: PathBuf,
+        /// Domains that it follows.
+        held: Scope,
+    },
+    /// The folder follows the whole group.
+    #[error("{0} holds all domains: leave --domain out, or give another folder with --dir")]
+    Unscoped(PathBuf),
     /// The folder could not be filled.
     #[error(transparent)]
     Init(#[from] InitError),

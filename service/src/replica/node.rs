@@ -4,21 +4,25 @@ use super::door::admins;
 use super::outlet::Outlet;
 use super::{Door, LaunchError, Running};
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
+use crate::conduct::{Conduct, Keeper};
 use crate::config::Config;
 use crate::engine::thread::{self, Surroundings};
-use crate::engine::{Engine, EngineError, Inbox, Reception};
+use crate::engine::{Committees, Engine, EngineError, Inbox, Mempool, Published, Reception};
+use crate::feeding::Feeder;
 use crate::health::{self, Outages, Sources};
 use crate::init::TEST_WORDS;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::narrator;
 use crate::pool::CachedPayload;
+use crate::tokens::Tokens;
 use quorate_ledger::{Genesis, Ledger, MemoryStore};
-use quorate_pbft::{Certified, Digest};
+use quorate_pbft::{Certified, Digest, ReplicaId};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +32,7 @@ pub(crate) struct Node {
     pub(crate) dir: PathBuf,
     pub(crate) config: Config,
     pub(crate) genesis: Arc<Genesis>,
-    pub(crate) engine: Engine,
+    pub(crate) core: Shell,
     pub(crate) payload: Arc<CachedPayload>,
     pub(crate) metrics: Arc<Metrics>,
     /// Digests that the core knows certified.
@@ -37,18 +41,71 @@ pub(crate) struct Node {
     pub(crate) send: Outlet,
 }
 
+/// Shell of a node's core thread.
+pub(crate) enum Shell {
+    /// That of a core that votes or follows.
+    Core(Box<Engine>),
+    /// That of an observer that executes nothing.
+    Feeder(Box<Feeder>),
+}
+
+impl Shell {
+    pub(crate) fn published(&self) -> Published {
+        match self {
+            Self::Core(engine) => engine.published(),
+            Self::Feeder(feeder) => feeder.published(),
+        }
+    }
+
+    pub(crate) fn committees(&self) -> Committees {
+        match self {
+            Self::Core(engine) => engine.committees(),
+            Self::Feeder(feeder) => feeder.committees(),
+        }
+    }
+
+    fn shared_mempool(&self) -> Arc<Mutex<Mempool>> {
+        match self {
+            Self::Core(engine) => engine.shared_mempool(),
+            Self::Feeder(feeder) => feeder.shared_mempool(),
+        }
+    }
+
+    fn room(&self) -> Arc<quorate_storage::Room> {
+        match self {
+            Self::Core(engine) => engine.room(),
+            Self::Feeder(feeder) => feeder.room(),
+        }
+    }
+
+    fn number(&self) -> Option<ReplicaId> {
+        match self {
+            Self::Core(engine) => engine.number(),
+            Self::Feeder(_) => None,
+        }
+    }
+
+    fn run(self, around: Surroundings) -> io::Result<JoinHandle<Result<(), EngineError>>> {
+        match self {
+            Self::Core(engine) => thread::run(*engine, around),
+            Self::Feeder(feeder) => feeder.run(around),
+        }
+    }
+}
+
 impl Node {
     /// Starts the core's thread, the watch and the API.
     pub(crate) fn run(self, door: Door) -> Result<Running, LaunchError> {
-        let Self { dir, config, genesis, engine, payload, metrics, certified, membership, send } = self;
+        let Self { dir, config, genesis, core, payload, metrics, certified, membership, send } = self;
         let Door { listener, api, operations, tls } = door;
         // Errors come before the core's thread runs: nobody would end it.
-        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address))?;
+        let tokens = Arc::new(Tokens::open(&dir));
+        let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address), &tokens)?;
         let genesis_root = genesis_root(&genesis)?;
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
-        let (publisher, published) = watch::channel(engine.published());
-        let (mempool, room) = (engine.shared_mempool(), engine.room());
-        let (tell_outages, outages) = watch::channel(Outages::new(engine.number(), health::now_ms()));
+        let (publisher, published) = watch::channel(core.published());
+        let (mempool, room) = (core.shared_mempool(), core.room());
+        let (tell_outages, outages) = watch::channel(Outages::new(core.number(), health::now_ms()));
         let around = Surroundings {
             inbox: inbox.clone(),
             reception: reception.clone(),
@@ -59,9 +116,12 @@ impl Node {
             membership: membership.clone(),
             send,
         };
-        let core = watch_core(engine, around).map_err(|error| LaunchError::System(error.to_string()))?;
+        let core = watch_core(core, around).map_err(|error| LaunchError::System(error.to_string()))?;
+        let conduct = Arc::new(Conduct::default());
         let sources = Arc::new(Sources {
             published: published.clone(),
+            conduct: conduct.clone(),
+            membership: membership.clone(),
             metrics: metrics.clone(),
             damage: OnceLock::new(),
             scrubbed: Mutex::default(),
@@ -100,7 +160,15 @@ impl Node {
             watched,
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
+            conduct,
+            tokens: tokens.clone(),
         });
+        let stop = service.stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(tokens.keep()).await });
+        let Service { conduct, membership, metrics, stop, .. } = &*service;
+        let (conduct, membership, metrics) = (conduct.clone(), membership.clone(), metrics.clone());
+        let (keeper, stop) = (Keeper { conduct, membership, metrics }, stop.clone());
+        tokio::spawn(async move { stop.run_until_cancelled(keeper.keep()).await });
         tokio::spawn(narrator::narrate(service.published.clone()));
         let scheme = if tls.is_some() { "https" } else { "http" };
         // Each listener is a task of its own: the end of one does not end the other.
@@ -120,8 +188,8 @@ fn genesis_root(genesis: &Genesis) -> Result<Digest, LaunchError> {
 }
 
 /// Runs the core and tells when it has stopped: an empty reason for an orderly end.
-fn watch_core(engine: Engine, around: Surroundings) -> io::Result<oneshot::Receiver<String>> {
-    let core = thread::run(engine, around)?;
+fn watch_core(core: Shell, around: Surroundings) -> io::Result<oneshot::Receiver<String>> {
+    let core = core.run(around)?;
     let (tell, told) = oneshot::channel();
     std::thread::Builder::new().name("core-watch".to_owned()).spawn(move || {
         let outcome = match core.join() {

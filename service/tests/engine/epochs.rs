@@ -1,11 +1,12 @@
 //! Engines go from one member list to the next: joiners, leavers, new keys, and starts at every place of the way.
 
 use crate::group::{Group, author, key_of, member};
+use quorate_client::api::Mode;
 use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, JoinStatement, Joiner, Op, Reconfiguration, Rekey, Revision,
-    State, rules,
+    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, JoinStatement, Joiner, Op, RULES, Reconfiguration, Rekey,
+    Revision, State,
 };
-use quorate_pbft::{Broken, Constants, Epoch, Record, SeqNum, Signer};
+use quorate_pbft::{Broken, Constants, Epoch, Record, ReplicaId, SeqNum, Signer};
 use quorate_service::engine::{Candidate, Engine, Notice};
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
@@ -37,7 +38,7 @@ impl Group {
         let committees = self.engine(site).committees();
         checkpoint.signatures.truncate(committees.current().quorum());
         let (signer, group) = (member(site as u16), self.genesis.group());
-        let statement = JoinStatement::sign(&group, checkpoint, rules(), &signer);
+        let statement = JoinStatement::sign(&group, checkpoint, RULES, &signer);
         Joiner { statement: Some(statement), ..Joiner::prove("org", &signer) }
     }
 
@@ -236,4 +237,43 @@ fn a_copied_disk_that_follows_does_not_vote_in_an_epoch_that_names_its_key() {
     assert_eq!(group.engine(joiner).broken(), Some(&Broken::Copied(SeqNum::new(1))));
     group.confirmed(0, 2);
     assert!(!group.engine(joiner).core().can_order());
+}
+
+/// Rules that no program knows.
+const LATER: u32 = 1_000;
+
+#[test]
+fn a_replica_stays_at_the_end_of_its_epoch_before_rules_that_its_program_does_not_know() {
+    let mut group = Group::soon();
+    group.confirmed(0, 1);
+    let rules = Reconfiguration { rules: Some(LATER), ..Reconfiguration::default() };
+    group.reconfigure(0, 1, rules);
+    let end = group.engine(0).ledger().next_voters().expect("just named").base();
+    let report = group.engine(0).published().report;
+    assert_eq!((report.unknown_rules, report.mode), (Some(LATER), Mode::Active), "it votes up to the boundary");
+
+    let waits = |group: &Group, site: usize| group.engine(site).published().report.mode == Mode::ReadOnly;
+    group.until("all wait at the boundary", |group| (0..4).all(|site| waits(group, site)));
+    for site in 0..4 {
+        assert_eq!((group.executed(site), group.epoch(site)), (end, 0));
+        let why = group.engine(site).published().report.why.clone();
+        assert!(why.contains("rules 1000") && why.contains("start a program that knows them"), "{why}");
+    }
+    group.crash(1, Loss::All);
+    group.start(1);
+    group.until("it waits there after a start too", |group| waits(group, 1));
+    assert_eq!((group.executed(1), group.epoch(1)), (end, 0));
+    assert!(group.nobody_is_accused());
+}
+
+#[test]
+fn statuses_tell_by_which_rules_each_program_executes() {
+    let mut group = Group::soon();
+    group.confirmed(0, 1);
+    let report = group.engine(0).published().report;
+    for number in 0..4 {
+        let program = report.program_of(ReplicaId::new(number)).expect("heard");
+        assert_eq!((program.rules_oldest, program.rules_newest), (RULES.oldest, RULES.newest), "member {number}");
+        assert!(program.wire > 0 && program.version != [0; 3]);
+    }
 }

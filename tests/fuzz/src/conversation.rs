@@ -227,6 +227,7 @@ fn status(source: &mut Source<'_>) -> Message {
         new_view: Digest([source.below(2) as u8; 32]),
         view_changes: (0..source.below(3)).map(|_| named(source)).collect(),
         heard: (0..source.below(4)).map(|_| ReplicaId::new(source.below(6) as u16)).collect(),
+        program: quorate_pbft::Program::default(),
     };
     Message::Status { statement: signed(Kind::Status, 0, counter, body.digest(), signer), body }
 }

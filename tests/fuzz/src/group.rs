@@ -51,6 +51,7 @@ pub fn config(me: u16, incarnation: u64) -> ReplicaConfig {
         verify: Arc::new(Anybody(key(me))),
         incarnation,
         die: incarnation,
+        program: quorate_pbft::Program::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use quorate_fuzz::Source;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
     Act, Base, Body, Change, ConflictId, Dependency, Envelope, EnvelopeId, GROUP_DOMAIN, JoinStatement, Joiner, Ledger,
-    Level, Mode, Op, ProposalId, Reconfiguration, Revision, Wishes, rules,
+    Level, Mode, Op, ProposalId, Reconfiguration, Revision, Wishes, RULES,
 };
 use quorate_pbft::{ClaimedCert, Digest, Epoch, Item, ItemKind, Kind, PublicKey, SeqNum, Signature, Signer, View};
 use support::author;
@@ -170,7 +170,7 @@ fn statement(source: &mut Source<'_>) -> JoinStatement {
     let (epoch, seq) = (Epoch::new(source.below(3)), SeqNum::new(source.below(8)));
     let (kind, view, signatures) = (Kind::Checkpoint, View::new(0), vec![]);
     let checkpoint = ClaimedCert { epoch, kind, view, seq, digest: digest(source), signatures };
-    JoinStatement::sign(&support::genesis(4).group(), checkpoint, rules(), &support::replica(4))
+    JoinStatement::sign(&support::genesis(4).group(), checkpoint, RULES, &support::replica(4))
 }
 
 fn policy(source: &mut Source<'_>) -> DomainPolicy {

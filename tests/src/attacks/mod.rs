@@ -5,6 +5,7 @@
 //! Each attacker is a process of its own on a [`leash`] of half a core: without it the machine would be measured.
 
 pub mod attackers;
+pub mod conduct;
 pub mod disks;
 pub mod group;
 pub mod honest;
@@ -29,6 +30,8 @@ pub const ATTACKER_CORES: f64 = 0.5;
 pub const ATTACKED: usize = 0;
 /// Another one, which should notice less.
 pub const OTHER: usize = 1;
+/// The replica that is silent where the attacker's votes must count.
+const SILENT: usize = 2;
 /// Between the end of an attack and the look at what is left of it.
 const SETTLES: Duration = Duration::from_secs(2);
 
@@ -75,18 +78,33 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let meter = Meter::of(group.pids());
     let honest = [ATTACKED, OTHER].map(|replica| Honest::start(group, replica));
     std::thread::sleep(SETTLES);
+    let earned = attacks.first().filter(|_| attacks.len() == 1).and_then(|attack| attack.earns());
+    if earned.is_some() {
+        conduct::release(group.target())?;
+    }
     let before = watch(plan.quiet, &meter, &honest);
+    let begun = Instant::now();
     let attackers: Vec<Leashed> =
         attacks.iter().map(|attack| Leashed::start(*attack, group.target())).collect::<Result<_, _>>()?;
+    let unseated = earned.and_then(|_| conduct::await_seat(group.target()).err());
+    if earned.is_some() {
+        group.kill(SILENT);
+    }
     let during = watch(lasts, &meter, &honest);
-    let held = attackers.into_iter().map(Leashed::end).sum::<f64>() / lasts.as_secs_f64();
+    let unearned = earned.and_then(|state| conduct::await_state(group.target(), state).err());
+    let held = attackers.into_iter().map(Leashed::end).sum::<f64>() / begun.elapsed().as_secs_f64();
+    if earned.is_some() {
+        group.revive()?;
+    }
     std::thread::sleep(SETTLES);
     let after = watch(plan.quiet, &meter, &honest);
     let ended = group.ended();
     let name = attacks.iter().map(Attack::to_string).collect::<Vec<_>>().join("+");
     honest.into_iter().for_each(Honest::stop);
     let written_kib_max = attacks.iter().map(|attack| attack.written_kib_max(lasts.as_secs())).sum();
-    Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max))
+    let wronged = conduct::wronged(group.target());
+    let ended = ended.into_iter().chain(unseated).chain(unearned).chain(wronged).collect();
+    Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max).short(earned.is_some()))
 }
 
 /// Lets a stretch of time pass and says what happened in it.

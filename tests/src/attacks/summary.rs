@@ -86,6 +86,8 @@ pub struct Outcome {
     pub ended: Vec<String>,
     /// KiB that it may make a replica write beside what honest authors write; none where nothing is said of it.
     pub written_kib_max: Option<u64>,
+    /// Whether a replica was killed meanwhile: all wait for the votes of the attacker then.
+    pub is_short: bool,
 }
 
 impl Outcome {
@@ -104,12 +106,19 @@ impl Outcome {
             after,
             ended,
             written_kib_max: None,
+            is_short: false,
         }
     }
 
     /// With a bound for what is written.
     pub fn bounded(mut self, written_kib_max: Option<u64>) -> Self {
         self.written_kib_max = written_kib_max;
+        self
+    }
+
+    /// With a replica killed meanwhile.
+    pub fn short(mut self, is_short: bool) -> Self {
+        self.is_short = is_short;
         self
     }
 
@@ -179,7 +188,7 @@ impl Summary {
     }
 
     fn harm(&self, outcome: &Outcome) -> Vec<String> {
-        let delays = if self.delays_count { outcome.delays() } else { vec![] };
+        let delays = if self.delays_count && !outcome.is_short { outcome.delays() } else { vec![] };
         outcome.lasting_harm().into_iter().chain(delays).collect()
     }
 

@@ -79,6 +79,6 @@ impl Target {
         });
         let members = members.collect::<anyhow::Result<Vec<_>>>()?;
         let me = ReplicaId::new(LIAR as u16);
-        Ok(quorate_net::Config { secret: self.secret()?, members, listen: vec![address(me)?] })
+        Ok(quorate_net::Config { secret: self.secret()?, members, listen: vec![address(me)?], directory: None })
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "tests/bugs";
 
 /// Commands with which `run` may begin.
-const COMMANDS: [&str; 4] = ["simulate", "explore", "twins", "contents"];
+const COMMANDS: [&str; 5] = ["simulate", "explore", "twins", "contents", "sites"];
 
 /// A known mistake that can be planted.
 #[derive(Debug, Clone, PartialEq, Eq)]

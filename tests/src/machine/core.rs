@@ -95,6 +95,7 @@ impl CoreMachine {
             verify: self.verify.clone(),
             incarnation: self.incarnation,
             die: self.incarnation,
+            program: quorate_pbft::Program::default(),
         })
     }
 

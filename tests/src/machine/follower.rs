@@ -4,8 +4,8 @@
 use super::Book;
 use crate::clients::ItemCheck;
 use quorate_pbft::{
-    Broken, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal, Message, Now, Record,
-    ReplicaId, SeqNum, Ticks, VerifyContext, Wanted, hash_parts,
+    Broken, Claims, Decided, Digest, Effect, Effects, Executed, Follower, FollowerConfig, Input, Journal, Message, Now,
+    Record, ReplicaId, SeqNum, Ticks, VerifyContext, Wanted, hash_parts,
 };
 use std::sync::Arc;
 
@@ -62,6 +62,21 @@ impl FollowerMachine {
     /// The highest slot on the disk.
     pub fn executed(&self) -> SeqNum {
         self.journal.executed().seq
+    }
+
+    /// Another follower claims to have something.
+    pub fn take_claims(&mut self, from: ReplicaId, claims: Claims) {
+        self.follower.iter_mut().for_each(|follower| follower.take_claims(from, claims));
+    }
+
+    /// Another follower has left.
+    pub fn forget(&mut self, other: ReplicaId) {
+        self.follower.iter_mut().for_each(|follower| follower.forget(other));
+    }
+
+    /// Answer from the disk.
+    pub fn supplied(&self, wanted: &Wanted) -> Vec<Message> {
+        self.journal.supply(wanted)
     }
 
     /// When it wants to wake.

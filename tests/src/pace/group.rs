@@ -273,6 +273,7 @@ impl Seat {
             verify: verify.clone(),
             incarnation: 1,
             die: 1,
+            program: quorate_pbft::Program::default(),
         });
         let (inbox, leaving, executed) = Default::default();
         Self { replica, book: Book::default(), verify, inbox, busy: false, due: None, leaving, executed }

@@ -5,6 +5,7 @@ use crate::sources::metadata;
 /// Each room and the rooms that it may name. A new arrow starts here, in its own commit, with its reason.
 const ARROWS: &[(&str, &[&str])] = &[
     ("pbft", &[]),
+    ("spread", &["pbft"]),
     ("semantic", &[]),
     ("ledger", &["pbft", "semantic"]),
     ("storage", &["ledger", "pbft"]),
@@ -15,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("git", &["ledger"]),
     ("service", &["client", "ledger", "net", "pbft", "storage"]),
     ("node", &["bench", "client", "git", "ledger", "liar", "pbft", "semantic", "service", "storage"]),
-    ("tests", &["client", "ledger", "liar", "net", "pbft", "service", "storage"]), // `net`: members who send nonsense
+    ("tests", &["client", "ledger", "liar", "net", "pbft", "service", "spread", "storage"]), // `net`: members who send nonsense
 ];
 
 #[test]

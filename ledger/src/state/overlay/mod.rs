@@ -91,6 +91,12 @@ impl<'s> Overlay<'s> {
         self.set(tree, name, Some(entry::bytes_of(value)));
     }
 
+    /// Removes an entry that has no rows in an index, if the envelope in hand is accepted.
+    pub(crate) fn remove(&mut self, tree: TreeNumber, name: Vec<u8>) {
+        assert!(!name.first().is_some_and(|kind| KINDS.contains(kind)), "it has rows in an index");
+        self.set(tree, name, None);
+    }
+
     /// Sets or removes an entry with its rows of the index, if the envelope in hand is accepted.
     pub(crate) fn put_indexed<T: Indexed>(
         &mut self,

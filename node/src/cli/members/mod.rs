@@ -11,7 +11,7 @@ use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use super::sending::SignedRequest;
 use super::{document, govern, identities};
-use quorate_client::api::{EvidenceEntry, Member, Members, PendingEpoch, ProposalEntry};
+use quorate_client::api::{EvidenceEntry, Member, MemberProgram, Members, PendingEpoch, ProposalEntry};
 use quorate_client::http::Client;
 use quorate_client::joining::{JoinRequest, ReadyFile};
 use quorate_ledger::{Act, GROUP_DOMAIN, Joiner, Reconfiguration, Rekey};
@@ -96,12 +96,12 @@ enum Command {
 
 /// Whether a change of the member list is proposed, or only looked at.
 #[derive(Debug, clap::Args)]
-struct How {
+pub struct How {
     /// Propose nothing: say what would change, who must be up, and what would be refused
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    word: SignedRequest,
+    pub word: SignedRequest,
 }
 
 /// Runs the command.
@@ -125,7 +125,7 @@ async fn list(reach: &Reach) -> Outcome {
         return Ok(print::json(&raw)?);
     }
     let members: Members = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
-    let mut table = Table::new(&["replica", "organisation", "key", "standing", "figure", "because", "peer"]);
+    let mut table = Table::new(&["replica", "organisation", "key", "standing", "figure", "because", "program", "peer"]);
     for member in &members.items {
         table.row([
             member.replica.to_string(),
@@ -134,16 +134,22 @@ async fn list(reach: &Reach) -> Outcome {
             plain(&member.standing.state),
             member.standing.figure.to_string(),
             because(&member.standing),
+            member.program.as_ref().map_or_else(|| "not heard".to_owned(), program),
             plain(&member.peer_id),
         ]);
     }
     table.print("no members")?;
-    print::say(format_args!("epoch {}", members.epoch))?;
+    print::say(format_args!("epoch {}, rules {}", members.epoch, members.rules))?;
     members.pending.as_ref().map_or(Ok(()), tell_pending)
 }
 
+/// A member's program, for people.
+fn program(program: &MemberProgram) -> String {
+    format!("{}, {}", plain(&program.version), program.rules)
+}
+
 fn tell_pending(next: &PendingEpoch) -> Outcome {
-    print::say(format_args!("epoch {} begins after slot {}, with", next.epoch, next.after))?;
+    print::say(format_args!("epoch {} begins after slot {}, by rules {}, with", next.epoch, next.after, next.rules))?;
     let line = |member: &quorate_client::api::EpochMember| {
         print::say(format_args!("  {} {} {}", member.replica, plain(&member.organisation), short(member.key)))
     };
@@ -151,8 +157,8 @@ fn tell_pending(next: &PendingEpoch) -> Outcome {
 }
 
 impl How {
-    /// Proposes a change of the member list, or shows its plan.
-    async fn change(&self, change: Reconfiguration, message: &str) -> Outcome {
+    /// Proposes a change of the member list or of the rules, or shows its plan.
+    pub async fn change(&self, change: Reconfiguration, message: &str) -> Outcome {
         if self.dry_run {
             return plan::show(&self.word.reach, change).await;
         }

@@ -31,7 +31,7 @@ mod tests {
     fn member(replica: u16, organisation: &str) -> Member {
         let standing = Standing { state: "good".into(), figure: 0, reasons: vec![] };
         let key = PublicKey([replica as u8 + 16; 32]);
-        Member { replica, key, peer_id: String::new(), organisation: organisation.into(), standing }
+        Member { replica, key, peer_id: String::new(), organisation: organisation.into(), standing, program: None }
     }
 
     fn number(name: &str) -> Option<u16> {

@@ -3,6 +3,7 @@
 mod dense_bundles;
 mod dense_posts;
 mod endless_waits;
+pub mod garbage;
 mod greedy_observers;
 mod long_pages;
 mod nonsense_frames;
@@ -17,11 +18,18 @@ pub mod wire;
 
 use super::kernel;
 use super::target::Target;
+use quorate_client::api::ConductState;
 use std::fmt;
 
 /// A way to hurt a replica from outside, or as a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Attack {
+    /// A member at work and an observer; of their messages one in a hundred is garbage, while another member is silent.
+    #[value(name = "garbage-1")]
+    Garbage1,
+    /// The same with one in ten.
+    #[value(name = "garbage-10")]
+    Garbage10,
     /// Unsigned envelopes of millions of empty operations.
     DensePosts,
     /// The same as items of a member's bundles.
@@ -51,8 +59,10 @@ pub enum Attack {
 }
 
 impl Attack {
-    /// Presets in the order of the table.
-    pub const ALL: [Self; 13] = [
+    /// Presets in the order of the table. Those that leave evidence against the member come after those in which it votes.
+    pub const ALL: [Self; 15] = [
+        Self::Garbage1,
+        Self::Garbage10,
         Self::DensePosts,
         Self::DenseBundles,
         Self::StalledBodies,
@@ -71,6 +81,10 @@ impl Attack {
     /// The lie, in words.
     pub fn lie(self) -> &'static str {
         match self {
+            Self::Garbage1 => {
+                "one message in a hundred of a member and of an observer is garbage; another member is silent"
+            }
+            Self::Garbage10 => "the same with one in ten",
             Self::DensePosts => "unsigned envelopes of millions of empty operations",
             Self::DenseBundles => "the same as items of a member's bundles",
             Self::StalledBodies => "large bodies that are announced and do not come, or come a byte a second",
@@ -84,6 +98,15 @@ impl Attack {
             Self::NonsenseFrames => "a member's frames that are no messages",
             Self::GreedyObservers => "more observers than have places, each asking for the whole history and for marks",
             Self::StrangersBundles => "a member's bundles of a mebibyte each, signed by keys that nobody enrolled",
+        }
+    }
+
+    /// Treatment that the attacker must come to, while its votes are needed; none of other attacks.
+    pub fn earns(self) -> Option<ConductState> {
+        match self {
+            Self::Garbage1 => Some(ConductState::Strict),
+            Self::Garbage10 => Some(ConductState::Suspended),
+            _ => None,
         }
     }
 
@@ -103,6 +126,8 @@ impl Attack {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             match self {
+                Self::Garbage1 => garbage::attack(target, 100).await,
+                Self::Garbage10 => garbage::attack(target, 10).await,
                 Self::DensePosts => dense_posts::attack(target).await,
                 Self::DenseBundles => dense_bundles::attack(target).await,
                 Self::StalledBodies => stalled_bodies::attack(target).await,

@@ -1,0 +1,40 @@
+//! Rules of execution by their number: those that a program knows, and those that a group is in.
+//!
+//! A group executes by the rules that the entry of its epoch names. Another number comes into force at the end of an epoch,
+//! as another member list does, so that members can start a newer program one after the other before it.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Rules of a group whose genesis names none.
+pub const RULES_FIRST: u32 = 8;
+
+/// Rules that this program can execute: 8, and 9 which enrols observers.
+pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 9 };
+
+/// Rules that a program can execute, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RulesRange {
+    /// The lowest number.
+    pub oldest: u32,
+    /// The highest number.
+    pub newest: u32,
+}
+
+impl RulesRange {
+    /// Whether it can execute these.
+    pub fn contains(self, rules: u32) -> bool {
+        (self.oldest..=self.newest).contains(&rules)
+    }
+}
+
+impl fmt::Display for RulesRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.oldest, self.newest) {
+            (oldest, newest) if oldest == newest => write!(f, "rules {newest}"),
+            (oldest, newest) => write!(f, "rules {oldest} to {newest}"),
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! Address book: where known keys were last said to be. No sockets and no clock in here.
+//!
+//! Bounds: [`KEYS_MAX`] keys, of each the newest record and four addresses seen on the LAN; of a key and door at most
+//! [`ADDRESSES_MAX`] addresses are dialled at a time, each at most once in [`AGAIN_MIN`]. So whoever tells wrong addresses
+//! costs one dial in a minute for each key, and nobody is dialled in vain for long: the pause doubles up to [`AGAIN_MAX`]. An
+//! address at which the key has proved itself is no stranger's: its pause begins at [`PROVED_AGAIN_MIN`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use libp2p::Multiaddr;
+use quorate_pbft::PublicKey;
+use tokio_util::bytes::Bytes;
+
+use crate::discovery::range::Ranges;
+use crate::discovery::record::{Entrance, PLACES_MAX, Place, Signed, relayed};
+
+/// Keys whose addresses are held.
+pub const KEYS_MAX: usize = 1_024;
+/// Addresses of a key that are dialled at a time.
+pub(crate) const ADDRESSES_MAX: usize = 4;
+/// Pause before the same address of the same key is dialled again, and the longest such pause.
+pub(crate) const AGAIN_MIN: Duration = Duration::from_secs(60);
+/// The pause where the key has answered before, as of a node that starts again.
+const PROVED_AGAIN_MIN: Duration = Duration::from_secs(1);
+const AGAIN_MAX: Duration = Duration::from_secs(960);
+/// Addresses of a key whose dials are remembered.
+const TRIED_MAX: usize = 16;
+/// Time for which an address seen on the LAN counts: three announcements.
+const SEEN_FOR: Duration = Duration::from_secs(190);
+
+/// Origin of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The configuration, or the member's entry in the state.
+    Config,
+    /// A record that the key signed.
+    Record,
+    /// An announcement on the LAN.
+    Mdns,
+    /// A record that the key signed, with a relay on the way.
+    Relay,
+}
+
+impl Source {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Record => "record",
+            Self::Mdns => "mdns",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+/// Address in the book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The address.
+    pub address: Multiaddr,
+    /// Its origin.
+    pub source: Source,
+    /// Time since it was told.
+    pub age: Duration,
+}
+
+/// Record and the moment at which its time began.
+#[derive(Debug)]
+struct Kept {
+    signed: Signed,
+    since: Instant,
+    /// Place in the order in which records came.
+    number: u64,
+}
+
+/// Place that announced itself on the LAN.
+#[derive(Debug)]
+struct Seen {
+    place: Place,
+    at: Instant,
+}
+
+/// Dials of one address.
+#[derive(Debug)]
+struct Tried {
+    address: Multiaddr,
+    again: Instant,
+    failures: u32,
+    /// Whether the key has answered there.
+    is_proved: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: Option<Kept>,
+    /// Newest first.
+    seen: Vec<Seen>,
+    tried: Vec<Tried>,
+}
+
+/// Addresses of known keys.
+#[derive(Debug)]
+pub(crate) struct Book {
+    ranges: Ranges,
+    known: BTreeSet<PublicKey>,
+    shelves: BTreeMap<PublicKey, Shelf>,
+    /// Number of the newest record.
+    newest: u64,
+    dice: u64,
+}
+
+impl Book {
+    /// An empty book; `seed` decides how pauses are spread.
+    pub(crate) fn new(ranges: Ranges, seed: u64) -> Self {
+        Self { ranges, known: BTreeSet::new(), shelves: BTreeMap::new(), newest: 0, dice: seed | 1 }
+    }
+
+    /// Keys that count from now on; what is held of others is forgotten.
+    pub(crate) fn know(&mut self, keys: impl IntoIterator<Item = PublicKey>) {
+        self.known = keys.into_iter().take(KEYS_MAX).collect();
+        let known = &self.known;
+        self.shelves.retain(|key, _| known.contains(key));
+    }
+
+    pub(crate) fn knows(&self, key: &PublicKey) -> bool {
+        self.known.contains(key)
+    }
+
+    /// Time of issue of the newest record of a key, over or not.
+    pub(crate) fn issued_ms(&self, key: &PublicKey) -> Option<u64> {
+        Some(self.shelves.get(key)?.kept.as_ref()?.signed.record().issued_ms)
+    }
+
+    pub(crate) fn record_of(&self, key: &PublicKey) -> Option<Bytes> {
+        Some(self.shelves.get(key)?.kept.as_ref()?.signed.bytes().clone())
+    }
+
+    /// Keeps a record of a known key that is newer than the one at hand; answers whether it is. `age`: time since its
+    /// issue, by which it counts for less.
+    pub(crate) fn keep(&mut self, signed: Signed, age: Duration, now: Instant) -> bool {
+        let (key, issued_ms) = (signed.record().key, signed.record().issued_ms);
+        if !self.knows(&key) || self.issued_ms(&key).is_some_and(|held| held >= issued_ms) {
+            return false;
+        }
+        self.newest += 1;
+        let since = now.checked_sub(age).unwrap_or(now);
+        let shelf = self.shelves.entry(key).or_default();
+        shelf.kept = Some(Kept { signed, since, number: self.newest });
+        shelf.forget(now);
+        true
+    }
+
+    /// Notes places of a known key that announced themselves on the LAN; answers whether one is new.
+    pub(crate) fn see(&mut self, key: PublicKey, places: Vec<Place>, now: Instant) -> bool {
+        if !self.knows(&key) {
+            return false;
+        }
+        let shelf = self.shelves.entry(key).or_default();
+        let is_news = places.iter().any(|place| shelf.seen.iter().all(|seen| seen.place != *place));
+        shelf.seen.retain(|seen| !places.contains(&seen.place));
+        shelf.seen.splice(0..0, places.into_iter().map(|place| Seen { place, at: now }));
+        shelf.seen.truncate(PLACES_MAX);
+        shelf.forget(now);
+        is_news
+    }
+
+    /// Records that came after this number and count still, at most so many, and the number to go on from.
+    pub(crate) fn since(&self, number: u64, max: usize, now: Instant) -> (Vec<Bytes>, u64) {
+        let kept = self.shelves.values().filter_map(|shelf| shelf.kept.as_ref());
+        let mut after: Vec<&Kept> = kept.filter(|kept| kept.number > number && kept.counts(now)).collect();
+        after.sort_by_key(|kept| kept.number);
+        let next = match after.get(max.saturating_sub(1)) {
+            Some(last) if after.len() > max => last.number,
+            _ => self.newest,
+        };
+        (after.into_iter().take(max).map(|kept| kept.signed.bytes().clone()).collect(), next)
+    }
+
+    /// Addresses of a key's door, the newest first; those in ranges of no concern to others are left out.
+    pub(crate) fn addresses(&self, key: &PublicKey, door: Entrance, now: Instant) -> Vec<Found> {
+        let Some(shelf) = self.shelves.get(key) else { return Vec::new() };
+        let seen = shelf.seen.iter().filter(|seen| seen.counts(now) && seen.place.door == door).map(|seen| Found {
+            address: seen.place.address.clone(),
+            source: Source::Mdns,
+            age: now.duration_since(seen.at),
+        });
+        let kept = shelf.kept.iter().filter(|kept| kept.counts(now));
+        let kept = kept.flat_map(|kept| kept.found(now, door)).filter(|found| self.ranges.allow(&found.address));
+        let mut found: Vec<Found> = Vec::new();
+        for one in seen.chain(kept) {
+            if found.iter().all(|known| known.address != one.address) {
+                found.push(one);
+            }
+        }
+        found.sort_by_key(|found| found.age);
+        found.truncate(ADDRESSES_MAX);
+        found
+    }
+
+    /// Addresses that may be dialled now; they count as dialled.
+    pub(crate) fn due(&mut self, key: &PublicKey, door: Entrance, now: Instant) -> Vec<Multiaddr> {
+        let addresses = self.addresses(key, door, now).into_iter().map(|found| found.address);
+        addresses.filter(|address| self.dials(key, address, now)).collect()
+    }
+
+    fn dials(&mut self, key: &PublicKey, address: &Multiaddr, now: Instant) -> bool {
+        let roll = self.roll();
+        let Some(shelf) = self.shelves.get_mut(key) else { return false };
+        let tried = shelf.tried(address, now);
+        if tried.again > now {
+            return false;
+        }
+        let first = if tried.is_proved { PROVED_AGAIN_MIN } else { AGAIN_MIN };
+        let pause = first.saturating_mul(1 << tried.failures.min(10)).min(AGAIN_MAX);
+        // Up to a quarter more, so that nodes which lost the same one do not come together.
+        tried.again = now + pause + pause / 1_024 * roll;
+        tried.failures += 1;
+        true
+    }
+
+    /// A key answered at an address: pauses are short ones again.
+    pub(crate) fn reached(&mut self, key: &PublicKey, address: &Multiaddr, now: Instant) {
+        let shelf = self.shelves.get_mut(key);
+        if let Some(tried) = shelf.and_then(|shelf| shelf.tried.iter_mut().find(|tried| tried.address == *address)) {
+            (tried.failures, tried.is_proved) = (0, true);
+            tried.again = tried.again.min(now + PROVED_AGAIN_MIN);
+        }
+    }
+
+    /// A number below 256 (xorshift64).
+    fn roll(&mut self) -> u32 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        (self.dice >> 32) as u32 % 256
+    }
+}
+
+impl Kept {
+    fn counts(&self, now: Instant) -> bool {
+        now.duration_since(self.since) < self.signed.record().lifetime
+    }
+
+    fn found(&self, now: Instant, door: Entrance) -> impl Iterator<Item = Found> {
+        let places = self.signed.record().places.iter().filter(move |place| place.door == door);
+        places.map(move |Place { address, .. }| Found {
+            address: address.clone(),
+            source: if relayed(address).is_some() { Source::Relay } else { Source::Record },
+            age: now.duration_since(self.since),
+        })
+    }
+}
+
+impl Seen {
+    fn counts(&self, now: Instant) -> bool {
+        now.duration_since(self.at) < SEEN_FOR
+    }
+}
+
+impl Shelf {
+    /// Dials of an address so far.
+    fn tried(&mut self, address: &Multiaddr, now: Instant) -> &mut Tried {
+        let place = self.tried.iter().position(|tried| tried.address == *address).unwrap_or_else(|| {
+            if self.tried.len() >= TRIED_MAX {
+                self.tried.remove(0);
+            }
+            self.tried.push(Tried { address: address.clone(), again: now, failures: 0, is_proved: false });
+            self.tried.len() - 1
+        });
+        &mut self.tried[place]
+    }
+
+    /// Forgets dials of addresses that nobody names any more and whose pause is over. An address that is told again and
+    /// again keeps its pause.
+    fn forget(&mut self, now: Instant) {
+        let Self { kept, seen, tried } = self;
+        let kept = || kept.iter().flat_map(|kept| &kept.signed.record().places);
+        let is_named = |address: &Multiaddr| {
+            kept().chain(seen.iter().map(|seen| &seen.place)).any(|place| place.address == *address)
+        };
+        tried.retain(|tried| tried.again > now || is_named(&tried.address));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::record::{LIFETIME_MAX, Record};
+    use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+
+    fn key(seed: u8) -> PublicKey {
+        Ed25519Signer::from_seed(&[seed; 32]).public_key()
+    }
+
+    fn place(address: &str) -> Place {
+        Place { door: Entrance::Members, address: address.parse().unwrap() }
+    }
+
+    fn record(seed: u8, issued_ms: u64, addresses: &[&str]) -> Signed {
+        let places = addresses.iter().map(|address| place(address)).collect();
+        let record = Record { key: key(seed), issued_ms, lifetime: LIFETIME_MAX, places };
+        record.sign(&Digest::ZERO, &Ed25519Signer::from_seed(&[seed; 32]))
+    }
+
+    /// A book that knows the keys 1 and 2.
+    fn book() -> Book {
+        let mut book = Book::new(Ranges::default(), 1);
+        book.know([key(1), key(2)]);
+        book
+    }
+
+    fn keeps(book: &mut Book, signed: Signed, now: Instant) -> bool {
+        book.keep(signed, Duration::ZERO, now)
+    }
+
+    const ONE: &str = "/ip4/203.0.113.1/tcp/7700";
+    const TWO: &str = "/ip4/203.0.113.1/tcp/7701";
+
+    #[test]
+    fn a_later_record_replaces_an_earlier_one_and_not_the_other_way_round() {
+        let (mut book, now) = (book(), Instant::now());
+
+        assert!(keeps(&mut book, record(1, 10, &[ONE]), now));
+        assert!(keeps(&mut book, record(1, 11, &[TWO]), now));
+        assert!(!keeps(&mut book, record(1, 10, &[ONE]), now) && !keeps(&mut book, record(1, 11, &[ONE]), now));
+
+        assert_eq!(book.due(&key(1), Entrance::Members, now), [TWO.parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_has_no_place_in_the_book() {
+        let (mut book, now) = (book(), Instant::now());
+
+        assert!(!keeps(&mut book, record(3, 10, &[ONE]), now));
+        assert!(!book.see(key(3), vec![place(ONE)], now));
+        assert!(book.shelves.is_empty());
+    }
+
+    #[test]
+    fn a_key_that_leaves_takes_its_addresses_along() {
+        let (mut book, now) = (book(), Instant::now());
+        keeps(&mut book, record(1, 10, &[ONE]), now);
+
+        book.know([key(2)]);
+        book.know([key(1), key(2)]);
+
+        assert!(book.addresses(&key(1), Entrance::Members, now).is_empty());
+    }
+
+    #[test]
+    fn one_address_is_dialled_once_in_a_minute_however_often_it_is_told() {
+        let (mut book, begin) = (book(), Instant::now());
+        let mut dials = 0;
+        for second in 0..60 {
+            let now = begin + Duration::from_secs(second);
+            keeps(&mut book, record(1, second, &[ONE]), now);
+            dials += book.due(&key(1), Entrance::Members, now).len();
+        }
+        assert_eq!(dials, 1);
+    }
+
+    #[test]
+    fn one_address_is_dialled_once_in_a_minute_also_when_others_come_in_between() {
+        let (mut book, begin) = (book(), Instant::now());
+        let mut dials = 0;
+        for second in 0..60 {
+            let now = begin + Duration::from_secs(second);
+            keeps(&mut book, record(1, second, &[if second % 2 == 0 { ONE } else { TWO }]), now);
+            dials += book.due(&key(1), Entrance::Members, now).len();
+        }
+        assert_eq!(dials, 2);
+    }
+
+    #[test]
+    fn the_pause_doubles_and_is_a_short_one_where_the_key_has_answered() {
+        let (mut book, mut now) = (book(), Instant::now());
+        keeps(&mut book, record(1, 10, &[ONE]), now);
+        let pause = |book: &mut Book, now: &mut Instant| {
+            let begin = *now;
+            while book.due(&key(1), Entrance::Members, *now).is_empty() {
+                *now += Duration::from_secs(1);
+            }
+            now.duration_since(begin).as_secs()
+        };
+        let first: Vec<u64> = (0..4).map(|_| pause(&mut book, &mut now)).collect();
+        assert!(first[0] == 0 && (60..=76).contains(&first[1]) && (120..=151).contains(&first[2]), "{first:?}");
+
+        book.reached(&key(1), &ONE.parse().unwrap(), now);
+        let then: Vec<u64> = (0..4).map(|_| pause(&mut book, &mut now)).collect();
+        assert!(then[0] == 1 && then[3] <= 6, "{then:?}");
+    }
+
+    #[test]
+    fn an_address_of_a_private_range_is_held_for_others_and_not_dialled() {
+        let (mut book, now) = (book(), Instant::now());
+        keeps(&mut book, record(1, 10, &["/ip4/10.0.0.1/tcp/1"]), now);
+
+        assert!(book.due(&key(1), Entrance::Members, now).is_empty());
+        assert_eq!(book.since(0, 16, now).0.len(), 1);
+    }
+
+    #[test]
+    fn a_record_ends_with_its_lifetime_counted_from_its_issue() {
+        let (mut book, now) = (book(), Instant::now());
+        book.keep(record(1, 10, &[ONE]), Duration::from_secs(3_000), now);
+
+        assert_eq!(book.addresses(&key(1), Entrance::Members, now + Duration::from_secs(599)).len(), 1);
+        assert!(book.addresses(&key(1), Entrance::Members, now + Duration::from_secs(600)).is_empty());
+        assert!(book.since(0, 16, now + Duration::from_secs(600)).0.is_empty());
+    }
+
+    #[test]
+    fn an_announcement_of_the_lan_counts_in_private_ranges_and_for_three_minutes() {
+        let (mut book, now) = (book(), Instant::now());
+        let there = "/ip4/192.168.0.7/tcp/7700";
+
+        assert!(book.see(key(1), vec![place(there)], now));
+        assert!(!book.see(key(1), vec![place(there)], now));
+
+        let found = book.addresses(&key(1), Entrance::Members, now);
+        assert_eq!((found[0].address.to_string().as_str(), found[0].source), (there, Source::Mdns));
+        assert!(book.addresses(&key(1), Entrance::Members, now + SEEN_FOR).is_empty());
+    }
+
+    #[test]
+    fn at_most_four_addresses_of_a_key_are_dialled_the_newest_first() {
+        let (mut book, now) = (book(), Instant::now());
+        keeps(&mut book, record(1, 10, &[ONE, TWO]), now);
+        for port in 0..9 {
+            let later = now + Duration::from_secs(1);
+            book.see(key(1), vec![place(&format!("/ip4/192.168.0.7/tcp/{}", 1 + port))], later);
+        }
+        let due = book.due(&key(1), Entrance::Members, now + Duration::from_secs(1));
+
+        assert_eq!(due.len(), ADDRESSES_MAX);
+        assert_eq!(due[0].to_string(), "/ip4/192.168.0.7/tcp/9");
+    }
+
+    #[test]
+    fn records_are_given_on_in_pages_and_each_once() {
+        let (mut book, now) = (Book::new(Ranges::default(), 1), Instant::now());
+        book.know((1..=40).map(key));
+        for seed in 1..=40 {
+            keeps(&mut book, record(seed, 10, &[ONE]), now);
+        }
+        let (mut sizes, mut number) = (Vec::new(), 0);
+        loop {
+            let (page, next) = book.since(number, 16, now);
+            if page.is_empty() {
+                break;
+            }
+            sizes.push(page.len());
+            number = next;
+        }
+        assert_eq!(sizes, [16, 16, 8]);
+    }
+
+    #[test]
+    fn a_door_for_observers_is_no_address_for_members() {
+        let (mut book, now) = (book(), Instant::now());
+        keeps(&mut book, record(1, 10, &[ONE]), now);
+
+        assert!(book.addresses(&key(1), Entrance::Observers, now).is_empty());
+    }
+}

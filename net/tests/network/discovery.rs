@@ -1,0 +1,86 @@
+//! Members that find each other by the records that others give on.
+
+use std::sync::Arc;
+
+use quorate_net::{Config, Directory, Entrance, Member, Multiaddr, Place, Ranges, Source};
+use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+
+use crate::group::{Group, LIMIT, Node};
+
+/// A member that has the address of member 0 alone, and tells its own.
+async fn start(group: &Group, number: usize) -> Node {
+    start_at(group, number, group.address(number)).await
+}
+
+async fn start_at(group: &Group, number: usize, listen: Multiaddr) -> Node {
+    let seed = group.seed(number);
+    let signer = Ed25519Signer::from_seed(&seed);
+    let directory = Arc::new(Directory::new(Digest::ZERO, signer.public_key(), Ranges::named_by([&listen])));
+    directory.know((0..group.members.len()).map(|number| group.key(number)));
+    directory.publish(vec![Place { door: Entrance::Members, address: listen.clone() }], &signer);
+    let zero =
+        |member: &Member| Member { address: member.address.clone().filter(|_| member.id.get() == 0), ..member.clone() };
+    let members = group.members.iter().map(zero).collect();
+    let config = Config { members, listen: vec![listen], directory: Some(directory), ..group.config(number) };
+    group.node(quorate_net::start(config).await.unwrap())
+}
+
+/// Waits until a member shows the address of another with this origin.
+async fn finds(node: &Node, group: &Group, other: usize, address: &Multiaddr, source: Source) {
+    let key = group.key(other);
+    let found = async {
+        loop {
+            let peers = node.net.peers();
+            let peer = peers.iter().find(|peer| peer.key == key).unwrap();
+            if peer.address.as_ref() == Some(address) && peer.told.map(|(source, _)| source) == Some(source) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, found).await.expect("found in time");
+}
+
+#[tokio::test]
+async fn members_that_know_one_address_find_all_the_others() {
+    let group = Group::of(4);
+    let mut nodes = Vec::new();
+    for number in 0..4 {
+        nodes.push(start(&group, number).await);
+    }
+
+    for node in &mut nodes {
+        node.up(3).await;
+    }
+
+    finds(&nodes[0], &group, 2, &group.address(2), Source::Record).await;
+    finds(&nodes[3], &group, 0, &group.address(0), Source::Config).await;
+}
+
+#[tokio::test]
+async fn a_member_that_starts_again_at_another_address_is_found_there() {
+    let group = Group::of(3);
+    let (mut zero, mut one, mut two) = (start(&group, 0).await, start(&group, 1).await, start(&group, 2).await);
+    for node in [&mut zero, &mut one, &mut two] {
+        node.up(2).await;
+    }
+
+    two.net.stop().await;
+    let elsewhere = Group::of(3).address(2);
+    let mut two = start_at(&group, 2, elsewhere.clone()).await;
+    two.up(2).await;
+
+    finds(&zero, &group, 2, &elsewhere, Source::Record).await;
+    finds(&one, &group, 2, &elsewhere, Source::Record).await;
+    one.talks_with(1, &mut two, 2).await;
+}
+
+#[tokio::test]
+async fn a_member_without_a_directory_takes_no_harm_from_records() {
+    let group = Group::of(2);
+    let (mut zero, mut one) = (start(&group, 0).await, group.start(1).await);
+    zero.up(1).await;
+    one.up(1).await;
+
+    zero.talks_with(0, &mut one, 1).await;
+}

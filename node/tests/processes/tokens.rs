@@ -1,0 +1,51 @@
+//! Tokens of operators, by their roles.
+
+use crate::group::{Group, eventually};
+use crate::http;
+use serde_json::Value;
+use std::process::Command;
+
+/// Runs `quorate token …` on the folder of replica 0; its exit code and output.
+fn token(group: &Group, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    let ran = command.arg("token").args(args).arg("--dir").arg(group.dir().join("replica-0")).output();
+    let ran = ran.expect("quorate runs");
+    (ran.status.code(), String::from_utf8_lossy(&ran.stdout).trim().to_owned())
+}
+
+/// Status of an answer for whoever shows this secret.
+fn status(group: &Group, method: &str, path: &str, secret: &str) -> u16 {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer {secret}\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    http::ask(group.api(0), &head, b"").expect("an answer").status
+}
+
+#[test]
+fn a_token_opens_by_its_role_until_it_is_revoked() {
+    let mut group = Group::init(1);
+    std::fs::write(group.dir().join("replica-0/admin.token"), "secret\n").expect("our folder");
+    group.start(0);
+    let (code, read) = token(&group, &["new", "--role", "read", "--name", "prometheus", "--until", "90d"]);
+    assert_eq!(code, Some(0));
+    let (_, operate) = token(&group, &["new", "--role", "operate", "--name", "alice"]);
+
+    eventually("the node takes note", || (status(&group, "GET", "/v1/peers", &operate) == 200).then_some(()));
+    assert_eq!(status(&group, "GET", "/metrics", &read), 200);
+    assert_eq!(status(&group, "POST", "/v1/peers/7/release", &read), 403);
+    assert_eq!(status(&group, "POST", "/v1/peers/7/release", &operate), 404);
+    assert_eq!(status(&group, "POST", "/v1/peers/7/release", "secret"), 404);
+    assert_eq!(status(&group, "GET", "/metrics", &format!("{read}0")), 403);
+
+    let (_, listed) = token(&group, &["list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!((&listed["items"][0]["name"], &listed["items"][1]["role"]), (&"prometheus".into(), &"operate".into()));
+    assert!(!listed.to_string().contains("hash"), "{listed}");
+
+    assert_eq!(token(&group, &["revoke", "prometheus"]).0, Some(0));
+    eventually("the node takes note", || (status(&group, "GET", "/metrics", &read) == 403).then_some(()));
+    assert_eq!(status(&group, "GET", "/metrics", &operate), 200);
+    assert_eq!(token(&group, &["revoke", "prometheus"]).0, Some(1));
+    assert_eq!(token(&group, &["new", "--role", "king"]).0, Some(2));
+}

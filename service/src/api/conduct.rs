@@ -1,0 +1,74 @@
+//! Conduct of peers in `/v1/peers`, and their release.
+
+use super::Shared;
+use super::param::InPath;
+use super::peer_name::peer_id;
+use super::problem::{Answer, Failure};
+use super::service::Service;
+use crate::conduct::{Offence, Record, Seen, State, Who};
+use axum::Json;
+use axum::extract::State as Of;
+use quorate_client::api::{Conduct, ConductState, Peer};
+use quorate_pbft::PublicKey;
+
+/// Conduct of a peer.
+pub fn of(service: &Service, who: Who) -> Conduct {
+    service.conduct.seen(who).map(|seen| shown(&seen.record)).unwrap_or_default()
+}
+
+/// Peers that have offended and are no members here: keys at the observers' door, and addresses.
+pub fn others(service: &Service) -> impl Iterator<Item = Peer> {
+    service.conduct.all().into_iter().filter_map(|seen| other(&seen))
+}
+
+/// Ends what restrains a peer: a member by its number, a member or an observer by its libp2p name or key.
+pub async fn release(Of(service): Shared, InPath(name): InPath<String>) -> Answer<Json<Conduct>> {
+    let links = service.membership.links();
+    let member = |link: &quorate_net::PeerInfo| link.id.to_string() == name || is_named(&link.key, &name);
+    let members = links.iter().filter(|link| member(link)).map(|link| Who::Member(link.key));
+    let observers = service.conduct.all().into_iter().map(|seen| seen.who);
+    let observers = observers.filter(|who| matches!(who, Who::Observer(key) if is_named(key, &name)));
+    let found: Vec<Who> = members.chain(observers).collect();
+    let Some(first) = found.first() else {
+        return Err(Failure::not_found(format!("no peer is called {name:?}; `quorate peers` names them")));
+    };
+    for who in &found {
+        if service.conduct.release(*who) {
+            tracing::warn!(event = "peer-released", peer = name, "an operator has released a peer");
+        }
+    }
+    Ok(Json(of(&service, *first)))
+}
+
+fn is_named(key: &PublicKey, name: &str) -> bool {
+    key.to_string() == name || peer_id(key) == name
+}
+
+fn other(seen: &Seen) -> Option<Peer> {
+    let (peer_id, address) = match seen.who {
+        Who::Member(_) => return None,
+        Who::Observer(key) => (peer_id(&key), None),
+        Who::Host(host) => (String::new(), Some(host.to_string())),
+    };
+    let conduct = shown(&seen.record);
+    let (replica, heard_ms, executed_seq, view) = (None, None, None, None);
+    let (source, told_ms) = (None, None);
+    Some(Peer { replica, peer_id, address, source, told_ms, connected: false, heard_ms, executed_seq, view, conduct })
+}
+
+fn shown(record: &Record) -> Conduct {
+    let state = match record.state {
+        State::Normal => ConductState::Normal,
+        State::Strict => ConductState::Strict,
+        State::Suspended => ConductState::Suspended,
+    };
+    let is_restrained = record.state != State::Normal;
+    let counted = Offence::ALL.into_iter().filter(|offence| record.offences[*offence as usize] > 0);
+    Conduct {
+        state,
+        reason: record.reason.filter(|_| is_restrained).map(|reason| reason.name().to_owned()),
+        since: is_restrained.then_some(record.since),
+        until: is_restrained.then_some(record.until),
+        offences: counted.map(|offence| (offence.name().to_owned(), record.offences[offence as usize])).collect(),
+    }
+}

@@ -1,0 +1,105 @@
+//! Discovery put to work: the parts that a node's configuration asks for, until it stops.
+
+use super::{LaunchError, Running, multiaddr};
+use crate::config::Config;
+use crate::discovery::{Announcer, Meeting, Seeker};
+use crate::membership::Membership;
+use crate::observing::{Contact, OpenDoor};
+use crate::relaying::Called;
+use quorate_net::{Bytes, Directory, Multiaddr, Ranges, announce};
+use quorate_pbft::{Ed25519Signer, PublicKey, Signer as _};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Ways of finding others that a configuration names.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ways {
+    /// Doors for observers that are known from the start.
+    pub(crate) doors: Vec<Multiaddr>,
+    pub(crate) bootstrap: Vec<Multiaddr>,
+    pub(crate) relay: Vec<Multiaddr>,
+    pub(crate) mdns: bool,
+    /// Own addresses, for the ranges that they name.
+    pub(crate) own: Vec<Multiaddr>,
+}
+
+impl Ways {
+    /// The ways of a replica.
+    pub(crate) fn of(config: &Config) -> Result<Self, LaunchError> {
+        let own = [("listen", Some(&config.listen)), ("observers", config.observers.as_ref())];
+        let own = own.into_iter().filter_map(|(what, address)| Some(multiaddr(what, address?)));
+        Ok(Self {
+            doors: all("follow", &config.follow)?,
+            bootstrap: all("bootstrap", &config.bootstrap)?,
+            relay: all("relay", &config.relay)?,
+            mdns: config.mdns,
+            own: own.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// An empty directory in which addresses of the ranges that this configuration names count.
+    pub(crate) fn directory(
+        &self,
+        group: quorate_pbft::Digest,
+        key: PublicKey,
+        peers: &BTreeMap<PublicKey, Multiaddr>,
+    ) -> Arc<Directory> {
+        let named = [&self.doors, &self.bootstrap, &self.relay, &self.own].into_iter().flatten().chain(peers.values());
+        Arc::new(Directory::new(group, key, Ranges::named_by(named)))
+    }
+}
+
+/// Multiaddrs of a setting.
+pub(crate) fn all(what: &str, addresses: &[String]) -> Result<Vec<Multiaddr>, LaunchError> {
+    addresses.iter().map(|address| multiaddr(what, address)).collect()
+}
+
+impl Running {
+    /// Tells where this node is, and finds where others are. `door`: its own one for observers, and the address at which it
+    /// listens for members, if it has these.
+    pub(crate) fn find(
+        &self,
+        ways: Ways,
+        secret: [u8; 32],
+        listen: Option<Multiaddr>,
+        door: watch::Receiver<Option<OpenDoor>>,
+    ) {
+        let Membership { directory, network, relay, checker, .. } = &*self.service.membership;
+        let signer = Ed25519Signer::from_seed(&secret);
+        let (lan, announced) = watch::channel(None::<Bytes>);
+        let (at, called_at) = watch::channel(Vec::new());
+        if let (Some(network), Some(listen)) = (network.clone(), listen) {
+            let (directory, signer, door) = (directory.clone(), signer.clone(), door.clone());
+            self.goes_on(Announcer { directory, signer, network, listen, door, called_at, lan }.keep());
+        }
+        let called = Called { directory: directory.clone(), secret, door, at };
+        for relay in ways.relay {
+            self.goes_on(called.clone().keep(relay));
+        }
+        if ways.mdns {
+            let directory = directory.clone();
+            self.goes_on(async move {
+                if let Err(error) = announce(directory, announced).await {
+                    tracing::warn!(event = "mdns-ended", %error, "this node is not announced on its networks");
+                }
+            });
+        }
+        let (key, group, doors) = (signer.public_key(), directory.group(), ways.bootstrap);
+        self.goes_on(Meeting { directory: directory.clone(), secret, key, doors }.keep());
+        let (relay, checker, inbox) = (relay.clone(), checker.clone(), self.service.inbox.clone());
+        let (address, member, directory) = (Multiaddr::empty(), None, directory.clone());
+        let (conduct, domains) = (self.service.conduct.clone(), self.service.domains());
+        let contact = Contact { address, member, directory, secret, group, relay, checker, inbox, conduct, domains };
+        for address in ways.doors {
+            self.goes_on(Contact { address, ..contact.clone() }.keep());
+        }
+        self.goes_on(Seeker { contact }.keep());
+    }
+
+    /// Runs until the node stops.
+    fn goes_on(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.service.stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(task).await });
+    }
+}

@@ -1,0 +1,32 @@
+//! A small audience in five regions holds the bounds of `docs/scale.md`, and one seed plays one run.
+
+use quorate_tests::sites::{Plan, Shape, Summary, sites};
+
+fn plan() -> Plan {
+    Plan {
+        voters: 7,
+        observers: 120,
+        regions: true,
+        liars: 10,
+        sybils: 50,
+        seconds: 15,
+        change_every_ms: 500,
+        shapes: vec![Shape::Halves, Shape::Hermits],
+        seed: 1,
+    }
+}
+
+#[test]
+fn a_hundred_and_twenty_followers_hold_every_bound() {
+    let summary = sites(&plan(), |_| ());
+    assert!(summary.failures.is_empty(), "{summary}");
+    assert_eq!(summary.sybils.inside_late, 0, "{summary}");
+    assert!(summary.healed.iter().all(|healed| healed.behind > 0), "nothing was cut: {summary}");
+}
+
+#[test]
+fn one_seed_plays_one_run() {
+    let small = Plan { observers: 16, seconds: 4, shapes: Vec::new(), ..plan() };
+    let play = || Summary { seconds: 0.0, ..sites(&small, |_| ()) };
+    assert_eq!(play(), play());
+}
