@@ -73,3 +73,16 @@ impl<T> IndexMut<Channel> for PerChannel<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_pbft::WIRE;
+
+    #[test]
+    fn members_of_another_version_of_the_wire_open_no_stream_with_each_other() {
+        for channel in Channel::ALL {
+            assert_eq!(channel.protocol().as_ref(), format!("/quorate/{channel}/{WIRE}"));
+        }
+    }
+}

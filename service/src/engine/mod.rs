@@ -36,6 +36,7 @@ mod turned_away;
 
 pub use core::Core;
 pub use drive::{Engine, Setup};
+pub(crate) use epochs::program;
 pub use epochs::{Committees, Identity};
 pub use error::EngineError;
 pub(crate) use held::Certified;

@@ -1,15 +1,16 @@
 //! Threads that verify frames.
 
 use crate::conduct::{Conduct, Offence, Who};
-use crate::engine::Committees;
+use crate::engine::{Committees, program};
 use crate::metrics::Metrics;
 use quorate_net::{Channel, Event, Events};
 use quorate_pbft::{
     Admitted, Certified, Constants, Epoch, Invalid, Message, PayloadCheck, PublicKey, ReplicaId, Unverified, Verify,
     VerifyContext,
 };
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 /// Context of every check: members' keys, and how signatures and items are checked.
@@ -54,6 +55,36 @@ pub enum Dropped {
 
 /// Kinds of messages on this version of the wire.
 const KINDS: u8 = 17;
+
+/// Members whose program is of another version than this one: a later one may say more on the same wire.
+#[derive(Debug, Default)]
+struct Others(Mutex<BTreeSet<PublicKey>>);
+
+impl Others {
+    /// Notes the program that a member's own Status tells of.
+    fn hear(&self, from: PublicKey, version: [u16; 3]) {
+        let mut others = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match version == program().version {
+            true => others.remove(&from),
+            false => others.insert(from),
+        };
+    }
+
+    /// Whether a dropped frame may be a later program's.
+    fn explain(&self, from: &PublicKey, dropped: &Dropped) -> bool {
+        let others = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(dropped, Dropped::UnknownKind(_)) && others().contains(from)
+    }
+}
+
+/// Version of the program in a Status that its sender signed itself.
+fn version_in(message: &Admitted) -> Option<[u16; 3]> {
+    let Admitted::Verified(verified) = message else { return None };
+    match verified.message() {
+        Message::Status { statement, body } if statement.signer == verified.from() => Some(body.program.version),
+        _ => None,
+    }
+}
 
 impl Dropped {
     fn undecodable(frame: &[u8], error: impl ToString) -> Self {
@@ -145,10 +176,11 @@ impl Pool {
         deliver: impl Fn(Admitted) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let mut pool = Self { events, threads: Vec::new() };
+        let others = Arc::new(Others::default());
         for number in 0..threads {
             let (events, checker, deliver) = (pool.events.clone(), checker.clone(), deliver.clone());
-            let (metrics, conduct) = (metrics.clone(), conduct.clone());
-            let body = move || work(&events, &checker, (&metrics, &conduct), &deliver);
+            let (metrics, conduct, others) = (metrics.clone(), conduct.clone(), others.clone());
+            let body = move || work(&events, &checker, (&metrics, &conduct, &others), &deliver);
             pool.threads.push(thread::Builder::new().name(format!("verify-{number}")).spawn(body)?);
         }
         Ok(pool)
@@ -165,18 +197,25 @@ impl Drop for Pool {
     }
 }
 
-fn work(events: &Events, checker: &Checker, (metrics, conduct): (&Metrics, &Conduct), deliver: &impl Fn(Admitted)) {
+fn work(
+    events: &Events,
+    checker: &Checker,
+    (metrics, conduct, others): (&Metrics, &Conduct, &Others),
+    deliver: &impl Fn(Admitted),
+) {
     while let Some(event) = events.blocking_recv() {
         let Event::Received { from, channel, frame } = event else { continue }; // the network logs links
         match checker.check(from, channel, &frame) {
             Ok(message) => {
                 conduct.good(Who::Member(from));
+                version_in(&message).into_iter().for_each(|version| others.hear(from, version));
                 deliver(message);
             }
             Err(dropped) => {
                 let (bytes, number) = (frame.len(), checker.number(&from));
                 tracing::debug!(%from, bytes, %dropped, "frame dropped");
-                let Some(offence) = dropped.offence() else { continue }; // who leaves, or is behind, is no liar
+                // Who leaves, is behind, or runs a later program is no liar.
+                let Some(offence) = dropped.offence().filter(|_| !others.explain(&from, &dropped)) else { continue };
                 let Some(number) = number else { continue };
                 conduct.note(Who::Member(from), offence);
                 let from = number;
@@ -201,6 +240,20 @@ mod tests {
 
         assert!((0..KINDS).all(|kind| !is_unknown(kind)));
         assert!(is_unknown(KINDS));
+    }
+
+    #[test]
+    fn an_unknown_kind_is_no_offence_of_a_member_that_runs_another_version() {
+        let (others, (later, same)) = (Others::default(), (PublicKey([1; 32]), PublicKey([2; 32])));
+        others.hear(later, [u16::MAX, 0, 0]);
+        others.hear(same, program().version);
+
+        assert!(others.explain(&later, &Dropped::UnknownKind(KINDS)));
+        assert!(!others.explain(&same, &Dropped::UnknownKind(KINDS)));
+        assert!(!others.explain(&later, &Dropped::WrongChannel));
+
+        others.hear(later, program().version);
+        assert!(!others.explain(&later, &Dropped::UnknownKind(KINDS)));
     }
 
     #[test]
