@@ -1,6 +1,6 @@
 //! Observers at a member: served from the published state on a thread of their own, after what members need.
 
-use super::budget::Budget;
+use super::budget::{BYTES_PER_SECOND, Budget};
 use super::enrolment::{Guest, Strangers};
 use super::scoped::{self, States};
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
@@ -33,8 +33,12 @@ const OBSERVERS_MAX: usize = 8;
 const READERS_MAX: usize = 2;
 /// Bytes that a question or request is charged beside its answer: 512 a second are looked at, whatever comes of them.
 const QUESTION_BYTES: usize = 16 << 10;
-/// Factor by which a question of an observer that is treated strictly is charged more, and its requests weigh more.
-const STRICT: usize = 8;
+/// Factor by which requests of an observer that is treated strictly weigh more.
+const STRICT: u32 = 8;
+/// Pause before each of its frames: an eighth of its share of what all observers together may ask. It waits by itself, so
+/// that nobody else pays for it.
+const STRICT_PAUSE: Duration =
+    Duration::from_micros((8 * OBSERVERS_MAX * QUESTION_BYTES) as u64 * 1_000_000 / BYTES_PER_SECOND);
 /// Time for the first frame.
 const HELLO_WITHIN: Duration = Duration::from_secs(2);
 /// Pause between two pieces of news: what people call at once.
@@ -175,7 +179,7 @@ impl Session {
 
     /// Why an observer is not served.
     fn refusal(&self, hello: Option<Asking>) -> Option<String> {
-        let no_greeting = || Some(("the first frame is no greeting".to_owned(), false));
+        let no_greeting = || Some((no_greeting(), false));
         hello.map_or_else(no_greeting, |hello| self.refusal_of(&hello)).map(|(why, _)| why)
     }
 
@@ -189,7 +193,7 @@ impl Session {
             Some((VERSION, theirs)) if theirs == group => return self.unwelcome(),
             Some((VERSION, _)) => format!("this is a member of group {group}"),
             Some((version, _)) => format!("version {VERSION} is spoken here, not {version}"),
-            None => "the first frame is no greeting".to_owned(),
+            None => no_greeting(),
         };
         Some((fault, false))
     }
@@ -222,14 +226,26 @@ impl Session {
         Some(format!("this observer is suspended for {seconds} s more, for {reason}"))
     }
 
-    /// Waits until a question may be looked at, and counts it as good.
-    async fn question(&self) {
-        self.service.conduct.good(self.who);
-        self.budget.turn(QUESTION_BYTES * self.strictness()).await;
+    /// Waits until a frame may be looked at, and counts it; why the session ends, if it does. Another session of the same
+    /// key may have led to that.
+    async fn look_at(&self, asking: Option<&Asking>) -> Result<(), String> {
+        if self.is_restrained() {
+            sleep(STRICT_PAUSE).await;
+        }
+        self.budget.turn(QUESTION_BYTES).await;
+        let refusal = match asking {
+            Some(asking) if asking.greets().is_none() => {
+                self.service.conduct.good(self.who);
+                self.suspension()
+            }
+            // A frame has its length: what is in it does not lose the next one's place.
+            _ => self.offended(Offence::BadFrame),
+        };
+        refusal.map_or(Ok(()), Err)
     }
 
-    fn strictness(&self) -> usize {
-        if self.service.conduct.state(self.who) == State::Normal { 1 } else { STRICT }
+    fn is_restrained(&self) -> bool {
+        self.service.conduct.state(self.who) != State::Normal
     }
 
     /// Works off what the observer asks; the next question is read once the answer is on its way.
@@ -241,10 +257,15 @@ impl Session {
                 Err(LinkError::Oversized { .. }) => return drop(self.offended(Offence::Oversized)),
                 Err(_) => return,
             };
-            match parse(&bytes) {
+            let asking = parse(&bytes);
+            if let Err(why) = self.look_at(asking.as_ref()).await {
+                // The link may be ending; if not, it does when the refusal has left.
+                let _ = out.send(Telling::Refused(why)).await;
+                return std::future::pending().await;
+            }
+            match asking {
                 Some(Asking::Ask(question)) => {
                     self.is_in(question.epoch);
-                    self.question().await;
                     for message in self.answer(question).await {
                         if out.send(Telling::Message(Box::new(message))).await.is_err() {
                             return;
@@ -252,9 +273,9 @@ impl Session {
                     }
                 }
                 Some(asking @ (Asking::Offer { .. } | Asking::Mark { .. })) => {
-                    self.question().await;
                     // Its core's questions come the same way, and must not wait for callers of its API.
-                    let weight = (weight(&asking) * self.strictness() as u32).min(REQUESTS_MAX as u32);
+                    let strictness = if self.is_restrained() { STRICT } else { 1 };
+                    let weight = (weight(&asking) * strictness).min(REQUESTS_MAX as u32);
                     let Ok(turn) = room.clone().try_acquire_many_owned(weight) else {
                         if out.send(busy(&asking)).await.is_err() {
                             return;
@@ -270,30 +291,15 @@ impl Session {
                     });
                     while requests.try_join_next().is_some() {}
                 }
-                Some(Asking::In(epoch)) => {
-                    self.question().await;
-                    self.is_in(epoch);
-                }
-                Some(Asking::Records(records)) => {
-                    self.question().await;
-                    take_records(&self.service.membership.directory, &records);
-                }
+                Some(Asking::In(epoch)) => self.is_in(epoch),
+                Some(Asking::Records(records)) => take_records(&self.service.membership.directory, &records),
                 Some(Asking::State { number, at, ask }) => {
-                    self.question().await;
                     let answer = scoped::answer(&self.service, &self.states, &self.domains, (at, ask)).await;
                     if out.send(Telling::State { number, answer }).await.is_err() {
                         return;
                     }
                 }
-                // A frame has its length: what is in it does not lose the next one's place.
-                Some(_) | None => {
-                    self.budget.turn(QUESTION_BYTES * self.strictness()).await;
-                    if let Some(why) = self.offended(Offence::BadFrame) {
-                        // The link may be ending; if not, it does when the refusal has left.
-                        let _ = out.send(Telling::Refused(why)).await;
-                        return std::future::pending().await;
-                    }
-                }
+                Some(_) | None => (), // it is counted
             }
         }
     }
@@ -465,6 +471,11 @@ impl Session {
     fn epoch(&self) -> Epoch {
         self.service.now().moment.ledger.executed().epoch
     }
+}
+
+/// Refusal of a first frame that is none here: a later program may have sent it, so it is no offence.
+fn no_greeting() -> String {
+    format!("the first frame is no greeting of version {VERSION}, which is spoken here")
 }
 
 /// Weight of a request among those that are under way.
