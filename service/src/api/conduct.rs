@@ -10,15 +10,30 @@ use axum::Json;
 use axum::extract::State as Of;
 use quorate_client::api::{Conduct, ConductState, Peer};
 use quorate_pbft::PublicKey;
+use std::cmp::Reverse;
+
+/// Strangers that are shown, the newest offenders: whoever comes with ever new keys fills no page.
+const STRANGERS_MAX: usize = 16;
 
 /// Conduct of a peer.
 pub fn of(service: &Service, who: Who) -> Conduct {
     service.conduct.seen(who).map(|seen| shown(&seen.record)).unwrap_or_default()
 }
 
-/// Peers that have offended and are no members here: keys at the observers' door, and addresses.
+/// Peers that have offended and are no members here: keys at the observers' door, and addresses; of strangers the newest.
 pub fn others(service: &Service) -> impl Iterator<Item = Peer> {
-    service.conduct.all().into_iter().filter_map(|seen| other(&seen))
+    let is_stranger = |seen: &Seen| match seen.who {
+        Who::Member(key) | Who::Observer(key) => !service.membership.directory.knows(&key),
+        Who::Host(_) => true,
+    };
+    let (strangers, known): (Vec<Seen>, Vec<Seen>) = service.conduct.all().into_iter().partition(is_stranger);
+    known.into_iter().chain(newest(strangers)).filter_map(|seen| other(&seen))
+}
+
+fn newest(mut strangers: Vec<Seen>) -> Vec<Seen> {
+    strangers.sort_by_key(|seen| Reverse(seen.record.noted_at));
+    strangers.truncate(STRANGERS_MAX);
+    strangers
 }
 
 /// Ends what restrains a peer: a member by its number, a member or an observer by its libp2p name or key.
@@ -70,5 +85,23 @@ fn shown(record: &Record) -> Conduct {
         since: is_restrained.then_some(record.since),
         until: is_restrained.then_some(record.until),
         offences: counted.map(|offence| (offence.name().to_owned(), record.offences[offence as usize])).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_strangers_the_newest_offenders_are_shown() {
+        let seen = |at: u8| Seen {
+            who: Who::Observer(PublicKey([at; 32])),
+            record: Record::new(State::Suspended, u64::from(at)),
+        };
+
+        let shown = newest((0..200).map(seen).collect());
+
+        assert_eq!(shown.len(), STRANGERS_MAX);
+        assert!(shown.iter().all(|seen| seen.record.noted_at >= 200 - STRANGERS_MAX as u64));
     }
 }

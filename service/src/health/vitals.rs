@@ -41,7 +41,7 @@ pub struct Vitals {
     pub conflicts_open: u64,
     /// Seconds until the certificate of the API ends, negative when it has; none without one.
     pub certificate_seconds: Option<i64>,
-    /// Peers that are suspended, in words.
+    /// Members that are suspended, in words.
     pub suspended: Vec<String>,
     /// Peers that are treated strictly, in words.
     pub strict: Vec<String>,

@@ -7,7 +7,7 @@ use super::score::assess;
 use super::scrubbed::Scrubbed;
 use super::space::{NoRoom, Space};
 use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
-use crate::conduct::{Conduct, Offence, State};
+use crate::conduct::{Conduct, Offence, Seen, State, Who};
 use crate::engine::{Published, Report};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
@@ -198,9 +198,10 @@ impl Watch {
         Space { used_bytes, quota_bytes, is_awaited: self.sources.room.is_awaited() }
     }
 
-    /// Peers in a state, in words.
+    /// Members in a state, in words. Others come with ever new keys, and raise no alarm.
     fn restrained(&self, state: State) -> Vec<String> {
-        let all = self.sources.conduct.all().into_iter().filter(|seen| seen.record.state == state);
+        let is_meant = |seen: &Seen| seen.record.state == state && matches!(seen.who, Who::Member(_));
+        let all = self.sources.conduct.all().into_iter().filter(is_meant);
         let words = all.map(|seen| {
             let name = seen.who.name(|key| self.sources.membership.checker.number(key));
             let left = seen.record.until.saturating_sub(now_ms()).div_ceil(1_000);
