@@ -216,10 +216,11 @@ impl Driver {
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
-                if endpoint.is_dialer()
-                    && let Some(line) = self.places.get(&peer_id).and_then(|place| self.lines.get(place))
-                {
-                    self.shared.reached(&line.peer, endpoint.get_remote_address());
+                if let Some(line) = self.places.get(&peer_id).and_then(|place| self.lines.get(place)) {
+                    match endpoint.is_dialer() {
+                        true => self.shared.reached(&line.peer, endpoint.get_remote_address()),
+                        false => self.shared.came(&line.peer),
+                    }
                 }
                 self.on_connected(peer_id, connection_id);
             }

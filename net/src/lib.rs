@@ -39,8 +39,8 @@ pub use allowance::Allowance;
 pub use channel::{Channel, PerChannel};
 pub use counters::{HostRefused, PeerInfo, Refused, Traffic};
 pub use discovery::{
-    Directory, Entrance, Found, KEYS_MAX, LIFETIME_MAX, PLACES_MAX, Place, RECORD_BYTES_MAX, RECORDS_MAX, Ranges,
-    Source, Unsound, announce, key_of_peer, pack, relayed, unpack,
+    Announcements, Directory, Entrance, Found, KEYS_MAX, LIFETIME_MAX, PLACES_MAX, Place, RECORD_BYTES_MAX,
+    RECORDS_MAX, Ranges, Source, Unsound, announce, key_of_peer, pack, relayed, unpack,
 };
 pub use error::{Error, SendError};
 pub use inbox::{Event, Events, Frame};

@@ -115,6 +115,11 @@ impl Shared {
         peer.reached(address);
     }
 
+    /// A peer came by itself.
+    pub(crate) fn came(&self, peer: &Peer) {
+        self.directory.iter().for_each(|directory| directory.came(&peer.key));
+    }
+
     /// Frames with the records that came after a number, as many as a peer looks at, and the number to go on from.
     pub(crate) fn records_since(&self, mut number: u64) -> (Vec<Bytes>, u64) {
         let mut frames = Vec::new();

@@ -2,8 +2,9 @@
 //!
 //! Bounds: [`KEYS_MAX`] keys, of each the newest record and four addresses seen on the LAN; of a key and door at most
 //! [`ADDRESSES_MAX`] addresses are dialled at a time, each at most once in [`AGAIN_MIN`]. So whoever tells wrong addresses
-//! costs one dial in a minute for each key, and nobody is dialled in vain for long: the pause doubles up to [`AGAIN_MAX`]. An
-//! address at which the key has proved itself is no stranger's: its pause begins at [`PROVED_AGAIN_MIN`].
+//! costs [`DIALS_MAX`] dials in a minute for each key, and nobody is dialled in vain for long: the pause doubles up to
+//! [`AGAIN_MAX`], and a sign of life of the key ends a long one. An address at which the key has proved itself is no stranger's: its
+//! pause begins at [`PROVED_AGAIN_MIN`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -24,8 +25,10 @@ pub(crate) const AGAIN_MIN: Duration = Duration::from_secs(60);
 /// The pause where the key has answered before, as of a node that starts again.
 const PROVED_AGAIN_MIN: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(960);
-/// Addresses of a key whose dials are remembered.
+/// Addresses of a key whose dials are remembered: no other one is dialled while all their pauses last.
 const TRIED_MAX: usize = 16;
+/// Dials of one key within [`AGAIN_MIN`], at addresses where it has not proved itself.
+const DIALS_MAX: usize = 8;
 /// Time for which an address seen on the LAN counts: three announcements.
 const SEEN_FOR: Duration = Duration::from_secs(190);
 
@@ -78,6 +81,8 @@ struct Kept {
 #[derive(Debug)]
 struct Seen {
     place: Place,
+    /// Time of issue of its announcement.
+    issued_ms: u64,
     at: Instant,
 }
 
@@ -97,6 +102,8 @@ struct Shelf {
     /// Newest first.
     seen: Vec<Seen>,
     tried: Vec<Tried>,
+    /// Dials within the last [`AGAIN_MIN`] at addresses where the key has not proved itself.
+    dialled: Vec<Instant>,
 }
 
 /// Addresses of known keys.
@@ -146,20 +153,26 @@ impl Book {
         self.newest += 1;
         let since = now.checked_sub(age).unwrap_or(now);
         let shelf = self.shelves.entry(key).or_default();
+        shelf.relax(now, |address| signed.record().places.iter().any(|place| place.address == *address));
         shelf.kept = Some(Kept { signed, since, number: self.newest });
         shelf.forget(now);
         true
     }
 
-    /// Notes places of a known key that announced themselves on the LAN; answers whether one is new.
-    pub(crate) fn see(&mut self, key: PublicKey, places: Vec<Place>, now: Instant) -> bool {
+    /// Notes places of a known key that announced themselves on the LAN; answers whether one is new. An announcement that
+    /// was issued before one that counts is an old one, sent again.
+    pub(crate) fn see(&mut self, key: PublicKey, places: Vec<Place>, issued_ms: u64, now: Instant) -> bool {
         if !self.knows(&key) {
             return false;
         }
         let shelf = self.shelves.entry(key).or_default();
+        if shelf.seen.iter().any(|seen| seen.counts(now) && seen.issued_ms > issued_ms) {
+            return false;
+        }
+        shelf.relax(now, |address| places.iter().any(|place| place.address == *address));
         let is_news = places.iter().any(|place| shelf.seen.iter().all(|seen| seen.place != *place));
         shelf.seen.retain(|seen| !places.contains(&seen.place));
-        shelf.seen.splice(0..0, places.into_iter().map(|place| Seen { place, at: now }));
+        shelf.seen.splice(0..0, places.into_iter().map(|place| Seen { place, issued_ms, at: now }));
         shelf.seen.truncate(PLACES_MAX);
         shelf.forget(now);
         is_news
@@ -177,7 +190,8 @@ impl Book {
         (after.into_iter().take(max).map(|kept| kept.signed.bytes().clone()).collect(), next)
     }
 
-    /// Addresses of a key's door, the newest first; those in ranges of no concern to others are left out.
+    /// Addresses of a key's door, those first where it has proved itself, then the newest; those in ranges of no concern to
+    /// others are left out.
     pub(crate) fn addresses(&self, key: &PublicKey, door: Entrance, now: Instant) -> Vec<Found> {
         let Some(shelf) = self.shelves.get(key) else { return Vec::new() };
         let seen = shelf.seen.iter().filter(|seen| seen.counts(now) && seen.place.door == door).map(|seen| Found {
@@ -193,7 +207,9 @@ impl Book {
                 found.push(one);
             }
         }
-        found.sort_by_key(|found| found.age);
+        let is_proved =
+            |found: &Found| shelf.tried.iter().any(|tried| tried.is_proved && tried.address == found.address);
+        found.sort_by_key(|found| (!is_proved(found), found.age));
         found.truncate(ADDRESSES_MAX);
         found
     }
@@ -206,10 +222,14 @@ impl Book {
 
     fn dials(&mut self, key: &PublicKey, address: &Multiaddr, now: Instant) -> bool {
         let roll = self.roll();
-        let Some(shelf) = self.shelves.get_mut(key) else { return false };
-        let tried = shelf.tried(address, now);
-        if tried.again > now {
-            return false;
+        let Some(Shelf { tried, dialled, .. }) = self.shelves.get_mut(key) else { return false };
+        let Some(tried) = tried_of(tried, address, now).filter(|tried| tried.again <= now) else { return false };
+        dialled.retain(|at| now.duration_since(*at) < AGAIN_MIN);
+        if !tried.is_proved {
+            if dialled.len() >= DIALS_MAX {
+                return false;
+            }
+            dialled.push(now);
         }
         let first = if tried.is_proved { PROVED_AGAIN_MIN } else { AGAIN_MIN };
         let pause = first.saturating_mul(1 << tried.failures.min(10)).min(AGAIN_MAX);
@@ -226,6 +246,11 @@ impl Book {
             (tried.failures, tried.is_proved) = (0, true);
             tried.again = tried.again.min(now + PROVED_AGAIN_MIN);
         }
+    }
+
+    /// A key came to this node: long pauses end.
+    pub(crate) fn came(&mut self, key: &PublicKey, now: Instant) {
+        self.shelves.get_mut(key).into_iter().for_each(|shelf| shelf.relax(now, |_| true));
     }
 
     /// A number below 256 (xorshift64).
@@ -259,28 +284,37 @@ impl Seen {
 }
 
 impl Shelf {
-    /// Dials of an address so far.
-    fn tried(&mut self, address: &Multiaddr, now: Instant) -> &mut Tried {
-        let place = self.tried.iter().position(|tried| tried.address == *address).unwrap_or_else(|| {
-            if self.tried.len() >= TRIED_MAX {
-                self.tried.remove(0);
-            }
-            self.tried.push(Tried { address: address.clone(), again: now, failures: 0, is_proved: false });
-            self.tried.len() - 1
-        });
-        &mut self.tried[place]
+    /// Ends long pauses of some addresses: the key gave a sign of life.
+    fn relax(&mut self, now: Instant, is_meant: impl Fn(&Multiaddr) -> bool) {
+        for tried in self.tried.iter_mut().filter(|tried| is_meant(&tried.address)) {
+            tried.again = tried.again.min(now + AGAIN_MIN);
+        }
     }
 
     /// Forgets dials of addresses that nobody names any more and whose pause is over. An address that is told again and
     /// again keeps its pause.
     fn forget(&mut self, now: Instant) {
-        let Self { kept, seen, tried } = self;
+        let Self { kept, seen, tried, .. } = self;
         let kept = || kept.iter().flat_map(|kept| &kept.signed.record().places);
         let is_named = |address: &Multiaddr| {
             kept().chain(seen.iter().map(|seen| &seen.place)).any(|place| place.address == *address)
         };
         tried.retain(|tried| tried.again > now || is_named(&tried.address));
     }
+}
+
+/// Dials of an address so far; none if it is a new one and there is no room for it.
+fn tried_of<'t>(all: &'t mut Vec<Tried>, address: &Multiaddr, now: Instant) -> Option<&'t mut Tried> {
+    let known = all.iter().position(|tried| tried.address == *address);
+    if known.is_none() {
+        if all.len() >= TRIED_MAX {
+            let over = |is_proved| all.iter().position(|tried| tried.again <= now && tried.is_proved == is_proved);
+            all.remove(over(false).or_else(|| over(true))?);
+        }
+        all.push(Tried { address: address.clone(), again: now, failures: 0, is_proved: false });
+    }
+    let place = known.unwrap_or(all.len() - 1);
+    all.get_mut(place)
 }
 
 #[cfg(test)]
@@ -333,7 +367,7 @@ mod tests {
         let (mut book, now) = (book(), Instant::now());
 
         assert!(!keeps(&mut book, record(3, 10, &[ONE]), now));
-        assert!(!book.see(key(3), vec![place(ONE)], now));
+        assert!(!book.see(key(3), vec![place(ONE)], 1, now));
         assert!(book.shelves.is_empty());
     }
 
@@ -415,8 +449,8 @@ mod tests {
         let (mut book, now) = (book(), Instant::now());
         let there = "/ip4/192.168.0.7/tcp/7700";
 
-        assert!(book.see(key(1), vec![place(there)], now));
-        assert!(!book.see(key(1), vec![place(there)], now));
+        assert!(book.see(key(1), vec![place(there)], 1, now));
+        assert!(!book.see(key(1), vec![place(there)], 1, now));
 
         let found = book.addresses(&key(1), Entrance::Members, now);
         assert_eq!((found[0].address.to_string().as_str(), found[0].source), (there, Source::Mdns));
@@ -429,12 +463,88 @@ mod tests {
         keeps(&mut book, record(1, 10, &[ONE, TWO]), now);
         for port in 0..9 {
             let later = now + Duration::from_secs(1);
-            book.see(key(1), vec![place(&format!("/ip4/192.168.0.7/tcp/{}", 1 + port))], later);
+            book.see(key(1), vec![place(&format!("/ip4/192.168.0.7/tcp/{}", 1 + port))], 1, later);
         }
         let due = book.due(&key(1), Entrance::Members, now + Duration::from_secs(1));
 
         assert_eq!(due.len(), ADDRESSES_MAX);
         assert_eq!(due[0].to_string(), "/ip4/192.168.0.7/tcp/9");
+    }
+
+    #[test]
+    fn an_old_announcement_that_is_sent_again_counts_for_nothing() {
+        let (mut book, now) = (book(), Instant::now());
+        book.see(key(1), vec![place("/ip4/192.168.0.7/tcp/2")], 2, now);
+
+        assert!(!book.see(key(1), vec![place("/ip4/192.168.0.7/tcp/1")], 1, now));
+
+        assert_eq!(book.due(&key(1), Entrance::Members, now), ["/ip4/192.168.0.7/tcp/2".parse().unwrap()]);
+    }
+
+    #[test]
+    fn an_address_that_was_reached_is_displaced_by_no_announcement() {
+        let (mut book, now) = (book(), Instant::now());
+        keeps(&mut book, record(1, 10, &[ONE]), now);
+        book.due(&key(1), Entrance::Members, now);
+        book.reached(&key(1), &ONE.parse().unwrap(), now);
+
+        let later = now + Duration::from_secs(5);
+        for port in 1..=4 {
+            book.see(key(1), vec![place(&format!("/ip4/192.168.0.7/tcp/{port}"))], port, later);
+        }
+
+        assert_eq!(book.due(&key(1), Entrance::Members, later)[0], ONE.parse().unwrap());
+    }
+
+    #[test]
+    fn a_key_that_names_ever_new_addresses_is_dialled_so_often_in_a_minute_and_no_more() {
+        let (mut book, begin) = (book(), Instant::now());
+        let mut dials = 0;
+        for second in 0..600 {
+            let now = begin + Duration::from_secs(second);
+            let new = [1, 2, 3, 4].map(|port| format!("/ip4/203.0.113.{}/tcp/{port}", second % 250));
+            keeps(&mut book, record(1, second, &new.each_ref().map(String::as_str)), now);
+            dials += book.due(&key(1), Entrance::Members, now).len();
+            assert!(book.shelves[&key(1)].tried.len() <= TRIED_MAX);
+        }
+        assert!((1..=10 * DIALS_MAX).contains(&dials), "{dials}");
+    }
+
+    #[test]
+    fn one_address_among_many_others_is_dialled_once_in_a_minute() {
+        let (mut book, begin) = (book(), Instant::now());
+        let mut dials = 0;
+        for second in 0..60 {
+            let now = begin + Duration::from_secs(second);
+            let others = [1, 2, 3].map(|port| format!("/ip4/203.0.113.9/tcp/{}", 3 * second + port));
+            let [one, two, three] = others.each_ref().map(String::as_str);
+            keeps(&mut book, record(1, second, &[ONE, one, two, three]), now);
+            let due = book.due(&key(1), Entrance::Members, now);
+            dials += due.iter().filter(|address| address.to_string() == ONE).count();
+        }
+        assert_eq!(dials, 1);
+    }
+
+    #[test]
+    fn a_sign_of_life_ends_a_long_pause() {
+        let signs: [fn(&mut Book, Instant); 3] = [
+            |book, now| assert!(keeps(book, record(1, 11, &[ONE]), now)),
+            |book, now| assert!(book.see(key(1), vec![place(ONE)], 1, now)),
+            |book, now| book.came(&key(1), now),
+        ];
+        for sign in signs {
+            let (mut book, mut now) = (book(), Instant::now());
+            keeps(&mut book, record(1, 10, &[ONE]), now);
+            for _ in 0..900 {
+                book.due(&key(1), Entrance::Members, now);
+                now += Duration::from_secs(1);
+            }
+            assert!(book.due(&key(1), Entrance::Members, now + AGAIN_MIN).is_empty());
+
+            sign(&mut book, now);
+
+            assert_eq!(book.due(&key(1), Entrance::Members, now + AGAIN_MIN).len(), 1);
+        }
     }
 
     #[test]

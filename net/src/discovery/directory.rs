@@ -1,6 +1,7 @@
 //! Directory: the address book of a node, shared by its links, its doors and its announcements.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::bytes::Bytes;
 
 use crate::discovery::book::{Book, Found};
-use crate::discovery::range::{Ranges, ip};
+use crate::discovery::range::{Ranges, ip, is_local};
 use crate::discovery::record::{Claimed, Entrance, LIFETIME_MAX, Place, RECORD_BYTES_MAX, Record, Unsound};
 use crate::member::key_of;
 
@@ -23,6 +24,9 @@ const MARK: u8 = 0xff;
 const FRAME_BYTES_MAX: usize = 1 + 4 + RECORDS_MAX * (4 + RECORD_BYTES_MAX);
 /// Signatures of announcements on the LAN that are checked in a second: anyone there can send them.
 const CHECKED_MAX: u32 = 32;
+
+/// Announcements for networks, by the own address there.
+pub type Announcements = BTreeMap<Ipv4Addr, Bytes>;
 
 /// Addresses of the keys of one group.
 #[derive(Debug)]
@@ -72,7 +76,7 @@ impl Directory {
     }
 
     /// Signs a record with the own places and gives it to whoever is linked. Places that were announced on the LAN go
-    /// another way: [`Directory::announcement`].
+    /// another way: [`Directory::announcements`].
     pub fn publish(&self, places: Vec<Place>, signer: &impl Signer) {
         let mut state = self.lock();
         // A clock that was set back does not make the own records old.
@@ -84,10 +88,14 @@ impl Directory {
         self.changed();
     }
 
-    /// A signed announcement for the LAN; in its places 0.0.0.0 stands for the address that it is sent from.
-    pub fn announcement(&self, places: Vec<Place>, signer: &impl Signer) -> Bytes {
-        let record = Record { key: self.own, issued_ms: now_ms(), lifetime: LIFETIME_MAX, places };
-        record.sign(&self.group, signer).bytes().clone()
+    /// Signed announcements for the LAN, one for each own address, all of one time of issue.
+    pub fn announcements(&self, own: &[(Ipv4Addr, Vec<Place>)], signer: &impl Signer) -> Announcements {
+        let issued_ms = now_ms();
+        let record = |places: &Vec<Place>| {
+            Record { key: self.own, issued_ms, lifetime: LIFETIME_MAX, places: places.clone() }
+                .sign(&self.group, signer)
+        };
+        own.iter().map(|(host, places)| (*host, record(places).bytes().clone())).collect()
     }
 
     /// Takes a record that somebody told; answers whether it is news.
@@ -124,13 +132,16 @@ impl Directory {
         state.book.issued_ms(&self.own).is_some_and(|issued_ms| issued_ms < state.own_issued_ms)
     }
 
-    /// Takes an announcement of the LAN; only addresses of the sender itself count.
+    /// Takes an announcement of the LAN; only signed addresses from which it was sent count. So whoever sends another's
+    /// announcement again leads nobody astray.
     pub fn see(&self, bytes: &[u8], sender: IpAddr) -> Result<bool, Unsound> {
         let claimed = Claimed::parse(bytes)?;
         claimed.record.age(now_ms())?;
-        let (key, now) = (claimed.record.key, Instant::now());
-        let places: Vec<Place> = claimed.record.places.iter().filter_map(|place| place_at(place, sender)).collect();
-        if key == self.own {
+        let (key, issued_ms, now) = (claimed.record.key, claimed.record.issued_ms, Instant::now());
+        let places =
+            claimed.record.places.iter().filter(|place| is_local(sender) && ip(&place.address) == Some(sender));
+        let places: Vec<Place> = places.cloned().collect();
+        if key == self.own || places.is_empty() {
             return Ok(false);
         }
         let mut state = self.lock();
@@ -148,7 +159,7 @@ impl Directory {
             state.announced.insert(0, (sender, Bytes::copy_from_slice(bytes)));
             state.announced.truncate(RECORDS_MAX);
         }
-        let is_news = state.book.see(key, places, now);
+        let is_news = state.book.see(key, places, issued_ms, now);
         drop(state);
         if is_news {
             self.changed();
@@ -181,6 +192,11 @@ impl Directory {
         self.lock().book.reached(key, address, Instant::now());
     }
 
+    /// A key came to this node by itself.
+    pub fn came(&self, key: &PublicKey) {
+        self.lock().book.came(key, Instant::now());
+    }
+
     /// A number that grows with each change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -204,14 +220,6 @@ impl State {
         *count += 1;
         *count <= CHECKED_MAX
     }
-}
-
-/// A place of the LAN, if it is the sender's.
-fn place_at(Place { door, address }: &Place, sender: IpAddr) -> Option<Place> {
-    let told = ip(address)?;
-    let is_sender = told == sender || told.is_unspecified() && told.is_ipv4() == sender.is_ipv4();
-    let address = is_sender.then(|| address.replace(0, |_| Some(sender.into()))).flatten()?;
-    Some(Place { door: *door, address })
 }
 
 /// The key that a libp2p name spells.
@@ -266,6 +274,12 @@ mod tests {
         Place { door: Entrance::Members, address: address.parse().unwrap() }
     }
 
+    /// Announcement of key 1 with these addresses.
+    fn announcement(addresses: &[&str]) -> Bytes {
+        let (host, places) = (Ipv4Addr::LOCALHOST, addresses.iter().map(|address| place(address)).collect());
+        directory(1).announcements(&[(host, places)], &signer(1))[&host].clone()
+    }
+
     fn found(directory: &Directory, seed: u8) -> Vec<String> {
         let found = directory.addresses(&signer(seed).public_key(), Entrance::Members);
         found.into_iter().map(|found| found.address.to_string()).collect()
@@ -315,18 +329,37 @@ mod tests {
 
     #[test]
     fn an_announcement_of_the_lan_leads_to_its_sender_and_to_nobody_else() {
-        let (one, two) = (directory(1), directory(2));
-        let places =
-            vec![place("/ip4/0.0.0.0/tcp/7700"), place("/ip4/192.168.0.8/tcp/1"), place("/ip4/192.168.0.7/tcp/2")];
+        let two = directory(2);
+        let bytes = announcement(&["/ip4/0.0.0.0/tcp/7700", "/ip4/192.168.0.8/tcp/1", "/ip4/192.168.0.7/tcp/2"]);
 
-        assert_eq!(two.see(&one.announcement(places, &signer(1)), HERE), Ok(true));
+        assert_eq!(two.see(&bytes, HERE), Ok(true));
 
-        assert_eq!(found(&two, 1), ["/ip4/192.168.0.7/tcp/7700", "/ip4/192.168.0.7/tcp/2"]);
+        assert_eq!(found(&two, 1), ["/ip4/192.168.0.7/tcp/2"]);
+    }
+
+    #[test]
+    fn an_announcement_that_another_host_sends_again_counts_for_nothing() {
+        let two = directory(2);
+
+        assert_eq!(two.see(&announcement(&["/ip4/192.168.0.7/tcp/1"]), "192.168.0.66".parse().unwrap()), Ok(false));
+
+        assert!(found(&two, 1).is_empty());
+    }
+
+    #[test]
+    fn an_announcement_leads_to_private_and_link_local_addresses_alone() {
+        for (host, counts) in
+            [("192.168.0.7", true), ("169.254.1.7", true), ("203.0.113.7", false), ("127.0.0.1", false)]
+        {
+            let bytes = announcement(&[&format!("/ip4/{host}/tcp/1")]);
+
+            assert_eq!(directory(2).see(&bytes, host.parse().unwrap()), Ok(counts), "{host}");
+        }
     }
 
     #[test]
     fn an_announcement_that_its_key_did_not_sign_counts_for_nothing() {
-        let mut bytes = directory(1).announcement(vec![place("/ip4/0.0.0.0/tcp/7700")], &signer(1)).to_vec();
+        let mut bytes = announcement(&["/ip4/192.168.0.7/tcp/7700"]).to_vec();
         *bytes.last_mut().unwrap() ^= 1;
 
         assert_eq!(directory(2).see(&bytes, HERE), Err(Unsound::Signature));
@@ -335,7 +368,7 @@ mod tests {
     #[test]
     fn a_flood_of_announcements_costs_so_many_signatures_in_a_second_and_no_more() {
         let two = directory(2);
-        let mut bytes = directory(1).announcement(vec![place("/ip4/0.0.0.0/tcp/7700")], &signer(1)).to_vec();
+        let mut bytes = announcement(&["/ip4/192.168.0.7/tcp/7700"]).to_vec();
         *bytes.last_mut().unwrap() ^= 1;
 
         let checked = (0..1_000).filter(|_| two.see(&bytes, HERE).is_err()).count();

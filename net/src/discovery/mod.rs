@@ -11,7 +11,7 @@ mod range;
 mod record;
 
 pub use book::{Found, KEYS_MAX, Source};
-pub use directory::{Directory, RECORDS_MAX, key_of_peer, pack, unpack};
+pub use directory::{Announcements, Directory, RECORDS_MAX, key_of_peer, pack, unpack};
 pub use mdns::announce;
 pub use range::Ranges;
 pub use record::{Entrance, LIFETIME_MAX, PLACES_MAX, Place, RECORD_BYTES_MAX, Unsound, relayed};

@@ -81,6 +81,11 @@ impl Ranges {
     }
 }
 
+/// Whether an address is one of the hosts that share a network: private or link-local.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    matches!(Range::of(ip), Range::LinkLocal | Range::Private(_) | Range::UniqueLocal)
+}
+
 /// The IP address that a multiaddr begins with.
 pub(crate) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {

@@ -1,9 +1,9 @@
 //! Own addresses: signed when the node starts, when they change, and before the last signature is over.
 
 use crate::observing::OpenDoor;
-use quorate_net::{Bytes, Directory, Entrance, LIFETIME_MAX, Multiaddr, Network, PLACES_MAX, Place};
+use quorate_net::{Announcements, Directory, Entrance, LIFETIME_MAX, Multiaddr, Network, PLACES_MAX, Place};
 use quorate_pbft::Ed25519Signer;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -24,22 +24,23 @@ pub(crate) struct Announcer {
     pub(crate) door: watch::Receiver<Option<OpenDoor>>,
     /// Relays at which this node is called.
     pub(crate) called_at: watch::Receiver<Vec<Multiaddr>>,
-    /// Announcement for the LAN.
-    pub(crate) lan: watch::Sender<Option<Bytes>>,
+    /// Announcements for the LAN.
+    pub(crate) lan: watch::Sender<Announcements>,
 }
 
 impl Announcer {
     /// Keeps the own records new for as long as the node runs.
     pub(crate) async fn keep(self) {
-        let (mut last, mut signed): (Vec<Place>, Option<Instant>) = (Vec::new(), None);
+        let (mut last, mut signed): (_, Option<Instant>) = ((Vec::new(), Vec::new()), None);
         loop {
-            let places = self.places();
+            let (places, lan) = (self.places(), self.lan_places());
             let is_due = signed.is_none_or(|at| at.elapsed() >= SIGNS_EVERY) || self.directory.is_outdated();
-            if places != last || is_due && !places.is_empty() {
+            let is_new = (&places, &lan) != (&last.0, &last.1);
+            if is_new || is_due && !places.is_empty() {
                 tracing::debug!(?places, "own addresses");
                 self.directory.publish(places.clone(), &self.signer);
-                self.lan.send_replace(Some(self.directory.announcement(self.lan_places(), &self.signer)));
-                (last, signed) = (places, Some(Instant::now()));
+                self.lan.send_replace(self.directory.announcements(&lan, &self.signer));
+                (last, signed) = ((places, lan), Some(Instant::now()));
             }
             sleep(LOOKS_EVERY).await;
         }
@@ -68,15 +69,27 @@ impl Announcer {
         places
     }
 
-    /// Places for the LAN, where 0.0.0.0 stands for the address that an announcement comes from.
-    fn lan_places(&self) -> Vec<Place> {
-        let port = self.network.listen_addrs().iter().find_map(port);
-        let member = port.and_then(|port| Some((Entrance::Members, host(&self.listen)?, port)));
-        let door =
-            self.door.borrow().as_ref().map(|door| (Entrance::Observers, door.address.ip(), door.address.port()));
-        let places = member.into_iter().chain(door).filter(|(_, host, _)| !host.is_loopback());
-        places.map(|(door, host, port)| Place { door, address: address(host, port) }).collect()
+    /// Places for the LAN, by the own address there: an announcement is believed only if it comes from where it says.
+    fn lan_places(&self) -> Vec<(Ipv4Addr, Vec<Place>)> {
+        let listening = self.network.listen_addrs();
+        let door = self.door.borrow().as_ref().map(|door| door.address);
+        lan_places(&listening, door.map(|door| (door.ip(), door.port())))
     }
+}
+
+fn lan_places(listening: &[Multiaddr], door: Option<(IpAddr, u16)>) -> Vec<(Ipv4Addr, Vec<Place>)> {
+    let mut found: Vec<(Ipv4Addr, Vec<Place>)> = Vec::new();
+    for own in listening {
+        let (Some(IpAddr::V4(ip)), Some(port)) = (host(own), port(own)) else { continue };
+        if ip.is_loopback() || found.iter().any(|(known, _)| *known == ip) {
+            continue;
+        }
+        let door = door.filter(|(host, _)| host.is_unspecified() || *host == IpAddr::from(ip));
+        let door = door.map(|(_, port)| (Entrance::Observers, port));
+        let doors = [(Entrance::Members, port)].into_iter().chain(door);
+        found.push((ip, doors.map(|(door, port)| Place { door, address: address(ip.into(), port) }).collect()));
+    }
+    found
 }
 
 /// Own hosts' addresses: the configured one, or those of the machine's networks that lead here from elsewhere, best first.
@@ -142,5 +155,15 @@ mod tests {
         let found = hosts(&"/ip4/127.0.0.1/tcp/0".parse().unwrap(), &listening());
 
         assert_eq!(found, ["127.0.0.1".parse::<IpAddr>().unwrap()]);
+    }
+
+    #[test]
+    fn the_lan_is_told_of_each_own_address_apart_and_of_none_elsewhere() {
+        let told = lan_places(&listening(), Some(("0.0.0.0".parse().unwrap(), 8200)));
+
+        let here: Vec<String> = told[0].1.iter().map(|place| place.address.to_string()).collect();
+        assert_eq!((told.len(), told[0].0), (1, Ipv4Addr::new(192, 168, 0, 7)));
+        assert_eq!(here, ["/ip4/192.168.0.7/tcp/7700", "/ip4/192.168.0.7/tcp/8200"]);
+        assert_eq!(lan_places(&listening(), Some(("127.0.0.1".parse().unwrap(), 8200)))[0].1.len(), 1);
     }
 }

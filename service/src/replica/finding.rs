@@ -6,7 +6,7 @@ use crate::discovery::{Announcer, Meeting, Seeker};
 use crate::membership::Membership;
 use crate::observing::{Contact, OpenDoor};
 use crate::relaying::Called;
-use quorate_net::{Bytes, Directory, Multiaddr, Ranges, announce};
+use quorate_net::{Announcements, Directory, Multiaddr, Ranges, announce};
 use quorate_pbft::{Ed25519Signer, PublicKey, Signer as _};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Ways {
         Ok(Self {
             doors: all("follow", &config.follow)?,
             bootstrap: all("bootstrap", &config.bootstrap)?,
-            relay: all("relay", &config.relay)?,
+            relay: relays(&config.relay)?,
             mdns: config.mdns,
             own: own.collect::<Result<_, _>>()?,
         })
@@ -47,6 +47,14 @@ impl Ways {
     ) -> Arc<Directory> {
         let named = [&self.doors, &self.bootstrap, &self.relay, &self.own].into_iter().flatten().chain(peers.values());
         Arc::new(Directory::new(group, key, Ranges::named_by(named)))
+    }
+}
+
+/// Relays: each is an IP address and a port, perhaps with the relay's name behind.
+fn relays(addresses: &[String]) -> Result<Vec<Multiaddr>, LaunchError> {
+    match addresses.iter().find(|address| address.starts_with("/dns")) {
+        Some(name) => Err(LaunchError::RelayName(name.clone())),
+        None => all("relay", addresses),
     }
 }
 
@@ -67,7 +75,7 @@ impl Running {
     ) {
         let Membership { directory, network, relay, checker, .. } = &*self.service.membership;
         let signer = Ed25519Signer::from_seed(&secret);
-        let (lan, announced) = watch::channel(None::<Bytes>);
+        let (lan, announced) = watch::channel(Announcements::new());
         let (at, called_at) = watch::channel(Vec::new());
         if let (Some(network), Some(listen)) = (network.clone(), listen) {
             let (directory, signer, door) = (directory.clone(), signer.clone(), door.clone());
@@ -101,5 +109,18 @@ impl Running {
     fn goes_on(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.service.stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(task).await });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_by_name_is_refused_at_the_start() {
+        let refused = relays(&["/ip4/203.0.113.7/tcp/1".to_owned(), "/dns4/relay.example/tcp/1".to_owned()]);
+
+        assert!(matches!(refused, Err(LaunchError::RelayName(name)) if name.contains("relay.example")));
+        assert_eq!(relays(&["/ip4/203.0.113.7/tcp/1".to_owned()]).expect("an address").len(), 1);
     }
 }

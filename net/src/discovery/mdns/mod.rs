@@ -19,9 +19,8 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::bytes::Bytes;
 
-use crate::discovery::directory::Directory;
+use crate::discovery::directory::{Announcements, Directory};
 use crate::discovery::mdns::packet::{Packet, Service};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
@@ -58,7 +57,7 @@ impl Drop for Lan {
 struct Announcer {
     directory: Arc<Directory>,
     service: Service,
-    own: watch::Receiver<Option<Bytes>>,
+    own: watch::Receiver<Announcements>,
     lans: BTreeMap<Ipv4Addr, Lan>,
     readers: JoinSet<()>,
     tell: mpsc::Sender<Heard>,
@@ -72,7 +71,7 @@ struct Announcer {
 ///
 /// # Errors
 /// When the operating system does not tell of its networks.
-pub async fn announce(directory: Arc<Directory>, own: watch::Receiver<Option<Bytes>>) -> io::Result<()> {
+pub async fn announce(directory: Arc<Directory>, own: watch::Receiver<Announcements>) -> io::Result<()> {
     let mut networks = IfWatcher::new()?;
     let (tell, mut heard) = mpsc::channel(PACKETS_MAX);
     let service = Service::of(&directory.group());
@@ -158,22 +157,24 @@ impl Announcer {
         if self.answer_at.is_some_and(|at| at <= now) {
             (self.answer_at, self.answered) = (None, Some(now));
             let own = self.own.borrow().clone();
-            own.into_iter().for_each(|own| self.send(&self.service.answer(&own)));
+            let there = self.lans.iter().filter_map(|(ip, lan)| Some((lan, own.get(ip)?)));
+            there.for_each(|(lan, own)| lan.send(&self.service.answer(own)));
         }
         if self.ask_at <= now {
-            self.send(&self.service.question());
+            let question = self.service.question();
+            self.lans.values().for_each(|lan| lan.send(&question));
             self.answer_soon();
             self.ask_at = now + self.pause;
             self.pause = (self.pause * 2).min(ASKS_EVERY);
         }
     }
+}
 
-    /// Sends on all networks; a packet that does not leave is asked for again.
+impl Lan {
+    /// Sends on this network; a packet that does not leave is asked for again.
     fn send(&self, packet: &[u8]) {
-        for lan in self.lans.values() {
-            if let Err(error) = lan.socket.try_send_to(packet, (GROUP, PORT).into()) {
-                tracing::debug!(%error, "no announcement left");
-            }
+        if let Err(error) = self.socket.try_send_to(packet, (GROUP, PORT).into()) {
+            tracing::debug!(%error, "no announcement left");
         }
     }
 }
