@@ -20,7 +20,8 @@ pub(crate) struct Seeker {
 }
 
 impl Seeker {
-    /// Looks for members while fewer serve than may.
+    /// Looks for members while fewer serve than may, and none at an address of the configuration: that is who the user
+    /// chose, and places are scarce.
     pub(crate) async fn keep(self) {
         let mut under_way: JoinSet<PublicKey> = JoinSet::new();
         let mut tried: BTreeSet<PublicKey> = BTreeSet::new();
@@ -33,9 +34,10 @@ impl Seeker {
                 }
             }
             let (members, served) = self.contact.relay.members();
+            let is_served = served.difference(&tried).next().is_some();
             let mut count = served.len() + tried.difference(&served).count();
             for key in members {
-                if count >= SERVED_MAX || served.contains(&key) || tried.contains(&key) {
+                if is_served || count >= SERVED_MAX || served.contains(&key) || tried.contains(&key) {
                     continue;
                 }
                 let addresses = self.contact.directory.due(&key, Entrance::Observers);
