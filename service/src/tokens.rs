@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -164,8 +164,7 @@ fn change(dir: &Path, edit: impl FnOnce(&mut Vec<Token>) -> Result<(), TokensErr
         let mut write = || {
             file.write_all(&text)?;
             file.sync_all()?;
-            let owner = fs::metadata(dir)?;
-            chown(&draft, Some(owner.uid()), Some(owner.gid()))?;
+            give(&file, &fs::metadata(dir)?)?;
             fs::rename(&draft, &path)?;
             fs::File::open(dir)?.sync_all()
         };
@@ -173,6 +172,17 @@ fn change(dir: &Path, edit: impl FnOnce(&mut Vec<Token>) -> Result<(), TokensErr
     });
     // A draft that was not put in place is nobody's.
     written.inspect_err(|_| drop(fs::remove_file(&draft)))
+}
+
+/// Gives the open file, and nothing that may stand at its path by now, to the owner of the folder. Who may not give it to
+/// the folder's group is its owner all the same.
+fn give(file: &fs::File, folder: &fs::Metadata) -> io::Result<()> {
+    match fchown(file, Some(folder.uid()), Some(folder.gid())) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && file.metadata()?.uid() == folder.uid() => {
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Tokens that a running node admits.
@@ -230,11 +240,14 @@ impl Tokens {
         if self.lock().file == told {
             return;
         }
-        let tokens = read(&self.dir).unwrap_or_else(|error| {
+        let found = read(&self.dir);
+        // One that holds no tokens is read again when it changes; one that could not be read, at the next look.
+        let is_known = matches!(found, Ok(_) | Err(TokensError::Malformed { .. }));
+        let tokens = found.unwrap_or_else(|error| {
             tracing::warn!(event = "tokens-unread", %error, "the tokens cannot be read: none of them opens anything");
             Vec::new()
         });
-        *self.lock() = Known { tokens, file: told };
+        *self.lock() = Known { tokens, file: told.filter(|_| is_known) };
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -279,6 +292,23 @@ mod tests {
 
         assert_eq!((tokens.role(&secret), tokens.role(&other)), (None, Some(Role::Read)));
         assert!(matches!(revoke(dir.path(), "a"), Err(TokensError::Unknown(_))));
+    }
+
+    #[test]
+    fn tokens_that_could_not_be_read_once_open_at_a_later_look() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (_, secret) = make(dir.path(), Role::Read, None, None).expect("a token");
+        let (file, away) = (dir.path().join(TOKENS_FILE), dir.path().join("away"));
+        fs::rename(&file, &away).expect("it is there");
+        fs::create_dir(&file).expect("a folder that cannot be read as a file");
+        let tokens = Tokens::open(dir.path());
+        assert!(tokens.role(&secret).is_none() && tokens.lock().file.is_none());
+
+        fs::remove_dir(&file).expect("it is there");
+        fs::rename(&away, &file).expect("it is there");
+        tokens.look();
+
+        assert_eq!(tokens.role(&secret), Some(Role::Read));
     }
 
     #[test]
