@@ -101,8 +101,9 @@ pub struct Signed {
 }
 
 impl Record {
-    /// The record with its signature. Places beyond the bound are left out.
+    /// The record with its signature. Places beyond the bound are left out, and those for which others would refuse it.
     pub fn sign(mut self, group: &Digest, signer: &impl Signer) -> Signed {
+        self.places.retain(can_be_dialled);
         self.places.truncate(PLACES_MAX);
         let mut bytes = self.encode();
         let signature = signer.sign(&covered(group, &bytes));
@@ -275,8 +276,18 @@ mod tests {
     fn names_other_transports_and_ports_of_nobody_are_no_places() {
         for address in ["/dns4/a.example/tcp/1", "/ip4/203.0.113.7/udp/1", "/ip4/203.0.113.7", "/ip4/203.0.113.7/tcp/0"]
         {
-            assert_eq!(Claimed::parse(signed(&[address]).bytes()).unwrap_err(), Unsound::Places, "{address}");
+            let bytes = [&record(&[address]).encode()[..], &[0; SIGNATURE_BYTES]].concat();
+            assert_eq!(Claimed::parse(&bytes).unwrap_err(), Unsound::Places, "{address}");
         }
+    }
+
+    #[test]
+    fn a_place_that_others_would_refuse_takes_no_other_along() {
+        let signed = signed(&["/dns4/a.example/tcp/1", "/ip4/203.0.113.7/tcp/8200"]);
+
+        let read = Claimed::parse(signed.bytes()).unwrap();
+
+        assert_eq!(read.record.places.len(), 1);
     }
 
     #[test]

@@ -52,6 +52,11 @@ pub enum LaunchError {
         /// As configured.
         address: String,
     },
+    /// A relay is named where others need its address.
+    #[error(
+        "relay {0:?} begins with a name: others dial it from this node's record, so give its address, as /ip4/203.0.113.10/tcp/8200"
+    )]
+    RelayName(String),
     /// The folder is an observer's of another group.
     #[error("{path} follows another group: {name:?}; give another folder")]
     OtherGroup {
