@@ -1,6 +1,6 @@
 //! Address book: where known keys were last said to be. No sockets and no clock in here.
 //!
-//! Bounds: [`KEYS_MAX`] keys, of each the newest record and four addresses seen on the LAN; of a key and door at most
+//! Bounds: [`KEYS_MAX`] keys, of each the newest record of each door and four addresses seen on the LAN; of a key and door at most
 //! [`ADDRESSES_MAX`] addresses are dialled at a time, each at most once in [`AGAIN_MIN`]. So whoever tells wrong addresses
 //! costs [`DIALS_MAX`] dials in a minute for each key, and nobody is dialled in vain for long: the pause doubles up to
 //! [`AGAIN_MAX`], and a sign of life of the key ends a long one. An address at which the key has proved itself is no stranger's: its
@@ -98,7 +98,8 @@ struct Tried {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    kept: Option<Kept>,
+    /// The newest record of each door: who may know one may not know the other.
+    kept: BTreeMap<Entrance, Kept>,
     /// Newest first.
     seen: Vec<Seen>,
     tried: Vec<Tried>,
@@ -134,27 +135,29 @@ impl Book {
         self.known.contains(key)
     }
 
-    /// Time of issue of the newest record of a key, over or not.
-    pub(crate) fn issued_ms(&self, key: &PublicKey) -> Option<u64> {
-        Some(self.shelves.get(key)?.kept.as_ref()?.signed.record().issued_ms)
+    /// Time of issue of the newest record of a key and door, over or not.
+    pub(crate) fn issued_ms(&self, key: &PublicKey, door: Entrance) -> Option<u64> {
+        Some(self.shelves.get(key)?.kept.get(&door)?.signed.record().issued_ms)
     }
 
-    pub(crate) fn record_of(&self, key: &PublicKey) -> Option<Bytes> {
-        Some(self.shelves.get(key)?.kept.as_ref()?.signed.bytes().clone())
+    pub(crate) fn records_of(&self, key: &PublicKey) -> Vec<Bytes> {
+        let kept = self.shelves.get(key).into_iter().flat_map(|shelf| shelf.kept.values());
+        kept.map(|kept| kept.signed.bytes().clone()).collect()
     }
 
     /// Keeps a record of a known key that is newer than the one at hand; answers whether it is. `age`: time since its
     /// issue, by which it counts for less.
     pub(crate) fn keep(&mut self, signed: Signed, age: Duration, now: Instant) -> bool {
         let (key, issued_ms) = (signed.record().key, signed.record().issued_ms);
-        if !self.knows(&key) || self.issued_ms(&key).is_some_and(|held| held >= issued_ms) {
+        let Some(door) = signed.record().door().filter(|_| self.knows(&key)) else { return false };
+        if self.issued_ms(&key, door).is_some_and(|held| held >= issued_ms) {
             return false;
         }
         self.newest += 1;
         let since = now.checked_sub(age).unwrap_or(now);
         let shelf = self.shelves.entry(key).or_default();
         shelf.relax(now, |address| signed.record().places.iter().any(|place| place.address == *address));
-        shelf.kept = Some(Kept { signed, since, number: self.newest });
+        shelf.kept.insert(door, Kept { signed, since, number: self.newest });
         shelf.forget(now);
         true
     }
@@ -178,9 +181,9 @@ impl Book {
         is_news
     }
 
-    /// Records that came after this number and count still, at most so many, and the number to go on from.
-    pub(crate) fn since(&self, number: u64, max: usize, now: Instant) -> (Vec<Bytes>, u64) {
-        let kept = self.shelves.values().filter_map(|shelf| shelf.kept.as_ref());
+    /// Records of these doors that came after this number and count still, at most so many, and the number to go on from.
+    pub(crate) fn since(&self, number: u64, max: usize, doors: &[Entrance], now: Instant) -> (Vec<Bytes>, u64) {
+        let kept = self.shelves.values().flat_map(|shelf| doors.iter().filter_map(|door| shelf.kept.get(door)));
         let mut after: Vec<&Kept> = kept.filter(|kept| kept.number > number && kept.counts(now)).collect();
         after.sort_by_key(|kept| kept.number);
         let next = match after.get(max.saturating_sub(1)) {
@@ -199,8 +202,8 @@ impl Book {
             source: Source::Mdns,
             age: now.duration_since(seen.at),
         });
-        let kept = shelf.kept.iter().filter(|kept| kept.counts(now));
-        let kept = kept.flat_map(|kept| kept.found(now, door)).filter(|found| self.ranges.allow(&found.address));
+        let kept = shelf.kept.get(&door).filter(|kept| kept.counts(now)).into_iter();
+        let kept = kept.flat_map(|kept| kept.found(now)).filter(|found| self.ranges.allow(&found.address));
         let mut found: Vec<Found> = Vec::new();
         for one in seen.chain(kept) {
             if found.iter().all(|known| known.address != one.address) {
@@ -267,8 +270,8 @@ impl Kept {
         now.duration_since(self.since) < self.signed.record().lifetime
     }
 
-    fn found(&self, now: Instant, door: Entrance) -> impl Iterator<Item = Found> {
-        let places = self.signed.record().places.iter().filter(move |place| place.door == door);
+    fn found(&self, now: Instant) -> impl Iterator<Item = Found> {
+        let places = self.signed.record().places.iter();
         places.map(move |Place { address, .. }| Found {
             address: address.clone(),
             source: if relayed(address).is_some() { Source::Relay } else { Source::Record },
@@ -295,7 +298,7 @@ impl Shelf {
     /// again keeps its pause.
     fn forget(&mut self, now: Instant) {
         let Self { kept, seen, tried, .. } = self;
-        let kept = || kept.iter().flat_map(|kept| &kept.signed.record().places);
+        let kept = || kept.values().flat_map(|kept| &kept.signed.record().places);
         let is_named = |address: &Multiaddr| {
             kept().chain(seen.iter().map(|seen| &seen.place)).any(|place| place.address == *address)
         };
@@ -431,7 +434,7 @@ mod tests {
         keeps(&mut book, record(1, 10, &["/ip4/10.0.0.1/tcp/1"]), now);
 
         assert!(book.due(&key(1), Entrance::Members, now).is_empty());
-        assert_eq!(book.since(0, 16, now).0.len(), 1);
+        assert_eq!(book.since(0, 16, &Entrance::ALL, now).0.len(), 1);
     }
 
     #[test]
@@ -441,7 +444,7 @@ mod tests {
 
         assert_eq!(book.addresses(&key(1), Entrance::Members, now + Duration::from_secs(599)).len(), 1);
         assert!(book.addresses(&key(1), Entrance::Members, now + Duration::from_secs(600)).is_empty());
-        assert!(book.since(0, 16, now + Duration::from_secs(600)).0.is_empty());
+        assert!(book.since(0, 16, &Entrance::ALL, now + Duration::from_secs(600)).0.is_empty());
     }
 
     #[test]
@@ -556,7 +559,7 @@ mod tests {
         }
         let (mut sizes, mut number) = (Vec::new(), 0);
         loop {
-            let (page, next) = book.since(number, 16, now);
+            let (page, next) = book.since(number, 16, &Entrance::ALL, now);
             if page.is_empty() {
                 break;
             }

@@ -75,15 +75,21 @@ impl Directory {
         self.lock().book.knows(key)
     }
 
-    /// Signs a record with the own places and gives it to whoever is linked. Places that were announced on the LAN go
+    /// Signs a record of each door with the own places and gives them to whoever is linked and may know them. Places that were announced on the LAN go
     /// another way: [`Directory::announcements`].
     pub fn publish(&self, places: Vec<Place>, signer: &impl Signer) {
         let mut state = self.lock();
         // A clock that was set back does not make the own records old.
         let issued_ms = now_ms().max(state.own_issued_ms + 1);
         state.own_issued_ms = issued_ms;
-        let record = Record { key: self.own, issued_ms, lifetime: LIFETIME_MAX, places };
-        state.book.keep(record.sign(&self.group, signer), Duration::ZERO, Instant::now());
+        for door in Entrance::ALL {
+            let places: Vec<Place> = places.iter().filter(|place| place.door == door).cloned().collect();
+            // Of members it says also that there is no place any more.
+            if door == Entrance::Members || !places.is_empty() {
+                let record = Record { key: self.own, issued_ms, lifetime: LIFETIME_MAX, places };
+                state.book.keep(record.sign(&self.group, signer), Duration::ZERO, Instant::now());
+            }
+        }
         drop(state);
         self.changed();
     }
@@ -103,11 +109,12 @@ impl Directory {
         let claimed = Claimed::parse(bytes)?;
         let (key, issued_ms) = (claimed.record.key, claimed.record.issued_ms);
         let age = claimed.record.age(now_ms())?;
+        let door = claimed.record.door().ok_or(Unsound::Places)?;
         let state = self.lock();
         if !state.book.knows(&key) {
             return Err(Unsound::Stranger);
         }
-        if state.book.issued_ms(&key).is_some_and(|held| held >= issued_ms) {
+        if state.book.issued_ms(&key, door).is_some_and(|held| held >= issued_ms) {
             return Ok(false);
         }
         drop(state); // a signature takes a while
@@ -129,7 +136,7 @@ impl Directory {
     /// Whether others hold a later record of the own key than the one at hand: it is time for another.
     pub fn is_outdated(&self) -> bool {
         let state = self.lock();
-        state.book.issued_ms(&self.own).is_some_and(|issued_ms| issued_ms < state.own_issued_ms)
+        state.book.issued_ms(&self.own, Entrance::Members).is_some_and(|issued_ms| issued_ms < state.own_issued_ms)
     }
 
     /// Takes an announcement of the LAN; only signed addresses from which it was sent count. So whoever sends another's
@@ -169,12 +176,17 @@ impl Directory {
 
     /// Records that came after this number, at most [`RECORDS_MAX`], and the number to go on from.
     pub fn since(&self, number: u64) -> (Vec<Bytes>, u64) {
-        self.lock().book.since(number, RECORDS_MAX, Instant::now())
+        self.lock().book.since(number, RECORDS_MAX, &Entrance::ALL, Instant::now())
     }
 
-    /// The record of a key, over or not.
-    pub fn record_of(&self, key: &PublicKey) -> Option<Bytes> {
-        self.lock().book.record_of(key)
+    /// The same for a key that is not known: where observers are let in is no secret, where members are is.
+    pub fn open_since(&self, number: u64) -> (Vec<Bytes>, u64) {
+        self.lock().book.since(number, RECORDS_MAX, &[Entrance::Observers], Instant::now())
+    }
+
+    /// The records of a key, over or not.
+    pub fn records_of(&self, key: &PublicKey) -> Vec<Bytes> {
+        self.lock().book.records_of(key)
     }
 
     /// Addresses of a key's door, the newest first.
@@ -298,6 +310,31 @@ mod tests {
         }
 
         assert_eq!(found(&three, 1), ["/ip4/203.0.113.1/tcp/7700"]);
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_told_of_doors_for_observers_alone() {
+        let (one, stranger) = (directory(1), directory(2));
+        let door = Place { door: Entrance::Observers, address: "/ip4/203.0.113.1/tcp/8200".parse().unwrap() };
+        one.publish(vec![place("/ip4/203.0.113.1/tcp/7700"), door], &signer(1));
+        assert_eq!(one.since(0).0.len(), 2);
+
+        for record in one.open_since(0).0 {
+            assert_eq!(stranger.take(&record), Ok(true));
+        }
+
+        assert!(found(&stranger, 1).is_empty());
+        assert_eq!(stranger.addresses(&signer(1).public_key(), Entrance::Observers).len(), 1);
+    }
+
+    #[test]
+    fn a_record_of_both_doors_is_refused() {
+        let door = Place { door: Entrance::Observers, address: "/ip4/203.0.113.1/tcp/8200".parse().unwrap() };
+        let places = vec![place("/ip4/203.0.113.1/tcp/7700"), door];
+        let (key, issued_ms) = (signer(1).public_key(), now_ms());
+        let record = Record { key, issued_ms, lifetime: LIFETIME_MAX, places }.sign(&GROUP, &signer(1));
+
+        assert_eq!(directory(2).take(record.bytes()), Err(Unsound::Places));
     }
 
     #[test]

@@ -32,6 +32,11 @@ pub enum Entrance {
     Observers,
 }
 
+impl Entrance {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Members, Self::Observers];
+}
+
 /// Place at which a key is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -63,8 +68,8 @@ pub enum Unsound {
     /// No record, or one in another encoding than the one.
     #[error("not an address record")]
     Malformed,
-    /// Too many places, or an address that cannot be dialled.
-    #[error("its addresses are too many, or cannot be dialled")]
+    /// Too many places, of several doors, or an address that cannot be dialled.
+    #[error("its addresses are too many, of several doors, or cannot be dialled")]
     Places,
     /// Issued in the future, over, or made for longer than is allowed.
     #[error("it is over, or of a time to come")]
@@ -116,6 +121,12 @@ impl Record {
         let lifetime_s = self.lifetime.as_secs() as u32;
         let wire = Wire { key: self.key, issued_ms: self.issued_ms, lifetime_s, places };
         borsh::to_vec(&wire).expect("writing into memory cannot fail")
+    }
+
+    /// The door that all its places lead to, that of members where there is no place; none if there are several.
+    pub(crate) fn door(&self) -> Option<Entrance> {
+        let door = self.places.first().map_or(Entrance::Members, |place| place.door);
+        self.places.iter().all(|place| place.door == door).then_some(door)
     }
 
     /// Time since its issue, unless it is over or of a time to come.

@@ -61,9 +61,9 @@ impl Meeting {
         }
     }
 
-    /// The own record, packed for the road.
+    /// The own records, packed for the road.
     fn own_record(&self) -> Vec<u8> {
-        pack(&self.directory.record_of(&self.key).into_iter().collect::<Vec<_>>()).into()
+        pack(&self.directory.records_of(&self.key)).into()
     }
 
     /// Returns when the own record is another.
@@ -85,7 +85,7 @@ impl Meeting {
         for _ in 0..PAGES_MAX {
             match parse(&receiver.recv().await?) {
                 Some(Telling::Records(page)) if quorate_net::unpack(&page).is_none_or(|page| page.is_empty()) => break,
-                Some(Telling::Records(page)) => take_records(&self.directory, &page),
+                Some(Telling::Records(page)) => take_records(&self.directory, &page).map_err(|_| Vain::Frame)?,
                 Some(Telling::Refused(why)) => return Err(Vain::Refused(why.chars().take(300).collect())),
                 _ => return Err(Vain::Frame),
             }

@@ -220,7 +220,10 @@ impl Contact {
                     | Telling::State { number, .. }),
                 ) => self.relay.told(member, number, telling),
                 Some(Telling::Records(records)) => {
-                    take_records(&self.directory, &records);
+                    if take_records(&self.directory, &records).is_err() {
+                        self.conduct.note(Who::Member(member), Offence::BadSignature);
+                        return Ended::Frame;
+                    }
                     sleep(RECORDS_EVERY).await;
                 }
                 Some(Telling::Refused(why)) => return Ended::refused(&why),

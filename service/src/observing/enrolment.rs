@@ -68,6 +68,11 @@ impl Guest {
         self.place = None;
     }
 
+    /// Whether the group knows its key: a member's, or an enrolled observer's.
+    pub fn is_known(&self, service: &Service) -> bool {
+        self.is_enrolled || service.membership.directory.knows(&self.key)
+    }
+
     /// Whether it may have a place, if there is one.
     pub fn may_have_a_place(&self) -> bool {
         self.is_enrolled || self.place.is_some()

@@ -14,7 +14,9 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
-use quorate_net::{Arrival, Backway, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, pack};
+use quorate_net::{
+    Arrival, Backway, Bytes, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, pack, unpack,
+};
 use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
@@ -244,6 +246,22 @@ impl Session {
         refusal.map_or(Ok(()), Err)
     }
 
+    /// Takes records, each of which costs a signature.
+    pub(super) async fn hear(&self, packed: &[u8]) -> Result<(), String> {
+        let records = unpack(packed).map_or(0, |records| records.len());
+        self.budget.turn(QUESTION_BYTES * records).await;
+        take_records(&self.service.membership.directory, packed).map_err(|error| {
+            self.service.conduct.note(self.who, Offence::BadSignature);
+            format!("an address record is refused: {error}")
+        })
+    }
+
+    /// Records that came after a number, as far as they are the observer's concern, and the number to go on from.
+    pub(super) fn records_since(&self, number: u64) -> (Vec<Bytes>, u64) {
+        let directory = &self.service.membership.directory;
+        if self.guest.is_known(&self.service) { directory.since(number) } else { directory.open_since(number) }
+    }
+
     fn is_restrained(&self) -> bool {
         self.service.conduct.state(self.who) != State::Normal
     }
@@ -259,9 +277,7 @@ impl Session {
             };
             let asking = parse(&bytes);
             if let Err(why) = self.look_at(asking.as_ref()).await {
-                // The link may be ending; if not, it does when the refusal has left.
-                let _ = out.send(Telling::Refused(why)).await;
-                return std::future::pending().await;
+                return refuse(out, why).await;
             }
             match asking {
                 Some(Asking::Ask(question)) => {
@@ -292,7 +308,11 @@ impl Session {
                     while requests.try_join_next().is_some() {}
                 }
                 Some(Asking::In(epoch)) => self.is_in(epoch),
-                Some(Asking::Records(records)) => take_records(&self.service.membership.directory, &records),
+                Some(Asking::Records(records)) => {
+                    if let Err(why) = self.hear(&records).await {
+                        return refuse(out, why).await;
+                    }
+                }
                 Some(Asking::State { number, at, ask }) => {
                     let answer = scoped::answer(&self.service, &self.states, &self.domains, (at, ask)).await;
                     if out.send(Telling::State { number, answer }).await.is_err() {
@@ -412,7 +432,7 @@ impl Session {
         loop {
             changes.mark_unchanged();
             loop {
-                let (records, next) = directory.since(told_records);
+                let (records, next) = self.records_since(told_records);
                 told_records = next;
                 if records.is_empty() {
                     break;
@@ -471,6 +491,12 @@ impl Session {
     fn epoch(&self) -> Epoch {
         self.service.now().moment.ledger.executed().epoch
     }
+}
+
+/// Ends a session with the reason. The link may be ending; if not, it does when the refusal has left.
+async fn refuse(out: &mpsc::Sender<Telling>, why: String) {
+    let _ = out.send(Telling::Refused(why)).await;
+    std::future::pending().await
 }
 
 /// Refusal of a first frame that is none here: a later program may have sent it, so it is no offence.

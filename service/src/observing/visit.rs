@@ -2,7 +2,6 @@
 
 use super::serving::Session;
 use super::wire::{Asking, Telling, frame};
-use crate::discovery::take_records;
 use quorate_net::{Receiver, Sender, pack};
 use quorate_pbft::PublicKey;
 
@@ -20,7 +19,10 @@ impl Session {
             return drop(sender.send(&frame(&Telling::Refused(why))).await);
         }
         match (hello, &self.switchboard) {
-            (Asking::Meet { records, .. }, _) => self.meet(&records, sender).await,
+            (Asking::Meet { records, .. }, _) => match self.hear(&records).await {
+                Ok(()) => self.meet(sender).await,
+                Err(why) => drop(sender.send(&frame(&Telling::Refused(why))).await),
+            },
             (_, None) => {
                 let why = "nothing is relayed here: `relay_server` is not set".to_owned();
                 drop(sender.send(&frame(&Telling::Refused(why))).await);
@@ -36,13 +38,11 @@ impl Session {
         }
     }
 
-    /// Takes the visitor's record and gives all others, page by page, and an empty page.
-    async fn meet(&self, records: &[u8], mut sender: Sender) {
-        let directory = &self.service.membership.directory;
-        take_records(directory, records);
+    /// Gives all records that are the visitor's concern, page by page, and an empty page.
+    async fn meet(&self, mut sender: Sender) {
         let mut number = 0;
         for _ in 0..PAGES_MAX {
-            let (records, next) = directory.since(number);
+            let (records, next) = self.records_since(number);
             number = next;
             let page = frame(&Telling::Records(pack(&records).into()));
             self.budget.turn(page.len()).await;
