@@ -88,7 +88,7 @@ impl Door {
             match by.hear().await {
                 Telling::Answer { answer, .. } => break answer,
                 Telling::Refused(_) => return, // its place went to the one that was enrolled
-                Telling::Message(_) => (),
+                Telling::Message(_) | Telling::Records(_) => (),
                 other => panic!("{other:?}"),
             }
         };
@@ -126,7 +126,7 @@ impl Observer {
         loop {
             match self.hear().await {
                 Telling::Refused(why) => return why,
-                Telling::Message(_) => (),
+                Telling::Message(_) | Telling::Records(_) => (),
                 other => panic!("{other:?}"),
             }
         }
@@ -309,5 +309,53 @@ async fn nothing_is_relayed_where_the_configuration_does_not_say_so() {
 
     let answer = visitor.hear().await;
     assert!(matches!(&answer, Telling::Refused(why) if why.contains("relay_server")), "{answer:?}");
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspension_ends_every_session_of_the_key() {
+    let door = Door::open().await;
+    let (mut quiet, _) = door.greet(3, door.group).await;
+    let (mut loud, _) = door.greet(3, door.group).await;
+
+    for _ in 0..8 {
+        loud.sender.send(&[0xee; 8]).await.expect("the door stands open");
+    }
+    assert!(loud.ends().await.contains("suspended"));
+    quiet.ask(&Asking::In(Epoch::default())).await;
+
+    assert!(quiet.ends().await.contains("suspended"));
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_frame_that_is_no_greeting_is_refused_with_the_version_and_is_no_offence() {
+    let door = Door::open().await;
+
+    for _ in 0..9 {
+        let link = eventually(async || dial([4; 32], &door.address).await.ok()).await;
+        let (sender, receiver) = link.split(usize::MAX);
+        let mut later = Observer { sender, receiver };
+        later.sender.send(&[0xee; 8]).await.expect("the door stands open");
+        assert!(later.ends().await.contains(&format!("version {VERSION}")));
+    }
+    let (_, answer) = door.greet(4, door.group).await;
+
+    assert!(matches!(answer, Telling::Welcome), "{answer:?}");
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_record_ends_the_session_that_brings_it() {
+    const ISSUED: std::ops::Range<usize> = 32..40; // behind the key
+    let door = Door::open().await;
+    let mut forged = eventually(async || door.meet(&[]).await.pop()).await;
+    let issued = u64::from_le_bytes(forged[ISSUED].try_into().expect("eight bytes"));
+    forged[ISSUED].copy_from_slice(&(issued + 1).to_le_bytes());
+    let (mut observer, _) = door.greet(5, door.group).await;
+
+    observer.ask(&Asking::Records(pack(&[forged.into()]).into())).await;
+
+    assert!(observer.ends().await.contains("signature"));
     door.close().await;
 }
