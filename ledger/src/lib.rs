@@ -84,7 +84,7 @@ pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguration, Rekey, Unfit};
 pub use format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
-pub use format::rules::{RULES, RULES_FIRST, RulesRange};
+pub use format::rules::{RULES, RULES_FIRST, RulesRange, rules_name};
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;
@@ -97,7 +97,7 @@ pub use state::abort::{DeferReason, Deferred};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Electorate, Threshold};
 #[cfg(feature = "execution")]
-pub use state::ledger::{Ledger, OpenError, rules_name};
+pub use state::ledger::{Ledger, OpenError};
 #[cfg(feature = "execution")]
 pub use state::memory_store::MemoryStore;
 pub use state::record::{AuthorRecord, ConflictRecord, Head, Side};

@@ -102,6 +102,19 @@ fn observers_are_enrolled_from_the_epoch_on_that_rules_9_begin_with() {
 }
 
 #[test]
+fn an_enrolment_waits_for_the_organisation_that_it_names() {
+    let mut world = today();
+    let wanted = Observer { organisation: "org-3".into(), ..observer(&world, 1) };
+    enrolled(&mut world, wanted.clone());
+    assert_eq!(found(&world, 1), None, "three of four organisations claim a key for the fourth");
+    let open = world.view().proposals(Some(GROUP_DOMAIN), true, None, 2).expect("memory").items;
+    let proposal = open.first().expect("it waits").id;
+    let receipt = world.does_in(GROUP_DOMAIN, 3, &[Edit::Other(Op::Approve { proposal })]);
+    assert_eq!(receipt.code, None, "{receipt:?}");
+    assert_eq!(found(&world, 1).map(|entry| entry.organisation), Some(wanted.organisation));
+}
+
+#[test]
 fn a_revoked_observer_is_none_and_gives_its_place_back() {
     let mut world = today();
     for n in 0..64 {

@@ -62,10 +62,20 @@ impl Door {
 
     /// An observer with this key, and the answer to its greeting.
     async fn greet(&self, secret: u8, group: Digest) -> (Observer, Telling) {
+        self.greet_by(secret, Asking::Hello { version: VERSION, group }).await
+    }
+
+    /// An observer of one domain, and the answer to its greeting.
+    async fn greet_of(&self, secret: u8, domain: &str) -> (Observer, Telling) {
+        let (group, domains) = (self.group, vec![domain.to_owned()]);
+        self.greet_by(secret, Asking::HelloOf { version: VERSION, group, domains }).await
+    }
+
+    async fn greet_by(&self, secret: u8, hello: Asking) -> (Observer, Telling) {
         let link = eventually(async || dial([secret; 32], &self.address).await.ok()).await;
         let (sender, receiver) = link.split(usize::MAX);
         let mut observer = Observer { sender, receiver };
-        observer.ask(&Asking::Hello { version: VERSION, group }).await;
+        observer.ask(&hello).await;
         let answer = observer.hear().await;
         (observer, answer)
     }
@@ -313,22 +323,6 @@ async fn nothing_is_relayed_where_the_configuration_does_not_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_suspension_ends_every_session_of_the_key() {
-    let door = Door::open().await;
-    let (mut quiet, _) = door.greet(3, door.group).await;
-    let (mut loud, _) = door.greet(3, door.group).await;
-
-    for _ in 0..8 {
-        loud.sender.send(&[0xee; 8]).await.expect("the door stands open");
-    }
-    assert!(loud.ends().await.contains("suspended"));
-    quiet.ask(&Asking::In(Epoch::default())).await;
-
-    assert!(quiet.ends().await.contains("suspended"));
-    door.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_frame_that_is_no_greeting_is_refused_with_the_version_and_is_no_offence() {
     let door = Door::open().await;
 
@@ -346,6 +340,17 @@ async fn a_first_frame_that_is_no_greeting_is_refused_with_the_version_and_is_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_comes_again_ends_its_older_link() {
+    let door = Door::open().await;
+    let (mut older, _) = door.greet(1, door.group).await;
+    let (_newer, answer) = door.greet(1, door.group).await;
+    assert!(matches!(answer, Telling::Welcome), "{answer:?}");
+    let ends = async { while older.receiver.recv().await.is_ok() {} };
+    timeout(PATIENCE, ends).await.expect("the older link ends");
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forged_record_ends_the_session_that_brings_it() {
     const ISSUED: std::ops::Range<usize> = 32..40; // behind the key
     let door = Door::open().await;
@@ -357,5 +362,23 @@ async fn a_forged_record_ends_the_session_that_brings_it() {
     observer.ask(&Asking::Records(pack(&[forged.into()]).into())).await;
 
     assert!(observer.ends().await.contains("signature"));
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_a_closed_domain_another_is_followed_by_enrolled_observers_alone() {
+    let door = Door::open().await;
+    let refusal = |answer| if let Telling::Refused(why) = answer { why } else { panic!("{answer:?}") };
+    assert!(refusal(door.greet_of(2, "nowhere").await.1).contains("no domain \"nowhere\""));
+    assert!(matches!(door.greet_of(2, "main").await.1, Telling::Welcome));
+    let (mut enrolled, _) = door.greet(1, door.group).await;
+    door.decides(&mut enrolled, GROUP_DOMAIN, 1, enrols(1)).await;
+
+    let org = || vec![Principal::Organisation("org".into())];
+    let closed = Act::CreateDomain { name: "lab".into(), policy: DomainPolicy::new(org(), org()) };
+    door.decides(&mut enrolled, GROUP_DOMAIN, 2, closed).await;
+
+    assert!(refusal(door.greet_of(2, "main").await.1).contains("must be enrolled"));
+    assert!(matches!(door.greet_of(1, "main").await.1, Telling::Welcome));
     door.close().await;
 }

@@ -250,7 +250,7 @@ impl Applier<'_, '_> {
         if let Some(how) = self.outlived(&proposal) {
             return Ok(self.end_proposal(id, proposal, how)?);
         }
-        if quorum.is_met(self.overlay, &proposal.approvals)? && self.is_ready(&proposal.act)? {
+        if quorum.is_met(self.overlay, &proposal.approvals)? && self.is_ready(&proposal)? {
             self.weigh(&proposal.act)?;
             let how = match self.check(&proposal.act) {
                 Ok(()) => {

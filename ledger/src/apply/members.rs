@@ -4,6 +4,7 @@ use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::governance::{Act, Proposal, ProposalFate};
 use crate::format::membership::{JoinStatement, Joiner, Reconfiguration};
+use crate::format::rules::NEXT_SINCE;
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
 use crate::state::entry::Entries;
@@ -45,10 +46,18 @@ impl<E: Entries> Ground<'_, E> {
         }
         self.next(change)?;
         change.rekey.iter().try_for_each(|rekey| self.is_of_one(&rekey.old, &rekey.new.organisation))?;
-        if change.rules.is_some_and(|rules| rules <= self.rules) {
-            return Err(bad(&format!("the group executes by rules {}: others have a higher number", self.rules)));
-        }
+        change.rules.map_or(Ok(()), |rules| self.check_rules(rules))?;
         change.joiners().try_for_each(|joiner| self.check_joiner(joiner, self.rules_after(change)))
+    }
+
+    /// Rules with a number that no program ever has would end the group: nobody goes back to others.
+    fn check_rules(&self, rules: u32) -> Result<(), Abort> {
+        let ours = self.rules;
+        if rules <= ours {
+            return Err(bad(&format!("the group executes by rules {ours}: others have a higher number")));
+        }
+        let is_far = ours >= NEXT_SINCE && rules - ours > 1;
+        is_far.then(|| bad(&format!("the group executes by rules {ours}: one number at a time"))).map_or(Ok(()), Err)
     }
 
     /// Rules of the next epoch after this change.
@@ -142,12 +151,13 @@ impl<'s> Applier<'_, 's> {
         self.ground().check(change)
     }
 
-    /// Whether no other reconfiguration is pending, and each joiner that an act names has stated a recent checkpoint. A
-    /// proposal waits until then.
-    pub(super) fn is_ready(&self, act: &Act) -> Result<bool, StoreError> {
+    /// Whether no other reconfiguration is pending, and each joiner that an act names has stated a recent checkpoint; of an
+    /// observer, whether its organisation agrees. A proposal waits until then.
+    pub(super) fn is_ready(&self, proposal: &Proposal) -> Result<bool, StoreError> {
         let ground = self.ground();
-        match act {
+        match &proposal.act {
             Act::Reconfigure { change } => Ok(!ground.is_pending()? && ground.unready(change)?.is_none()),
+            Act::Later { number, body } => self.is_vouched_for(proposal, (*number, body)),
             _ => Ok(true),
         }
     }

@@ -2,10 +2,11 @@
 
 use super::Applier;
 use crate::format::constants::GROUP;
+use crate::format::governance::Proposal;
 use crate::format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 use crate::state::abort::Abort;
 use crate::state::name;
-use crate::state::record::ObserverRecord;
+use crate::state::record::{AuthorRecord, ObserverRecord};
 use crate::state::store::StoreError;
 use crate::vocabulary::keys;
 use crate::vocabulary::verdict::Code;
@@ -31,6 +32,16 @@ impl Applier<'_, '_> {
             ObserverAct::Enrol(observer) => self.check_observer(&observer),
             ObserverAct::Revoke(key) => self.observer(&key)?.map(drop).ok_or_else(|| not_enrolled(&key)),
         }
+    }
+
+    /// Whether the organisation of an observer has proposed or approved its enrolment: no other claims a key for it.
+    pub(super) fn is_vouched_for(&self, proposal: &Proposal, (number, body): (u8, &[u8])) -> Result<bool, StoreError> {
+        let Ok(ObserverAct::Enrol(Observer { organisation, .. })) = self.of_later_rules(number, body) else {
+            return Ok(true);
+        };
+        let proposer: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(&proposal.author))?;
+        let is_own = proposer.is_some_and(|proposer| proposer.organisation == organisation);
+        Ok(is_own || proposal.approvals.contains(&organisation))
     }
 
     fn check_observer(&self, observer: &Observer) -> Result<(), Abort> {

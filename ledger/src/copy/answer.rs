@@ -18,42 +18,65 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bytes after which nothing more is put into an answer.
 const ENOUGH_BYTES: usize = 1 << 20;
 
+/// Bytes as which a row counts that is read and not given.
+const READ_BYTES: usize = 64;
+
 /// Answers a question from the state that `read` has of this ledger and that `certificate` certifies.
 pub fn answer(ledger: &Ledger, read: &dyn Read, certificate: &QuorumCert, ask: &Ask) -> Result<Vec<u8>, ProveError> {
+    Ok(answer_at_cost(ledger, read, certificate, ask)?.0)
+}
+
+/// The same, and the bytes as which the rows count that were read for it and not given.
+pub fn answer_at_cost(
+    ledger: &Ledger,
+    read: &dyn Read,
+    certificate: &QuorumCert,
+    ask: &Ask,
+) -> Result<(Vec<u8>, usize), ProveError> {
     let epochs = ledger.view(read).chain_of_epochs()?;
     give((ledger, read), Checkpoint::of((ledger, read), certificate, &epochs)?, ask)
 }
 
 /// Answers a question from a state that nobody has signed: for those who compare states. Nobody copies such an answer.
 pub fn answer_executed(ledger: &Ledger, read: &dyn Read, ask: &Ask) -> Result<Vec<u8>, ProveError> {
-    give((ledger, read), Checkpoint::unsigned(ledger, read)?, ask)
+    Ok(give((ledger, read), Checkpoint::unsigned(ledger, read)?, ask)?.0)
 }
 
-fn give((ledger, read): (&Ledger, &dyn Read), checkpoint: Checkpoint, ask: &Ask) -> Result<Vec<u8>, ProveError> {
+fn give(
+    (ledger, read): (&Ledger, &dyn Read),
+    checkpoint: Checkpoint,
+    ask: &Ask,
+) -> Result<(Vec<u8>, usize), ProveError> {
     let domain = ledger.domain(&ask.domain).filter(|_| ledger.holds(&ask.domain));
     let domain = domain.ok_or(ProveError::Unknown("the domain"))?;
     let is_group = domain.record.number == GROUP;
     let tree = if is_group { ledger.group() } else { &domain.tree };
     let floor = ledger.floor(tree.number());
-    let given = match &ask.wanted {
+    let (given, cost) = match &ask.wanted {
         Wanted::Parts(wanted) => {
-            Given::Parts(fitting(wanted, |wanted, _| given_part((tree, read), wanted), part_bytes)?)
+            let part = |wanted: &WantedPart, _| Ok((given_part((tree, read), wanted)?, 0));
+            let (given, cost) = fitting(wanted, part, part_bytes)?;
+            (Given::Parts(given), cost)
         }
         Wanted::Rows(wanted) => {
             let rows = |wanted: &WantedRows, left| given_rows(ledger, (tree, read), floor, wanted, left);
-            Given::Rows(fitting(wanted, rows, |rows| rows.as_ref().map_or(1, rows_bytes))?)
+            let (given, cost) = fitting(wanted, rows, |rows| rows.as_ref().map_or(1, rows_bytes))?;
+            (Given::Rows(given), cost)
         }
         Wanted::Contents(wanted) => {
-            let content = |hash: &Digest, _| read.get(Table::Contents, &hash.0);
-            Given::Contents(fitting(wanted, content, content_bytes)?)
+            let content = |hash: &Digest, _| Ok((read.get(Table::Contents, &hash.0)?, 0));
+            let (given, cost) = fitting(wanted, content, content_bytes)?;
+            (Given::Contents(given), cost)
         }
         Wanted::Named(wanted) => {
             let mut naming = Naming { ledger, tree, read, floor, known: BTreeMap::new() };
-            Given::Contents(fitting(wanted, |(entry, hash), _| naming.content(entry, hash), content_bytes)?)
+            let (given, cost) = fitting(wanted, |(entry, hash), _| naming.content(entry, hash), content_bytes)?;
+            (Given::Contents(given), cost)
         }
     };
     let domain = if is_group { None } else { Some(domain_path((ledger, read), &ask.domain, domain)?) };
-    Ok(borsh::to_vec(&Answer { checkpoint, domain, given }).expect("writing into memory cannot fail"))
+    let answer = Answer { checkpoint, domain, given };
+    Ok((borsh::to_vec(&answer).expect("writing into memory cannot fail"), cost))
 }
 
 /// Contents that entries name, each entry looked at once.
@@ -66,23 +89,27 @@ struct Naming<'a> {
 }
 
 impl Naming<'_> {
-    /// The content, if the entry or a row that it vouches for names it.
-    fn content(&mut self, entry: &Key, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The content, if the entry or a row that it vouches for names it, and the count of rows that were read.
+    fn content(&mut self, entry: &Key, hash: &Digest) -> Result<(Option<Vec<u8>>, usize), StoreError> {
+        let mut read = 0;
         if !self.known.contains_key(entry) {
-            self.known.insert(*entry, self.named_by(entry)?);
+            let (contents, rows) = self.named_by(entry)?;
+            self.known.insert(*entry, contents);
+            read = rows;
         }
-        if self.known[entry].contains(hash) { self.read.get(Table::Contents, &hash.0) } else { Ok(None) }
+        let is_named = self.known[entry].contains(hash);
+        Ok((if is_named { self.read.get(Table::Contents, &hash.0)? } else { None }, read))
     }
 
-    fn named_by(&self, entry: &Key) -> Result<BTreeSet<Digest>, StoreError> {
+    fn named_by(&self, entry: &Key) -> Result<(BTreeSet<Digest>, usize), StoreError> {
         let Some(stored) = self.read.get(Table::Entries, &row(self.tree.number(), entry))? else {
-            return Ok(BTreeSet::new());
+            return Ok((BTreeSet::new(), 0));
         };
         let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
         let mut vouched = Vouched::of(name, value, self.floor)?;
         let at = (self.tree.number(), name);
         vouched.take_held(self.read, self.ledger.genesis(), at, |_| ControlFlow::Continue(()))?;
-        Ok(vouched.contents)
+        Ok((vouched.contents, vouched.rows.len()))
     }
 }
 
@@ -90,23 +117,28 @@ fn content_bytes(content: &Option<Vec<u8>>) -> usize {
     content.as_ref().map_or(1, Vec::len)
 }
 
-/// Answers to the first questions of a list: those that fit, and one in any case.
+/// Answers to the first questions of a list: those that fit, and one in any case. Rows that are read in vain take room too,
+/// and so much of it was taken by all of them.
 fn fitting<W, G>(
     wanted: &[W],
-    mut give: impl FnMut(&W, usize) -> Result<G, StoreError>,
+    mut give: impl FnMut(&W, usize) -> Result<(G, usize), StoreError>,
     bytes: impl Fn(&G) -> usize,
-) -> Result<Vec<G>, StoreError> {
-    let (mut given, mut left) = (Vec::new(), ENOUGH_BYTES);
+) -> Result<(Vec<G>, usize), StoreError> {
+    let (mut given, mut left, mut cost) = (Vec::new(), ENOUGH_BYTES, 0);
     for wanted in wanted {
-        let next = give(wanted, left)?;
-        let taken = bytes(&next);
+        let (next, read) = give(wanted, left)?;
+        let (taken, read) = (bytes(&next), read * READ_BYTES);
+        cost += read;
         if taken > left && !given.is_empty() {
             break;
         }
         given.push(next);
-        left = left.saturating_sub(taken);
+        left = left.saturating_sub(taken + read);
+        if left == 0 {
+            break;
+        }
     }
-    Ok(given)
+    Ok((given, cost))
 }
 
 fn domain_path((ledger, read): (&Ledger, &dyn Read), name: &str, domain: &Domain) -> Result<DomainPath, StoreError> {
@@ -149,15 +181,15 @@ fn entries(
     entries.map(Some).ok_or_else(|| entry::damaged("an entry"))
 }
 
-/// Rows of an entry from the wanted one on; none where the entry does not vouch for that one.
+/// Rows of an entry from the wanted one on, none where the entry does not vouch for that one; and the count of those before.
 fn given_rows(
     ledger: &Ledger,
     (tree, read): (&Tree, &dyn Read),
     floor: SeqNum,
     wanted: &WantedRows,
     left: usize,
-) -> Result<Option<GivenRows>, StoreError> {
-    let Some(stored) = read.get(Table::Entries, &row(tree.number(), &wanted.entry))? else { return Ok(None) };
+) -> Result<(Option<GivenRows>, usize), StoreError> {
+    let Some(stored) = read.get(Table::Entries, &row(tree.number(), &wanted.entry))? else { return Ok((None, 0)) };
     let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
     let mut vouched = Vouched::of(name, value, floor)?;
     let (mut start, mut bytes) = (None, 0);
@@ -175,10 +207,10 @@ fn given_rows(
             ControlFlow::Continue(())
         }
     })?;
-    let Some(start) = start else { return Ok(None) };
+    let Some(start) = start else { return Ok((None, vouched.rows.len())) };
     let more = vouched.missing().is_some_and(|missing| !vouched.is_chain() || missing != wanted.held);
     let rows = vouched.rows.drain(start..).map(|(key, value)| (key[rows::PAST_BYTES..].to_vec(), value)).collect();
-    Ok(Some(GivenRows { rows, more }))
+    Ok((Some(GivenRows { rows, more }), start))
 }
 
 fn part_bytes(part: &GivenPart) -> usize {

@@ -4,16 +4,20 @@ use super::errand::Errand;
 use super::feed::Feed;
 use super::frame::{Answer, Ask, Given, Held, Wanted};
 use super::{Fed, Refused, TakeError, answer};
-use crate::format::constants::GROUP_DOMAIN;
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::policy::DomainPolicy;
 use crate::proof::{Proof, Proved};
-use crate::state::store::{Read, Table};
+use crate::state::ledger::{Ledger, group_domain};
+use crate::state::store::{Read, Store, Table};
+use crate::state::tree::Tree;
 use crate::state::tree::part::Subtree;
 use crate::testing::certificate_of;
 use crate::testing::world::{World, remove, write};
 use core::ops::ControlFlow;
 use quorate_ledger::{MemoryStore, OpenError, Principal, QueryError, Scope};
 use quorate_pbft::Digest;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const SECRET: &str = "that stands in the other domain";
 
@@ -281,4 +285,25 @@ fn a_first_copy_that_was_cut_off_holds_no_state_and_goes_on() {
     feed.begin(&mut store).expect("memory");
     let fed = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
     assert_eq!(fed.ledger.executed(), world.ledger.executed());
+}
+
+#[test]
+fn a_feed_holds_a_state_of_rules_that_the_program_does_not_know_for_it_executes_nothing() {
+    let world = world();
+    let (_, mut store, _) = fed(&world);
+    let mut named = None;
+    let each = &mut |key: &[u8], row: &[u8]| {
+        let at = row.windows(7).position(|part| part == b"rules 8");
+        named = at.map(|at| (key.to_vec(), [&row[..at], b"rules 7", &row[at + 7..]].concat())).or(named.take());
+        ControlFlow::Continue(())
+    };
+    store.scan(Table::Entries, &[], &[u8::MAX; 64], each).expect("memory");
+    let (key, row) = named.expect("the rules are named");
+    store.put(Table::Entries, &key, &row).expect("memory");
+    let over = |scope: Option<Arc<Scope>>| {
+        let trees = (Tree::open(GROUP, &store).expect("memory"), BTreeMap::from([group_domain()]));
+        Ledger::over(&store, &world.genesis, trees, scope).map(drop)
+    };
+    assert_eq!(over(Some(Arc::new(scope()))), Ok(()));
+    assert!(matches!(over(None), Err(OpenError::OtherRules { .. })));
 }

@@ -7,6 +7,7 @@ use crate::state::tree::Key;
 use crate::state::tree::part::{Part, Subtree};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, bounded};
+use std::collections::BTreeSet;
 
 /// Bytes of a question: a domain's name and the longest list.
 pub const ASK_BYTES_MAX: usize = 256 << 10;
@@ -148,12 +149,16 @@ impl Ask {
         borsh::to_vec(self).expect("writing into memory cannot fail")
     }
 
-    /// Reads a question; none if these bytes are none.
+    /// Reads a question; none if these bytes are none, or name one thing twice.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let ask: Self = (bytes.len() <= ASK_BYTES_MAX).then(|| borsh::from_slice(bytes).ok()).flatten()?;
         let is_sound = match &ask.wanted {
-            Wanted::Parts(parts) => parts.iter().all(|wanted| wanted.part.is_canonical()),
-            Wanted::Rows(_) | Wanted::Contents(_) | Wanted::Named(_) => true,
+            Wanted::Parts(parts) => {
+                parts.iter().all(|wanted| wanted.part.is_canonical()) && are_apart(parts, |wanted| wanted.part)
+            }
+            Wanted::Rows(rows) => are_apart(rows, |wanted| wanted.entry),
+            Wanted::Contents(hashes) => are_apart(hashes, |hash| *hash),
+            Wanted::Named(named) => are_apart(named, |named| *named),
         };
         is_sound.then_some(ask)
     }
@@ -163,4 +168,8 @@ impl Ask {
         let is_of_one = self.domain == GROUP_DOMAIN || domains.contains(&self.domain);
         is_of_one && !matches!(self.wanted, Wanted::Contents(_))
     }
+}
+
+fn are_apart<T, K: Ord>(list: &[T], key: impl Fn(&T) -> K) -> bool {
+    list.iter().map(key).collect::<BTreeSet<_>>().len() == list.len()
 }

@@ -38,7 +38,7 @@ mod stray_tests;
 #[cfg(test)]
 mod survey_tests;
 
-pub use answer::{answer, answer_executed};
+pub use answer::{answer, answer_at_cost, answer_executed};
 pub use check::{Refused, TakeError};
 pub use compare::{Comparison, Difference, Incomparable, Shown, Signed};
 pub use errand::Errand;

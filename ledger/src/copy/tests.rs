@@ -1,8 +1,10 @@
 //! Servers that lie: each lie is refused and named, nothing of it is written, and the copy arrives from an honest one.
 
-use super::frame::{Answer, Given, Held};
-use super::{Ask, Next, Refused, Session, TakeError, answer};
-use crate::state::tree::part::Subtree;
+use super::frame::{Answer, Given, Held, Wanted, WantedPart, WantedRows};
+use super::{Ask, Next, Refused, Session, TakeError, answer, answer_at_cost};
+use crate::state::name;
+use crate::state::tree::key_of;
+use crate::state::tree::part::{Part, Subtree};
 use crate::testing::certificate_of;
 use crate::testing::world::{World, write};
 use quorate_ledger::{Ledger, MemoryStore};
@@ -307,4 +309,42 @@ fn only_new_rows_of_a_chain_are_asked_for() {
         session.install(errand, &mut store).expect("memory");
     }
     assert_eq!(sent, 1, "one version of the path; the author's one number comes in the same answer, after it");
+}
+
+fn asking(wanted: Wanted) -> Ask {
+    Ask { domain: "main".to_owned(), wanted }
+}
+
+#[test]
+fn a_question_that_names_one_thing_twice_is_none() {
+    let (entry, hash) = ([0; 32], Digest::ZERO);
+    let parts = [true, false].map(|entries| WantedPart { part: Part::WHOLE, entries });
+    let rows = [hash, Digest([1; 32])].map(|from| WantedRows { entry, from, held: hash });
+    let twice = [
+        Wanted::Parts(parts.to_vec()),
+        Wanted::Rows(rows.to_vec()),
+        Wanted::Contents(vec![hash; 2]),
+        Wanted::Named(vec![(entry, hash); 2]),
+    ];
+    for wanted in twice {
+        assert_eq!(Ask::decode(&asking(wanted).encode()), None);
+    }
+    assert!(Ask::decode(&asking(Wanted::Rows(rows[..1].to_vec())).encode()).is_some());
+}
+
+#[test]
+fn rows_that_are_read_in_vain_cost_as_much_as_they_are() {
+    let mut world = World::new();
+    for n in 0..100 {
+        world.does(0, &[write("a", &n.to_string())]);
+    }
+    let entry = key_of(&name::file("a"));
+    let cost = |wanted| {
+        let certificate = certificate_of(&world.ledger);
+        answer_at_cost(&world.ledger, &world.store, &certificate, &asking(wanted)).expect("nothing is missing").1
+    };
+    let beside = WantedRows { entry, from: Digest([7; 32]), held: Digest::ZERO };
+    assert_eq!(cost(Wanted::Rows(vec![beside])), 99 * 64, "of a hundred versions one is the entry itself");
+    assert_eq!(cost(Wanted::Named(vec![(entry, Digest([7; 32]))])), 99 * 64);
+    assert_eq!(cost(Wanted::Parts(vec![WantedPart { part: Part::WHOLE, entries: true }])), 0);
 }

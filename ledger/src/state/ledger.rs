@@ -2,7 +2,7 @@
 
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
-use crate::format::rules::RULES;
+use crate::format::rules::{RULES, rules_name};
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::domain::{Decision, Domain, Domains};
 use crate::state::entry::Entries;
@@ -118,18 +118,19 @@ impl Ledger {
         if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
     }
 
-    /// The ledger over trees that are known: of all domains, or of those in a scope.
+    /// The ledger over trees that are known: of all domains, or of those in a scope. The latter executes nothing, and holds a
+    /// state of any rules.
     pub(crate) fn over(
         read: &dyn Read,
         genesis: &Genesis,
         (group, domains): (Tree, Domains),
         scope: Option<Arc<Scope>>,
     ) -> Result<Self, OpenError> {
-        let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
-        let ours = (RULES.oldest..=RULES.newest).find(|rules| rules_name(*rules).as_ref() == Some(&theirs));
-        let rules = ours.ok_or_else(|| other_rules(theirs))?;
+        let known = if scope.is_some() { None } else { Some(known_rules(read)?) };
         let head: Head = required(entry::load(read, GROUP, name::HEAD)?, "the head")?;
-        let voters = required(epoch(&read, head.epoch)?.filter(|epoch| epoch.rules == rules), "the epoch")?;
+        let is_its = |epoch: &EpochRecord| known.is_none_or(|known| epoch.rules == known);
+        let voters = required(epoch(&read, head.epoch)?.filter(is_its), "the epoch")?;
+        let rules = voters.rules;
         let next = epoch(&read, head.epoch.next())?;
         let next_rules = next.as_ref().map_or(rules, |next| next.rules);
         let committee = |record: EpochRecord, epoch| record.committee(genesis.group(), epoch).map(Arc::new);
@@ -203,6 +204,11 @@ impl Ledger {
         self.next_rules
     }
 
+    /// Says whether this program can execute the next epoch.
+    pub fn check_next_rules(&self) -> Result<(), OpenError> {
+        rules_name(self.next_rules).map(drop).ok_or_else(|| other_rules(format!("rules {}", self.next_rules)))
+    }
+
     /// The slot after which a reconfiguration takes effect that this slot decides (M1).
     pub(crate) fn boundary(&self, seq: SeqNum) -> SeqNum {
         let constants = self.genesis.constants();
@@ -224,8 +230,8 @@ impl Ledger {
         );
         self.head.enter(epoch, next.len());
         self.voters = next;
-        let unknown = || StoreError(other_rules(format!("rules {}", self.next_rules)).to_string());
-        let name = rules_name(self.next_rules).ok_or_else(unknown)?;
+        self.check_next_rules().map_err(|error| StoreError(error.to_string()))?;
+        let name = rules_name(self.next_rules).expect("just checked");
         let is_other = self.rules != self.next_rules;
         self.rules = self.next_rules;
         Ok(is_other.then_some(name))
@@ -422,6 +428,13 @@ impl Ledger {
     }
 }
 
+/// Rules by which a state was executed, if this program knows them.
+fn known_rules(read: &dyn Read) -> Result<u32, OpenError> {
+    let theirs: String = required(entry::load(read, GROUP, name::RULES)?, "the rules")?;
+    let ours = (RULES.oldest..=RULES.newest).find(|rules| rules_name(*rules).as_ref() == Some(&theirs));
+    ours.ok_or_else(|| other_rules(theirs))
+}
+
 /// Entry of an epoch: one that has begun, or the next one.
 fn epoch(entries: &impl Entries, epoch: Epoch) -> Result<Option<EpochRecord>, StoreError> {
     entries.entry(GROUP, &name::epoch(epoch))
@@ -432,18 +445,9 @@ pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, of: Epoch) -> Re
     Ok(epoch(entries, of)?.and_then(|record| record.committee(genesis.group(), of)))
 }
 
-/// Name of rules in the state, with everything that decides how they answer; none of rules that this program cannot execute.
-/// Where a release changes what merges or policies answer, its rules have a new number, and older ones go on as they were.
-pub fn rules_name(rules: u32) -> Option<String> {
-    RULES.contains(rules).then(|| named(&format!("rules {rules}")))
-}
-
-fn named(rules: &str) -> String {
-    format!("quorate-ledger {rules}; {}; {}", quorate_semantic::VERSION, crate::policy::VERSION)
-}
-
 fn other_rules(theirs: String) -> OpenError {
-    OpenError::OtherRules { theirs, ours: named(&RULES.to_string()) }
+    let (merging, policies) = (quorate_semantic::VERSION, crate::policy::VERSION);
+    OpenError::OtherRules { theirs, ours: format!("quorate-ledger {RULES}; {merging}; {policies}") }
 }
 
 /// The group's own domain: everybody who is enrolled may speak there, and it has no files.

@@ -2,9 +2,9 @@
 
 use crate::format::body::Body;
 use crate::format::change::Op;
-use crate::format::constants::GROUP;
+use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::envelope::Envelope;
-use crate::format::governance::Act;
+use crate::format::governance::{Act, Proposal};
 use crate::format::receipt::Receipt;
 use crate::state::ledger::Ledger;
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
@@ -73,9 +73,6 @@ impl Ledger {
             Ok(checked) => checked,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        if let Some(why) = unknown_rules(&envelope.body) {
-            return Ok(Err(Refusal::new(Code::BadAct, why).into()));
-        }
         let author: Option<AuthorRecord> = entry::load(read, 0, &name::author(&envelope.body.author))?;
         let Some(AuthorRecord { organisation, .. }) = author else {
             let detail = format!("{} is not enrolled", envelope.body.author);
@@ -84,6 +81,9 @@ impl Ledger {
         if let Some(receipt) = self.receipt(read, &id)? {
             let (sequencing, numbers) = (Sequencing::Judged(receipt), Sequence::new());
             return Ok(Ok(Admission { id, envelope, organisation, sequencing, numbers }));
+        }
+        if let Some(why) = unknown_rules(read, &envelope.body)? {
+            return Ok(Err(Refusal::new(Code::BadAct, why).into()));
         }
         let numbers = self.sequence(read, &envelope.body.domain, &envelope.body.author)?;
         let gap_max = self.genesis().limits().gap_max;
@@ -146,13 +146,25 @@ impl Ledger {
     }
 }
 
-/// Why an envelope does not enter the lane of a node that could not go on by what it proposes.
-fn unknown_rules(body: &Body) -> Option<String> {
-    let proposed = body.changes.iter().flat_map(|change| &change.ops).filter_map(|op| match op {
-        Op::Propose { act: Act::Reconfigure { change } } => change.unknown_rules(),
-        _ => None,
-    });
-    proposed.into_iter().next()
+/// Why an envelope does not enter the lane of a node that could not go on by what it proposes or approves.
+fn unknown_rules(read: &dyn Read, body: &Body) -> Result<Option<String>, StoreError> {
+    for op in body.changes.iter().flat_map(|change| &change.ops) {
+        let why = match op {
+            Op::Propose { act: Act::Reconfigure { change } } => change.unknown_rules(),
+            Op::Approve { proposal } if body.domain == GROUP_DOMAIN => {
+                let proposal: Option<Proposal> = entry::load(read, GROUP, &name::proposal(proposal))?;
+                match proposal.filter(|proposal| proposal.end.is_none()).map(|proposal| proposal.act) {
+                    Some(Act::Reconfigure { change }) => change.unknown_rules(),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        if why.is_some() {
+            return Ok(why);
+        }
+    }
+    Ok(None)
 }
 
 /// Says where an envelope stands among its author's numbers.

@@ -1,7 +1,9 @@
 //! Other rules from the next epoch on: who may ask for them, and what a program does that does not know them.
 
 use super::*;
-use quorate_ledger::{Code, Ledger, MemoryStore, OpenError, RULES, RULES_FIRST, RulesRange, Store, Table};
+use quorate_ledger::{
+    Code, Genesis, GenesisFile, Ledger, MemoryStore, OpenError, RULES, RULES_FIRST, RulesRange, Store, Table,
+};
 
 /// Rules that no program knows.
 const LATER: u32 = 1_000;
@@ -91,6 +93,29 @@ fn nobody_proposes_rules_through_a_node_that_does_not_know_them() {
     assert!(refused.refusal.detail.contains("start one that knows rules 1000 here first"), "{refused:?}");
     let plan = world.view().plan(&set(LATER)).expect("memory");
     assert!(plan.refused.is_some_and(|why| why.contains("start one that knows rules 1000")));
+}
+
+#[test]
+fn nobody_approves_rules_through_a_node_that_does_not_know_them() {
+    let mut world = World::new();
+    let proposal = proposed(&mut world, set(LATER));
+    let base = world.now();
+    let draft = world.draft_in(GROUP_DOMAIN, 1, base, &[Edit::Other(Op::Approve { proposal })]);
+    let envelope = world.sign(&draft);
+    let refused = world.ledger.admit(&world.store, &envelope.encode()).expect("memory").expect_err("unknown rules");
+    assert!(refused.refusal.detail.contains("start one that knows rules 1000 here first"), "{refused:?}");
+}
+
+#[test]
+fn rules_9_go_up_by_one_number_at_a_time() {
+    let file = support::genesis(4).file().clone();
+    let genesis = GenesisFile { rules: Some(9), ..file };
+    let mut world = World::of(Genesis::build(genesis).expect("a good genesis"));
+    for rules in [11, u32::MAX] {
+        assert!(reason(propose(&mut world, set(rules))).contains("one number at a time"));
+    }
+    agreed(&mut world, set(10));
+    assert_eq!(world.ledger.next_rules(), 10);
 }
 
 #[test]

@@ -15,11 +15,23 @@ const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
 /// Makes a domain that one organisation alone may read.
 fn make_closed(group: &Group, name: &str) {
-    let rules = ["domains", "create", name, "--readers", "org:org-0", "--writers", "org:org-0"];
-    let made = says(group, &author(group, 0), 0, &rules, 0);
+    agree(group, &["domains", "create", name, "--readers", "org:org-0", "--writers", "org:org-0"]);
+}
+
+/// Has three of four organisations agree on what the first proposes.
+fn agree(group: &Group, args: &[&str]) {
+    let made = says(group, &author(group, 0), 0, args, 0);
     for number in [1, 2] {
         says(group, &author(group, number), number, &["approve", word(&made, "proposal")], 0);
     }
+}
+
+/// The first reason, with this word, for which an observer is not served.
+fn refusal(observer: &Observer, of: &str) -> String {
+    eventually("a refusal", || {
+        let why = observer.status()["why"].as_str().expect("words").to_owned();
+        why.contains(of).then_some(why)
+    })
 }
 
 /// Whether a file below a folder has these bytes.
@@ -34,7 +46,7 @@ fn is_anywhere(dir: &Path, bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn a_domain_is_followed_from_nothing_beside_one_that_few_may_read_and_nothing_of_that_comes_along() {
+fn an_enrolled_observer_follows_a_domain_beside_one_that_few_may_read_and_nothing_of_that_comes_along() {
     let mut group = Group::running(4);
     make_closed(&group, "lab");
     let secret = "that nobody outside may read, nor find on a disk";
@@ -44,6 +56,9 @@ fn a_domain_is_followed_from_nothing_beside_one_that_few_may_read_and_nothing_of
     group.put(0, "folder/open", "that everybody may read, and finds on a disk");
 
     let mut observer = Observer::with(&group, doors(&group, 4), &["--domain", "main"]);
+    let why = refusal(&observer, "lab");
+    assert!(why.contains("an observer of others must be enrolled"), "{why}");
+    agree(&group, &["observers", "enrol", text(&observer.dir.join("observer.key")), "--org", "org-1"]);
     observer.awaits("folder/open", "that everybody may read, and finds on a disk");
 
     let status = observer.status();
@@ -84,10 +99,7 @@ fn a_domain_that_few_may_read_is_not_handed_out() {
     let group = Group::running(4);
     make_closed(&group, "lab");
     let observer = Observer::with(&group, doors(&group, 4), &["--domain", "lab"]);
-    let why = eventually("a refusal", || {
-        let why = observer.status()["why"].as_str().expect("words").to_owned();
-        why.contains("lab").then_some(why)
-    });
+    let why = refusal(&observer, "lab");
     assert!(why.contains("not everyone may read"), "{why}");
 }
 

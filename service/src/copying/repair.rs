@@ -8,7 +8,7 @@ use super::load::Load;
 use super::outcome::{Copied, CopyError, Progress, at};
 use super::place::{BEFORE_REPAIR, MENDED};
 use super::{Plan, beside, check, cut_off, fill, make_dir, mark, marked, settle, swap};
-use crate::engine::replay;
+use crate::engine::{EngineError, replay};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
@@ -165,8 +165,14 @@ fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
 fn look_at_all(db: &Db, genesis: &Genesis) -> Result<Result<Found, String>, CopyError> {
     match replay::open(db, genesis) {
         Ok(opened) => Ok(Ok(look_at_state(&opened.snapshot.apart(), genesis)?)),
+        // The state is sound, and what follows is a newer program's: nothing of it is replaced.
+        Err(EngineError::Open(other @ OpenError::OtherRules { .. })) if opens(db, genesis)? => Err(other.into()),
         Err(error) => Ok(Err(error.to_string())),
     }
+}
+
+fn opens(db: &Db, genesis: &Genesis) -> Result<bool, StoreError> {
+    Ok(Ledger::open(&db.snapshot()?.apart(), genesis).is_ok())
 }
 
 /// Reason why the promises of a replica are not whole; an error where the disk does not give them, or they are another's.

@@ -1,6 +1,7 @@
 //! Epochs of an engine: the member list in force, and what is kept of its neighbours (M1, M3).
 
 use super::core::Core;
+use super::error::EngineError;
 use crate::build;
 use quorate_ledger::{Ledger, RULES, StoreError};
 use quorate_pbft::{
@@ -90,15 +91,16 @@ pub(super) struct Epochs {
 
 impl Epochs {
     /// The epoch that a disk is in. `point` is the executed one, `newest` the newest epoch of which anything is written: its
-    /// first slot may still be to come.
+    /// first slot may still be to come. Promises of an epoch by rules that this program does not know are kept by others.
     pub(super) fn open(
         identity: Option<Identity>,
         verify: Arc<dyn Verify>,
         (ledger, newest): (&Ledger, Epoch),
-    ) -> Result<(Self, ExecutedPoint), StoreError> {
+    ) -> Result<(Self, ExecutedPoint), EngineError> {
         let executed = ledger.executed();
         let (committee, point) = match newest.cmp(&executed.epoch) {
             Ordering::Greater => {
+                ledger.check_next_rules()?;
                 let entered = executed.next.clone().zip(executed.entered()).filter(|(_, point)| point.epoch == newest);
                 entered
                     .ok_or_else(|| StoreError(format!("words of epoch {newest} over a state that is not its end")))?

@@ -67,11 +67,12 @@ impl Replay<'_> {
         }
     }
 
-    fn next(&self, snapshot: &Snapshot) -> Result<Option<Decided>, StoreError> {
+    fn next(&self, snapshot: &Snapshot) -> Result<Option<Decided>, EngineError> {
         let mut point = self.ledger.executed().clone();
         let Some((epoch, content)) = snapshot.decided(point.seq.next())? else { return Ok(None) };
         if epoch > point.epoch {
             let Some(entered) = point.entered() else { return Ok(None) };
+            self.ledger.check_next_rules()?;
             point = entered;
         }
         let failure = OnceCell::new();
@@ -82,7 +83,7 @@ impl Replay<'_> {
                 None
             })
         });
-        failure.into_inner().map_or(Ok(advanced.map(|(decided, _)| decided)), Err)
+        failure.into_inner().map_or(Ok(advanced.map(|(decided, _)| decided)), |error| Err(error.into()))
     }
 
     fn execute(&mut self, batch: &mut Batch, decided: &Decided) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use super::heard::Heard;
 use super::members::Members;
+use super::turn::Turn;
 use crate::engine::thread::Surroundings;
 use crate::engine::{Certified, Committees, EngineError, Mempool, Moment, Published, Woken};
 use crate::health::now_ms;
@@ -150,6 +151,9 @@ impl Feeder {
                 self.begun = Some(Instant::now());
                 self.go_on(around, handle)?;
             }
+            if self.is_whole && self.batch.is_none() && self.swept.elapsed() >= SWEEP_EVERY {
+                self.sweep(around)?;
+            }
             self.publish(around);
         }
         if self.batch.is_none() {
@@ -180,12 +184,8 @@ impl Feeder {
     fn go_on(&mut self, around: &Surroundings, handle: &Handle) -> Result<(), EngineError> {
         let serving = around.membership.relay.serving();
         for member in self.members.in_turn(&serving, Instant::now()) {
-            let before = self.moment.seq();
             match self.take_from(member, around, handle)? {
-                Brought::All if self.moment.seq() > before && self.moment.seq() >= self.heard.due() => {
-                    self.members.answered(member);
-                    return Ok(());
-                }
+                Brought::All if self.moment.seq() >= self.heard.overdue() => return Ok(()),
                 Brought::All => (), // it is left behind, as who has left the group is: the next one may have a newer state
                 Brought::Nothing(why) => {
                     tracing::info!(event = "member-of-no-use", %member, why, "the next member is asked for the state");
@@ -205,17 +205,19 @@ impl Feeder {
                 batch
             }
         };
+        let mut turn = Turn::new(Instant::now(), self.feed.passes(), self.heard.overdue());
         let mut pass = 0;
         loop {
             let mut errand = match self.feed.next(&batch)? {
                 Ok(errand) => errand,
                 Err(checkpoint) => {
+                    let short = turn.falls_short(checkpoint.head().seq);
                     self.settle(batch, &checkpoint)?;
-                    return Ok(Brought::All);
+                    return Ok(short.map_or_else(|| self.answered(member), Brought::Nothing));
                 }
             };
             let is_first = std::mem::replace(&mut pass, self.feed.passes()) != self.feed.passes();
-            let brought = self.bring(&mut errand, &mut batch, (member, is_first), (around, handle))?;
+            let brought = self.bring(&mut errand, &mut batch, (member, is_first, &mut turn), (around, handle))?;
             if let Brought::Nothing(_) = brought {
                 self.feed.give_back(errand);
                 self.batch = Some(batch);
@@ -230,15 +232,23 @@ impl Feeder {
         }
     }
 
+    fn answered(&mut self, member: PublicKey) -> Brought {
+        self.members.answered(member);
+        Brought::All
+    }
+
     /// Asks a member for all that an errand needs; the first question of a pass is about the newest state.
     fn bring(
         &mut self,
         errand: &mut Errand,
         batch: &mut Batch,
-        (member, mut is_first): (PublicKey, bool),
+        (member, mut is_first, turn): (PublicKey, bool, &mut Turn),
         (around, handle): (&Surroundings, &Handle),
     ) -> Result<Brought, EngineError> {
         while let Some(ask) = errand.ask() {
+            if let Some(why) = turn.is_over(self.feed.passes(), Instant::now()) {
+                return Ok(Brought::Nothing(why));
+            }
             let at = self.feed.shown().filter(|_| !std::mem::take(&mut is_first));
             let relay = &around.membership.relay;
             let mut asking = Box::pin(relay.state(member, at, ask.encode()));
@@ -262,6 +272,7 @@ impl Feeder {
             };
             match self.feed.take(errand, batch, &answer) {
                 Ok(()) => {
+                    turn.took(answer.len());
                     (self.unfolded, self.taken) = (self.unfolded + answer.len(), self.taken + answer.len() as u64)
                 }
                 Err(TakeError::Store(error)) => return Err(error.into()),
@@ -290,9 +301,6 @@ impl Feeder {
         if self.moment.ledger.executed().epoch != epoch {
             self.heard.forget();
         }
-        if self.swept.elapsed() >= SWEEP_EVERY {
-            self.sweep()?;
-        }
         if self.folded.elapsed() >= FOLD_EVERY || self.db.unfolded_bytes() >= HEAVY_BYTES {
             self.fold()?;
         }
@@ -304,12 +312,17 @@ impl Feeder {
         self.db.fold()
     }
 
-    /// Drops contents that no entry names any more, and rows beyond the horizon.
-    fn sweep(&mut self) -> Result<(), EngineError> {
+    /// Drops contents that no entry names any more, and rows beyond the horizon. What comes meanwhile is taken in.
+    fn sweep(&mut self, around: &Surroundings) -> Result<(), EngineError> {
         let (mut ledger, mut sweep) = (self.moment.ledger.clone(), Sweep::default());
         let mut batch = self.db.begin()?;
         let oldest = self.moment.seq().next();
-        while !ledger.forget(&mut batch, &mut sweep, oldest, SWEPT_ROWS)? {}
+        while !ledger.forget(&mut batch, &mut sweep, oldest, SWEPT_ROWS)? {
+            if !self.look(around, Duration::ZERO) {
+                return Ok(());
+            }
+            self.publish(around);
+        }
         batch.commit()?;
         self.swept = Instant::now();
         Ok(())

@@ -67,8 +67,8 @@ impl Heard {
         self.newest
     }
 
-    /// Slot that has been known long enough for a state of it to be here.
-    pub(super) fn due(&self) -> SeqNum {
+    /// Slot whose certificate was known two seconds ago, or a little before: members tell of theirs at different times.
+    pub(super) fn overdue(&self) -> SeqNum {
         self.looked[1]
     }
 
@@ -88,7 +88,7 @@ impl Heard {
         let peers: Vec<PeerFacts> = committee.replicas().map(|replica| self.facts(replica, now)).collect();
         let is_heard = peers.iter().any(|peer| peer.is_heard);
         let executed = moment.ledger.executed();
-        let behind = self.due().get().saturating_sub(executed.seq.get());
+        let behind = self.overdue().get().saturating_sub(executed.seq.get());
         let mut views: Vec<View> = peers.iter().map(|peer| peer.view.unwrap_or_default()).collect();
         views.sort_unstable();
         let view = views[committee.quorum() - 1]; // f + 1 members are in this view or a later one

@@ -4,5 +4,6 @@
 mod feeder;
 mod heard;
 mod members;
+mod turn;
 
 pub(crate) use feeder::Feeder;

@@ -1,11 +1,12 @@
 //! Places at the door for observers: some are kept for keys that the group has enrolled, and a closed domain is closed to
 //! keys that its readers have not.
 
+use super::scoped;
 use crate::api::Service;
 use quorate_ledger::{ObserverEntry, StateView, StoreError};
 use quorate_pbft::PublicKey;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Places that strangers leave free where so many observers are enrolled.
 const KEPT_MAX: usize = 4;
@@ -13,12 +14,22 @@ const KEPT_MAX: usize = 4;
 /// Strangers that are served, and places of all.
 #[derive(Clone)]
 pub struct Strangers {
-    served: Arc<AtomicUsize>,
+    served: Arc<Mutex<Served>>,
     places: usize,
 }
 
+/// Numbers of the strangers that are served, in the order in which they came.
+#[derive(Default)]
+struct Served {
+    numbers: BTreeSet<u64>,
+    next: u64,
+}
+
 /// A stranger's place, given back when dropped.
-pub struct StrangersPlace(Arc<AtomicUsize>);
+pub struct StrangersPlace {
+    served: Arc<Mutex<Served>>,
+    number: u64,
+}
 
 /// Observer at the door.
 pub struct Guest {
@@ -36,9 +47,13 @@ impl Strangers {
     }
 
     fn take(&self, most: usize) -> Option<StrangersPlace> {
-        let more = |served: usize| (served < most).then_some(served + 1);
-        self.served.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(StrangersPlace(self.served.clone()))
+        let mut served = lock(&self.served);
+        let number = served.next;
+        (served.numbers.len() < most).then(|| {
+            served.next += 1;
+            served.numbers.insert(number);
+            StrangersPlace { served: self.served.clone(), number }
+        })
     }
 
     /// Strangers that may be served while so many observers are enrolled.
@@ -47,10 +62,21 @@ impl Strangers {
     }
 }
 
+impl StrangersPlace {
+    /// Whether so many strangers came before this one and are still served: those who came last are put out.
+    fn is_beyond(&self, most: usize) -> bool {
+        lock(&self.served).numbers.range(..self.number).count() >= most
+    }
+}
+
 impl Drop for StrangersPlace {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.served).numbers.remove(&self.number);
     }
+}
+
+fn lock(served: &Mutex<Served>) -> MutexGuard<'_, Served> {
+    served.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Guest {
@@ -78,27 +104,34 @@ impl Guest {
         self.is_enrolled || self.place.is_some()
     }
 
-    /// Why it may not have decided slots, which hold the changes of every domain, or not any more.
-    pub fn refusal(&self, service: &Service) -> Option<String> {
+    /// Why it may not have what it follows, or not any more: these domains, or decided slots, which hold the changes of every
+    /// domain.
+    pub fn refusal(&self, service: &Service, domains: &[String]) -> Option<String> {
         let moment = service.now().moment;
         let view = moment.view();
-        let closed = match entry(service, &view, &self.key) {
-            Some(observer) => view.closed_to(&observer),
-            None if self.is_enrolled => {
-                return Some("the enrolment of this observer is over, or was revoked".to_owned());
+        let observer = match view.observer(&self.key) {
+            Ok(observer) => observer,
+            Err(error) => {
+                service.note_damage(&error);
+                return Some("this member cannot read who is enrolled: ask another".to_owned());
             }
-            None if self.is_surplus(enrolled(service, &view)) => {
-                return Some("the place is one that is kept for enrolled observers".to_owned());
-            }
-            None => view.closed_domain(),
         };
-        let name = closed?;
+        if observer.is_none() && self.is_enrolled {
+            return Some("the enrolment of this observer is over, or was revoked".to_owned());
+        }
+        if observer.is_none() && self.is_surplus(enrolled(service, &view)) {
+            return Some("the place is one that is kept for enrolled observers".to_owned());
+        }
+        if !domains.is_empty() {
+            return scoped::refusal(&view, domains, observer.is_some());
+        }
+        let name = observer.map_or_else(|| view.closed_domain(), |observer| view.closed_to(&observer))?;
         Some(format!("not everyone may read domain {name:?}, and decided slots hold the changes of every domain"))
     }
 
-    /// Whether more strangers are served than may be, since others were enrolled.
+    /// Whether more strangers are served than may be, since others were enrolled, and it is one of those who came last.
     fn is_surplus(&self, enrolled: u32) -> bool {
-        self.place.is_some() && self.strangers.served.load(Ordering::Relaxed) > self.strangers.most(enrolled)
+        self.place.as_ref().is_some_and(|place| place.is_beyond(self.strangers.most(enrolled)))
     }
 }
 
@@ -128,6 +161,16 @@ mod tests {
     fn strangers_have_all_places_but_those_that_are_kept_for_enrolled_observers() {
         let strangers = Strangers::new(8);
         assert_eq!([0, 1, 4, 5, 64].map(|enrolled| strangers.most(enrolled)), [8, 7, 4, 4, 4]);
+    }
+
+    #[test]
+    fn only_those_strangers_leave_who_came_last_where_places_are_kept() {
+        let strangers = Strangers::new(8);
+        let mut held: Vec<_> = (0..8).map(|_| strangers.take(8).expect("a place")).collect();
+        let beyond = |held: &[StrangersPlace]| held.iter().filter(|place| place.is_beyond(7)).count();
+        assert_eq!((beyond(&held), held[7].is_beyond(7)), (1, true));
+        held.remove(0);
+        assert_eq!(beyond(&held), 0, "one has left by itself");
     }
 
     #[test]

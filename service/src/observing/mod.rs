@@ -7,6 +7,7 @@
 pub(crate) mod budget;
 mod contact;
 mod enrolment;
+mod links;
 mod relay;
 mod scoped;
 mod serving;

@@ -1,8 +1,9 @@
 //! Parts of a certified state for observers that follow some domains alone: the group's own tree and those of their domains,
-//! as long as everyone may read these.
+//! as long as everyone may read these, and all others too or the observer is enrolled.
 
 use crate::api::Service;
-use crate::engine::{Certified, Moment};
+use crate::engine::Certified;
+use quorate_ledger::StateView;
 use quorate_ledger::copy::{self, Ask, SCOPE_MAX};
 use quorate_pbft::SeqNum;
 use std::collections::VecDeque;
@@ -52,30 +53,35 @@ fn lock(held: &Mutex<VecDeque<(Instant, Certified)>>) -> MutexGuard<'_, VecDeque
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Why an observer of these domains is not served.
-pub fn refusal(moment: &Moment, domains: &[String]) -> Option<String> {
+/// Why an observer of these domains is not served. The group's own tree comes whole, and names the paths that authors have
+/// locked in every domain: while one is closed, it is for enrolled observers.
+pub fn refusal(view: &StateView<'_>, domains: &[String], is_enrolled: bool) -> Option<String> {
     if domains.len() > SCOPE_MAX {
         return Some(format!("{SCOPE_MAX} domains at most are followed by one observer"));
     }
-    let closed = domains.iter().find(|domain| moment.view().is_open(domain) == Some(false))?;
-    Some(format!("not everyone may read domain {closed:?}"))
+    let fault = domains.iter().find_map(|domain| match view.is_open(domain) {
+        Some(true) => None,
+        Some(false) => Some(format!("not everyone may read domain {domain:?}")),
+        None => Some(format!("the group has no domain {domain:?}")),
+    });
+    let closed = || view.closed_domain().filter(|_| !is_enrolled);
+    let of_others = |name| format!("not everyone may read domain {name:?}, so an observer of others must be enrolled");
+    fault.or_else(|| closed().map(of_others))
 }
 
-/// Answers a question about the certified state from what an observer of these domains may have.
+/// Answers a question about the certified state from what an observer of these domains may have, and says the bytes as which
+/// the rows count that were read in vain.
 pub async fn answer(
     service: &Arc<Service>,
     states: &States,
     domains: &[String],
     (at, ask): (Option<SeqNum>, Vec<u8>),
-) -> Result<Vec<u8>, String> {
+) -> Result<(Vec<u8>, usize), String> {
     let ask = Ask::decode(&ask).filter(|ask| ask.is_within(domains));
     let ask = ask.ok_or_else(|| "no question about the domains that were named".to_owned())?;
-    if let Some(why) = refusal(&service.now().moment, domains) {
-        return Err(why);
-    }
     let state = states.state(at, || service.now().certified);
     let Certified { moment, certificate } = state.ok_or_else(|| "no state is signed yet".to_owned())?;
-    let make = move || copy::answer(&moment.ledger, &moment.snapshot, &certificate, &ask);
+    let make = move || copy::answer_at_cost(&moment.ledger, &moment.snapshot, &certificate, &ask);
     let made = tokio::task::spawn_blocking(make).await.map_err(|_| "the member is stopping".to_owned())?;
     made.map_err(|error| error.to_string())
 }

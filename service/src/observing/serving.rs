@@ -2,6 +2,7 @@
 
 use super::budget::{BYTES_PER_SECOND, Budget};
 use super::enrolment::{Guest, Strangers};
+use super::links::Links;
 use super::scoped::{self, States};
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
@@ -106,15 +107,15 @@ async fn serve(
     switchboard: Option<Arc<Switchboard>>,
 ) {
     let (budget, strangers) = (Arc::new(Budget::default()), Strangers::new(OBSERVERS_MAX));
-    let (stop, states) = (service.stop.clone(), Arc::new(States::default()));
+    let (stop, states, links) = (service.stop.clone(), Arc::new(States::default()), Links::default());
     let all = async {
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
             let key = PublicKey(arrival.link.key());
             let (who, guest) = (Who::Observer(key), Guest::new(&service, key, strangers.clone()));
             let (stop, switchboard, states) = (service.stop.clone(), switchboard.clone(), states.clone());
-            let (epoch, domains) = (Mutex::default(), Vec::new());
-            let session = Session { service, who, statuses, budget, guest, switchboard, epoch, domains, states };
+            let (epoch, domains, links) = (Mutex::default(), Vec::new(), links.clone());
+            let session = Session { service, who, statuses, budget, guest, switchboard, epoch, domains, states, links };
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
     };
@@ -138,6 +139,7 @@ pub(super) struct Session {
     /// Domains that it follows; none where it follows all.
     domains: Vec<String>,
     states: Arc<States>,
+    links: Links,
 }
 
 impl Session {
@@ -169,12 +171,14 @@ impl Session {
             return;
         }
         receiver.allow(HANDED_ON_BYTES_MAX + 1_024);
+        let newest = self.links.begin(key);
         let session = Arc::new(self);
         let (out, outgoing) = mpsc::channel(FRAMES_MAX);
         tokio::select! {
             () = session.read(receiver, &out) => {}
             () = session.write(sender, outgoing) => {}
             () = session.news(&out) => {}
+            () = newest.over() => {}
         }
         drop(place);
     }
@@ -185,7 +189,8 @@ impl Session {
         hello.map_or_else(no_greeting, |hello| self.refusal_of(&hello)).map(|(why, _)| why)
     }
 
-    /// The same, and whether a policy says so: slots hold bundles of all domains, a state of some domains nothing of the others.
+    /// The same, and whether a policy says so: slots hold bundles of all domains, a state of some domains the paths that are
+    /// locked in others.
     pub(super) fn refusal_of(&self, hello: &Asking) -> Option<(String, bool)> {
         let group = self.service.genesis.group();
         let fault = match hello.greets() {
@@ -208,10 +213,7 @@ impl Session {
 
     /// Why a policy, or the want of a place, keeps from it what it follows.
     fn closed(&self) -> Option<String> {
-        match self.domains.is_empty() {
-            true => self.guest.refusal(&self.service),
-            false => scoped::refusal(&self.service.now().moment, &self.domains),
-        }
+        self.guest.refusal(&self.service, &self.domains)
     }
 
     /// Counts an offence; the refusal that follows from it, if one does.
@@ -314,7 +316,7 @@ impl Session {
                     }
                 }
                 Some(Asking::State { number, at, ask }) => {
-                    let answer = scoped::answer(&self.service, &self.states, &self.domains, (at, ask)).await;
+                    let answer = self.state(at, ask).await;
                     if out.send(Telling::State { number, answer }).await.is_err() {
                         return;
                     }
@@ -324,9 +326,19 @@ impl Session {
         }
     }
 
+    /// Parts of a certified state; rows that were read for it in vain are charged too.
+    async fn state(&self, at: Option<SeqNum>, ask: Vec<u8>) -> Result<Vec<u8>, String> {
+        if let Some(why) = self.closed() {
+            return Err(why);
+        }
+        let (answer, cost) = scoped::answer(&self.service, &self.states, &self.domains, (at, ask)).await?;
+        self.budget.turn(cost).await;
+        Ok(answer)
+    }
+
     async fn answer(&self, question: Question) -> Vec<Message> {
         let Some(question) = bounded(question) else { return Vec::new() };
-        if !self.domains.is_empty() || self.guest.refusal(&self.service).is_some() {
+        if !self.domains.is_empty() || self.closed().is_some() {
             return Vec::new(); // slots are for who may read all; the news say so
         }
         let moment = self.service.now().moment;
@@ -468,13 +480,15 @@ impl Session {
                 news.extend(self.answer(Question { epoch: self.epoch(), wanted }).await);
             }
             if !news.is_empty()
-                && let Some(why) = self.guest.refusal(&self.service)
+                && let Some(why) = self.closed()
             {
                 // The link may be ending; if not, it does when the refusal has left.
                 let _ = out.send(Telling::Refused(why)).await;
                 return std::future::pending().await;
             }
-            for message in news {
+            // Who follows domains needs no slots, and the certificates of epochs' ends.
+            let is_wanted = |message: &Message| self.domains.is_empty() || !matches!(message, Message::Decided { .. });
+            for message in news.into_iter().filter(is_wanted) {
                 if out.send(Telling::Message(Box::new(message))).await.is_err() {
                     return;
                 }

@@ -3,11 +3,11 @@
 use crate::group::{Group, author, key_of, member};
 use quorate_client::api::Mode;
 use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, JoinStatement, Joiner, Op, RULES, Reconfiguration, Rekey,
-    Revision, State,
+    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, JoinStatement, Joiner, Op, OpenError, RULES, Reconfiguration,
+    Rekey, Revision, State,
 };
-use quorate_pbft::{Broken, Constants, Epoch, Record, ReplicaId, SeqNum, Signer};
-use quorate_service::engine::{Candidate, Engine, Notice};
+use quorate_pbft::{Broken, Constants, Epoch, Record, ReplicaId, SeqNum, Signer, View};
+use quorate_service::engine::{Candidate, Engine, EngineError, Notice};
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
 
@@ -264,6 +264,27 @@ fn a_replica_stays_at_the_end_of_its_epoch_before_rules_that_its_program_does_no
     group.until("it waits there after a start too", |group| waits(group, 1));
     assert_eq!((group.executed(1), group.epoch(1)), (end, 0));
     assert!(group.nobody_is_accused());
+}
+
+#[test]
+fn a_disk_with_promises_of_an_epoch_by_rules_that_the_program_does_not_know_is_refused_by_their_name() {
+    let mut group = Group::soon();
+    group.confirmed(0, 1);
+    group.reconfigure(0, 1, Reconfiguration { rules: Some(LATER), ..Reconfiguration::default() });
+    let end = group.engine(0).ledger().next_voters().expect("just named").base();
+    group.until("it is at the boundary", |group| group.executed(1) == end);
+    group.crash(1, Loss::Nothing);
+    let db = Db::on(&group.sites[1].disk).expect("the disk");
+    let mut batch = db.begin().expect("a batch");
+    let entered = Record::View { epoch: Epoch::new(1), view: View::new(0), changing: false };
+    batch.record(&entered).expect("what a newer program wrote when it went on");
+    batch.commit().expect("a commit");
+    drop(db);
+    let refused = group.opened(1).map(drop).expect_err("rules of another program");
+    assert!(
+        matches!(&refused, EngineError::Open(OpenError::OtherRules { theirs, .. }) if theirs == "rules 1000"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -10,7 +10,9 @@ use quorate_pbft::{
     Admitted, Constants, Digest, Ed25519, Ed25519Signer, Message, Now, PublicKey, Question, ReplicaId, SeqNum, Signer,
     Ticks, Time,
 };
-use quorate_service::engine::{Candidate, Committees, Engine, History, Notice, Outgoing, Place, Request, Round, Setup};
+use quorate_service::engine::{
+    Candidate, Committees, Engine, EngineError, History, Notice, Outgoing, Place, Request, Round, Setup,
+};
 use quorate_service::pool::{Checker, Dropped};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold, SupplyLimits};
@@ -119,6 +121,10 @@ impl Group {
     }
 
     pub fn start(&mut self, site: usize) {
+        self.sites[site].engine = Some(self.opened(site).expect("what the disk holds"));
+    }
+
+    pub fn opened(&mut self, site: usize) -> Result<Engine, EngineError> {
         self.starts += 1;
         let setup = Setup {
             genesis: self.genesis.clone(),
@@ -128,8 +134,7 @@ impl Group {
             die: self.starts,
             history: self.history,
         };
-        let db = Db::on(&self.sites[site].disk).expect("the disk");
-        self.sites[site].engine = Some(Engine::open(setup, db).expect("what the disk holds"));
+        Engine::open(setup, Db::on(&self.sites[site].disk).expect("the disk"))
     }
 
     /// A door for observers shows the ends of epochs to who is behind.
