@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 /// Input from the shell.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // Messages are the common case, as for `quorate_pbft::Input`.
 pub enum Input {
     /// The clock.
     Tick(Ticks),

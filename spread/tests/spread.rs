@@ -344,7 +344,13 @@ fn a_neighbour_that_follows_a_domain_hears_of_its_checkpoints_alone() {
 
 #[test]
 fn a_word_with_more_items_than_its_bound_is_none() {
-    let news = |items| Word::News(News { hops: 1, inventory: inventory(5), items: vec![Arc::new(decided(5)); items] });
+    let news = |items| {
+        Word::News(News {
+            hops: 1,
+            inventory: inventory(5),
+            items: std::iter::repeat_n(Arc::new(decided(5)), items).collect(),
+        })
+    };
     let read = |word: &Word| borsh::from_slice::<Word>(&borsh::to_vec(word).expect("memory"));
     assert_eq!(read(&news(2)).ok(), Some(news(2)));
     assert!(read(&news(3)).is_err());

@@ -19,7 +19,7 @@ const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 /// the upper half is for doors for observers, which stand 500 above their replicas' ports.
 const PORTS: u16 = 20_000;
 /// Places.
-const PLACES: u16 = 200;
+const PLACES: u16 = 500;
 /// Time that anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 

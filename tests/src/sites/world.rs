@@ -59,7 +59,7 @@ enum Event {
 
 /// A node of the world.
 enum Node {
-    Voter(Voter),
+    Voter(Box<Voter>),
     Site(Box<Site>),
     /// A key without an organisation that takes a place and does nothing, at the door of this node.
     Sybil(usize),
@@ -155,7 +155,7 @@ impl<'a> World<'a> {
     fn people(&mut self, seed: u64) {
         let Crowd { voters, observers, liars, sybils } = self.crowd;
         let place = Place { keys: self.keys, constants: &self.constants, now: 0 };
-        let mut nodes: Vec<Node> = (0..voters).map(|node| Node::Voter(Voter::new(key_of(node)))).collect();
+        let mut nodes: Vec<Node> = (0..voters).map(|node| Node::Voter(Box::new(Voter::new(key_of(node))))).collect();
         for number in 0..observers {
             let lies = number as u64 * liars / 100 != (number as u64 + 1) * liars / 100;
             let lie = lies.then(|| Lie::ALL[number * liars as usize / 100 % Lie::ALL.len()]);
