@@ -1,11 +1,11 @@
-//! `merge [--same-line] [--newest-version] [--proposal] BASE OURS THEIRS PATH`: the merge on standard output; exit 0
-//! clean, 1 conflict (with markers), 129 on error. With `--proposal` a conflict's proposal counts as clean, so that a
-//! score tells how good proposals are.
+//! `merge [--same-line] [--newest-version] [--proposal] [--rules-21] BASE OURS THEIRS PATH`: the merge on standard output;
+//! exit 0 clean, 1 conflict (with markers), 129 on error. With `--proposal` a conflict's proposal counts as clean, so that
+//! a score tells how good proposals are; with `--rules-21` the merge is that of a group that has older rules.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use quorate_semantic::{Input, Labels, Options, Outcome, markers, merge, report};
+use quorate_semantic::{Input, Labels, Options, Outcome, Rules, markers, merge, report};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -21,11 +21,12 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> std::io::Result<bool> {
     let flags = args.iter().take_while(|a| a.starts_with("--")).count();
     let has = |flag: &str| args[..flags].iter().any(|a| a == flag);
-    let options =
-        Options { same_line: has("--same-line"), newest_version: has("--newest-version"), ..Options::default() };
+    let rules = if has("--rules-21") { Rules::V21 } else { Rules::NEWEST };
+    let (same_line, newest_version) = (has("--same-line"), has("--newest-version"));
+    let options = Options { rules, same_line, newest_version, ..Options::default() };
     let [base, ours, theirs, path] = &args[flags..] else {
         return Err(std::io::Error::other(
-            "usage: merge [--same-line] [--newest-version] [--proposal] BASE OURS THEIRS PATH",
+            "usage: merge [--same-line] [--newest-version] [--proposal] [--rules-21] BASE OURS THEIRS PATH",
         ));
     };
     let (base, ours, theirs) = (std::fs::read(base)?, std::fs::read(ours)?, std::fs::read(theirs)?);

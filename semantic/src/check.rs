@@ -7,6 +7,8 @@
 mod accounting;
 mod additions;
 mod commented;
+mod indents;
+mod items;
 mod names;
 mod numbering;
 mod order;
@@ -14,10 +16,11 @@ mod parses;
 mod pattern;
 mod words;
 
+pub(crate) use parses::is_read;
 pub(crate) use pattern::pieces;
 
-use crate::Rung;
 use crate::ladder::Task;
+use crate::{Rules, Rung};
 
 /// A named check; its name travels into the conflict that it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,8 @@ pub enum Check {
     LineAccounting,
     /// The same for words.
     WordAccounting,
+    /// An edit that one side made to a declaration is missing, or was done to another one.
+    ItemAccounting,
     /// A statement or line that one side added is missing.
     Addition,
     /// An import of one side binds a name that the other side began to use without it.
@@ -58,6 +63,7 @@ impl Check {
         match self {
             Check::LineAccounting => "line-accounting",
             Check::WordAccounting => "word-accounting",
+            Check::ItemAccounting => "item-accounting",
             Check::Addition => "addition",
             Check::Rebound => "rebound",
             Check::GoneWord => "gone-word",
@@ -78,6 +84,7 @@ impl Check {
         match self {
             Check::LineAccounting => "a line would be lost, or stand more often than the sides explain",
             Check::WordAccounting => "a word would be lost, or stand more often than the sides explain",
+            Check::ItemAccounting => "what one side did to a declaration would be missing, or be done to another one",
             Check::Addition => "a statement or line that one side added would be missing",
             Check::Rebound => "an import of one side would give a word of the other another meaning",
             Check::GoneWord => "a word that one side removed from the whole file would be back",
@@ -107,6 +114,7 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
     };
     let of_ours = || {
         accounting::words(input, merged)
+            .or_else(|| if input.options.rules >= Rules::V22 { items::kept(input, merged) } else { None })
             .or_else(|| additions::kept(input, merged))
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))

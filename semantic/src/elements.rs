@@ -5,18 +5,25 @@
 //! equal lines until it begins and ends where an element does.
 
 mod blocks;
+mod larger;
+mod larger_words;
 mod names;
 mod sets;
+mod targets;
 
 use std::collections::BTreeSet;
 
+use crate::Rules;
 use crate::imports;
-use crate::language::{Both, Language, Shape, Words};
+use crate::indent;
+use crate::language::{Both, Break, Language, Shape, Words};
 use crate::lex::{self, Kind, Token};
 use crate::lines;
 use crate::pairs;
 use crate::words;
+pub(crate) use blocks::are_apart as are_blocks;
 use names::{heads, is_first, names};
+use targets::targets;
 
 /// Most lines that a stretch is slid up or down.
 pub(crate) const SLIDE_MAX: usize = 8;
@@ -35,6 +42,8 @@ pub(crate) struct Added<'a> {
     pub(crate) above: &'a [u8],
     /// Up to as many below.
     pub(crate) below: &'a [u8],
+    /// Rules that answer.
+    pub(crate) rules: Rules,
 }
 
 /// Joins two texts where both may stand.
@@ -55,8 +64,13 @@ impl Added<'_> {
         if [self.ours, self.theirs].iter().any(|side| lines::split(side).into_iter().any(is_import)) {
             return None;
         }
-        let one_after_other =
-            |ours: &[u8], theirs: &[u8]| are_two_elements(ours, theirs, language).then(|| [ours, theirs].concat());
+        // What stands behind a jump never runs.
+        if self.rules >= Rules::V22 && [self.ours, self.theirs].iter().any(|side| jumps(side)) {
+            return None;
+        }
+        let one_after_other = |ours: &[u8], theirs: &[u8]| {
+            are_two_elements(ours, theirs, language, self.rules).then(|| [ours, theirs].concat())
+        };
         if let Some(both) = one_after_other(self.ours, self.theirs) {
             return Some(both);
         }
@@ -81,6 +95,32 @@ impl Added<'_> {
     }
 }
 
+/// Words that leave a block.
+const JUMPS: &[&[u8]] = &[b"return", b"throw", b"raise", b"break", b"continue", b"goto", b"panic", b"exit"];
+
+/// Whether a line on the outermost level leaves the block.
+pub(crate) fn jumps(text: &[u8]) -> bool {
+    let lines = lines::split(text).into_iter().filter(|line| !line.trim_ascii().is_empty());
+    let outermost = lines.clone().map(indent::of).min_by_key(|indent| indent.len()).unwrap_or_default();
+    let leaves =
+        |line: &[u8]| line.split(|b| !words::is_word_byte(*b)).next().is_some_and(|word| JUMPS.contains(&word));
+    lines.filter_map(|line| line.strip_prefix(outermost)).any(leaves)
+}
+
+/// Of two sides that both only put words into base, the one that has what the other put in, and more.
+pub(crate) fn larger<'a>(
+    base: &[u8],
+    ours: &'a [u8],
+    theirs: &'a [u8],
+    language: &Language,
+    rules: Rules,
+) -> Option<&'a [u8]> {
+    match rules {
+        Rules::V21 => larger_words::larger(base, ours, theirs, language),
+        Rules::V22 => larger::larger(base, ours, theirs, language),
+    }
+}
+
 fn first_lines(text: &[u8], len: usize) -> Option<&[u8]> {
     let lines = lines::split(text);
     (lines.len() >= len).then(|| &text[..lines[..len].concat().len()])
@@ -94,15 +134,34 @@ fn last_lines(text: &[u8], len: usize) -> Option<&[u8]> {
 
 /// Whether an addition stands beside what is gone without having to do with it: both are whole elements, and what was
 /// added is no statement, which may have prepared the one that is gone.
-pub(crate) fn are_apart(added: &[u8], gone: &[u8], language: &Language) -> bool {
+pub(crate) fn are_apart(added: &[u8], gone: &[u8], language: &Language, rules: Rules) -> bool {
     if let Shape::Set(ordered) = language.shape {
         return sets::is_free(added, ordered) && sets::is_free(gone, ordered);
     }
-    !added.trim_ascii().ends_with(b";") && are_two_elements(added, gone, language)
+    let is_statement = match rules {
+        Rules::V21 => added.trim_ascii().ends_with(b";"),
+        Rules::V22 => is_statement(added, language),
+    };
+    !is_statement && are_two_elements(added, gone, language, rules)
 }
 
-fn are_two_elements(ours: &[u8], theirs: &[u8], language: &Language) -> bool {
-    let (Some(o), Some(t)) = (Element::read(ours, language), Element::read(theirs, language)) else { return false };
+/// Whether an addition may be a statement. Where a line end may end one, all but blocks, entries of lists and declarations may.
+fn is_statement(added: &[u8], language: &Language) -> bool {
+    let Some(row) = language.words() else { return false };
+    let text = added.trim_ascii();
+    if matches!(row.breaks, Break::Nothing | Break::Kept) {
+        return text.ends_with(b";");
+    }
+    let first = text.split(|b| !words::is_word_byte(*b)).next().unwrap_or_default();
+    let declares =
+        text.starts_with(b"@") || [row.declare, row.modify].concat().iter().any(|word| word.as_bytes() == first);
+    let declares = declares || imports::may_begin(text, language.imports);
+    text.ends_with(b";") || !(declares || text.ends_with(b"}") || text.ends_with(b","))
+}
+
+fn are_two_elements(ours: &[u8], theirs: &[u8], language: &Language, rules: Rules) -> bool {
+    let read = |side| Element::read(side, language, rules);
+    let (Some(o), Some(t)) = (read(ours), read(theirs)) else { return false };
     o.indent == t.indent
         && o.ends_with_comma == t.ends_with_comma
         && o.names.is_disjoint(&t.names)
@@ -124,11 +183,11 @@ const GOES_ON: &[u8] = b".&|+?:=,";
 const IS_OPEN: &[u8] = b":=.&|+?";
 
 impl<'a> Element<'a> {
-    fn read(text: &'a [u8], language: &Language) -> Option<Self> {
+    fn read(text: &'a [u8], language: &Language, rules: Rules) -> Option<Self> {
         let words = language.words()?;
         let lines: Vec<&[u8]> = lines::split(text).into_iter().filter(|l| !l.trim_ascii().is_empty()).collect();
         let first = lines.first()?;
-        let indent = &first[..first.len() - first.trim_ascii_start().len()];
+        let indent = indent::of(first);
         let tokens = lex::tokens(text, &language.lexis);
         let said: Vec<&Token> = tokens.iter().filter(|t| !matches!(t.kind, Kind::Line | Kind::Comment)).collect();
         let bytes = |token: &Token| &text[token.from..token.to];
@@ -152,9 +211,37 @@ impl<'a> Element<'a> {
             Both::Statements => tail == b";",
             Both::Blocks => tail == b"}",
         };
-        let names = || if words.both == Both::Blocks { heads(text, &said) } else { names(text, &said, words) };
+        let names = || match words.both {
+            Both::Blocks => heads(text, &said),
+            _ if rules < Rules::V22 => names(text, &said, words),
+            _ => names(text, &said, words).union(&targets(text, &said, words)).copied().collect(),
+        };
         (is_whole && fits()).then(|| Element { indent, ends_with_comma: tail[0] == b',', names: names() })
     }
+}
+
+/// Words that only go on with what stands above.
+const GOES_ON_WORDS: &[&[u8]] = &[b"and", b"or"];
+
+/// Whether a line goes on with the expression above it; one with a comma in front is an entry.
+pub(crate) fn goes_on(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let word = line.split(|b| !words::is_word_byte(*b)).next().unwrap_or_default();
+    line.first().is_some_and(|b| GOES_ON.contains(b) && *b != b',') || GOES_ON_WORDS.contains(&word)
+}
+
+/// Words of lines outside of brackets.
+pub(crate) fn outermost(text: &[u8], language: &Language) -> Vec<u8> {
+    let (mut depth, mut out) = (0usize, Vec::new());
+    for token in lex::tokens(text, &language.lexis) {
+        depth = if token.kind == Kind::Close { depth.saturating_sub(1) } else { depth };
+        if depth == 0 && !matches!(token.kind, Kind::Line | Kind::Comment) {
+            out.extend_from_slice(&text[token.from..token.to]);
+            out.push(b' ');
+        }
+        depth += usize::from(token.kind == Kind::Open);
+    }
+    out
 }
 
 /// Whether a string that began is not at its end.
@@ -193,33 +280,4 @@ fn is_ended(text: &[u8], said: &[&Token], row: &Words, end: &str) -> bool {
 /// Whether a line begins a statement: no attribute or decorator, and no end or inside of one.
 fn is_more_than_attribute(line: &[u8]) -> bool {
     line.first().is_some_and(|b| !b"@#)]} \t/".contains(b))
-}
-
-/// Of two sides that both only put words into base, the one that has all words of the other in their order, and more.
-pub(crate) fn larger<'a>(base: &[u8], ours: &'a [u8], theirs: &'a [u8], language: &Language) -> Option<&'a [u8]> {
-    let [b, o, t] = [base, ours, theirs].map(|side| said(side, language));
-    let holds_base = |side: &[(bool, &[u8])]| b.is_empty() || is_within(&b, side);
-    if !holds_base(&o) || !holds_base(&t) {
-        return None;
-    }
-    match (is_within(&o, &t), is_within(&t, &o)) {
-        (true, false) => Some(theirs),
-        (false, true) => Some(ours),
-        _ => None,
-    }
-}
-
-/// The words, each with whether it stands in a line of comment: no entry contains its commented-out twin.
-fn said<'a>(text: &'a [u8], language: &Language) -> Vec<(bool, &'a [u8])> {
-    let of_line = |line: &'a [u8]| {
-        let is_comment = language.lexis.commented(line.trim_ascii_start()).is_some();
-        words::split(line).into_iter().filter(|word| !words::is_blank(word)).map(move |word| (is_comment, word))
-    };
-    lines::split(text).into_iter().flat_map(of_line).collect()
-}
-
-/// Whether the words of `small`, at least one of them, stand in `large` in their order.
-fn is_within(small: &[(bool, &[u8])], large: &[(bool, &[u8])]) -> bool {
-    let mut rest = large.iter();
-    !small.is_empty() && small.iter().all(|word| rest.any(|other| other == word))
 }

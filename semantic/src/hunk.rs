@@ -6,15 +6,17 @@
 mod lines;
 mod words;
 
+use std::collections::BTreeSet;
+
 use crate::imports;
 use crate::indent;
 use crate::ladder::Task;
-use crate::language::{self, Language, Shape};
+use crate::language::{self, Language};
 use crate::layout;
 use crate::lex;
 use crate::limits;
 use crate::text::Mode;
-use crate::{Piece, Rung, Work};
+use crate::{Piece, Rules, Rung, Work};
 use lines::{Cut, No};
 
 /// Steps of all the rules for one byte of a stretch, where they only read it.
@@ -30,6 +32,10 @@ pub(crate) struct Hunk {
     pub(crate) above: Vec<u8>,
     /// And below.
     pub(crate) below: Vec<u8>,
+    /// Lines of base that ours, and that theirs, has elsewhere.
+    pub(crate) moved: [BTreeSet<Vec<u8>>; 2],
+    /// Whether the three files are data that read, so that the value of a merge can be judged.
+    pub(crate) is_read: bool,
     /// Whether blanks and most line ends mean nothing here.
     pub(crate) is_free: bool,
 }
@@ -38,7 +44,16 @@ impl Hunk {
     /// A stretch of nothing.
     pub(crate) fn empty() -> Self {
         let nothing = Vec::new;
-        Self { base: nothing(), ours: nothing(), theirs: nothing(), above: nothing(), below: nothing(), is_free: false }
+        Self {
+            base: nothing(),
+            ours: nothing(),
+            theirs: nothing(),
+            above: nothing(),
+            below: nothing(),
+            moved: [BTreeSet::new(), BTreeSet::new()],
+            is_read: false,
+            is_free: false,
+        }
     }
 
     /// As a piece that nobody could merge.
@@ -65,7 +80,7 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
     input.work.take_len(READ_STEPS * hunk.len())?;
     let language = language::of(input.path);
     if let Some(style) = language.imports
-        && let Some(bytes) = imports::resolve(hunk, style, input.work)
+        && let Some(bytes) = imports::resolve(hunk, style, mode.rules, input.work)
     {
         return Some((bytes, Rung::Imports));
     }
@@ -83,7 +98,7 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
 
 /// An edit of lines that the other side shifted. Where indentation says something, no other rule may place it.
 fn by_shifted(shifted: &Hunk, hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option<Vec<u8>> {
-    let says_something = matches!(language.shape, Shape::Indent(words) if words.end.is_none());
+    let says_something = language.has_indented_blocks();
     let merged =
         if hunk.is_free || says_something && !has_fence(hunk) { by_edits(shifted, language, mode, work) } else { None };
     merged.or_else(|| if says_something { None } else { by_edits(hunk, language, mode, work) })
@@ -105,13 +120,20 @@ fn by_edits(hunk: &Hunk, language: &Language, mode: Mode, work: &Work) -> Option
         }
     }
     // Words of one line may stand in two blocks.
-    let leaves = |side: &[u8]| leaves_its_block(&hunk.base, side, language);
+    let shifts = |side: &[u8]| mode.rules >= Rules::V22 && shifts(&hunk.base, side, language);
+    let leaves = |side: &[u8]| leaves_its_block(&hunk.base, side, language) || shifts(side);
     if leaves(&hunk.ours) || leaves(&hunk.theirs) { None } else { words::merge(hunk, mode, work) }
 }
 
 /// Whether a side closes more than what it replaces: what stands beside it would come to stand in another block.
 fn leaves_its_block(base: &[u8], side: &[u8], language: &Language) -> bool {
     language.words().is_some() && lex::lowest(side, &language.lexis) < lex::lowest(base, &language.lexis)
+}
+
+/// Whether a side ends deeper, or less deep, than what it replaces, where that tells the block.
+fn shifts(base: &[u8], side: &[u8], language: &Language) -> bool {
+    let (base, side) = (crate::lines::split(base), crate::lines::split(side));
+    language.indents() && lines::shifts(lines::said(&base, language).last(), lines::said(&side, language).last())
 }
 
 #[cfg(test)]
@@ -124,7 +146,8 @@ mod tests {
         let work = Work::default();
         let input = Task { base: Some(b""), ours: b"", theirs: b"", path, options: &options, work: &work };
         let is_free = !path.ends_with(".py");
-        let hunk = Hunk { base: base.into(), ours: ours.into(), theirs: theirs.into(), is_free, ..Hunk::empty() };
+        let [base, ours, theirs] = [base, ours, theirs].map(Into::into);
+        let hunk = Hunk { base, ours, theirs, is_free, is_read: path.ends_with(".yaml"), ..Hunk::empty() };
         resolve(&hunk, &input, Mode::of(&input)).map(|(bytes, _)| String::from_utf8(bytes).expect("text"))
     }
 
@@ -141,7 +164,7 @@ mod tests {
         let (ours, theirs) = ("f(\n  a, b);\n", "f(a,\n  b);\n");
         assert_eq!(resolved("a.ts", "f(a, b);\n", ours, theirs), resolved("a.ts", "f(a, b);\n", theirs, ours));
         assert_eq!(resolved("a.ts", "f('a b');\n", "f('a  b');\n", "f('a c');\n"), None);
-        assert_eq!(resolved("a.py", "f(a)\n", "  f(a)\n", "f(b)\n"), None);
+        assert_eq!(resolved("a.py", "f(a)\n", "  f(a)\n", "f(b)\n").as_deref(), Some("  f(b)\n"));
     }
 
     #[test]

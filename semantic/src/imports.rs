@@ -10,6 +10,7 @@ mod syntax;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::Rules;
 use crate::hunk::Hunk;
 use crate::language::{Imports, Observed};
 use crate::work::Work;
@@ -18,7 +19,7 @@ use render::{in_order, rendered};
 use syntax::{Statement, statements};
 
 /// Merges a stretch that holds nothing but import statements on all three.
-pub(crate) fn resolve(hunk: &Hunk, style: &Imports, work: &Work) -> Option<Vec<u8>> {
+pub(crate) fn resolve(hunk: &Hunk, style: &Imports, rules: Rules, work: &Work) -> Option<Vec<u8>> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     let (base, ours, theirs) = (text(&hunk.base)?, text(&hunk.ours)?, text(&hunk.theirs)?);
     let texts = [&base, &ours, &theirs].map(|side| split_end(side));
@@ -43,7 +44,7 @@ pub(crate) fn resolve(hunk: &Hunk, style: &Imports, work: &Work) -> Option<Vec<u
         work.take_len(all)?;
         kept.insert(place, rendered(place, &merged, [&base, &ours, &theirs], work)?);
     }
-    let mut out = in_order(&kept, &ours, &theirs, work)?;
+    let mut out = in_order(&kept, &ours, &theirs, rules, work)?;
     work.take_len(out.len() + texts.iter().map(|(text, _)| text.len()).sum::<usize>())?;
     if is_comment_lost(&out, texts[0].0, [texts[1].0, texts[2].0], style) {
         return None;
@@ -187,8 +188,12 @@ mod tests {
             theirs: theirs.into(),
             ..Hunk::empty()
         };
-        let there = resolve(&hunk(ours, theirs), style, &Work::default());
-        assert_eq!(there, resolve(&hunk(theirs, ours), style, &Work::default()), "the sides have no names");
+        let there = resolve(&hunk(ours, theirs), style, Rules::NEWEST, &Work::default());
+        assert_eq!(
+            there,
+            resolve(&hunk(theirs, ours), style, Rules::NEWEST, &Work::default()),
+            "the sides have no names"
+        );
         there.map(|b| String::from_utf8(b).expect("text"))
     }
 

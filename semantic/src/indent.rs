@@ -27,7 +27,21 @@ pub(crate) fn shifted(hunk: &Hunk) -> Option<Hunk> {
         true => (hunk.ours.clone(), shift.done_to(&hunk.theirs)?),
         false => (shift.done_to(&hunk.ours)?, hunk.theirs.clone()),
     };
-    Some(Hunk { base, ours, theirs, ..Hunk::empty() })
+    let (moved, is_read) = (hunk.moved.clone(), hunk.is_read);
+    Some(Hunk { base, ours, theirs, moved, is_read, ..Hunk::empty() })
+}
+
+/// The edit of one line with the indentation that the other side gave it; none where neither side only indented it.
+pub(crate) fn shifted_line(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    let is_one = |text: &[u8]| lines::split(text).len() == 1;
+    let only_shifts = |side: &[u8]| is_one(side) && side.trim_ascii() == base.trim_ascii();
+    let (side, edit) = match (only_shifts(ours), only_shifts(theirs)) {
+        (true, false) => (ours, theirs),
+        (false, true) => (theirs, ours),
+        _ => return None,
+    };
+    let stands = is_one(base) && !base.trim_ascii().is_empty() && of(edit) == of(base) && edit.ends_with(b"\n");
+    Shift::between(of(base), of(side)).filter(|_| stands)?.done_to(edit)
 }
 
 impl<'a> Shift<'a> {
@@ -40,7 +54,7 @@ impl<'a> Shift<'a> {
         }
         for line in said(base) {
             let there = rest.find(|other| other.trim_ascii() == line.trim_ascii())?;
-            let this = Self::between(indent(line), indent(there))?;
+            let this = Self::between(of(line), of(there))?;
             if *shift.get_or_insert(this) != this {
                 return None;
             }
@@ -66,6 +80,7 @@ impl<'a> Shift<'a> {
     }
 }
 
-fn indent(line: &[u8]) -> &[u8] {
+/// The blanks in front of a line.
+pub(crate) fn of(line: &[u8]) -> &[u8] {
     &line[..line.len() - line.trim_ascii_start().len()]
 }

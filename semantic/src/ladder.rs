@@ -296,7 +296,7 @@ fn by_keys(input: &Task) -> Vec<Vec<u8>> {
     let bare = (shape == Shape::Json).then(|| without_commas(input)).flatten();
     let mut out = Vec::new();
     for both_added in [BothAdded::SmallerFirst, BothAdded::LargerFirst] {
-        let mode = Mode { both_added, ..Mode::of(input) };
+        let mode = Mode { both_added, is_read: true, ..Mode::of(input) };
         let merged = |input: &Task| text::whole(&text::merge(input, mode)?.0);
         out.extend(merged(input));
         if let Some([base, ours, theirs]) = &bare {

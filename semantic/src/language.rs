@@ -41,6 +41,20 @@ impl Language {
         matches!(self.shape, Shape::Json | Shape::Toml | Shape::Yaml)
     }
 
+    /// Whether indentation alone makes its blocks, as in Python.
+    pub(crate) fn has_indented_blocks(&self) -> bool {
+        matches!(self.shape, Shape::Indent(words) if words.end.is_none())
+    }
+
+    /// Whether the indentation of a line tells what it belongs to.
+    pub(crate) fn indents(&self) -> bool {
+        match self.shape {
+            Shape::Indent(_) => self.has_indented_blocks(),
+            Shape::Text | Shape::Set(_) | Shape::Markdown | Shape::Yaml => true,
+            Shape::Json | Shape::Toml | Shape::Braces(_) => false,
+        }
+    }
+
     /// The words of its declarations, where its files are code.
     pub(crate) fn words(&self) -> Option<&'static Words> {
         match self.shape {

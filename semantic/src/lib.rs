@@ -57,30 +57,28 @@ pub use check::Check;
 pub use data::reading;
 pub use entry::{Entry, EntryOutcome, Kind, merge_entries, merge_entries_within};
 pub use ladder::{Input, merge, merge_as_git, merge_within};
-pub use options::{ListKey, Options};
+pub use options::{ListKey, Options, Rules};
 pub use outcome::{Class, Conflict, Outcome, Piece, Reason, Rung};
 pub use renames::{Destination, Renames};
 pub use render::{Form, Labels, MARKER_SIZE, Style, json, markers, markers_of, report};
 pub use terms::Terms;
 pub use work::{STEPS_MAX, Work};
 
-/// Version of everything that decides what [`merge`] answers: this crate's rules and the diff engine's exact release.
-///
-/// Replicas hash it into their ledger's version: two that differ here could answer differently.
-pub const VERSION: &str = concat!(
-    "quorate-semantic ",
-    env!("CARGO_PKG_VERSION"),
-    " rules 21, imara-diff 0.2.0 myers, unicode-normalization 0.1.26"
-);
-
 #[cfg(test)]
 mod tests {
+    use super::Rules;
+
     #[test]
-    fn the_version_names_the_releases_that_are_locked() {
+    fn the_newest_rules_name_the_releases_that_are_locked() {
         let lock = include_str!("../../Cargo.lock");
-        for release in ["imara-diff 0.2.0", "unicode-normalization 0.1.26"] {
+        assert_eq!(Rules::ALL.last(), Some(&Rules::NEWEST));
+        for release in [
+            concat!("quorate-semantic ", env!("CARGO_PKG_VERSION")),
+            "imara-diff 0.2.0",
+            "unicode-normalization 0.1.26",
+        ] {
             let (name, version) = release.split_once(' ').expect("a name and a version");
-            assert!(super::VERSION.contains(release), "{release}");
+            assert!(Rules::NEWEST.name().contains(release), "{release}");
             assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")), "{release}");
         }
     }

@@ -1,8 +1,38 @@
-//! Policy of a path about a merge.
+//! Policy of a path about a merge, and the rules by which it is answered.
+
+/// Rules of merging, by their numbers.
+///
+/// Replicas that answer by different rules part for ever, so the answers of a number never change: better ones have a number
+/// of their own, and a group goes over to them together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rules {
+    /// Rules 21.
+    V21,
+    /// Rules 22: more of what came out clean and wrong is a conflict.
+    V22,
+}
+
+impl Rules {
+    /// All of them, the oldest first.
+    pub const ALL: [Self; 2] = [Self::V21, Self::V22];
+    /// The rules of a merge that no group made.
+    pub const NEWEST: Self = Self::V22;
+
+    /// Name with everything that decides what [`merge`](crate::merge) answers: these rules, and the exact releases of what
+    /// compares lines and spellings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V21 => "quorate-semantic 0.1.0 rules 21, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
+            Self::V22 => "quorate-semantic 0.1.0 rules 22, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
+        }
+    }
+}
 
 /// Policy for one merge. The default is what is right without anybody looking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
+    /// Rules that answer.
+    pub rules: Rules,
     /// Whether edits of different words of one line may be merged; else that merge is only proposed.
     pub same_line: bool,
     /// Whether the newer of two bumps of one version wins; else it is only proposed.
@@ -26,7 +56,7 @@ pub struct ListKey {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { same_line: false, newest_version: false, union_lists: true, lists: Vec::new() }
+        Self { rules: Rules::NEWEST, same_line: false, newest_version: false, union_lists: true, lists: Vec::new() }
     }
 }
 

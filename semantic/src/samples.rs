@@ -4,7 +4,9 @@
 //! Two programs that answer them alike may be trusted to be of one build; a replica compares its answers with those that
 //! its rules are known to give.
 
-use crate::{Entry, EntryOutcome, Input, Kind, Labels, Options, Outcome, Rung, json, markers, merge, merge_entries};
+use crate::{
+    Entry, EntryOutcome, Input, Kind, Labels, Options, Outcome, Rules, Rung, json, markers, merge, merge_entries,
+};
 
 /// The files, each after a line with its name.
 const FILES: &str = include_str!("samples.txt");
@@ -12,18 +14,18 @@ const FILES: &str = include_str!("samples.txt");
 const MERGES: &str = include_str!("merges.txt");
 
 /// Answers to so many merges of each file: the outcome, and all that it says as bytes.
-pub fn answers(merges: u64, mut take: impl FnMut(&Outcome, &[u8])) {
-    each(merges, |_, outcome| take(outcome, &bytes(outcome)));
+pub fn answers(rules: Rules, merges: u64, mut take: impl FnMut(&Outcome, &[u8])) {
+    each(rules, merges, |_, outcome| take(outcome, &bytes(outcome)));
 }
 
 /// So many merges of each file, with their outcomes.
-pub fn each(merges: u64, mut take: impl FnMut(&Input, &Outcome)) {
+pub fn each(rules: Rules, merges: u64, mut take: impl FnMut(&Input, &Outcome)) {
     for (path, base) in named(FILES) {
         for seed in 0..merges {
             let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
             let [ours, theirs] = [edited(base, &mut dice), edited(base, &mut dice)];
             let (same_line, newest_version) = (seed.is_multiple_of(5), seed.is_multiple_of(7));
-            let options = Options { same_line, newest_version, ..Options::default() };
+            let options = Options { rules, same_line, newest_version, ..Options::default() };
             let base = Some(base.as_bytes());
             let input = Input { base, ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options: &options };
             take(&input, &merge(&input));
@@ -32,13 +34,14 @@ pub fn each(merges: u64, mut take: impl FnMut(&Input, &Outcome)) {
 }
 
 /// Answers to the merges that reach each rung.
-pub fn chosen(mut take: impl FnMut(&Outcome, &[u8])) {
+pub fn chosen(rules: Rules, mut take: impl FnMut(&Outcome, &[u8])) {
+    let options = Options { rules, ..Options::default() };
     for (path, files) in named(MERGES) {
         let mut files = files.split("=-=\n").map(|file| {
             Some(Entry { kind: Kind::File, bytes: file.as_bytes() }).filter(|entry| !entry.bytes.is_empty())
         });
         let [base, ours, theirs] = [(); 3].map(|()| files.next().flatten());
-        let outcome = match merge_entries(base, ours, theirs, path, &Options::default()) {
+        let outcome = match merge_entries(base, ours, theirs, path, &options) {
             EntryOutcome::Clean { entry, rung } => {
                 Outcome::Clean { bytes: entry.map(|(_, bytes)| bytes).unwrap_or_default(), rung }
             }

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Work;
 use crate::check;
 use crate::diff3;
 use crate::edits::Edits;
@@ -12,6 +11,8 @@ use crate::ladder::Task;
 use crate::language;
 use crate::lines;
 use crate::pairs;
+use crate::words;
+use crate::{Rules, Work};
 
 /// Steps of looking at one line, or at one byte of a line.
 const LINE_STEPS: usize = 16;
@@ -64,20 +65,26 @@ impl<'a> Side<'a> {
         known: &BTreeMap<&[u8], usize>,
         input: &Task,
     ) -> Option<Vec<(usize, &'a [u8])>> {
-        let mut seen: BTreeMap<Change, usize> = BTreeMap::new();
+        let taken = other.taken(base);
+        // What the other side took away all of may have been edited for its own sake.
+        let (mut seen, mut kept) = (BTreeMap::<Change, usize>::new(), BTreeSet::<Change>::new());
         let mut changes = Vec::new();
         for (at, new) in &self.edits.changed {
             let change = change(base[*at], new, input.work)?;
             *seen.entry(change.clone()).or_default() += 1;
+            if !taken.contains(at) {
+                kept.insert(change.clone());
+            }
             changes.push((*at, *new, change));
         }
-        let taken = other.taken(base);
-        let mut out = Vec::new();
+        let (mut out, is_careful) = (Vec::new(), input.options.rules >= Rules::V22);
+        let names = if is_careful && !taken.is_empty() { Some(Names::of(self, other, input.work)?) } else { None };
         for (at, new, change) in changes {
             let line = base[at].trim_ascii();
             let is_gone = taken.contains(&at) && other.lines.get(line).copied().unwrap_or_default() < known[line];
             let is_sweep = !change.is_empty() && seen[&change] >= ALIKE_MIN;
-            if is_gone && is_sweep && !other.has_like(base[at], input.work)? {
+            let is_own = || names.as_ref().is_some_and(|names| !kept.contains(&change) || names.are_changed(&change));
+            if is_gone && is_sweep && !other.has_like(base[at], input.work)? && !is_own() {
                 out.push((at, new));
             }
         }
@@ -100,6 +107,33 @@ impl<'a> Side<'a> {
             .copied()
             .chain(self.edits.changed.iter().filter(is_replaced).map(|(at, _)| *at))
             .collect()
+    }
+}
+
+/// Names in what a side wrote, and in the whole of the file that sweeps.
+struct Names<'a> {
+    written: BTreeSet<&'a [u8]>,
+    left: BTreeSet<&'a [u8]>,
+}
+
+impl<'a> Names<'a> {
+    fn of(sweeper: &Side<'a>, other: &Side<'a>, work: &Work) -> Option<Self> {
+        let edits = &other.edits;
+        let written = edits.added.iter().chain(&edits.put).chain(edits.changed.iter().map(|(_, new)| new));
+        let written: Vec<&[u8]> = written.copied().collect();
+        work.take_len(LINE_STEPS * written.iter().chain(sweeper.lines.keys()).map(|line| line.len()).sum::<usize>())?;
+        let names = |line: &&'a [u8]| check::pieces(line);
+        Some(Self {
+            written: written.iter().flat_map(names).collect(),
+            left: sweeper.lines.keys().flat_map(names).collect(),
+        })
+    }
+
+    /// Whether the other side wrote a name that the change took out of the whole file.
+    fn are_changed(&self, change: &Change) -> bool {
+        let is_name = |word: &&[u8]| word.iter().any(|b| words::is_word_byte(*b));
+        let mut from = change.iter().flat_map(|(from, _)| from.iter().copied()).filter(is_name);
+        from.any(|word| self.written.contains(word) && !self.left.contains(word))
     }
 }
 

@@ -1,19 +1,27 @@
 //! Rung 2: lines.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check;
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::elements::SLIDE_MAX;
 use crate::hunk::{self, Hunk};
 use crate::ladder::Task;
+use crate::language::{self, Shape};
 use crate::layout::Layout;
 use crate::limits;
 use crate::lines;
-use crate::{Piece, Rung, Work};
+use crate::{Piece, Rules, Rung, Work};
 
 /// Permissions of the rules for disputed stretches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode {
+    /// Rules that answer.
+    pub(crate) rules: Rules,
     /// Merge edits of different words of one line.
     pub(crate) same_line: bool,
+    /// Whether the three files are known to be data that read.
+    pub(crate) is_read: bool,
     /// Let the newer of two bumps of one version win.
     pub(crate) newest_version: bool,
     /// Put lines that both sides added at one place one after the other.
@@ -37,6 +45,8 @@ impl Mode {
     /// Mode that the path's policy allows.
     pub(crate) fn of(input: &Task) -> Mode {
         Mode {
+            rules: input.options.rules,
+            is_read: false,
             same_line: input.options.same_line,
             newest_version: input.options.newest_version,
             both_added: BothAdded::Conflict,
@@ -46,6 +56,9 @@ impl Mode {
 
 /// Steps of finding one line among all.
 const LOOK_STEPS: usize = 16;
+
+/// How often each line stands in base, ours and theirs.
+type Counts<'a> = [BTreeMap<&'a [u8], usize>; 3];
 
 /// The three files as lines.
 struct Lines<'a> {
@@ -62,8 +75,32 @@ impl<'a> Lines<'a> {
             theirs: self.theirs[region.theirs.clone()].concat(),
             above: self.base[region.base.start.saturating_sub(SLIDE_MAX)..region.base.start].concat(),
             below: self.base[region.base.end..self.base.len().min(region.base.end + SLIDE_MAX)].concat(),
+            moved: [BTreeSet::new(), BTreeSet::new()],
+            is_read: false,
             is_free: false,
         }
+    }
+
+    /// Lines of the stretch that each side has elsewhere: no less often in the whole file than base has them.
+    fn moved(&self, region: &Region, counts: &Counts) -> [BTreeSet<Vec<u8>>; 2] {
+        let base = &self.base[region.base.clone()];
+        let sides = [&self.ours[region.ours.clone()], &self.theirs[region.theirs.clone()]];
+        [0, 1].map(|i| {
+            let side: BTreeSet<&[u8]> = sides[i].iter().copied().collect();
+            let is_gone = |line: &&&[u8]| !side.contains(**line) && line.iter().any(u8::is_ascii_alphanumeric);
+            let is_elsewhere = |line: &&&[u8]| counts[i + 1].get(*line) >= counts[0].get(*line);
+            base.iter().filter(is_gone).filter(is_elsewhere).map(|line| line.to_vec()).collect()
+        })
+    }
+
+    /// How often each line stands in base, ours and theirs; none out of steps.
+    fn counts(&self, work: &Work) -> Option<Counts<'a>> {
+        work.take_len(LOOK_STEPS * (self.base.len() + self.ours.len() + self.theirs.len()))?;
+        Some([&self.base, &self.ours, &self.theirs].map(|lines| {
+            let mut counts = BTreeMap::new();
+            lines.iter().for_each(|line| *counts.entry(*line).or_default() += 1);
+            counts
+        }))
     }
 
     /// Stretch on which the sides differ; a side that changed nothing there stands as base does.
@@ -117,10 +154,16 @@ pub(crate) fn merge(input: &Task, mode: Mode) -> Option<(Vec<Piece>, Rung)> {
     let chunks = lines.chunks(input.work)?;
     let in_conflict = chunks.iter().any(|chunk| matches!(chunk, Chunk::Conflict(_)));
     let layout = in_conflict.then(|| Layout::of(input)).flatten();
+    let looks_around = in_conflict && mode.rules >= Rules::V22;
+    let is_read = looks_around && (mode.is_read || check::is_read(input));
+    // Keys and declarations are checked by name, other lines are looked for.
+    let is_text = looks_around && language::of(input.path).shape == Shape::Text;
+    let counts = if is_text { lines.counts(input.work)? } else { Counts::default() };
     for chunk in chunks {
         if let Chunk::Conflict(region) = &chunk {
+            let moved = if is_text { lines.moved(region, &counts) } else { Default::default() };
             let is_free = layout.as_ref().is_some_and(|layout| layout.is_free(region));
-            let hunk = Hunk { is_free, ..lines.hunk(region) };
+            let hunk = Hunk { moved, is_read, is_free, ..lines.hunk(region) };
             // Two files that both are new are two files, whatever their lines have in common.
             match input.base.and_then(|_| hunk::resolve(&hunk, input, mode)) {
                 Some((bytes, rung)) => {

@@ -195,3 +195,37 @@ fn what_would_cost_the_square_or_cube_of_its_length_is_answered() {
         merged((line + "\n").as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.ts");
     }
 }
+
+/// A short word of its own for each number.
+fn word(number: usize) -> String {
+    format!("w{number:x}")
+}
+
+#[test]
+fn a_sweep_beside_as_many_other_edits_is_answered() {
+    const GROUPS: usize = 20_000;
+    let file = |swept: &str, edited: &str, last: &str| {
+        let group = |n: usize| format!("{swept}{}\n{edited}\n{}\n", word(n), word(GROUPS + n));
+        (0..GROUPS).map(group).collect::<String>() + last
+    };
+    let (base, ours, theirs) = (file("x\n", "c", "x z\n"), file("y\n", "c", "y z\n"), file("", "d", "x z\n"));
+    merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.txt");
+}
+
+#[test]
+fn declarations_in_each_other_around_many_lines_are_answered() {
+    let of = |p: u8, q: u8| {
+        let (open, close) = ("class a{\n".repeat(200), "}\n".repeat(200));
+        format!("{open}int p = {p};\nint q = {q};\n{}{close}", "x\n".repeat(120_000))
+    };
+    merged(of(1, 3).as_bytes(), of(2, 3).as_bytes(), of(1, 4).as_bytes(), "A.java");
+}
+
+#[test]
+fn lines_that_one_side_indents_and_the_other_edits_are_answered() {
+    let file = |line: &dyn Fn(usize) -> String| (0..40_000).map(line).collect::<String>();
+    let base = file(&|n| format!("{} b\n", word(n)));
+    let ours = file(&|n| format!("{}{} b\n", if n % 64 == 0 { "" } else { " " }, word(n)));
+    let theirs = file(&|n| format!("{} {}\n", word(n), if n % 64 == 32 { "b" } else { "c" }));
+    merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.py");
+}

@@ -2,7 +2,7 @@
 
 mod parsers;
 
-use quorate_semantic::{Input, Options, merge, samples};
+use quorate_semantic::{Input, Options, Rules, merge, samples};
 use std::path::Path;
 
 /// Merges of each sample.
@@ -31,7 +31,7 @@ fn the_parsers_tell_what_parses_from_what_does_not() {
 
 #[test]
 fn clean_results_of_samples_parse() {
-    samples::each(MERGES, parsers::check);
+    samples::each(Rules::NEWEST, MERGES, parsers::check);
 }
 
 /// Folders with `base.EXT`, `ours.EXT` and `theirs.EXT`, where `MERGE_SCENARIOS` names their folder.

@@ -29,10 +29,10 @@ pub(super) fn stated_once(input: &Task, merged: &[u8]) -> Option<Check> {
 
 /// Numbers for names, each by the number of the container that it stands in; 0 is the file.
 #[derive(Default)]
-struct Names(BTreeMap<(usize, String), usize>);
+pub(super) struct Names(BTreeMap<(usize, String), usize>);
 
 impl Names {
-    fn id(&mut self, container: usize, name: String) -> usize {
+    pub(super) fn id(&mut self, container: usize, name: String) -> usize {
         let next = self.0.len() + 1;
         *self.0.entry((container, name)).or_insert(next)
     }

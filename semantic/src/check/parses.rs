@@ -1,7 +1,6 @@
 //! Code still parses, and data say what merging key by key says.
 
-use super::Check;
-use crate::Rung;
+use super::{Check, indents};
 use crate::data::{self, Unread};
 use crate::items;
 use crate::ladder::Task;
@@ -9,19 +8,35 @@ use crate::language::{self, Shape};
 use crate::lex;
 use crate::limits;
 use crate::lines;
+use crate::words;
+use crate::{Rules, Rung};
 
 /// Steps of reading one byte, and of what is made of it.
 const READ_STEPS: usize = 16;
 
+/// Whether the three files are data that read. Then the value of their merge is judged.
+pub(crate) fn is_read(input: &Task) -> bool {
+    let language = language::of(input.path);
+    let files = [input.base.unwrap_or_default(), input.ours, input.theirs];
+    let reads = |file: &[u8]| {
+        let is_small = file.len() <= limits::STRUCTURE_BYTES_MAX;
+        is_small
+            && input.work.take_len(READ_STEPS * file.len()).is_some()
+            && matches!(data::read(file, language.shape), Some(Ok(_)))
+    };
+    language.is_data() && files.into_iter().all(reads)
+}
+
 /// A data file reads, no key twice; and a merge of our own equals the key-wise merge of the values.
 pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
-    if !language::of(input.path).is_data() {
+    let language = language::of(input.path);
+    if !language.is_data() {
         return None;
     }
     input.work.take_len(READ_STEPS * input.structured_len(merged))?;
     let read = |file: &[u8]| {
         let small = file.len() <= limits::STRUCTURE_BYTES_MAX;
-        small.then(|| data::read(file, language::of(input.path).shape)).flatten()
+        small.then(|| data::read(file, language.shape)).flatten()
     };
     let base = input.base.and_then(read);
     let (Some(Ok(ours)), Some(Ok(theirs))) = (read(input.ours), read(input.theirs)) else { return None };
@@ -29,6 +44,9 @@ pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
         return None;
     }
     let base = base.and_then(Result::ok);
+    if input.options.rules >= Rules::V22 && language.shape == Shape::Json && gains_a_last_comma(input, merged) {
+        return Some(Check::Parses);
+    }
     let key_wise = data::merges(input.options, base.as_ref(), &ours, &theirs, input.work);
     match read(merged)? {
         Err(Unread::DuplicateKey) => Some(Check::DuplicateKey),
@@ -38,7 +56,20 @@ pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
     }
 }
 
-/// Brackets match, no two operands share two operators, and Python is indented one way, where that holds of all three.
+/// Whether the merge alone has a comma before a closing bracket.
+fn gains_a_last_comma(input: &Task, merged: &[u8]) -> bool {
+    let trails = |file: &[u8]| file.len() <= limits::STRUCTURE_BYTES_MAX && trails_a_comma(file);
+    trails(merged) && ![input.base.unwrap_or_default(), input.ours, input.theirs].into_iter().any(trails)
+}
+
+/// Whether a comma stands before a closing bracket, which JSON itself does not know.
+fn trails_a_comma(file: &[u8]) -> bool {
+    let said: Vec<&[u8]> = words::split(file).into_iter().filter(|word| !words::is_blank(word)).collect();
+    said.windows(2).any(|pair| pair[0] == b"," && matches!(pair[1], b"}" | b"]"))
+}
+
+/// Brackets match, no two operands share two operators, and Python is indented one way and by its heads, where that holds
+/// of all three.
 pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
     let language = language::of(input.path);
     language.words()?;
@@ -48,10 +79,15 @@ pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
     };
     input.work.take_len(input.len() + merged.len())?;
     let inputs = [input.base.unwrap_or_default(), input.ours, input.theirs];
-    let one_indent =
-        |file: &[u8]| !matches!(language.shape, Shape::Indent(words) if words.end.is_none()) || !mixes_indents(file);
+    let is_indented = language.has_indented_blocks();
+    let has_levels = is_indented && input.options.rules >= Rules::V22;
+    let one_indent = |file: &[u8]| !is_indented || !mixes_indents(file);
+    let level = |file: &[u8]| {
+        !has_levels || file.len() > limits::STRUCTURE_BYTES_MAX || indents::are_level(file, &language.lexis)
+    };
     let broke = |holds: &dyn Fn(&[u8]) -> bool| !holds(merged) && inputs.iter().all(|input| holds(input));
-    (broke(&balanced) || broke(&one_indent) || broke(&|file| !doubles_operator(file))).then_some(Check::Parses)
+    (broke(&balanced) || broke(&one_indent) || broke(&level) || broke(&|file| !doubles_operator(file)))
+        .then_some(Check::Parses)
 }
 
 /// Whether a line ends with the operator that the next one begins with: one side moved it, the other added a line.

@@ -16,6 +16,14 @@ pub(super) fn are_two(ours: &[u8], theirs: &[u8]) -> bool {
         && pairs::alike(ours, theirs) <= ALIKE_MAX
 }
 
+/// Whether an addition belongs to nothing that is gone beside it: it is a section of its own, or both are items of one list.
+pub(crate) fn are_apart(added: &[u8], gone: &[u8]) -> bool {
+    let begins_section =
+        lines::split(added).iter().find(|line| !line.trim_ascii().is_empty()).is_some_and(|line| level(line) > 0);
+    let are_items = || mark(added).is_some_and(|mark| Some(mark) == self::mark(gone));
+    begins_section || headings(gone).next().is_none() && are_items()
+}
+
 /// The mark of the first line with what stands in front of it, where all lines belong to such items or sections.
 fn mark(side: &[u8]) -> Option<&[u8]> {
     let first = lines::split(side).into_iter().next()?;

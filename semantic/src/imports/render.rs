@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fact;
 use super::syntax::Statement;
+use crate::Rules;
 use crate::work::Work;
 
 /// The statements that bring exactly the merged names of one place.
@@ -88,11 +89,15 @@ fn list_text(inner: &str, names: &[&str]) -> String {
     format!("{lead}{}{comma}{trail}", names.join(&between))
 }
 
+/// Start of imports that no other may stand above.
+const FIRST: &str = "from __future__";
+
 /// The kept statements in an order that both sides agree with.
 pub(super) fn in_order(
     kept: &BTreeMap<&str, Vec<Statement>>,
     ours: &[Statement],
     theirs: &[Statement],
+    rules: Rules,
     work: &Work,
 ) -> Option<String> {
     let all: Vec<&Statement> = kept.values().flatten().collect();
@@ -115,7 +120,10 @@ pub(super) fn in_order(
             (o.is_none() || *o == first_o) && (t.is_none() || *t == first_t)
         };
         // A circle means that a side moved statements: then any order that both can be told is by text.
-        let by_text = |i: &usize| rest[*i].2.text.trim_start();
+        let by_text = |i: &usize| {
+            let text = rest[*i].2.text.trim_start();
+            (rules >= Rules::V22 && !text.starts_with(FIRST), text)
+        };
         let next = (0..rest.len()).filter(|i| is_ready(&rest[*i])).min_by_key(by_text);
         let next = next.or_else(|| (0..rest.len()).min_by_key(by_text))?;
         out.push_str(&rest.remove(next).2.text);
