@@ -224,7 +224,7 @@ pub enum Rejected {
         view: View,
     },
     /// A slot that is not between the water marks.
-    #[error("{from} asks for slot {seq}, outside the water marks")]
+    #[error("{from} speaks of slot {seq}, outside the water marks")]
     OutsideWindow {
         /// The sender.
         from: ReplicaId,

@@ -43,6 +43,8 @@ pub enum Input {
     Oldest(SeqNum),
     /// A slot handed out by [`crate::Effect::Execute`] was executed.
     Executed(Executed),
+    /// The process is to end: a primary asks for the next view, so that nobody waits for it (V3).
+    Resign,
 }
 
 impl From<Admitted> for Input {

@@ -51,6 +51,13 @@ impl Constants {
         lane_ahead_bundles_max: 4_096,
         lane_ahead_bytes_max: 64 << 20,
     };
+
+    /// Bundles of a lane that are fetched before their slots are next: what memory bears if each is full (L5).
+    pub(crate) fn bundles_ahead(&self) -> u64 {
+        let few = self.lane_ahead_bytes_max / u64::from(self.bundle_bytes_max).max(1);
+        few.min(self.lane_ahead_bundles_max)
+    }
+
     /// The last slot of an epoch whose next members were named in slot `named` (M1): by then everybody has executed that slot.
     pub fn last_slot(&self, named: SeqNum) -> SeqNum {
         let least = named.get().saturating_add(self.window);

@@ -9,8 +9,8 @@ use crate::invariants;
 use crate::lanes::Lanes;
 use crate::limits::Constants;
 use crate::member::Member;
-use crate::recovery::fetch::Pursuits;
 use crate::recovery::peer::Peers;
+use crate::recovery::pursuits::Pursuits;
 use crate::recovery::repair::OwnStatus;
 use crate::views::Views;
 use crate::wire::{Committee, Message, Program, ReplicaId, Signer, Ticks, Verify};
@@ -116,6 +116,10 @@ impl Replica {
                 Ok(())
             }
             Input::Executed(executed) => self.on_executed(executed),
+            Input::Resign => {
+                self.views.leave_office(&self.member, self.member.me);
+                Ok(())
+            }
         };
         if let Err(rejected) = outcome {
             self.member.out.push(Effect::Refused(rejected));

@@ -379,6 +379,60 @@ fn a_follower_that_handed_data_out_is_asked_before_one_that_never_did() {
 }
 
 #[test]
+fn a_follower_that_never_answered_is_not_waited_for_once_one_that_did_has_the_slot_as_well() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.follower.take_claims(id(5), claims(1));
+    lone.decide(1, &content);
+    lone.hear(5, Message::Bundle(second));
+    lone.hear(5, Message::Bundle(first));
+    lone.follower.take_claims(id(4), claims(2));
+    lone.tick(1);
+    lone.follower.take_claims(id(5), claims(2));
+    lone.tick(1);
+    lone.tick(1);
+    assert_eq!(lone.asked()[1..], [(4, slots(2, 2)), (5, slots(2, 2))]);
+}
+
+#[test]
+fn a_neighbour_that_drips_does_not_keep_the_members_from_being_asked() {
+    let mut lone = Lone::new();
+    let ([first, second], content) = two_bundles();
+    lone.follower.take_claims(id(5), claims(1));
+    lone.decide(1, &content);
+    lone.hear(5, Message::Bundle(second));
+    lone.hear(5, Message::Bundle(first));
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), claims(9)));
+    lone.status(1, 1, status(Vec::new(), 9));
+    let drop = empty(2);
+    let certificate = certificate(Kind::Commit, 0, 2, drop.digest(), &[0, 1, 2]);
+    lone.hear(5, Message::Decided { certificate, content: drop });
+    [200, 1, 200].iter().for_each(|wait| lone.tick(*wait));
+    let whom: Vec<usize> = lone.asked()[1..].iter().map(|(whom, _)| *whom).collect();
+    assert_eq!(whom, [5, 4, 1]);
+}
+
+/// L5: bundles come highest first, and a follower takes 16 MiB of a lane beyond what its next slot needs.
+#[test]
+fn a_follower_whose_memory_is_full_of_later_bundles_asks_for_those_of_the_next_slot() {
+    let mut lone = Lone::new();
+    let mut lane: Vec<Arc<Bundle>> = Vec::new();
+    for _ in 0..4 {
+        let (tip, bytes) =
+            lane.last().map_or_else(Default::default, |last| (last.header.tip(), last.header.lane_bytes));
+        let large = Item { bytes: vec![7; 9 << 20], ..envelope("") };
+        lane.push(bundle(2, tip, bytes, large));
+    }
+    for (bundle, seq) in lane.iter().rev().zip([4, 3, 2, 1]) {
+        lone.decide(seq, &Content { cut: vec![(id(2), bundle.header.tip())], ..empty(seq) });
+    }
+    lone.hear(1, Message::Bundle(lane[3].clone()));
+    lone.hear(1, Message::Bundle(lane[2].clone()));
+    let asked = lone.asked().into_iter().map(|(_, wanted)| wanted).collect::<Vec<_>>();
+    assert!(asked.ends_with(&[bundles(1, 3), bundles(1, 1)]), "{asked:?}");
+}
+
+#[test]
 fn a_follower_that_answers_late_is_asked_first_again() {
     let mut lone = Lone::new();
     let ([first, second], content) = two_bundles();
@@ -410,4 +464,32 @@ fn a_follower_that_has_left_is_not_asked_any_more() {
     lone.follower.forget(id(4));
     lone.tick(1);
     assert_eq!(lone.asked(), []);
+}
+
+#[test]
+fn a_certificate_shows_a_follower_how_far_it_is_behind_whoever_hands_it_over() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(4), claims(0));
+    let content = empty(1);
+    let decided = certificate(Kind::Commit, 0, 9_000, content.digest(), &[0, 1, 2]);
+    lone.hear(4, Message::Decided { certificate: decided, content });
+    assert_eq!((lone.refused(), lone.follower.report().decided), (1, SeqNum::new(9_000)), "far outside the window");
+    let stable = certificate(Kind::Checkpoint, 0, 9_001, ROOT, &[0, 1, 2]);
+    lone.hear(4, Message::StableCheckpoint(stable));
+    assert_eq!(lone.follower.report().decided, SeqNum::new(9_001));
+}
+
+#[test]
+fn a_certified_slot_that_all_other_followers_have_dropped_is_unserved() {
+    let mut lone = Lone::new();
+    let unserved = |lone: &Lone| lone.follower.report().unserved.map(SeqNum::get);
+    let late = Claims { oldest: SeqNum::new(8_000), ..claims(9_000) };
+    [4, 5].iter().for_each(|other| lone.follower.take_claims(id(*other), late));
+    assert_eq!(unserved(&lone), None, "nothing is certified");
+    lone.stable(9_000, ROOT);
+    assert_eq!(unserved(&lone), Some(1));
+    lone.follower.take_claims(id(5), claims(0));
+    assert_eq!(unserved(&lone), None, "one of them may have it yet");
+    [4, 5].iter().for_each(|other| lone.follower.forget(id(*other)));
+    assert_eq!(unserved(&lone), None, "nobody is there to say so");
 }

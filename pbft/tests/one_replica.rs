@@ -6,7 +6,7 @@ use cluster::{AnyItem, Cluster, HashSigner, HashVerify, WALL, alone, committee, 
 use quorate_pbft::{
     Broken, Bundle, BundleHeader, ClaimedCert, Constants, Content, Decided, Digest, Effect, Effects, Epoch, Executed,
     Input, Item, ItemKind, Journal, Kind, LaneStatus, Message, NewView, Now, Position, PreparedEntry, Replica,
-    ReplicaId, SeqNum, Signed, Statement, Ticks, Time, Tip, Unverified, VerifyContext, View, ViewChange,
+    ReplicaId, SeqNum, Signed, Statement, Ticks, Time, Tip, Unverified, VerifyContext, View, ViewChange, Wanted,
     checkpoint_digest, items_root,
 };
 use std::sync::Arc;
@@ -134,6 +134,31 @@ fn a_cut_with_a_wrong_low_tip_changes_nothing() {
     g.submit(1, "y");
     assert!(g.run_until(8000, |g| (1..4).all(|i| g.has(i, "y"))), "{}", g.brief());
     g.judge();
+}
+
+/// L5: bundles come highest first, and only the next slot's are taken whatever they weigh.
+#[test]
+fn a_replica_fetches_bundles_that_memory_does_not_bear_when_their_slots_are_next() {
+    let mut one = One::new(3);
+    let item = || Item { kind: ItemKind::Envelope, bytes: vec![7; 30 << 20] };
+    let mut lane: Vec<Arc<Bundle>> = Vec::new();
+    for seq in 1..4 {
+        let (tip, bytes) =
+            lane.last().map_or_else(Default::default, |last| (last.header.tip(), last.header.lane_bytes));
+        let bundle = alone::bundle(1, tip, bytes, item());
+        let content = Content { cut: vec![(id(1), bundle.header.tip())], ..alone::empty(seq) };
+        let certificate = cert(Kind::Commit, 0, seq, content.digest(), &[0, 1, 2]);
+        one.msg(0, Message::Decided { certificate, content });
+        lane.push(bundle);
+    }
+    let bundles = |from, to| Wanted::Bundles { lane: id(1), from: Position::new(from), to: Position::new(to) };
+    one.tick(100);
+    one.msg(1, Message::Bundle(lane[2].clone()));
+    let asked = one.sent.iter().filter_map(|message| match message {
+        Message::Ask(question) if matches!(question.wanted, Wanted::Bundles { .. }) => Some(question.wanted.clone()),
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), [bundles(1, 3), bundles(1, 2)]);
 }
 
 fn demand(view: u64, signer: usize, prepared: Vec<PreparedEntry>) -> Message {

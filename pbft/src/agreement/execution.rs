@@ -6,7 +6,7 @@ use crate::evidence::witness::Subject;
 use crate::input::Executed;
 use crate::lanes::Lanes;
 use crate::member::Member;
-use crate::recovery::fetch::Pursuits;
+use crate::recovery::pursuits::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
 use crate::wire::{Committee, Content, Position, ReplicaId, SeqNum, Time};

@@ -4,13 +4,15 @@
 use crate::effects::{Effects, Question, Wanted};
 use crate::follower::Follower;
 use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
-use crate::recovery::fetch::{Need, Patience, Quest};
+use crate::recovery::pursuits::{Bundles, Need, Patience, Quest};
 use crate::wire::{Message, Position, QuorumCert, ReplicaId};
 use alloc::vec::Vec;
 
 /// Bytes of a lane that may be in memory before its next slot is executed; the next slot's own are fetched whatever they
 /// weigh (L5).
 const LANE_BYTES_MAX: u64 = 16 << 20;
+/// Bytes that a door gives in one answer.
+const ANSWER_BYTES_MAX: u64 = 2 << 20;
 /// Bundles ahead of the executed tip that are fetched: what one answer holds.
 const LANE_BUNDLES_MAX: u64 = BUNDLES_PER_ANSWER_MAX;
 
@@ -24,12 +26,19 @@ impl Follower {
         needs.extend(self.members().filter_map(|lane| self.need_of_bundles(lane)));
         self.pursuits.keep(&needs);
         for need in needs {
-            // Data takes its time on a slow line, but who never handed out any may never do.
+            // Data takes its time on a slow line, but who never handed out any may never do, and is not waited for once a
+            // neighbour that did has it as well.
             let is_proved = need.peers.first().is_none_or(|first| self.neighbours.is_proved(*first));
+            let asked = self.pursuits.first_asked(need.quest);
+            if is_proved && asked.is_some_and(|peer| !self.neighbours.is_proved(peer)) {
+                self.pursuits.start_over(need.quest, self.now.ticks);
+            }
             let divisor = if matches!(need.quest, Quest::Bundles(_)) && is_proved { 2 } else { 5 };
             let patience = Patience { grace_ms: 0, answer_ms: self.constants.base_timeout_ms / divisor };
             let turn = self.pursuits.turn(&need, self.now.ticks, &patience);
-            turn.silent.into_iter().for_each(|peer| self.neighbours.on_silence(peer, self.now.ticks));
+            // A neighbour that gave a part may have had no more.
+            let silent = turn.silent.filter(|_| !turn.gave_part);
+            silent.into_iter().for_each(|peer| self.neighbours.on_silence(peer, self.now.ticks));
             if let Some(peer) = turn.ask {
                 out.send(peer, Message::Ask(Question { epoch: self.committee.epoch(), wanted: need.wanted }));
             }
@@ -46,7 +55,7 @@ impl Follower {
         let to = furthest.min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(self.reach());
         let (missing, asked) = (from.get(), (from.get(), to.get()));
         let wanted = Wanted::Slots { from, to };
-        (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked, peers })
+        (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked, is_cut: false, peers })
     }
 
     /// The certificate of a checkpoint that a member says is stable and that is newer than all that are known here.
@@ -56,21 +65,20 @@ impl Follower {
         let peers: Vec<ReplicaId> = self.neighbours_from(0).filter(has).collect();
         let (missing, asked) = (newest.get(), (newest.get(), newest.get()));
         let (quest, wanted) = (Quest::Checkpoint, Wanted::StableCheckpoint);
-        (!peers.is_empty()).then_some(Need { quest, wanted, missing, asked, peers })
+        (!peers.is_empty()).then_some(Need { quest, wanted, missing, asked, is_cut: false, peers })
     }
 
     /// Data on the chain below decided tips, as far as memory bears it; beyond that what the next slot needs.
     fn need_of_bundles(&self, id: ReplicaId) -> Option<Need> {
         let lane = &self.lanes[id.index()];
-        let of_next = || self.next_tip(id).and_then(|target| lane.missing(target));
-        let to = lane.missing(self.furthest(id)).or_else(of_next)?;
-        let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
-        let from = lowest.max(lane.executed.position.next());
+        let Bundles { from, to, is_cut } =
+            self.pursuits.bundles_of(id, lane, self.furthest(id), self.next_tip(id), ANSWER_BYTES_MAX)?;
         let (missing, asked) = (to.get(), (from.get(), to.get()));
         let (next, now) = (self.point.seq.next(), self.now.ticks);
         let has = |neighbour: &ReplicaId| self.neighbours.serves_data(*neighbour, next, now);
         let peers = self.neighbours_from(id.index()).filter(has).collect();
-        Some(Need { quest: Quest::Bundles(id), wanted: Wanted::Bundles { lane: id, from, to }, missing, asked, peers })
+        let wanted = Wanted::Bundles { lane: id, from, to };
+        Some(Need { quest: Quest::Bundles(id), wanted, missing, asked, is_cut, peers })
     }
 
     /// The position up to which a lane's bundles are fetched before the next slot needs them.

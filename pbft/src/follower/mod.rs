@@ -25,7 +25,7 @@ use crate::follower::slots::Slots;
 use crate::input::{Input, Now};
 use crate::lanes::lane::Lane;
 use crate::limits::Constants;
-use crate::recovery::fetch::Pursuits;
+use crate::recovery::pursuits::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::wire::{Committee, Content, Message, PayloadCheck, QuorumCert, ReplicaId, SeqNum, Ticks, Verified, Verify};
 use alloc::sync::Arc;
@@ -130,7 +130,7 @@ impl Follower {
             Input::Read { reader, .. } => {
                 Err(Rejected::Read { reader, why: "an observer has no lane for a read mark" })
             }
-            Input::Deadline(_) | Input::Oldest(_) | Input::Word(_) => Ok(()), // of no use to who signs nothing
+            Input::Deadline(_) | Input::Oldest(_) | Input::Word(_) | Input::Resign => Ok(()), // of no use to who signs nothing
         };
         if let Err(rejected) = outcome {
             out.push(Effect::Refused(rejected));
@@ -168,7 +168,9 @@ impl Follower {
                 self.on_decided(from, certificate, content, out)
             }
             Message::StableCheckpoint(claimed) => {
-                self.checkpoints.learn(claimed.into_checked(&self.committee));
+                let certificate = claimed.into_checked(&self.committee);
+                self.neighbours.prove(certificate.seq());
+                self.checkpoints.learn(certificate);
                 self.check_state(out);
                 Ok(())
             }

@@ -40,12 +40,19 @@ pub(super) struct Neighbours {
     peers: Peers,
     /// The highest slot whose decision each member handed over.
     shown: Vec<SeqNum>,
+    /// The highest slot of which a certificate came, whoever handed it over.
+    proved: SeqNum,
     others: BTreeMap<ReplicaId, Other>,
 }
 
 impl Neighbours {
     pub(super) fn new(n: usize) -> Self {
-        Self { peers: Peers::new(n), shown: vec![SeqNum::default(); n], others: BTreeMap::new() }
+        Self {
+            peers: Peers::new(n),
+            shown: vec![SeqNum::default(); n],
+            proved: SeqNum::default(),
+            others: BTreeMap::new(),
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Peer> {
@@ -111,8 +118,14 @@ impl Neighbours {
         Ok(())
     }
 
-    /// A member handed the decision of a slot over: it has what led to it as well, unless its status says otherwise.
+    /// A checked certificate came of a slot, or of the state after it.
+    pub(super) fn prove(&mut self, seq: SeqNum) {
+        self.proved = seq.max(self.proved);
+    }
+
+    /// A neighbour handed the decision of a slot over: it has what led to it as well, unless it says otherwise.
     pub(super) fn show(&mut self, from: ReplicaId, seq: SeqNum) {
+        self.prove(seq);
         if let Some(other) = self.others.get_mut(&from) {
             other.claims.decided = seq.max(other.claims.decided);
         } else if let Some(shown) = self.shown.get_mut(from.index()) {
@@ -120,9 +133,9 @@ impl Neighbours {
         }
     }
 
-    /// The highest slot whose decision any member handed over.
-    pub(super) fn shown(&self) -> SeqNum {
-        self.shown.iter().copied().max().unwrap_or_default()
+    /// The highest slot of which a certificate came.
+    pub(super) fn proved(&self) -> SeqNum {
+        self.proved
     }
 
     /// The highest slot that a neighbour claims to have.
@@ -163,10 +176,13 @@ impl Neighbours {
         self.serves(id, seq, now) && self.others.get(&id).is_none_or(|other| other.claims.executed >= seq)
     }
 
-    /// Whether a member that is heard claims a slot that no neighbour can hand out any more.
+    /// Whether no neighbour can hand out a slot any more that a member that is heard claims, or that is certified and that all
+    /// other followers have dropped.
     pub(super) fn unserved(&self, seq: SeqNum, now: Ticks) -> bool {
         let members = || (0..self.shown.len() as u16).map(ReplicaId::new);
         let claimed = members().any(|member| self.peers[member].is_heard(now) && self.claims(member) >= seq);
-        claimed && !members().chain(self.others.keys().copied()).any(|id| self.serves(id, seq, now))
+        let dropped = || !self.others.is_empty() && self.others.values().all(|other| other.claims.oldest > seq);
+        (claimed || self.proved >= seq && dropped())
+            && !members().chain(self.others.keys().copied()).any(|id| self.serves(id, seq, now))
     }
 }

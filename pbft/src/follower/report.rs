@@ -19,7 +19,7 @@ pub struct FollowerReport {
     pub peers: Vec<PeerReport>,
     /// q.
     pub quorum: usize,
-    /// The highest slot whose decision was seen, or that is executed.
+    /// The highest slot that is known as certified, or executed.
     pub decided: SeqNum,
     /// Decided slots that are not executed yet.
     pub waiting: usize,
@@ -42,7 +42,7 @@ impl Follower {
             view: self.view(),
             peers: peers.map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() }).collect(),
             quorum: self.committee.quorum(),
-            decided: self.neighbours.shown().max(self.point.seq),
+            decided: self.slots.last().unwrap_or_default().max(self.neighbours.proved()).max(self.point.seq),
             waiting: self.slots.iter().count(),
             asking: self.pursuits.len(),
             held_bytes: self.lanes.iter().map(|lane| lane.held_bytes()).sum(),

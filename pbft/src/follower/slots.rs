@@ -26,6 +26,11 @@ impl Slots {
         self.decided.iter().map(|(seq, (_, content))| (*seq, &**content))
     }
 
+    /// The last slot that is decided here.
+    pub(super) fn last(&self) -> Option<SeqNum> {
+        self.decided.keys().next_back().copied()
+    }
+
     /// Keeps a decision. The digest known before, if it is another one.
     pub(super) fn decide(&mut self, seq: SeqNum, digest: Digest, content: Content) -> Result<bool, Digest> {
         match self.decided.get(&seq) {

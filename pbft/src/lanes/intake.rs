@@ -5,7 +5,7 @@ use crate::evidence::witness::Subject;
 use crate::lanes::Lanes;
 use crate::lanes::lane::Fork;
 use crate::member::Member;
-use crate::recovery::fetch::Pursuits;
+use crate::recovery::pursuits::Pursuits;
 use crate::replica::Replica;
 use crate::wire::{
     Bundle, BundleHeader, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
@@ -28,7 +28,12 @@ impl Replica {
         let bytes_max = lane.executed_bytes.saturating_add(self.member.constants.lane_ahead_bytes_max);
         let chained = lane.on_chain(position) == Some(tip.digest);
         let next = self.order.next_tip(id).unwrap_or_default().max(lane.executed.position.next());
-        if position > last || (header.lane_bytes > bytes_max && position > next) {
+        let is_heavy = header.lane_bytes > bytes_max && position > next;
+        if chained && is_heavy && position <= lane.executed.position.plus(self.member.constants.bundles_ahead()) {
+            self.lanes[id].refuse_heavy(header);
+            self.pursuits.is_due = true;
+        }
+        if position > last || is_heavy {
             return Err(Rejected::Bundle { lane: id, position, why: "too far ahead of execution" });
         }
         let lane = &mut self.lanes[id];

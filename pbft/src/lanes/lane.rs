@@ -1,7 +1,7 @@
 //! A lane as seen by a replica: bundles, their chain, acknowledgements and certificates (L1 to L6).
 
 use crate::limits::Constants;
-use crate::wire::{Bundle, Digest, Position, QuorumCert, ReplicaId, Signed, Ticks, Tip, View};
+use crate::wire::{Bundle, BundleHeader, Digest, Position, QuorumCert, ReplicaId, Signed, Ticks, Tip, View};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -60,6 +60,8 @@ pub(crate) struct Lane {
     pub(crate) silent_at: Option<Ticks>,
     /// The view in whose primary's hands a certificate was found to be, up to where, and since when (V1 a).
     pub(crate) shown: Option<(View, Position, Ticks)>,
+    /// Bundles on the chain that were refused for their weight, with the bytes of the lane up to each.
+    heavy: BTreeMap<Position, u64>,
     held: BTreeMap<(Position, Digest), Held>,
     /// Digests of the certified chain as far as it is known, walking down from certified tips.
     chain: BTreeMap<Position, Digest>,
@@ -290,6 +292,20 @@ impl Lane {
         Some(bundles)
     }
 
+    /// Notes a bundle on the chain that was refused for its weight.
+    pub(crate) fn refuse_heavy(&mut self, header: &BundleHeader) {
+        self.heavy.insert(header.position, header.lane_bytes);
+    }
+
+    /// The position up to which bundles are fetched before their slots are next: so many, and none that is known to be too
+    /// heavy for memory yet (L5).
+    pub(crate) fn furthest(&self, few: u64, bytes_max: u64) -> Position {
+        let few = self.executed.position.plus(few);
+        let bytes_max = self.executed_bytes.saturating_add(bytes_max);
+        let heavy = self.heavy.iter().find(|(_, bytes)| **bytes > bytes_max);
+        heavy.and_then(|(position, _)| position.previous()).map_or(few, |borne| few.min(borne))
+    }
+
     /// The highest position at or below `to` on the known chain whose bundle is missing.
     pub(crate) fn missing(&self, to: Position) -> Option<Position> {
         let mut missing = None;
@@ -299,6 +315,22 @@ impl Lane {
             }
         }
         missing
+    }
+
+    /// The first position from `from` on, below `to`, that is not on the known chain or whose bundle is missing.
+    pub(crate) fn first_missing(&self, from: Position, to: Position) -> Position {
+        let mut first = from;
+        while first < to && self.on_chain(first).is_some_and(|digest| self.held.contains_key(&(first, digest))) {
+            first = first.next();
+        }
+        first
+    }
+
+    /// Count and bytes of the bundles held above a position, up to another.
+    pub(crate) fn held_between(&self, above: Position, to: Position) -> (u64, u64) {
+        let range = (above, Digest([0xff; 32]))..=(to.max(above), Digest([0xff; 32]));
+        let held = self.held.range(range).map(|(_, held)| held.bundle.header.bytes);
+        held.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes))
     }
 
     /// Stored bundles in a range of positions, highest first: the certified chain where it is known.
@@ -340,6 +372,7 @@ impl Lane {
         let above = |position: &Position| *position > tip.position;
         self.held.retain(|(position, _), _| above(position));
         self.certificates.retain(|position, _| above(position));
+        self.heavy.retain(|position, _| above(position));
         self.acks.retain(|(position, _), _| above(position));
         let later = self.chain.split_off(&tip.position.next());
         core::mem::replace(&mut self.chain, later)

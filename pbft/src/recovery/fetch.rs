@@ -4,114 +4,17 @@ use crate::agreement::slot::Slot;
 use crate::effects::Wanted;
 use crate::lanes::Lanes;
 use crate::member::Member;
-use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
+use crate::recovery::answer::{BYTES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
+use crate::recovery::pursuits::{Bundles, Need, Patience, Pursuits, Quest};
 use crate::replica::Replica;
-use crate::wire::{Digest, Position, ReplicaId, SeqNum, Ticks, View};
+use crate::wire::{Digest, ReplicaId, SeqNum, View};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// For how long the owner of a lane who did not answer is asked last (L5).
 const SILENT_OWNER_MS: u64 = 10_000;
 
-/// Subjects that are pursued; one question of each is out at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Quest {
-    Slots,
-    Content(SeqNum),
-    Bundles(ReplicaId),
-    NewViewMsg(View, Digest),
-    Checkpoint,
-}
-
-/// A subject that is missing now, and the peers that may have it.
-pub(crate) struct Need {
-    pub(crate) quest: Quest,
-    pub(crate) wanted: Wanted,
-    /// The next thing that is missing: an answer that moves it out of `asked` calls for the next question.
-    pub(crate) missing: u64,
-    pub(crate) asked: (u64, u64),
-    pub(crate) peers: Vec<ReplicaId>,
-}
-
-/// Times of a pursuit, milliseconds.
-pub(crate) struct Patience {
-    /// Before the first question: what is missing may be on its way.
-    pub(crate) grace_ms: u64,
-    /// Before the same is asked of the next peer.
-    pub(crate) answer_ms: u64,
-}
-
-/// Result of a look at a pursuit.
-#[derive(Debug, Default)]
-pub(crate) struct Turn {
-    /// The peer that left the last question unanswered.
-    pub(crate) silent: Option<ReplicaId>,
-    /// The peer to ask now.
-    pub(crate) ask: Option<ReplicaId>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Pursuit {
-    last: Option<ReplicaId>,
-    asked: Option<(u64, u64)>,
-    tries: usize,
-    next: Ticks,
-}
-
-/// Questions that are out.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Pursuits {
-    out: BTreeMap<Quest, Pursuit>,
-    looked_at: Ticks,
-    /// Set by an arrival that may call for the next question.
-    pub(crate) is_due: bool,
-}
-
 impl Pursuits {
-    /// Questions that are out or wait for their grace, for reports.
-    pub(crate) fn len(&self) -> usize {
-        self.out.len()
-    }
-}
-
-impl Pursuits {
-    /// Forgets the subjects of which nothing is missing any more.
-    pub(crate) fn keep(&mut self, needs: &[Need]) {
-        let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
-        self.out.retain(|quest, _| needed(quest));
-    }
-
-    /// When a question is due next.
-    pub(crate) fn next_due(&self) -> Option<Ticks> {
-        self.out.values().map(|pursuit| pursuit.next).min()
-    }
-
-    /// A peer that is gone answers nothing: what it was asked is due now.
-    pub(crate) fn give_up(&mut self, peer: ReplicaId, now: Ticks) {
-        let asked = self.out.values_mut().filter(|pursuit| pursuit.last == Some(peer));
-        asked.for_each(|pursuit| pursuit.next = now);
-    }
-
-    /// Looks whether a question is due, and notes that it goes out.
-    pub(crate) fn turn(&mut self, need: &Need, now: Ticks, patience: &Patience) -> Turn {
-        let first = Pursuit { last: None, asked: None, tries: 0, next: now.after(patience.grace_ms) };
-        let pursuit = self.out.entry(need.quest).or_insert(first);
-        let answered = pursuit.asked.is_some_and(|(from, to)| need.missing < from || need.missing > to);
-        if !answered && now < pursuit.next {
-            return Turn::default();
-        }
-        let unanswered = !answered && pursuit.asked.is_some();
-        let silent = pursuit.last.filter(|_| unanswered);
-        if unanswered {
-            pursuit.tries += 1;
-        }
-        let ask = need.peers.get(pursuit.tries % need.peers.len().max(1)).copied();
-        if ask.is_some() {
-            (pursuit.last, pursuit.asked, pursuit.next) = (ask, Some(need.asked), now.after(patience.answer_ms));
-        }
-        Turn { silent, ask }
-    }
-
     fn pursue_one(&mut self, lanes: &mut Lanes, member: &mut Member, need: Need) {
         let (now, base_ms) = (member.now.ticks, member.constants.base_timeout_ms);
         // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
@@ -176,7 +79,14 @@ impl Needs<'_> {
         let to = furthest?.max(from).min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(reach);
         let missing = from.get();
         let wanted = Wanted::Slots { from, to };
-        (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked: (missing, to.get()), peers })
+        (from <= to).then_some(Need {
+            quest: Quest::Slots,
+            wanted,
+            missing,
+            asked: (missing, to.get()),
+            is_cut: false,
+            peers,
+        })
     }
 
     /// The NewViews that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
@@ -225,20 +135,17 @@ impl Needs<'_> {
         peers.retain(|peer| *peer != self.0.member.me);
         let quest = Quest::Content(seq);
         let wanted = Wanted::Content { seq, digest };
-        Some(Need { quest, wanted, missing: seq.get(), asked: (seq.get(), seq.get()), peers })
+        Some(Need { quest, wanted, missing: seq.get(), asked: (seq.get(), seq.get()), is_cut: false, peers })
     }
 
     /// Data on the certified chain, as far as memory bears it; beyond that what the next slot needs.
     fn of_bundles(&self, id: ReplicaId) -> Option<Need> {
         let lane = &self.0.lanes[id];
-        // Beyond the next slot only what fits into memory whatever its size (L5).
-        let few =
-            self.0.member.constants.lane_ahead_bytes_max / u64::from(self.0.member.constants.bundle_bytes_max).max(1);
-        let furthest = lane.executed.position.plus(few.min(self.0.member.constants.lane_ahead_bundles_max));
-        let of_next = || self.0.order.next_tip(id).and_then(|target| lane.missing(target));
-        let to = lane.missing(furthest).or_else(of_next)?;
-        let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
-        let from = lowest.max(lane.executed.position.next());
+        let constants = &self.0.member.constants;
+        let furthest = lane.furthest(constants.bundles_ahead(), constants.lane_ahead_bytes_max);
+        let next_tip = self.0.order.next_tip(id);
+        let Bundles { from, to, is_cut } =
+            self.0.pursuits.bundles_of(id, lane, furthest, next_tip, BYTES_PER_ANSWER_MAX)?;
         let has = |peer: &ReplicaId| self.0.peers[*peer].acknowledged(id).position >= to;
         let mut peers: Vec<ReplicaId> = Vec::new();
         let shy = lane.silent_at.is_some_and(|at| self.0.member.now.ticks.since(at) < SILENT_OWNER_MS);
@@ -250,11 +157,11 @@ impl Needs<'_> {
         peers.extend((id != self.0.member.me && owner.is_none()).then_some(id));
         let wanted = Wanted::Bundles { lane: id, from, to };
         let asked = (from.get(), to.get());
-        Some(Need { quest: Quest::Bundles(id), wanted, missing: to.get(), asked, peers })
+        Some(Need { quest: Quest::Bundles(id), wanted, missing: to.get(), asked, is_cut, peers })
     }
 }
 
 fn need_of_new_view(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
     let (quest, wanted) = (Quest::NewViewMsg(view, digest), Wanted::NewView { view, digest });
-    Need { quest, wanted, missing: view.get(), asked: (view.get(), view.get()), peers }
+    Need { quest, wanted, missing: view.get(), asked: (view.get(), view.get()), is_cut: false, peers }
 }

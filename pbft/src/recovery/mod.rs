@@ -10,4 +10,5 @@ pub(crate) mod peer;
 pub(crate) mod repair;
 pub(crate) mod help;
 pub(crate) mod answer;
+pub(crate) mod pursuits;
 pub(crate) mod fetch;

@@ -21,6 +21,8 @@ pub enum Cause {
     NewView,
     /// The primary is proved to have said two things in its view (V3).
     Equivocation,
+    /// The primary asked for a later view itself (V3).
+    Resigned,
     /// The primary proposes much slower than lanes are certified (V7).
     Slow,
     /// f + 1 members asked for a later view (V3).
@@ -39,6 +41,7 @@ impl Cause {
             Self::Deadline => "deadline",
             Self::NewView => "new-view",
             Self::Equivocation => "equivocation",
+            Self::Resigned => "resigned",
             Self::Slow => "slow",
             Self::Others => "others",
         }
@@ -56,6 +59,7 @@ impl core::fmt::Display for Cause {
             Self::Deadline => f.write_str("the primary proposed nothing after a deadline within a time-out"),
             Self::NewView => f.write_str("the primary did not start the view within a time-out"),
             Self::Equivocation => f.write_str("the primary is proved to have said two things"),
+            Self::Resigned => f.write_str("the primary asked for a later view"),
             Self::Slow => f.write_str("the primary proposes much slower than bundles are certified"),
             Self::Others => f.write_str("f + 1 members asked for a later view"),
         }

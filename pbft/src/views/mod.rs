@@ -47,7 +47,7 @@ pub(crate) struct Views {
     pub(crate) waiting: Option<Digest>,
     /// Proposals of the next view that came before its start: the two travel on different streams.
     pub(crate) early: BTreeMap<(View, SeqNum), (Signed, Content)>,
-    /// The view to leave at once: its primary is proved to have equivocated in it (V3), or is too slow (V7).
+    /// The view to leave at once: its primary is proved to have equivocated in it, or has resigned (V3), or is too slow (V7).
     pub(crate) leave: Option<(View, Cause)>,
     /// Why the current view was asked for; none where it was entered unasked.
     pub(crate) cause: Option<Cause>,

@@ -8,7 +8,7 @@ use crate::replica::Replica;
 use crate::views::Views;
 use crate::views::cause::Cause;
 use crate::views::view_change::{PreparedEntry, ViewChange, VotedEntry};
-use crate::wire::{Kind, Message, QuorumCert, SeqNum, Signed, View};
+use crate::wire::{Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, View};
 use alloc::sync::Arc;
 
 impl Replica {
@@ -24,6 +24,9 @@ impl Replica {
         }
         if let Some(stable) = body.checkpoint.as_ref().and_then(|claimed| self.member.committee.certified(claimed)) {
             self.learn_stable(stable);
+        }
+        if self.views.active().is_some_and(|view| body.view > view) {
+            self.views.leave_office(&self.member, from);
         }
         self.views.latest.insert(from, (statement, body));
         self.find_omissions(from);
@@ -58,6 +61,13 @@ impl Views {
             self.leave_view(view, Cause::Equivocation);
         }
         in_view
+    }
+
+    /// V3: a primary that asks for a later view proposes nothing any more; nobody waits for a timer.
+    pub(crate) fn leave_office(&mut self, member: &Member, from: ReplicaId) {
+        if let Some(view) = self.active().filter(|view| member.committee.primary(*view) == from) {
+            self.leave_view(view, Cause::Resigned);
+        }
     }
 
     /// The next view is asked for as soon as this step's inputs are worked off.

@@ -362,9 +362,8 @@ fn an_elder_tells_a_laggard_of_the_end() {
     assert_eq!(laggard.replica.newest_checkpoint().map(|newest| newest.seq().get()), Some(LAST));
 }
 
-/// M3: who is in no list executes on, by other members' certificates.
-#[test]
-fn a_follower_goes_over_and_counts_by_the_next_list() {
+/// A follower that has gone over into epoch 1.
+fn entered_follower() -> Follower {
     let point = ExecutedPoint { next: Some(Arc::new(next())), ..done(3).replica.executed_point().clone() };
     let config =
         |committee: Committee| FollowerConfig { committee, constants: short(), verify: Arc::new(cluster::HashVerify) };
@@ -374,7 +373,13 @@ fn a_follower_goes_over_and_counts_by_the_next_list() {
     let mut out = quorate_pbft::Effects::new();
     follower.advance(&mut out);
     assert!(out.take().iter().any(|effect| matches!(effect, Effect::EpochOver { .. })));
-    let mut follower = Follower::enter(config(next()), follower.hand_over(), &mut out);
+    Follower::enter(config(next()), follower.hand_over(), &mut out)
+}
+
+/// M3: who is in no list executes on, by other members' certificates.
+#[test]
+fn a_follower_goes_over_and_counts_by_the_next_list() {
+    let (mut follower, mut out) = (entered_follower(), quorate_pbft::Effects::new());
     let content = empty(2_000);
     let certificate = certificate_in(&next(), Kind::Commit, 0, LAST + 1, content.digest(), &[0, 1, 3]);
     let decided = Unverified::new(id(0), Message::Decided { certificate, content });
@@ -382,6 +387,26 @@ fn a_follower_goes_over_and_counts_by_the_next_list() {
     follower.step(Input::Message(decided), &mut out);
     let executes = |effect: &Effect| matches!(effect, Effect::Execute(decided) if decided.seq.get() == LAST + 1);
     assert!(out.take().iter().any(executes));
+}
+
+/// M3: all members of the epoch before decide another slot after its end, with their old keys.
+#[test]
+fn a_follower_in_a_later_epoch_refuses_a_second_history_of_the_one_before_and_names_both() {
+    let (mut follower, mut out) = (entered_follower(), quorate_pbft::Effects::new());
+    let content = empty(2_000);
+    let certificate = certificate_in(&committee(4), Kind::Commit, 0, LAST + 1, content.digest(), &[0, 1, 2, 3]);
+    let decided = Unverified::new(id(0), Message::Decided { certificate, content });
+    let decided = decided.verify(&cluster::context(&committee(4), &short())).expect("all of the old list");
+    follower.step(Input::Message(decided), &mut out);
+    let effects = out.take();
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Execute(_))));
+    let is_refused = |effect: &Effect| match effect {
+        Effect::Refused(refused @ Rejected::OtherEpoch { theirs, ours, .. }) => {
+            (*theirs, *ours) == (Epoch::new(0), Epoch::new(1)) && refused.to_string().contains('1')
+        }
+        _ => false,
+    };
+    assert!(effects.iter().any(is_refused));
 }
 
 /// E7: it signed what its disk does not hold, and another epoch is no other key.

@@ -1,6 +1,7 @@
 //! What a restart remembers (E1, E7, pitfall 9).
 
 use super::*;
+use quorate_pbft::Journal;
 
 /// E7.
 #[test]
@@ -22,6 +23,35 @@ fn a_group_of_one_needs_nobody() {
     alone.step(Input::Submit(envelope("alone")));
     alone.execute();
     assert_eq!(alone.replica.executed_point().seq.get(), 1);
+}
+
+/// L3, E1: nobody else says again what it had said to itself.
+#[test]
+fn a_group_of_one_goes_on_after_a_crash_between_any_two_records() {
+    let mut alone = Alone::new(1, 0);
+    alone.step(Input::Submit(envelope("first")));
+    let records = alone.effects.iter().filter_map(|effect| match effect {
+        Effect::Persist(record) => Some(record),
+        _ => None,
+    });
+    let records: Vec<&Record> = records.collect();
+    assert!(records.iter().any(|record| matches!(record, Record::Committed { .. })), "it decides by itself");
+    for kept in 0..=records.len() {
+        let mut restarted = Alone::new(1, 0);
+        restarted.disk = Journal::new(1);
+        records[..kept].iter().for_each(|record| restarted.disk.record(record));
+        restarted.restart();
+        restarted.step(Input::Submit(envelope("again")));
+        for _ in 0..20 {
+            restarted.tick(100);
+            restarted.execute();
+        }
+        let executes = |effect: &Effect| match effect {
+            Effect::Execute(decided) => decided.bundles.iter().any(|bundle| bundle.items.contains(&envelope("again"))),
+            _ => false,
+        };
+        assert!(restarted.effects.iter().any(executes), "after {kept} of {} records", records.len());
+    }
 }
 
 /// E7: the answer to an earlier start says nothing about this one.

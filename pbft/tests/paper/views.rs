@@ -1,7 +1,7 @@
 //! §4.4: another primary (V).
 
 use super::*;
-use quorate_pbft::Cause;
+use quorate_pbft::{Cause, Input};
 
 fn proofs_sent(replica: &Alone) -> usize {
     replica.sent().filter(|message| matches!(message, Message::Evidence(_))).count()
@@ -48,15 +48,32 @@ fn a_backup_leaves_a_primary_that_equivocated_at_once() {
     assert_eq!(backup.asks_for_view(), Some(1));
 }
 
+/// V3: whoever asks for a later view never votes below it again, so a primary that asks leaves a view without one.
+#[test]
+fn a_primary_that_asks_for_another_view_is_left_at_once() {
+    let mut backup = Alone::new(4, 1);
+    backup.demand(0, 3);
+    assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+#[test]
+fn a_primary_whose_process_is_to_end_asks_for_the_next_view_and_a_backup_asks_for_nothing() {
+    for (replica, asked) in [(0, Some(1)), (1, None)] {
+        let mut alone = Alone::new(4, replica);
+        alone.step(Input::Resign);
+        assert_eq!(alone.asks_for_view(), asked, "replica {replica}");
+    }
+}
+
 /// V3, pitfalls 14 and 15.
 #[test]
 fn f_plus_one_demands_pull_a_replica_along_and_f_do_not() {
     for n in SIZES.into_iter().filter(|n| *n > 1) {
         let weak = committee(n).weak();
         let mut replica = Alone::new(n, n - 1);
-        (0..weak - 1).for_each(|signer| replica.demand(signer, 5 + signer as u64));
+        (1..weak).for_each(|signer| replica.demand(signer, 4 + signer as u64));
         assert_eq!(replica.asks_for_view(), None, "{n} replicas, f demands");
-        replica.demand(weak - 1, 9);
+        replica.demand(if weak == 1 { 0 } else { weak }, 9);
         assert_eq!(replica.asks_for_view(), Some(if weak == 1 { 9 } else { 5 }), "{n} replicas, f + 1 demands");
     }
 }
