@@ -79,17 +79,21 @@ pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits};
 pub use format::envelope::Envelope;
 #[cfg(feature = "testing")]
 pub use format::envelope::work;
-pub use format::genesis::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile};
+pub use format::genesis::{
+    DomainRules, Enrolment, FORMAT, GENESIS_BYTES_MAX, Genesis, GenesisError, GenesisFile, Restart,
+};
 pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
 pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguration, Rekey, Unfit};
 pub use format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
-pub use format::rules::{RULES, RULES_FIRST, RulesRange, rules_name};
+pub use format::rules::{RULES, RULES_FIRST, RulesRange};
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;
 pub use policy::attestation::{PendingChange, Progress, Requirement};
 pub use policy::reputation;
+#[cfg(feature = "execution")]
+pub use state::rules::rules_name;
 #[cfg(feature = "execution")]
 pub use state::scope::Scope;
 

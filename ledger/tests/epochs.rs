@@ -5,12 +5,12 @@
 mod support;
 
 use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
-use quorate_ledger::{Act, GROUP_DOMAIN, JoinStatement, Joiner, Op, ProposalId, RULES, Reconfiguration};
+use quorate_ledger::{Act, GROUP_DOMAIN, JoinStatement, Joiner, RULES, Reconfiguration};
 use quorate_pbft::{
     ClaimedCert, Committee, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Kind, QuorumCert, ReplicaId, SeqNum,
     Signer, Statement, View, checkpoint_digest,
 };
-use support::world::{Edit, World, write};
+use support::world::{World, write};
 use support::{certificate_of, digest, replica};
 
 /// Members of the second epoch: the first four, and a fifth.
@@ -25,14 +25,8 @@ fn reconfigure(world: &mut World) {
     let statement = JoinStatement::sign(&world.genesis.group(), checkpoint, RULES, &successor(4));
     let joiner = Joiner { statement: Some(statement), ..Joiner::prove("org-0", &successor(4)) };
     let change = Reconfiguration { add: vec![joiner], ..Reconfiguration::default() };
-    let propose = Edit::Other(Op::Propose { act: Act::Reconfigure { change } });
-    let proposal = ProposalId::of(&world.does_in(GROUP_DOMAIN, 0, &[propose]).id, 0);
-    for who in [1, 2] {
-        world.does_in(GROUP_DOMAIN, who, &[Edit::Other(Op::Approve { proposal })]);
-    }
-    while !world.ledger.executed().is_last() {
-        world.slot(&[]);
-    }
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    world.fill();
 }
 
 fn successors(world: &World) -> Committee {

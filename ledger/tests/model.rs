@@ -4,7 +4,7 @@ mod support;
 
 use proptest::prelude::*;
 use quorate_ledger::{Base, Class, EnvelopeId, Found, Ledger, Mode, PathOutcome, Receipt, Revision, State};
-use quorate_semantic::{Entry, EntryOutcome, Kind, Options, merge_entries};
+use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Rules, merge_entries};
 use std::collections::BTreeMap;
 use support::world::{Draft, Edit, World, remove, rename, write};
 
@@ -90,7 +90,8 @@ impl Model {
         }
         let current = self.files.get(path).cloned();
         let (b, c, m) = (entry(&base), entry(&current), entry(&made));
-        match merge_entries(b, c, m, path, &Options::default()) {
+        let options = Options { rules: Rules::V21, ..Options::default() };
+        match merge_entries(b, c, m, path, &options) {
             EntryOutcome::Clean { entry, .. } => {
                 set(&mut self.files, path, entry.map(|(_, bytes)| bytes));
                 if base == current { PathOutcome::Applied } else { PathOutcome::Merged }

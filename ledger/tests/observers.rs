@@ -7,7 +7,7 @@ use quorate_ledger::{
     Act, Code, GROUP_DOMAIN, Genesis, GenesisFile, OBSERVERS_SINCE, Observer, ObserverAct, ObserverEntry, Op,
     Principal, ProposalId, Receipt, Reconfiguration,
 };
-use quorate_pbft::{PublicKey, Signer};
+use quorate_pbft::{PublicKey, Signature, Signer};
 use support::replica;
 use support::world::{Edit, World};
 
@@ -30,8 +30,15 @@ fn key(n: u8) -> PublicKey {
     replica(100 + n).public_key()
 }
 
+/// An observer that its key has signed for the group of this world.
 fn observer(world: &World, n: u8) -> Observer {
-    Observer { key: key(n), organisation: "org-1".into(), domains: vec![], until: world.time + DAY }
+    let (organisation, until, proof) = ("org-1".into(), world.time + DAY, Signature([0; 64]));
+    signed(world, n, Observer { key: key(n), organisation, domains: vec![], until, proof })
+}
+
+fn signed(world: &World, n: u8, observer: Observer) -> Observer {
+    let proof = replica(100 + n).sign(&observer.signed_bytes(&world.genesis.group()));
+    Observer { proof, ..observer }
 }
 
 fn propose(world: &mut World, act: Act) -> Receipt {
@@ -91,9 +98,7 @@ fn observers_are_enrolled_from_the_epoch_on_that_rules_9_begin_with() {
     agreed(&mut world, Act::Reconfigure { change: rules });
     let act = ObserverAct::Enrol(observer(&world, 1));
     assert!(refused(&mut world, &act).starts_with("rules 8,"), "up to the boundary");
-    while !world.ledger.executed().is_last() {
-        world.slot(&[]);
-    }
+    world.fill();
     assert_eq!(world.ledger.rules(), 8);
     let first = observer(&world, 1);
     enrolled(&mut world, first);
@@ -104,7 +109,7 @@ fn observers_are_enrolled_from_the_epoch_on_that_rules_9_begin_with() {
 #[test]
 fn an_enrolment_waits_for_the_organisation_that_it_names() {
     let mut world = today();
-    let wanted = Observer { organisation: "org-3".into(), ..observer(&world, 1) };
+    let wanted = signed(&world, 1, Observer { organisation: "org-3".into(), ..observer(&world, 1) });
     enrolled(&mut world, wanted.clone());
     assert_eq!(found(&world, 1), None, "three of four organisations claim a key for the fourth");
     let open = world.view().proposals(Some(GROUP_DOMAIN), true, None, 2).expect("memory").items;
@@ -123,7 +128,7 @@ fn a_revoked_observer_is_none_and_gives_its_place_back() {
     }
     let one_more = ObserverAct::Enrol(observer(&world, 64));
     assert!(refused(&mut world, &one_more).contains("has 64 observers: revoke one first"));
-    let elsewhere = Observer { organisation: "org-2".into(), ..observer(&world, 64) };
+    let elsewhere = signed(&world, 64, Observer { organisation: "org-2".into(), ..observer(&world, 64) });
     enrolled(&mut world, elsewhere);
     agreed(&mut world, ObserverAct::Revoke(key(7)).act());
     assert_eq!(found(&world, 7), None);
@@ -139,10 +144,12 @@ fn an_enrolment_is_renewed_by_its_own_organisation_and_counts_once() {
     let mut world = today();
     let first = observer(&world, 1);
     enrolled(&mut world, first.clone());
-    enrolled(&mut world, Observer { until: first.until + DAY, domains: vec!["main".into()], ..first.clone() });
+    let longer = Observer { until: first.until + DAY, domains: vec!["main".into()], ..first.clone() };
+    let longer = signed(&world, 1, longer);
+    enrolled(&mut world, longer);
     let entry = found(&world, 1).expect("enrolled");
     assert_eq!((entry.until, entry.domains), (first.until + DAY, vec!["main".to_owned()]));
-    let taken = ObserverAct::Enrol(Observer { organisation: "org-2".into(), ..first });
+    let taken = ObserverAct::Enrol(signed(&world, 1, Observer { organisation: "org-2".into(), ..first }));
     assert!(refused(&mut world, &taken).contains("is an observer of \"org-1\""));
 }
 
@@ -158,11 +165,35 @@ fn an_enrolment_names_a_sound_key_a_known_organisation_known_domains_and_a_time_
         (Observer { until: world.time, ..good }, "would be over"),
     ];
     for (observer, why) in cases {
+        let observer = signed(&world, 1, observer);
         let detail = refused(&mut world, &ObserverAct::Enrol(observer));
         assert!(detail.contains(why), "{detail}");
     }
     let receipt = propose(&mut world, Act::Later { number: 1, body: vec![9] });
     assert!(receipt.detail.is_some_and(|detail| detail.contains("not the encoding")));
+}
+
+#[test]
+fn an_enrolment_that_its_key_has_not_signed_is_refused() {
+    let mut world = today();
+    let good = observer(&world, 1);
+    let elsewhere = support::genesis(7).group();
+    assert_ne!(elsewhere, world.genesis.group());
+    let of_another_group = replica(101).sign(&good.signed_bytes(&elsewhere));
+    let cases = [
+        ("another key's", Observer { proof: observer(&world, 2).proof, ..good.clone() }),
+        ("of another group", Observer { proof: of_another_group, ..good.clone() }),
+        ("of another organisation", Observer { organisation: "org-2".into(), ..good.clone() }),
+        ("of other domains", Observer { domains: vec!["main".into()], ..good.clone() }),
+        ("of an end that is over", Observer { until: good.until + 1, ..good.clone() }),
+        ("none", Observer { proof: Signature([0; 64]), ..good.clone() }),
+    ];
+    for (whose, observer) in cases {
+        let detail = refused(&mut world, &ObserverAct::Enrol(observer));
+        assert!(detail.contains("has not signed this enrolment"), "{whose}: {detail}");
+    }
+    enrolled(&mut world, good);
+    assert!(found(&world, 1).is_some());
 }
 
 #[test]
@@ -172,6 +203,7 @@ fn a_closed_domain_is_closed_to_observers_whose_organisation_may_not_read_it_or_
         [(1, "org-1", vec![]), (2, "org-2", vec![]), (3, "org-1", vec!["other".to_owned()])]
     {
         let observer = Observer { organisation: organisation.into(), domains, ..observer(&world, n) };
+        let observer = signed(&world, n, observer);
         enrolled(&mut world, observer);
     }
     let closed = |world: &World, n: u8| {

@@ -4,9 +4,10 @@ use super::Applier;
 use crate::format::receipt::Rung;
 use crate::policy::PathRule;
 use crate::state::abort::Abort;
+use crate::state::rules::merging;
 use crate::vocabulary::conflict::Class;
 use crate::vocabulary::file::{File, Mode};
-use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Work, merge_entries_within};
+use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Rules, Work, merge_entries_within};
 
 /// Versions of a file that meet: the base that its author saw, the current one, and the one that the author made.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +76,7 @@ impl Applier<'_, '_> {
         let [b, c, m] = contents;
         let (b, c, m) = (b?, c?, m?);
         let entries = (side(base, &b), side(current, &c), side(made, &m));
-        let options = merge_options(self.place.record.policy.rule(path));
+        let options = merge_options(self.place.record.policy.rule(path), merging(self.place.rules));
         let work = Work::default();
         let outcome = merge_entries_within(entries.0, entries.1, entries.2, path, &options, &work);
         self.budget.count_steps(work.taken());
@@ -94,13 +95,10 @@ impl Applier<'_, '_> {
     }
 }
 
-/// Merge options of a path's rule.
-pub(crate) fn merge_options(rule: Option<&PathRule>) -> Options {
-    rule.map_or_else(Options::default, |rule| Options {
-        same_line: rule.same_line,
-        newest_version: rule.newest_version,
-        ..Options::default()
-    })
+/// Merge options of a path's rule, in a group that merges by these rules.
+pub(crate) fn merge_options(rule: Option<&PathRule>, rules: Rules) -> Options {
+    let [same_line, newest_version] = rule.map_or([false; 2], |rule| [rule.same_line, rule.newest_version]);
+    Options { rules, same_line, newest_version, ..Options::default() }
 }
 
 fn side(file: Option<File>, bytes: &Option<Vec<u8>>) -> Option<Entry<'_>> {

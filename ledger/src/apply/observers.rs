@@ -8,7 +8,7 @@ use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::record::{AuthorRecord, ObserverRecord};
 use crate::state::store::StoreError;
-use crate::vocabulary::keys;
+use crate::vocabulary::keys::BadKey;
 use crate::vocabulary::verdict::Code;
 use quorate_pbft::PublicKey;
 
@@ -45,8 +45,8 @@ impl Applier<'_, '_> {
     }
 
     fn check_observer(&self, observer: &Observer) -> Result<(), Abort> {
-        let Observer { key, organisation, domains, until } = observer;
-        keys::check(key).map_err(|why| bad(&format!("{key}: {why}")))?;
+        let Observer { key, organisation, domains, until, .. } = observer;
+        observer.check(&self.place.members.group()).map_err(|why| bad(&unproven(key, why)))?;
         if !self.overlay.has(GROUP, &name::organisation(organisation))? {
             return Err(bad(&format!("no organisation {organisation:?}")));
         }
@@ -75,7 +75,7 @@ impl Applier<'_, '_> {
     /// Does what was just found to be possible.
     pub(super) fn enact_later(&mut self, number: u8, body: &[u8]) -> Result<(), Abort> {
         match self.of_later_rules(number, body)? {
-            ObserverAct::Enrol(Observer { key, organisation, domains, until }) => {
+            ObserverAct::Enrol(Observer { key, organisation, domains, until, .. }) => {
                 if self.observer(&key)?.is_none() {
                     self.count_observer(&organisation, 1)?;
                 }
@@ -107,6 +107,17 @@ impl Applier<'_, '_> {
 
     fn observers_of(&self, organisation: &str) -> Result<u32, StoreError> {
         Ok(self.overlay.get(GROUP, &name::observers_of(organisation))?.unwrap_or(0))
+    }
+}
+
+/// Fault of an observer's key or of its signature, and the way to a sound one.
+fn unproven(key: &PublicKey, why: BadKey) -> String {
+    match why {
+        BadKey::NoPossession => format!(
+            "{key} has not signed this enrolment, with this group, organisation, domains and end: \
+             `quorate observers request` on its machine does"
+        ),
+        _ => format!("{key}: {why}"),
     }
 }
 

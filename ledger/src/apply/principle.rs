@@ -1,32 +1,34 @@
 //! Principles: what a rule makes of two contents of one path.
 
 use crate::policy::Principle;
-use quorate_semantic::{Input, Options, Outcome};
+use quorate_semantic::{Input, Options, Outcome, Work};
 use std::collections::BTreeSet;
 
 /// Digits of a number that a principle compares.
 const DIGITS_MAX: usize = 1_000;
 
 impl Principle {
-    /// Content chosen from two, the same whichever comes first; none where the principle does not apply.
-    pub(super) fn decide(&self, base: &[u8], a: &[u8], b: &[u8], path: &str) -> Option<Vec<u8>> {
+    /// Content chosen from two in at most these steps, the same whichever comes first; none where the principle does not
+    /// apply.
+    pub(super) fn decide(&self, input: &Input, work: &Work) -> Option<Vec<u8>> {
+        let (a, b) = (input.ours, input.theirs);
         match self {
             // Equal numbers that are spelled differently: the smaller spelling, so that the sides stay nameless.
             Self::LargerNumber => {
                 let (first, second) = ((number(a)?, core::cmp::Reverse(a)), (number(b)?, core::cmp::Reverse(b)));
                 Some(if first >= second { a } else { b }.to_vec())
             }
-            Self::UnionOfLines => union(base, a, b),
-            Self::NewestVersion => merged(base, a, b, path, Options { newest_version: true, ..Options::default() }),
-            Self::UnionOfLists => merged(base, a, b, path, Options { union_lists: true, ..Options::default() }),
+            Self::UnionOfLines => union(input.base.unwrap_or_default(), a, b),
+            Self::NewestVersion => merged(input, &Options { newest_version: true, ..input.options.clone() }, work),
+            Self::UnionOfLists => merged(input, &Options { union_lists: true, ..input.options.clone() }, work),
             Self::Regenerate(_) => None,
         }
     }
 }
 
 /// The merge ladder with one more rule.
-fn merged(base: &[u8], a: &[u8], b: &[u8], path: &str, options: Options) -> Option<Vec<u8>> {
-    match quorate_semantic::merge(&Input { base: Some(base), ours: a, theirs: b, path, options: &options }) {
+fn merged(input: &Input, options: &Options, work: &Work) -> Option<Vec<u8>> {
+    match quorate_semantic::merge_within(&Input { options, ..*input }, work) {
         Outcome::Clean { bytes, .. } => Some(bytes),
         Outcome::Conflict(_) => None,
     }
@@ -62,8 +64,12 @@ mod tests {
     }
 
     fn decided_at(path: &str, principle: Principle, base: &str, a: &str, b: &str) -> Option<String> {
-        let one = principle.decide(base.as_bytes(), a.as_bytes(), b.as_bytes(), path);
-        let other = principle.decide(base.as_bytes(), b.as_bytes(), a.as_bytes(), path);
+        let options = Options::default();
+        let of = |ours: &str, theirs: &str| {
+            let [base, ours, theirs] = [base, ours, theirs].map(str::as_bytes);
+            principle.decide(&Input { base: Some(base), ours, theirs, path, options: &options }, &Work::default())
+        };
+        let (one, other) = (of(a, b), of(b, a));
         assert_eq!(one, other, "sides have no names");
         one.map(|bytes| String::from_utf8(bytes).expect("text"))
     }

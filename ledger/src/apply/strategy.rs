@@ -4,15 +4,18 @@ use super::Applier;
 use super::merge::{Disagreement, Merged, ThreeWay};
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
+use crate::format::rules::PRINCIPLES_COUNT_SINCE;
 use crate::policy::{Principle, Step, Strategy, Takeover};
 use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::record::{AuthorRecord, FileRecord};
+use crate::state::rules::merging;
 use crate::state::store::StoreError;
 use crate::vocabulary::conflict::{Class, Decider};
 use crate::vocabulary::file::File;
 use crate::vocabulary::verdict::Code;
 use quorate_pbft::Time;
+use quorate_semantic::{Input, Options, Work};
 
 /// Why a file with an owner who makes it anew is not merged.
 const GENERATED: &str = "it is made from other files, and its owner makes it anew";
@@ -113,13 +116,19 @@ impl Applier<'_, '_> {
         if current.mode != made.mode {
             return Ok(None);
         }
-        if !self.budget.take_bytes(versions.bytes()) {
+        let counts_steps = self.place.rules >= PRINCIPLES_COUNT_SINCE;
+        if !self.budget.take_bytes(versions.bytes()) || counts_steps && self.budget.is_out_of_steps() {
             return Ok(None);
         }
         let base = base.map_or(Ok(Vec::new()), |base| self.bytes(&base))?;
-        let Some(bytes) = principle.decide(&base, &self.bytes(&current)?, &self.bytes(&made)?, path) else {
-            return Ok(None);
-        };
+        let (ours, theirs) = (self.bytes(&current)?, self.bytes(&made)?);
+        let (work, options) = (Work::default(), Options { rules: merging(self.place.rules), ..Options::default() });
+        let input = Input { base: Some(&base), ours: &ours, theirs: &theirs, path, options: &options };
+        let decided = principle.decide(&input, &work);
+        if counts_steps {
+            self.budget.count_steps(work.taken());
+        }
+        let Some(bytes) = decided else { return Ok(None) };
         let file = self.store(path, made.mode, bytes)?;
         let allowed = self.breaks(path, &file)?.is_none();
         Ok(allowed.then_some(Answer::Set(Some(file), PathOutcome::Merged, Rung::None)))

@@ -3,7 +3,7 @@
 use super::frame::{ANSWER_BYTES_MAX, Answer, DomainPath, GivenPart, Held, LEVELS, WantedPart};
 use crate::format::constants::GROUP_DOMAIN;
 use crate::format::genesis::Genesis;
-use crate::proof::{Checkpoint, ProofError};
+use crate::proof::{Checkpoint, Epochs, ProofError};
 use crate::state::store::StoreError;
 use crate::state::tree::key_of;
 use crate::state::tree::part::Subtree;
@@ -58,7 +58,7 @@ pub enum Refused {
 impl Refused {
     /// Whether it shows its sender to be wrong. An older state is only late.
     pub fn is_lie(&self) -> bool {
-        !matches!(self, Self::Old { .. })
+        !matches!(self, Self::Old { .. } | Self::NotCertified(ProofError::OlderEpoch { .. }))
     }
 }
 
@@ -87,6 +87,8 @@ pub(super) struct Under {
 /// States that q members signed, as answers have shown them.
 pub(super) struct Certified {
     genesis: Genesis,
+    /// The epochs that are known: members that left before them could sign a second history (M3).
+    epochs: Epochs,
     /// The newest ones last.
     shown: VecDeque<Checkpoint>,
     /// Slot that no state may lie below: never back.
@@ -94,8 +96,8 @@ pub(super) struct Certified {
 }
 
 impl Certified {
-    pub(super) fn new(genesis: Genesis, least: SeqNum) -> Self {
-        Self { genesis, shown: VecDeque::new(), least }
+    pub(super) fn new(genesis: Genesis, epochs: Epochs, least: SeqNum) -> Self {
+        Self { genesis, epochs, shown: VecDeque::new(), least }
     }
 
     pub(super) fn not_below(&mut self, least: SeqNum) {
@@ -129,7 +131,8 @@ impl Certified {
 
     pub(super) fn know(&mut self, checkpoint: &Checkpoint) -> Result<(), Refused> {
         if !self.shown.contains(checkpoint) {
-            checkpoint.verify(&self.genesis).map_err(Refused::NotCertified)?;
+            let verified = checkpoint.verify_after(&self.epochs).map_err(Refused::NotCertified)?;
+            self.epochs = verified.1;
         }
         let (given, head) = (checkpoint.head().seq, checkpoint.head());
         if given < self.least {

@@ -3,7 +3,7 @@
 use super::errand::Errand;
 use super::feed::Feed;
 use super::frame::{Answer, Ask, Given, Held, Wanted};
-use super::{Fed, Refused, TakeError, answer};
+use super::{Fed, Refused, Survey, TakeError, Walk, answer};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::policy::DomainPolicy;
 use crate::proof::{Proof, Proved};
@@ -14,7 +14,7 @@ use crate::state::tree::part::Subtree;
 use crate::testing::certificate_of;
 use crate::testing::world::{World, remove, write};
 use core::ops::ControlFlow;
-use quorate_ledger::{MemoryStore, OpenError, Principal, QueryError, Scope};
+use quorate_ledger::{Act, MemoryStore, OpenError, Principal, QueryError, Reconfiguration, Scope, Sweep};
 use quorate_pbft::Digest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -125,6 +125,24 @@ fn a_proof_from_a_feed_verifies_with_the_genesis_alone() {
         world.view().file("main", "folder/1", None).expect("it is there").found().map(|f| f.hash)
     );
     assert!(fed.ledger.view(&store).prove_file(&certificate, "other", "secret", None).is_err());
+}
+
+#[test]
+fn a_feed_that_holds_the_last_state_of_an_epoch_opens_on_it_and_goes_on_into_the_next() {
+    let mut world = world();
+    let change = Reconfiguration { rules: Some(9), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    world.fill();
+    let (_, mut store, _) = fed(&world);
+    let (mut feed, held) = Feed::open(&mut store, &world.genesis, &scope()).expect("its own store");
+    assert!(held.is_some_and(|held| held.ledger.executed().is_last()));
+    feed.begin(&mut store).expect("memory");
+    let again = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("others are there too");
+    assert_eq!(again.ledger.executed(), world.ledger.executed());
+    world.does(0, &[write("folder/1", "in the next epoch")]);
+    feed.begin(&mut store).expect("memory");
+    let next = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
+    assert_eq!(next.ledger.executed().epoch.get(), 1);
 }
 
 #[test]
@@ -306,4 +324,52 @@ fn a_feed_holds_a_state_of_rules_that_the_program_does_not_know_for_it_executes_
     };
     assert_eq!(over(Some(Arc::new(scope()))), Ok(()));
     assert!(matches!(over(None), Err(OpenError::OtherRules { .. })));
+}
+
+/// Sweeps a feed's store once.
+fn sweep(fed: &mut Fed, store: &mut MemoryStore) {
+    let (mut sweep, oldest) = (Sweep::default(), fed.ledger.executed().seq.next());
+    while !fed.ledger.forget(store, &mut sweep, oldest, 64).expect("memory") {}
+}
+
+#[test]
+fn a_sweep_takes_contents_of_files_that_were_removed_before_the_horizon_and_leaves_the_state_sound() {
+    let mut world = world();
+    world.does(0, &[write("brief", "that is gone soon")]);
+    let (mut feed, mut store, _) = fed(&world);
+    world.does(0, &[remove("brief")]);
+    for day in 0..70 {
+        world.time += 86_400_000;
+        world.does(0, &[write("later", &day.to_string())]);
+    }
+    feed.begin(&mut store).expect("memory");
+    let mut fed = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
+    assert!(has(&store, b"that is gone soon"));
+
+    sweep(&mut fed, &mut store);
+
+    assert!(!has(&store, b"that is gone soon"));
+    let (mut walk, mut found) = (Walk::default(), Vec::new());
+    let survey = Survey::of(&fed.ledger);
+    while !survey.go_on(&store, &mut walk, 1 << 20, &mut |damage| found.push(damage)).expect("memory") {}
+    assert_eq!(found, []);
+    assert!(walk.files > 600, "{walk:?}");
+    let (_, held) = Feed::open(&mut store, &world.genesis, &scope()).expect("its own store");
+    assert!(held.is_some());
+}
+
+#[test]
+fn a_sweep_leaves_contents_of_files_that_were_removed_within_the_horizon() {
+    let mut world = world();
+    world.does(0, &[write("brief", "that is gone soon")]);
+    let (mut feed, mut store, _) = fed(&world);
+    world.does(0, &[remove("brief")]);
+    world.time += 86_400_000;
+    world.does(0, &[write("later", "today")]);
+    feed.begin(&mut store).expect("memory");
+    let mut fed = take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("an honest member");
+
+    sweep(&mut fed, &mut store);
+
+    assert!(has(&store, b"that is gone soon"));
 }

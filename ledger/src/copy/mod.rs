@@ -74,7 +74,7 @@ impl Ledger {
             let value = read.get(Table::Meta, row)?.ok_or_else(|| entry::damaged("the genesis or the root"))?;
             into.put(Table::Meta, row, &value)?;
         }
-        epochs::kept(read)?.iter().try_for_each(|step| epochs::keep(into, step))?;
+        epochs::kept(read, self.genesis())?.iter().try_for_each(|step| epochs::keep(into, step))?;
         let mut from = Vec::new();
         while let Some(next) = self.copy_some(read, into, &from)? {
             from = next;

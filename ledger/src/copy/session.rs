@@ -11,7 +11,7 @@ use super::frame::{Ask, Given, Held, LEVELS, PARTS_MAX, Wanted, WantedPart};
 use super::written::{remove, remove_tree, write};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
-use crate::proof::Checkpoint;
+use crate::proof::{Checkpoint, Epochs, epochs};
 use crate::state::ledger::{GENESIS, OpenError, ROOT, domain_record, domain_records};
 use crate::state::record::{DomainRoot, Head};
 use crate::state::scope::Scope;
@@ -89,14 +89,17 @@ impl Session {
     /// Takes up the trees that a store holds: all, or those in a scope.
     pub(super) fn over(read: &dyn Read, genesis: &Genesis, scope: Option<Arc<Scope>>) -> Result<Self, OpenError> {
         let head: Option<Head> = entry::load(read, GROUP, name::HEAD)?;
-        let least = head.map_or(SeqNum::default(), |head| head.seq);
+        let (least, epoch) = head.map_or_else(Default::default, |head| (head.seq, head.epoch));
         let mut trees = BTreeMap::from([(GROUP_DOMAIN.to_owned(), Tree::open(GROUP, read)?)]);
         for (name, record) in domain_records(read)? {
             if scope.as_ref().is_none_or(|scope| scope.contains(&name)) {
                 trees.insert(name, Tree::open(record.number, read)?);
             }
         }
-        let certified = Certified::new(genesis.clone(), least);
+        // After the last slot of an epoch others may still be there: the step that leads on is not asked of them.
+        let steps = epochs::kept(read, genesis)?.into_iter().filter(|step| step.certificate.epoch < epoch);
+        let epochs = Epochs::kept(genesis, steps.collect()).ok_or_else(|| entry::damaged("the epochs"))?;
+        let certified = Certified::new(genesis.clone(), epochs, least);
         Ok(Self { certified, trees, todo: VecDeque::new(), out: 0, phase: Phase::Begin, passes: 0, scope })
     }
 

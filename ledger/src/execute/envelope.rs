@@ -225,7 +225,8 @@ impl Execution<'_, '_> {
         let envelope = Envelope::decode(&bytes, genesis.limits());
         let envelope = envelope.map_err(|_| entry::damaged("a pending envelope"))?;
         let context = self.context(&envelope.body.domain);
-        let submission = context.submission(&envelope, &[]); // a transaction never waits for the word of others
+        // A transaction never waits for the word of others. What waited when the group was restarted keeps its id.
+        let submission = Submission { id, ..context.submission(&envelope, &[]) };
         let pending: Option<PendingChange> = self.overlay.get(number, &name::pending(&id))?;
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
         let origin = Origin { lane: pending.lane, position: pending.position };

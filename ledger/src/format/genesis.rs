@@ -8,7 +8,7 @@ use crate::format::rules::RULES_FIRST;
 use crate::vocabulary::hexed;
 use crate::vocabulary::keys::{self, BadKey, Purpose};
 use crate::vocabulary::name::{Principal, is_name};
-use quorate_pbft::{Committee, Constants, Digest, Epoch, PublicKey, Signature, Signer};
+use quorate_pbft::{Committee, Constants, Digest, Epoch, PublicKey, SeqNum, Signature, Signer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ use std::convert::Infallible;
 pub const FORMAT: &str = "quorate-genesis-1";
 /// Bytes of a genesis: what a reader takes before it parses.
 pub const GENESIS_BYTES_MAX: usize = 16 << 20;
+/// Groups that one goes on from, each restarted from the one before.
+const RESTARTS_MAX: usize = 16;
 /// Characters of a group's name.
 const GROUP_NAME_CHARS_MAX: usize = 200;
 
@@ -32,6 +34,9 @@ pub struct GenesisFile {
     /// Rules by which the group begins; none: [`RULES_FIRST`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<u32>,
+    /// Group from whose last certified state this one goes on; none of a group that begins with nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_from: Option<Restart>,
     /// Names of the organisations that take part, ascending.
     pub organisations: Vec<String>,
     /// The voters; replica i is the i-th.
@@ -45,6 +50,32 @@ pub struct GenesisFile {
     pub constants: Constants,
     /// Numbers of the ledger.
     pub limits: Limits,
+}
+
+/// Restart of a group that lost more than f disks (M5): another group goes on from the newest certified state that was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// Id of the group that is over.
+    #[serde(with = "hexed")]
+    pub group: Digest,
+    /// Epoch of the state.
+    pub epoch: u64,
+    /// Slot of the state. Whatever the group decided above it is not in the one that goes on.
+    pub seq: u64,
+    /// Ledger time of the state, milliseconds since the Unix epoch.
+    pub time: u64,
+    /// Root of the state.
+    #[serde(with = "hexed")]
+    pub state_root: Digest,
+    /// Keys of the members that signed it.
+    #[serde(with = "hexed::list")]
+    pub signers: Vec<PublicKey>,
+    /// The checkpoint with their signatures and the epochs that lead to it, in its encoding.
+    #[serde(with = "hexed::bytes")]
+    pub proof: Vec<u8>,
+    /// Genesis of the group that is over.
+    pub genesis: Box<GenesisFile>,
 }
 
 /// A key with whom it belongs to.
@@ -93,6 +124,19 @@ impl Enrolment {
     }
 }
 
+impl GenesisFile {
+    /// The file as it is spelled: with a name for people, and not too large.
+    pub fn spelled(&self) -> Result<Vec<u8>, GenesisError> {
+        let named = !self.name.is_empty() && self.name.chars().count() <= GROUP_NAME_CHARS_MAX;
+        if !named || self.name.chars().any(char::is_control) {
+            return Err(GenesisError::Name { what: "group", name: self.name.clone() });
+        }
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| GenesisError::Json(error.to_string()))?;
+        bytes.push(b'\n');
+        if bytes.len() > GENESIS_BYTES_MAX { Err(GenesisError::TooLarge(bytes.len())) } else { Ok(bytes) }
+    }
+}
+
 impl DomainRules {
     /// A domain in which everybody may write and read.
     pub fn open(name: impl Into<String>) -> Self {
@@ -138,6 +182,17 @@ pub enum GenesisError {
     /// Numbers with which a group cannot work.
     #[error(transparent)]
     Constants(#[from] BadConstants),
+    /// A restart that does not fit the group that it names.
+    #[error("a group that goes on from another one: {0}")]
+    Restart(&'static str),
+    /// A restart from a state that members of the group before did not sign.
+    #[error("members of the group before did not sign what it goes on from: {0}; do not use it")]
+    Unsigned(String),
+    /// More bytes than are read.
+    #[error(
+        "{0} bytes are more than the {GENESIS_BYTES_MAX} of a genesis; of a group that goes on from another one it holds the proof          through all epochs of that, and its genesis"
+    )]
+    TooLarge(usize),
 }
 
 /// A checked genesis.
@@ -146,13 +201,15 @@ pub struct Genesis {
     file: GenesisFile,
     bytes: Vec<u8>,
     committee: Committee,
+    /// Genesis of the group that this one goes on from.
+    before: Option<Box<Genesis>>,
 }
 
 impl Genesis {
     /// Reads a genesis file: canonical, every key good, every proof of possession right.
     pub fn parse(bytes: &[u8]) -> Result<Self, GenesisError> {
         if bytes.len() > GENESIS_BYTES_MAX {
-            return Err(GenesisError::Json(format!("{} bytes are too many", bytes.len())));
+            return Err(GenesisError::TooLarge(bytes.len()));
         }
         let file: GenesisFile = serde_json::from_slice(bytes).map_err(|error| GenesisError::Json(error.to_string()))?;
         let genesis = Self::build(file)?;
@@ -162,12 +219,16 @@ impl Genesis {
     /// Checks a genesis and writes its file.
     pub fn build(file: GenesisFile) -> Result<Self, GenesisError> {
         check(&file)?;
-        let mut bytes = serde_json::to_vec_pretty(&file).map_err(|error| GenesisError::Json(error.to_string()))?;
-        bytes.push(b'\n');
+        let before = before(&file)?;
+        let bytes = file.spelled()?;
         let group = Digest(Sha256::digest(&bytes).into());
         let members = file.members.iter().map(|member| member.key).collect();
-        let committee = Committee::new(group, Epoch::new(0), members).ok_or(GenesisError::Members)?;
-        Ok(Self { file, bytes, committee })
+        let (epoch, after) = match &file.restarted_from {
+            Some(restart) => (restart.epoch + 1, restart.seq), // checked above
+            None => (0, 0),
+        };
+        let committee = Committee::new(group, Epoch::new(epoch), members).ok_or(GenesisError::Members)?;
+        Ok(Self { file, bytes, committee: committee.after(SeqNum::new(after)), before: before.map(Box::new) })
     }
 
     /// The group's id: SHA-256 of the file's bytes.
@@ -205,19 +266,52 @@ impl Genesis {
         self.file.rules.unwrap_or(RULES_FIRST)
     }
 
-    /// The voters of the first epoch.
+    /// The voters of the first epoch. Of a restarted group it is the one after the last epoch of the group before, and begins
+    /// after the slot of the state that was left.
     pub fn founders(&self) -> &Committee {
         &self.committee
+    }
+
+    /// Restart by which the group began, and the genesis of the group before; none of a group that began with nothing.
+    ///
+    /// Whether members of that group signed the state is asked of the proofs.
+    pub fn restarted(&self) -> Option<(&Restart, &Self)> {
+        self.file.restarted_from.as_ref().zip(self.before.as_deref())
+    }
+
+    /// Ids of this group and of those that it goes on from, the newest first.
+    pub fn groups(&self) -> impl Iterator<Item = Digest> {
+        core::iter::successors(Some(self), |genesis| genesis.before.as_deref()).map(Self::group)
+    }
+}
+
+/// The genesis that a restart names, if the new one goes on from that group: its people and domains are in the state.
+fn before(file: &GenesisFile) -> Result<Option<Genesis>, GenesisError> {
+    let Some(restart) = &file.restarted_from else { return Ok(None) };
+    let older = core::iter::successors(Some(restart), |restart| restart.genesis.restarted_from.as_ref());
+    if older.take(RESTARTS_MAX + 1).count() > RESTARTS_MAX {
+        return Err(GenesisError::Restart("it was restarted too often"));
+    }
+    let before = Genesis::build((*restart.genesis).clone())?;
+    let faults = [
+        (before.group() != restart.group, "its genesis is of another group than it names"),
+        (restart.epoch == u64::MAX || restart.seq == 0, "it names no state"),
+        (file.rules.is_none(), "it names no rules"),
+        (
+            !file.authors.is_empty() || !file.domains.is_empty(),
+            "authors and domains stand in the state, and in no entry",
+        ),
+        (file.constants != *before.constants() || file.limits != *before.limits(), "its numbers are others"),
+    ];
+    match faults.into_iter().find(|(is_so, _)| *is_so) {
+        Some((_, why)) => Err(GenesisError::Restart(why)),
+        None => Ok(Some(before)),
     }
 }
 
 fn check(file: &GenesisFile) -> Result<(), GenesisError> {
     if file.format != FORMAT {
         return Err(GenesisError::Format(file.format.clone()));
-    }
-    let named = !file.name.is_empty() && file.name.chars().count() <= GROUP_NAME_CHARS_MAX;
-    if !named || file.name.chars().any(char::is_control) {
-        return Err(GenesisError::Name { what: "group", name: file.name.clone() });
     }
     ascending("organisation", file.organisations.iter().map(String::as_str))?;
     ascending("domain", file.domains.iter().map(|domain| domain.name.as_str()))?;
@@ -286,6 +380,17 @@ mod tests {
         let mut bytes = testing::genesis(4).bytes().to_vec();
         bytes.push(b'\n');
         assert_eq!(Genesis::parse(&bytes), Err(GenesisError::NotCanonical));
+    }
+
+    #[test]
+    fn a_genesis_that_nobody_could_read_is_not_made() {
+        let mut file = testing::genesis(4).file().clone();
+        let domains = (0..200_000).map(|number| DomainRules::open(format!("d{number:06}")));
+        file.domains = domains.collect();
+        assert!(matches!(Genesis::build(file.clone()), Err(GenesisError::TooLarge(_))));
+        file.domains.truncate(1);
+        file.name = "n".repeat(GROUP_NAME_CHARS_MAX + 1);
+        assert!(matches!(Genesis::build(file), Err(GenesisError::Name { what: "group", .. })));
     }
 
     #[test]

@@ -3,14 +3,17 @@
 
 use crate::format::governance::Act;
 use crate::vocabulary::hexed;
+use crate::vocabulary::keys::{self, BadKey};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{PublicKey, bounded};
+use quorate_pbft::{Digest, Ed25519, PublicKey, Signature, Verify, bounded};
 use serde::{Deserialize, Serialize};
 
 /// Rules from which on a group enrols observers.
 pub const OBSERVERS_SINCE: u32 = 9;
 /// Number of the acts about observers.
 const ACT: u8 = 1;
+/// Before the bytes that an observer signs.
+const OBSERVE: &[u8] = b"quorate/v1/observe\0";
 /// Domains that an observer's entry names.
 pub(crate) const OBSERVED_MAX: usize = 64;
 
@@ -30,6 +33,27 @@ pub struct Observer {
     pub domains: Vec<String>,
     /// Ledger time at which the enrolment ends, milliseconds since the Unix epoch.
     pub until: u64,
+    /// The key's signature of [`Observer::signed_bytes`].
+    #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::vocabulary::shape::Hex<64>"))]
+    pub proof: Signature,
+}
+
+impl Observer {
+    /// The bytes that the key signs: it agrees to be an observer of this group, for this organisation and these domains, up
+    /// to this time.
+    pub fn signed_bytes(&self, group: &Digest) -> Vec<u8> {
+        let Self { key, organisation, domains, until, proof: _ } = self;
+        let said = borsh::to_vec(&(group, key, organisation, domains, until));
+        [OBSERVE, &said.expect("writing into memory cannot fail")].concat()
+    }
+
+    /// Whether the key may be enrolled in a group so: it is sound, and its owner has signed just that (M4).
+    pub fn check(&self, group: &Digest) -> Result<(), BadKey> {
+        keys::check(&self.key)?;
+        let is_signed = Ed25519.verify(&self.key, &self.signed_bytes(group), &self.proof);
+        if is_signed { Ok(()) } else { Err(BadKey::NoPossession) }
+    }
 }
 
 /// Act about an observer, in the group.

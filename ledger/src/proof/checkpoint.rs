@@ -115,7 +115,7 @@ impl Checkpoint {
     }
 
     /// The same for a reader who knows these epochs, with those that are known now.
-    pub(super) fn verify_after(&self, known: &Epochs) -> Result<(QuorumCert, Epochs), ProofError> {
+    pub(crate) fn verify_after(&self, known: &Epochs) -> Result<(QuorumCert, Epochs), ProofError> {
         let (ends, epochs) = (self.head.epoch, known.joined(&self.epochs)?);
         if ends < known.newest().epoch() {
             return Err(ProofError::OlderEpoch { ends, known: known.newest().epoch() });
@@ -127,9 +127,14 @@ impl Checkpoint {
         Ok((self.check_certificate(epochs.newest())?, epochs))
     }
 
-    /// Keeps all steps that it shows: those to its epoch, and the one that leads on where it is the last state of that.
+    /// Keeps all steps that it shows.
     #[cfg(feature = "execution")]
     pub(crate) fn keep_steps(&self, store: &mut dyn Store) -> Result<(), StoreError> {
+        self.steps().iter().try_for_each(|step| epochs::keep(store, step))
+    }
+
+    /// Steps that it shows: those to its epoch, and the one that leads on where it is the last state of that.
+    pub(super) fn steps(&self) -> Vec<EpochStep> {
         let (lane_hash, state_root) = (self.head.lane_hash, self.state_root());
         let on = self.next_members.as_ref().map(|members| EpochStep {
             certificate: self.certificate.clone(),
@@ -137,7 +142,7 @@ impl Checkpoint {
             state_root,
             members: members.clone(),
         });
-        self.epochs.iter().chain(&on).try_for_each(|step| epochs::keep(store, step))
+        self.epochs.iter().cloned().chain(on).collect()
     }
 
     /// Checks that the head is part of the state.

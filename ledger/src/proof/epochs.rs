@@ -114,6 +114,11 @@ impl Epochs {
         &self.committees
     }
 
+    /// The steps from each of them to the next.
+    pub fn steps(&self) -> &[EpochStep] {
+        &self.steps
+    }
+
     /// Adds the next epoch.
     pub fn followed_by(mut self, step: EpochStep) -> Result<Self, ProofError> {
         let last = self.newest();
@@ -155,9 +160,9 @@ pub(crate) fn keep(store: &mut dyn Store, step: &EpochStep) -> Result<(), StoreE
 
 /// The steps that are kept, from the genesis on.
 #[cfg(feature = "execution")]
-pub(crate) fn kept(read: &dyn Read) -> Result<Vec<EpochStep>, StoreError> {
+pub(crate) fn kept(read: &dyn Read, genesis: &Genesis) -> Result<Vec<EpochStep>, StoreError> {
     let step = |epoch| entry::load_row(read, Table::Meta, &step_row(Epoch::new(epoch))).transpose();
-    (0..).map_while(step).collect()
+    (genesis.founders().epoch().get()..).map_while(step).collect()
 }
 
 #[cfg(feature = "execution")]

@@ -23,6 +23,9 @@ pub enum ProofError {
     /// Other members than those known for this epoch: a second history of the group (M3).
     #[error("its members of epoch {0} are not the known ones: it is of a second history")]
     OtherHistory(Epoch),
+    /// State above the end of its epoch, or beside another one of its slot: a second history of the group (M3).
+    #[error("its state of slot {0} is not of the known history: it is of a second one")]
+    OtherState(u64),
     /// Evidence or epochs that name another group.
     #[error("it is of group {theirs}, this genesis is of {ours}")]
     OtherGroup {

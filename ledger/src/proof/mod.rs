@@ -12,6 +12,7 @@ mod file;
 mod nonce;
 mod order;
 mod receipt;
+mod restart;
 mod seal;
 
 pub use crate::state::tree::proof::TreeProof;
@@ -25,6 +26,7 @@ pub use nonce::{NonceProof, NonceStep};
 pub(crate) use order::SlotPath;
 pub use order::{ORDER_BYTES_MAX, OrderProof};
 pub use receipt::{ProvedReceipt, ReceiptProof, SlotProof};
+pub use restart::{is_of_history, of_one_history, read_genesis, restart_from, restarted_from};
 pub use seal::PROOF_BYTES_MAX;
 
 use crate::format::genesis::Genesis;

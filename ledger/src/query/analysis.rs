@@ -4,6 +4,7 @@ use super::StateView;
 use crate::apply::{kind, merge_options, mode};
 use crate::format::analysis::{ANALYSIS_BYTES_MAX, ANALYSIS_REASON_BYTES_MAX, Analysis};
 use crate::state::record::{ConflictRecord, Side};
+use crate::state::rules::merging;
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::file::{File, Mode};
@@ -28,7 +29,7 @@ impl<'a> StateView<'a> {
         }
         let [base, ours, theirs] = [self.bytes(record.base)?, self.bytes(first.file)?, self.bytes(second.file)?];
         let entries = (side_entry(&base), side_entry(&ours), side_entry(&theirs));
-        let options = merge_options(domain.record.policy.rule(&record.path));
+        let options = merge_options(domain.record.policy.rule(&record.path), merging(self.ledger.rules()));
         let proposal = match merge_entries(entries.0, entries.1, entries.2, &record.path, &options) {
             EntryOutcome::Clean { entry: Some((found, bytes)), rung } => {
                 let why =

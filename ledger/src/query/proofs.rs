@@ -18,7 +18,7 @@ impl<'a> StateView<'a> {
     /// The epochs so far, each vouched for by the one before. A step that is missing is damage: a shorter chain proves nothing
     /// of the epochs after it.
     pub fn chain_of_epochs(&self) -> Result<Epochs, StoreError> {
-        let chain = Epochs::kept(self.ledger.genesis(), epochs::kept(self.read)?);
+        let chain = Epochs::kept(self.ledger.genesis(), epochs::kept(self.read, self.ledger.genesis())?);
         let whole = chain.filter(|chain| chain.newest().epoch() >= self.ledger.head().epoch);
         whole.ok_or_else(|| entry::damaged("a step between epochs"))
     }

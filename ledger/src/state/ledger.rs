@@ -1,13 +1,16 @@
 //! The ledger: what of the state is in memory, and the doors in.
 
+mod restart;
+
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
-use crate::format::rules::{RULES, rules_name};
+use crate::format::rules::RULES;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::domain::{Decision, Domain, Domains};
 use crate::state::entry::Entries;
 use crate::state::overlay::Overlay;
 use crate::state::record::{AuthorRecord, DomainRecord, DomainRoot, EpochRecord, Head, MemberRecord, Usage};
+use crate::state::rules::rules_name;
 use crate::state::scope::{self, Scope};
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::{Tree, state_root};
@@ -46,6 +49,20 @@ pub enum OpenError {
         /// In this program.
         ours: String,
     },
+    /// A group that goes on from another one's state, which is not in its genesis.
+    #[error(
+        "the group goes on from slot {seq} of group {group}, and that state is not in its genesis: with a key that never voted in this \
+         group `quorate init --from SNAPSHOT` begins with it; else `quorate copy` has the state of now from a node that runs"
+    )]
+    Restarted {
+        /// The group that is over.
+        group: Digest,
+        /// Slot of its state.
+        seq: u64,
+    },
+    /// A state that a group cannot go on from, or not with these members.
+    #[error("the group cannot go on from this state: {0}")]
+    NotRestarted(String),
     /// State of which only the trees of some domains are here.
     #[error("only {} of the group's state is here", scope::named(.0))]
     Scoped(Scope),
@@ -91,6 +108,9 @@ impl Ledger {
     pub fn create(store: &mut dyn Store, genesis: &Genesis) -> Result<Self, OpenError> {
         if store.get(Table::Meta, GENESIS)?.is_some() {
             return Err(OpenError::Present);
+        }
+        if let Some((restart, _)) = genesis.restarted() {
+            return Err(OpenError::Restarted { group: restart.group, seq: restart.seq });
         }
         let rules = rules_name(genesis.rules()).ok_or_else(|| other_rules(format!("rules {}", genesis.rules())))?;
         store.put(Table::Meta, GENESIS, genesis.bytes())?;
@@ -204,9 +224,14 @@ impl Ledger {
         self.next_rules
     }
 
+    /// Rules of the next epoch that this program cannot execute.
+    pub fn unknown_rules(&self) -> Option<u32> {
+        Some(self.next_rules).filter(|rules| !RULES.contains(*rules))
+    }
+
     /// Says whether this program can execute the next epoch.
     pub fn check_next_rules(&self) -> Result<(), OpenError> {
-        rules_name(self.next_rules).map(drop).ok_or_else(|| other_rules(format!("rules {}", self.next_rules)))
+        self.unknown_rules().map_or(Ok(()), |rules| Err(other_rules(format!("rules {rules}"))))
     }
 
     /// The slot after which a reconfiguration takes effect that this slot decides (M1).
@@ -446,7 +471,7 @@ pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, of: Epoch) -> Re
 }
 
 fn other_rules(theirs: String) -> OpenError {
-    let (merging, policies) = (quorate_semantic::VERSION, crate::policy::VERSION);
+    let (merging, policies) = (quorate_semantic::Rules::NEWEST.name(), crate::policy::VERSION);
     OpenError::OtherRules { theirs, ours: format!("quorate-ledger {RULES}; {merging}; {policies}") }
 }
 

@@ -15,6 +15,8 @@ pub(crate) mod domain;
 pub(crate) mod electorate;
 pub(crate) mod abort;
 #[cfg(feature = "execution")]
+pub(crate) mod rules;
+#[cfg(feature = "execution")]
 pub(crate) mod named;
 #[cfg(feature = "execution")]
 pub(crate) mod overlay;

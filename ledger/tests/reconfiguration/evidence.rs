@@ -24,7 +24,7 @@ fn reported(world: &mut World, item: Item) -> Outcome {
 fn without_the_first(limits: Limits) -> World {
     let mut world = World::with(limits);
     agreed(&mut world, remove(0));
-    fill(&mut world);
+    world.fill();
     world.slot(&[]);
     world
 }

@@ -83,13 +83,6 @@ fn end(world: &World, proposal: ProposalId) -> Option<ProposalFate> {
     found.proposal.end.map(|end| end.how)
 }
 
-/// Executes empty slots up to the last one of the epoch.
-fn fill(world: &mut World) {
-    while !world.ledger.executed().is_last() {
-        world.slot(&[]);
-    }
-}
-
 fn members(world: &World) -> Vec<PublicKey> {
     world.view().members().expect("memory").into_iter().map(|member| member.key).collect()
 }

@@ -60,13 +60,13 @@ fn a_joiner_has_a_key_of_its_own_that_it_holds_and_a_known_organisation() {
 fn a_key_that_was_a_members_never_joins_again() {
     let mut world = World::new();
     agreed(&mut world, remove(3));
-    fill(&mut world);
+    world.fill();
     world.slot(&[]);
     assert_eq!(members(&world), [0, 1, 2].map(key));
     assert!(refused(&mut world, with(joiner(3))).contains("is or was a member's"));
     let rekeyed = rekey(&world, 1, 7);
     agreed(&mut world, rekeyed);
-    fill(&mut world);
+    world.fill();
     world.slot(&[]);
     assert!(refused(&mut world, with(joiner(1))).contains("is or was a member's"));
 }
@@ -194,7 +194,7 @@ fn a_reconfiguration_ends_with_the_epoch_in_which_it_was_proposed() {
     let mut world = World::new();
     let (leaves, joins) = (proposed(&mut world, remove(2)), proposed(&mut world, with(joiner(4))));
     agreed(&mut world, remove(3));
-    fill(&mut world);
+    world.fill();
     approve(&mut world, leaves, 1);
     assert_eq!(
         end(&world, leaves).map(|_| failed(&world, leaves).contains("propose it again, in epoch 1")),
@@ -210,7 +210,7 @@ fn a_reconfiguration_ends_with_the_epoch_in_which_it_was_proposed() {
 fn a_stated_slot_is_one_of_the_stated_epoch() {
     let mut world = World::new();
     agreed(&mut world, remove(3));
-    fill(&mut world);
+    world.fill();
     let last = statement(&world, 4);
     world.slot(&[]);
     let (mut above, mut below) = (last.clone(), statement(&world, 4));

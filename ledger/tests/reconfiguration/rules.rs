@@ -49,7 +49,7 @@ fn other_rules_are_named_for_the_next_epoch_with_the_same_members() {
 fn a_slot_of_rules_that_the_program_does_not_know_is_not_executed_and_says_which_program_is_needed() {
     let mut world = World::new();
     agreed(&mut world, set(LATER));
-    fill(&mut world);
+    world.fill();
     let (before, executed) = (world.ledger.clone(), world.ledger.executed().clone());
     let decided = world.decided(vec![]);
     let error = world.ledger.execute(&mut world.store, &decided).expect_err("the rules are unknown").to_string();

@@ -1,7 +1,10 @@
 //! A group that takes in a fifth member and gives another one a new key, slot by slot.
 
 use super::*;
-use quorate_ledger::proof::{Epochs, Proof, ProofError, ProveError, Proved};
+use quorate_ledger::copy::{Next, Refused, Session, TakeError, answer};
+use quorate_ledger::proof::{
+    Epochs, Proof, ProofError, ProveError, Proved, is_of_history, of_one_history, restart_from,
+};
 use quorate_ledger::{Ledger, MemoryStore, Read, Store, Table};
 use quorate_pbft::{Constants, Digest, Epoch, SeqNum, Tip};
 use support::twin;
@@ -59,7 +62,7 @@ fn the_next_members_stand_in_the_point_from_the_slot_that_decides_to_the_boundar
 #[test]
 fn the_epoch_begins_with_the_slot_after_the_boundary_and_lanes_begin_anew() {
     let mut world = decided();
-    fill(&mut world);
+    world.fill();
     let before = world.ledger.executed().clone();
     world.does(0, &[write("new", "of the second epoch")]);
     let point = world.ledger.executed();
@@ -116,7 +119,7 @@ fn a_copy_before_the_boundary_at_it_and_after_it_counts_by_the_list_of_its_epoch
         let is_over = world.ledger.executed().is_last();
         assert_eq!(chain(&opened, &copied).committees().len(), if is_over { 2 } else { seen.len().min(2) });
         match seen.len() {
-            1 => fill(&mut world),
+            1 => world.fill(),
             2 => drop(world.does(0, &[write("new", "x")])),
             _ => break,
         }
@@ -141,7 +144,7 @@ fn proofs_of_either_epoch_hold_for_who_has_the_genesis_alone() {
     let mut world = decided();
     let of_old = |text: &str| Ok(Some(support::digest(text.as_bytes())));
     let first = file(&world, "old").expect("in this state");
-    fill(&mut world);
+    world.fill();
     let last = file(&world, "old").expect("in this state");
     world.does(0, &[write("new", "of the second epoch")]);
     let second = file(&world, "new").expect("in this state");
@@ -161,14 +164,14 @@ fn a_step_is_kept_by_the_certificate_of_the_last_slot_alone() {
     let mut world = decided();
     let early = certificate_of(&world.ledger);
     assert_eq!(world.ledger.keep_step(&mut world.store, early.claim()), Err(ProveError::OtherState));
-    fill(&mut world);
+    world.fill();
     assert_eq!(world.ledger.keep_step(&mut world.store, early.claim()), Err(ProveError::OtherState));
 }
 
 #[test]
 fn a_chain_of_epochs_that_lacks_a_step_is_damage() {
     let mut world = decided();
-    fill(&mut world);
+    world.fill();
     world.slot(&[]);
     assert!(world.view().chain_of_epochs().is_ok());
     let steps = world.rows(Table::Meta).into_iter().filter(|key| key.starts_with(b"epoch-step"));
@@ -176,4 +179,79 @@ fn a_chain_of_epochs_that_lacks_a_step_is_damage() {
         world.store.delete(Table::Meta, &key).expect("memory does not fail");
     }
     assert!(world.view().chain_of_epochs().is_err());
+}
+
+/// History in which this member joins after the first epoch.
+fn history(before: &World, joins: u8) -> World {
+    let mut world = before.clone();
+    let change = add(&world, joins);
+    agreed(&mut world, change);
+    world.fill();
+    world
+}
+
+/// M3: members of the first epoch sign another end of it, with a next list of their own.
+#[test]
+fn a_copy_that_knows_an_epoch_takes_no_state_of_a_second_history_and_says_where_it_parts() {
+    let mut before = World::new();
+    before.does(0, &[write("old", "of the first epoch")]);
+    let (mut first, mut second) = (history(&before, 4), history(&before, 5));
+    first.does(0, &[write("new", "after 4")]);
+    second.does(0, &[write("new", "after 5")]);
+    second.does(0, &[write("later", "than the first")]);
+    let mut late = before.clone();
+    (0..200).for_each(|_| drop(late.slot(&[])));
+    let refused = |liar: &World| {
+        let mut store = twin::certified(&first.ledger, &first.store).0;
+        let mut session = Session::open(&mut store, &first.genesis).expect("its own state");
+        let Ok(Next::Errand(mut errand)) = session.next(&store) else { panic!("a pass begins with a question") };
+        let ask = errand.ask().expect("a question");
+        let answered = answer(&liar.ledger, &liar.store, &certificate_of(&liar.ledger), &ask).expect("its own state");
+        match session.take(&mut errand, &mut store, &answered) {
+            Err(TakeError::Refused(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    let lie = refused(&second);
+    assert_eq!((&lie, lie.is_lie()), (&Refused::NotCertified(ProofError::OtherHistory(Epoch::new(1))), true));
+    assert!(lie.to_string().contains("members of epoch 1"), "{lie}");
+    let older = refused(&late);
+    let known = ProofError::OlderEpoch { ends: Epoch::new(0), known: Epoch::new(1) };
+    assert_eq!((&older, older.is_lie()), (&Refused::NotCertified(known), false), "it may be late");
+}
+
+/// M3 where it is needed most: what is left of a group is looked for among files, and keys of the first members are lost.
+#[test]
+fn states_that_are_left_of_two_histories_are_told_apart_by_their_epochs_and_slots() {
+    let mut before = World::new();
+    before.does(0, &[write("old", "of the first epoch")]);
+    let left = |world: &World| {
+        let (_, checkpoint) = twin::certified(&world.ledger, &world.store);
+        restart_from(&world.genesis, &checkpoint).expect("signed by members of its epoch")
+    };
+    let are_one = |(one, epochs): &(_, _), (other, theirs): &(_, _)| of_one_history((one, epochs), (other, theirs));
+    let (mut world, forged) = (history(&before, 4), history(&before, 5));
+    let (early, last, forged) = (left(&before), left(&world), left(&forged));
+    world.does(0, &[write("new", "of the second epoch")]);
+    let newest = left(&world);
+    let mut late = before.clone();
+    while late.ledger.executed().seq.get() <= last.0.seq {
+        late.slot(&[]);
+    }
+    let late = left(&late);
+    let mut beside = before.clone();
+    beside.does(0, &[write("old", "otherwise")]);
+    before.slot(&[]);
+
+    for (one, other) in [(&early, &last), (&last, &newest), (&early, &newest)] {
+        assert_eq!((are_one(one, other), are_one(other, one)), (Ok(()), Ok(())));
+    }
+    let other_members = Err(ProofError::OtherHistory(Epoch::new(1)));
+    assert_eq!((are_one(&forged, &last), are_one(&newest, &forged)), (other_members.clone(), other_members));
+    let above_the_end = Err(ProofError::OtherState(late.0.seq));
+    assert_eq!((are_one(&late, &last), are_one(&newest, &late)), (above_the_end.clone(), above_the_end.clone()));
+    assert_eq!(is_of_history((&late.0, &late.1), &newest.1), above_the_end);
+    assert_eq!(is_of_history((&early.0, &early.1), &newest.1), Ok(()));
+    let beside = left(&beside);
+    assert_eq!(are_one(&left(&before), &beside), Err(ProofError::OtherState(beside.0.seq)));
 }

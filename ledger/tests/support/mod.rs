@@ -41,6 +41,7 @@ pub fn genesis_with(n: u8, limits: Limits) -> Genesis {
         format: FORMAT.into(),
         name: "test".into(),
         rules: None,
+        restarted_from: None,
         organisations,
         members: (0..n).map(|i| enrolled(Purpose::Member, i, &replica(i))).collect(),
         authors,

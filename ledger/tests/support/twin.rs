@@ -4,6 +4,7 @@
 use super::{certificate_of, keep_step};
 use core::ops::ControlFlow;
 use quorate_ledger::copy::{Next, Session, Survey, Walk, answer};
+use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Ledger, MemoryStore, Outcome, Read, Sweep, Table};
 use quorate_pbft::{Decided, QuorumCert};
 use std::collections::BTreeMap;
@@ -107,10 +108,15 @@ impl Twin {
     }
 }
 
-/// Dice that every run throws alike.
+/// Whether a copy is taken before a slot.
 fn is_time(decided: &Decided) -> bool {
+    is_place(decided.seq.get())
+}
+
+/// Dice that every run throws alike.
+pub fn is_place(seq: u64) -> bool {
     let slots = std::env::var("QUORATE_COPIES").ok().and_then(|slots| slots.parse().ok()).unwrap_or(SLOTS);
-    let thrown = decided.seq.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    let thrown = seq.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (thrown >> 33).is_multiple_of(slots.max(1))
 }
 
@@ -131,14 +137,22 @@ fn check_soundness(ledger: &Ledger, store: &MemoryStore) {
 /// again.
 pub fn asked(ledger: &Ledger, store: &MemoryStore, mut into: MemoryStore, stop_after: usize) -> MemoryStore {
     let certificate = certificate_of(ledger);
-    if !walk((ledger, store, &certificate), &mut into, stop_after) {
-        assert!(walk((ledger, store, &certificate), &mut into, usize::MAX), "one state is copied in one go");
+    if walk((ledger, store, &certificate), &mut into, stop_after).is_none() {
+        let whole = walk((ledger, store, &certificate), &mut into, usize::MAX);
+        assert!(whole.is_some(), "one state is copied in one go");
     }
     into
 }
 
-/// Answers whether the store holds the state whole.
-fn walk(from: (&Ledger, &MemoryStore, &QuorumCert), into: &mut MemoryStore, stop_after: usize) -> bool {
+/// A copy by question and answer, with the state as its members have signed it.
+pub fn certified(ledger: &Ledger, store: &MemoryStore) -> (MemoryStore, Checkpoint) {
+    let mut into = MemoryStore::new();
+    let whole = walk((ledger, store, &certificate_of(ledger)), &mut into, usize::MAX);
+    (into, whole.expect("one state is copied in one go"))
+}
+
+/// The state that the store holds whole, if it does.
+fn walk(from: (&Ledger, &MemoryStore, &QuorumCert), into: &mut MemoryStore, stop_after: usize) -> Option<Checkpoint> {
     let (ledger, store, certificate) = from;
     let mut session = Session::open(into, ledger.genesis()).expect("memory does not fail");
     for _ in 0..stop_after {
@@ -153,11 +167,11 @@ fn walk(from: (&Ledger, &MemoryStore, &QuorumCert), into: &mut MemoryStore, stop
             Next::Wait => panic!("nothing is on its way"),
             Next::Whole(checkpoint) => {
                 session.finish(into, &checkpoint).expect("memory does not fail");
-                return true;
+                return Some(*checkpoint);
             }
         }
     }
-    false
+    None
 }
 
 /// The rows that were kept while slots were executed are those that a copy derives.

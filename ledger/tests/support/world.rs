@@ -1,11 +1,11 @@
 //! A ledger on its own: slots are made up, as if a group had decided them.
 
-use super::twin::Twin;
+use super::twin::{Twin, certified};
 use super::{author, digest, genesis, genesis_with, keep_step};
 use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, Outcome,
+    Act, Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, OpenError, Outcome,
     ProposalFate, ProposalId, Read, Receipt, Revision, Table,
 };
 use quorate_pbft::{
@@ -52,6 +52,15 @@ impl World {
         let (lanes, numbers) = (BTreeMap::new(), BTreeMap::new());
         let twin = Some(Twin::of(&ledger, &store));
         Self { genesis, store, ledger, time: 1_000_000, lanes, numbers, attempts: 0, twin }
+    }
+
+    /// The world that goes on from a copy of this one's state, under a genesis that names it.
+    pub fn restarted(&self, genesis: Genesis) -> Result<Self, OpenError> {
+        let mut store = certified(&self.ledger, &self.store).0;
+        let ledger = Ledger::restart(&mut store, &genesis)?;
+        let twin = Some(Twin::of(&ledger, &store));
+        let (time, lanes, numbers, attempts) = (self.time, BTreeMap::new(), self.numbers.clone(), self.attempts);
+        Ok(Self { genesis, store, ledger, time, lanes, numbers, attempts, twin })
     }
 
     /// The newest revision.
@@ -193,13 +202,26 @@ impl World {
 
     /// A new policy of a domain: author 0 proposes it, authors 1 and 2 approve.
     pub fn decide(&mut self, domain: &str, policy: DomainPolicy) {
-        let receipt = self.does_in(domain, 0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })]);
+        let proposal = self.agrees(domain, Act::SetPolicy { policy });
+        let entry = self.view().proposal(&proposal).expect("memory").expect("it was made");
+        assert!(entry.proposal.end.is_some_and(|end| end.how == ProposalFate::Effective), "the policy was decided");
+    }
+
+    /// An act that author 0 proposes, and authors 1 and 2 approve.
+    pub fn agrees(&mut self, domain: &str, act: Act) -> ProposalId {
+        let receipt = self.does_in(domain, 0, &[Edit::Other(Op::Propose { act })]);
         let proposal = ProposalId::of(&receipt.id, 0);
         for who in [1, 2] {
             self.does_in(domain, who, &[Edit::Other(Op::Approve { proposal })]);
         }
-        let entry = self.view().proposal(&proposal).expect("memory").expect("it was made");
-        assert!(entry.proposal.end.is_some_and(|end| end.how == ProposalFate::Effective), "the policy was decided");
+        proposal
+    }
+
+    /// Executes empty slots up to the last one of the epoch.
+    pub fn fill(&mut self) {
+        while !self.ledger.executed().is_last() {
+            self.slot(&[]);
+        }
     }
 
     /// The verdict on an envelope in a slot of its own.
