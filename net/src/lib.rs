@@ -45,7 +45,7 @@ pub use discovery::{
 pub use error::{Error, SendError};
 pub use inbox::{Event, Events, Frame};
 pub use libp2p::{Multiaddr, PeerId};
-pub use member::Member;
+pub use member::{Member, peer_of_key};
 pub use network::{Config, Network, start};
 pub use observers::{
     Arrival, Backway, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, dial,

@@ -24,9 +24,7 @@ pub struct Member {
 impl Member {
     /// The peer id that belongs to the key; an error if the key is no point of the curve.
     pub fn peer_id(&self) -> Result<PeerId, Error> {
-        let key =
-            identity::ed25519::PublicKey::try_from_bytes(&self.key).map_err(|_| Error::BadKey { member: self.id })?;
-        Ok(PublicKey::from(key).to_peer_id())
+        peer_of_key(&quorate_pbft::PublicKey(self.key)).ok_or(Error::BadKey { member: self.id })
     }
 
     /// Errs if its key is none, or its address cannot be dialled or names another key.
@@ -34,6 +32,12 @@ impl Member {
         let peer = self.peer_id()?;
         self.address.as_ref().map_or(Ok(()), |address| check_address(self.id, address, peer))
     }
+}
+
+/// The libp2p name of a key; none of one that is no point of the curve.
+pub fn peer_of_key(key: &quorate_pbft::PublicKey) -> Option<PeerId> {
+    let key = identity::ed25519::PublicKey::try_from_bytes(&key.0).ok()?;
+    Some(PublicKey::from(key).to_peer_id())
 }
 
 /// The key pair of a 32-byte ed25519 secret. Every 32 bytes are one.

@@ -115,7 +115,7 @@ impl Peer {
         (place < known.len()).then(|| known.swap_remove(place))
     }
 
-    /// It answered at this address.
+    /// Notes the address at which it answered.
     pub(crate) fn reached(&self, address: Multiaddr) {
         *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }

@@ -1,4 +1,4 @@
-//! One node against words and links made by hand.
+//! A node against words and links made by hand.
 
 use quorate_pbft::{
     ClaimedCert, Committee, Constants, Content, Digest, Epoch, Item, Kind, Message, PayloadCheck, PublicKey, ReplicaId,

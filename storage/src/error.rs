@@ -18,7 +18,7 @@ pub enum DbError {
     #[error("there is a database in {} already", .0.display())]
     Exists(PathBuf),
     /// Another process holds the lock on the database.
-    #[error("the database in {} is in use by another process", .0.display())]
+    #[error("the database in {} is in use by another process: stop the node that runs on it first", .0.display())]
     Locked(PathBuf),
     /// A later program wrote it.
     #[error("the database has format {found}, this program knows formats up to {known}; use a newer program")]

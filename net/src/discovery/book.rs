@@ -223,6 +223,11 @@ impl Book {
         addresses.filter(|address| self.dials(key, address, now)).collect()
     }
 
+    /// Whether an address that others told is in no range that is of no concern to them.
+    pub(crate) fn allows(&self, address: &Multiaddr) -> bool {
+        self.ranges.allow(address)
+    }
+
     fn dials(&mut self, key: &PublicKey, address: &Multiaddr, now: Instant) -> bool {
         let roll = self.roll();
         let Some(Shelf { tried, dialled, .. }) = self.shelves.get_mut(key) else { return false };

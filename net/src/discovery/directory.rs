@@ -199,6 +199,11 @@ impl Directory {
         self.lock().book.due(key, door, Instant::now())
     }
 
+    /// Whether the configuration lets this node dial an address that others told.
+    pub fn allows(&self, address: &Multiaddr) -> bool {
+        self.lock().book.allows(address)
+    }
+
     /// A key answered at an address.
     pub fn reached(&self, key: &PublicKey, address: &Multiaddr) {
         self.lock().book.reached(key, address, Instant::now());

@@ -171,7 +171,7 @@ impl Claimed {
 }
 
 impl Signed {
-    /// What it says.
+    /// Word of the record.
     pub fn record(&self) -> &Record {
         &self.record
     }

@@ -1,10 +1,13 @@
 //! Frames between a member and an observer, in both directions.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
@@ -64,6 +67,22 @@ pub struct ObserverLink {
 pub struct Receiver {
     from: ReadHalf<Box<dyn Stream>>,
     bytes_max: usize,
+    passed: Arc<AtomicU64>,
+}
+
+/// Source of bytes that counts them as they come.
+struct Counted<'r, R> {
+    from: &'r mut R,
+    passed: &'r AtomicU64,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Counted<'_, R> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let (Self { from, passed }, before) = (self.get_mut(), into.filled().len());
+        let polled = Pin::new(from).poll_read(cx, into);
+        passed.fetch_add((into.filled().len() - before) as u64, Relaxed);
+        polled
+    }
 }
 
 /// Half of a link that frames go to.
@@ -108,11 +127,14 @@ impl ObserverLink {
     pub fn split(self, bytes_max: usize) -> (Sender, Receiver) {
         let (from, into) = tokio::io::split(self.stream);
         let bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);
-        (Sender(BufWriter::with_capacity(WRITE_BUFFER_BYTES, into)), Receiver { from, bytes_max })
+        (
+            Sender(BufWriter::with_capacity(WRITE_BUFFER_BYTES, into)),
+            Receiver { from, bytes_max, passed: Arc::default() },
+        )
     }
 }
 
-/// One direction of two connections that are one.
+/// Direction of two connections that are one.
 async fn hand_on<T: Future<Output = ()>>(
     mut from: impl AsyncRead + Unpin,
     mut into: impl AsyncWrite + Unpin,
@@ -148,12 +170,18 @@ impl Receiver {
         self.bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);
     }
 
+    /// Count of the bytes that have come in frames, also in one that is not whole yet.
+    pub fn passed(&self) -> Arc<AtomicU64> {
+        self.passed.clone()
+    }
+
     /// The next frame that is no heartbeat. Dropping it half way loses the link's place: end the link then.
     pub async fn recv(&mut self) -> Result<Bytes, LinkError> {
         loop {
             let bytes = frame::read_length(&mut self.from, self.bytes_max, PULSE.silence_max).await?;
             if bytes > 0 {
-                return Ok(frame::read_body(&mut self.from, bytes, PULSE.silence_max).await?);
+                let mut from = Counted { from: &mut self.from, passed: &self.passed };
+                return Ok(frame::read_body(&mut from, bytes, PULSE.silence_max).await?);
             }
         }
     }

@@ -28,6 +28,8 @@ const REFUSED_FOR: Duration = Duration::from_millis(100);
 pub struct Arrival {
     /// The connection.
     pub link: ObserverLink,
+    /// Host that it came from; none of one that came through a relay.
+    pub from: Option<IpAddr>,
     /// Place among those that are served at a time, given back when dropped; none when all are taken.
     pub place: Option<OwnedSemaphorePermit>,
 }
@@ -42,7 +44,12 @@ pub struct Backway {
 impl Backway {
     /// An observer whose key is proved comes in like others; a full hall drops it.
     pub fn arrive(&self, link: ObserverLink) {
-        drop(self.tell.try_send(Arrival { link, place: self.places.clone().try_acquire_owned().ok() }));
+        self.enter(link, None);
+    }
+
+    fn enter(&self, link: ObserverLink, from: Option<IpAddr>) {
+        let place = self.places.clone().try_acquire_owned().ok();
+        drop(self.tell.try_send(Arrival { link, from, place }));
     }
 }
 
@@ -124,7 +131,7 @@ impl Doorman {
             let proved = socket::handshake(socket, secret, Side::Listens).await;
             drop((turn, counted));
             match proved {
-                Ok(link) => backway.arrive(link),
+                Ok(link) => backway.enter(link, Some(from)),
                 Err(error) => tracing::debug!(%from, %error, "no handshake with an observer"),
             }
         });
