@@ -6,7 +6,7 @@ mod transact;
 pub use streaming::Streaming;
 pub use transact::{Plan, Planned};
 
-use crate::api::{AuthorInfo, Problem, Standing, Ticket};
+use crate::api::{AuthorInfo, Pending, Problem, Standing, Ticket};
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, Key, KeyError};
@@ -133,7 +133,11 @@ impl Author {
     /// Sends again, byte for byte, what has no answer; gives the answers that are there now.
     pub async fn resend(&mut self) -> Result<Vec<Answer>, SubmitError> {
         let mut answers = Vec::new();
+        self.give_up_hopeless()?;
         for name in self.outbox.unanswered() {
+            if !self.outbox.is_unanswered(&name) {
+                continue; // given up with the one before
+            }
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
             let posted = self.judged(id, self.client.post(bytes).await);
             answers.extend(self.note(id, &name, &posted)?);
@@ -154,10 +158,31 @@ impl Author {
     /// Asks for the verdicts instead of sending everything again; what the node does not know is sent.
     pub async fn settle(&mut self) -> Result<Vec<Receipt>, SubmitError> {
         let mut receipts = Vec::new();
+        self.give_up_hopeless()?;
         for name in self.outbox.unanswered() {
+            if !self.outbox.is_unanswered(&name) {
+                continue; // given up with the one before
+            }
             receipts.push(self.settle_one(&name).await?);
         }
         Ok(receipts)
+    }
+
+    /// Error of a wait for earlier changes, with the first that may still be ordered.
+    pub fn earlier(&self, error: SubmitError) -> SubmitError {
+        let first = self.outbox.unanswered().first().and_then(|name| self.outbox.id(name));
+        match (error, first) {
+            (SubmitError::Client(error @ ClientError::NoAnswer { .. }), Some(id)) => SubmitError::Earlier { id, error },
+            (error, _) => error,
+        }
+    }
+
+    /// Gives up what can only be refused, so that nothing waits for it.
+    fn give_up_hopeless(&mut self) -> Result<(), SubmitError> {
+        for id in self.outbox.give_up_hopeless()? {
+            self.client.forget(&id)?;
+        }
+        Ok(())
     }
 
     async fn settle_one(&mut self, name: &Name) -> Result<Receipt, SubmitError> {
@@ -258,18 +283,29 @@ impl Author {
         Ok(self.node_that_knows_us().await?.revision)
     }
 
-    /// The author's numbers, from a node that has executed what this author knows to be executed.
+    /// The author's numbers, from a node that has executed what this author knows to be executed, and that holds nothing
+    /// refused or given up under the next number: what it holds there is about to have its verdict.
     async fn node_that_knows_us(&self) -> Result<AuthorInfo, SubmitError> {
         let seen = self.outbox.newest_revision().unwrap_or(Revision::GENESIS);
         let mut tries = self.client.tries();
         loop {
-            let info = self.info().await?;
-            if info.revision >= seen {
-                return Ok(info);
-            }
-            let why = format!("it has executed {}, the outbox has a receipt of {seen}", info.revision);
+            let mut info = self.info().await?;
+            let why = match self.given_up_next(&info) {
+                Some(id) => format!("it holds {id}, which can only be refused"),
+                None if info.revision >= seen => {
+                    info.pending.retain(|held| !self.outbox.is_refused(&held.id));
+                    return Ok(info);
+                }
+                None => format!("it has executed {}, the outbox has a receipt of {seen}", info.revision),
+            };
             tries.pause(why, None).await?;
         }
+    }
+
+    /// Envelope of this outbox that was refused or given up and still waits at a node under the next number.
+    fn given_up_next(&self, info: &AuthorInfo) -> Option<EnvelopeId> {
+        let is_next = |held: &&Pending| held.from_seq <= info.next_seq && info.next_seq <= held.to_seq;
+        info.pending.iter().filter(is_next).map(|held| held.id).find(|id| self.outbox.is_refused(id))
     }
 
     async fn info(&self) -> Result<AuthorInfo, ClientError> {
@@ -359,6 +395,9 @@ impl Author {
         };
         self.outbox.answer(name, answer.clone())?;
         id.map_or(Ok(()), |id| self.client.forget(&id))?;
+        if matches!(&answer, Answer::Verdict(receipt) if receipt.state == State::Refused) {
+            self.give_up_hopeless()?;
+        }
         Ok(Some(answer))
     }
 

@@ -1,8 +1,8 @@
-//! Files of a replica that is to become a member: its request, and its statement that it follows the group. Neither holds
-//! anything secret.
+//! Files of a replica that is to become a member: its request, and its statement that it follows the group; and the request
+//! of an observer to be enrolled. None holds anything secret.
 
 use quorate_ledger::keys::BadKey;
-use quorate_ledger::{JoinStatement, Joiner, hexed};
+use quorate_ledger::{JoinStatement, Joiner, Observer, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 const REQUEST_FORMAT: &str = "quorate-join-1";
 /// Value of a statement's `format`.
 const READY_FORMAT: &str = "quorate-join-ready-1";
+/// Value of an observer's request's `format`.
+const OBSERVE_FORMAT: &str = "quorate-observe-1";
 
 /// Request of a replica to become a member: what `quorate join request` writes and `quorate members add` reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +39,20 @@ pub struct ReadyFile {
     pub statement: JoinStatement,
 }
 
-/// Why a file is none of a joiner.
+/// Request of an observer to be enrolled: what `quorate observers request` writes and `quorate observers enrol` reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObserveRequest {
+    /// `quorate-observe-1`.
+    format: String,
+    /// The group's id.
+    #[serde(with = "hexed")]
+    pub group: Digest,
+    /// The enrolment, which the observer's key has signed for this group.
+    observer: Observer,
+}
+
+/// Why a file is none of a joiner or an observer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     /// A file of another format.
@@ -48,7 +63,7 @@ pub enum JoinError {
         /// Format of such a file.
         expected: &'static str,
     },
-    /// A key that may not be a member's.
+    /// A key that may not be a member's or an observer's.
     #[error("key {0}: {1}")]
     Key(PublicKey, BadKey),
     /// Addresses that nobody could dial.
@@ -87,6 +102,20 @@ impl ReadyFile {
     }
 }
 
+impl ObserveRequest {
+    /// Request for this enrolment in a group.
+    pub fn new(group: Digest, observer: Observer) -> Self {
+        Self { format: OBSERVE_FORMAT.to_owned(), group, observer }
+    }
+
+    /// The enrolment, if the file is sound: signed by the key that it names, for the group that it names.
+    pub fn observer(self) -> Result<Observer, JoinError> {
+        check_format(self.format, OBSERVE_FORMAT)?;
+        self.observer.check(&self.group).map_err(|why| JoinError::Key(self.observer.key, why))?;
+        Ok(self.observer)
+    }
+}
+
 fn check_format(found: String, expected: &'static str) -> Result<(), JoinError> {
     if found == expected { Ok(()) } else { Err(JoinError::Format { found, expected }) }
 }
@@ -94,7 +123,7 @@ fn check_format(found: String, expected: &'static str) -> Result<(), JoinError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_pbft::Ed25519Signer;
+    use quorate_pbft::{Ed25519Signer, Signature, Signer as _};
 
     fn joiner() -> Joiner {
         let addresses = vec!["/ip4/10.0.0.3/tcp/7700".to_owned()];
@@ -121,5 +150,17 @@ mod tests {
         assert_eq!(of(Joiner { addresses: vec!["here".to_owned()], ..joiner() }), Err(JoinError::Addresses));
         let theirs = Joiner { organisation: "other".to_owned(), ..joiner() };
         assert_eq!(of(theirs.clone()), Err(JoinError::Key(theirs.key, BadKey::NoPossession)));
+    }
+
+    #[test]
+    fn an_observers_request_that_was_changed_after_it_was_signed_is_refused() {
+        let (signer, group) = (Ed25519Signer::from_seed(&[8; 32]), Digest([1; 32]));
+        let (key, organisation, proof) = (signer.public_key(), "acme".to_owned(), Signature([0; 64]));
+        let unsigned = Observer { key, organisation, domains: vec![], until: 9, proof };
+        let observer = Observer { proof: signer.sign(&unsigned.signed_bytes(&group)), ..unsigned };
+        assert_eq!(ObserveRequest::new(group, observer.clone()).observer(), Ok(observer.clone()));
+        let refused = Err(JoinError::Key(key, BadKey::NoPossession));
+        assert_eq!(ObserveRequest::new(Digest([2; 32]), observer.clone()).observer(), refused);
+        assert_eq!(ObserveRequest::new(group, Observer { until: 10, ..observer }).observer(), refused);
     }
 }

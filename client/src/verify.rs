@@ -1,7 +1,7 @@
 //! Checking proofs offline: a proof file and the genesis are enough.
 
 use crate::content;
-use quorate_ledger::proof::{Epochs, Proof, ProofError, Proved, ProvedFile};
+use quorate_ledger::proof::{Epochs, Proof, ProofError, Proved, ProvedFile, read_genesis};
 use quorate_ledger::{Genesis, GenesisError};
 use quorate_pbft::{Digest, EvidenceKind};
 
@@ -44,7 +44,7 @@ pub enum NotProved {
 
 /// Verifies a proof file with this genesis and nothing else, and holds it against the demands.
 pub fn verify(file: &[u8], genesis: &[u8], demands: &Demands) -> Result<Proved, NotProved> {
-    let genesis = Genesis::parse(genesis)?;
+    let genesis = read_genesis(genesis)?;
     verify_after(file, &genesis, &Epochs::of(&genesis), demands).map(|(proved, _)| proved)
 }
 

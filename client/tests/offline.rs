@@ -6,8 +6,8 @@ use quorate_ledger::keys::Purpose;
 use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
 use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits};
 use quorate_pbft::{
-    ClaimedCert, Committee, Constants, Digest, Ed25519Signer, Epoch, Evidence, EvidenceKind, Kind, ReplicaId, SeqNum,
-    Signer as _, Statement, View, checkpoint_digest,
+    ClaimedCert, Committee, Constants, Digest, Ed25519Signer, Epoch, Evidence, EvidenceKind, Kind, PublicKey,
+    ReplicaId, SeqNum, Signer as _, Statement, View, checkpoint_digest,
 };
 
 fn replica(n: u8) -> Ed25519Signer {
@@ -21,6 +21,7 @@ fn genesis(name: &str) -> Genesis {
         format: FORMAT.into(),
         name: name.into(),
         rules: None,
+        restarted_from: None,
         organisations: (0..4).map(|n| format!("org-{n}")).collect(),
         members: (0..4).map(member).collect(),
         authors: vec![],
@@ -80,18 +81,36 @@ fn evidence_has_no_content_to_demand() {
     assert_eq!(verify(&evidence(&group), group.bytes(), &demands), Err(NotProved::NotAFile));
 }
 
-/// The first four members make way for three of them and another one.
-fn second_epoch(group: &Genesis) -> Epochs {
-    let members: Vec<_> = (1..5).map(|n| replica(n).public_key()).collect();
-    let next = Committee::new(group.group(), Epoch::new(1), members.clone()).expect("four keys");
+/// Members of an epoch: the first four, and in each one after it the oldest of them makes way for a new one.
+fn members(epoch: u8) -> Vec<PublicKey> {
+    (epoch..epoch + 4).map(|n| replica(n).public_key()).collect()
+}
+
+/// Step that members of an epoch sign to these of the next one.
+fn step(group: &Genesis, from: u8, members: Vec<PublicKey>) -> EpochStep {
+    let next = Committee::new(group.group(), Epoch::new(u64::from(from) + 1), members.clone()).expect("four keys");
     let (lane_hash, state_root) = (Digest([1; 32]), Digest([2; 32]));
     let digest = checkpoint_digest(&lane_hash, &state_root, &next.digest());
-    let (epoch, kind, view, seq) = (Epoch::new(0), Kind::Checkpoint, View::new(0), SeqNum::new(128));
+    let (epoch, kind, view) = (Epoch::new(u64::from(from)), Kind::Checkpoint, View::new(0));
+    let seq = SeqNum::new(128 * (u64::from(from) + 1));
     let statement = Statement { group: group.group(), epoch, kind, view, seq, digest };
-    let sign =
-        |n: u8| (ReplicaId::new(u16::from(n)), statement.sign(ReplicaId::new(u16::from(n)), &replica(n)).signature);
+    let sign = |n: u8| {
+        let signed = statement.sign(ReplicaId::new(u16::from(n)), &replica(from + n));
+        (signed.signer, signed.signature)
+    };
     let certificate = ClaimedCert { epoch, kind, view, seq, digest, signatures: (0..3).map(sign).collect() };
-    Epochs::of(group).followed_by(EpochStep { certificate, lane_hash, state_root, members }).expect("signed")
+    EpochStep { certificate, lane_hash, state_root, members }
+}
+
+/// The epochs up to this one.
+fn epochs(group: &Genesis, up_to: u8) -> Epochs {
+    let next = |epochs: Epochs, from| epochs.followed_by(step(group, from, members(from + 1))).expect("signed");
+    (0..up_to).fold(Epochs::of(group), next)
+}
+
+/// The first four members make way for three of them and another one.
+fn second_epoch(group: &Genesis) -> Epochs {
+    epochs(group, 1)
 }
 
 #[test]
@@ -137,4 +156,34 @@ fn evidence_of_an_epoch_that_is_over_holds_for_verifiers_that_know_a_newer_one()
     let (proved, _) =
         verify_after(&evidence(&group), &group, &second_epoch(&group), &Demands::default()).expect("it holds");
     assert!(matches!(proved, Proved::Evidence(_)));
+}
+
+#[test]
+fn evidence_of_the_first_epoch_holds_after_six_more_when_none_of_its_members_is_left() {
+    let group = genesis("a");
+    let known = epochs(&group, 6);
+    assert!(members(0).iter().all(|key| known.newest().replica_of(key).is_none()));
+    let (proved, further) = verify_after(&evidence(&group), &group, &known, &Demands::default()).expect("it holds");
+    let Proved::Evidence(proved) = proved else { panic!("{proved:?}") };
+    assert_eq!((proved.what.epoch, &further), (Epoch::new(0), &known));
+}
+
+/// M3: all members of the first four epochs have left by epoch 7, and sign another history with their keys.
+#[test]
+fn a_second_history_by_all_keys_of_members_that_left_is_refused_by_the_epoch_where_it_parts() {
+    let (group, folder) = (genesis("a"), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("epochs");
+    SeenEpochs::open(&path, &group).expect("none yet").saw(epochs(&group, 7), &group).expect("a disk");
+    let seen = SeenEpochs::open(&path, &group).expect("its file");
+    for parts in 0..4 {
+        let strangers: Vec<PublicKey> = (40..44).map(|n| replica(n).public_key()).collect();
+        let forged = step(&group, parts, strangers);
+        assert!(epochs(&group, parts).followed_by(forged.clone()).is_ok(), "whoever knows no later epoch cannot tell");
+        let history: Vec<EpochStep> =
+            (0..parts).map(|from| step(&group, from, members(from + 1))).chain([forged]).collect();
+        let refused = seen.epochs().joined(&history);
+        assert_eq!(refused, Err(ProofError::OtherHistory(Epoch::new(u64::from(parts) + 1))));
+        let names = refused.expect_err("refused").to_string();
+        assert!(names.contains(&format!("members of epoch {}", parts + 1)), "{names}");
+    }
 }

@@ -6,16 +6,12 @@ use gix::ObjectId;
 use gix::actor::SignatureRef;
 use gix::bstr::{BStr, ByteSlice};
 use gix::date::Time;
-use gix::date::time::format::ISO8601_STRICT;
 use gix::objs::CommitRef;
 
 use super::GitError;
 
 /// Bytes of a change's message; the ledger refuses longer ones.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
-
-/// Bytes of an author's name and address in a change's message: a broken commit may have any number.
-const AUTHOR_BYTES_MAX: usize = 1 << 10;
 
 /// Person whom a commit names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,25 +65,6 @@ impl Commit {
     pub fn title(&self) -> &str {
         self.message.trim_start().lines().next().unwrap_or_default()
     }
-
-    /// The message with lines at its end that say which commit it was, who wrote it and when; at most
-    /// [`MESSAGE_BYTES_MAX`] bytes, for which a long message is cut.
-    ///
-    /// The signature on an envelope is its organisation's; this keeps the person's name with the change.
-    pub fn described(&self) -> String {
-        let time = self.time.format_or_unix(ISO8601_STRICT);
-        let author = self.author.to_string();
-        let author = cut(&author, AUTHOR_BYTES_MAX);
-        let origin = format!("Git-Commit: {}\nGit-Author: {author}\nGit-Date: {time}\n", self.id);
-        let message = cut(self.message.trim_end(), MESSAGE_BYTES_MAX - origin.len() - 2);
-        let gap = if message.is_empty() { "" } else { "\n\n" };
-        format!("{message}{gap}{origin}")
-    }
-}
-
-/// The longest beginning of `text` that has at most `bytes_max` bytes.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 /// Text in the commit's own encoding: UTF-8 unless it says Latin-1.

@@ -101,7 +101,7 @@ impl<'r> Comparison<'r> {
         let repository = self.repository;
         let old = repository.folder(folder.old)?;
         let new = repository.folder(folder.new)?;
-        if new.is_none() && folder.new.is_some() {
+        if (new.is_none() && folder.new.is_some()) || (old.is_none() && folder.old.is_some()) {
             self.skip(folder.path.strip_suffix(b"/").unwrap_or(&folder.path), Reason::ObjectMissing);
         }
         let old = old.as_ref().map(|object| Listing::read(object.id, &object.data)).transpose()?;
@@ -176,7 +176,11 @@ impl<'r> Comparison<'r> {
     }
 
     fn file(&mut self, path: &[u8], old: Option<&EntryRef<'_>>, new: Option<&EntryRef<'_>>) -> Result<(), GitError> {
-        let old = old.map(|entry| self.judge(path, entry)).transpose()?.and_then(Result::ok);
+        let old = old.map(|entry| self.judge(path, entry)).transpose()?;
+        if new.is_none() && old == Some(Err(Reason::ObjectMissing)) {
+            self.skip(path, Reason::ObjectMissing); // nobody knows whether it was ever put
+        }
+        let old = old.and_then(Result::ok);
         let new = match new.map(|entry| self.judge(path, entry)).transpose()? {
             Some(Err(reason)) => {
                 self.skip(path, reason);

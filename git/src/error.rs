@@ -81,6 +81,16 @@ pub enum GitError {
         /// Cause from the git library.
         cause: gix::Error,
     },
+    /// A branch of a mirror ends in a commit that the history which was exported does not have.
+    #[error("{branch} of {} ends in {id}, which this export has not written; {branch} stays where it is", path.display())]
+    Foreign {
+        /// Path of the repository.
+        path: PathBuf,
+        /// Name of the branch.
+        branch: String,
+        /// Commit in which it ends.
+        id: ObjectId,
+    },
     /// A repository could not be written.
     #[error("cannot write the git repository at {}: {cause}", path.display())]
     Write {

@@ -32,6 +32,7 @@ mod folder;
 mod history;
 mod listing;
 mod mirror;
+mod origin;
 mod path;
 mod plan;
 mod range;
@@ -49,6 +50,7 @@ pub use envelope::{pack, sort_operations};
 pub use error::GitError;
 pub use history::{Base, Counts, History, Merge, Side, SideCommit};
 pub use mirror::{Mirror, MirrorCommit};
+pub use origin::{Origin, Part};
 pub use path::check_path;
 pub use plan::{Change, Closing, Entries, Plan, Step};
 pub use range::Fork;
@@ -59,3 +61,5 @@ pub use tree::Tree;
 
 /// The name of a git object: 20 bytes, SHA-1.
 pub use gix::ObjectId;
+/// Seconds since 1970, and an offset.
+pub use gix::date::Time;

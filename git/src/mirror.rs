@@ -1,6 +1,6 @@
 //! A mirror: the history of a domain as a git repository. The same history has the same commit ids, whoever writes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::actor::Signature;
@@ -16,10 +16,12 @@ use super::{GitError, Mode, Person};
 pub struct MirrorCommit {
     /// Author of the change.
     pub author: Person,
+    /// Time at which the author wrote it.
+    pub written: Time,
     /// Committer: the group.
     pub committer: Person,
-    /// Ledger time in seconds since 1970.
-    pub seconds: i64,
+    /// Ledger time.
+    pub committed: Time,
     /// Message with its trailers.
     pub message: String,
 }
@@ -28,14 +30,16 @@ pub struct MirrorCommit {
 pub struct Mirror {
     writer: Writer,
     root: Folder,
-    tip: Option<ObjectId>,
+    /// Commits of this run, oldest first.
+    written: Vec<ObjectId>,
+    path: PathBuf,
 }
 
 impl Mirror {
     /// Makes a bare repository at `path`, or goes on in the one that is there: its objects and branches stay.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let writer = if path.join("HEAD").exists() { Writer::open(path) } else { Writer::create(path) }?;
-        Ok(Self { writer, root: Folder::default(), tip: None })
+        Ok(Self { writer, root: Folder::default(), written: Vec::new(), path: path.to_owned() })
     }
 
     /// The path holds this content from now on.
@@ -58,20 +62,34 @@ impl Mirror {
     /// Commits the files as they stand.
     pub fn commit(&mut self, made: &MirrorCommit) -> Result<ObjectId, GitError> {
         let tree = self.root.write(&self.writer)?;
-        let [author, committer] = [&made.author, &made.committer].map(|person| signature(person, made.seconds));
-        let parents: Vec<ObjectId> = self.tip.into_iter().collect();
+        let author = signature(&made.author, made.written);
+        let committer = signature(&made.committer, made.committed);
+        let parents: Vec<ObjectId> = self.written.last().copied().into_iter().collect();
         let tip = self.writer.commit_by(author, committer, tree, &parents, &made.message)?;
-        self.tip = Some(tip);
+        self.written.push(tip);
         Ok(tip)
     }
 
-    /// Lets a branch end in the newest commit, if there is one.
+    /// Lets a branch end in the newest commit, if there is one. A branch that ends in a commit of another history stays.
     pub fn publish(&self, branch: &str) -> Result<(), GitError> {
-        self.tip.map_or(Ok(()), |tip| self.writer.branch(branch, tip))
+        let Some(tip) = self.written.last() else { return Ok(()) };
+        let before = self.writer.tip(branch)?;
+        if let Some(id) = before.filter(|id| !self.written.contains(id)) {
+            return Err(GitError::Foreign { path: self.path.clone(), branch: branch.to_owned(), id });
+        }
+        self.writer.advance(branch, before, *tip)
+    }
+
+    /// Lets a branch end in the newest commit, if there is one, wherever it was. Tells what it gave up.
+    pub fn replace(&self, branch: &str) -> Result<Option<ObjectId>, GitError> {
+        let Some(tip) = self.written.last() else { return Ok(None) };
+        let before = self.writer.tip(branch)?;
+        self.writer.branch(branch, *tip)?;
+        Ok(before.filter(|id| !self.written.contains(id)))
     }
 }
 
-fn signature(person: &Person, seconds: i64) -> Signature {
+fn signature(person: &Person, time: Time) -> Signature {
     let clean = |text: &str| text.replace(['<', '>', '\n', '\0'], "").into();
-    Signature { name: clean(&person.name), email: clean(&person.email), time: Time::new(seconds, 0) }
+    Signature { name: clean(&person.name), email: clean(&person.email), time }
 }

@@ -117,7 +117,7 @@ impl Repository {
     }
 
     fn parents_in(&self, commit: &Object<'_>) -> Vec<ObjectId> {
-        if self.shallow.binary_search(&commit.id).is_ok() {
+        if self.is_cut(commit.id) {
             return Vec::new();
         }
         gix::objs::CommitRefIter::from_bytes(&commit.data, commit.id.kind()).parent_ids().collect()
@@ -131,6 +131,11 @@ impl Repository {
 
     pub(super) fn git(&self) -> &gix::Repository {
         &self.git
+    }
+
+    /// Whether a shallow clone ends with this commit.
+    pub fn is_cut(&self, id: ObjectId) -> bool {
+        self.shallow.binary_search(&id).is_ok()
     }
 
     /// Whether a shallow clone ends somewhere.

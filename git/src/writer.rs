@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gix::actor::Signature;
 use gix::objs::{Commit, Tree};
+use gix::refs::Target;
 use gix::refs::transaction::PreviousValue;
 use gix::{ObjectId, ThreadSafeRepository};
 
@@ -78,13 +79,28 @@ impl Writer {
         self.written(self.git.write_object(&commit))
     }
 
-    /// Lets a branch end in `tip`.
+    /// Lets a branch end in `tip`, wherever it was.
     pub fn branch(&self, name: &str, tip: ObjectId) -> Result<(), GitError> {
-        let name = format!("refs/heads/{name}");
-        match self.git.reference(name, tip, PreviousValue::Any, "written") {
-            Ok(_) => Ok(()),
-            Err(cause) => Err(self.error(cause)),
-        }
+        self.end(name, tip, PreviousValue::Any)
+    }
+
+    /// Lets a branch end in `tip` that ends in `before`; none where there is no such branch.
+    pub fn advance(&self, name: &str, before: Option<ObjectId>, tip: ObjectId) -> Result<(), GitError> {
+        let stands =
+            before.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
+        self.end(name, tip, stands)
+    }
+
+    /// Commit in which a branch ends; none where there is no such branch.
+    pub fn tip(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        let found = self.git.try_find_reference(&head(name)).map_err(|cause| self.error(cause))?;
+        let end = |mut reference: gix::Reference<'_>| reference.peel_to_id().map(gix::Id::detach);
+        found.map(end).transpose().map_err(|cause| self.error(cause))
+    }
+
+    fn end(&self, name: &str, tip: ObjectId, stands: PreviousValue) -> Result<(), GitError> {
+        let ended = self.git.reference(head(name), tip, stands, "written");
+        ended.map(drop).map_err(|cause| self.error(cause))
     }
 
     fn written(&self, id: gix::Result<gix::Id<'_>>) -> Result<ObjectId, GitError> {
@@ -94,4 +110,9 @@ impl Writer {
     fn error(&self, cause: gix::Error) -> GitError {
         GitError::Write { path: self.path.clone(), cause }
     }
+}
+
+/// Full name of a branch.
+fn head(branch: &str) -> String {
+    format!("refs/heads/{branch}")
 }

@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Conduct {
-    /// How it is treated.
+    /// Treatment of the peer.
     pub state: ConductState,
     /// The most frequent offence when that began; null if it is normal.
     pub reason: Option<String>,

@@ -116,7 +116,7 @@ pub struct EnrolledObserver {
 }
 
 /// Another member as this node hears it: an item of `GET /v1/peers`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Peer {
     /// Its place in the member list; null for an observer.
@@ -125,7 +125,7 @@ pub struct Peer {
     pub peer_id: String,
     /// Address at which it is connected or looked for; null if unknown.
     pub address: Option<String>,
-    /// Origin of the address: `config`, `record`, `mdns` or `relay`; null if unknown.
+    /// Origin of the address: `config`, `record`, `mdns`, `relay`, or `copy`, if it lied to a copy of this node; null if unknown.
     pub source: Option<String>,
     /// Milliseconds since the address was told; null if it was not told by others.
     pub told_ms: Option<u64>,
@@ -137,6 +137,9 @@ pub struct Peer {
     pub executed_seq: Option<u64>,
     /// The view that it says it is in.
     pub view: Option<u64>,
+    /// Its lie to a copy of this node, in words; null if it told none.
+    #[serde(default)]
+    pub lie: Option<String>,
     /// Its conduct, as this node has met it.
     #[serde(default)]
     pub conduct: Conduct,

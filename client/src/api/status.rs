@@ -1,6 +1,6 @@
 //! `GET /v1/status` and `/v1/health`.
 
-use quorate_ledger::hexed;
+use quorate_ledger::{Genesis, Restart, hexed};
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -67,8 +67,42 @@ pub struct Status {
     /// Whether an observer checks the signature of every author, as members do.
     #[serde(default)]
     pub checked: bool,
+    /// Group from whose last certified state this one goes on; left out of a group that began with nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_from: Option<RestartedFrom>,
     /// The node's opinion of itself.
     pub health: Health,
+}
+
+/// Group that lost more than f disks, and the state that another one goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RestartedFrom {
+    /// Hash of its genesis.
+    #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
+    pub group: Digest,
+    /// Its name.
+    pub name: String,
+    /// Epoch of the state.
+    pub epoch: u64,
+    /// Slot of the state: what that group decided above it is not in this one.
+    pub seq: u64,
+    /// Ledger time of the state.
+    pub time: u64,
+    /// Root of the state.
+    #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
+    pub state_root: Digest,
+}
+
+impl RestartedFrom {
+    /// Restart by which the group of a genesis began, if it did.
+    pub fn of(genesis: &Genesis) -> Option<Self> {
+        let (Restart { group, epoch, seq, time, state_root, .. }, before) = genesis.restarted()?;
+        let (group, epoch, seq, time, state_root) = (*group, *epoch, *seq, *time, *state_root);
+        Some(Self { group, name: before.name().to_owned(), epoch, seq, time, state_root })
+    }
 }
 
 /// A certified checkpoint in short.
@@ -95,6 +129,25 @@ pub struct Health {
     pub parts: Vec<HealthPart>,
     /// Issues in words; `GET /v1/issues` has them with evidence and advice.
     pub reasons: Vec<String>,
+    /// Actions that the node has taken against it by itself since its start, the newest first.
+    #[serde(default)]
+    pub actions: Vec<HealthAction>,
+}
+
+/// Action of a node against what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HealthAction {
+    /// `ask`, `transfer`, `redial`, `recall`, `queue`, `refuse`, `suspend` or `propose`.
+    pub name: String,
+    /// The action in words.
+    pub what: String,
+    /// How often it began.
+    pub count: u64,
+    /// When it was last seen at it, in milliseconds since 1970.
+    pub last: u64,
+    /// Whether it was at the last look.
+    pub lasts: bool,
 }
 
 /// Score below which a node calls for somebody.

@@ -1,7 +1,7 @@
 //! An author whose changes go out one after the other over one connection, each based on the one before, without a wait
 //! for verdicts.
 
-use super::{Author, Draft, Outcome, SubmitError, is_lost_race};
+use super::{Author, Draft, Outcome, SubmitError, is_lost_race, unanswered, unjudged};
 use crate::api::{AuthorInfo, Offered, Problem};
 use crate::calls::Posted;
 use crate::http::ClientError;
@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 /// Changes of an author on their way.
 ///
 /// A stream that ends, or holds something back, costs nothing: what has no verdict stays in the outbox and is asked for,
-/// or sent again, one by one.
+/// or sent again, one by one. A change that the order refuses ends it: those behind it are based on it, can only be refused
+/// as well, and are given up; nothing more is sent.
 pub struct Streaming<'a> {
     author: &'a mut Author,
     info: AuthorInfo,
@@ -23,6 +24,8 @@ pub struct Streaming<'a> {
     receipts: Vec<Receipt>,
     /// Envelopes of this stream without an answer, by their numbers, with the bases that their drafts named.
     unanswered: BTreeMap<u64, (Name, Option<Base>)>,
+    /// Whether the order has refused one of them.
+    is_over: bool,
 }
 
 /// A stream with what is under way on it.
@@ -43,13 +46,28 @@ impl Author {
     pub async fn streaming(&mut self) -> Result<Streaming<'_>, SubmitError> {
         let info = self.node_that_knows_us().await?;
         self.outbox.enter(info.group)?;
-        Ok(Streaming { author: self, info, open: None, receipts: Vec::new(), unanswered: BTreeMap::new() })
+        Ok(Streaming {
+            author: self,
+            info,
+            open: None,
+            receipts: Vec::new(),
+            unanswered: BTreeMap::new(),
+            is_over: false,
+        })
     }
 }
 
 impl Streaming<'_> {
-    /// Signs a change, keeps it and sends it. Waits while too much is under way.
+    /// Signs a change, keeps it and sends it. Waits while too much is under way. After a refusal it does nothing: the
+    /// [receipts](Self::receipts) have it.
     pub async fn send(&mut self, draft: &Draft) -> Result<(), SubmitError> {
+        if self.is_over {
+            return Ok(());
+        }
+        self.offer(draft).await.map_err(|error| self.told(error))
+    }
+
+    async fn offer(&mut self, draft: &Draft) -> Result<(), SubmitError> {
         self.author.renew();
         if self.open.is_none() {
             let (offers, answers) = self.author.client.chained_offers(Level::Sequential).await?;
@@ -88,15 +106,42 @@ impl Streaming<'_> {
         std::mem::take(&mut self.receipts)
     }
 
+    /// Message of a change of this author that the outbox remembers.
+    pub fn message(&self, id: &EnvelopeId) -> Option<String> {
+        let name = &self.author.outbox.find(id)?.name;
+        let body = self.author.outbox.envelope(name).ok()?.body;
+        body.changes.into_iter().last().map(|change| change.message)
+    }
+
     /// Waits for the verdicts of all that is under way; gives those that nobody has taken.
     pub async fn finish(mut self) -> Result<Vec<Receipt>, SubmitError> {
+        self.wait().await?;
+        Ok(self.receipts)
+    }
+
+    /// Waits for the verdicts of all that is under way.
+    pub async fn wait(&mut self) -> Result<(), SubmitError> {
+        self.all_judged().await.map_err(|error| self.told(error))
+    }
+
+    async fn all_judged(&mut self) -> Result<(), SubmitError> {
         let limit = self.author.client.timeout();
         while let Some(open) = self.open.as_mut().filter(|open| !open.under_way.is_empty()) {
             let answer = open.answers.within(limit).await;
             self.take(answer).await?;
         }
-        self.settle().await?;
-        Ok(self.receipts)
+        self.settle().await
+    }
+
+    /// An error, with the first change that may still be ordered.
+    fn told(&self, error: SubmitError) -> SubmitError {
+        let outbox = &self.author.outbox;
+        let first = self.unanswered.values().map(|(name, _)| name).find(|name| outbox.is_unanswered(name));
+        let known = first.and_then(|name| Some(unjudged(outbox.id(name)?, &outbox.envelope(name).ok()?.body)));
+        match (error, known) {
+            (SubmitError::Client(error @ ClientError::NoAnswer { .. }), Some(known)) => unanswered(known, error),
+            (error, _) => error,
+        }
     }
 
     /// Takes an answer. Where it is no verdict, the stream is left: what the gate refused ends all that came after it, and
@@ -147,6 +192,9 @@ impl Streaming<'_> {
             return Err(ClientError::Refused(Box::new(problem)).into());
         }
         for draft in drafts {
+            if self.is_over {
+                return Ok(()); // it is based on what was refused
+            }
             self.author.renew();
             match self.author.submit(&draft, Level::Sequential).await? {
                 Outcome::Verdict(receipt) => self.learn(receipt),
@@ -172,6 +220,9 @@ impl Streaming<'_> {
     async fn settle(&mut self) -> Result<(), SubmitError> {
         self.open = None;
         for name in self.author.outbox.unanswered() {
+            if !self.author.outbox.is_unanswered(&name) {
+                continue; // given up with the one before
+            }
             match self.author.settle_one(&name).await {
                 Ok(receipt) => self.learn(receipt),
                 Err(SubmitError::Client(ClientError::Refused(problem)))
@@ -185,16 +236,24 @@ impl Streaming<'_> {
         Ok(())
     }
 
+    /// Leaves the stream for good. What was behind the refused change has been given up.
+    fn end(&mut self) {
+        (self.open, self.is_over) = (None, true);
+        let outbox = &self.author.outbox;
+        self.unanswered.retain(|_, (name, _)| outbox.is_unanswered(name));
+    }
+
     fn is_of_stream(&self, name: &Name) -> bool {
         self.unanswered.get(&name.from_seq).is_some_and(|(ours, _)| ours == name)
     }
 
-    /// The node has executed what it gives a verdict on; a refused number is free again.
+    /// The node has executed what it gives a verdict on; a refused number is free again, and ends the stream.
     fn learn(&mut self, receipt: Receipt) {
         if receipt.domain == self.author.domain {
             self.unanswered.remove(&receipt.from_seq);
-            if receipt.state != State::Refused {
-                self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1);
+            match receipt.state {
+                State::Refused => self.end(),
+                _ => self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1),
             }
         }
         self.info.revision = receipt.revision.map_or(self.info.revision, |revision| revision.max(self.info.revision));

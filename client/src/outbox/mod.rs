@@ -9,6 +9,7 @@
 //! - `<domain>-<from_seq>-<attempt>.answer`: the verdict on it, or the gate's refusal. Without one it is sent again.
 
 mod disk;
+mod hopeless;
 mod name;
 mod numbers;
 
@@ -54,7 +55,10 @@ pub enum OutboxError {
         why: String,
     },
     /// Numbers of two groups must not mix.
-    #[error("the key has signed for group {ours}, the node is of group {theirs}; use another key there")]
+    #[error(
+        "the key has signed for group {ours}, the node is of group {theirs}; use another key there, or, if \
+             that group goes on from {ours} (`quorate status`), move the key's outbox away: what it holds was for {ours}"
+    )]
     OtherGroup {
         /// As pinned.
         ours: Digest,
@@ -84,6 +88,8 @@ pub struct Entry {
     pub id: EnvelopeId,
     /// Domain, number and attempt that it uses in other domains: it is a transaction.
     elsewhere: Vec<(String, u64, u64)>,
+    /// Envelopes that its changes are based on; unknown once it is answered and read back.
+    bases: Vec<EnvelopeId>,
     /// Bytes of the envelope's file.
     bytes: u64,
     /// None until there is one.
@@ -215,6 +221,11 @@ impl Outbox {
         numbers::next(&[own, &others].concat(), node, floor, count)
     }
 
+    /// Whether an envelope has no answer yet.
+    pub fn is_unanswered(&self, name: &Name) -> bool {
+        self.entry(name).is_some_and(|entry| entry.answer.is_none())
+    }
+
     /// The id of an envelope.
     pub fn id(&self, name: &Name) -> Option<EnvelopeId> {
         self.entry(name).map(|entry| entry.id)
@@ -243,8 +254,16 @@ impl Outbox {
         let (bytes, id, to_seq) = (envelope.encode(), envelope.id(group), body.to_seq);
         assert!(self.entry(&name).is_none(), "an outbox never signs twice for one number and attempt");
         self.write(&name.file(ENVELOPE), &bytes)?;
-        let elsewhere = body.elsewhere();
-        self.insert(Entry { name: name.clone(), to_seq, id, elsewhere, bytes: bytes.len() as u64, answer: None });
+        let (elsewhere, bases) = (body.elsewhere(), hopeless::bases(body));
+        self.insert(Entry {
+            name: name.clone(),
+            to_seq,
+            id,
+            elsewhere,
+            bases,
+            bytes: bytes.len() as u64,
+            answer: None,
+        });
         Ok((name, bytes))
     }
 
@@ -337,7 +356,7 @@ impl Outbox {
             .map_err(|error| OutboxError::Damaged { path: path.clone(), why: error.to_string() })?;
         let bytes = fs::metadata(self.folder.join(name.file(ENVELOPE))).map_or(0, |file| file.len());
         let Answered { id, to_seq, elsewhere, answer } = answered;
-        Ok(Entry { name, to_seq, id, elsewhere, bytes, answer: Some(answer) })
+        Ok(Entry { name, to_seq, id, elsewhere, bases: Vec::new(), bytes, answer: Some(answer) })
     }
 
     fn read_unanswered(&self, name: Name) -> Result<Entry, OutboxError> {
@@ -348,8 +367,8 @@ impl Outbox {
         if (body.domain.as_str(), body.from_seq, body.attempt) != (name.domain.as_str(), name.from_seq, name.attempt) {
             return Err(damaged("its name is another envelope's"));
         }
-        let (elsewhere, bytes) = (body.elsewhere(), envelope.encode().len() as u64);
-        Ok(Entry { to_seq: body.to_seq, id, elsewhere, bytes, name, answer: None })
+        let (elsewhere, bases, bytes) = (body.elsewhere(), hopeless::bases(body), envelope.encode().len() as u64);
+        Ok(Entry { to_seq: body.to_seq, id, elsewhere, bases, bytes, name, answer: None })
     }
 }
 

@@ -53,7 +53,7 @@ mod tests {
 
     fn entry(from_seq: u64, to_seq: u64, attempt: u64, answer: Option<Answer>) -> Entry {
         let name = Name { domain: "main".into(), from_seq, attempt };
-        Entry { name, to_seq, id: EnvelopeId(Digest::ZERO), elsewhere: vec![], bytes: 0, answer }
+        Entry { name, to_seq, id: EnvelopeId(Digest::ZERO), elsewhere: vec![], bases: vec![], bytes: 0, answer }
     }
 
     fn verdict(state: State) -> Option<Answer> {

@@ -29,11 +29,15 @@ impl Desk {
 }
 
 fn envelope(from_seq: u64, attempt: u64) -> Envelope {
+    based(Base::Revision(Revision::GENESIS), from_seq, attempt)
+}
+
+fn based(base: Base, from_seq: u64, attempt: u64) -> Envelope {
     let signer = Ed25519Signer::from_seed(&[1; 32]);
     let content = b"x".to_vec();
     let digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
     let put = Op::Put { path: "a".into(), mode: Mode::File, content: hexed::parse(digest).expect("SHA-256 of x") };
-    let change = Change::new(Base::Revision(Revision::GENESIS), vec![put], "", 0);
+    let change = Change::new(base, vec![put], "", 0);
     let (author, domain) = (signer.public_key(), "main".to_owned());
     let body = Body { author, domain, from_seq, to_seq: from_seq, attempt, changes: vec![change], carried: vec![] };
     Envelope::sign(&GROUP, body, vec![content], &signer)
@@ -52,6 +56,30 @@ fn what_was_kept_is_unanswered_after_a_kill_byte_for_byte() {
     assert_eq!(again.bytes(&name).expect("a file"), bytes);
     assert_eq!(fs::read(desk.path("main-1-1.envelope")).expect("a file"), envelope(1, 1).encode());
     assert_eq!(again.newest_unanswered("main", 2), Some(envelope(1, 1).id(&GROUP)));
+}
+
+#[test]
+fn what_is_based_on_a_refused_change_is_given_up_and_its_number_is_free() {
+    let desk = Desk::new();
+    let mut outbox = desk.open();
+    let chain = (2..=3).scan(envelope(1, 1), |below, seq| {
+        *below = based(Base::Envelope(below.id(&GROUP)), seq, 1);
+        Some(below.clone())
+    });
+    let all: Vec<Envelope> = [envelope(1, 1)].into_iter().chain(chain).chain([envelope(4, 1)]).collect();
+    let names: Vec<Name> = all.iter().map(|envelope| outbox.keep(&GROUP, envelope).expect("a disk").0).collect();
+    let refused = Receipt { id: all[0].id(&GROUP), ..receipt(State::Refused, "2") };
+    outbox.answer(&names[0], Answer::Verdict(refused)).expect("a disk");
+    drop(outbox);
+    let mut outbox = desk.open();
+    let given_up = outbox.give_up_hopeless().expect("a disk");
+    assert_eq!(given_up, [all[1].id(&GROUP), all[2].id(&GROUP)]);
+    assert_eq!(outbox.unanswered(), names[3..], "based on a revision");
+    let place = outbox.next_place("main", &info(1), 0, 1);
+    assert_eq!((place.from_seq, place.attempt), (1, 2));
+    assert_eq!(outbox.next_place("main", &info(2), 0, 1).attempt, 2);
+    drop(outbox);
+    assert_eq!(desk.open().give_up_hopeless().expect("a disk"), []);
 }
 
 #[test]

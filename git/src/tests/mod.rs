@@ -4,6 +4,7 @@ mod envelopes;
 mod fixture;
 mod graphs;
 mod hard_graphs;
+mod mirrors;
 mod ranges;
 mod repositories;
 mod samples;

@@ -2,8 +2,8 @@
 
 use gix::ObjectId;
 
-use super::fixture::{Fixture, told};
-use crate::{Base, Closing, Entries, Step};
+use super::fixture::{Fixture, named, told};
+use crate::{Base, Closing, Entries, Origin, Part, Step};
 
 const ALL: usize = usize::MAX;
 
@@ -150,16 +150,48 @@ fn a_commit_says_who_wrote_it_when_and_why() {
         "Say hello\n\nTo everyone.\n\nGit-Commit: {id}\nGit-Author: Ada <ada@example.org>\n\
          Git-Date: 2023-11-14T23:14:20+01:00\n"
     );
-    assert_eq!(commit.described(), told);
+    assert_eq!(commit.described(Part::ONLY), told);
 }
 
 #[test]
 fn a_long_message_is_cut_where_a_character_ends() {
     let fixture = Fixture::new();
     let id = fixture.commit(&"é".repeat(40_000), &[], &[("x", "1")]);
-    let described = fixture.open().commit(id).expect("a commit").described();
+    let described = fixture.open().commit(id).expect("a commit").described(Part { is_whole: true, ..Part::ONLY });
     assert!((65_530..=65_536).contains(&described.len()), "{} bytes", described.len());
-    assert!(described.ends_with("+01:00\n"));
+    assert!(described.ends_with("+01:00\nGit-Tree: whole\n"));
+}
+
+#[test]
+fn the_origin_of_a_change_is_read_as_it_was_written() {
+    let fixture = Fixture::new();
+    let id = fixture.commit("Say hello", &[], &[("x", "1")]);
+    let commit = fixture.open().commit(id).expect("a commit");
+    for (number, of, is_whole) in [(1, 1, false), (1, 1, true), (2, 3, false), (3, 3, true)] {
+        let part = Part { number, of, is_whole };
+        let told = Origin { commit: id, author: commit.author.clone(), time: Some(commit.time), part };
+        assert_eq!(Origin::read(&commit.described(part)), Some(told));
+    }
+}
+
+#[test]
+fn a_message_without_all_lines_of_an_origin_or_with_more_after_them_has_none() {
+    let fixture = Fixture::new();
+    let id = fixture.commit("Say hello", &[], &[("x", "1")]);
+    let described = fixture.open().commit(id).expect("a commit").described(Part::ONLY);
+    let cut = described.replace("Git-Author", "Author");
+    for message in ["", "Git-Date: now", &cut, &format!("{described}more"), &described.replace(&id.to_string(), "x")] {
+        assert_eq!(Origin::read(message), None, "{message}");
+    }
+}
+
+#[test]
+fn a_date_in_another_spelling_is_not_read() {
+    let lines = |date: &str| format!("Git-Commit: {}\nGit-Author: A <a@b>\nGit-Date: {date}\n", named("x"));
+    for date in ["@5 +0000", "yesterday", "2023-11-14 23:14:20 +0100", "9999999999 +9900", "1969-12-31T00:00:00+00:00"]
+    {
+        assert_eq!(Origin::read(&lines(date)).expect("an origin").time, None, "{date}");
+    }
 }
 
 #[test]
