@@ -7,7 +7,9 @@
 use quorate_client::keys::{Key, KeyError};
 use quorate_ledger::hexed;
 use quorate_ledger::keys::{BadKey, Purpose, check_possession};
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, RULES, is_name};
+use quorate_ledger::{
+    DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, RULES, Restart, is_name,
+};
 use quorate_pbft::{Constants, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -102,6 +104,11 @@ pub enum CeremonyError {
     /// People in the draft's genesis itself.
     #[error("`genesis` in the draft lists organisations, members or authors: those come from entries alone")]
     People,
+    /// Authors for a group that goes on from another one.
+    #[error(
+        "{0} brings authors: the group goes on from another one, whose authors stay; make the entry without --author"
+    )]
+    Authors(String),
     /// No genesis that a group can begin with.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
@@ -160,6 +167,7 @@ impl Draft {
             format: FORMAT.to_owned(),
             name,
             rules: Some(RULES.newest),
+            restarted_from: None,
             organisations: Vec::new(),
             members: Vec::new(),
             authors: Vec::new(),
@@ -168,6 +176,17 @@ impl Draft {
             limits: Limits::default(),
         };
         Self { format: DRAFT_FORMAT.to_owned(), genesis, entries: BTreeMap::new() }
+    }
+
+    /// Draft of a group that goes on from another one, by the same numbers and these rules; who takes part in it comes from
+    /// entries, and authors and domains stay as they are in the state. An error if no entries could make it a genesis.
+    pub fn restarted(name: String, restart: Restart, rules: u32) -> Result<Self, CeremonyError> {
+        let Self { format, genesis, entries } = Self::new(name, Vec::new());
+        let (constants, limits) = (restart.genesis.constants.clone(), restart.genesis.limits.clone());
+        let restarted_from = Some(restart);
+        let genesis = GenesisFile { rules: Some(rules), restarted_from, constants, limits, ..genesis };
+        genesis.spelled()?;
+        Ok(Self { format, genesis, entries })
     }
 
     /// Entries, in the order of the organisations' names.
@@ -220,6 +239,9 @@ impl Draft {
             entry.check()?;
             if *name != entry.organisation {
                 return Err(CeremonyError::Name(name.clone()));
+            }
+            if people.restarted_from.is_some() && !entry.authors.is_empty() {
+                return Err(CeremonyError::Authors(name.clone()));
             }
         }
         let mut keys: Vec<PublicKey> = self.entries().flat_map(Entry::keys).map(|(_, proven)| proven.key).collect();

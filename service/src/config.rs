@@ -164,6 +164,16 @@ pub enum ConfigError {
         /// Why, on one line.
         why: String,
     },
+    /// A setting among the peers: TOML gives all lines below `[peers]` to it.
+    #[error("{path}, line {line}: {key} stands below [peers]: move it above that line")]
+    Misplaced {
+        /// Which file.
+        path: PathBuf,
+        /// Line of the setting, from 1.
+        line: usize,
+        /// The setting.
+        key: String,
+    },
     /// A peer that is not `number=multiaddr`, or a number that is no replica number.
     #[error("peer {0:?}: expected a replica number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7000")]
     Peer(String),
@@ -226,6 +236,9 @@ impl Config {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        if let Some((line, key)) = misplaced(&text) {
+            return Err(ConfigError::Misplaced { path: path.to_owned(), line, key: key.to_owned() });
+        }
         toml::from_str(&text).map_err(|error| malformed(path, &text, &error))
     }
 
@@ -278,6 +291,15 @@ fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let why = error.message().replace('\n', " ");
     ConfigError::Malformed { path: path.to_owned(), line: before.matches('\n').count() + 1, why }
+}
+
+/// The first setting below `[peers]`, with its line from 1.
+fn misplaced(text: &str) -> Option<(usize, &str)> {
+    let lines = (1..).zip(text.lines().map(str::trim)).skip_while(|(_, line)| *line != "[peers]").skip(1);
+    let mut keys = lines
+        .take_while(|(_, line)| !line.starts_with('['))
+        .filter_map(|(number, line)| Some((number, line.split_once('=')?.0.trim())));
+    keys.find(|(_, key)| SETTINGS.iter().any(|(name, _)| name == key))
 }
 
 fn replace<T>(value: &mut T, with: Option<T>) {

@@ -1,12 +1,14 @@
 //! The doctor: a replica's folder looked at from outside, check by check. Nothing is changed.
 
+mod access;
 mod configuration;
 
 pub use configuration::configuration;
 
 use crate::answers;
-use crate::config::{Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
+use crate::config::{Config, DATA, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use crate::copying::{self, CopyError, Found};
+use crate::observer::is_observers;
 use crate::replica::read_genesis;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
@@ -15,7 +17,7 @@ use quorate_ledger::copy::Damage;
 use quorate_storage::DbError;
 use serde::Serialize;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Free bytes below which a disk counts as short of room: some minutes of a busy group.
 const ROOM_BYTES_MIN: u64 = 1 << 30;
@@ -47,16 +49,35 @@ impl Item {
     }
 }
 
-/// Looks at the folder of a replica. A check that needs what an earlier one did not find is left out.
+/// Looks at the folder of a replica or an observer. A check that needs what an earlier one did not find is left out.
 pub fn examine(dir: &Path) -> Vec<Item> {
+    let data = database(dir);
+    if let Some(item) = barred(dir, data.as_deref()) {
+        return vec![item];
+    }
     let mut items = configuration(dir);
     items.push(known_answers());
-    if let Ok(config) = Config::load(dir, Overrides::default()) {
-        items.push(room(&config.data));
+    if let Some(data) = data {
+        items.push(room(&data, is_observers(dir)));
         let genesis = read_genesis(&dir.join(GENESIS_FILE));
-        items.extend(genesis.ok().map(|genesis| integrity(dir, &config.data, &genesis)));
+        items.extend(genesis.ok().map(|genesis| integrity(dir, &data, &genesis)));
     }
     items
+}
+
+/// Fault of a user who may not look at a folder.
+fn barred(dir: &Path, data: Option<&Path>) -> Option<Item> {
+    let path = access::closed(dir, data)?;
+    let detail = format!("{}: this user may not use it; nothing was looked at", path.display());
+    Some(Item::fault("access", detail, "run it as the user of the node, as with `sudo -u quorate`"))
+}
+
+/// Place of the database; none where the configuration does not tell.
+fn database(dir: &Path) -> Option<PathBuf> {
+    match is_observers(dir) {
+        true => Some(dir.join(DATA)),
+        false => Config::load(dir, Overrides::default()).ok().map(|config| config.data),
+    }
 }
 
 fn told<T, E: Display>(
@@ -76,10 +97,20 @@ fn known_answers() -> Item {
     told("answers", &checked, |()| format!("{DOCUMENTS} known documents are answered as ever"), answers::ADVICE)
 }
 
-fn room(data: &Path) -> Item {
-    let Ok(disk) = rustix::fs::statvfs(data) else {
-        let advice = "`quorate start --new-database` makes one for a member that lost its disk";
-        return Item::fault("room", format!("{} is not there", data.display()), advice);
+fn room(data: &Path, is_observers: bool) -> Item {
+    let disk = match rustix::fs::statvfs(data) {
+        Ok(disk) => disk,
+        Err(rustix::io::Errno::NOENT) => {
+            let advice = match is_observers {
+                true => "`quorate observe` begins a new one, and `quorate copy --dir DIR --from URL` fills it",
+                false => "`quorate start --new-database` makes one for a member that lost its disk",
+            };
+            return Item::fault("room", format!("{} is not there", data.display()), advice);
+        }
+        Err(error) => {
+            let advice = "look at the disk; the database was not found damaged, for nobody could look at it";
+            return Item::fault("room", format!("{}: {error}", data.display()), advice);
+        }
     };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let detail = format!("{} MiB free on the disk of {}", free >> 20, data.display());
@@ -95,18 +126,21 @@ fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
                           puts it back; without them restore the folder from a backup, or give the replica a new database";
     const OF_HISTORY: &str = "state and promises are whole, and the replica may go on; a node that keeps the whole history \
                               has the receipt";
+    const OF_OBSERVER: &str = "`quorate repair --dir DIR --from URL` puts it back, and `quorate copy` fills the folder anew: an \
+                               observer has no vote to lose";
+    let advice = if is_observers(dir) { OF_OBSERVER } else { ADVICE };
     let member = keys::public(&dir.join(REPLICA_KEY_FILE)).ok().map(|key| key.0);
     match copying::look(data, genesis, member.as_ref()) {
         Ok(found) if found.is_whole() => {
             Item::well("integrity", format!("entries, and contents of {} files, are as written", found.files))
         }
         Ok(found) if found.is_of_history() => Item::fault("integrity", in_words(&found), OF_HISTORY),
-        Ok(found) => Item::fault("integrity", in_words(&found), ADVICE),
+        Ok(found) => Item::fault("integrity", in_words(&found), advice),
         Err(CopyError::Db(DbError::Locked(_))) => Item {
-            advice: Some("stop the replica to have its database looked at".to_owned()),
-            ..Item::well("integrity", "the database is in use: its replica runs and was not disturbed")
+            advice: Some("stop the node to have its database looked at".to_owned()),
+            ..Item::well("integrity", "the database is in use: its node runs and was not disturbed")
         },
-        Err(error) => Item::fault("integrity", error.to_string(), ADVICE),
+        Err(error) => Item::fault("integrity", error.to_string(), advice),
     }
 }
 

@@ -5,9 +5,12 @@
 
 use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::copying;
+use crate::framed::{beside, sync_parent};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::keys::Purpose;
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits, RULES};
+use quorate_ledger::{
+    DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits, OpenError, RULES,
+};
 use quorate_pbft::{Broken, Constants, Ed25519Signer, Record};
 use quorate_storage::{Db, DbError};
 use serde::Serialize;
@@ -18,6 +21,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+/// Name of the folder in which a database grows before it is renamed, after that of the database.
+const GROWING: &str = "unfinished";
 /// Name under which the genesis grows before it is renamed.
 const DRAFT: &str = "genesis.json.unfinished";
 /// Name of a group whose keys one command has held.
@@ -245,6 +250,7 @@ impl Plan {
             format: FORMAT.to_owned(),
             name: self.name.clone().unwrap_or_else(|| TEST_NAME.to_owned()),
             rules: Some(RULES.newest),
+            restarted_from: None,
             organisations,
             members,
             authors,
@@ -303,22 +309,41 @@ impl Plan {
     }
 }
 
-/// A database that holds the state that the genesis makes: all of it in one commit.
+/// A database that holds the state that the genesis makes. Where nothing stands in its place it gets there whole: one that
+/// was cut off is begun anew.
 pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> {
     if let Some(command) = copying::cut_off(data) {
         return Err(InitError::CutOff(command, data.to_owned()));
     }
+    if let Some((restart, _)) = genesis.restarted() {
+        let why = OpenError::Restarted { group: restart.group, seq: restart.seq };
+        return Err(InitError::Ledger(why.to_string()));
+    }
+    if data.exists() {
+        return fill_database(data, data, genesis); // a file system of its own, say
+    }
+    let growing = beside(data, GROWING);
+    if growing.exists() {
+        fs::remove_dir_all(&growing).map_err(at(&growing))?;
+    }
+    fill_database(&growing, data, genesis)?;
+    fs::rename(&growing, data).map_err(at(&growing))?;
+    sync_parent(data).map_err(at(data))
+}
+
+/// Makes the database in a folder that is, or will be, at this place.
+fn fill_database(folder: &Path, place: &Path, genesis: &Genesis) -> Result<(), InitError> {
     // Others of this machine read no contents past the policies.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(at(data))?;
-    let db = Db::create(data)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+    let db = Db::create(folder)?;
     let failed = |error: &dyn std::fmt::Display| InitError::Ledger(error.to_string());
     let mut batch = db.begin().map_err(|error| failed(&error))?;
     Ledger::create(&mut batch, genesis).map_err(|error| failed(&error))?;
-    if let Some(seq) = copying::marked(data).map_err(at(data))? {
+    if let Some(seq) = copying::marked(place).map_err(at(place))? {
         batch.record(&Record::Broken(Broken::Copied(seq))).map_err(|error| failed(&error))?;
     }
     batch.commit().and_then(|()| db.fold()).map_err(|error| failed(&error))?;
-    sync(data)
+    sync(folder)
 }
 
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), InitError> {

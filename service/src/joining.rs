@@ -82,7 +82,9 @@ impl Plan {
         if file(DATA).exists() {
             fs::remove_dir_all(file(DATA)).map_err(at(&file(DATA)))?; // of a plan that was cut off
         }
-        create_database(&file(DATA), &self.genesis)?;
+        if self.genesis.restarted().is_none() {
+            create_database(&file(DATA), &self.genesis)?; // else a copy makes it: its first state is not in the genesis
+        }
         Ok(publish(dir, &self.genesis)?)
     }
 

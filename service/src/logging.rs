@@ -90,8 +90,21 @@ pub fn set(words: &str) -> Result<(), LogError> {
     Ok(())
 }
 
+/// A word of a filter that names neither a level nor a module with one: a misspelt level would silence all.
+fn stray(filter: &str) -> Option<&str> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level =
+        |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word)) || word.parse::<u8>().is_ok();
+    let is_plain = |word: &&str| !word.is_empty() && !word.contains(['=', '[', ']', '{', '}', '"']);
+    filter.split(',').map(str::trim).filter(is_plain).find(|word| !is_level(word))
+}
+
 /// A filter under which libraries are silent unless it names them.
 fn quiet(filter: &str) -> Result<EnvFilter, LogError> {
+    if let Some(word) = stray(filter) {
+        let why = format!("{word} is no level; a module has one, as in {word}=info");
+        return Err(LogError { filter: filter.to_owned(), why });
+    }
     let parsed = EnvFilter::try_new(format!("{QUIET},{filter}"));
     parsed.map_err(|error| LogError { filter: filter.to_owned(), why: error.to_string() })
 }
@@ -139,6 +152,15 @@ mod tests {
         let said = log("info");
         assert!(said.contains("a word of ours") && said.contains("a word of the swarm"), "{said}");
         assert!(!said.contains("maximum number of streams"), "{said}");
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused_and_a_module_with_one_is_not() {
+        let why = check("inof").expect_err("no level").to_string();
+        assert!(why.contains("inof is no level; a module has one, as in inof=info"), "{why}");
+        for filter in ["info", "WARN,quorate_service=debug", "off", "", "info,[span{field=1}]=debug"] {
+            assert!(check(filter).is_ok(), "{filter}");
+        }
     }
 
     #[test]

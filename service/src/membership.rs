@@ -90,12 +90,13 @@ impl Membership {
     }
 
     /// Lets a message out; a full queue drops, and status and repair bring it again (N9). A question of who is no member goes
-    /// to a member that serves it.
+    /// to a member or observer that serves it.
     pub fn let_out(&self, Outgoing { committee, to, message }: &Outgoing) {
         let own = committee.replica_of(&self.key);
         if own.is_none() {
-            if let (Message::Ask(question), Some(to)) = (&**message, to.and_then(|to| committee.key(to))) {
-                self.relay.ask(*to, question.clone());
+            let key = |to| committee.key(to).copied().or_else(|| self.relay.key_of(to));
+            if let (Message::Ask(question), Some(to)) = (&**message, to.and_then(key)) {
+                self.relay.ask(to, question.clone());
             }
             return;
         }

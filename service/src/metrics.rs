@@ -137,6 +137,8 @@ pub struct Metrics {
     conduct: ConductMetrics,
     /// Inbound connections that were turned away, by why.
     pub net_refused: Family<Kind, Gauge>,
+    /// Frames' bytes at the door for observers, `sent` and `received`.
+    pub observers: Family<Kind, Counter>,
     /// Bytes sent to a replica.
     pub net_sent: Family<Link, Gauge>,
     /// Bytes received from a replica.
@@ -190,6 +192,7 @@ impl Default for Metrics {
             vitals: VitalGauges::default(),
             conduct: ConductMetrics::default(),
             net_refused: Family::default(),
+            observers: Family::default(),
             net_sent: Family::default(),
             net_received: Family::default(),
             net_dropped: Family::default(),
@@ -235,6 +238,10 @@ impl Metrics {
         }
         r.register("gate_refused", "Envelopes that the gate refused", self.gate_refused.clone());
         r.register("http_answers", "HTTP answers by class of status", self.http.clone());
+        r.register_with_unit("observers", "Frames at the door for observers", Unit::Bytes, self.observers.clone());
+        for kind in ["sent", "received"] {
+            drop(self.observers.get_or_create(&Kind::of(kind)));
+        }
     }
 
     fn register_gauges(&mut self) {

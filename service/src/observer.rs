@@ -5,12 +5,12 @@ use crate::answers;
 use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::engine::Engine;
 use crate::feeding::Feeder;
-use crate::init::{self, InitError};
+use crate::init;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::{CachedPayload, CachedVerify, Checker};
-use crate::replica::{Door, LaunchError, Node, Running, Shell, Ways, all, guarded, read_genesis};
+use crate::replica::{Door, LaunchError, Node, Running, Shell, Ways, all, guarded, multiaddr, read_genesis};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{EnvelopeCheck, Genesis, Scope};
@@ -24,8 +24,6 @@ use tokio::sync::watch;
 
 /// The observer's secret key in its folder.
 pub const OBSERVER_KEY_FILE: &str = "observer.key";
-/// The database while it is made.
-const GROWING: &str = "data.unfinished";
 
 /// Observer to run.
 pub struct Options {
@@ -41,6 +39,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Address of the HTTP API.
     pub api: SocketAddr,
+    /// Address of a door of its own, at which it serves other observers.
+    pub listen: Option<String>,
     /// Domains to follow alone; all where none is named.
     pub domains: Scope,
     /// Whether every author's signature is checked, as members do.
@@ -70,10 +70,15 @@ impl PayloadCheck for Ahead {
 impl Running {
     /// Starts an observer; returns once the API answers.
     pub async fn observe(options: Options) -> Result<Self, LaunchError> {
-        let Options { genesis, peers, bootstrap, mdns, dir, api, domains, checked } = options;
+        let Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked } = options;
         let genesis = Arc::new(read_genesis(&genesis)?);
+        if !domains.is_empty() && genesis.restarted().is_some() {
+            return Err(LaunchError::ScopedAfterRestart);
+        }
         let (doors, bootstrap) = (all("peer", &peers)?, all("bootstrap", &bootstrap)?);
-        let ways = Ways { doors, bootstrap, mdns, ..Ways::default() };
+        let listen = listen.map(|address| multiaddr("listen", &address)).transpose()?;
+        let own = listen.iter().cloned().collect();
+        let ways = Ways { doors, bootstrap, mdns, own, ..Ways::default() };
         let mut config = Config::new(String::new(), api, [].into());
         config.data = dir.join(DATA);
         let public = furnish(&dir, &genesis, true)?;
@@ -124,14 +129,27 @@ impl Running {
             membership,
             send: Box::new(move |outgoing| asks.let_out(&outgoing)),
         };
-        let running = node.run(door)?;
-        running.find(ways, secret, None, watch::channel(None).1);
+        let mut running = node.run(door)?;
+        let (tell_door, door_open) = watch::channel(None);
+        if let Some(listen) = listen {
+            let opened = running.take_observers((listen, secret), watch::channel(None).1, tell_door, None);
+            if let Err(error) = opened {
+                let _ = running.stop().await; // its core runs, and nobody else would end it
+                return Err(LaunchError::System(error.to_string()));
+            }
+        }
+        running.find(ways, secret, None, door_open);
         Ok(running)
     }
 }
 
+/// Whether a folder is an observer's, and no replica's.
+pub fn is_observers(dir: &Path) -> bool {
+    dir.join(OBSERVER_KEY_FILE).exists() && !dir.join(REPLICA_KEY_FILE).exists()
+}
+
 /// Makes the folder with all that an observer needs; what is there stays. The observer's key.
-pub(crate) fn furnish(dir: &Path, genesis: &Genesis, with_database: bool) -> Result<PublicKey, LaunchError> {
+pub fn furnish(dir: &Path, genesis: &Genesis, with_database: bool) -> Result<PublicKey, LaunchError> {
     fs::create_dir_all(dir).map_err(init::at(dir))?;
     if dir.join(REPLICA_KEY_FILE).exists() {
         return Err(LaunchError::ReplicasFolder(dir.to_owned()));
@@ -145,24 +163,17 @@ pub(crate) fn furnish(dir: &Path, genesis: &Genesis, with_database: bool) -> Res
     if !key.exists() {
         keys::create(&key)?;
     }
-    if with_database && !dir.join(DATA).exists() {
-        make_database(dir, genesis)?;
+    let lacks = with_database && !dir.join(DATA).exists();
+    if lacks && genesis.restarted().is_none() {
+        init::create_database(&dir.join(DATA), genesis)?;
     }
     if known.is_none() {
         init::publish(dir, genesis)?;
     }
-    Ok(Ed25519Signer::from_seed(&*keys::read_seed(&key)?).public_key())
-}
-
-/// The database of the genesis, under its name once it is whole.
-fn make_database(dir: &Path, genesis: &Genesis) -> Result<(), InitError> {
-    let (growing, data) = (dir.join(GROWING), dir.join(DATA));
-    if growing.exists() {
-        fs::remove_dir_all(&growing).map_err(init::at(&growing))?;
+    if let Some((restart, _)) = genesis.restarted().filter(|_| lacks) {
+        return Err(LaunchError::NoFirstState { dir: dir.to_owned(), group: restart.group, seq: restart.seq });
     }
-    init::create_database(&growing, genesis)?;
-    fs::rename(&growing, &data).map_err(init::at(&growing))?;
-    init::sync(dir)
+    Ok(Ed25519Signer::from_seed(&*keys::read_seed(&key)?).public_key())
 }
 
 /// The feeder over the database of an observer of some domains.

@@ -16,18 +16,18 @@ use crate::answers;
 use crate::api::Service;
 use crate::config::{Config, GENESIS_FILE, PeerName, REPLICA_KEY_FILE};
 use crate::copying;
-use crate::engine::{Engine, EngineError, History, Inbox, Setup};
+use crate::engine::{Engine, EngineError, History, Inbox, Request, Setup};
 use crate::init::InitError;
 use crate::joiner::{self, READY_FILE};
 use crate::membership::{Membership, listed};
 use crate::metrics::Metrics;
-use crate::observing::{self, Relay};
+use crate::observing::{self, OpenDoor, Relay, Statuses};
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use crate::relaying::{self, Switchboard};
 use crate::shelter::sheltered;
 use outlet::sender;
 use quorate_client::keys;
-use quorate_ledger::{EnvelopeCheck, Genesis, OpenError};
+use quorate_ledger::{EnvelopeCheck, Genesis, OpenError, proof};
 use quorate_net::{Member, Multiaddr};
 use quorate_pbft::{Admitted, Certified, Digest, Ed25519Signer, Message, PublicKey, ReplicaId, Signer};
 use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
@@ -172,10 +172,10 @@ impl Running {
         let conduct = running.service.conduct.clone();
         let attached = Pool::start(threads(), events, checker, metrics, conduct, deliver).and_then(|pool| {
             running.pool = Some(pool);
-            let service = running.service.clone();
-            let door = observers.map(|at| observing::open((at, *secret), service, statuses, tell_door, switchboard));
-            running.observers = door.transpose()?;
-            Ok(())
+            match observers {
+                Some(at) => running.take_observers((at, *secret), statuses, tell_door, switchboard),
+                None => Ok(()),
+            }
         });
         match attached {
             Ok(()) => Ok(running),
@@ -184,6 +184,18 @@ impl Running {
                 Err(LaunchError::System(error.to_string()))
             }
         }
+    }
+
+    /// Opens a door for observers at this address.
+    pub(crate) fn take_observers(
+        &mut self,
+        at: (Multiaddr, [u8; 32]),
+        statuses: Statuses,
+        tell_door: watch::Sender<Option<OpenDoor>>,
+        switchboard: Option<Arc<Switchboard>>,
+    ) -> io::Result<()> {
+        self.observers = Some(observing::open(at, self.service.clone(), statuses, tell_door, switchboard)?);
+        Ok(())
     }
 
     /// The door to the core's thread.
@@ -216,14 +228,17 @@ impl Running {
         (&mut self.core).await.unwrap_or_else(|_| "its thread ended".to_owned())
     }
 
-    /// Prepares to stop: tells that it is not ready, takes no change, and waits until those it took have their verdicts
-    /// or lie in the durable queue, at least for [`DRAINS_FOR`] so that a balancer sees it, at most for [`DRAINS_WITHIN`].
+    /// Prepares to stop: tells that it is not ready, takes no change, hands a primary's office over, and waits until the
+    /// changes it took have their verdicts, lie in the durable queue, or lack an earlier number of their author: at least for
+    /// [`DRAINS_FOR`] so that a balancer sees it, at most for [`DRAINS_WITHIN`].
     pub async fn drain(&mut self) {
         self.service.drain.cancel();
+        // Where the inbox is full, the others miss this primary, as they would one that dies.
+        let _ = self.service.inbox.request(Request::Resign);
         let mut published = self.service.published.clone();
         let settled = async {
             // The guard that it returns would keep the core from publishing: it goes at once.
-            drop(published.wait_for(|published| published.report.pending == published.report.queued).await);
+            drop(published.wait_for(|published| published.report.orderable() == published.report.queued).await);
         };
         let (_, ()) = tokio::join!(tokio::time::timeout(DRAINS_WITHIN, settled), tokio::time::sleep(DRAINS_FOR));
     }
@@ -303,10 +318,10 @@ fn compact_much(data: &Path) {
     }
 }
 
-/// Reads a genesis file.
+/// Reads a genesis file, and checks the restart by which its group began.
 pub fn read_genesis(path: &Path) -> Result<Genesis, LaunchError> {
     let bytes = fs::read(path).map_err(|source| LaunchError::Unreadable { path: path.to_owned(), source })?;
-    Genesis::parse(&bytes).map_err(|source| LaunchError::Genesis { path: path.to_owned(), source })
+    proof::read_genesis(&bytes).map_err(|source| LaunchError::Genesis { path: path.to_owned(), source })
 }
 
 /// The network's configuration; its members are known once the state is open.

@@ -3,10 +3,11 @@
 //! As with a test group `genesis.json` comes last, by rename: where it is, the folder is complete.
 
 use crate::config::{CONFIG_FILE, Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::copying::{self, CopyError};
 use crate::init::{InitError, at, begin, create_database, is_unfinished, publish, write_durably};
 use quorate_client::keys;
 use quorate_ledger::Genesis;
-use quorate_pbft::{PublicKey, ReplicaId};
+use quorate_pbft::{Digest, PublicKey, ReplicaId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,6 +29,8 @@ pub struct SeatPlan {
     pub api: SocketAddr,
     /// Addresses of the others that are known.
     pub peers: BTreeMap<u16, String>,
+    /// Snapshot of the group before, where the genesis goes on from one.
+    pub from: Option<PathBuf>,
 }
 
 /// Folder as it was made.
@@ -59,6 +62,23 @@ pub enum SeatError {
     /// An address for a number that no replica has.
     #[error("there is no replica {0}: the genesis has {1}")]
     NoReplica(u16, usize),
+    /// A genesis whose first state is in no file that was given.
+    #[error(
+        "the genesis goes on from slot {seq} of group {group}: give --from with a snapshot or backup of that state, as \
+         `quorate snapshot export` wrote it"
+    )]
+    NoState {
+        /// The group before.
+        group: Digest,
+        /// The slot.
+        seq: u64,
+    },
+    /// A state for a group that begins with nothing.
+    #[error("the genesis goes on from no other group: leave --from out")]
+    NoRestart,
+    /// A snapshot that is not of the state that the genesis names, or not sound.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// A folder that could not be filled.
     #[error(transparent)]
     Init(#[from] InitError),
@@ -69,6 +89,7 @@ impl SeatPlan {
     pub fn make(&self) -> Result<Seat, SeatError> {
         let number = self.number(keys::public(&self.key).map_err(InitError::from)?)?;
         let config = self.config(number)?;
+        self.check_from()?;
         let dir = &self.dir;
         self.check_free()?;
         fs::create_dir_all(dir).map_err(at(dir))?;
@@ -76,9 +97,22 @@ impl SeatPlan {
         self.copy_key()?;
         let text = toml::to_string(&config).expect("a configuration is plain data");
         write_durably(&dir.join(CONFIG_FILE), text.as_bytes())?;
-        create_database(&dir.join(&config.data), &self.genesis)?;
+        let data = dir.join(&config.data);
+        match &self.from {
+            Some(snapshot) => copying::go_on(snapshot, &data, &self.genesis)?,
+            None => create_database(&data, &self.genesis)?,
+        }
         publish(dir, &self.genesis)?;
         Ok(self.made(number, &config))
+    }
+
+    /// Refuses a snapshot where none is asked for, and none where one is.
+    fn check_from(&self) -> Result<(), SeatError> {
+        match (&self.from, self.genesis.restarted()) {
+            (None, Some((restart, _))) => Err(SeatError::NoState { group: restart.group, seq: restart.seq }),
+            (Some(_), None) => Err(SeatError::NoRestart),
+            _ => Ok(()),
+        }
     }
 
     fn number(&self, public: PublicKey) -> Result<u16, SeatError> {

@@ -1,27 +1,17 @@
 //! Known answers at a start: a replica whose program answers otherwise than its rules takes no part.
 
+mod lone;
+
+use lone::plan;
 use quorate_ledger::answers::DIGEST;
 use quorate_pbft::Digest;
 use quorate_service::config::{Config, Overrides};
-use quorate_service::init::{Plan, make};
+use quorate_service::init::make;
 use quorate_service::replica::{LaunchError, Options, Running};
 use std::path::Path;
 
 fn group(folder: &Path) -> std::path::PathBuf {
-    let (orgs, domains) = (vec!["org".to_owned()], vec!["main".to_owned()]);
-    let out = folder.join("group");
-    let plan = Plan {
-        out,
-        replicas: 1,
-        orgs,
-        base_port: 7_700,
-        api_port: 8_700,
-        horizon_ms: None,
-        lan: false,
-        name: None,
-        domains,
-    };
-    make(&plan).expect("a group").replicas.remove(0)
+    make(&plan(&folder.join("group"))).expect("a group").replicas.remove(0)
 }
 
 async fn launch(dir: &Path, answers: Digest) -> Result<Running, LaunchError> {

@@ -1,11 +1,14 @@
 //! The gate decodes and verifies once: all work on the envelope of one POST is counted, at a replica that is a group.
 
+mod lone;
+
+use lone::plan;
 use quorate_client::author::{Author, Draft, Outcome};
 use quorate_client::http::Client;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Level, Op, State, work};
 use quorate_service::config::{Config, Overrides};
-use quorate_service::init::{Plan, make};
+use quorate_service::init::make;
 use quorate_service::replica::{Options, Running};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -13,21 +16,6 @@ use std::time::Duration;
 
 /// Time within which a group of one has an envelope executed.
 const LIMIT: Duration = Duration::from_secs(30);
-
-fn plan(out: &Path) -> Plan {
-    let (orgs, name, domains) = (vec!["org".to_owned()], None, vec!["main".to_owned()]);
-    Plan {
-        out: out.to_owned(),
-        replicas: 1,
-        orgs,
-        base_port: 7_700,
-        api_port: 8_700,
-        horizon_ms: None,
-        lan: false,
-        name,
-        domains,
-    }
-}
 
 /// A group of one replica, on ports that the system chooses.
 async fn launch(dir: &Path) -> Running {

@@ -1,26 +1,23 @@
 //! The door for observers at a replica that is a group: who is served, and what the others are told.
 
+mod lone;
+mod standing;
+
+use lone::plan;
 use quorate_client::keys::read_seed;
-use quorate_ledger::answers::DIGEST;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, GROUP_DOMAIN, Level, Observer as Enrolled, ObserverAct, Op, Principal, Revision,
-};
+use quorate_ledger::{Act, GROUP_DOMAIN, Level, ObserverAct, Op, Principal};
 use quorate_net::{Bytes, Directory, Entrance, Multiaddr, Place, Ranges, Receiver, Sender, dial, pack, unpack};
 use quorate_pbft::{Digest, Ed25519Signer, Epoch, Message, PublicKey, Question, SeqNum, Signer as _, View, Wanted};
-use quorate_service::config::{Config, Overrides};
-use quorate_service::init::{Plan, make};
+use quorate_service::init::make;
 use quorate_service::observing::wire::{Asking, Telling, VERSION, frame, parse};
-use quorate_service::replica::{Options, Running, read_genesis};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
-use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use quorate_service::replica::{Running, read_genesis};
+use standing::{PATIENCE, enrols, envelope, eventually, free_port, launch};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// Observers that are served at a time.
 const PLACES: u8 = 8;
-/// Time that anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Door {
     _folder: tempfile::TempDir,
@@ -39,19 +36,7 @@ struct Observer {
 impl Door {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (orgs, name, domains) = (vec!["org".to_owned()], None, vec!["main".to_owned()]);
-        let out = folder.path().join("group");
-        let plan = Plan {
-            out,
-            replicas: 1,
-            orgs,
-            base_port: 7_700,
-            api_port: 8_700,
-            horizon_ms: None,
-            lan: false,
-            name,
-            domains,
-        };
+        let plan = plan(&folder.path().join("group"));
         let made = make(&plan).expect("a group");
         let address = format!("/ip4/127.0.0.1/tcp/{}", free_port());
         let replica = launch(&made.replicas[0], &address).await;
@@ -82,18 +67,8 @@ impl Door {
 
     /// The group of one organisation decides on an act, by way of an observer that is served.
     async fn decides(&self, by: &mut Observer, domain: &str, number: u64, act: Act) {
-        let change = Change::new(Base::Revision(Revision::GENESIS), vec![Op::Propose { act }], "", 0);
-        let body = Body {
-            author: self.author.public_key(),
-            domain: domain.to_owned(),
-            from_seq: number,
-            to_seq: number,
-            attempt: 1,
-            changes: vec![change],
-            carried: vec![],
-        };
-        let bytes = Envelope::sign(&self.group, body, vec![], &self.author).encode();
-        by.ask(&Asking::Offer { number, level: Level::Sequential, bytes }).await;
+        let bytes = envelope(&self.author, self.group, (domain, number), Op::Propose { act }, vec![]);
+        by.ask(&Asking::Offer { number, level: Level::Sequential, bytes, passed: 0 }).await;
         let answer = loop {
             match by.hear().await {
                 Telling::Answer { answer, .. } => break answer,
@@ -148,36 +123,6 @@ impl Observer {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
-}
-
-async fn launch(dir: &Path, observers: &str) -> Running {
-    let flags = Overrides {
-        listen: Some("/ip4/127.0.0.1/tcp/0".into()),
-        api: Some(([127, 0, 0, 1], 0).into()),
-        observers: Some(observers.to_owned()),
-        ..Overrides::default()
-    };
-    let config = Config::load(dir, flags).expect("what init made");
-    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST })
-        .await
-        .expect("a replica")
-}
-
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, found).await.expect("in time")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_observer_more_than_there_are_places_is_told_so_until_one_goes() {
     let door = Door::open().await;
@@ -189,7 +134,7 @@ async fn one_observer_more_than_there_are_places_is_told_so_until_one_goes() {
     }
 
     let (_, answer) = door.greet(PLACES + 1, door.group).await;
-    assert!(matches!(answer, Telling::Busy), "{answer:?}");
+    assert!(matches!(answer, Telling::Busy(_)), "{answer:?}");
 
     served.pop();
     eventually(async || {
@@ -218,7 +163,7 @@ async fn questions_for_voters_are_not_answered_and_the_link_goes_on() {
     let ask = |wanted| Asking::Ask(Question { epoch: Epoch::new(0), wanted });
 
     observer.ask(&ask(Wanted::NewView { view: View::new(1), digest: Digest::default() })).await;
-    observer.ask(&Asking::Mark { number: 5, nonce: Digest([1; 32]) }).await;
+    observer.ask(&Asking::Mark { number: 5, nonce: Digest([1; 32]), passed: 0 }).await;
     let marked = loop {
         match observer.hear().await {
             Telling::Marked { number: 5, outcome } => break outcome.expect("a group of one orders it"),
@@ -244,12 +189,6 @@ fn key(secret: u8) -> PublicKey {
     Ed25519Signer::from_seed(&[secret; 32]).public_key()
 }
 
-/// An observer of the one organisation, enrolled for all domains and times.
-fn enrols(secret: u8) -> Act {
-    ObserverAct::Enrol(Enrolled { key: key(secret), organisation: "org".into(), domains: vec![], until: u64::MAX })
-        .act()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_enrolled_observer_has_a_place_before_strangers() {
     let door = Door::open().await;
@@ -261,7 +200,7 @@ async fn an_enrolled_observer_has_a_place_before_strangers() {
     }
     let mut first = served.remove(0);
 
-    door.decides(&mut first, GROUP_DOMAIN, 1, enrols(100)).await;
+    door.decides(&mut first, GROUP_DOMAIN, 1, enrols(100, door.group)).await;
 
     eventually(async || {
         let (_, answer) = door.greet(100, door.group).await;
@@ -292,7 +231,7 @@ async fn a_visitor_is_given_the_members_record_and_can_leave_none_of_a_stranger(
 async fn a_closed_domain_is_open_to_the_enrolled_observers_of_its_readers_until_they_are_revoked() {
     let door = Door::open().await;
     let (mut enrolled, _) = door.greet(1, door.group).await;
-    door.decides(&mut enrolled, GROUP_DOMAIN, 1, enrols(1)).await;
+    door.decides(&mut enrolled, GROUP_DOMAIN, 1, enrols(1, door.group)).await;
     let (mut enrolled, _) = door.greet(1, door.group).await;
     let (mut stranger, _) = door.greet(2, door.group).await;
 
@@ -372,7 +311,7 @@ async fn beside_a_closed_domain_another_is_followed_by_enrolled_observers_alone(
     assert!(refusal(door.greet_of(2, "nowhere").await.1).contains("no domain \"nowhere\""));
     assert!(matches!(door.greet_of(2, "main").await.1, Telling::Welcome));
     let (mut enrolled, _) = door.greet(1, door.group).await;
-    door.decides(&mut enrolled, GROUP_DOMAIN, 1, enrols(1)).await;
+    door.decides(&mut enrolled, GROUP_DOMAIN, 1, enrols(1, door.group)).await;
 
     let org = || vec![Principal::Organisation("org".into())];
     let closed = Act::CreateDomain { name: "lab".into(), policy: DomainPolicy::new(org(), org()) };
@@ -380,5 +319,25 @@ async fn beside_a_closed_domain_another_is_followed_by_enrolled_observers_alone(
 
     assert!(refusal(door.greet_of(2, "main").await.1).contains("must be enrolled"));
     assert!(matches!(door.greet_of(1, "main").await.1, Telling::Welcome));
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visitors_that_leave_at_once_are_no_observers_wait() {
+    let door = Door::open().await;
+    let (mut observer, _) = door.greet(1, door.group).await;
+    let records = vec![Bytes::new(); 16];
+    let hello = frame(&Asking::Meet { version: VERSION, group: door.group, records: pack(&records).into() });
+    // The door takes fifty in a second.
+    for _ in 0..400 {
+        let link = eventually(async || dial([9; 32], &door.address).await.ok()).await;
+        link.split(usize::MAX).0.send(&hello).await.expect("a frame leaves");
+    }
+
+    let asked = Instant::now();
+    observer.ask(&Asking::Mark { number: 5, nonce: Digest([1; 32]), passed: 0 }).await;
+    while !matches!(observer.hear().await, Telling::Marked { number: 5, .. }) {}
+
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     door.close().await;
 }

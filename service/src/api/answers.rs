@@ -25,6 +25,9 @@ const WAITING_MAX: usize = 4;
 const ROOM_WITHIN: Duration = Duration::from_secs(10);
 /// Time without a piece taken after which an answer may lose its room.
 const STALLED: Duration = Duration::from_secs(1);
+/// Time after which an answer may lose its room if its reader, at its pace so far, needs longer than this for the rest.
+const SLOW: Duration = Duration::from_secs(5);
+const REST_MAX: Duration = Duration::from_secs(30);
 /// Pause between two looks for room.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -34,15 +37,23 @@ pub struct Answers {
     waiting: Semaphore,
     unread: Arc<Semaphore>,
     outgoing: Mutex<Vec<Weak<Outgoing>>>,
+    patience: Patience,
+}
+
+/// Times after which somebody has waited, or has been waited for, long enough.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
     within: Duration,
     stalled: Duration,
+    slow: Duration,
 }
 
 impl Default for Answers {
     fn default() -> Self {
         let [turns, unread] = [MADE_AT_A_TIME, UNREAD_KIB].map(|count| Arc::new(Semaphore::new(count)));
         let (waiting, outgoing) = (Semaphore::new(WAITING_MAX), Mutex::default());
-        Self { turns, waiting, unread, outgoing, within: ROOM_WITHIN, stalled: STALLED }
+        let patience = Patience { within: ROOM_WITHIN, stalled: STALLED, slow: SLOW };
+        Self { turns, waiting, unread, outgoing, patience }
     }
 }
 
@@ -59,8 +70,24 @@ struct Rest {
     /// None once another answer has got the room.
     unread: Option<Unread>,
     taken: usize,
-    /// When the last piece was taken.
+    /// When the first piece could be taken, and when the last one was.
+    begun: Instant,
     moved: Instant,
+}
+
+impl Rest {
+    /// Whether its reader has stalled, and for how long, or how long it needs for the rest; none where it may keep its room.
+    fn delay(&self, Patience { stalled, slow, .. }: Patience) -> Option<(bool, Duration)> {
+        let left = (self.unread.as_ref()?.bytes.len() - self.taken) as u128;
+        let (idle, time) = (self.moved.elapsed(), self.begun.elapsed());
+        let rest = time.as_millis() * left / (self.taken as u128).max(1);
+        let rest = Duration::from_millis(rest.try_into().unwrap_or(u64::MAX));
+        match () {
+            () if idle >= stalled => Some((true, idle)),
+            () if time >= slow && rest > REST_MAX => Some((false, rest)),
+            () => None,
+        }
+    }
 }
 
 impl Outgoing {
@@ -93,7 +120,9 @@ impl Answers {
     /// others wait.
     pub async fn make(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Arc<Outgoing>> {
         let unread = self.made(work).await?;
-        let outgoing = Arc::new(Outgoing(Mutex::new(Rest { unread: Some(unread), taken: 0, moved: Instant::now() })));
+        let now = Instant::now();
+        let rest = Rest { unread: Some(unread), taken: 0, begun: now, moved: now };
+        let outgoing = Arc::new(Outgoing(Mutex::new(rest)));
         let mut known = self.outgoing();
         known.retain(|outgoing| outgoing.strong_count() > 0);
         known.push(Arc::downgrade(&outgoing));
@@ -116,7 +145,7 @@ impl Answers {
     }
 
     async fn made(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Unread> {
-        let turn = tokio::time::timeout(self.within, self.turns.clone().acquire_owned()).await;
+        let turn = tokio::time::timeout(self.patience.within, self.turns.clone().acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         // The turn ends with the work, whether or not anybody still waits for it; who waits for room has none.
         let made = tokio::task::spawn_blocking(move || (work(), turn).0).await;
@@ -126,18 +155,18 @@ impl Answers {
         Ok(Unread { bytes, _room: room })
     }
 
-    /// Room for so many KiB, of a stalled answer if need be.
+    /// Room for so many KiB, of an answer whose reader takes it too slowly if need be.
     async fn room(&self, kib: u32) -> Answer<OwnedSemaphorePermit> {
         if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
             return Ok(room);
         }
         let _place = self.waiting.try_acquire().map_err(|_| busy())?;
-        let until = Instant::now() + self.within;
+        let until = Instant::now() + self.patience.within;
         loop {
             if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
                 return Ok(room);
             }
-            if !self.drop_stalled() {
+            if !self.drop_slowest() {
                 if Instant::now() >= until {
                     return Err(busy());
                 }
@@ -146,16 +175,13 @@ impl Answers {
         }
     }
 
-    /// Takes the bytes of the answer whose reader has taken nothing for longest; false where none is stalled.
-    fn drop_stalled(&self) -> bool {
+    /// Takes the bytes of the answer whose reader has taken nothing for longest, or else needs longest for the rest; false
+    /// where none is slow.
+    fn drop_slowest(&self) -> bool {
         let known: Vec<Arc<Outgoing>> = self.outgoing().iter().filter_map(Weak::upgrade).collect();
-        let stalled = known.iter().filter_map(|outgoing| {
-            let rest = outgoing.rest();
-            let is_stalled = rest.unread.is_some() && rest.moved.elapsed() >= self.stalled;
-            is_stalled.then_some((rest.moved, outgoing))
-        });
-        let longest = stalled.min_by_key(|(moved, _)| *moved);
-        longest.is_some_and(|(_, outgoing)| outgoing.rest().unread.take().is_some())
+        let slow = known.iter().filter_map(|outgoing| Some((outgoing.rest().delay(self.patience)?, outgoing)));
+        let slowest = slow.max_by_key(|(delay, _)| *delay);
+        slowest.is_some_and(|(_, outgoing)| outgoing.rest().unread.take().is_some())
     }
 
     fn outgoing(&self) -> MutexGuard<'_, Vec<Weak<Outgoing>>> {
@@ -174,9 +200,9 @@ mod tests {
 
     const KIND: &str = "application/octet-stream";
 
-    fn quick(within: u64, stalled: u64) -> Answers {
-        let [within, stalled] = [within, stalled].map(Duration::from_millis);
-        Answers { within, stalled, ..Answers::default() }
+    fn quick(within: u64, stalled: u64, slow: u64) -> Answers {
+        let [within, stalled, slow] = [within, stalled, slow].map(Duration::from_millis);
+        Answers { patience: Patience { within, stalled, slow }, ..Answers::default() }
     }
 
     #[tokio::test]
@@ -191,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_without_room_is_refused_in_time() {
-        let answers = quick(10, 60_000);
+        let answers = quick(10, 60_000, 60_000);
         let large = answers.make(|| Ok(vec![0; UNREAD_KIB << 10])).await.expect("there is room");
         assert!(answers.make(|| Ok(vec![0; 1 << 20])).await.is_err());
         assert!(answers.make(|| Ok(vec![0; 100])).await.is_ok(), "small answers need none");
@@ -210,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_takes_nothing_loses_its_answer_to_one_that_needs_the_room() {
-        let answers = quick(5_000, 50);
+        let answers = quick(5_000, 50, 60_000);
         let idle = answers.send(KIND, || Ok(vec![0; UNREAD_KIB << 10])).await.expect("there is room");
         let next = answers.send(KIND, || Ok(vec![1; 1 << 20])).await.expect("the idle one makes room");
         assert_eq!(to_bytes(next.into_body(), usize::MAX).await.expect("it is read").len(), 1 << 20);
@@ -218,8 +244,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_readers_that_read_all_the_time_only_one_that_needs_too_long_loses_its_answer() {
+        let answers = quick(5_000, 60_000, 50);
+        let half = || answers.make(|| Ok(vec![0; UNREAD_KIB << 9]));
+        let (slow, fast) = (half().await.expect("there is room"), half().await.expect("there is room"));
+        slow.piece().expect("the first").expect("nobody needs its room");
+        while fast.left() > 2 * PIECE_BYTES {
+            fast.piece().expect("it goes on").expect("nobody needs its room");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+
+        assert!(answers.make(|| Ok(vec![1; 1 << 20])).await.is_ok());
+
+        assert!(slow.piece().is_some_and(|piece| piece.is_err()));
+        assert!(fast.piece().is_some_and(|piece| piece.is_ok()));
+    }
+
+    #[tokio::test]
     async fn who_waits_for_room_keeps_nobody_from_a_small_answer() {
-        let answers = Arc::new(quick(5_000, 60_000));
+        let answers = Arc::new(quick(5_000, 60_000, 60_000));
         let _full = answers.make(|| Ok(vec![0; UNREAD_KIB << 10])).await.expect("there is room");
         for _ in 0..2 * MADE_AT_A_TIME {
             let answers = answers.clone();

@@ -8,7 +8,7 @@ use super::problem::{Answer, Failure};
 use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::Causality;
-use quorate_ledger::{EnvelopeId, Order, Revision};
+use quorate_ledger::{EnvelopeId, GROUP_DOMAIN, Order, QueryError, Revision};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -35,6 +35,9 @@ pub async fn order(
     let Pair { fresh, first, second } = pair;
     let (moment, _) = fresh.state(&service).await?;
     json(&service, move || {
+        if domain != GROUP_DOMAIN && moment.view().is_open(&domain).is_none() {
+            return Err(QueryError::UnknownDomain(domain).into());
+        }
         let named = |name: &str| -> Answer<EnvelopeId> {
             let Ok(revision) = name.parse::<Revision>() else {
                 return digest(name).map(EnvelopeId);

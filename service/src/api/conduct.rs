@@ -6,6 +6,8 @@ use super::peer_name::peer_id;
 use super::problem::{Answer, Failure};
 use super::service::Service;
 use crate::conduct::{Offence, Record, Seen, State, Who};
+use crate::copying::Liar;
+use crate::health;
 use axum::Json;
 use axum::extract::State as Of;
 use quorate_client::api::{Conduct, ConductState, Peer};
@@ -65,10 +67,24 @@ fn other(seen: &Seen) -> Option<Peer> {
         Who::Observer(key) => (peer_id(&key), None),
         Who::Host(host) => (String::new(), Some(host.to_string())),
     };
-    let conduct = shown(&seen.record);
-    let (replica, heard_ms, executed_seq, view) = (None, None, None, None);
-    let (source, told_ms) = (None, None);
-    Some(Peer { replica, peer_id, address, source, told_ms, connected: false, heard_ms, executed_seq, view, conduct })
+    Some(Peer { peer_id, address, conduct: shown(&seen.record), ..Peer::default() })
+}
+
+/// Nodes that lied to the copy from which this one goes on.
+pub fn liars(service: &Service) -> impl Iterator<Item = Peer> {
+    service.liars.iter().map(liar)
+}
+
+fn liar(Liar { node, how, at }: &Liar) -> Peer {
+    let offences = [(Offence::WrongAnswer.name().to_owned(), 1)];
+    Peer {
+        address: Some(node.clone()),
+        source: Some("copy".to_owned()),
+        told_ms: Some(health::now_ms().saturating_sub(*at)),
+        lie: Some(how.clone()),
+        conduct: Conduct { offences: offences.into(), ..Conduct::default() },
+        ..Peer::default()
+    }
 }
 
 fn shown(record: &Record) -> Conduct {

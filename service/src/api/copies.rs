@@ -1,14 +1,18 @@
 //! States that are copied or compared: held for some seconds, and read by few at a time.
 
+use super::problem::{Answer, Failure};
 use crate::engine::{Certified, Moment};
 use quorate_pbft::{QuorumCert, SeqNum};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 /// Answers that are made at a time.
 const MADE_AT_A_TIME: usize = 2;
+/// Time that an answer waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
 /// Time for which answers come from one state: while it is held, no page that it can see is used again.
 const HELD_FOR: Duration = Duration::from_secs(5);
 /// States that are held at once: one that is copied, and two that are compared.
@@ -37,7 +41,7 @@ pub struct Held {
 /// States that are being copied or compared, and turns to read them.
 pub struct Copies {
     /// Turns to make an answer.
-    pub turns: Semaphore,
+    turns: Semaphore,
     held: Arc<Mutex<VecDeque<Held>>>,
 }
 
@@ -48,6 +52,13 @@ impl Default for Copies {
 }
 
 impl Copies {
+    /// Turn to make an answer.
+    pub async fn turn(&self) -> Answer<SemaphorePermit<'_>> {
+        let turn =
+            timeout(TURN_WITHIN, self.turns.acquire()).await.map_err(|_| Failure::busy("others copy from here"))?;
+        turn.map_err(|_| Failure::stopping())
+    }
+
     /// The newest state that is held for a use; at this slot, if one is named.
     pub fn held(&self, used: Use, seq: Option<SeqNum>) -> Option<Held> {
         let fits = |held: &&Held| held.used == used && seq.is_none_or(|seq| held.moment.seq() == seq);

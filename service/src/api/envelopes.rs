@@ -21,7 +21,7 @@ use quorate_client::api::{Mode, Ticket};
 use quorate_ledger::{
     Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Sequencing, State as Verdict,
 };
-use quorate_pbft::{Item, ItemKind, Time};
+use quorate_pbft::{Item, ItemKind, PublicKey, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -73,14 +73,23 @@ pub async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answe
 /// Lets an envelope in: past the gate and onto the core's thread, or on to a member, whose answer is all that there is.
 pub async fn admit(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Admitted> {
     match service.relay() {
-        Some(relay) => Ok(Admitted::Answered(relayed::hand_on(service, relay, bytes, level).await?)),
+        Some(relay) => Ok(Admitted::Answered(relayed::hand_on(service, relay, (bytes, level), (0, None)).await?)),
         None => enter(service, bytes, level).await,
     }
 }
 
-/// Takes an envelope at a member, and waits for its verdict as the level asks.
-pub async fn order(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Reply> {
-    enter(service, bytes, level).await?.reply(service, level).await
+/// Takes an envelope that an observer has handed on, and waits for its verdict as the level asks. `passed` observers have done
+/// so, the last of them `from`; who is no member does the same.
+pub async fn order(
+    service: &Arc<Service>,
+    bytes: Vec<u8>,
+    level: Level,
+    (passed, from): (u8, PublicKey),
+) -> Answer<Reply> {
+    match service.relay() {
+        Some(relay) => relayed::hand_on(service, relay, (bytes, level), (passed.saturating_add(1), Some(from))).await,
+        None => enter(service, bytes, level).await?.reply(service, level).await,
+    }
 }
 
 /// An envelope that was let in.
@@ -254,7 +263,11 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTake
 async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<Place> {
     let (caller, mut waiting) = service.reception.caller();
     service.ask(Request::Submit { caller, envelope, queues: level == Level::Eventual })?;
-    match waiting.answer().await {
+    let answer = tokio::select! {
+        answer = waiting.answer() => answer,
+        () = service.stop.cancelled() => None, // its round may be lost
+    };
+    match answer {
         Some(Ok(place)) => Ok(place),
         Some(Err(why)) => Err(not_taken(why)),
         None => Err(Failure::stopping()),

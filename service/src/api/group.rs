@@ -110,7 +110,7 @@ pub async fn peers(State(service): Shared) -> Json<Page<Peer>> {
     let facts = |id: ReplicaId| report.peers.iter().find(|facts| facts.replica == id);
     let links = service.membership.links().into_iter();
     let members = links.map(|link| peer(&link, facts(link.id), conduct::of(&service, Who::Member(link.key))));
-    Json(Page { items: members.chain(conduct::others(&service)).collect(), next: None })
+    Json(Page { items: members.chain(conduct::others(&service)).chain(conduct::liars(&service)).collect(), next: None })
 }
 
 fn peer(link: &PeerInfo, facts: Option<&PeerFacts>, conduct: Conduct) -> Peer {
@@ -124,6 +124,7 @@ fn peer(link: &PeerInfo, facts: Option<&PeerFacts>, conduct: Conduct) -> Peer {
         heard_ms: facts.and_then(|facts| facts.heard_at).map(ago),
         executed_seq: facts.and_then(|facts| facts.executed).map(SeqNum::get),
         view: facts.and_then(|facts| facts.view).map(View::get),
+        lie: None,
         conduct,
     }
 }

@@ -60,7 +60,7 @@ pub use answers::Answers;
 pub use author_pace::AuthorPace;
 pub use body::Room;
 pub use copies::Copies;
-pub use door::serve;
+pub use door::{Door, serve};
 pub use envelopes::order;
 pub use expiry::expiry;
 pub use pace::Pace;

@@ -66,7 +66,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> (&'static str, Value) {
         Request::PutJson(shape) => ("put", Body::Json(shape)),
     };
     let is_required = !matches!(route.request, Request::PostStream);
-    operation["requestBody"] = json!({ "required": is_required, "content": content(body, &mut schemas.answers) });
+    operation["requestBody"] = json!({ "required": is_required, "content": content(body, &mut shapes::of_bodies()) });
     (method, operation)
 }
 

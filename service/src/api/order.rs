@@ -50,7 +50,7 @@ pub async fn proof(State(service): Shared, InQuery(UpTo { seq }): InQuery<UpTo>)
         Some(signed) => signed?,
         None => certified(&service, seq.unwrap_or_default()).await?,
     };
-    let _turn = service.copies.turns.acquire().await.map_err(|_| Failure::stopping())?;
+    let _turn = service.copies.turn().await?;
     let prove = move || {
         let seq = seq.unwrap_or(certificate.seq());
         match moment.view().prove_order(&certificate, seq) {
@@ -77,7 +77,7 @@ pub async fn answer(
 
 async fn make(service: &Service, question: Question) -> Answer<Response> {
     let moment = service.now().moment;
-    let _turn = service.copies.turns.acquire().await.map_err(|_| Failure::stopping())?;
+    let _turn = service.copies.turn().await?;
     let make = move || {
         let mut messages = moment.snapshot.supply(&question, SupplyLimits::default())?;
         messages.retain(|message| !matches!(message, Message::LaneCert(_))); // a decided tip vouches for its lane

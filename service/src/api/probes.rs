@@ -17,8 +17,8 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// 200 when the replica can vote and hears a quorum, or the observer hears a member, and it is not far behind, else 503
-/// with its mode and why.
+/// 200 when the replica can vote, hears a quorum and knows how far it is, or the observer hears a member, and it is not far
+/// behind, else 503 with its mode and why.
 pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     let report = service.now().report;
     if service.drain.is_cancelled() {
@@ -28,6 +28,9 @@ pub async fn ready(State(service): Shared) -> Answer<&'static str> {
         return Ok("ready\n");
     }
     let why = match service.why(&report) {
+        nothing if nothing.is_empty() && !report.knows_the_newest() => {
+            "too few members have said yet how far they are".to_owned()
+        }
         nothing if nothing.is_empty() => format!("{} slots behind the others", report.behind),
         why => why,
     };
@@ -38,7 +41,7 @@ pub async fn ready(State(service): Shared) -> Answer<&'static str> {
 
 fn is_ready(report: &Report) -> bool {
     let is_well = report.mode == Mode::Active || report.observes && report.mode == Mode::Following;
-    is_well && report.hears_quorum() && report.behind <= BEHIND_SLOTS_MAX
+    is_well && report.hears_quorum() && report.knows_the_newest() && report.behind <= BEHIND_SLOTS_MAX
 }
 
 /// OpenMetrics text.
@@ -53,6 +56,8 @@ pub async fn metrics(State(service): Shared) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::PeerFacts;
+    use quorate_pbft::{ReplicaId, SeqNum};
 
     #[test]
     fn a_replica_is_ready_while_it_is_little_behind() {
@@ -60,5 +65,21 @@ mod tests {
         assert!(is_ready(&report(BEHIND_SLOTS_MAX)) && !is_ready(&report(BEHIND_SLOTS_MAX + 1)));
         assert!(!is_ready(&Report { mode: Mode::Following, ..report(0) }));
         assert!(!is_ready(&Report { quorum: 2, ..report(0) }), "it hears itself alone");
+    }
+
+    #[test]
+    fn a_replica_that_hears_members_who_have_not_said_how_far_they_are_is_not_ready() {
+        let peer = |executed| PeerFacts {
+            replica: ReplicaId::new(1),
+            heard_at: None,
+            is_heard: true,
+            executed,
+            view: None,
+            hears: None,
+            program: None,
+        };
+        let report = |executed| Report { quorum: 2, peers: vec![peer(executed)], ..Report::of_nobody() };
+        assert!(!is_ready(&report(None)));
+        assert!(is_ready(&report(Some(SeqNum::new(0)))));
     }
 }

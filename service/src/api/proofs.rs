@@ -63,7 +63,8 @@ pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> 
 /// The first state at or after a slot that q replicas have signed and that is at hand.
 pub(super) async fn certified(service: &Service, seq: SeqNum) -> Answer<Certified> {
     let now = service.now();
-    if seq == SeqNum::default() && now.moment.seq() == seq && now.certified.is_none() {
+    let first = service.genesis.founders().base();
+    if seq <= first && now.moment.seq() == first && now.certified.is_none() {
         let detail =
             "the group has decided nothing yet, so no state of it is signed; make a first change, and ask again";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "nothing-signed", detail));

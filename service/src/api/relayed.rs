@@ -3,24 +3,37 @@
 use super::problem::{Answer, Failure};
 use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
-use crate::observing::Relay;
 use crate::observing::wire::HANDED_ON_BYTES_MAX;
+use crate::observing::{Passing, Relay};
 use axum::http::StatusCode;
 use quorate_client::api::PROBLEM_TYPE;
 use quorate_ledger::{Envelope, EnvelopeId, Level, Receipt, Revision};
+use quorate_pbft::{PublicKey, SeqNum};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// Hands an envelope of an observer on to a member. A verdict is answered with the observer's own receipt, anything else
+/// Slots that a node which has caught up may be behind: under load nobody who follows is ever at the last one.
+const BEHIND_MAX: u64 = 16;
+
+/// Hands an envelope of an observer on to a member, perhaps by way of other observers: while a domain is closed, of those
+/// alone that are enrolled and may read all. `passed` observers have handed it on before, the last of them `from`. A verdict is answered with the observer's own receipt, anything else
 /// with the member's word.
-pub async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, level: Level) -> Answer<Reply> {
+pub async fn hand_on(
+    service: &Arc<Service>,
+    relay: &Relay,
+    (bytes, level): (Vec<u8>, Level),
+    (passed, from): (u8, Option<PublicKey>),
+) -> Answer<Reply> {
     if bytes.len() > HANDED_ON_BYTES_MAX {
         let detail = format!("an observer hands on {HANDED_ON_BYTES_MAX} bytes at most; offer it to a member");
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
     }
     let id =
         Envelope::decode(&bytes, service.genesis.limits()).ok().map(|envelope| envelope.id(&service.genesis.group()));
-    let answered = relay.offer(level, &bytes).await;
+    let trusted = trusted(service, relay.serving()).await?;
+    let trusts = |key: &PublicKey| trusted.contains(key);
+    let answered = relay.offer(level, &bytes, &Passing { passed, from, trusts: &trusts }).await;
     let answered = answered.ok_or_else(|| Failure::no_quorum(service.now().report.mode, &relay.silence()))?;
     let status = StatusCode::from_u16(answered.status).ok().filter(|status| MEMBERS_STATUSES.contains(status));
     let status = status.ok_or_else(|| not_believed("a status that no member gives"))?;
@@ -42,6 +55,28 @@ pub async fn hand_on(service: &Arc<Service>, relay: &Relay, bytes: Vec<u8>, leve
         return Err(not_believed("an answer that is no JSON"));
     }
     Ok(Reply::Member(status, answered))
+}
+
+/// Those of some observers to whom every change may be shown: all while no domain is closed, else who is enrolled and may
+/// read every domain. None before this node has caught up: it may not know yet what is closed.
+async fn trusted(service: &Service, observers: Vec<PublicKey>) -> Answer<BTreeSet<PublicKey>> {
+    let published = service.now();
+    if published.moment.seq() == SeqNum::default() || published.report.behind > BEHIND_MAX {
+        return Ok(BTreeSet::new());
+    }
+    let moment = published.moment;
+    let look = move || {
+        let view = moment.view();
+        let is_closed = view.closed_domain().is_some();
+        let mut trusted = BTreeSet::new();
+        for key in observers {
+            if !is_closed || view.observer(&key)?.is_some_and(|observer| view.closed_to(&observer).is_none()) {
+                trusted.insert(key);
+            }
+        }
+        Ok(trusted)
+    };
+    service.blocking(look).await
 }
 
 /// Statuses of an answer to an envelope.

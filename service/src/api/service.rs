@@ -8,12 +8,13 @@ use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::streams::Streams;
 use crate::conduct::Conduct;
+use crate::copying::Liar;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
 use crate::levels;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
-use crate::observing::Relay;
+use crate::observing::{Passing, Relay};
 use crate::pool::CachedPayload;
 use crate::tokens::Tokens;
 use axum::extract::State;
@@ -88,6 +89,8 @@ pub struct Service {
     pub stop: CancellationToken,
     /// Conduct of peers.
     pub conduct: Arc<Conduct>,
+    /// Nodes that lied to the copy of this node's database.
+    pub liars: Vec<Liar>,
     /// Tokens of operators.
     pub tokens: Arc<Tokens>,
 }
@@ -188,7 +191,7 @@ impl Service {
             return Err(Failure::not_held(what, &domains));
         }
         if let Some(relay) = self.relay() {
-            return self.marked(relay, nonce).await;
+            return self.marked(relay, nonce, &Passing { passed: 0, from: None, trusts: &|_| true }).await;
         }
         self.needs_quorum().map_err(Failure::of_a_read)?;
         self.pace.turn().await;
@@ -209,10 +212,10 @@ impl Service {
     }
 
     /// The state of an observer after a mark that a member placed, and that was executed here.
-    async fn marked(&self, relay: &Relay, nonce: Digest) -> Answer<Strong> {
+    pub async fn marked(&self, relay: &Relay, nonce: Digest, passing: &Passing<'_>) -> Answer<Strong> {
         self.pace.turn().await;
         let refused = |why: &str| Failure::no_quorum(self.now().report.mode, why).of_a_read();
-        let marked = relay.mark(nonce).await.ok_or_else(|| refused(&relay.silence()))?;
+        let marked = relay.mark(nonce, passing).await.ok_or_else(|| refused(&relay.silence()))?;
         let marked = marked.map_err(|why| refused(&why))?;
         let moment = self.until(|published| levels::shows_mark(published.moment.seq(), marked.seq)).await?.moment;
         let place = marked.place as usize;

@@ -40,18 +40,26 @@ pub fn lines<T: JsonSchema>() -> Body {
 
 /// Generator for the bodies of answers: a schema stands once, among the document's components.
 pub fn of_answers() -> SchemaGenerator {
-    generator(Contract::Serialize)
+    settings(Contract::Serialize).into_generator()
 }
 
 /// The same for queries.
 pub fn of_queries() -> SchemaGenerator {
-    generator(Contract::Deserialize)
+    settings(Contract::Deserialize).into_generator()
 }
 
-fn generator(contract: Contract) -> SchemaGenerator {
+/// The same for the bodies of questions, whole where they stand: what may be left out of a question is always in an answer,
+/// so that one name among the components cannot mean both.
+pub fn of_bodies() -> SchemaGenerator {
+    let mut settings = settings(Contract::Deserialize);
+    settings.inline_subschemas = true;
+    settings.into_generator()
+}
+
+fn settings(contract: Contract) -> SchemaSettings {
     let mut settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(enumerate));
     (settings.definitions_path, settings.contract) = ("/components/schemas".into(), contract);
-    settings.into_generator()
+    settings
 }
 
 /// A choice between names as an enumeration, of which generators of clients make a type; what each name says goes into

@@ -69,7 +69,7 @@ pub async fn snapshots(State(service): Shared) -> Json<Page<SnapshotEntry>> {
 
 async fn make(service: &Service, which: Which, ask: Ask) -> Answer<Response> {
     let Held { moment, certificate, .. } = state(service, which).await?;
-    let _turn = service.copies.turns.acquire().await.map_err(|_| Failure::stopping())?;
+    let _turn = service.copies.turn().await?;
     let make = move || {
         Ok(match certificate {
             Some(certificate) => copy::answer(&moment.ledger, &moment.snapshot, &certificate, &ask)?,

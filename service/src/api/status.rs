@@ -6,7 +6,7 @@ use crate::engine::Published;
 use crate::health::{self, Fault, RUNBOOKS, Watched, assess, now_ms};
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{Health, Issue, Page, Role, StableCheckpoint, Status};
+use quorate_client::api::{Health, Issue, Page, RestartedFrom, Role, StableCheckpoint, Status};
 use quorate_pbft::{ReplicaId, Time};
 
 use super::service::Service;
@@ -40,7 +40,7 @@ pub fn of(service: &Service) -> Status {
         state_root: ledger.executed().state_root,
         lane_hash: ledger.executed().lane_hash,
         stable_checkpoint: StableCheckpoint {
-            seq: report.stable.get(),
+            seq: report.stable.max(service.genesis.founders().base()).get(),
             state_root: report.stable_root.unwrap_or(service.genesis_root),
         },
         mode: report.mode,
@@ -53,6 +53,7 @@ pub fn of(service: &Service) -> Status {
         last_sync: report.last_sync.map(Time::get),
         domains: service.domains(),
         checked: report.checked,
+        restarted_from: RestartedFrom::of(&service.genesis),
         health: opinion(service, &published),
     }
 }
@@ -61,7 +62,7 @@ pub fn of(service: &Service) -> Status {
 fn opinion(service: &Service, published: &Published) -> Health {
     let watched = service.watched.borrow().clone();
     let facts = service.sources.facts(&published.report, &watched.vitals);
-    assess(&facts, &health::issues(&facts))
+    Health { actions: watched.actions.list(), ..assess(&facts, &health::issues(&facts)) }
 }
 
 /// Issues, the most urgent first.

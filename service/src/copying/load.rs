@@ -8,7 +8,7 @@ use crate::shelter::sheltered;
 use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Ledger, StoreError};
-use quorate_pbft::{Broken, Record, SeqNum};
+use quorate_pbft::{Broken, Digest, Record, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -210,6 +210,24 @@ impl Load {
         batch.commit()?;
         self.db.fold()?;
         Ok(Some((self.progress, checkpoint)))
+    }
+}
+
+impl Load {
+    /// Makes the state that it holds whole the first one of the group that goes on from it, with no promise, and as a copy
+    /// where another copy was there. The root of that state.
+    pub(super) fn go_on(mut self, genesis: &Genesis, copied: Option<SeqNum>) -> Result<Digest, CopyError> {
+        let checkpoint = self.whole.take().expect("a snapshot was read to its end");
+        let mut batch = self.batch.take().expect("a batch is open between folds");
+        self.session.finish(&mut batch, &checkpoint)?;
+        let root = Ledger::restart(&mut batch, genesis)?.state_root();
+        Roots::default().executed(&mut batch, genesis.founders().base(), root)?;
+        if let Some(seq) = copied {
+            batch.record(&Record::Broken(Broken::Copied(seq))).map_err(EngineError::from)?;
+        }
+        batch.commit()?;
+        self.db.fold()?;
+        Ok(root)
     }
 }
 

@@ -6,37 +6,39 @@
 mod outcome;
 mod record;
 mod turn;
+mod liars;
+mod mark;
 mod load;
 mod worker;
 mod snapshot;
 mod repair;
 mod place;
+mod vote;
 
+pub(crate) use liars::{Liar, liars};
 pub use load::floor;
+pub(crate) use mark::marked;
 pub use outcome::{Copied, CopyError, Progress, Unsound};
 pub(crate) use place::cut_off;
 pub use record::is_snapshot;
 pub use repair::{Found, Repaired, look, repair};
-pub use snapshot::{Exported, Files, export, files, restore, verify};
+pub use snapshot::{Exported, Files, Left, export, files, go_on, left, rehearse, restore, verify};
+pub use vote::voting;
 
 use crate::framed::beside;
 use load::Load;
+
 use outcome::at;
-use place::{BEFORE, GROWING, open_old, settle, swap};
+use place::{BEFORE, GROWING, open_old, settle, slot, swap, swap_marked};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
-use quorate_pbft::{Digest, PublicKey, SeqNum};
+use quorate_pbft::{Digest, PublicKey};
 use quorate_storage::{Db, DbError};
 use std::fs;
-use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
-
-/// Name, after that of the database, of the file that outlives the databases: they came from others, and tell nothing of
-/// what the key signed.
-const MARK: &str = "copied";
 
 /// Copy to make.
 pub struct Plan {
@@ -72,16 +74,19 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
         load.seed(&old.snapshot()?.apart(), &genesis)?;
     }
     let (load, failures) = fill(load, from, tell).await?;
+    liars::note(&data, &load.progress.refused)?;
     let Some((progress, checkpoint)) = load.finish(&genesis, None)? else {
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
     check(&growing, &genesis, checkpoint.state_root())?;
-    drop(old);
-    if !is_joiner || marked(&data).map_err(at(&data))?.is_some() || !unmark(&growing, &genesis, member)? {
-        mark(&data, checkpoint.head().seq)?;
-    }
-    let before = swap(&data, &growing, before)?;
-    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before })
+    let before_seq = old.and_then(|old| slot(&old, &genesis));
+    let was_marked = marked(&data).map_err(at(&data))?.is_some();
+    let may_vote = is_joiner && !was_marked && unmark(&growing, &genesis, member)?;
+    let before = match may_vote {
+        true => swap(&data, &growing, before)?,
+        false => swap_marked(&data, &growing, before, checkpoint.head().seq)?,
+    };
+    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before, before_seq })
 }
 
 /// Asks all nodes until the state is whole or none is left; in words why nodes ended before.
@@ -133,27 +138,4 @@ fn unmark(growing: &Path, genesis: &Genesis, member: [u8; 32]) -> Result<bool, C
     batch.commit()?;
     db.fold()?;
     Ok(true)
-}
-
-/// Notes beside the database, for every database that follows it there, that it was copied.
-fn mark(data: &Path, seq: SeqNum) -> Result<(), CopyError> {
-    let path = beside(data, MARK);
-    let written = fs::File::create(&path).and_then(|mut file| {
-        writeln!(
-            file,
-            "{seq}\nThe slot of the state that was copied to this folder: a replica with this file never votes."
-        )?;
-        file.sync_all()
-    });
-    written.map_err(at(&path))
-}
-
-/// Slot of a copy that took the place of a database, even where that copy is lost by now.
-pub(crate) fn marked(data: &Path) -> io::Result<Option<SeqNum>> {
-    let text = match fs::read(beside(data, MARK)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        read => read?, // a mark that cannot be read is none that is not there
-    };
-    let slot = text.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok()?.parse().ok());
-    Ok(Some(SeqNum::new(slot.unwrap_or_default())))
 }

@@ -3,6 +3,7 @@
 use crate::engine::EngineError;
 use crate::framed::Flaw;
 use quorate_ledger::copy::Refused;
+use quorate_ledger::proof::ProofError;
 use quorate_ledger::{OpenError, StoreError};
 use quorate_pbft::{Digest, Epoch, SeqNum};
 use quorate_storage::DbError;
@@ -37,6 +38,8 @@ pub struct Copied {
     pub state_root: Digest,
     /// Folder to which the database that stood there was moved.
     pub before: Option<PathBuf>,
+    /// Slot of that database, where it opened.
+    pub before_seq: Option<SeqNum>,
 }
 
 /// Fault of a snapshot file.
@@ -116,6 +119,9 @@ pub enum CopyError {
         /// Fault of it.
         why: Unsound,
     },
+    /// State that the members of its group did not sign as it is told.
+    #[error("members of the group that is over did not sign the state that it names: {0}")]
+    Unproven(ProofError),
     /// No node is left to ask.
     #[error("no node is left to copy from: {0}")]
     NobodyLeft(String),

@@ -2,10 +2,13 @@
 //!
 //! A swap is two renames. The next run that finds them cut off between finishes them: what grew was whole before the first one.
 
+use super::mark::{mark, marked, unnote};
 use super::outcome::{Copied, CopyError, at};
+use crate::engine::replay;
 use crate::framed::{beside, sync_parent};
 use crate::shelter::sheltered;
 use quorate_ledger::{Genesis, Ledger};
+use quorate_pbft::SeqNum;
 use quorate_storage::{Db, DbError};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,6 +39,11 @@ pub(super) fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyErr
     }
 }
 
+/// Slot of a database, where it opens.
+pub(super) fn slot(db: &Db, genesis: &Genesis) -> Option<SeqNum> {
+    sheltered(|| replay::open(db, genesis).ok().map(|opened| opened.ledger.head().seq)).flatten()
+}
+
 /// Moves the database that stands there out of the way, and what grew beside it in.
 pub(super) fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>, CopyError> {
     let before = data.exists().then_some(before);
@@ -45,6 +53,22 @@ pub(super) fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Optio
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
     Ok(before)
+}
+
+/// Marks the place of a database, and swaps a copy in. Where the old database stays, so do its votes.
+pub(super) fn swap_marked(
+    data: &Path,
+    growing: &Path,
+    before: PathBuf,
+    seq: SeqNum,
+) -> Result<Option<PathBuf>, CopyError> {
+    let was_marked = marked(data).map_err(at(data))?.is_some();
+    mark(data, seq)?;
+    let swapped = swap(data, growing, before);
+    if swapped.is_err() && !was_marked && data.exists() && growing.exists() {
+        unnote(data)?;
+    }
+    swapped
 }
 
 /// Ends a [`swap`] that was cut off between its renames; none where there was none.
@@ -62,7 +86,7 @@ pub(super) fn settle(
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
     let (seq, state_root, before) = (ledger.head().seq, ledger.state_root(), Some(before.to_owned()));
-    Ok(Some(Copied { progress: Default::default(), seq, state_root, before }))
+    Ok(Some(Copied { progress: Default::default(), seq, state_root, before, before_seq: None }))
 }
 
 /// Command that was cut off between the two renames, and whose next run ends it.
@@ -83,7 +107,7 @@ mod tests {
     use crate::init::create_database;
     use quorate_ledger::keys::Purpose;
     use quorate_ledger::{DomainRules, Enrolment, FORMAT, GenesisFile, Limits};
-    use quorate_pbft::{Constants, Ed25519Signer};
+    use quorate_pbft::{Constants, Ed25519Signer, SeqNum};
 
     fn genesis() -> Genesis {
         let member = |number: u8| Ed25519Signer::from_seed(&[number; 32]);
@@ -91,6 +115,7 @@ mod tests {
             format: FORMAT.into(),
             name: "places".into(),
             rules: None,
+            restarted_from: None,
             organisations: vec!["org".into()],
             members: (1..=4).map(|number| Enrolment::prove(Purpose::Member, "org", &member(number))).collect(),
             authors: vec![Enrolment::prove(Purpose::Author, "org", &member(9))],
@@ -99,6 +124,20 @@ mod tests {
             limits: Limits::default(),
         };
         Genesis::build(file).expect("a good genesis")
+    }
+
+    #[test]
+    fn a_database_that_was_cut_off_while_it_was_made_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let growing = beside(&data, "unfinished");
+        fs::create_dir(&growing).expect("a folder");
+        drop(Db::create(&growing).expect("a database without a state"));
+
+        create_database(&data, &genesis()).expect("a database");
+
+        let db = Db::open(&data).expect("it opens");
+        assert!(Ledger::open(&db.snapshot().expect("a snapshot"), &genesis()).is_ok() && !growing.exists());
     }
 
     #[test]
@@ -127,6 +166,23 @@ mod tests {
         assert!(settle(&data, (&growing, &before), &genesis()).is_err());
 
         assert!(!data.exists() && growing.exists());
+    }
+
+    #[test]
+    fn a_database_that_stays_where_it_is_gets_no_mark() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
+        fs::create_dir_all(before.join("in the way of a rename")).expect("a folder");
+        create_database(&data, &genesis()).expect("a database");
+        fs::create_dir(&growing).expect("a folder");
+
+        assert!(swap_marked(&data, &growing, before.clone(), SeqNum::new(7)).is_err());
+        assert_eq!(marked(&data).expect("it is read"), None);
+
+        fs::remove_dir_all(&before).expect("it was there");
+        swap_marked(&data, &growing, before, SeqNum::new(7)).expect("a swap");
+        assert_eq!(marked(&data).expect("it is read"), Some(SeqNum::new(7)));
     }
 
     #[test]

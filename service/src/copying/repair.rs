@@ -4,17 +4,20 @@
 //! entries are taken from it, the rest from peers, at a state that q members have signed; then it takes the database's
 //! place, with all promises of the replica. Where these are damaged too it is a copy, which does not vote.
 
+use super::liars::note;
 use super::load::Load;
+use super::mark::{mark, marked};
 use super::outcome::{Copied, CopyError, Progress, at};
 use super::place::{BEFORE_REPAIR, MENDED};
-use super::{Plan, beside, check, cut_off, fill, make_dir, mark, marked, settle, swap};
+use super::vote::promises_fault;
+use super::{Plan, beside, check, cut_off, fill, make_dir, settle, swap};
 use crate::engine::{EngineError, replay};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
 use quorate_ledger::{Genesis, Ledger, OpenError, Store as _, StoreError, Table};
-use quorate_pbft::{Digest, Ed25519, PublicKey, SeqNum, Tip};
-use quorate_storage::{Db, DbError, Promiser, Snapshot, Unkept};
+use quorate_pbft::{Digest, SeqNum, Tip};
+use quorate_storage::{Db, Snapshot};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -175,41 +178,6 @@ fn opens(db: &Db, genesis: &Genesis) -> Result<bool, StoreError> {
     Ok(Ledger::open(&db.snapshot()?.apart(), genesis).is_ok())
 }
 
-/// Reason why the promises of a replica are not whole; an error where the disk does not give them, or they are another's.
-fn promises_fault(
-    db: &Db,
-    genesis: &Genesis,
-    (member, tips): (&[u8; 32], Option<&[Tip]>),
-) -> Result<Option<String>, CopyError> {
-    if let Some(Err(error @ DbError::OtherMember(_))) = sheltered(|| db.is_of(member)) {
-        return Err(error.into());
-    }
-    let Some(tips) = tips else { return Ok(Some("the head of the state cannot be read".to_owned())) };
-    let snapshot = db.snapshot()?;
-    let replayed = sheltered(|| replay::open(db, genesis)).and_then(Result::ok).map(|opened| opened.ledger);
-    let folded = || sheltered(|| Ledger::open(&snapshot.apart(), genesis)).and_then(Result::ok);
-    let epoch = sheltered(|| snapshot.apart().epoch()).and_then(Result::ok);
-    let (committee, tips) = match replayed.or_else(folded) {
-        None => (genesis.founders().clone(), tips),
-        Some(ledger) => match ledger.next_voters().filter(|next| Some(next.epoch()) == epoch) {
-            Some(next) => (next.clone(), &[][..]), // entered, and no slot of it executed
-            None => (ledger.voters().clone(), tips),
-        },
-    };
-    let (member, window) = (PublicKey(*member), genesis.constants().window);
-    let by = Promiser { committee: &committee, member: &member, window, verify: &Ed25519 };
-    let fault = match sheltered(|| snapshot.apart().check_promises(&by, tips)) {
-        Some(Ok(())) => None,
-        Some(Err(Unkept::LaterEpoch { of, known })) => return Err(CopyError::LaterEpoch { of, known }),
-        Some(Err(Unkept::Damaged(error))) => Some(error.0),
-        None => Some("the structure of their tables cannot be read".to_owned()),
-    };
-    match fault {
-        Some(why) if db.room().unread() > 0 => Err(CopyError::Unread(why)),
-        fault => Ok(fault),
-    }
-}
-
 /// Walks the state.
 fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyError> {
     let mut found = Found { is_of_contents: true, ..Found::default() };
@@ -344,6 +312,7 @@ async fn anew(
     };
     let loses_promises = promises.is_none();
     let (load, failures) = fill(load, from, tell).await?;
+    note(&data, &load.progress.refused)?;
     done.failures.extend(failures);
     let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
     let finished = load.finish(&genesis, promises.as_ref())?;
@@ -359,7 +328,7 @@ async fn anew(
         mark(&data, seq)?;
     }
     let before = swap(&data, &mended, before)?;
-    Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before }))
+    Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq: None }))
 }
 
 /// Slot that the state that is made anew does not lie below: the replica had been there.

@@ -1,19 +1,21 @@
 //! Snapshots: a group's certified state in one file, which is checked with the genesis alone.
 //!
 //! A snapshot is the record of a copy: the questions to one node and its answers, in their order. Whoever reads it takes
-//! the answers as a copy takes those of a node that may lie.
+//! the answers as a copy takes those of a node that may lie. A group that lost more than f disks goes on from one (M5): as another
+//! group, whose genesis names the state.
 
 use super::load::Load;
+use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::place::{BEFORE, RESTORED};
+use super::place::{BEFORE, RESTORED, cut_off, slot, swap_marked};
 use super::record::{Frame, Reader, Recorder};
-use super::{check, fill, make_dir, mark, open_old, settle, swap};
+use super::{check, fill, make_dir, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
-use quorate_ledger::Genesis;
 use quorate_ledger::copy::{Ask, Errand, TakeError};
-use quorate_ledger::proof::Checkpoint;
+use quorate_ledger::proof::{Checkpoint, Epochs, restart_from, restarted_from};
+use quorate_ledger::{Genesis, Ledger, Restart};
 use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::{Db, DbError};
 use std::fs;
@@ -120,10 +122,76 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
     }
     let (progress, checkpoint) = replayed?.expect("the snapshot was whole");
     check(&growing, genesis, checkpoint.state_root())?;
-    drop(old);
-    mark(data, checkpoint.head().seq)?;
-    let before = swap(data, &growing, before)?;
-    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before })
+    let before_seq = old.and_then(|old| slot(&old, genesis));
+    let before = swap_marked(data, &growing, before, checkpoint.head().seq)?;
+    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before, before_seq })
+}
+
+/// Certified state that is left of a group.
+#[derive(Debug, Clone)]
+pub struct Left {
+    /// Restart from it.
+    pub restart: Restart,
+    /// Epochs that it shows.
+    pub epochs: Epochs,
+    /// Rules by which it was executed.
+    pub rules: u32,
+    /// Organisations that ran its members, in the order of their numbers.
+    pub organisations: Vec<String>,
+    /// Its entries.
+    pub entries: u64,
+}
+
+/// Reads what a snapshot file proves of the group with this genesis, to the file's last byte.
+pub fn left(path: &Path, genesis: &Genesis) -> Result<Left, CopyError> {
+    let (mut reader, scratch) = (Reader::open(path)?, beside(path, SCRATCH));
+    let mut load = Load::open(fresh(&scratch)?, genesis)?;
+    let read = replay(&mut load, &mut reader).and_then(|_| load.finish(genesis, None));
+    let left = read.and_then(|finished| {
+        let (_, checkpoint) = finished.expect("the snapshot was whole");
+        look(&scratch, genesis, restart_from(genesis, &checkpoint).map_err(CopyError::Unproven)?)
+    });
+    fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
+    left
+}
+
+fn look(data: &Path, genesis: &Genesis, (restart, epochs): (Restart, Epochs)) -> Result<Left, CopyError> {
+    let db = Db::open(data)?;
+    let snapshot = db.snapshot()?;
+    let ledger = Ledger::open(&snapshot, genesis)?;
+    let organisations = ledger.view(&snapshot).members()?.into_iter().map(|member| member.organisation);
+    Ok(Left {
+        restart,
+        epochs,
+        rules: ledger.rules(),
+        organisations: organisations.collect(),
+        entries: ledger.entries(),
+    })
+}
+
+/// Makes the database of a replica of a group that goes on: the state in a snapshot of the group before, which the genesis
+/// names, under the members of the genesis.
+pub fn go_on(path: &Path, data: &Path, genesis: &Genesis) -> Result<(), CopyError> {
+    restarted_from(genesis).map_err(CopyError::Unproven)?;
+    let (_, before) = genesis.restarted().expect("who gives a snapshot has a genesis that names its group");
+    if let Some(command) = cut_off(data) {
+        return Err(CopyError::CutOff { path: data.to_owned(), command });
+    }
+    let mut reader = Reader::open(path)?;
+    let mut load = Load::open(fresh(data)?, before)?;
+    replay(&mut load, &mut reader)?;
+    let root = load.go_on(genesis, marked(data).map_err(at(data))?)?;
+    check(data, genesis, root)
+}
+
+/// Tries whether a group can go on from a snapshot under this genesis, and leaves nothing behind.
+pub fn rehearse(path: &Path, genesis: &Genesis) -> Result<(), CopyError> {
+    let scratch = beside(path, SCRATCH);
+    let tried = go_on(path, &scratch, genesis);
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
+    }
+    tried
 }
 
 /// Takes the answers of a file as those of a node.

@@ -92,7 +92,8 @@ async fn bring(load: &Mutex<Load>, node: &Client, errand: &mut Errand) -> Result
             Ok(answer) => answer,
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
-        match lock(load).take(errand, &answer) {
+        let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
+        match taken {
             Ok(()) => (),
             Err(TakeError::Store(error)) => return Err(error.into()),
             Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why)),

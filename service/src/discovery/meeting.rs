@@ -1,8 +1,8 @@
 //! Rendezvous: a node that knows one door gives its record there and asks for all others.
 
 use super::records::take_records;
-use crate::observing::wire::{Asking, Telling, VERSION, frame, parse};
-use quorate_net::{DialError, Directory, LinkError, Multiaddr, RECORD_BYTES_MAX, RECORDS_MAX, dial, pack};
+use crate::observing::wire::{Asking, Telling, VERSION, frame, parse, words};
+use quorate_net::{DialError, Directory, LinkError, Multiaddr, RECORD_BYTES_MAX, RECORDS_MAX, dial, pack, unpack};
 use quorate_pbft::PublicKey;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,19 +45,19 @@ pub(crate) struct Meeting {
 impl Meeting {
     /// Visits the doors again and again; at once when the own record is new.
     pub(crate) async fn keep(self) {
-        let (mut pause, mut last) = (FIRST, String::new());
+        let (mut pause, mut last) = (FIRST, vec![String::new(); self.doors.len()]);
         while !self.doors.is_empty() {
             let own = self.own_record();
-            for door in &self.doors {
+            for (door, last) in self.doors.iter().zip(&mut last) {
                 let visit = timeout(WITHIN, self.visit(door)).await.unwrap_or(Err(Vain::Silent));
                 let outcome = visit.map_or_else(|vain| vain.to_string(), |()| String::new());
-                if outcome != last && !outcome.is_empty() {
+                if outcome != *last && !outcome.is_empty() {
                     tracing::warn!(event = "bootstrap-silent", %door, why = %outcome, "no addresses from this door");
                 }
-                last = outcome;
+                *last = outcome;
             }
             let _ = timeout(pause, self.renewed(&own)).await; // either is a reason to go on
-            pause = if last.is_empty() { (pause * 2).min(LAST) } else { FIRST };
+            pause = next_pause(pause, &last);
         }
     }
 
@@ -84,12 +84,35 @@ impl Meeting {
         sender.send(&frame(&Asking::Meet { version: VERSION, group, records })).await?;
         for _ in 0..PAGES_MAX {
             match parse(&receiver.recv().await?) {
-                Some(Telling::Records(page)) if quorate_net::unpack(&page).is_none_or(|page| page.is_empty()) => break,
-                Some(Telling::Records(page)) => take_records(&self.directory, &page).map_err(|_| Vain::Frame)?,
-                Some(Telling::Refused(why)) => return Err(Vain::Refused(why.chars().take(300).collect())),
+                Some(Telling::Records(page)) => match &unpack(&page).unwrap_or_default()[..] {
+                    [] => break,
+                    records => take_records(&self.directory, records).map_err(|_| Vain::Frame)?,
+                },
+                Some(Telling::Refused(why)) => return Err(Vain::Refused(words(&why))),
                 _ => return Err(Vain::Frame),
             }
         }
         Ok(())
+    }
+}
+
+/// Pause after the one before and these outcomes: a door that is silent makes no other one busy.
+fn next_pause(pause: Duration, outcomes: &[String]) -> Duration {
+    let is_alone = outcomes.iter().all(|outcome| !outcome.is_empty());
+    if is_alone { FIRST } else { (pause * 2).min(LAST) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_stay_short_while_every_door_is_silent_and_no_longer() {
+        let outcomes = |silent: &[bool]| -> Vec<String> {
+            silent.iter().map(|silent| if *silent { "refused".to_owned() } else { String::new() }).collect()
+        };
+        assert_eq!(next_pause(LAST, &outcomes(&[true, true])), FIRST);
+        assert_eq!(next_pause(FIRST, &outcomes(&[false, true])), FIRST * 2);
+        assert_eq!(next_pause(LAST, &outcomes(&[true, false])), LAST);
     }
 }

@@ -1,15 +1,19 @@
-//! Checks of a replica's configuration: its files against each other, and the environment. No database is opened.
+//! Checks of a folder's files against each other, and of the environment. No database is opened.
 
-use super::{Item, told};
+use super::{Item, barred, told};
 use crate::api;
-use crate::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS};
+use crate::config::{
+    ADMIN_TOKEN_FILE, CONFIG_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS,
+};
 use crate::health::{RENEW_SECONDS, now_ms};
 use crate::logging;
+use crate::observer::{OBSERVER_KEY_FILE, is_observers};
 use crate::replica::{self, Ways, read_genesis};
 use crate::tokens::TOKENS_FILE;
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// Variables of the environment that commands read.
@@ -26,17 +30,43 @@ const OF_COMMANDS: [&str; 7] = [
 /// Advice on a key whose passphrase is not at hand.
 const UNLOCK: &str = "QUORATE_PASSPHRASE_FILE names a file with the passphrase, as for quorate start";
 
-/// Checks the files of a replica's folder. A check that needs what an earlier one did not find is left out.
+/// Checks the files of a folder. A check that needs what an earlier one did not find is left out.
 pub fn configuration(dir: &Path) -> Vec<Item> {
+    match barred(dir, None) {
+        Some(item) => vec![item],
+        None if is_observers(dir) => of_observer(dir),
+        None => of_replica(dir),
+    }
+}
+
+/// An observer has no configuration: its flags say it all.
+fn of_observer(dir: &Path) -> Vec<Item> {
+    const ANOTHER: &str = "move it away: `quorate observe` makes another one; an enrolled observer is enrolled anew";
+    let (genesis, file) = (read_genesis(&dir.join(GENESIS_FILE)), dir.join(OBSERVER_KEY_FILE));
+    let key = keys::public(&file);
+    let mut items = vec![
+        told("genesis", &genesis, named, "copy genesis.json from a member, and compare its hash"),
+        told("key", &key, |_| format!("{OBSERVER_KEY_FILE} reads: the folder is an observer's"), ANOTHER),
+    ];
+    items.extend(unknown_variable(variables()));
+    items.extend(key.is_ok().then(|| secrecy(&file)));
+    items
+}
+
+fn variables() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
+}
+
+fn of_replica(dir: &Path) -> Vec<Item> {
     let config = Config::load(dir, Overrides::default());
     let genesis = read_genesis(&dir.join(GENESIS_FILE));
     let key = keys::public(&dir.join(REPLICA_KEY_FILE));
     let mut items = vec![
-        told("config", &config, |_| format!("{CONFIG_FILE} reads"), "mend the line that it names"),
+        told("config", &config, |_| format!("{CONFIG_FILE} reads"), config.as_ref().err().map_or("", mended)),
         told("genesis", &genesis, named, "copy genesis.json from another member, and compare its hash"),
         told("key", &key, |_| "replica.key reads".to_owned(), "put the replica's key back from where it is kept safe"),
     ];
-    items.extend(unknown_variable(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())));
+    items.extend(unknown_variable(variables()));
     items.extend(key.is_ok().then(|| secrecy(&dir.join(REPLICA_KEY_FILE))));
     if let (Ok(genesis), Ok(public)) = (&genesis, &key) {
         let me = genesis.founders().replica_of(public);
@@ -55,10 +85,24 @@ pub fn configuration(dir: &Path) -> Vec<Item> {
             |()| config.log.clone(),
             "as in info,quorate_service=debug",
         ));
+        items.push(ports(config));
+        items.extend(hosts(config));
         items.push(operators(config, [ADMIN_TOKEN_FILE, TOKENS_FILE].iter().any(|file| dir.join(file).exists())));
         items.extend(certificate(config));
     }
     items
+}
+
+/// Advice on a configuration that cannot be used.
+fn mended(error: &ConfigError) -> &'static str {
+    match error {
+        ConfigError::Unreadable { .. } => {
+            "`quorate init --genesis` makes a replica's folder, and a backup has a config.toml"
+        }
+        ConfigError::Environment { .. } => "set that variable right, or unset it",
+        ConfigError::Malformed { .. } | ConfigError::Misplaced { .. } => "mend that line",
+        ConfigError::Peer(_) | ConfigError::Tls => "mend it in config.toml, or in the environment",
+    }
 }
 
 /// A variable that begins like ours and that nothing reads: a misspelt one is never used unnoticed.
@@ -68,6 +112,51 @@ fn unknown_variable(mut names: impl Iterator<Item = String>) -> Option<Item> {
     let stray = names.find(|name| name.starts_with("QUORATE_") && !known(name))?;
     let known: Vec<&str> = of_settings().collect();
     Some(Item::fault("environment", format!("{stray} is no setting"), format!("those are {}", known.join(", "))))
+}
+
+/// Addresses of one replica: each has a port of its own.
+fn ports(config: &Config) -> Item {
+    let of_peers = |name, text: &str| Some((name, socket(text)?));
+    let own = [
+        Some(("api", config.api)),
+        config.operations.map(|address| ("operations", address)),
+        of_peers("listen", &config.listen),
+        config.observers.as_deref().and_then(|text| of_peers("observers", text)),
+    ];
+    let own: Vec<(&str, SocketAddr)> = own.into_iter().flatten().filter(|(_, address)| address.port() != 0).collect();
+    let twice =
+        own.iter().enumerate().find_map(|(at, one)| own[..at].iter().find(|other| meet(one.1, other.1)).zip(Some(one)));
+    match twice {
+        None => Item::well("ports", "each address of the replica is of its own"),
+        Some(((first, _), (second, address))) => {
+            let detail = format!("{first} and {second} both take {address}: one of them cannot be opened");
+            Item::fault("ports", detail, "give each a port of its own")
+        }
+    }
+}
+
+fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_all = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && (is_all || one.ip() == other.ip())
+}
+
+/// Address of a multiaddr such as `/ip4/10.0.0.1/tcp/7700`; none where it has a name.
+fn socket(multiaddr: &str) -> Option<SocketAddr> {
+    let parts: Vec<&str> = multiaddr.split('/').collect();
+    match parts[..] {
+        ["", "ip4" | "ip6", ip, "tcp", port, ..] => Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?)),
+        _ => None,
+    }
+}
+
+/// A host that no request names: with a scheme or a path.
+fn hosts(config: &Config) -> Option<Item> {
+    let stray = config.hosts.iter().find(|host| host.contains('/'))?;
+    Some(Item::fault(
+        "hosts",
+        format!("{stray:?} is no name of a host"),
+        "write the name alone, as in hosts = [\"q.example.org\"]",
+    ))
 }
 
 /// Access of operators, where the API is reached from other machines.
@@ -92,7 +181,8 @@ fn secrecy(key: &Path) -> Item {
     match keys::open_to_others(key) {
         None => Item::well("key-secrecy", "its owner alone reads the key"),
         Some(mode) => {
-            Item::fault("key-secrecy", format!("mode {mode:o}: others can read the key"), "chmod 600 replica.key")
+            let advice = format!("chmod 600 {}", key.display());
+            Item::fault("key-secrecy", format!("mode {mode:o}: others can read the key"), advice)
         }
     }
 }

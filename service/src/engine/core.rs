@@ -1,6 +1,8 @@
 //! The core that an engine drives: a member's, or an observer's.
 
-use quorate_pbft::{Broken, BundleHeader, Effects, Epoch, Follower, Input, QuorumCert, Replica, Ticks, View};
+use quorate_pbft::{
+    Broken, BundleHeader, Claims, Effects, Epoch, Follower, Input, QuorumCert, Replica, ReplicaId, SeqNum, Ticks, View,
+};
 
 /// A core. Both have one door in and one list of effects out.
 #[derive(Debug)]
@@ -24,6 +26,25 @@ impl Core {
             Self::Member(replica) => replica.advance(out),
             Self::Observer(follower) => follower.advance(out),
         }
+    }
+
+    /// Takes claims of another observer; a member has no use for them.
+    pub(super) fn take_claims(&mut self, from: ReplicaId, claims: Claims) {
+        if let Self::Observer(follower) = self {
+            follower.take_claims(from, claims);
+        }
+    }
+
+    /// Another observer can be asked no more.
+    pub(super) fn forget(&mut self, other: ReplicaId) {
+        if let Self::Observer(follower) = self {
+            follower.forget(other);
+        }
+    }
+
+    /// Whether it takes messages from who is no member.
+    pub(super) fn hears_others(&self) -> bool {
+        matches!(self, Self::Observer(_))
     }
 
     pub(super) fn next_wakeup(&self) -> Option<Ticks> {
@@ -54,6 +75,14 @@ impl Core {
         match self {
             Self::Member(replica) => replica.stable(),
             Self::Observer(follower) => follower.stable(),
+        }
+    }
+
+    /// The newest executed slot.
+    pub(super) fn executed(&self) -> SeqNum {
+        match self {
+            Self::Member(replica) => replica.executed_point().seq,
+            Self::Observer(follower) => follower.executed_point().seq,
         }
     }
 

@@ -10,9 +10,10 @@ use super::error::EngineError;
 use super::mempool::Place;
 use super::round::Notice;
 use super::tolls::Tolls;
-use quorate_ledger::{RULES, StoreError};
+use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Admitted, Broken, Committee, Effects, Elder, Follower, Handover, Input, Rejected, Replica, ReplicaId, Ticks,
+    Admitted, Broken, Committee, Constants, Effects, Elder, Follower, Handover, Input, Rejected, Replica, ReplicaId,
+    Ticks,
 };
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -26,7 +27,12 @@ impl Engine {
     }
 
     /// A message of this epoch goes into the core, one of the next waits for it, one of the epoch before goes to its elder.
+    /// Another observer's counts in this epoch alone, and here only if this is one too.
     pub(super) fn hear(&mut self, message: Box<Admitted>, work: &mut Work) -> Result<(), EngineError> {
+        let is_other = message.sender().index() >= Constants::REPLICAS_MAX;
+        if is_other && !(self.core.hears_others() && message.epoch() == self.epochs.committee.epoch()) {
+            return Ok(());
+        }
         match message.epoch().cmp(&self.epochs.committee.epoch()) {
             Ordering::Greater => {
                 let members = self.committees().get(message.epoch()).map_or(1, |committee| committee.len());
@@ -35,7 +41,10 @@ impl Engine {
             Ordering::Less => self.hear_laggard(*message, work)?,
             Ordering::Equal => match self.turn_away(message.message(), work)? {
                 Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
-                None => self.take_in(Input::from(*message), work)?,
+                None => {
+                    self.reporter.hears(message.message(), Ticks::new(self.own_clock.get()));
+                    self.take_in(Input::from(*message), work)?;
+                }
             },
         }
         Ok(())
@@ -84,15 +93,10 @@ impl Engine {
         self.core.member().is_some_and(|replica| replica.stable().is_some())
     }
 
-    /// Rules of the next epoch that this program cannot execute.
-    pub(super) fn unknown_rules(&self) -> Option<u32> {
-        Some(self.ledger.next_rules()).filter(|rules| !RULES.contains(*rules))
-    }
-
     /// Goes into the next epoch, once this one is over. Whether it did. Before rules that this program cannot execute it
     /// stays at the end of this one, and goes on only to answer laggards: a start with a newer program goes on from there.
     pub(super) fn cross(&mut self, work: &mut Work) -> Result<bool, EngineError> {
-        if self.unknown_rules().is_some() {
+        if self.ledger.unknown_rules().is_some() {
             return Ok(false);
         }
         let Some((certificate, next)) = self.epochs.over.take() else { return Ok(false) };

@@ -11,7 +11,7 @@ use super::moment::Moment;
 use super::pruning::Pruning;
 use super::published::Published;
 use super::replay::{self, Opened};
-use super::report::Reporter;
+use super::report::{Report, Reporter};
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::tolls::Tolls;
@@ -69,7 +69,7 @@ pub struct Engine {
     pub(super) nonces: BTreeMap<ReaderId, Digest>,
     held: Held,
     moment: Arc<Moment>,
-    reporter: Reporter,
+    pub(super) reporter: Reporter,
     pub(super) roots: Roots,
     /// Verdicts of slots that were executed again at the start, for the first round.
     replayed: Vec<Notice>,
@@ -199,7 +199,8 @@ impl Engine {
             self.ledger = before;
         }
         let round = outcome?;
-        self.reporter.observe(now, &self.core, self.broken.as_ref());
+        let is_waiting = self.mempool().has_orderable();
+        self.reporter.observe(now, &self.core, (self.broken.as_ref(), is_waiting));
         Ok(round)
     }
 
@@ -224,11 +225,19 @@ impl Engine {
         for request in requests {
             match request {
                 Request::Message(message) => self.hear(message, work)?,
+                Request::Holds { from, claims, leads } => {
+                    self.core.take_claims(from, claims);
+                    if leads {
+                        self.reporter.is_led(now);
+                    }
+                }
+                Request::Leaves(other) => self.core.forget(other),
                 Request::Submit { caller, envelope, queues } => self.submit(caller, envelope, queues, work)?,
                 Request::Read { reader, nonce } => {
                     self.nonces.insert(reader, nonce);
                     self.take_in(Input::Read { reader, nonce }, work)?;
                 }
+                Request::Resign => self.take_in(Input::Resign, work)?,
             }
         }
         self.look_at_quorum(work)?;
@@ -412,8 +421,10 @@ impl Engine {
 
     /// Snapshot published to readers: the data of its slots is durable.
     pub fn published(&self) -> Published {
-        let report = self.reporter.report(&self.roots, &self.mempool(), self.epochs.committee.base());
-        let report = match self.unknown_rules() {
+        let (base, first) = (self.epochs.committee.base(), self.ledger.genesis().founders().base());
+        let report = self.reporter.report(&self.roots, &self.mempool(), base, first);
+        let report = Report { oldest: self.oldest, ..report };
+        let report = match self.ledger.unknown_rules() {
             Some(rules) => Reporter::before_rules(report, rules, self.epochs.over.is_some()),
             None => report,
         };

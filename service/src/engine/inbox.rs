@@ -24,7 +24,7 @@ pub struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    messages: VecDeque<Box<Admitted>>,
+    messages: VecDeque<Request>,
     requests: VecDeque<Request>,
     closed: bool,
 }
@@ -46,12 +46,17 @@ pub enum Woken<T> {
 impl Inbox {
     /// Hands over a checked message; waits while there is no room. After the door closed it is dropped.
     pub fn message(&self, message: Box<Admitted>) {
+        self.hear(Request::Message(message));
+    }
+
+    /// The same with any other word of a peer, in its turn among the messages.
+    pub fn hear(&self, word: Request) {
         let mut state = self.lock();
         while state.messages.len() >= MESSAGES_MAX && !state.closed {
             state = self.drained.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if !state.closed {
-            state.messages.push_back(message);
+            state.messages.push_back(word);
             self.filled.notify_one();
         }
     }
@@ -79,7 +84,7 @@ impl Inbox {
         }
         let requests = state.requests.len().min(ROUND_MAX);
         let messages = state.messages.len().min(ROUND_MAX);
-        let mut round: Vec<Request> = state.messages.drain(..messages).map(Request::Message).collect();
+        let mut round: Vec<Request> = state.messages.drain(..messages).collect();
         round.extend(state.requests.drain(..requests));
         self.drained.notify_all();
         Woken::Round(round)

@@ -33,6 +33,7 @@ mod slot;
 pub(crate) mod thread;
 mod tolls;
 mod turned_away;
+mod voters;
 
 pub use core::Core;
 pub use drive::{Engine, Setup};

@@ -3,10 +3,11 @@
 use super::core::Core;
 use super::mempool::Mempool;
 use super::roots::Roots;
+use super::voters::Voters;
 use quorate_client::api::Mode;
 use quorate_ledger::{RULES, StoreError};
 use quorate_pbft::{
-    Broken, Cause, Digest, Epoch, Follower, Now, Program, Replica, ReplicaId, SeqNum, Ticks, Time, View,
+    Broken, Cause, Digest, Epoch, Follower, Message, Now, Program, Replica, ReplicaId, SeqNum, Ticks, Time, View,
 };
 
 /// Milliseconds within which a member counts as heard (R).
@@ -50,8 +51,12 @@ pub struct Report {
     pub quorum: usize,
     /// Slots that an honest member has executed and this one has not.
     pub behind: u64,
+    /// The oldest slot that the own disk can hand out.
+    pub oldest: SeqNum,
     /// The next slot, where no member that is heard can still hand it out.
     pub unserved: Option<SeqNum>,
+    /// Members that are heard, are not behind, and cast no vote.
+    pub voteless: Vec<ReplicaId>,
     /// Slots decided on the fast path since the start.
     pub fast_commits: u64,
     /// Whether changes can be ordered here now.
@@ -66,7 +71,9 @@ pub struct Report {
     pub pending: usize,
     /// Those of them that the durable queue holds back.
     pub queued: usize,
-    /// Their bytes.
+    /// Those of them that wait for an earlier number of their authors.
+    pub gapped: usize,
+    /// Bytes of all that wait.
     pub pending_bytes: usize,
     /// The first row kept for peers that could not be read, in words.
     pub damage: Option<String>,
@@ -94,6 +101,11 @@ pub struct PeerFacts {
 }
 
 impl Report {
+    /// Count of waiting envelopes that could be ordered now, as far as their authors' numbers go.
+    pub fn orderable(&self) -> usize {
+        self.pending - self.gapped
+    }
+
     /// The others heard in the last 2 s.
     pub fn heard(&self) -> impl Iterator<Item = ReplicaId> + '_ {
         self.peers.iter().filter(|peer| peer.is_heard).map(|peer| peer.replica)
@@ -107,12 +119,18 @@ impl Report {
         self.peers.iter().find(|peer| peer.replica == replica)?.program
     }
 
-    /// True if so many members are heard that changes can be ordered now; for an observer, if one is.
+    /// True if so many members are heard that changes can be ordered now; for an observer, if one is, or an observer that has a
+    /// way to one.
     pub fn hears_quorum(&self) -> bool {
         if self.observes {
-            return self.heard().next().is_some();
+            return self.can_order;
         }
         self.heard().count() + 1 >= self.quorum
+    }
+
+    /// Whether so many members have said since the start how far they are that `behind` means something.
+    pub fn knows_the_newest(&self) -> bool {
+        self.observes || self.peers.iter().filter(|peer| peer.executed.is_some()).count() + 1 >= self.quorum
     }
 
     /// The others not heard in the last 2 s; an observer hears those alone that serve it.
@@ -142,6 +160,7 @@ impl Report {
             last_sync: None,
             quorum: 3,
             behind: 0,
+            oldest: SeqNum::new(1),
             fast_commits: 0,
             can_order: false,
             observes: false,
@@ -149,10 +168,12 @@ impl Report {
             checked: false,
             pending: 0,
             queued: 0,
+            gapped: 0,
             pending_bytes: 0,
             damage: None,
             unknown_rules: None,
             unserved: None,
+            voteless: Vec::new(),
         }
     }
 }
@@ -162,18 +183,33 @@ impl Report {
 pub(super) struct Reporter {
     report: Report,
     looked_at: Option<Ticks>,
+    /// When an observer that serves this one last said that it has a way to the members.
+    led_at: Option<Ticks>,
     last_sync: Option<Time>,
     damage: Option<String>,
+    voters: Voters,
 }
 
 impl Reporter {
     /// The first look.
     pub(super) fn new(core: &Core, broken: Option<&Broken>) -> Self {
-        Self { report: facts(core, Now::default(), broken), looked_at: None, last_sync: None, damage: None }
+        let report = facts(core, Now::default(), (broken, false));
+        Self { report, looked_at: None, led_at: None, last_sync: None, damage: None, voters: Voters::default() }
     }
 
-    /// Looks, if it is time or the mode may have changed.
-    pub(super) fn observe(&mut self, now: Now, core: &Core, broken: Option<&Broken>) {
+    /// An observer that serves this one says that it has a way to the members.
+    pub(super) fn is_led(&mut self, now: Now) {
+        self.led_at = Some(now.ticks);
+    }
+
+    /// Takes note of a message that counts.
+    pub(super) fn hears(&mut self, message: &Message, now: Ticks) {
+        self.voters.hear(message, now);
+    }
+
+    /// Looks, if it is time or the mode may have changed; whether changes wait is seen each time.
+    pub(super) fn observe(&mut self, now: Now, core: &Core, (broken, is_waiting): (Option<&Broken>, bool)) {
+        self.voters.look(core.executed(), is_waiting, now.ticks);
         let recent = self.looked_at.is_some_and(|at| now.ticks.since(at) < LOOK_EVERY_MS);
         let was_recovering = self.report.mode == Mode::Recovering;
         let stable = core.stable().map_or(SeqNum::default(), quorate_pbft::QuorumCert::seq);
@@ -182,19 +218,26 @@ impl Reporter {
             return;
         }
         self.looked_at = Some(now.ticks);
-        let report = facts(core, now, broken);
+        let is_led = self.led_at.is_some_and(|at| now.ticks.since(at) <= HEARD_MS);
+        let mut report = facts(core, now, (broken, is_led));
+        if report.mode == Mode::Active {
+            let heard = report.peers.iter().filter(|peer| peer.is_heard);
+            let heard = heard.filter_map(|peer| Some((peer.replica, peer.executed?)));
+            report.voteless = self.voters.missing(core.executed(), heard, now.ticks);
+        }
         if report.last_sync.is_some() {
             self.last_sync = report.last_sync;
         }
         self.report = report;
     }
 
-    pub(super) fn report(&self, roots: &Roots, mempool: &Mempool, base: SeqNum) -> Report {
+    pub(super) fn report(&self, roots: &Roots, mempool: &Mempool, base: SeqNum, first: SeqNum) -> Report {
         let begins = base.next();
-        let stable_root = roots.at(self.report.stable);
-        let (pending, queued, pending_bytes) = (mempool.len(), mempool.held_back(), mempool.bytes());
+        let stable_root = roots.at(self.report.stable.max(first));
+        let (pending, pending_bytes) = (mempool.len(), mempool.bytes());
+        let (queued, gapped) = (mempool.held_back(), mempool.behind_gaps());
         let (last_sync, damage) = (self.last_sync, self.damage.clone());
-        Report { begins, stable_root, pending, queued, pending_bytes, last_sync, damage, ..self.report.clone() }
+        Report { begins, stable_root, pending, queued, gapped, pending_bytes, last_sync, damage, ..self.report.clone() }
     }
 
     /// The report of a replica whose epoch ends, or has ended, before rules that this program cannot execute.
@@ -217,19 +260,19 @@ impl Reporter {
     }
 }
 
-fn facts(core: &Core, now: Now, broken: Option<&Broken>) -> Report {
+fn facts(core: &Core, now: Now, (broken, is_led): (Option<&Broken>, bool)) -> Report {
     match core {
         Core::Member(replica) => facts_of_member(replica, now, broken),
-        Core::Observer(follower) => facts_of_observer(follower, now, broken),
+        Core::Observer(follower) => facts_of_observer(follower, now, (broken, is_led)),
     }
 }
 
-fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> Report {
+fn facts_of_observer(follower: &Follower, now: Now, (broken, is_led): (Option<&Broken>, bool)) -> Report {
     let core = follower.report();
     let peers: Vec<PeerFacts> =
         core.peers.iter().zip(0..).map(|(peer, number)| peer_facts(peer, ReplicaId::new(number), now)).collect();
     let behind = core.decided.get() - core.executed.seq.get();
-    let is_heard = peers.iter().any(|peer| peer.is_heard);
+    let is_heard = is_led || peers.iter().any(|peer| peer.is_heard);
     let broken = broken.or(follower.broken());
     let why = match (broken, core.unserved) {
         (Some(broken), _) => broken.to_string(),
@@ -257,6 +300,7 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
         last_sync: (is_heard && behind == 0).then_some(now.wall),
         quorum: core.quorum,
         behind,
+        oldest: SeqNum::default(),
         unserved: core.unserved,
         fast_commits: 0,
         can_order: is_heard,
@@ -265,9 +309,11 @@ fn facts_of_observer(follower: &Follower, now: Now, broken: Option<&Broken>) -> 
         checked: follower.is_checking(),
         pending: 0,
         queued: 0,
+        gapped: 0,
         pending_bytes: 0,
         damage: None,
         unknown_rules: None,
+        voteless: Vec::new(),
     }
 }
 
@@ -294,6 +340,7 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         last_sync: in_sync.then_some(now.wall),
         quorum: core.quorum,
         behind: behind(&core),
+        oldest: SeqNum::default(),
         unserved: core.unserved,
         fast_commits: core.fast_commits,
         can_order: replica.can_order(),
@@ -302,9 +349,11 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         checked: false,
         pending: 0,
         queued: 0,
+        gapped: 0,
         pending_bytes: 0,
         damage: None,
         unknown_rules: None,
+        voteless: Vec::new(),
     };
     report.why = why(&core, &report, broken);
     report

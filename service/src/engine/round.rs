@@ -3,7 +3,8 @@
 use super::mempool::{Candidate, NotTaken, Place};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
-    Admitted, Broken, Committee, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum, Time,
+    Admitted, Broken, Claims, Committee, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum,
+    Time,
 };
 use quorate_storage::Fold;
 use std::sync::Arc;
@@ -16,6 +17,17 @@ pub type CallerId = u64;
 pub enum Request {
     /// A peer said something.
     Message(Box<Admitted>),
+    /// Another observer says what it can hand out to this one.
+    Holds {
+        /// Number under which it is asked.
+        from: ReplicaId,
+        /// Its claims.
+        claims: Claims,
+        /// Whether it says that it has a way to the members.
+        leads: bool,
+    },
+    /// Another observer can be asked no more.
+    Leaves(ReplicaId),
     /// An author's envelope that passed the gate.
     Submit {
         /// Caller that gets the ticket.
@@ -32,6 +44,8 @@ pub enum Request {
         /// 32 bytes that the reader chose.
         nonce: Digest,
     },
+    /// The process is to end: a primary hands its office over (V3).
+    Resign,
 }
 
 /// A message on its way out.

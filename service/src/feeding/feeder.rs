@@ -6,6 +6,7 @@ use super::turn::Turn;
 use crate::engine::thread::Surroundings;
 use crate::engine::{Certified, Committees, EngineError, Mempool, Moment, Published, Woken};
 use crate::health::now_ms;
+use crate::observing::wire::words;
 use quorate_ledger::copy::{Errand, Fed, Feed, TakeError};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Scope, StoreError, Sweep};
@@ -18,8 +19,11 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// Time between the beginnings of two differences.
-const PACE: Duration = Duration::from_secs(1);
+/// Time between the beginnings of two differences, at least: members hand out the same state for as long.
+const PACE_MIN: Duration = Duration::from_millis(250);
+/// The same where differences take long: up to a third of the time is spent on them.
+const PACE_MAX: Duration = Duration::from_secs(1);
+const REST: u32 = 3;
 /// Longest sleep without news.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
 /// Time that a member has for an answer.
@@ -58,6 +62,8 @@ pub(crate) struct Feeder {
     members: Members,
     /// When the last difference began, or the last try failed.
     begun: Option<Instant>,
+    /// Time from that to the next.
+    pace: Duration,
     folded: Instant,
     swept: Instant,
 }
@@ -96,6 +102,7 @@ impl Feeder {
             heard,
             members,
             begun,
+            pace: PACE_MIN,
             folded,
             swept,
         })
@@ -148,8 +155,10 @@ impl Feeder {
     fn work(mut self, around: &Surroundings, handle: &Handle) -> Result<(), EngineError> {
         while self.look(around, self.patience()) {
             if self.is_due(Instant::now()) {
-                self.begun = Some(Instant::now());
+                let begun = Instant::now();
+                self.begun = Some(begun);
                 self.go_on(around, handle)?;
+                self.pace = (begun.elapsed() * REST).clamp(PACE_MIN, PACE_MAX);
             }
             if self.is_whole && self.batch.is_none() && self.swept.elapsed() >= SWEEP_EVERY {
                 self.sweep(around)?;
@@ -172,11 +181,11 @@ impl Feeder {
 
     fn is_due(&self, now: Instant) -> bool {
         let is_wanted = self.batch.is_some() || self.heard.newest() > self.moment.seq();
-        is_wanted && self.begun.is_none_or(|begun| now.duration_since(begun) >= PACE)
+        is_wanted && self.begun.is_none_or(|begun| now.duration_since(begun) >= self.pace)
     }
 
     fn patience(&self) -> Duration {
-        let due = self.begun.map_or(SLEEP_MAX, |begun| (begun + PACE).saturating_duration_since(Instant::now()));
+        let due = self.begun.map_or(SLEEP_MAX, |begun| (begun + self.pace).saturating_duration_since(Instant::now()));
         due.clamp(Duration::from_millis(1), SLEEP_MAX)
     }
 
@@ -185,8 +194,7 @@ impl Feeder {
         let serving = around.membership.relay.serving();
         for member in self.members.in_turn(&serving, Instant::now()) {
             match self.take_from(member, around, handle)? {
-                Brought::All if self.moment.seq() >= self.heard.overdue() => return Ok(()),
-                Brought::All => (), // it is left behind, as who has left the group is: the next one may have a newer state
+                Brought::All => return Ok(()),
                 Brought::Nothing(why) => {
                     tracing::info!(event = "member-of-no-use", %member, why, "the next member is asked for the state");
                 }
@@ -267,7 +275,7 @@ impl Feeder {
             };
             let answer = match answer {
                 Some(Ok(answer)) => answer,
-                Some(Err(why)) => return Ok(Brought::Nothing(why.chars().take(300).collect())),
+                Some(Err(why)) => return Ok(Brought::Nothing(words(&why))),
                 None => return Ok(Brought::Nothing("it does not answer".to_owned())),
             };
             match self.feed.take(errand, batch, &answer) {

@@ -20,6 +20,8 @@ pub(super) struct Heard {
     looked: [SeqNum; 2],
     looked_at: Option<Instant>,
     statuses: BTreeMap<ReplicaId, Said>,
+    /// When an observer that serves this one last said that it has a way to the members.
+    led_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -36,10 +38,20 @@ impl Heard {
     /// Takes in what has come; callers of the API hand nothing to a feeder.
     pub(super) fn take(&mut self, requests: Vec<Request>, committee: &Committee, (now, wall): (Instant, Time)) {
         for request in requests {
-            let Request::Message(message) = request else { continue };
+            let message = match request {
+                Request::Message(message) => message,
+                Request::Holds { leads: true, .. } => {
+                    self.led_at = Some(now);
+                    continue;
+                }
+                _ => continue,
+            };
             match message.message() {
                 Message::StableCheckpoint(certificate) => self.newest = self.newest.max(certificate.seq),
-                Message::Status { body, .. } if body.epoch == committee.epoch() => {
+                // Another observer may hand a member's words on; they count from the member alone.
+                Message::Status { statement, body }
+                    if body.epoch == committee.epoch() && statement.signer == message.sender() =>
+                {
                     let said = Said {
                         at: now,
                         wall: Time::new(wall.get() / 100 * 100),
@@ -86,7 +98,8 @@ impl Heard {
         (now, wall): (Instant, Time),
     ) -> Report {
         let peers: Vec<PeerFacts> = committee.replicas().map(|replica| self.facts(replica, now)).collect();
-        let is_heard = peers.iter().any(|peer| peer.is_heard);
+        let is_led = self.led_at.is_some_and(|at| now.duration_since(at) <= HEARD_WITHIN);
+        let is_heard = is_led || peers.iter().any(|peer| peer.is_heard);
         let executed = moment.ledger.executed();
         let behind = self.overdue().get().saturating_sub(executed.seq.get());
         let mut views: Vec<View> = peers.iter().map(|peer| peer.view.unwrap_or_default()).collect();
@@ -113,13 +126,16 @@ impl Heard {
             peers,
             quorum: committee.quorum(),
             behind,
+            oldest: executed.seq.next(),
             unserved: None,
+            voteless: Vec::new(),
             fast_commits: 0,
             can_order: is_heard,
             observes: true,
             checked: false,
             pending: 0,
             queued: 0,
+            gapped: 0,
             pending_bytes: 0,
             damage: None,
         }

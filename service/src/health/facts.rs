@@ -7,6 +7,8 @@ use crate::engine::Report;
 pub const BEHIND_SLOTS_USUAL: u64 = 4;
 /// Slots behind the others from which a replica is not ready.
 pub const BEHIND_SLOTS_MAX: u64 = 64;
+/// Share of conflicts, in hundredths, that is high.
+const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Facts from which issues and score are made.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,11 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
+    /// Whether the share of conflicts is high.
+    pub fn has_many_conflicts(&self) -> bool {
+        self.vitals.conflicts.percent() > CONFLICT_PERCENT_MAX
+    }
+
     /// Damage of the disk in words, as a reader, the core or the scrub has met it.
     pub fn damage_in_words(&self) -> Option<String> {
         let met = self.damage.or(self.report.damage.as_deref()).map(str::to_owned);

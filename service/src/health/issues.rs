@@ -6,7 +6,7 @@ use quorate_client::api::Mode;
 
 /// Milliseconds without a new stable checkpoint that are too many while slots are executed.
 const CHECKPOINT_AGE_MS_MAX: u64 = 60_000;
-/// Milliseconds for which changes may wait while nothing is executed.
+/// Milliseconds for which changes may wait while nothing is executed, or for an earlier number of their author.
 const STALLED_MS_MAX: u64 = 10_000;
 /// Milliseconds from a proposal to its execution that are slow.
 const ORDER_MS_MAX: u64 = 2_000;
@@ -16,14 +16,14 @@ const VIEW_CHANGES_MAX: u64 = 5;
 const CLOCK_REFUSALS_MAX: u64 = 10;
 /// Seconds before the end of a certificate at which somebody should renew it: thirty days.
 pub const RENEW_SECONDS: i64 = 30 * 86_400;
-/// Share of conflicts, in hundredths, that is high.
-const CONFLICT_PERCENT_MAX: u64 = 20;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 24] = [
+pub const RUNBOOKS: [(&str, &str); 26] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
+    ("no-votes", "lost-member"),
     ("stalled", "no-quorum"),
+    ("numbers-missing", "numbers"),
     ("behind", "behind"),
     ("history-gone", "behind"),
     ("recovering", "behind"),
@@ -128,12 +128,29 @@ fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             "ask who runs them; one more fault than the group bears stops it",
         ),
         fault(
+            !report.voteless.is_empty(),
+            "no-votes",
+            if report.members - report.voteless.len() < report.quorum { Severity::Critical } else { Severity::Warning },
+            "members are heard and cast no vote",
+            || format!("no vote in the open slot, or in the last 64, of {}", numbers(&report.voteless)),
+            "ask who runs them what `quorate status` says: a replica whose disk was copied or restored follows, and votes \
+             again with a new key alone",
+        ),
+        fault(
             hears && vitals.stalled_ms > STALLED_MS_MAX,
             "stalled",
             Severity::Critical,
             "changes wait and nothing is executed, although a quorum is heard",
-            || format!("{} wait here; no slot was executed for {} s", report.pending, vitals.stalled_ms / 1_000),
+            || format!("{} wait here; no slot was executed for {} s", report.orderable(), vitals.stalled_ms / 1_000),
             "look at `quorate peers` for the views of the others, and at the log for `view`",
+        ),
+        fault(
+            vitals.gapped_ms > STALLED_MS_MAX,
+            "numbers-missing",
+            Severity::Notice,
+            "changes wait for an earlier number of their authors",
+            || format!("{} wait here", report.gapped),
+            "nothing is wrong here: the next command with the author's key sends what is missing, or they are forgotten",
         ),
         fault(
             vitals.view_changes > VIEW_CHANGES_MAX,
@@ -175,7 +192,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             Severity::Critical,
             "the others have forgotten the slots that this replica needs",
             || format!("no member that is heard can still hand out slot {}", report.unserved.unwrap_or_default()),
-            "connect a member that keeps more, or fill its folder with `quorate copy`: waiting does not help",
+            "waiting does not help: connect a member that keeps more, or fill its folder with `quorate copy`, which says what that costs",
         ),
         fault(
             report.unknown_rules.is_some(),
@@ -305,8 +322,8 @@ fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
 }
 
 /// Conduct of members and authors.
-fn of_conduct(Facts { vitals, .. }: &Facts<'_>) -> Vec<Fault> {
-    let conflicts = vitals.conflicts;
+fn of_conduct(facts: &Facts<'_>) -> Vec<Fault> {
+    let (vitals, conflicts) = (facts.vitals, facts.vitals.conflicts);
     let found = [
         fault(
             !vitals.accused.is_empty() || !vitals.garbled.is_empty(),
@@ -344,7 +361,7 @@ fn of_conduct(Facts { vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             "synchronise the clocks, this machine's first",
         ),
         fault(
-            conflicts.percent() > CONFLICT_PERCENT_MAX,
+            facts.has_many_conflicts(),
             "conflicts",
             Severity::Warning,
             "many changes end in conflicts",

@@ -36,13 +36,17 @@ pub async fn count_live(sources: Arc<Sources>) {
 }
 
 /// Bytes of all tables, each counted in a moment of its own; a disk that fails is met elsewhere. Rows that are folded
-/// meanwhile may be missed: then all is counted again, unless folds come too fast.
+/// meanwhile may be missed: then all is counted again, unless folds come too fast. None once the node stops.
 fn live_bytes(sources: &Sources) -> Option<u64> {
     let now = || sources.published.borrow().moment.clone();
     let mut live = None;
     for _ in 0..COUNTS_MAX {
         let begun = now().snapshot.fold();
-        let tables: Option<u64> = now().snapshot.tables().map(|table| now().snapshot.live_bytes_of(table).ok()).sum();
+        let live_bytes_of = |table| {
+            let _runs = sources.published.has_changed().ok()?;
+            now().snapshot.live_bytes_of(table).ok()
+        };
+        let tables: Option<u64> = now().snapshot.tables().map(live_bytes_of).sum();
         let ended = now();
         live = Some(tables? + ended.snapshot.unfolded_bytes());
         if ended.snapshot.fold() == begun {

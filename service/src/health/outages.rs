@@ -141,7 +141,7 @@ impl Outages {
         let numbers = |component: &Component| component.members.iter().map(|member| member.get()).collect();
         let report = Healing {
             began: outage.began,
-            ended: now,
+            ended: now.max(outage.began), // a clock may be set back
             stopped: outage.stopped,
             components: outage.components.iter().map(numbers).collect(),
             paused: paused.len() as u64,

@@ -28,7 +28,7 @@ pub fn assess(facts: &Facts<'_>, faults: &[Fault]) -> Health {
     ];
     let score = rounded(parts.iter().map(|part| part.score.powf(part.weight)).product());
     let reasons = faults.iter().map(|fault| format!("{}: {}", fault.what, fault.evidence)).collect();
-    Health { score, parts, reasons }
+    Health { score, parts, reasons, actions: Vec::new() }
 }
 
 fn rounded(value: f64) -> f64 {
@@ -80,6 +80,19 @@ mod tests {
     use super::super::vitals::Vitals;
     use super::*;
     use crate::engine::Report;
+
+    #[test]
+    fn changes_that_wait_for_an_earlier_number_are_a_notice_and_cost_no_health() {
+        let vitals = Vitals { gapped_ms: 20_000, ..Vitals::default() };
+        let report = Report { quorum: 1, pending: 6, gapped: 6, can_order: true, ..Report::of_nobody() };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, has_test_keys: false };
+
+        let found = issues(&facts);
+
+        let told: Vec<_> = found.iter().map(|fault| (fault.id, fault.severity, fault.evidence.as_str())).collect();
+        assert_eq!(told, [("numbers-missing", Severity::Notice, "6 wait here")]);
+        assert_eq!((report.orderable(), assess(&facts, &found).score), (0, 1.0));
+    }
 
     #[test]
     fn who_is_far_behind_has_no_health_left_and_an_issue_that_is_urgent() {

@@ -3,6 +3,7 @@
 use super::disk::Disk;
 use super::scrubbed::Scrubbed;
 use super::space::{NoRoom, Space};
+use rustix::io::Errno;
 use std::path::Path;
 
 /// Share of the files that the system lets a process open, in hundredths, from which they run short.
@@ -25,8 +26,10 @@ pub struct Vitals {
     pub files_max: u64,
     /// Milliseconds for which executed slots have waited for a newer stable checkpoint.
     pub checkpoint_age_ms: u64,
-    /// Milliseconds for which changes have waited here while no slot was executed.
+    /// Milliseconds for which changes that could be ordered have waited here while no slot was executed.
     pub stalled_ms: u64,
+    /// Milliseconds for which changes have waited here for an earlier number of their authors.
+    pub gapped_ms: u64,
     /// Median of the time from a proposal to its execution, over the last slots.
     pub order_ms: Option<u64>,
     /// Changes of view in the last five minutes.
@@ -84,12 +87,22 @@ pub fn bytes_in(folder: &Path) -> u64 {
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
-/// Files that this process has open; 0 where the system does not tell.
+/// Files that this process has open: all that it may where not one more can be opened, 0 where the system does not tell.
 pub fn files_open() -> u64 {
-    std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
+    match std::fs::read_dir("/proc/self/fd") {
+        Ok(files) => files.count() as u64,
+        Err(error) if lacks_files(&error) => files_max(),
+        Err(_) => 0,
+    }
 }
 
-/// Files that this process may open.
+/// Whether the system opens nothing more, for this process or for any.
+pub fn lacks_files(error: &std::io::Error) -> bool {
+    let lack = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|code| lack.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Files that this process may open; 0 where the system sets no bound.
 pub fn files_max() -> u64 {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or_default()
 }

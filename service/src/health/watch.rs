@@ -1,5 +1,6 @@
 //! The watch: once a second it measures, and tells the log when an issue begins or ends.
 
+use super::actions::Actions;
 use super::disk::Disk;
 use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
@@ -74,6 +75,8 @@ pub struct Watched {
     pub vitals: Vitals,
     /// Milliseconds since 1970 at which each issue began, by its id.
     pub since: BTreeMap<&'static str, u64>,
+    /// Actions against what is wrong.
+    pub actions: Actions,
 }
 
 /// Counters at one look.
@@ -91,6 +94,8 @@ struct Watch {
     samples: VecDeque<Sample>,
     /// The highest executed slot, and when it was first seen.
     executed: (SeqNum, Instant),
+    /// When nothing waited last for an earlier number of its author.
+    numbered: Instant,
     /// The newest stable checkpoint, and when executed slots were last all covered or it last moved.
     covered: (SeqNum, Instant),
     last: Watched,
@@ -107,6 +112,7 @@ pub async fn watch(sources: Arc<Sources>, tell: Sender<Arc<Watched>>) {
         looks: 0,
         samples: VecDeque::new(),
         executed: begun,
+        numbered: now,
         covered: begun,
         last: Watched::default(),
         read_at: None,
@@ -137,14 +143,19 @@ impl Watch {
         let faults = issues(&facts);
         let since = self.tell(&faults);
         self.sources.metrics.watched(&facts, &assess(&facts, &faults), &faults);
-        self.last = Watched { vitals, since };
+        let mut actions = std::mem::take(&mut self.last.actions);
+        actions.note(&facts, now_ms());
+        self.last = Watched { vitals, since, actions };
     }
 
     fn measure(&mut self, published: &Published) -> Vitals {
         let (report, now) = (&published.report, Instant::now());
         let executed = published.moment.seq();
-        if executed != self.executed.0 || report.pending == 0 {
+        if executed != self.executed.0 || report.orderable() == 0 {
             self.executed = (executed, now);
+        }
+        if report.gapped == 0 {
+            self.numbered = now;
         }
         if report.stable != self.covered.0 || report.stable >= executed {
             self.covered = (report.stable, now);
@@ -165,6 +176,7 @@ impl Watch {
             files_max: files_max(),
             checkpoint_age_ms: self.covered.1.elapsed().as_millis() as u64,
             stalled_ms: self.executed.1.elapsed().as_millis() as u64,
+            gapped_ms: self.numbered.elapsed().as_millis() as u64,
             order_ms: self.sources.metrics.order_ms(),
             view_changes: sample.view_changes - first.view_changes,
             clock_refusals: sample.clock_refusals - first.clock_refusals,

@@ -1,28 +1,44 @@
-//! Connection of an observer to one member, kept up as long as the observer runs.
+//! Connection of an observer to one member, or to an observer that serves others, kept up as long as the observer runs.
 
+use super::hints::Hints;
 use super::relay::Relay;
-use super::wire::{Asking, Telling, VERSION, frame, parse};
+use super::serving::OpenDoor;
+use super::voice::Voice;
+use super::wire::{Asking, DoorOf, HOPS_MAX, Holdings, Telling, VERSION, frame, parse, words};
 use crate::conduct::{Conduct, Offence, State, Who};
 use crate::discovery::take_records;
-use crate::engine::Inbox;
-use crate::pool::Checker;
+use crate::engine::{Inbox, Published, Request};
+use crate::pool::{Checker, Dropped};
 use crate::relaying::{CallError, Caller};
-use quorate_net::{DialError, Directory, LinkError, Multiaddr, Receiver, Sender, dial, key_of_peer, pack, relayed};
-use quorate_pbft::{Digest, Message, PublicKey};
+use quorate_net::{
+    DialError, Directory, LinkError, Multiaddr, Receiver, Sender, dial, key_of_peer, pack, relayed, unpack,
+};
+use quorate_pbft::{Claims, Digest, Message, PublicKey, ReplicaId};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 /// Pauses before the next try, after a link that broke, and after a refusal.
 const RETRY: Duration = Duration::from_millis(500);
 const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// Pause after a refusal while observers serve that have a way to the members: those may all lie together.
+const LED_FOR: Duration = Duration::from_secs(300);
+/// Longest pause after refusals while others serve.
+const REFUSED_FOR_MAX: Duration = Duration::from_secs(80);
+/// Pause after an observer handed on what proves itself wrong.
+const FORGED_FOR: Duration = Duration::from_secs(600);
+/// Time for the own door to open, so that whoever serves is told of it.
+const OPENS_WITHIN: Duration = Duration::from_secs(2);
+/// Pause between two looks at whether an observer that serves is of use.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
 /// Time for the answer to the first frame.
 const WELCOMED_WITHIN: Duration = Duration::from_secs(10);
-/// Characters of a refusal that are kept: a member may say what it likes.
-const REASON_CHARS_MAX: usize = 300;
 /// Pause after a page of records: a member has few, and may not keep this node busy with signatures.
 const RECORDS_EVERY: Duration = Duration::from_millis(20);
+/// Pause between two tellings of what a node has, or of other doors: an honest one makes a longer one.
+const TOLD_EVERY: Duration = Duration::from_millis(40);
 /// Questions that wait to leave.
 const QUESTIONS_MAX: usize = 64;
 
@@ -33,13 +49,11 @@ enum Ended {
     Dial(#[from] DialError),
     #[error(transparent)]
     Link(#[from] LinkError),
-    #[error("the key there is no member's")]
-    Stranger,
     #[error("all its places for observers are taken")]
     Busy,
     #[error("{0}")]
     Refused(String),
-    #[error("another address of this member serves already")]
+    #[error("another address of this node serves already")]
     Served,
     #[error("another member answers there")]
     OtherKey,
@@ -53,24 +67,50 @@ enum Ended {
     Frame,
     #[error("it is suspended here for what it answered")]
     Suspended,
+    #[error("it handed on what proves itself wrong: {0}")]
+    Forged(String),
+    #[error("{0}")]
+    OfNoUse(&'static str),
+    #[error("it is no member any more")]
+    Left,
+    #[error("it is a member now, and comes again as one")]
+    Promoted,
     #[error("the node is a member itself now")]
     Member,
 }
 
-impl Ended {
-    /// A refusal in the member's words, as far as a line holds them.
-    fn refused(why: &str) -> Self {
-        Self::Refused(why.chars().filter(|letter| !letter.is_control()).take(REASON_CHARS_MAX).collect())
+/// Pause before a door that was found is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The door says when: it did not answer, or its link broke.
+    Usual,
+    /// So long: it refused, or is of no use.
+    For(Duration),
+}
+
+/// Node that serves.
+#[derive(Debug, Clone, Copy)]
+struct Server {
+    key: PublicKey,
+    /// Number under which the core asks it, if it is no member.
+    other: Option<ReplicaId>,
+}
+
+impl Server {
+    fn who(&self) -> Who {
+        if self.other.is_some() { Who::Observer(self.key) } else { Who::Member(self.key) }
     }
 }
 
-/// Address of a member's observers' door, and all that a connection there needs.
+/// Address of a member's or observer's door for observers, and all that a connection there needs.
 #[derive(Clone)]
 pub struct Contact {
     /// Address that is dialled.
     pub address: Multiaddr,
-    /// Member that is to answer there; none: any.
+    /// Key that is to answer there; none: any.
     pub member: Option<PublicKey>,
+    /// The own key.
+    pub key: PublicKey,
     /// Addresses that members tell.
     pub directory: Arc<Directory>,
     /// The observer's secret.
@@ -85,15 +125,26 @@ pub struct Contact {
     pub checker: Arc<Checker>,
     /// The door to the core's thread.
     pub inbox: Arc<Inbox>,
-    /// Conduct of the members.
+    /// Conduct of those that serve.
     pub conduct: Arc<Conduct>,
+    /// Doors of other observers.
+    pub hints: Arc<Hints>,
+    /// The own door, once it stands open; none ever without one.
+    pub door: watch::Receiver<Option<OpenDoor>>,
+    /// State that the core's thread last published.
+    pub published: watch::Receiver<Published>,
 }
 
 impl Contact {
     /// Connects again and again, while the node follows.
     pub async fn keep(self) {
-        let (mut last, mut follows) = (String::new(), self.relay.follows());
+        let (mut last, mut follows, mut refused_for) = (String::new(), self.relay.follows(), REFUSED_FOR);
+        let mut refused_at: Option<Instant> = None;
         while follows.wait_for(|follows| *follows).await.is_ok() {
+            if refused_at.is_some_and(|at| at.elapsed() < LED_FOR) && self.relay.is_led() {
+                sleep(REFUSED_FOR).await;
+                continue;
+            }
             let ended = tokio::select! {
                 biased;
                 _ = follows.wait_for(|follows| !*follows) => Ended::Member,
@@ -103,36 +154,54 @@ impl Contact {
                 self.relay.closed_all();
                 continue;
             }
-            let is_refusal = matches!(&ended, Ended::Busy | Ended::Refused(_) | Ended::Stranger | Ended::Suspended);
             let why = ended.to_string();
-            if is_refusal {
+            if ended.is_refusal() {
                 self.relay.refused(format!("{}: {why}", self.address));
             }
-            let is_refusal = is_refusal || matches!(ended, Ended::Served);
+            // While others serve, a door that refuses is asked ever less.
+            let is_served = self.relay.hops(None) < HOPS_MAX;
+            refused_for = if is_served { (refused_for * 2).min(REFUSED_FOR_MAX) } else { REFUSED_FOR };
+            refused_at = Some(Instant::now()).filter(|_| ended.pause() != Pause::Usual);
+            let pause = match ended.pause() {
+                Pause::Usual => {
+                    refused_for = REFUSED_FOR;
+                    RETRY
+                }
+                Pause::For(REFUSED_FOR) => refused_for,
+                Pause::For(pause) => pause,
+            };
             if why != last {
                 tracing::warn!(event = "member-lost", address = %self.address, %ended, "no member serves this observer here");
                 last = why;
             }
-            sleep(if is_refusal { REFUSED_FOR } else { RETRY }).await;
+            sleep(pause).await;
         }
     }
 
-    /// Connects to a member at one of these addresses, and returns when it serves no more.
-    pub async fn try_all(mut self, member: PublicKey, addresses: Vec<Multiaddr>) {
+    /// Connects to a member or observer at one of these addresses, and returns when it serves no more.
+    pub async fn try_all(mut self, member: PublicKey, addresses: Vec<Multiaddr>) -> Pause {
         self.member = Some(member);
+        let mut pause = Pause::Usual;
         for address in addresses {
             self.address = address;
             let mut follows = self.relay.follows();
             let ended = tokio::select! {
                 biased;
-                _ = follows.wait_for(|follows| !*follows) => return self.relay.closed(member),
+                _ = follows.wait_for(|follows| !*follows) => {
+                    self.relay.closed(member);
+                    return Pause::Usual;
+                }
                 ended = self.once() => ended,
             };
-            tracing::debug!(%member, address = %self.address, %ended, "a member that was found serves no more");
+            tracing::debug!(%member, address = %self.address, %ended, "a node that was found serves no more");
             if let Ended::Busy | Ended::Refused(_) = ended {
                 self.relay.refused(format!("{}: {ended}", self.address));
             }
+            if let Pause::For(_) = ended.pause() {
+                pause = ended.pause();
+            }
         }
+        pause
     }
 
     async fn once(&self) -> Ended {
@@ -153,11 +222,7 @@ impl Contact {
         }
         self.directory.reached(&member, &self.address);
         let number = self.checker.number(&member);
-        // What proves itself may come from whoever has it, also from a member of an epoch that is not known here yet.
-        if self.domains.is_empty() && number.is_none() {
-            return Err(Ended::Stranger);
-        }
-        if self.is_suspended(member) {
+        if self.is_suspended(Server { key: member, other: number.is_none().then_some(ReplicaId::new(0)) }) {
             return Err(Ended::Suspended);
         }
         let (mut sender, mut receiver) = link.split(usize::MAX);
@@ -165,27 +230,89 @@ impl Contact {
         let first = timeout(WELCOMED_WITHIN, receiver.recv()).await.map_err(|_| Ended::Silent)??;
         match parse(&first) {
             Some(Telling::Welcome) => (),
-            Some(Telling::Busy) => return Err(Ended::Busy),
-            Some(Telling::Refused(why)) => return Err(Ended::refused(&why)),
+            Some(Telling::Busy(doors)) => {
+                self.learn(&doors);
+                return Err(Ended::Busy);
+            }
+            Some(Telling::Refused(why)) => return Err(Ended::Refused(words(&why))),
             _ => return Err(Ended::Frame),
         }
-        let name = number.map_or_else(|| member.to_string(), |number| number.to_string());
-        tracing::info!(event = "member-serves", member = name, address = %self.address, "a member serves this observer");
-        let (records, _) = self.directory.since(0);
+        self.hints.reached(&member);
+        // Where members are is told to those that the group knows.
+        let is_known = number.is_some() || self.directory.knows(&member);
+        let (records, _) = if is_known { self.directory.since(0) } else { self.directory.open_since(0) };
         if !records.is_empty() {
             sender.send(&frame(&Asking::Records(pack(&records).into()))).await?;
         }
-        self.relay.found(member, self.address.clone());
-        let (route, questions) = mpsc::channel(QUESTIONS_MAX);
-        if !self.relay.opened(member, route) {
-            return Err(Ended::Served);
+        if let Some(port) = self.own_port().await {
+            sender.send(&frame(&Asking::Door(port))).await?;
         }
+        let (route, questions) = mpsc::channel(QUESTIONS_MAX);
+        // What proves itself may come from whoever has it, also from a member of an epoch that is not known here yet.
+        let other = match number {
+            Some(number) => {
+                self.relay.found(member, self.address.clone());
+                let opened = self.relay.opened(member, route).then_some(None).ok_or(Ended::Served)?;
+                tracing::info!(event = "member-serves", member = %number, address = %self.address, "a member serves this observer");
+                opened
+            }
+            None => {
+                let number = self.relay.opened_other(member, route).ok_or(Ended::Served)?;
+                tracing::info!(event = "observer-serves", observer = %member, address = %self.address, "another observer serves this one");
+                Some(number)
+            }
+        };
+        let (server, voice) = (Server { key: member, other }, Voice::at(&self.inbox));
+        let (passed, turns) = (receiver.passed(), AtomicU64::new(0));
         let ended = tokio::select! {
-            ended = self.read(member, receiver) => ended,
+            ended = self.read(server, receiver, (&voice, &turns)) => ended,
             ended = write(sender, questions) => ended,
+            ended = self.watch(server, &passed, &turns) => ended,
         };
         self.relay.closed(member);
+        if let Some(other) = other {
+            voice.say(Request::Leaves(other)).await;
+        }
         Err(ended)
+    }
+
+    /// Port of the own door, once it stands open.
+    async fn own_port(&self) -> Option<u16> {
+        let mut door = self.door.clone();
+        let open = timeout(OPENS_WITHIN, door.wait_for(Option::is_some)).await.ok()?.ok()?;
+        open.as_ref().map(|open| open.address.port())
+    }
+
+    fn learn(&self, doors: &[DoorOf]) {
+        self.hints.learn(&self.key, doors, &self.directory);
+    }
+
+    /// Returns once an observer that serves is of no use. `turns` is odd while a frame of it waits for room here.
+    async fn watch(&self, server: Server, passed: &AtomicU64, turns: &AtomicU64) -> Ended {
+        let mut seen = [0; 2];
+        loop {
+            sleep(LOOKS_EVERY).await;
+            let before = std::mem::replace(&mut seen, [passed, turns].map(|count| count.load(Relaxed)));
+            let unread = if seen[1] % 2 == 1 && seen[1] == before[1] { LOOKS_EVERY } else { Duration::ZERO };
+            self.relay.moves(&server.key, seen[0] - before[0], unread);
+            if let Some(fault) = self.relay.fault_of(&server.key) {
+                return Ended::OfNoUse(fault);
+            }
+        }
+    }
+
+    /// Takes the claims of an observer.
+    async fn take_claims(&self, server: Server, voice: &Voice, holdings: &Holdings) -> Result<(), Ended> {
+        let Some(from) = server.other else {
+            // A member of the next epoch says so until that begins.
+            return self.checker.number(&server.key).map(drop).ok_or(Ended::Left);
+        };
+        let executed = self.published.borrow().moment.seq();
+        self.relay.holds(&server.key, holdings, executed);
+        let Holdings { executed, oldest, stable, hops } = *holdings;
+        let claims = Claims { decided: executed, executed, oldest, stable };
+        voice.say(Request::Holds { from, claims, leads: hops < HOPS_MAX }).await;
+        Ok(())
     }
 
     fn caller(&self, door: Multiaddr, relay: Option<PublicKey>) -> Caller {
@@ -206,59 +333,118 @@ impl Contact {
         }
     }
 
-    async fn read(&self, member: PublicKey, mut receiver: Receiver) -> Ended {
+    async fn read(&self, server: Server, mut receiver: Receiver, (voice, turns): (&Voice, &AtomicU64)) -> Ended {
+        let mut told_at = Instant::now();
         loop {
             let frame = match receiver.recv().await {
                 Ok(frame) => frame,
                 Err(error) => return error.into(),
             };
-            match parse(&frame) {
-                Some(Telling::Message(message)) => self.deliver(member, *message).await,
+            let telling = parse(&frame);
+            if let Some(Telling::Holds(_) | Telling::Doors(_)) = telling {
+                sleep(TOLD_EVERY.saturating_sub(told_at.elapsed())).await;
+                told_at = Instant::now();
+            }
+            turns.fetch_add(1, Relaxed);
+            let taken = match telling {
+                Some(Telling::Message(message)) => self.deliver(server, *message).await,
+                Some(Telling::Holds(holdings)) => self.take_claims(server, voice, &holdings).await,
+                Some(Telling::Doors(doors)) => {
+                    self.learn(&doors);
+                    Ok(())
+                }
                 Some(
                     telling @ (Telling::Answer { number, .. }
                     | Telling::Marked { number, .. }
                     | Telling::State { number, .. }),
-                ) => self.relay.told(member, number, telling),
+                ) => {
+                    self.relay.told(server.key, number, telling);
+                    Ok(())
+                }
                 Some(Telling::Records(records)) => {
-                    if take_records(&self.directory, &records).is_err() {
-                        self.conduct.note(Who::Member(member), Offence::BadSignature);
+                    if take_records(&self.directory, &unpack(&records).unwrap_or_default()).is_err() {
+                        self.conduct.note(server.who(), Offence::BadSignature);
                         return Ended::Frame;
                     }
                     sleep(RECORDS_EVERY).await;
+                    Ok(())
                 }
-                Some(Telling::Refused(why)) => return Ended::refused(&why),
-                Some(Telling::Welcome | Telling::Busy | Telling::Call { .. }) | None => {
-                    self.conduct.note(Who::Member(member), Offence::BadFrame);
+                Some(Telling::Refused(why)) => return Ended::Refused(words(&why)),
+                Some(Telling::Welcome | Telling::Busy(_) | Telling::Call { .. }) | None => {
+                    self.conduct.note(server.who(), Offence::BadFrame);
                     return Ended::Frame;
                 }
+            };
+            turns.fetch_add(1, Relaxed);
+            if let Err(ended) = taken {
+                return ended;
             }
-            if self.is_suspended(member) {
+            if self.is_suspended(server) {
                 return Ended::Suspended;
             }
         }
     }
 
-    fn is_suspended(&self, member: PublicKey) -> bool {
-        self.conduct.state(Who::Member(member)) == State::Suspended
+    fn is_suspended(&self, server: Server) -> bool {
+        self.conduct.state(server.who()) == State::Suspended
     }
 
-    /// Checks a message where processor may be used, and waits there for room before the core.
-    async fn deliver(&self, member: PublicKey, message: Message) {
+    /// Checks a message where processor may be used, and waits there for room before the core. An observer that hands on what
+    /// proves itself wrong is left at once: there are others, and no member's word is lost.
+    async fn deliver(&self, server: Server, message: Message) -> Result<(), Ended> {
         let (checker, inbox, conduct) = (self.checker.clone(), self.inbox.clone(), self.conduct.clone());
-        let check = move || match checker.admit(member, message) {
-            Ok(message) => {
-                conduct.good(Who::Member(member));
-                inbox.message(Box::new(message));
+        let (relay, executed) = (self.relay.clone(), self.published.borrow().moment.seq());
+        let certified = match &message {
+            Message::Decided { certificate, .. } | Message::StableCheckpoint(certificate) => Some(certificate.seq),
+            _ => None,
+        };
+        let Server { key, other } = server;
+        let check = move || {
+            let admitted = match other {
+                Some(number) => checker.admit_handed_on(number, message),
+                None => checker.admit(key, message),
+            };
+            let dropped = match admitted {
+                Ok(message) => {
+                    conduct.good(server.who());
+                    if let Some(seq) = certified {
+                        relay.gives(&key, seq, (executed, executed.plus(checker.constants.window)));
+                    }
+                    inbox.message(Box::new(message));
+                    return Ok(());
+                }
+                Err(dropped) => dropped,
+            };
+            tracing::debug!(%key, %dropped, "frame dropped");
+            if other.is_some() && matches!(dropped, Dropped::Undecodable(_)) && checker.number(&key).is_some() {
+                return Err(Ended::Promoted);
             }
-            Err(dropped) => {
-                tracing::debug!(%member, %dropped, "frame dropped");
-                if dropped.offence().is_some() {
-                    conduct.note(Who::Member(member), Offence::WrongAnswer);
+            if dropped.offence().is_some() {
+                conduct.note(server.who(), Offence::WrongAnswer);
+                if other.is_some() {
+                    return Err(Ended::Forged(dropped.to_string()));
                 }
             }
+            Ok(())
         };
         // A panic of the check has said so; the frame is gone, and the core asks again.
-        let _ = tokio::task::spawn_blocking(check).await;
+        tokio::task::spawn_blocking(check).await.unwrap_or(Ok(()))
+    }
+}
+
+impl Ended {
+    /// Whether the node there said no, or this one does.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Busy | Self::Refused(_) | Self::Suspended | Self::Forged(_) | Self::OfNoUse(_))
+    }
+
+    fn pause(&self) -> Pause {
+        match self {
+            Self::Forged(_) => Pause::For(FORGED_FOR),
+            Self::OfNoUse(_) => Pause::For(REFUSED_FOR_MAX),
+            Self::Busy | Self::Refused(_) | Self::Suspended | Self::Served => Pause::For(REFUSED_FOR),
+            _ => Pause::Usual,
+        }
     }
 }
 

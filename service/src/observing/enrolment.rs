@@ -41,7 +41,7 @@ pub struct Guest {
 }
 
 impl Strangers {
-    /// Nobody yet, at a door of so many places.
+    /// Empty door of so many places.
     pub fn new(places: usize) -> Self {
         Self { served: Arc::default(), places }
     }
@@ -82,16 +82,8 @@ fn lock(served: &Mutex<Served>) -> MutexGuard<'_, Served> {
 impl Guest {
     /// Guest with this key.
     pub fn new(service: &Service, key: PublicKey, strangers: Strangers) -> Self {
-        let moment = service.now().moment;
-        let view = moment.view();
-        let is_enrolled = entry(service, &view, &key).is_some();
-        let place = if is_enrolled { None } else { strangers.take(strangers.most(enrolled(service, &view))) };
-        Self { key, is_enrolled, place, strangers }
-    }
-
-    /// Gives back a stranger's place: a visit takes none.
-    pub fn visits(&mut self) {
-        self.place = None;
+        let is_enrolled = entry(service, &service.now().moment.view(), &key).is_some();
+        Self { key, is_enrolled, place: None, strangers }
     }
 
     /// Whether the group knows its key: a member's, or an enrolled observer's.
@@ -99,8 +91,11 @@ impl Guest {
         self.is_enrolled || service.membership.directory.knows(&self.key)
     }
 
-    /// Whether it may have a place, if there is one.
-    pub fn may_have_a_place(&self) -> bool {
+    /// Whether it may have a place, if there is one: a stranger takes one of the strangers'.
+    pub fn takes_a_place(&mut self, service: &Service) -> bool {
+        if !self.is_enrolled {
+            self.place = self.strangers.take(self.strangers.most(enrolled(service, &service.now().moment.view())));
+        }
         self.is_enrolled || self.place.is_some()
     }
 

@@ -1,20 +1,27 @@
-//! Way of an observer to the members that serve it: questions of its core, marks of strong reads, changes of authors.
+//! Way of an observer to the members and other observers that serve it: questions of its core, marks of strong reads,
+//! changes of authors.
 
-use super::wire::{Answered, Asking, Marked, Telling};
+use super::upstream::Upstream;
+use super::wire::{Answered, Asking, HOPS_MAX, Holdings, Marked, Telling};
 use quorate_ledger::Level;
-use quorate_net::{Member, Multiaddr, PeerInfo, PerChannel, Traffic};
+use quorate_net::{Multiaddr, PeerInfo, PerChannel, Traffic, peer_of_key};
 use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId, SeqNum};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// Time for an answer, of whichever member: as long as an API waits for the group, and a little.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
+/// Time for the answer of an observer that hands something on, while there is another to ask.
+const HANDED_ON_WITHIN: Duration = Duration::from_secs(10);
 
-/// Members that can be asked now, and callers that wait for their answers.
+/// Observers with a way to the members that are enough for a follower: it leaves places at members to others.
+const LEADERS: usize = 2;
+
+/// Members and observers that can be asked now, and callers that wait for their answers.
 #[derive(Default)]
 pub struct Relay {
     /// Whether the node follows, and needs to be served.
@@ -22,8 +29,18 @@ pub struct Relay {
     state: Mutex<State>,
     /// Number of the next question.
     next: AtomicU64,
-    /// Member that is asked first, in turns.
+    /// Member, or observer, that is asked first, in turns.
     turn: AtomicU64,
+}
+
+/// Change of an author, or nonce of a strong read, on its way to a member.
+pub struct Passing<'t> {
+    /// Observers that have handed it on.
+    pub passed: u8,
+    /// Observer that it comes from, if it was one: it is not handed back.
+    pub from: Option<PublicKey>,
+    /// Observers to which it may be shown.
+    pub trusts: &'t (dyn Fn(&PublicKey) -> bool + Sync),
 }
 
 #[derive(Default)]
@@ -33,6 +50,10 @@ struct State {
     /// Its members.
     members: Vec<PublicKey>,
     routes: BTreeMap<PublicKey, mpsc::Sender<Asking>>,
+    /// Observers among those that serve.
+    others: BTreeMap<PublicKey, Upstream>,
+    /// Count of observers that ever served.
+    others_count: u16,
     /// Address at which each member was last reached.
     reached: BTreeMap<PublicKey, Multiaddr>,
     waiting: HashMap<u64, (PublicKey, oneshot::Sender<Telling>)>,
@@ -51,6 +72,11 @@ impl Relay {
             // Where no room is, questions wait: they name the epoch too.
             state.routes.values().for_each(|route| drop(route.try_send(Asking::In(committee.epoch()))));
         }
+        // An observer that has become a member comes again as one: its link ends with its route.
+        let State { members, routes, others, .. } = &mut *state;
+        for key in members.iter().filter(|key| others.remove(key).is_some()) {
+            routes.remove(key);
+        }
         drop(state);
         self.follows.send_replace(committee.replica_of(own).is_none());
     }
@@ -68,7 +94,7 @@ impl Relay {
             Some(PeerInfo {
                 id,
                 key: *key,
-                peer_id: Member { id, key: key.0, address: None }.peer_id().ok()?,
+                peer_id: peer_of_key(key)?,
                 address: state.reached.get(key).cloned(),
                 told: None,
                 is_up: state.routes.contains_key(key),
@@ -81,10 +107,65 @@ impl Relay {
         state.members.iter().zip(0..).filter_map(link).collect()
     }
 
-    /// The members, and those that serve now.
+    /// The members, and all that serve now.
     pub fn members(&self) -> (Vec<PublicKey>, BTreeSet<PublicKey>) {
         let state = self.lock();
         (state.members.clone(), state.routes.keys().copied().collect())
+    }
+
+    /// Links to the nearest member, without those that lead there by way of this observer; [`HOPS_MAX`]: there is no way.
+    pub fn hops(&self, but: Option<&PublicKey>) -> u8 {
+        self.lock().hops(but, Instant::now())
+    }
+
+    /// Whether so many observers that have shown a way to the members serve that no member is asked for a place.
+    pub fn is_led(&self) -> bool {
+        let (state, now) = (self.lock(), Instant::now());
+        state.others.values().filter(|other| other.leads(now)).count() >= LEADERS
+    }
+
+    /// The key of an observer that serves, by the number that it has here.
+    pub fn key_of(&self, number: ReplicaId) -> Option<PublicKey> {
+        let state = self.lock();
+        state.others.iter().find(|(_, other)| other.number() == number).map(|(key, _)| *key)
+    }
+
+    /// An observer serves: questions to it go here. Its number; none where another link to it serves already.
+    pub fn opened_other(&self, key: PublicKey, route: mpsc::Sender<Asking>) -> Option<ReplicaId> {
+        if !self.opened(key, route) {
+            return None;
+        }
+        let mut state = self.lock();
+        let other = Upstream::new(state.others_count, Instant::now());
+        state.others_count = state.others_count.wrapping_add(1);
+        state.others.insert(key, other);
+        Some(other.number())
+    }
+
+    /// An observer that serves says what it has, beside the slot that is executed here.
+    pub fn holds(&self, key: &PublicKey, holdings: &Holdings, executed: SeqNum) {
+        if let Some(other) = self.lock().others.get_mut(key) {
+            other.says(holdings, executed, Instant::now());
+        }
+    }
+
+    /// An observer that serves handed out a certified slot, beside the one that is executed here and the last that is kept.
+    pub fn gives(&self, key: &PublicKey, seq: SeqNum, bounds: (SeqNum, SeqNum)) {
+        if let Some(other) = self.lock().others.get_mut(key) {
+            other.gives(seq, bounds, Instant::now());
+        }
+    }
+
+    /// So many bytes of frames came from an observer that serves, or none for a while because this node read none.
+    pub fn moves(&self, key: &PublicKey, bytes: u64, unread: Duration) {
+        if let Some(other) = self.lock().others.get_mut(key) {
+            other.moves(bytes, unread, Instant::now());
+        }
+    }
+
+    /// Why an observer that serves is of no use.
+    pub fn fault_of(&self, key: &PublicKey) -> Option<&'static str> {
+        self.lock().others.get(key)?.fault(Instant::now())
     }
 
     /// A member answered at this address.
@@ -98,8 +179,9 @@ impl Relay {
     /// Why no member serves, if none does: in the words of the last that refused, where one has.
     pub fn refusal(&self) -> Option<String> {
         let state = self.lock();
-        let refusal = || state.refusal.clone().unwrap_or_else(|| "no member can be reached".to_owned());
-        state.routes.is_empty().then(refusal)
+        let is_lost = state.hops(None, Instant::now()) >= HOPS_MAX;
+        let why = if state.routes.is_empty() { "no member can be reached" } else { Upstream::LOST };
+        is_lost.then(|| state.refusal.clone().unwrap_or_else(|| why.to_owned()))
     }
 
     /// Why a question has no answer.
@@ -125,10 +207,11 @@ impl Relay {
         true
     }
 
-    /// A member serves no more: whoever waits for it asks the next.
+    /// A member or observer serves no more: whoever waits for it asks the next.
     pub fn closed(&self, member: PublicKey) {
         let mut state = self.lock();
         state.routes.remove(&member);
+        state.others.remove(&member);
         state.waiting.retain(|_, (of, _)| *of != member);
     }
 
@@ -136,6 +219,7 @@ impl Relay {
     pub fn closed_all(&self) {
         let mut state = self.lock();
         state.routes.clear();
+        state.others.clear();
         state.waiting.clear();
     }
 
@@ -158,26 +242,29 @@ impl Relay {
         }
     }
 
-    /// Offers an envelope to the members, one after the other until one answers; none if none does.
-    pub async fn offer(&self, level: Level, bytes: &[u8]) -> Option<Answered> {
-        let make = |number| Asking::Offer { number, level, bytes: bytes.to_vec() };
+    /// Offers an envelope to the members, one after the other until one answers, or to observers that are nearer to them; none
+    /// if none does.
+    pub async fn offer(&self, level: Level, bytes: &[u8], passing: &Passing<'_>) -> Option<Answered> {
+        let make = |number| Asking::Offer { number, level, bytes: bytes.to_vec(), passed: passing.passed };
         let answer = |telling| match telling {
             Telling::Answer { answer, .. } => Some(answer),
             _ => None,
         };
-        self.request(make, answer).await
+        let is_final = |answer: &Answered| answer.status != 429 && answer.status < 500;
+        self.request(passing, make, answer, is_final).await
     }
 
     /// Has a nonce put into the order; none if no member answers.
-    pub async fn mark(&self, nonce: Digest) -> Option<Result<Marked, String>> {
+    pub async fn mark(&self, nonce: Digest, passing: &Passing<'_>) -> Option<Result<Marked, String>> {
         let marked = |telling| match telling {
             Telling::Marked { outcome, .. } => Some(outcome),
             _ => None,
         };
-        self.request(|number| Asking::Mark { number, nonce }, marked).await
+        let make = |number| Asking::Mark { number, nonce, passed: passing.passed };
+        self.request(passing, make, marked, Result::is_ok).await
     }
 
-    /// Members that serve now.
+    /// Members and observers that serve now.
     pub fn serving(&self) -> Vec<PublicKey> {
         self.lock().routes.keys().copied().collect()
     }
@@ -192,19 +279,55 @@ impl Relay {
         }
     }
 
-    /// Asks one member after the other, each time beginning with the next, until one gives an answer of this kind.
-    async fn request<T>(&self, make: impl Fn(u64) -> Asking, take: impl Fn(Telling) -> Option<T>) -> Option<T> {
-        let routes: Vec<_> = self.lock().routes.iter().map(|(id, route)| (*id, route.clone())).collect();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) as usize % routes.len().max(1);
+    /// Asks one after the other until one gives an answer of this kind: the members, each time beginning with the next, and
+    /// then likewise observers that are nearer to them than this one, so that nothing goes round in a circle. What is not final
+    /// where an observer says it is the answer if nobody gives another.
+    async fn request<T>(
+        &self,
+        passing: &Passing<'_>,
+        make: impl Fn(u64) -> Asking,
+        take: impl Fn(Telling) -> Option<T>,
+        is_final: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        let (routes, mut last) = (self.upwards(passing), None);
         let all = async {
-            for (member, route) in routes[first..].iter().chain(&routes[..first]) {
-                if let Some(answer) = self.request_of(*member, route, &make).await.and_then(&take) {
-                    return Some(answer);
+            for (at, (key, route, is_member)) in routes.iter().enumerate() {
+                let asking = self.request_of(*key, route, &make);
+                let answer = match *is_member || at + 1 == routes.len() {
+                    true => asking.await,
+                    false => timeout(HANDED_ON_WITHIN, asking).await.ok().flatten(),
+                };
+                match answer.and_then(&take) {
+                    Some(answer) if *is_member || is_final(&answer) => return Some(answer),
+                    answer => last = answer.or(last.take()),
                 }
             }
             None
         };
-        timeout(ANSWERS_WITHIN, all).await.ok().flatten()
+        timeout(ANSWERS_WITHIN, all).await.ok().flatten().or(last)
+    }
+
+    /// Routes that lead to members, and whether each is a member's.
+    fn upwards(&self, passing: &Passing<'_>) -> Vec<(PublicKey, mpsc::Sender<Asking>, bool)> {
+        if passing.passed >= HOPS_MAX {
+            return Vec::new();
+        }
+        let (state, now) = (self.lock(), Instant::now());
+        let hops = state.hops(passing.from.as_ref(), now);
+        let is_nearer = |other: &Upstream| other.hops(now).is_some_and(|theirs| theirs < hops);
+        let of = |key: &PublicKey, is_member| Some((*key, state.routes.get(key)?.clone(), is_member));
+        let members = state.routes.keys().filter(|key| !state.others.contains_key(key));
+        let others = state.others.iter().filter(|(key, other)| is_nearer(other) && (passing.trusts)(key));
+        let mut routes: Vec<_> = members.filter_map(|key| of(key, true)).collect();
+        let mut nearer: Vec<_> = others.filter_map(|(key, _)| of(key, false)).collect();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) as usize;
+        for routes in [&mut routes, &mut nearer] {
+            let first = turn % routes.len().max(1);
+            routes.rotate_left(first);
+        }
+        routes.extend(nearer);
+        routes.retain(|(key, ..)| Some(*key) != passing.from);
+        routes
     }
 
     async fn request_of(
@@ -223,6 +346,17 @@ impl Relay {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn hops(&self, but: Option<&PublicKey>, now: Instant) -> u8 {
+        let hops_by = |key: &PublicKey| match self.others.get(key) {
+            None => 0,
+            Some(other) => other.hops(now).unwrap_or(HOPS_MAX),
+        };
+        let routes = self.routes.keys().filter(|key| Some(*key) != but);
+        routes.map(hops_by).min().map_or(HOPS_MAX, |hops| hops.saturating_add(1).min(HOPS_MAX))
     }
 }
 
@@ -245,8 +379,27 @@ mod tests {
     const ONE: PublicKey = PublicKey([1; 32]);
     const TWO: PublicKey = PublicKey([2; 32]);
 
+    /// Passing of what an own author hands in, while everyone may read everything.
+    const OWN: Passing<'static> = Passing { passed: 0, from: None, trusts: &|_| true };
+
     fn relay() -> Relay {
         Relay::default()
+    }
+
+    fn holdings(hops: u8) -> Holdings {
+        Holdings { executed: SeqNum::new(7), oldest: SeqNum::new(1), stable: SeqNum::default(), hops }
+    }
+
+    /// A relay that these observers serve, with their hops.
+    fn served_by(others: &[(PublicKey, u8)]) -> (Relay, Vec<mpsc::Receiver<Asking>>) {
+        let (relay, mut asked) = (relay(), Vec::new());
+        for (key, hops) in others {
+            let (route, receiver) = mpsc::channel(2);
+            relay.opened_other(*key, route).expect("its first link");
+            relay.holds(key, &holdings(*hops), SeqNum::new(7));
+            asked.push(receiver);
+        }
+        (relay, asked)
     }
 
     fn answered(status: u16) -> Answered {
@@ -272,7 +425,7 @@ mod tests {
         relay.opened(TWO, second);
 
         let members = async { tokio::join!(member(&relay, ONE, one, None), member(&relay, TWO, two, Some(200))) };
-        let (answer, _) = tokio::join!(relay.offer(Level::Eventual, b"envelope"), async {
+        let (answer, _) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), async {
             tokio::time::timeout(Duration::from_secs(5), members).await
         });
 
@@ -284,7 +437,7 @@ mod tests {
         let relay = relay();
         let (route, mut asked) = mpsc::channel(2);
         assert!(relay.opened(ONE, route));
-        let (answer, ()) = tokio::join!(relay.offer(Level::Eventual, b"envelope"), async {
+        let (answer, ()) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), async {
             assert!(matches!(asked.recv().await, Some(Asking::In(_))));
             let Some(Asking::Offer { number, .. }) = asked.recv().await else { panic!("an offer") };
             relay.told(TWO, number, Telling::Answer { number, answer: answered(200) });
@@ -317,7 +470,61 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_observers_another_begins_each_time_and_one_that_is_busy_or_fails_has_not_the_last_word() {
+        for (second, last) in [(Some(422), 422), (None, 503)] {
+            let (relay, asked) = served_by(&[(ONE, 1), (TWO, 1)]);
+            let begins = || relay.upwards(&OWN)[0].0;
+            assert_ne!(begins(), begins());
+            let others = asked.into_iter().zip([ONE, TWO]).zip([Some(503), second]);
+            let others: Vec<_> = others.map(|((asked, key), status)| member(&relay, key, asked, status)).collect();
+            let [one, two] = <[_; 2]>::try_from(others).ok().expect("two observers");
+            let (answer, ..) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), one, two);
+            assert_eq!(answer, Some(answered(last)));
+        }
+    }
+
+    #[tokio::test]
     async fn without_a_member_there_is_no_answer() {
-        assert_eq!(relay().offer(Level::Eventual, b"envelope").await, None);
+        assert_eq!(relay().offer(Level::Eventual, b"envelope", &OWN).await, None);
+    }
+
+    #[test]
+    fn the_way_to_a_member_is_one_link_longer_than_that_of_the_nearest_observer_that_serves() {
+        let (relay, _asked) = served_by(&[(ONE, 3), (TWO, 1)]);
+        assert_eq!(relay.hops(None), 2);
+        assert_eq!(relay.hops(Some(&TWO)), 4, "it is not told of the way over itself");
+        relay.closed(TWO);
+        relay.holds(&ONE, &holdings(HOPS_MAX), SeqNum::new(7));
+        assert_eq!(relay.hops(None), HOPS_MAX);
+        assert_eq!(relay.refusal().as_deref(), Some(Upstream::LOST));
+    }
+
+    #[test]
+    fn two_observers_that_have_shown_a_way_to_the_members_are_enough() {
+        let (relay, _asked) = served_by(&[(ONE, 1), (TWO, HOPS_MAX)]);
+        let gives = |key| relay.gives(key, SeqNum::new(8), (SeqNum::new(7), SeqNum::new(9)));
+        [&ONE, &TWO].into_iter().for_each(gives);
+        assert!(!relay.is_led());
+        relay.holds(&TWO, &holdings(2), SeqNum::new(7));
+        assert!(relay.is_led());
+    }
+
+    #[test]
+    fn a_change_goes_to_observers_that_are_nearer_to_a_member_and_never_back() {
+        let (relay, _asked) = served_by(&[(ONE, 2), (TWO, 1)]);
+        let to = |passing: &Passing<'_>| relay.upwards(passing).into_iter().map(|(key, ..)| key).collect::<Vec<_>>();
+        assert_eq!(to(&OWN), [TWO]);
+        assert_eq!(to(&Passing { from: Some(TWO), ..OWN }), [ONE]);
+        assert!(to(&Passing { trusts: &|_| false, ..OWN }).is_empty(), "nobody who may not read it is shown it");
+        assert!(to(&Passing { passed: HOPS_MAX, ..OWN }).is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_observer_that_becomes_a_member_loses_its_link_and_comes_again() {
+        let (relay, mut asked) = served_by(&[(ONE, 1)]);
+        let committee = Committee::new(Digest::ZERO, Epoch::new(1), vec![ONE]).expect("one member");
+        relay.follow(&committee, &TWO);
+        while asked[0].recv().await.is_some() {}
+        assert!(relay.serving().is_empty());
     }
 }

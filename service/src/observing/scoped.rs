@@ -14,9 +14,9 @@ use tokio::time::sleep;
 /// Time for which a state is at hand, so that the last questions of a difference meet the state of the first.
 const HELD_FOR: Duration = Duration::from_secs(5);
 /// Time for which a state counts as the newest: observers that ask at once are given the same.
-const NEWEST_FOR: Duration = Duration::from_millis(500);
+const NEWEST_FOR: Duration = Duration::from_millis(250);
 /// States that are held at once: while one is, no page that it can see is used again.
-const HELD_MAX: usize = 6;
+const HELD_MAX: usize = 10;
 
 /// States that observers are given parts of.
 #[derive(Default)]

@@ -1,36 +1,38 @@
-//! Observers at a member: served from the published state on a thread of their own, after what members need.
+//! Observers at a member, or at another observer: served from the published state on a thread of their own, after what
+//! members need.
 
 use super::budget::{BYTES_PER_SECOND, Budget};
 use super::enrolment::{Guest, Strangers};
-use super::links::Links;
+use super::links::{Link, Links};
+use super::relay::Passing;
 use super::scoped::{self, States};
+use super::visits::Visits;
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
 use crate::api::{Answer, Service, order};
 use crate::conduct::{Offence, State, Who};
 use crate::discovery::take_records;
 use crate::health::now_ms;
+use crate::metrics::Kind;
 use crate::relaying::Switchboard;
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
-use quorate_net::{
-    Arrival, Backway, Bytes, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, pack, unpack,
-};
+use quorate_net::{Arrival, Backway, Bytes, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, unpack};
 use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Observers that a member serves at a time, so that a voter's cost does not depend on its audience.
+/// Observers that a node serves at a time, so that a voter's cost does not depend on its audience.
 const OBSERVERS_MAX: usize = 8;
 /// Threads that read the disk for all observers together.
 const READERS_MAX: usize = 2;
@@ -44,10 +46,6 @@ const STRICT_PAUSE: Duration =
     Duration::from_micros((8 * OBSERVERS_MAX * QUESTION_BYTES) as u64 * 1_000_000 / BYTES_PER_SECOND);
 /// Time for the first frame.
 const HELLO_WITHIN: Duration = Duration::from_secs(2);
-/// Pause between two pieces of news: what people call at once.
-const NEWS_EVERY: Duration = Duration::from_millis(50);
-/// Pause between two shows of the ends of epochs, to an observer that is in an earlier one.
-const ENDS_EVERY: Duration = Duration::from_secs(1);
 /// Frames that wait to leave to one observer, so that it has one answer in memory and not many: its next question is read
 /// once the last frame of the answer waits.
 const FRAMES_MAX: usize = 1;
@@ -93,7 +91,7 @@ pub(crate) fn open(
                 serve(door, service, statuses, switchboard).await
             }
             Err(error) => {
-                tracing::warn!(event = "observers-off", %address, %error, "this replica takes no observers");
+                tracing::warn!(event = "observers-off", %address, %error, "this node takes no observers");
             }
         }
     };
@@ -108,6 +106,7 @@ async fn serve(
 ) {
     let (budget, strangers) = (Arc::new(Budget::default()), Strangers::new(OBSERVERS_MAX));
     let (stop, states, links) = (service.stop.clone(), Arc::new(States::default()), Links::default());
+    let visits = Arc::new(Visits::default());
     let all = async {
         while let Some(arrival) = door.next().await {
             let (service, statuses, budget) = (service.clone(), statuses.clone(), budget.clone());
@@ -115,7 +114,22 @@ async fn serve(
             let (who, guest) = (Who::Observer(key), Guest::new(&service, key, strangers.clone()));
             let (stop, switchboard, states) = (service.stop.clone(), switchboard.clone(), states.clone());
             let (epoch, domains, links) = (Mutex::default(), Vec::new(), links.clone());
-            let session = Session { service, who, statuses, budget, guest, switchboard, epoch, domains, states, links };
+            let from = arrival.from;
+            let session = Session {
+                service,
+                key,
+                who,
+                from,
+                statuses,
+                budget,
+                guest,
+                switchboard,
+                epoch,
+                domains,
+                states,
+                links,
+                visits: visits.clone(),
+            };
             tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
         }
     };
@@ -128,24 +142,27 @@ const HELLO_BYTES_MAX: usize = 1_024;
 /// Observer that came.
 pub(super) struct Session {
     pub(super) service: Arc<Service>,
+    pub(super) key: PublicKey,
     who: Who,
-    statuses: Statuses,
+    /// Host that it came from; none of one that came through a relay.
+    from: Option<IpAddr>,
+    pub(super) statuses: Statuses,
     pub(super) budget: Arc<Budget>,
-    guest: Guest,
+    pub(super) guest: Guest,
     /// Circuits of a member that relays.
     pub(super) switchboard: Option<Arc<Switchboard>>,
     /// The newest epoch that it has told of, or asked in; none before the first such word.
-    epoch: Mutex<Option<Epoch>>,
+    pub(super) epoch: Mutex<Option<Epoch>>,
     /// Domains that it follows; none where it follows all.
-    domains: Vec<String>,
+    pub(super) domains: Vec<String>,
     states: Arc<States>,
-    links: Links,
+    pub(super) links: Links,
+    pub(super) visits: Arc<Visits>,
 }
 
 impl Session {
-    async fn run(mut self, Arrival { link, place }: Arrival) {
-        let key = PublicKey(link.key());
-        let place = place.filter(|_| self.guest.may_have_a_place());
+    async fn run(mut self, Arrival { link, place, .. }: Arrival) {
+        let key = self.key;
         let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
         let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
         let hello = parse(&hello);
@@ -154,15 +171,15 @@ impl Session {
         ) = hello
         {
             drop(place);
-            self.guest.visits();
             return self.visit(key, hello, sender, receiver).await;
         }
         if let Some(Asking::HelloOf { domains, .. }) = &hello {
             self.domains.clone_from(domains);
         }
+        let place = place.filter(|_| self.guest.takes_a_place(&self.service));
         let answer = match self.refusal(hello) {
             Some(why) => Telling::Refused(why),
-            None if place.is_none() => Telling::Busy,
+            None if place.is_none() => Telling::Busy(self.links.doors(&key)),
             None => Telling::Welcome,
         };
         let is_welcome = matches!(answer, Telling::Welcome);
@@ -175,7 +192,7 @@ impl Session {
         let session = Arc::new(self);
         let (out, outgoing) = mpsc::channel(FRAMES_MAX);
         tokio::select! {
-            () = session.read(receiver, &out) => {}
+            () = session.read(receiver, &out, &newest) => {}
             () = session.write(sender, outgoing) => {}
             () = session.news(&out) => {}
             () = newest.over() => {}
@@ -212,7 +229,7 @@ impl Session {
     }
 
     /// Why a policy, or the want of a place, keeps from it what it follows.
-    fn closed(&self) -> Option<String> {
+    pub(super) fn closed(&self) -> Option<String> {
         self.guest.refusal(&self.service, &self.domains)
     }
 
@@ -249,10 +266,10 @@ impl Session {
     }
 
     /// Takes records, each of which costs a signature.
-    pub(super) async fn hear(&self, packed: &[u8]) -> Result<(), String> {
-        let records = unpack(packed).map_or(0, |records| records.len());
-        self.budget.turn(QUESTION_BYTES * records).await;
-        take_records(&self.service.membership.directory, packed).map_err(|error| {
+    pub(super) async fn hear(&self, packed: &[u8], budget: &Budget) -> Result<(), String> {
+        let records = unpack(packed).unwrap_or_default();
+        budget.turn(QUESTION_BYTES * records.len()).await;
+        take_records(&self.service.membership.directory, &records).map_err(|error| {
             self.service.conduct.note(self.who, Offence::BadSignature);
             format!("an address record is refused: {error}")
         })
@@ -269,7 +286,7 @@ impl Session {
     }
 
     /// Works off what the observer asks; the next question is read once the answer is on its way.
-    async fn read(self: &Arc<Self>, mut receiver: Receiver, out: &mpsc::Sender<Telling>) {
+    async fn read(self: &Arc<Self>, mut receiver: Receiver, out: &mpsc::Sender<Telling>, link: &Link) {
         let (room, mut requests) = (Arc::new(Semaphore::new(REQUESTS_MAX)), JoinSet::new());
         loop {
             let bytes = match receiver.recv().await {
@@ -277,6 +294,7 @@ impl Session {
                 Err(LinkError::Oversized { .. }) => return drop(self.offended(Offence::Oversized)),
                 Err(_) => return,
             };
+            self.count("received", bytes.len());
             let asking = parse(&bytes);
             if let Err(why) = self.look_at(asking.as_ref()).await {
                 return refuse(out, why).await;
@@ -310,8 +328,11 @@ impl Session {
                     while requests.try_join_next().is_some() {}
                 }
                 Some(Asking::In(epoch)) => self.is_in(epoch),
+                Some(Asking::Door(port)) => {
+                    self.from.into_iter().for_each(|host| link.has_door(SocketAddr::new(host, port)));
+                }
                 Some(Asking::Records(records)) => {
-                    if let Err(why) = self.hear(&records).await {
+                    if let Err(why) = self.hear(&records, &self.budget).await {
                         return refuse(out, why).await;
                     }
                 }
@@ -336,7 +357,7 @@ impl Session {
         Ok(answer)
     }
 
-    async fn answer(&self, question: Question) -> Vec<Message> {
+    pub(super) async fn answer(&self, question: Question) -> Vec<Message> {
         let Some(question) = bounded(question) else { return Vec::new() };
         if !self.domains.is_empty() || self.closed().is_some() {
             return Vec::new(); // slots are for who may read all; the news say so
@@ -354,10 +375,12 @@ impl Session {
 
     async fn request(&self, asking: Asking) -> Telling {
         match asking {
-            Asking::Offer { number, level, bytes } => {
-                Telling::Answer { number, answer: self.offer(level, bytes).await }
+            Asking::Offer { number, level, bytes, passed } => {
+                Telling::Answer { number, answer: self.offer(level, bytes, passed).await }
             }
-            Asking::Mark { number, nonce } => Telling::Marked { number, outcome: self.mark(nonce).await },
+            Asking::Mark { number, nonce, passed } => {
+                Telling::Marked { number, outcome: self.mark(nonce, passed).await }
+            }
             _ => Telling::Refused("no request".to_owned()),
         }
     }
@@ -368,22 +391,21 @@ impl Session {
         *newest = newest.max(Some(epoch));
     }
 
-    /// The observer's epoch, if that is over here.
-    fn behind_in(&self) -> Option<Epoch> {
-        let epoch = *self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
-        epoch.filter(|epoch| *epoch < self.service.published.borrow().report.epoch)
-    }
-
-    async fn offer(&self, level: Level, bytes: Vec<u8>) -> Answered {
+    async fn offer(&self, level: Level, bytes: Vec<u8>, passed: u8) -> Answered {
         let answer = match self.service.takes_changes() {
-            Ok(()) => order(&self.service, bytes, level).await,
+            Ok(()) => order(&self.service, bytes, level, (passed, self.key)).await,
             Err(stopping) => Err(stopping),
         };
         answered(answer).await
     }
 
-    async fn mark(&self, nonce: Digest) -> Result<Marked, String> {
-        let read = self.service.strong(nonce).await.map_err(|failure| failure.words().to_owned())?;
+    async fn mark(&self, nonce: Digest, passed: u8) -> Result<Marked, String> {
+        let passing = Passing { passed: passed.saturating_add(1), from: Some(self.key), trusts: &|_| true };
+        let read = match self.service.relay() {
+            Some(relay) => self.service.marked(relay, nonce, &passing).await,
+            None => self.service.strong(nonce).await,
+        };
+        let read = read.map_err(|failure| failure.words().to_owned())?;
         Ok(Marked { seq: read.mark.seq, nonces: read.mark.nonces.clone(), place: read.place as u32 })
     }
 
@@ -406,7 +428,12 @@ impl Session {
         let bytes = frame(telling);
         self.turn(sender, bytes.len()).await?;
         sender.send(&bytes).await?;
+        self.count("sent", bytes.len());
         Ok(!matches!(telling, Telling::Refused(_)))
+    }
+
+    fn count(&self, kind: &str, bytes: usize) {
+        self.service.metrics.observers.get_or_create(&Kind::of(kind)).inc_by(bytes as u64);
     }
 
     /// Waits until so many bytes may leave, and beats meanwhile.
@@ -432,78 +459,6 @@ impl Session {
             }
             sleep(MEMBERS_FIRST).await;
         }
-    }
-
-    /// Tells what is new: the member's status, and the newest slot with its certificate.
-    async fn news(&self, out: &mpsc::Sender<Telling>) {
-        let (mut published, mut statuses) = (self.service.published.clone(), self.statuses.clone());
-        let (mut told, mut certified, mut last) = (SeqNum::default(), SeqNum::default(), None);
-        let mut shown_at: Option<Instant> = None;
-        let directory = &self.service.membership.directory;
-        let (mut changes, mut told_records) = (directory.changes(), 0);
-        loop {
-            changes.mark_unchanged();
-            loop {
-                let (records, next) = self.records_since(told_records);
-                told_records = next;
-                if records.is_empty() {
-                    break;
-                }
-                if out.send(Telling::Records(pack(&records).into())).await.is_err() {
-                    return;
-                }
-            }
-            let status = statuses.borrow_and_update().clone();
-            let status = status.filter(|new| last.as_ref().is_none_or(|old| !Arc::ptr_eq(old, new)));
-            last = status.clone().or(last);
-            let newest = published.borrow_and_update().moment.seq();
-            let mut news: Vec<Message> = status.iter().map(|status| Message::clone(status)).collect();
-            if let Some(from) = self.behind_in()
-                && shown_at.is_none_or(|at| at.elapsed() >= ENDS_EVERY)
-            {
-                shown_at = Some(Instant::now());
-                let moment = published.borrow().moment.clone();
-                let found = tokio::task::spawn_blocking(move || moment.ends(from)).await;
-                news.extend(found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
-                    self.service.note_damage(&error);
-                    Vec::new()
-                }));
-            }
-            let stable = published.borrow().certified.as_ref().map(|held| held.certificate.claim().clone());
-            if let Some(stable) = stable.filter(|stable| stable.seq > certified) {
-                certified = stable.seq;
-                news.push(Message::StableCheckpoint(stable));
-            }
-            if newest > told {
-                told = newest;
-                let wanted = Wanted::Slots { from: newest, to: newest };
-                news.extend(self.answer(Question { epoch: self.epoch(), wanted }).await);
-            }
-            if !news.is_empty()
-                && let Some(why) = self.closed()
-            {
-                // The link may be ending; if not, it does when the refusal has left.
-                let _ = out.send(Telling::Refused(why)).await;
-                return std::future::pending().await;
-            }
-            // Who follows domains needs no slots, and the certificates of epochs' ends.
-            let is_wanted = |message: &Message| self.domains.is_empty() || !matches!(message, Message::Decided { .. });
-            for message in news.into_iter().filter(is_wanted) {
-                if out.send(Telling::Message(Box::new(message))).await.is_err() {
-                    return;
-                }
-            }
-            sleep(NEWS_EVERY).await;
-            tokio::select! {
-                changed = published.changed() => if changed.is_err() { return },
-                changed = statuses.changed() => if changed.is_err() { return },
-                changed = changes.changed() => if changed.is_err() { return },
-            }
-        }
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.service.now().moment.ledger.executed().epoch
     }
 }
 

@@ -1,15 +1,25 @@
-//! Frames between an observer and a member.
+//! Frames between an observer and the member, or other observer, that serves it.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::Level;
 use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum};
+use std::net::SocketAddr;
 
 /// Version of these frames.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
+
+/// Links between an observer and the nearest member, at most: whoever is told of more has lost its way to them.
+pub const HOPS_MAX: u8 = 8;
+
+/// Doors that are named in one frame.
+pub const DOORS_MAX: usize = 3;
 
 /// Bytes of the largest envelope that an observer hands on: a change as people make them. A larger one goes to a
 /// member's own API.
 pub const HANDED_ON_BYTES_MAX: usize = 4 << 20;
+
+/// Characters that are kept of what another node says.
+const WORDS_CHARS_MAX: usize = 300;
 
 /// Frame of an observer.
 #[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
@@ -33,6 +43,8 @@ pub enum Asking {
         level: Level,
         /// Canonical bytes.
         bytes: Vec<u8>,
+        /// Observers that have handed it on.
+        passed: u8,
     },
     /// A strong read's nonce to be put into the order (R).
     Mark {
@@ -40,6 +52,8 @@ pub enum Asking {
         number: u64,
         /// 32 bytes that the reader chose.
         nonce: Digest,
+        /// Observers that have handed it on.
+        passed: u8,
     },
     /// Address records, packed.
     Records(Vec<u8>),
@@ -95,6 +109,8 @@ pub enum Asking {
         /// The question, as `/v1/state` takes it.
         ask: Vec<u8>,
     },
+    /// Port of the observer's own door for others. Its host is the one that it comes from.
+    Door(u16),
 }
 
 impl Asking {
@@ -112,18 +128,19 @@ impl Asking {
             | Self::Offer { .. }
             | Self::Mark { .. }
             | Self::Records(_)
-            | Self::State { .. } => None,
+            | Self::State { .. }
+            | Self::Door(_) => None,
         }
     }
 }
 
-/// Frame of a member.
+/// Frame of a member, or of an observer that serves others.
 #[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
 pub enum Telling {
     /// The observer is served.
     Welcome,
-    /// All places are taken.
-    Busy,
+    /// All places are taken: other doors, of observers that are served here.
+    Busy(Vec<DoorOf>),
     /// The observer is not served, with the reason.
     Refused(String),
     /// News or an answer for its core.
@@ -156,6 +173,32 @@ pub enum Telling {
         /// Part of the state, proved by itself, or why there is none.
         answer: Result<Vec<u8>, String>,
     },
+    /// Other doors, for the time when this one is shut.
+    Doors(Vec<DoorOf>),
+    /// Slots that an observer can hand out; a member says so in its status.
+    Holds(Holdings),
+}
+
+/// Door of an observer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct DoorOf {
+    /// The observer.
+    pub key: PublicKey,
+    /// Address of the door.
+    pub address: SocketAddr,
+}
+
+/// Claims of an observer that serves others. Nothing that is held rests on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Holdings {
+    /// Its newest executed slot.
+    pub executed: SeqNum,
+    /// The oldest slot that it still has.
+    pub oldest: SeqNum,
+    /// Its newest certified checkpoint.
+    pub stable: SeqNum,
+    /// Links between it and the nearest member; [`HOPS_MAX`] or more: it has lost its way to them.
+    pub hops: u8,
 }
 
 /// Answer of a member's API.
@@ -180,6 +223,11 @@ pub struct Marked {
     pub nonces: Vec<Digest>,
     /// Place of the asker's nonce among them.
     pub place: u32,
+}
+
+/// Words of another node, as far as a line holds them: it may say what it likes.
+pub fn words(why: &str) -> String {
+    why.chars().filter(|letter| !letter.is_control()).take(WORDS_CHARS_MAX).collect()
 }
 
 /// A frame as it travels.

@@ -142,6 +142,29 @@ impl Checker {
         message.admit(&context, &certified).map_err(invalid)
     }
 
+    /// Checks what another observer hands on, by the members of the epoch at work here: decided slots, bundles and
+    /// certificates, which prove themselves.
+    pub fn admit_handed_on(&self, from: ReplicaId, message: Message) -> Result<Admitted, Dropped> {
+        let committees = self.committees();
+        let committee = committees.current();
+        // First, for who has become a member says so in an epoch that is not known here yet.
+        if let Some(epoch) = message.epoch().filter(|epoch| *epoch != committee.epoch()) {
+            return Err(Dropped::OtherEpoch(epoch));
+        }
+        if !matches!(message, Message::Decided { .. } | Message::Bundle(_) | Message::StableCheckpoint(_)) {
+            return Err(Dropped::Undecodable("a message that observers do not hand on".to_owned()));
+        }
+        let named = message.epoch().is_some();
+        let context = VerifyContext {
+            committee,
+            verify: self.verify.as_ref(),
+            payload: self.payload.as_ref(),
+            constants: &self.constants,
+        };
+        let invalid = |invalid| if named { Dropped::Invalid(invalid) } else { Dropped::Unplaced(invalid) };
+        Unverified::new(from, message).verify(&context).map(Admitted::from).map_err(invalid)
+    }
+
     /// The member lists of now.
     pub fn committees(&self) -> Committees {
         self.committees.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -232,6 +255,15 @@ fn work(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_pbft::{Committee, Digest, Ed25519, Item, Question, Wanted};
+
+    struct NoItems;
+
+    impl PayloadCheck for NoItems {
+        fn is_valid(&self, _: &Item) -> bool {
+            false
+        }
+    }
 
     #[test]
     fn every_kind_of_message_is_known_and_the_next_is_not() {
@@ -265,6 +297,24 @@ mod tests {
         ];
 
         assert!(late.iter().all(|dropped| dropped.offence().is_none()));
+    }
+
+    #[test]
+    fn who_speaks_as_a_member_of_a_later_epoch_does_not_offend_and_who_does_in_this_one_does() {
+        let committee = Committee::new(Digest::ZERO, Epoch::new(3), vec![PublicKey([1; 32])]).expect("one member");
+        let checker = Checker {
+            committees: RwLock::new(Committees::of(Arc::new(committee))),
+            constants: Constants::default(),
+            verify: Arc::new(Ed25519),
+            payload: Arc::new(NoItems),
+            certified: Arc::default(),
+        };
+        let offence = |epoch| {
+            let question = Question { epoch: Epoch::new(epoch), wanted: Wanted::StableCheckpoint };
+            let handed = checker.admit_handed_on(ReplicaId::new(1 << 15), Message::Ask(question));
+            handed.expect_err("observers hand on no questions").offence()
+        };
+        assert_eq!([3, 4].map(offence), [Some(Offence::BadFrame), None]);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::caller::{CallError, Caller, FRAME_BYTES_MAX};
 use crate::observing::OpenDoor;
-use crate::observing::wire::{Asking, Telling, VERSION, frame, parse};
-use quorate_net::{Backway, Directory, Member, Multiaddr, Sender, Side, dial, relayed};
-use quorate_pbft::{PublicKey, ReplicaId};
+use crate::observing::wire::{Asking, Telling, VERSION, frame, parse, words};
+use quorate_net::{Backway, Directory, Multiaddr, Sender, Side, dial, peer_of_key, relayed};
+use quorate_pbft::PublicKey;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -79,7 +79,7 @@ impl Called {
                             drop(turn);
                         });
                     }
-                    Some(Telling::Refused(why)) => return Err(CallError::Refused(why.chars().take(300).collect())),
+                    Some(Telling::Refused(why)) => return Err(CallError::Refused(words(&why))),
                     _ => return Err(CallError::Refused("a frame that is none".to_owned())),
                 }
             }
@@ -92,13 +92,12 @@ impl Called {
 
     /// Notes the address at which observers find this node, for its record.
     fn is_called_at(&self, relay: &Multiaddr, key: &PublicKey) {
-        let member = Member { id: ReplicaId::new(0), key: key.0, address: None };
         let named = |peer| {
             let text = relay.to_string();
             let door = text.split("/p2p/").next().unwrap_or_default();
             format!("{door}/p2p/{peer}/p2p-circuit").parse::<Multiaddr>().ok()
         };
-        let place = member.peer_id().ok().and_then(named);
+        let place = peer_of_key(key).and_then(named);
         tracing::info!(event = "relay-serves", %relay, "this node is called at a relay");
         self.at.send_modify(|at| at.extend(place.filter(|place| !at.contains(place))));
     }

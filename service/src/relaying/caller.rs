@@ -1,6 +1,6 @@
 //! Call of an observer to a node that is reached through a relay.
 
-use crate::observing::wire::{Asking, Telling, VERSION, frame, parse};
+use crate::observing::wire::{Asking, Telling, VERSION, frame, parse, words};
 use quorate_net::{DialError, LinkError, Multiaddr, ObserverLink, Side, dial};
 use quorate_pbft::{Digest, PublicKey};
 use std::io;
@@ -65,7 +65,7 @@ impl Caller {
         let answer = timeout(ANSWERS_WITHIN, receiver.recv()).await.map_err(|_| CallError::Silent)??;
         match parse(&answer) {
             Some(Telling::Welcome) => Ok(receiver.rejoin(sender, key)),
-            Some(Telling::Refused(why)) => Err(CallError::Refused(why.chars().take(300).collect())),
+            Some(Telling::Refused(why)) => Err(CallError::Refused(words(&why))),
             _ => Err(CallError::Refused("a frame that is none".to_owned())),
         }
     }

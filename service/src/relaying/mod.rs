@@ -17,8 +17,8 @@ mod tests {
     use super::switchboard::Limits;
     use super::*;
     use crate::observing::OpenDoor;
-    use crate::observing::wire::{Asking, parse};
-    use quorate_net::{Directory, Multiaddr, ObserverLink, ObserversDoor, Ranges};
+    use crate::observing::wire::{Asking, Telling, VERSION, frame, parse};
+    use quorate_net::{Directory, Multiaddr, ObserverLink, ObserversDoor, Ranges, dial};
     use quorate_pbft::{Digest, Ed25519Signer, PublicKey, Signer as _};
     use std::sync::Arc;
     use std::time::Duration;
@@ -149,6 +149,24 @@ mod tests {
         let refused = call(&relay).await.err();
 
         assert!(matches!(refused, Some(CallError::Refused(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_comes_again_holds_one_connection_at_a_relay() {
+        let relay = relay(limits()).await;
+        let reserve = async || {
+            let (mut sender, mut receiver) = dial([NODE; 32], &relay).await.expect("its door").split(1_024);
+            sender.send(&frame(&Asking::Reserve { version: VERSION, group: GROUP })).await.expect("a frame leaves");
+            let answer = receiver.recv().await.expect("an answer");
+            assert!(matches!(parse(&answer), Some(Telling::Welcome)), "{answer:?}");
+            (sender, receiver)
+        };
+        let (_kept, mut first) = reserve().await;
+
+        let (_sender, mut second) = reserve().await;
+
+        assert!(timeout(PATIENCE, first.recv()).await.expect("in time").is_err());
+        assert!(timeout(Duration::from_secs(1), second.recv()).await.is_err(), "it goes on");
     }
 
     #[tokio::test]

@@ -64,7 +64,8 @@ impl Switchboard {
     /// Calls a node on this connection until it ends; another connection of the same node takes its place.
     pub(crate) async fn reserve(&self, key: PublicKey, mut sender: Sender, mut receiver: Receiver) {
         let (call, mut calls) = mpsc::channel(CALLS_MAX);
-        if !self.begin(key, call.clone()) {
+        let own = call.downgrade();
+        if !self.begin(key, call) {
             return refuse(&mut sender, "as many nodes are called here as may be").await;
         }
         let tell = async {
@@ -72,6 +73,7 @@ impl Switchboard {
             loop {
                 match timeout(Sender::BEAT, calls.recv()).await {
                     Ok(Some(circuit)) => sender.send(&frame(&Telling::Call { circuit })).await?,
+                    // Another connection of the node has taken its place.
                     Ok(None) => return Ok::<(), quorate_net::LinkError>(()),
                     Err(_) => sender.beat().await?,
                 }
@@ -84,7 +86,8 @@ impl Switchboard {
             () = tokio::time::sleep(self.limits.lasts) => (),
         }
         let mut state = self.lock();
-        if state.called.get(&key).is_some_and(|now| now.same_channel(&call)) {
+        let own = own.upgrade();
+        if state.called.get(&key).is_some_and(|now| own.is_some_and(|own| now.same_channel(&own))) {
             state.called.remove(&key);
         }
     }

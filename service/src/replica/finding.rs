@@ -81,7 +81,7 @@ impl Running {
             let (directory, signer, door) = (directory.clone(), signer.clone(), door.clone());
             self.goes_on(Announcer { directory, signer, network, listen, door, called_at, lan }.keep());
         }
-        let called = Called { directory: directory.clone(), secret, door, at };
+        let called = Called { directory: directory.clone(), secret, door: door.clone(), at };
         for relay in ways.relay {
             self.goes_on(called.clone().keep(relay));
         }
@@ -98,7 +98,23 @@ impl Running {
         let (relay, checker, inbox) = (relay.clone(), checker.clone(), self.service.inbox.clone());
         let (address, member, directory) = (Multiaddr::empty(), None, directory.clone());
         let (conduct, domains) = (self.service.conduct.clone(), self.service.domains());
-        let contact = Contact { address, member, directory, secret, group, relay, checker, inbox, conduct, domains };
+        let (hints, published) = (Arc::default(), self.service.published.clone());
+        let contact = Contact {
+            address,
+            member,
+            key,
+            directory,
+            secret,
+            group,
+            relay,
+            checker,
+            inbox,
+            conduct,
+            domains,
+            hints,
+            door,
+            published,
+        };
         for address in ways.doors {
             self.goes_on(Contact { address, ..contact.clone() }.keep());
         }

@@ -7,6 +7,7 @@ use crate::engine::EngineError;
 use crate::init::InitError;
 use quorate_client::keys::KeyError;
 use quorate_ledger::{GenesisError, Scope};
+use quorate_pbft::Digest;
 use quorate_storage::DbError;
 use std::io;
 use std::net::SocketAddr;
@@ -82,6 +83,24 @@ pub enum LaunchError {
     /// The folder follows the whole group.
     #[error("{0} holds all domains: leave --domain out, or give another folder with --dir")]
     Unscoped(PathBuf),
+    /// Some domains of a group that goes on from another one.
+    #[error(
+        "the group goes on from another one, and observers of some domains cannot follow such a group: ask a node that follows it          whole, or leave --domain out where all domains may be read here"
+    )]
+    ScopedAfterRestart,
+    /// An observer's folder without a database, of a group whose first state is not in its genesis.
+    #[error(
+        "{dir} holds no state, and the group goes on from slot {seq} of group {group}, whose state is not in its genesis: \
+         `quorate copy --dir {dir} --from URL` has that of now from a node that runs; then start again"
+    )]
+    NoFirstState {
+        /// The folder.
+        dir: PathBuf,
+        /// The group before.
+        group: Digest,
+        /// Slot of its state.
+        seq: u64,
+    },
     /// The folder could not be filled.
     #[error(transparent)]
     Init(#[from] InitError),

@@ -6,6 +6,7 @@ use super::{Door, LaunchError, Running};
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
 use crate::conduct::{Conduct, Keeper};
 use crate::config::Config;
+use crate::copying;
 use crate::engine::thread::{self, Surroundings};
 use crate::engine::{Committees, Engine, EngineError, Inbox, Mempool, Published, Reception};
 use crate::feeding::Feeder;
@@ -43,9 +44,9 @@ pub(crate) struct Node {
 
 /// Shell of a node's core thread.
 pub(crate) enum Shell {
-    /// That of a core that votes or follows.
+    /// Shell of a core that votes or follows.
     Core(Box<Engine>),
-    /// That of an observer that executes nothing.
+    /// Shell of an observer that executes nothing.
     Feeder(Box<Feeder>),
 }
 
@@ -118,6 +119,7 @@ impl Node {
         };
         let core = watch_core(core, around).map_err(|error| LaunchError::System(error.to_string()))?;
         let conduct = Arc::new(Conduct::default());
+        let liars = copying::liars(&config.data);
         let sources = Arc::new(Sources {
             published: published.clone(),
             conduct: conduct.clone(),
@@ -161,6 +163,7 @@ impl Node {
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
             conduct,
+            liars,
             tokens: tokens.clone(),
         });
         let stop = service.stop.clone();
@@ -172,8 +175,10 @@ impl Node {
         tokio::spawn(narrator::narrate(service.published.clone()));
         let scheme = if tls.is_some() { "https" } else { "http" };
         // Each listener is a task of its own: the end of one does not end the other.
+        let door = Arc::new(api::Door::new());
         let serve = |(listener, admin): (TcpListener, Admin)| {
-            tokio::spawn(api::serve(listener, tls.clone(), api::router(service.clone(), admin), service.stop.clone()))
+            let (router, stop) = (api::router(service.clone(), admin), service.stop.clone());
+            tokio::spawn(api::serve(listener, door.clone(), tls.clone(), router, stop))
         };
         let listeners = [Some(listener), operations.map(|(listener, _)| listener)].into_iter().flatten();
         let servers = listeners.zip(admins).map(serve).collect();
@@ -181,8 +186,11 @@ impl Node {
     }
 }
 
-/// Root of the state that the genesis makes.
+/// Root of the state that the genesis makes, or that it goes on from.
 fn genesis_root(genesis: &Genesis) -> Result<Digest, LaunchError> {
+    if let Some((restart, _)) = genesis.restarted() {
+        return Ok(restart.state_root);
+    }
     let made = Ledger::create(&mut MemoryStore::default(), genesis);
     Ok(made.map_err(EngineError::from)?.executed().state_root)
 }

@@ -64,6 +64,7 @@ pub fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
         format: FORMAT.into(),
         name: "simulated".into(),
         rules: None,
+        restarted_from: None,
         organisations: vec!["org".into()],
         members: (0..replicas).map(|number| enrol(Purpose::Member, &member(number))).collect(),
         authors: vec![enrol(Purpose::Author, &author())],

@@ -162,7 +162,8 @@ function evidence(items) {
   fill("evidence", items.map(one => make("li", {}, make("b", { class: "bad" }, `Replica ${one.signer}`), ` said two things: ${one.kind}, view ${one.view}, slot ${one.seq}, recorded in slot ${one.recorded_at} `, make("a", { href: `/v1/evidence/${one.id}`, download: `${short(one.id)}.proof` }, "the proof"))), "None: nobody was caught.");
 }
 function facts(s) {
-  const pairs = [["group", s.group], ["state root", s.state_root], ["lane hash", s.lane_hash], ["executed slot", s.executed_seq], ["stable checkpoint", s.stable_checkpoint.seq], ["epoch and view", `${s.epoch}, ${s.view}`], ["behind", `${s.behind} slots`],
+  const from = s.restarted_from;
+  const pairs = [["group", s.group], ...(from ? [["goes on from", `slot ${from.seq} of group ${from.group} (${from.name}), as of ${new Date(from.time).toISOString()}`]] : []), ["state root", s.state_root], ["lane hash", s.lane_hash], ["executed slot", s.executed_seq], ["stable checkpoint", s.stable_checkpoint.seq], ["epoch and view", `${s.epoch}, ${s.view}`], ["behind", `${s.behind} slots`],
     ["waiting here", s.pending], ["decided on the fast path", s.fast_commits], ["last in step", s.last_sync ? new Date(s.last_sync).toLocaleString() : "not since its start"], ["version", s.version]];
   at("facts").replaceChildren(...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", { class: "code" }, String(value))]));
 }

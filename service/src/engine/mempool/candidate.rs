@@ -70,6 +70,11 @@ pub enum Place {
 }
 
 impl Place {
+    /// 1 with a gap before it, else 0.
+    pub(super) fn gaps(self) -> usize {
+        usize::from(self.waits_for().is_some())
+    }
+
     /// With a gap before it, the number that must come first.
     pub fn waits_for(self) -> Option<u64> {
         match self {

@@ -47,6 +47,8 @@ pub struct Mempool {
     author_bytes: BTreeMap<PublicKey, usize>,
     organisation_bytes: BTreeMap<String, usize>,
     bytes: usize,
+    /// Count of envelopes with a gap before them.
+    gaps: usize,
     /// This machine's clock.
     wall: Time,
     queue: Queue,
@@ -55,9 +57,9 @@ pub struct Mempool {
 impl Mempool {
     /// None yet. A gap may be `gap_max` numbers wide and stay open for `wait_ms` of ledger time.
     pub fn new(gap_max: u64, wait_ms: u64) -> Self {
-        let (streams, ids, author_bytes, organisation_bytes, bytes) = Default::default();
+        let (streams, ids, author_bytes, organisation_bytes, bytes, gaps) = Default::default();
         let (looked_at, wall, queue) = Default::default();
-        Self { gap_max, wait_ms, looked_at, streams, ids, author_bytes, organisation_bytes, bytes, wall, queue }
+        Self { gap_max, wait_ms, looked_at, streams, ids, author_bytes, organisation_bytes, bytes, gaps, wall, queue }
     }
 
     /// Sets this machine's clock: when what comes next has come.
@@ -141,6 +143,7 @@ impl Mempool {
         *self.author_bytes.entry(stream.0).or_default() += weight;
         *self.organisation_bytes.entry(waiting.candidate.organisation.clone()).or_default() += weight;
         self.bytes += waiting.candidate.bytes.len();
+        self.gaps += waiting.place.gaps();
         self.ids.insert(id, (stream.clone(), from));
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
@@ -155,6 +158,7 @@ impl Mempool {
         self.leave_queue(&waiting);
         let weight = waiting.candidate.weight();
         self.bytes -= waiting.candidate.bytes.len();
+        self.gaps -= waiting.place.gaps();
         give_back(&mut self.author_bytes, &stream.0, weight);
         give_back(&mut self.organisation_bytes, &waiting.candidate.organisation, weight);
         Some(waiting.candidate)
@@ -162,9 +166,13 @@ impl Mempool {
 
     /// Puts an envelope back that was executed without a verdict, because of a gap before it.
     pub fn came_back(&mut self, id: &EnvelopeId, waits_for: u64) {
-        if let Some(waiting) = self.get_mut(id) {
-            waiting.place = Place::Gap { waits_for };
-        }
+        self.move_to(id, Place::Gap { waits_for });
+    }
+
+    fn move_to(&mut self, id: &EnvelopeId, place: Place) {
+        let Some(waiting) = self.get_mut(id) else { return };
+        let before = std::mem::replace(&mut waiting.place, place);
+        self.gaps = self.gaps + place.gaps() - before.gaps();
     }
 
     /// Parks an envelope that lacks something else than a number, or found no room on the lane: it is tried again
@@ -173,7 +181,7 @@ impl Mempool {
         if let Some(waiting) = self.get_mut(id) {
             let pause = PARK_MS.saturating_mul(1 << waiting.tries.min(20));
             waiting.tries += 1;
-            waiting.place = Place::Parked { until: Time::new(now.get().saturating_add(pause)) };
+            self.move_to(id, Place::Parked { until: Time::new(now.get().saturating_add(pause)) });
         }
     }
 
@@ -186,7 +194,7 @@ impl Mempool {
     pub fn ready(&mut self, author: &PublicKey, domain: &str, next_seq: u64, now: Time) -> Vec<Candidate> {
         let stream = (*author, domain.to_owned());
         let mut covered = next_seq;
-        let mut ready = Vec::new();
+        let (mut ready, mut closed) = (Vec::new(), 0);
         for (from, waiting) in self.streams.get_mut(&stream).into_iter().flatten() {
             let parked = matches!(waiting.place, Place::Parked { until } if until > now);
             if *from > covered || parked || waiting.place == Place::Queued {
@@ -197,10 +205,12 @@ impl Mempool {
             }
             covered = covered.max(waiting.candidate.to_seq + 1);
             if waiting.place != Place::Lane {
+                closed += waiting.place.gaps();
                 waiting.place = Place::Lane;
                 ready.push(waiting.candidate.clone());
             }
         }
+        self.gaps -= closed;
         ready
     }
 
@@ -268,6 +278,16 @@ impl Mempool {
     /// Count of waiting envelopes.
     pub fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// Count of those of them that wait for an earlier number of their author: nothing can be ordered of them now.
+    pub fn behind_gaps(&self) -> usize {
+        self.gaps
+    }
+
+    /// Whether one could be ordered now, as far as its author's numbers go.
+    pub fn has_orderable(&self) -> bool {
+        self.ids.len() > self.gaps
     }
 
     /// Whether none waits.

@@ -51,6 +51,25 @@ fn an_envelope_after_a_gap_waits_until_it_closes() {
 }
 
 #[test]
+fn what_waits_for_an_earlier_number_is_counted_until_the_gap_closes() {
+    let (mut mempool, author) = (mempool(), PublicKey([7; 32]));
+    for seq in [1, 3, 4] {
+        mempool.take(candidate(seq, seq), 1, START).expect("room");
+    }
+    assert_eq!((mempool.len(), mempool.behind_gaps()), (3, 2));
+    mempool.came_back(&candidate(1, 1).id, 1);
+    assert_eq!(mempool.behind_gaps(), 3);
+    mempool.ready(&author, "main", 1, START);
+    mempool.park(&candidate(3, 3).id, START);
+    assert_eq!(mempool.behind_gaps(), 1, "one on the lane, one parked");
+    mempool.remove(&candidate(4, 4).id);
+    assert_eq!(mempool.behind_gaps(), 0);
+    mempool.queue(candidate(9, 9), 1, START).expect("room");
+    mempool.release();
+    assert_eq!(mempool.behind_gaps(), 1, "what the queue lets go may have a gap before it");
+}
+
+#[test]
 fn a_gap_that_the_own_lane_closes_needs_no_execution() {
     let mut mempool = mempool();
     mempool.take(candidate(2, 2), 1, START).unwrap();
