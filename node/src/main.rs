@@ -3,6 +3,7 @@
 mod cli;
 mod counted;
 mod demo;
+mod lines;
 mod memory;
 
 use quorate_service::shelter;

@@ -32,6 +32,10 @@ mod followed_domains;
 mod governance;
 #[path = "processes/group.rs"]
 mod group;
+#[path = "processes/handover.rs"]
+mod handover;
+#[path = "processes/hard_imports.rs"]
+mod hard_imports;
 #[path = "processes/http.rs"]
 mod http;
 #[path = "processes/imports.rs"]
@@ -46,6 +50,8 @@ mod levels;
 mod member_plans;
 #[path = "processes/members.rs"]
 mod members;
+#[path = "processes/missing_numbers.rs"]
+mod missing_numbers;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
 #[path = "processes/observers.rs"]
@@ -62,6 +68,14 @@ mod outage;
 mod pages;
 #[path = "processes/repair.rs"]
 mod repair;
+#[path = "processes/restart.rs"]
+mod restart;
+#[path = "processes/refused_imports.rs"]
+mod refused_imports;
+#[path = "processes/resumed_imports.rs"]
+mod resumed_imports;
+#[path = "processes/served.rs"]
+mod served;
 #[path = "processes/snapshots.rs"]
 mod snapshots;
 #[path = "processes/space.rs"]

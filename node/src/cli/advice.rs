@@ -5,8 +5,19 @@ use quorate_ledger::{Code, Receipt};
 
 /// Next step of the refused author; none where nothing was refused, or the detail of the refusal says it all.
 pub fn on(receipt: &Receipt) -> Option<String> {
-    about(receipt.code?, &plain(&receipt.domain))
+    let detail = |words: &str| receipt.detail.as_deref().is_some_and(|detail| detail.contains(words));
+    match receipt.code? {
+        Code::UnknownConflict if detail("has no side") => {
+            Some("`quorate conflicts show` shows its sides by number".to_owned())
+        }
+        Code::BadAct if detail("is no name of") => Some(NAMES.to_owned()),
+        code => about(code, &plain(&receipt.domain)),
+    }
 }
+
+/// Advice on a name that an organisation or a domain cannot have.
+const NAMES: &str = "a name has 1 to 100 of a-z A-Z 0-9 . _ -, and begins with a letter or digit; `quorate domains` and `quorate \
+                     identities list` show those that are taken";
 
 fn about(code: Code, domain: &str) -> Option<String> {
     let advice = match code {

@@ -4,9 +4,10 @@ use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::client;
 use quorate_client::keys;
+use quorate_ledger::Genesis;
 use quorate_service::config::{Config, DATA, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::copying::{self, Copied, CopyError, Plan, Progress};
-use quorate_service::observer::OBSERVER_KEY_FILE;
+use quorate_service::observer::{OBSERVER_KEY_FILE, is_observers};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -37,6 +38,8 @@ pub struct Copy {
     /// PEM file with the authorities to trust with https:// nodes, instead of the system's
     #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
+    #[command(flatten)]
+    vote: Vote,
     /// Afterwards load the same rows into a fresh database too, and tell how long that takes: no copy is faster
     #[arg(long)]
     floor: bool,
@@ -45,9 +48,36 @@ pub struct Copy {
     json: bool,
 }
 
+/// Vote of a database that stands in the folder.
+#[derive(Debug, clap::Args)]
+pub(super) struct Vote {
+    /// Put a sound database of the replica aside too: it votes no more, and the group has one fault less to spare
+    #[arg(long)]
+    give_up_vote: bool,
+}
+
+impl Vote {
+    /// Puts no database aside unasked on which the replica votes.
+    pub fn guard(&self, data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Outcome {
+        let seq = if self.give_up_vote { None } else { copying::voting(data, genesis, member).map_err(failed)? };
+        seq.map_or(Ok(()), |seq| {
+            let what =
+                format!("the database in {} is sound, at slot {seq}, and the replica votes on it", data.display());
+            Failure::no(what).next(KEEP_VOTE).unless_scripted()
+        })
+    }
+}
+
+/// Advice where a database votes.
+const KEEP_VOTE: &str = "nothing was changed: `quorate start` goes on with it, and asks the others for what it lacks; with \
+                         --give-up-vote it is put aside, and the replica votes again only with a new key";
+
 /// Runs the command.
 pub async fn run(args: &Copy) -> Outcome {
     let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
+    if !is_observers(&args.dir) {
+        args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
+    }
     let (begun, data, genesis) = (Instant::now(), plan.data.clone(), plan.genesis.clone());
     let copied = copying::run(plan, teller()).await.map_err(failed)?;
     let took = begun.elapsed();
@@ -79,10 +109,6 @@ pub(super) fn place(dir: &Path) -> Result<(PathBuf, PathBuf), Failure> {
     Ok((config.data, dir.join(REPLICA_KEY_FILE)))
 }
 
-fn is_observers(dir: &Path) -> bool {
-    dir.join(OBSERVER_KEY_FILE).exists()
-}
-
 /// Tells progress on standard error, once a second.
 pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
     let told = Mutex::new(Instant::now());
@@ -97,7 +123,7 @@ pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
     }
 }
 
-fn floor(data: &Path, genesis: &quorate_ledger::Genesis) -> Result<Duration, Failure> {
+fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
     let scratch = data.with_extension("floor");
     let failed_at = |error: io::Error| Failure::file(&scratch, error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&scratch).map_err(failed_at)?;
@@ -123,7 +149,7 @@ pub(super) fn print(
     took: Duration,
     floor: Option<Duration>,
 ) -> Outcome {
-    let Copied { progress, seq, state_root, before } = copied;
+    let Copied { progress, seq, state_root, before, before_seq } = copied;
     if as_json {
         let refused = progress.refused.iter().map(|(peer, why)| json!({ "peer": peer, "why": why.to_string() }));
         return Ok(print::json(&json!({
@@ -135,6 +161,7 @@ pub(super) fn print(
             "seq": seq.get(),
             "state_root": state_root.to_string(),
             "before": before,
+            "before_seq": before_seq.map(|seq| seq.get()),
         }))?);
     }
     let (seconds, bytes, answers) = (took.as_secs_f64(), progress.bytes, progress.answers);
@@ -147,7 +174,14 @@ pub(super) fn print(
         print::say(format!("loading the same rows takes {:.1} s", floor.as_secs_f64()))?;
     }
     if let Some(before) = before {
-        print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
+        let slot = before_seq.map(|seq| format!(", of slot {seq},")).unwrap_or_default();
+        let before = before.display();
+        print::say(match is_observers(dir) {
+            true => format!("the database before{slot} is in {before}; remove it when you need it no more"),
+            false => format!(
+                "the database before{slot} is in {before}; if it was sound, it can be put back (docs/copies.md)"
+            ),
+        })?;
     }
     print::say(match (is_observers(dir), dir.display()) {
         (true, dir) => format!("next: quorate observe --dir {dir} as before; it goes on after slot {seq}"),

@@ -9,10 +9,10 @@ use quorate_service::doctor::{Item, examine};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Look at a replica's folder, or at a node that answers: what is wrong, and what to do about it
+/// Look at the folder of a replica or an observer, or at a node that answers: what is wrong, and what to do about it
 #[derive(Debug, clap::Args)]
 pub struct Doctor {
-    /// Folder of a replica on this machine; its contents are looked at if the replica is stopped. Without it the node
+    /// Folder of a node on this machine; its contents are looked at if the node is stopped. Without it the node
     /// is asked
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,

@@ -1,14 +1,15 @@
 //! JSON documents in files: policies, proofs of possession, drafts of a genesis.
 
 use super::failure::Failure;
+use quorate_ledger::GENESIS_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-/// Bytes of a document that are read: more than any envelope that could propose it.
-const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of a document: a genesis and the entries beside it in a draft.
+const DOCUMENT_BYTES_MAX: usize = 2 * GENESIS_BYTES_MAX;
 
 /// Document in a file; `-` reads standard input.
 pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
@@ -25,11 +26,18 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::file(file, error);
     let mut bytes = Vec::new();
     let read = match file == Path::new("-") {
-        true => io::stdin().lock().take(DOCUMENT_BYTES_MAX).read_to_end(&mut bytes),
-        false => fs::File::open(file).map_err(failed)?.take(DOCUMENT_BYTES_MAX).read_to_end(&mut bytes),
+        true => io::stdin().lock().take(DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes),
+        false => fs::File::open(file).map_err(failed)?.take(DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes),
     };
     read.map_err(failed)?;
+    within_bounds(file, bytes.len())?;
     Ok(bytes)
+}
+
+/// Refuses a document that is too large to be read again.
+fn within_bounds(file: &Path, bytes: usize) -> Result<(), Failure> {
+    let why = || Failure::usage(format!("{} is larger than {DOCUMENT_BYTES_MAX} bytes: too large", file.display()));
+    if bytes > DOCUMENT_BYTES_MAX { Err(why()) } else { Ok(()) }
 }
 
 /// Makes a document; a file that is there is never overwritten.
@@ -39,6 +47,7 @@ pub fn write_new(file: &Path, document: &impl Serialize) -> Result<(), Failure> 
 
 /// Makes a file of these bytes; one that is there is never overwritten.
 pub fn write_new_bytes(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    within_bounds(file, bytes.len())?;
     let made = fs::OpenOptions::new().write(true).create_new(true).open(file);
     made.and_then(|mut out| out.write_all(bytes).and_then(|()| out.sync_all())).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {

@@ -13,7 +13,7 @@ use crate::counted::counted;
 use quorate_client::api::{LogEntry, TreeEntry};
 use quorate_client::content;
 use quorate_client::http::Client;
-use quorate_git::{self as git, Mirror, MirrorCommit, Person};
+use quorate_git::{self as git, GitError, Mirror, MirrorCommit, ObjectId, Origin, Person, Time};
 use quorate_ledger::{Mode, Revision};
 use quorate_pbft::Digest;
 use serde_json::json;
@@ -25,12 +25,20 @@ use std::time::Instant;
 /// Branch of the mirror.
 const BRANCH: &str = "main";
 
+/// Advice where the branch is of another history.
+const OF_ITS_OWN: &str = "is --domain the one of this mirror, and is the node as far as it? Else give the folder of an \
+                          export alone, or a new one; with --replace this export takes the place of what is there, \
+                          and commits that nothing else in the repository leads to are lost";
+
 /// Write the history of a domain as a git repository; every replica gives the same commit ids
 #[derive(Debug, clap::Args)]
 pub struct Export {
     /// The bare repository to make, or to bring up to date
     #[arg(long, value_name = "DIR")]
     git: PathBuf,
+    /// Let `main` end in this export even if it ends in another history now, whose commits may then be lost
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
@@ -60,7 +68,8 @@ pub async fn run(args: &Export) -> Outcome {
     let client = args.reach.client()?;
     let group = client.status().await?.group.to_string();
     let last = files::newest(&client, &args.scope.domain, "strong").await?;
-    let mirror = Mirror::open(&args.git).map_err(Failure::usage)?;
+    let own = "give a new folder, or the repository of an earlier export";
+    let mirror = Mirror::open(&args.git).map_err(|error| Failure::usage(error).next(own))?;
     let mut run = Run { args, client, group, mirror, files: BTreeMap::new(), tip: None };
     let history = run.history(&last).await?;
     for (done, (revision, revised)) in history.iter().enumerate() {
@@ -68,8 +77,8 @@ pub async fn run(args: &Export) -> Outcome {
         progress(done + 1, history.len());
     }
     run.check(&last).await?;
-    run.mirror.publish(BRANCH).map_err(Failure::usage)?;
-    run.report(history.len(), &last, begun)
+    let gave_up = run.publish()?;
+    run.report(history.len(), &last, gave_up, begun)
 }
 
 impl Run<'_> {
@@ -89,10 +98,17 @@ impl Run<'_> {
         let (id, key, revision) = (entry.id, entry.author.to_string(), entry.revision);
         let trailers = format!("Quorate-Envelope: {id}\nQuorate-Author: {key}\nQuorate-Revision: {revision}\n");
         let host = format!("{}.quorate.invalid", print::short(&self.group));
+        let signer = Person { name: print::short(&key), email: format!("{key}@{host}") };
+        let committed = Time::new((entry.time / 1_000) as i64, 0);
+        let (author, written) = match Origin::read(&message) {
+            Some(origin) => (origin.author, origin.time.unwrap_or(committed)),
+            None => (signer, committed),
+        };
         let commit = MirrorCommit {
-            author: Person { name: print::short(&key), email: format!("{key}@{host}") },
+            author,
+            written,
             committer: Person { name: "quorate".to_owned(), email: format!("quorate@{host}") },
-            seconds: (entry.time / 1_000) as i64,
+            committed,
             message: format!("{title}\n\n{trailers}"),
         };
         Revised { commit, paths: entry.changes.iter().map(|change| change.path.clone()).collect() }
@@ -141,7 +157,19 @@ impl Run<'_> {
         })
     }
 
-    fn report(&self, commits: usize, last: &str, begun: Instant) -> Outcome {
+    /// Moves the branch; gives the commit of another history in which it ended.
+    fn publish(&self) -> Result<Option<ObjectId>, Failure> {
+        if self.args.replace {
+            return self.mirror.replace(BRANCH).map_err(Failure::usage);
+        }
+        let published = self.mirror.publish(BRANCH).map(|()| None);
+        published.map_err(|error| match error {
+            GitError::Foreign { .. } => Failure::no(error).next(OF_ITS_OWN),
+            error => Failure::usage(error),
+        })
+    }
+
+    fn report(&self, commits: usize, last: &str, gave_up: Option<ObjectId>, begun: Instant) -> Outcome {
         let (domain, tip) = (&self.args.scope.domain, self.tip.as_deref());
         let (files, seconds) = (self.files.len(), begun.elapsed().as_secs_f64());
         if io::stderr().is_terminal() {
@@ -150,13 +178,20 @@ impl Run<'_> {
         if self.args.reach.json {
             return Ok(print::json(&json!({
                 "domain": domain, "revision": last, "commits": commits, "files": files, "tip": tip,
-                "branch": BRANCH, "dir": self.args.git, "seconds": seconds,
+                "branch": BRANCH, "gave_up": gave_up.map(|id| id.to_string()), "dir": self.args.git, "seconds": seconds,
             }))?);
         }
-        let at = tip.map(print::short).unwrap_or_default();
         let (commits, git) = (counted(commits, "commit"), self.args.git.display());
         print::say(format!("{domain} up to revision {last} is in {git}: {commits}"))?;
-        Ok(print::say(format!("{BRANCH} is at {at}: `git clone {}`", self.args.git.display()))?)
+        if let Some(id) = gave_up {
+            print::say(format!(
+                "{BRANCH} ended in {id}: `git branch NAME {id}` keeps that history, until git tidies up"
+            ))?;
+        }
+        Ok(print::say(match tip.map(print::short) {
+            Some(at) => format!("{BRANCH} is at {at}: `git clone {git}`"),
+            None => format!("nothing has changed in {domain} yet, so there is no {BRANCH}"),
+        })?)
     }
 }
 

@@ -8,7 +8,7 @@ use quorate_client::outbox::OutboxError;
 use quorate_ledger::EnvelopeId;
 use serde_json::json;
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ pub enum Exit {
     Unreachable = 3,
     /// An internal invariant broke.
     Internal = 70,
-    /// The disk is full.
+    /// The disk is full or damaged.
     Disk = 74,
 }
 
@@ -68,10 +68,24 @@ impl Failure {
         Self::no("")
     }
 
+    /// Refuses a step that takes something away at a terminal, where a flag says that it is meant; in a script it is told of.
+    pub fn unless_scripted(self) -> Outcome {
+        if io::stdin().is_terminal() {
+            return Err(self);
+        }
+        eprintln!("quorate: {}", self.what);
+        Ok(())
+    }
+
     /// Adds what to do next.
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
+    }
+
+    /// Adds what to do next where the answer is no; another failure has its own advice.
+    pub fn next_if_no(self, next: impl Into<String>) -> Self {
+        if self.exit == Exit::No { self.next(next) } else { self }
     }
 
     /// Tells standard error, and gives the code; with `--json`, a document on standard output where there is none.

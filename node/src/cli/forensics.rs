@@ -3,7 +3,7 @@
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, short};
 use quorate_client::verify::kind_name;
-use quorate_ledger::proof::{Epochs, EvidenceProof, Proof};
+use quorate_ledger::proof::{self, Epochs, EvidenceProof, Proof};
 use quorate_ledger::{EnvelopeCheck, Genesis, Ledger};
 use quorate_pbft::{
     Committee, Conflict, Digest, Ed25519, Epoch, Evidence, Findings, Kind, QuorumCert, Remains, SeqNum, VerifyContext,
@@ -72,7 +72,7 @@ pub fn run(args: &Find) -> Outcome {
 
 fn read_genesis(path: &Path) -> Result<Genesis, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::file(path, error))?;
-    Genesis::parse(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    proof::read_genesis(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 /// The epochs of a store, as far as they are proven from the genesis; those of the genesis where its state does not open.

@@ -1,9 +1,11 @@
 //! `quorate genesis`: the ceremony in which several organisations make one genesis, each with its own keys.
 
-use super::document;
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table};
+use super::{document, restart};
+use quorate_client::api::RestartedFrom;
 use quorate_client::keys::{self, Key};
+use quorate_ledger::proof::read_genesis;
 use quorate_ledger::{Genesis, hexed};
 use quorate_pbft::{Committee, Digest};
 use quorate_service::ceremony::{Draft, Entry};
@@ -38,6 +40,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Begin the draft of a group that goes on from one that lost more than f disks, from the newest state that is left
+    Restart(restart::Args),
+    /// Take the genesis of the group before out of that of a group that goes on from it: what its receipts verify with
+    Before {
+        /// The genesis
+        genesis: PathBuf,
+        /// The file to make; a file that is there is never overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Show who takes part, and on what terms
     Show {
         /// The genesis
@@ -53,6 +65,9 @@ pub enum Command {
         /// SHA-256 of the file as another organisation sees it: the group's id
         #[arg(long, value_name = "HEX")]
         hash: Option<String>,
+        /// Own snapshot or backup of the group that this one goes on from: a newer one is not to be lost
+        #[arg(long, value_name = "SNAPSHOT")]
+        from: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -98,8 +113,10 @@ pub fn run(command: &Command) -> Outcome {
         Command::Entry(args) => entry(args),
         Command::Add { draft, entry, json } => add(draft, entry, *json),
         Command::Build { draft, out, json } => build(draft, out, *json),
+        Command::Restart(args) => restart::run(args),
+        Command::Before { genesis, out } => before(genesis, out),
         Command::Show { genesis, json } => show(&read(genesis)?, *json),
-        Command::Verify { genesis, hash, json } => verify(genesis, hash.as_deref(), *json),
+        Command::Verify { genesis, hash, from, json } => verify(genesis, hash.as_deref(), from.as_deref(), *json),
     }
 }
 
@@ -108,10 +125,19 @@ pub fn read_draft(file: &Path) -> Result<Draft, Failure> {
     document::read(file)
 }
 
-/// Genesis in a file; exit 1 if it is none.
+/// Genesis in a file; exit 1 if it is none, or goes on from a state that nobody has signed.
 pub fn read(file: &Path) -> Result<Genesis, Failure> {
     let bytes = document::bytes(file)?;
-    Genesis::parse(&bytes).map_err(|error| Failure::no(format!("{}: {error}", file.display())))
+    read_genesis(&bytes).map_err(|error| Failure::no(format!("{}: {error}", file.display())))
+}
+
+fn before(file: &Path, out: &Path) -> Outcome {
+    let genesis = read(file)?;
+    let Some((restart, before)) = genesis.restarted() else {
+        return Err(Failure::no(format!("{}: this group goes on from no other", file.display())));
+    };
+    document::write_new_bytes(out, before.bytes())?;
+    Ok(print::say(format!("{}: the genesis of group {}", out.display(), restart.group))?)
 }
 
 fn template(args: &Template) -> Outcome {
@@ -162,7 +188,7 @@ fn build(draft: &Path, out: &Path, as_json: bool) -> Outcome {
     Ok(())
 }
 
-fn verify(file: &Path, hash: Option<&str>, as_json: bool) -> Outcome {
+fn verify(file: &Path, hash: Option<&str>, from: Option<&Path>, as_json: bool) -> Outcome {
     let genesis = read(file)?;
     let group = genesis.group();
     if let Some(hash) = hash {
@@ -172,6 +198,7 @@ fn verify(file: &Path, hash: Option<&str>, as_json: bool) -> Outcome {
             return Err(Failure::no(format!("{} has the hash {group}, not {told}", file.display())).next(next));
         }
     }
+    from.map_or(Ok(()), |own| restart::compare(&genesis, own))?;
     match as_json {
         true => Ok(print::json(&json!({ "verified": true, "group": group.to_string() }))?),
         false => Ok(print::say(format!("verified: {group}"))?),
@@ -186,6 +213,7 @@ fn show(genesis: &Genesis, as_json: bool) -> Outcome {
     print::say(format!("group {} ({})", print::plain(genesis.name()), genesis.group()))?;
     let (n, f, q) = (committee.len(), committee.faulty_max(), committee.quorum());
     print::say(format!("{n} replicas: {q} decide, {f} may fail or lie"))?;
+    genesis.restarted().map_or(Ok(()), |(left, _)| restart::scar(left))?;
     let mut table = Table::new(&["REPLICA", "ORGANISATION", "KEY"]);
     for (number, member) in genesis.file().members.iter().enumerate() {
         table.row([number.to_string(), member.organisation.clone(), member.key.to_string()]);
@@ -207,7 +235,8 @@ fn document_of(genesis: &Genesis) -> Value {
         "group": genesis.group().to_string(), "name": file.name,
         "n": committee.len(), "f": committee.faulty_max(), "q": committee.quorum(),
         "organisations": file.organisations, "members": file.members, "authors": file.authors,
-        "domains": file.domains,
+        "domains": file.domains, "restarted_from": RestartedFrom::of(genesis),
+        "signers": genesis.restarted().map(|(restart, _)| restart.signers.iter().map(ToString::to_string).collect::<Vec<_>>()),
     })
 }
 

@@ -70,9 +70,15 @@ pub async fn propose_saying(word: &SignedRequest, domain: &str, act: Act, messag
     decided(word, answer, |receipt| ProposalId::of(&receipt.id, 0)).await
 }
 
+/// Advice where an id is no proposal's.
+const OR_A_CHANGE: &str = "`quorate proposals list --open` shows proposals; a change that waits takes `quorate attest ID`: \
+                           `quorate pending list` shows those";
+
 /// Runs `quorate approve`.
 pub async fn approve(args: &Approve) -> Outcome {
-    about(&args.word, &args.proposal, |proposal| Op::Approve { proposal }).await
+    let client = args.word.reach.client()?;
+    let known = known(&client, &args.proposal).await.map_err(|failure| failure.next_if_no(OR_A_CHANGE))?;
+    agree(&args.word, &known, |proposal| Op::Approve { proposal }).await
 }
 
 /// Runs `quorate proposals withdraw`.
@@ -87,9 +93,17 @@ pub async fn ready(word: &SignedRequest, proposal: &str, key: PublicKey, stateme
 
 /// Submits an operation about a proposal, named by its id or the beginning of it, where it was made.
 async fn about(word: &SignedRequest, proposal: &str, op: impl FnOnce(ProposalId) -> Op) -> Outcome {
-    let client = word.reach.client()?;
-    let id = whole(&client, "proposals", proposal).await?;
-    let known: ProposalEntry = client.get(&["proposals", &id], &[]).await?;
+    let known = known(&word.reach.client()?, proposal).await?;
+    agree(word, &known, op).await
+}
+
+/// The proposal of an id, or of the beginning of one.
+async fn known(client: &Client, proposal: &str) -> Result<ProposalEntry, Failure> {
+    let id = whole(client, "proposals", proposal).await?;
+    Ok(client.get(&["proposals", &id], &[]).await?)
+}
+
+async fn agree(word: &SignedRequest, known: &ProposalEntry, op: impl FnOnce(ProposalId) -> Op) -> Outcome {
     let answer = submit(word, &known.domain, vec![op(known.id)]).await?;
     decided(word, answer, |_| known.id).await
 }
@@ -120,7 +134,7 @@ pub async fn attest(args: &Attest) -> Outcome {
 }
 
 /// The one waiting change of a domain that begins so; a whole id is taken as it is.
-async fn waiting(client: &Client, domain: &str, beginning: &str) -> Result<EnvelopeId, Failure> {
+pub async fn waiting(client: &Client, domain: &str, beginning: &str) -> Result<EnvelopeId, Failure> {
     if let Ok(id) = beginning.parse() {
         return Ok(id);
     }
@@ -137,7 +151,8 @@ pub fn waits_for(pending: &PendingChange) -> Vec<String> {
     for required in &pending.requirements {
         let (pattern, n) = (plain(&required.pattern), required.validators.len());
         if required.approvals > 0 {
-            let (have, by) = (for_it.len(), for_it.join(", "));
+            let by = if for_it.is_empty() { "nobody yet".to_owned() } else { for_it.join(", ") };
+            let have = for_it.len();
             lines.push(format!("  {pattern}: {have} of {} organisations approve: {by}", required.approvals));
         }
         if n > 0 {

@@ -5,7 +5,8 @@ use super::failure::{Failure, NOT_THERE, Outcome};
 use super::listing::LIST_MAX;
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
-use quorate_client::api::{Health, Issue, Mode, Page, Peer, Role, Standing, Status};
+use crate::counted::counted;
+use quorate_client::api::{Health, HealthAction, Issue, Mode, Page, Peer, RestartedFrom, Role, Standing, Status};
 use quorate_client::http::ClientError;
 use serde_json::Value;
 
@@ -69,6 +70,10 @@ fn facts(status: &Status) -> Table {
         ("health", health_line(&status.health)),
     ];
     facts.into_iter().for_each(|(name, value)| table.row([name.into(), value]));
+    if let Some(RestartedFrom { group, name, seq, time, .. }) = &status.restarted_from {
+        let (name, date) = (plain(name), clock::date(*time));
+        table.row(["goes on from".into(), format!("slot {seq} of group {name} ({group}), as of {date}")]);
+    }
     table
 }
 
@@ -102,7 +107,7 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
             folder for an analysis and give the replica a new disk."
             .into(),
     }];
-    let silent: Vec<String> = peers.iter().filter(|peer| !peer.connected).map(name_of).collect();
+    let silent = not_connected(peers);
     if !silent.is_empty() {
         words.push(format!(
             "Not connected: {}. Are they started, and is the network between you whole?",
@@ -117,6 +122,12 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
         ));
     }
     words
+}
+
+/// Names of those without a connection; who only knocked once has an address and no name.
+fn not_connected(peers: &[Peer]) -> Vec<String> {
+    let is_known = |peer: &&Peer| peer.replica.is_some() || !peer.peer_id.is_empty();
+    peers.iter().filter(|peer| !peer.connected).filter(is_known).map(name_of).collect()
 }
 
 fn hears_too_few(status: &Status) -> bool {
@@ -135,7 +146,14 @@ pub async fn health(reach: &Reach) -> Outcome {
         return Ok(print::json(&raw)?);
     }
     let health: Health = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
-    Ok(print::say(health_line(&health))?)
+    print::say(health_line(&health))?;
+    Ok(health.actions.iter().map(action_line).try_for_each(print::say)?)
+}
+
+fn action_line(action: &HealthAction) -> String {
+    let HealthAction { name, what, count, last, lasts } = action;
+    let when = if *lasts { "now".to_owned() } else { clock::date(*last) };
+    format!("{}: {}; {}, last {when}", plain(name), plain(what), counted(*count as usize, "time"))
 }
 
 /// Issues, as a node sees them; exit 1 if somebody should act.
@@ -160,4 +178,16 @@ fn tell_issue(issue: &Issue) -> std::io::Result<()> {
 /// Reasons of a standing, for people.
 pub fn because(standing: &Standing) -> String {
     plain(&standing.reasons.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_knocked_once_is_no_lost_peer() {
+        let knocked = Peer { address: Some("/ip4/127.0.0.1".into()), ..Peer::default() };
+        let silent = Peer { replica: Some(2), ..Peer::default() };
+        assert_eq!(not_connected(&[knocked, silent]), ["replica 2"]);
+    }
 }

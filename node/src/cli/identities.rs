@@ -34,6 +34,9 @@ pub enum Command {
         /// The author's key, in hex or as a key file
         #[arg(value_name = "AUTHOR")]
         who: String,
+        /// Revoke the organisation's last author too: it has no voice then until others propose a new one
+        #[arg(long)]
+        last: bool,
         #[command(flatten)]
         word: SignedRequest,
     },
@@ -65,7 +68,13 @@ pub async fn run(command: &Command) -> Outcome {
             let Enrolment { key, organisation, proof } = newcomer.enrolment(word).await?;
             sending::change(word, GROUP_DOMAIN, Op::Enrol { key, organisation, proof }).await
         }
-        Command::Revoke { who, word } => sending::change(word, GROUP_DOMAIN, Op::Revoke { key: key_of(who)? }).await,
+        Command::Revoke { who, last, word } => {
+            let key = key_of(who)?;
+            if !last {
+                keep_last(word, &key).await?;
+            }
+            sending::change(word, GROUP_DOMAIN, Op::Revoke { key }).await
+        }
         Command::Rotate { new, word } => {
             let organisation = own_organisation(word).await?;
             let Enrolment { key, proof, .. } = prove(&Key::open(new)?, &organisation)?;
@@ -73,6 +82,26 @@ pub async fn run(command: &Command) -> Outcome {
         }
     }
 }
+
+/// Revokes the one author whom an organisation has left only if that is meant.
+async fn keep_last(word: &SignedRequest, key: &PublicKey) -> Outcome {
+    let known: Vec<Identity> = word.reach.client()?.list(&["identities"], &[], LIST_MAX).await?;
+    let Some(named) = known.iter().find(|author| author.key == *key) else { return Ok(()) };
+    let signs =
+        |author: &&Identity| author.organisation == named.organisation && !author.standing.state.starts_with("revoked");
+    let mut left = known.iter().filter(signs);
+    match (left.next(), left.next()) {
+        (Some(only), None) if only.key == *key => {
+            let what = format!("{key} is the last author of {}, which would have no voice", plain(&named.organisation));
+            Failure::no(what).next(ENROL_FIRST).unless_scripted()
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Advice where the last author of an organisation would go.
+const ENROL_FIRST: &str = "enrol another author first (`quorate identities enrol`), or `quorate identities rotate`; with --last it is \
+                           revoked all the same, and the others bring the organisation back by `quorate propose enrol`";
 
 async fn list(reach: &Reach) -> Outcome {
     let headings = ["key", "organisation", "standing", "figure", "because"];

@@ -63,6 +63,9 @@ struct Own {
     /// The folder to make
     #[arg(long, value_name = "DIR", requires = "genesis")]
     dir: Option<PathBuf>,
+    /// Snapshot or backup of the group before, where the genesis goes on from one: the state that it names
+    #[arg(long, value_name = "SNAPSHOT", requires = "genesis")]
+    from: Option<PathBuf>,
     /// Draft of the genesis, for the addresses of all replicas
     #[arg(long, value_name = "FILE", requires = "genesis")]
     draft: Option<PathBuf>,
@@ -113,7 +116,8 @@ impl Own {
         peers.extend(self.peers.iter().cloned());
         let genesis = genesis::read(genesis)?;
         let (listen, api) = (self.listen.clone(), self.api);
-        Ok(SeatPlan { dir: dir.to_owned(), genesis, key: key.to_owned(), listen, api, peers })
+        let from = self.from.clone();
+        Ok(SeatPlan { dir: dir.to_owned(), genesis, key: key.to_owned(), listen, api, peers, from })
     }
 }
 
@@ -138,7 +142,7 @@ fn test_group(plan: &Plan, as_json: bool) -> Outcome {
 
 fn own(plan: &SeatPlan, as_json: bool) -> Outcome {
     let seat = plan.make().map_err(|error| match error {
-        SeatError::NoMember(_) => Failure::no(error),
+        SeatError::NoMember(_) | SeatError::Copy(_) => Failure::no(error),
         _ => Failure::usage(error),
     })?;
     if as_json {

@@ -78,6 +78,10 @@ fn follow(join: &Join) -> Outcome {
     };
     plan.make().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    if join.from.is_empty() && plan.is_empty() && plan.genesis.restarted().is_some() {
+        let why = "the group goes on from another one, whose state is not in its genesis";
+        return Err(Failure::usage(why).next("give --from URL: the state is copied from a node that runs"));
+    }
     if !join.from.is_empty() && plan.is_empty() {
         runtime.block_on(copy::fill(&join.dir, &join.from))?;
     }

@@ -19,6 +19,7 @@ mod demo;
 mod init;
 mod joiner;
 mod genesis;
+mod restart;
 mod keys;
 mod token;
 mod notify;
@@ -294,7 +295,7 @@ mod tests {
     }
 
     /// Commands without results to print: they write a JSON file, serve, or print a script or a page.
-    const WITHOUT_JSON: [&str; 6] = ["template", "entry", "start", "observe", "completions", "man"];
+    const WITHOUT_JSON: [&str; 7] = ["template", "entry", "before", "start", "observe", "completions", "man"];
 
     /// Names of the commands below one that take no `--json`.
     fn without_json(command: &clap::Command) -> Vec<String> {
@@ -304,6 +305,27 @@ mod tests {
             true => below,
             false => vec![command.get_name().to_owned()],
         }
+    }
+
+    /// Rows of the page of all commands for what stands below a command, and for itself where it can be run.
+    fn rows(above: &str, command: &clap::Command) -> Vec<String> {
+        let name = format!("{above} {}", command.get_name());
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let below = command.get_subcommands().flat_map(|below| rows(&name, below));
+        let runs = !command.is_subcommand_required_set() && !command.is_arg_required_else_help_set();
+        (runs.then(|| format!("| `{name}` | {about} |"))).into_iter().chain(below).collect()
+    }
+
+    #[test]
+    fn the_page_of_all_commands_says_of_each_what_its_help_says() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/commands.md"));
+        let page = page.expect("docs/commands.md");
+        let mut told: Vec<&str> = page.lines().filter(|line| line.starts_with("| `quorate ")).collect();
+        let mut known: Vec<String> =
+            Cli::command().get_subcommands().flat_map(|command| rows("quorate", command)).collect();
+        told.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(told, known);
     }
 
     #[test]

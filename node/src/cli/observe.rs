@@ -18,7 +18,8 @@ pub struct Observe {
     /// Genesis of the group [default: that of the folder]
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
-    /// Address at which a member takes observers: its key `observers`; may stand several times. Without any the observer
+    /// Address at which a member takes observers, its key `observers`, or another observer its `--listen`; may stand several
+    /// times. Without any the observer
     /// serves what it has, and what `quorate bundle import` brings while it is stopped
     #[arg(long = "peer", value_name = "MULTIADDR")]
     peers: Vec<String>,
@@ -32,12 +33,15 @@ pub struct Observe {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// Domain to follow alone; may stand several times. Nothing is executed then: the state of these domains is taken as
-    /// it is certified, once a second at most
+    /// it is certified, four times a second at most
     #[arg(long = "domain", value_name = "DOMAIN", value_parser = domain())]
     domains: Vec<String>,
     /// Check the signature of every author, as members do: what f + 1 members have signed is not believed to be checked
     #[arg(long, conflicts_with = "domains")]
     checked: bool,
+    /// Address of a door of its own, at which it serves other observers what it has executed
+    #[arg(long, value_name = "MULTIADDR", conflicts_with = "domains")]
+    listen: Option<String>,
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
     api: SocketAddr,
@@ -68,16 +72,19 @@ pub fn run(observe: &Observe) -> Outcome {
     }
     given_genesis(&observe.dir, observe.genesis.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
-    runtime.block_on(serve(observe)).map_err(|error| start::failure(&observe.dir, error))
+    let outcome = runtime.block_on(serve(observe));
+    start::abandon(runtime);
+    outcome.map_err(|error| start::failure(&observe.dir, error))
 }
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
-    let Observe { genesis, peers, bootstrap, mdns, dir, api, checked, .. } = observe;
+    let Observe { genesis, peers, bootstrap, mdns, dir, api, listen, checked, .. } = observe;
     let domains = observe.domains.iter().cloned().collect();
     let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));
     let (peers, bootstrap, dir) = (peers.clone(), bootstrap.clone(), dir.clone());
-    let options = Options { genesis, peers, bootstrap, mdns: *mdns, dir, api: *api, domains, checked: *checked };
+    let (mdns, api, listen, checked) = (*mdns, *api, listen.clone(), *checked);
+    let options = Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked };
     start::attend(Running::observe(options).await?).await
 }
 

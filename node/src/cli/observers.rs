@@ -5,14 +5,22 @@ use super::listing::{self, LIST_MAX};
 use super::print::{self, plain};
 use super::reach::Reach;
 use super::sending::SignedRequest;
-use super::{govern, identities};
-use quorate_client::api::{EnrolledObserver, Members};
-use quorate_ledger::{GROUP_DOMAIN, OBSERVERS_SINCE, Observer, ObserverAct};
-use quorate_pbft::PublicKey;
+use super::{document, govern, identities, observe};
+use quorate_client::api::{EnrolledObserver, Members, Status};
+use quorate_client::joining::ObserveRequest;
+use quorate_client::keys::{Key, KeyError};
+use quorate_ledger::{GROUP_DOMAIN, OBSERVERS_SINCE, Observer, ObserverAct, hexed};
+use quorate_pbft::{Digest, PublicKey, Signature};
+use quorate_service::observer::{OBSERVER_KEY_FILE, furnish};
+use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds of a day.
 const DAY_MS: u64 = 86_400_000;
+
+/// Days of ledger time for which an observer is enrolled where nobody says how many.
+const DAYS: u64 = 365;
 
 /// List the enrolled observers, or propose to enrol or revoke one
 #[derive(Debug, clap::Subcommand)]
@@ -22,20 +30,16 @@ pub enum Command {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Write the request with which an author of the observer's organisation proposes it: on the observer's machine, signed
+    /// by its key. Nothing in it is secret
+    Request(Request),
     /// Propose to enrol an observer, or to change its enrolment: members serve its key before strangers
     Enrol {
-        /// The observer's key, in hex or as a key file
+        /// The observer's request, as `quorate observers request` wrote it, or its key file
         #[arg(value_name = "FILE")]
-        who: String,
-        /// Organisation that runs it
-        #[arg(long)]
-        org: String,
-        /// Domain that it follows; may stand several times [default: all]
-        #[arg(long = "follows", value_name = "DOMAIN")]
-        domains: Vec<String>,
-        /// Days of ledger time for which it is enrolled
-        #[arg(long, default_value_t = 365)]
-        days: u64,
+        who: PathBuf,
+        #[command(flatten)]
+        terms: Terms,
         #[command(flatten)]
         how: How,
     },
@@ -47,6 +51,39 @@ pub enum Command {
         #[command(flatten)]
         how: How,
     },
+}
+
+/// Terms of an enrolment; a request has them in it.
+#[derive(Debug, clap::Args)]
+pub struct Terms {
+    /// Organisation that runs it
+    #[arg(long)]
+    org: Option<String>,
+    /// Domain that it follows; may stand several times [default: all]
+    #[arg(long = "follows", value_name = "DOMAIN")]
+    domains: Vec<String>,
+    /// Days of ledger time for which it is enrolled [default: 365]
+    #[arg(long)]
+    days: Option<u64>,
+}
+
+/// Arguments of `quorate observers request`.
+#[derive(Debug, clap::Args)]
+pub struct Request {
+    /// The observer's folder, as of `quorate observe`; made where there is none, with a new key
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Genesis of the group [default: that of the folder]
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
+    #[command(flatten)]
+    terms: Terms,
+    /// The request to make; a file that is there is never overwritten
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Whether an act is proposed, or only looked at.
@@ -63,15 +100,16 @@ pub struct How {
 pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::List { reach } => list(reach).await,
-        Command::Enrol { who, org, domains, days, how } => {
-            let (key, mut domains) = (identities::key_of(who)?, domains.clone());
-            domains.sort();
-            domains.dedup();
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-            let until = now.saturating_add(days.saturating_mul(DAY_MS));
-            how.act(&ObserverAct::Enrol(Observer { key, organisation: org.clone(), domains, until })).await
+        Command::Request(args) => request(args),
+        Command::Enrol { who, terms, how } => {
+            let status: Status = how.word.reach.client()?.get(&["status"], &[]).await?;
+            how.act(&ObserverAct::Enrol(enrolment(who, terms, status.group)?)).await
         }
-        Command::Revoke { who, how } => how.act(&ObserverAct::Revoke(identities::key_of(who)?)).await,
+        Command::Revoke { who, how } => {
+            let key =
+                identities::key_of(who).map_err(|failure| failure.next("`quorate observers list` shows the keys"))?;
+            how.act(&ObserverAct::Revoke(key)).await
+        }
     }
 }
 
@@ -89,6 +127,59 @@ async fn list(reach: &Reach) -> Outcome {
         ]);
     })
     .await
+}
+
+fn request(args: &Request) -> Outcome {
+    let Request { dir, genesis, terms, out, json } = args;
+    let genesis = observe::given_genesis(dir, genesis.as_deref())?;
+    furnish(dir, &genesis, false).map_err(Failure::usage)?;
+    let observer = terms.signed_by(&Key::open(&dir.join(OBSERVER_KEY_FILE))?, genesis.group())?;
+    let (key, file) = (observer.key, out.display());
+    document::write_new(out, &ObserveRequest::new(genesis.group(), observer))?;
+    if *json {
+        return Ok(print::json(&json!({ "file": file.to_string(), "key": key.to_string() }))?);
+    }
+    Ok(print::say(format!("{file}: an author of its organisation proposes it: quorate observers enrol {file}"))?)
+}
+
+/// The enrolment that a file asks for: signed by the observer, or now with its key.
+fn enrolment(file: &Path, terms: &Terms, group: Digest) -> Result<Observer, Failure> {
+    if let Some(key) = file.to_str().and_then(|text| hexed::parse::<PublicKey>(text).ok()) {
+        let next = "`quorate observers request` on the observer's machine writes the file to give here";
+        return Err(Failure::usage(format!("{key}: a public key does not show that somebody holds it")).next(next));
+    }
+    let request: ObserveRequest = match Key::open(file) {
+        Ok(key) => return terms.signed_by(&key, group),
+        Err(KeyError::NotAKey(_)) => document::read(file)?,
+        Err(other) => return Err(other.into()),
+    };
+    let name = file.display();
+    if terms.org.is_some() || !terms.domains.is_empty() || terms.days.is_some() {
+        let next = "the observer signs other terms with another `quorate observers request`";
+        return Err(
+            Failure::usage(format!("{name} has its terms in it: leave --org, --follows and --days out")).next(next)
+        );
+    }
+    if request.group != group {
+        return Err(Failure::no(format!("{name} asks group {}, and the node is of group {group}", request.group)));
+    }
+    request.observer().map_err(|why| Failure::no(format!("{name}: {why}")))
+}
+
+impl Terms {
+    /// The enrolment on these terms, signed by the observer's key.
+    fn signed_by(&self, key: &Key, group: Digest) -> Result<Observer, Failure> {
+        let missing = || Failure::usage("give --org NAME: the organisation that runs the observer");
+        let organisation = self.org.clone().ok_or_else(missing)?;
+        let mut domains = self.domains.clone();
+        domains.sort();
+        domains.dedup();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let until = now.saturating_add(self.days.unwrap_or(DAYS).saturating_mul(DAY_MS));
+        let unsigned = Observer { key: key.public_key(), organisation, domains, until, proof: Signature([0; 64]) };
+        let proof = key.sign(&unsigned.signed_bytes(&group))?;
+        Ok(Observer { proof, ..unsigned })
+    }
 }
 
 fn followed(domains: &[String]) -> String {
@@ -128,7 +219,7 @@ impl How {
             .then(|| format!("the group executes by rules {}, and {OBSERVERS_SINCE} enrol observers", members.rules));
         let refused = early.or(refused);
         if self.word.reach.json {
-            print::json(&serde_json::json!({ "does": line, "refused": refused }))?;
+            print::json(&json!({ "does": line, "refused": refused }))?;
             return if refused.is_none() { Ok(()) } else { Err(Failure::silent()) };
         }
         print::say(&line)?;

@@ -59,7 +59,10 @@ fn row(table: &mut Table, peer: Peer) {
         number(peer.view),
         origin(&peer),
         peer.address.as_deref().map_or("unknown".into(), plain),
-        conduct(&peer.conduct),
+        match &peer.lie {
+            None => conduct(&peer.conduct),
+            Some(lie) => format!("lied to a copy of this node: {}", plain(lie)),
+        },
     ]);
 }
 

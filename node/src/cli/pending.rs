@@ -1,13 +1,13 @@
 //! `quorate pending`: changes that wait for the word of others.
 
 use super::failure::{Failure, Outcome};
-use super::govern::waits_for;
+use super::govern::{waiting, waits_for};
 use super::listing::{LIST_MAX, page};
 use super::print::{self, Table, plain, short};
 use super::reach::{Reach, Scope};
+use super::receipt::parse_beginning;
 use quorate_client::api::PendingChange;
 use quorate_client::http::Client;
-use quorate_ledger::EnvelopeId;
 use serde_json::Value;
 
 /// See which changes wait for approvals or attestations
@@ -22,8 +22,9 @@ pub enum Command {
     },
     /// Show what a change still needs
     Show {
-        /// The envelope that waits, as `put` printed it
-        envelope: EnvelopeId,
+        /// The envelope that waits, as `put` printed it, or the beginning of it
+        #[arg(value_parser = parse_beginning)]
+        envelope: String,
         #[command(flatten)]
         scope: Scope,
         #[command(flatten)]
@@ -60,8 +61,9 @@ async fn list(domain: &str, reach: &Reach) -> Outcome {
     Ok(table.print("nothing waits")?)
 }
 
-async fn show(envelope: &EnvelopeId, domain: &str, reach: &Reach) -> Outcome {
+async fn show(beginning: &str, domain: &str, reach: &Reach) -> Outcome {
     let client = reach.client()?;
+    let envelope = waiting(&client, domain, beginning).await?;
     let raw: Value = client.get(&["domains", domain, "pending", &envelope.to_string()], &[]).await?;
     if reach.json {
         return Ok(print::json(&raw)?);

@@ -1,6 +1,6 @@
 //! `quorate snapshot`, `backup` and `restore`: the group's state in a file that needs no trust.
 
-use super::copy::{failed, print as print_copied, teller};
+use super::copy::{Vote, failed, print as print_copied, teller};
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table};
 use super::reach::{Reach, client};
@@ -10,6 +10,7 @@ use quorate_client::keys;
 use quorate_ledger::Genesis;
 use quorate_service::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::copying::{self, CopyError, Exported, Files};
+use quorate_service::observer::is_observers;
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -95,6 +96,8 @@ pub struct Restore {
     /// The group's genesis: what you trust, where the folder has none
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
+    #[command(flatten)]
+    vote: Vote,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -143,6 +146,11 @@ pub(super) fn verify((file, as_json): (&Path, bool), genesis: &Path) -> Outcome 
 /// Runs `quorate backup`.
 pub async fn backup(args: &Backup) -> Outcome {
     let Backup { dir, out, .. } = args;
+    if is_observers(dir) {
+        let next =
+            "`quorate snapshot export` writes the state of any node; an observer's folder has nothing else to keep";
+        return Err(Failure::usage(format!("{} is an observer's folder", dir.display())).next(next));
+    }
     let config = Config::load(dir, Overrides::default()).map_err(Failure::usage)?;
     let genesis = read_genesis(&dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
     let own_token = Some(dir.join(ADMIN_TOKEN_FILE)).filter(|file| file.exists());
@@ -176,11 +184,24 @@ pub fn restore(args: &Restore) -> Outcome {
     let mut files = copying::files(&args.file).map_err(failed)?;
     files.retain(|(name, _)| name != GENESIS_FILE); // no file vouches for its own
     files.push((GENESIS_FILE.to_owned(), genesis.bytes().to_vec()));
+    is_replicas(&args.dir, &files)?;
     let stage = Stage::fill(&args.dir, &files)?;
     let (data, member) = stage.seat()?;
+    args.vote.guard(&data, &genesis, &member)?;
     let restored = copying::restore(&args.file, &data, &genesis, &member).map_err(failed)?;
     stage.place()?;
     print_copied((&args.dir, args.json), "restored", &restored, begun.elapsed(), None)
+}
+
+/// Refuses a folder that would have no configuration or key of a replica.
+fn is_replicas(dir: &Path, files: &Files) -> Outcome {
+    let has = |name: &&str| dir.join(name).exists() || files.iter().any(|(given, _)| given == name);
+    let Some(lacks) = [CONFIG_FILE, REPLICA_KEY_FILE].into_iter().find(|name| !has(name)) else { return Ok(()) };
+    let dir = dir.display();
+    Err(Failure::usage(format!("{dir} has no {lacks}, and the file brings none")).next(
+        "`quorate init --genesis` makes a replica's folder, and `quorate backup --with-key` saves one whole; an observer takes \
+         `quorate copy` or `quorate bundle import`",
+    ))
 }
 
 fn trusted(args: &Restore) -> Result<Genesis, Failure> {

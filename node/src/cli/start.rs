@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Time that a graceful stop may take before it becomes a sudden one.
@@ -89,7 +90,14 @@ pub(super) enum StartError {
 /// Runs until a signal comes.
 pub fn run(start: &Start) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
-    runtime.block_on(serve(start)).map_err(|error| failure(&start.dir, error))
+    let outcome = runtime.block_on(serve(start));
+    abandon(runtime);
+    outcome.map_err(|error| failure(&start.dir, error))
+}
+
+/// Ends a node's runtime without its threads that wait for a name server or read the disk: what is on disk is whole rounds.
+pub(super) fn abandon(runtime: Runtime) {
+    runtime.shutdown_background();
 }
 
 /// The failure of a node in a folder.

@@ -3,11 +3,13 @@
 use super::clock;
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table, plain};
+use quorate_service::config::CONFIG_FILE;
 use quorate_service::engine::History;
 use quorate_service::health::now_ms;
+use quorate_service::observer::OBSERVER_KEY_FILE;
 use quorate_service::tokens::{self, Role, Token, TokensError};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Folder of the node that the tokens open, and how to print.
 #[derive(Debug, clap::Args)]
@@ -25,7 +27,7 @@ pub struct Place {
 pub enum Command {
     /// Make a token and print its secret, which is kept nowhere
     New {
-        /// What it may do: read, operate or admin
+        /// Rights: read, operate or admin
         #[arg(long, value_name = "ROLE", value_parser = role)]
         role: Role,
         /// Name by which it is revoked [default: made from the role]
@@ -53,6 +55,8 @@ pub enum Command {
 
 /// Runs the command.
 pub fn run(command: &Command) -> Outcome {
+    let (Command::New { place, .. } | Command::List { place } | Command::Revoke { place, .. }) = command;
+    is_of_node(&place.dir)?;
     match command {
         Command::New { role, name, until, place } => new(*role, name.as_deref(), *until, place),
         Command::List { place } => list(place),
@@ -64,6 +68,15 @@ pub fn run(command: &Command) -> Outcome {
             }
         }
     }
+}
+
+/// Refuses a folder of no node: no tokens there would say that none is out.
+fn is_of_node(dir: &Path) -> Outcome {
+    if [CONFIG_FILE, OBSERVER_KEY_FILE].iter().any(|file| dir.join(file).exists()) {
+        return Ok(());
+    }
+    let what = format!("{}: neither {CONFIG_FILE} nor {OBSERVER_KEY_FILE} is there", dir.display());
+    Err(Failure::usage(what).next("--dir DIR names the folder of a replica or an observer"))
 }
 
 fn new(role: Role, name: Option<&str>, until: Option<u64>, place: &Place) -> Outcome {

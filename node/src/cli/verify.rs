@@ -5,7 +5,7 @@ use super::print::{self, plain};
 use super::{change, clock, receipt};
 use quorate_client::epochs::{EpochsError, SeenEpochs};
 use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify, verify_after};
-use quorate_ledger::proof::{Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt};
+use quorate_ledger::proof::{Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt, read_genesis};
 use quorate_ledger::{Genesis, hexed};
 use quorate_pbft::{Committee, Digest, ReplicaId};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ pub fn run(args: &Verify) -> Outcome {
     let mut further = None;
     checked(file, &args.genesis, args.json, |file, genesis| {
         let Some(seen) = &seen else { return verify(file, genesis, &demands) };
-        let (proved, epochs) = verify_after(file, &Genesis::parse(genesis)?, seen.epochs(), &demands)?;
+        let (proved, epochs) = verify_after(file, &read_genesis(genesis)?, seen.epochs(), &demands)?;
         further = Some(epochs);
         Ok(proved)
     })?;
@@ -58,7 +58,7 @@ pub fn run(args: &Verify) -> Outcome {
 }
 
 /// Epochs that the user has seen, checked from the genesis on.
-fn seen(path: &Path, genesis: &Path) -> Result<SeenEpochs, Failure> {
+pub(super) fn seen(path: &Path, genesis: &Path) -> Result<SeenEpochs, Failure> {
     let seen = SeenEpochs::open(path, &parsed(genesis)?).map_err(|why| match why {
         EpochsError::NotEpochs { .. } => Failure::no(why.to_string()),
         EpochsError::Io { .. } => Failure::usage(why),
@@ -71,7 +71,7 @@ fn seen(path: &Path, genesis: &Path) -> Result<SeenEpochs, Failure> {
 }
 
 fn parsed(genesis: &Path) -> Result<Genesis, Failure> {
-    let parsed = Genesis::parse(&read(genesis, PROOF_BYTES_MAX as u64)?);
+    let parsed = read_genesis(&read(genesis, PROOF_BYTES_MAX as u64)?);
     parsed.map_err(|why| Failure::usage(format!("{}: {why}", genesis.display())))
 }
 
@@ -112,9 +112,34 @@ fn checked(
             if as_json {
                 print::json(&json!({ "verified": false, "detail": why.to_string() }))?;
             }
-            Err(Failure::no(format!("{} does not verify: {why}", file.display())))
+            let failure = Failure::no(format!("{} does not verify: {why}", file.display()));
+            Err(match of_group_before(&proof, &genesis_bytes) {
+                Some(next) => failure.next(next),
+                None => failure,
+            })
         }
     }
+}
+
+/// Advice about a proof of a group that the one of this genesis goes on from.
+fn of_group_before(proof: &[u8], genesis: &[u8]) -> Option<String> {
+    let genesis = read_genesis(genesis).ok()?;
+    let groups = std::iter::successors(genesis.restarted(), |(_, before)| before.restarted());
+    let found = groups.map(|(restart, before)| (restart, verify(proof, before.bytes(), &Demands::default())));
+    let (restart, proved) = found.filter_map(|(restart, proved)| Some((restart, proved.ok()?))).next()?;
+    let revision = match &proved {
+        Proved::File(file) => file.revision,
+        Proved::Receipt(proved) => proved.receipt.revision,
+        Proved::Evidence(_) => None,
+    };
+    let (group, seq) = (restart.group, restart.seq);
+    let lost = match revision {
+        Some(revision) if revision.seq().get() > seq => {
+            format!("; what it shows was decided above slot {seq}, from which that group was restarted, and is lost")
+        }
+        _ => String::new(),
+    };
+    Some(format!("it is of group {group}, which this one goes on from: `quorate genesis before` has its genesis{lost}"))
 }
 
 fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {

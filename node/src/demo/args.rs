@@ -1,6 +1,7 @@
 //! Arguments of the demo.
 
 use super::DemoError;
+use crate::lines::Branches;
 use std::path::PathBuf;
 
 /// Fewest replicas that bear one liar: f = ⌊(n − 1)/3⌋.
@@ -30,13 +31,6 @@ pub struct Args {
     /// Print one JSON document instead of words
     #[arg(long)]
     pub json: bool,
-}
-
-/// Which branches are replayed besides HEAD's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Branches {
-    /// Every local branch.
-    All,
 }
 
 /// Behaviour of one replica.

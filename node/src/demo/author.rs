@@ -4,7 +4,7 @@ use super::DemoError;
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
 use quorate_client::keys;
-use quorate_git::{Commit, Operation, Repository, pack};
+use quorate_git::{Commit, Operation, Part, Repository, pack};
 use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Limits, Mode, Op, Receipt, Revision, State};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use sha2::{Digest as _, Sha256};
@@ -48,7 +48,7 @@ impl Author {
         base: Base,
         operations: &[Operation],
     ) -> Result<Ordered, DemoError> {
-        let message = commit.described();
+        let message = commit.described(Part::ONLY);
         let (mut base, mut receipts, mut latencies) = (base, Vec::new(), Vec::new());
         let mut last = None;
         for range in pack(operations, message.len(), &self.limits) {

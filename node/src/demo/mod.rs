@@ -17,7 +17,7 @@ mod replay;
 mod source;
 mod summary;
 
-pub use args::{Args, Branches, Byzantine};
+pub use args::{Args, Byzantine};
 pub use failure::DemoError;
 pub use summary::Summary;
 

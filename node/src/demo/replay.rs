@@ -6,7 +6,7 @@ use super::books::{Replayed, Tally};
 use super::cluster::Cluster;
 use super::domain::{Contents, DomainReader};
 use super::progress::Progress;
-use super::source::Line;
+use crate::lines::Line;
 use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_git::{
     Base, Change, Closing, Commit, Counts, Entry, Merge, ObjectId, Operation, Plan, Repository, Step, sort_operations,

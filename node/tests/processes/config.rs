@@ -53,6 +53,49 @@ fn a_folder_as_init_made_it_is_well() {
     assert_eq!((checked["ok"].as_bool(), faults(&checked)), (Some(true), Vec::<&str>::new()));
 }
 
+/// Adds lines at the top of a replica's configuration.
+fn with(group: &Group, replica: usize, lines: &str) {
+    let file = folder(group, replica).join("config.toml");
+    let text = fs::read_to_string(&file).expect("a configuration");
+    fs::write(&file, format!("{lines}\n{text}")).expect("our file");
+}
+
+#[test]
+fn a_setting_below_the_peers_is_named_with_its_line() {
+    for setting in ["history = \"90d\"", "hosts = [\"q\"]"] {
+        let group = Group::init(4);
+        let file = folder(&group, 0).join("config.toml");
+        let text = fs::read_to_string(&file).expect("a configuration");
+        fs::write(&file, format!("{text}{setting}\n")).expect("our file");
+
+        let checked = config(&group, 0, &["check"], &[], 1);
+
+        let (why, line) = (detail(&checked, "config"), text.lines().count() + 1);
+        assert!(why.contains(&format!("line {line}")) && why.contains("stands below [peers]"), "{why}");
+    }
+}
+
+#[test]
+fn a_misspelt_level_of_the_log_is_a_fault() {
+    let group = Group::init(4);
+    let checked = config(&group, 0, &["check"], &[("QUORATE_LOG", "inof")], 1);
+    assert!(detail(&checked, "log").contains("inof is no level"), "{checked}");
+}
+
+#[test]
+fn addresses_that_take_one_port_are_a_fault() {
+    let group = Group::init(4);
+    with(&group, 0, &format!("operations = \"{}\"", group.api(0)));
+    assert_eq!(faults(&config(&group, 0, &["check"], &[], 1)), ["ports"]);
+}
+
+#[test]
+fn a_host_with_a_scheme_is_a_fault() {
+    let group = Group::init(4);
+    with(&group, 0, "hosts = [\"https://q.example.org\"]");
+    assert_eq!(faults(&config(&group, 0, &["check"], &[], 1)), ["hosts"]);
+}
+
 #[test]
 fn an_address_that_names_the_key_of_another_member_is_a_fault() {
     let group = Group::running(4);
@@ -183,4 +226,20 @@ fn the_program_names_its_version_and_the_compiler() {
     let rustc = version["rustc"].as_str().expect("words");
     assert!(rustc.starts_with("rustc 1."), "{version}");
     assert!(group.get(0, "/metrics").text().contains(&format!("rustc=\"{rustc}\"")));
+}
+
+#[test]
+fn a_log_for_programs_is_one_json_object_a_line() {
+    let mut group = Group::init(1);
+    let file = folder(&group, 0).join("config.toml");
+    let text = fs::read_to_string(&file).expect("a configuration");
+    fs::write(&file, text.replace("log_format = \"text\"", "log_format = \"json\"")).expect("our file");
+    group.start_logged(0);
+    assert_eq!(group.stop(0), Some(0));
+
+    let log = fs::read_to_string(group.log_file(0)).expect("a log");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let started = lines.iter().find(|line| line["event"] == "started").expect("it says that it started");
+    assert_eq!((&started["level"], &started["replica"]), (&json!("INFO"), &json!(0)));
+    assert!(lines.iter().all(|line| line["timestamp"].is_string()), "{log}");
 }

@@ -2,7 +2,10 @@
 
 use crate::governance::text;
 use crate::group::{Group, eventually};
+use crate::http;
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -67,13 +70,16 @@ fn a_replica_that_lost_its_disk_is_copied_follows_and_never_votes() {
 }
 
 #[test]
-fn an_old_database_is_brought_up_to_date_and_kept_aside() {
+fn an_old_database_that_gives_up_its_vote_is_brought_up_to_date_and_kept_aside() {
     let mut group = Group::running(4);
     group.put(0, "before", "1");
     assert_eq!(group.stop(3), Some(0));
     group.put(1, "while", "2");
 
-    let told = copied(&copy(&group, 3, &[1]));
+    let output = copy(&group, 3, &[1]);
+
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the replica votes on it"), "{output:?}");
+    let told = copied(&output);
 
     assert!(told["before"].as_str().is_some_and(|path| Path::new(path).is_dir()), "{told}");
     group.start(3);
@@ -127,4 +133,60 @@ fn a_copy_is_made_while_the_node_that_it_comes_from_executes_and_folds() {
         let file = |path: &str| group.file(3, path, "sequential").text();
         (file("file-7") == format!("7 {large}") && file("while-39") == "went on").then_some(())
     });
+}
+
+/// Address of a server that answers as the one behind it does, but for the last byte of each answer about its state.
+fn liar_before(honest: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || lie(stream, honest));
+        }
+    });
+    address
+}
+
+/// Answers one question of a connection.
+fn lie(mut stream: TcpStream, honest: SocketAddr) -> Option<()> {
+    let (mut come, mut piece) = (Vec::new(), [0; 4_096]);
+    let (head, begin) = loop {
+        let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
+        come.extend_from_slice(&piece[..count]);
+        if let Some(end) = come.windows(4).position(|four| four == b"\r\n\r\n") {
+            break (String::from_utf8_lossy(&come[..end]).to_lowercase(), end + 4);
+        }
+    };
+    let length = head.split("content-length: ").nth(1)?.lines().next()?.trim().parse::<usize>().ok()?;
+    while come.len() < begin + length {
+        let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
+        come.extend_from_slice(&piece[..count]);
+    }
+    let mut answer = http::post(honest, "/v1/state", &come[begin..]).ok()?;
+    *answer.body.last_mut()? ^= 1;
+    let (status, length) = (answer.status, answer.body.len());
+    write!(stream, "HTTP/1.1 {status} OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n").ok()?;
+    stream.write_all(&answer.body).ok()
+}
+
+#[test]
+fn a_node_that_lied_to_a_copy_is_named_among_the_peers_of_the_replica_that_starts_on_it() {
+    let mut group = Group::running(4);
+    group.put(0, "file", "kept");
+    group.kill(3);
+    remove(&folder(&group, 3).join("data"));
+    let liar = format!("http://{}", liar_before(group.api(0)));
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["copy", "--json", "--dir", text(&folder(&group, 3)), "--from", &liar]);
+    let told = copied(&command.args(["--from", &format!("http://{}", group.api(1))]).output().expect("quorate runs"));
+    assert_eq!(told["refused"][0]["peer"], liar.as_str(), "{told}");
+    group.start(3);
+    group.await_mode(3, "following");
+
+    let peers = http::get(group.api(3), "/v1/peers").expect("an answer").json();
+    let named = peers["items"].as_array().and_then(|peers| peers.iter().find(|peer| peer["source"] == "copy"));
+    let named = named.unwrap_or_else(|| panic!("{peers}"));
+    assert_eq!(named["address"], liar.as_str());
+    assert_eq!(named["lie"], told["refused"][0]["why"]);
 }

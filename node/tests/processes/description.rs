@@ -200,3 +200,12 @@ fn a_newcomer_who_asks_wrongly_hears_what_to_do() {
         assert!(detail.contains(words), "{detail}");
     }
 }
+
+#[test]
+fn what_may_be_left_out_of_a_body_is_not_required_by_its_schema() {
+    let group = Group::running(1);
+    let document = group.get(0, "/openapi.json").json();
+    let body = &document["paths"]["/v1/members/plan"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert!(body["properties"]["order"].is_object(), "{body}");
+    assert!(body["required"].is_null(), "{body}");
+}

@@ -2,9 +2,14 @@
 
 use crate::governance::{author, run, says, text};
 use crate::group::{Group, eventually};
+use crate::http;
+use quorate_ledger::Genesis;
+use quorate_service::observer::furnish;
 use serde_json::Value;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -69,6 +74,45 @@ fn a_configuration_with_an_unknown_key_is_the_only_fault_of_its_folder() {
     assert!(detail(&found, "config").contains("lisen"), "{found}");
 }
 
+/// Number of a user who owns nothing.
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn who_may_not_read_a_folder_is_told_so_and_of_no_damage() {
+    let group = Group::init(1);
+    let folder = group.dir().join("replica-0");
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    doctor.args(["doctor", "--json", "--dir", text(&folder)]);
+    fs::set_permissions(&folder, Permissions::from_mode(0o000)).expect("our folder");
+    if fs::metadata(group.dir()).expect("our folder").uid() == 0 {
+        doctor.uid(NOBODY).current_dir("/");
+    }
+
+    let output = doctor.output();
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("our folder");
+    if matches!(&output, Err(error) if error.kind() == ErrorKind::PermissionDenied) {
+        return eprintln!("SKIPPED: only the owner of this build may run it");
+    }
+
+    let output = output.expect("quorate runs");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(faults(&found), ["access"], "{found}");
+    assert!(detail(&found, "access").contains("nothing was looked at"), "{found}");
+}
+
+#[test]
+fn a_sound_folder_of_an_observer_is_called_well() {
+    let group = Group::init(1);
+    let folder = group.dir().join("observer");
+    let genesis = Genesis::parse(&fs::read(group.dir().join("genesis.json")).expect("a file")).expect("a genesis");
+    furnish(&folder, &genesis, true).expect("an observer's folder");
+
+    let found = says(&group, &author(&group, 0), 0, &["doctor", "--dir", text(&folder)], 0);
+
+    assert_eq!(faults(&found), Vec::<&str>::new());
+    assert!(detail(&found, "integrity").contains("are as written"), "{found}");
+}
+
 #[test]
 fn a_node_without_a_quorum_is_ill_by_its_own_words() {
     let mut group = Group::running(4);
@@ -126,4 +170,23 @@ fn a_database_whose_structure_is_damaged_is_told_in_a_line_and_never_by_a_panic(
         }
     }
     assert!(looks > 0 && starts > 0, "no page mattered");
+}
+
+#[test]
+fn a_replica_whose_database_is_damaged_while_it_runs_ends_with_exit_code_74() {
+    let mut group = Group::init(1);
+    group.start(0);
+    (0..40).for_each(|n| drop(group.put(0, &format!("{n}.txt"), "x")));
+    assert_eq!(group.stop(0), Some(0));
+    group.start(0);
+    let database = group.dir().join("replica-0/data/quorate.redb");
+    let mut bytes = fs::read(&database).expect("our database");
+    let pages = bytes.chunks_mut(PAGE).skip(1).filter(|page| matches!(page[0], 1 | 2));
+    pages.for_each(|page| page[0] ^= 0x55);
+    fs::write(&database, bytes).expect("our file");
+
+    let envelope = group.envelope("late.txt", "y");
+    let _ = http::post(group.api(0), "/v1/envelopes", &envelope);
+
+    assert_eq!(group.ended(0), Some(74));
 }

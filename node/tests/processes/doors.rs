@@ -88,6 +88,30 @@ fn bodies_that_are_announced_and_do_not_come_keep_no_other_out() {
 }
 
 #[test]
+fn connections_that_say_nothing_leave_a_replica_the_files_that_it_needs() {
+    const FILES: u64 = 160;
+    let mut group = Group::running(1);
+    group.bound_files(0, FILES);
+
+    let _silent: Vec<TcpStream> =
+        (0..FILES * 3).map(|_| TcpStream::connect(group.api(0)).expect("the kernel takes it")).collect();
+
+    group.put(0, "a", "1");
+    assert!(!group.get(0, "/v1/issues").text().contains("\"files\""));
+}
+
+#[test]
+fn a_replica_that_can_open_no_file_says_so() {
+    let mut group = Group::init(1);
+    group.start_logged(0);
+
+    group.bound_files(0, 3);
+
+    let says = || std::fs::read_to_string(group.log_file(0)).expect("its log").contains("id=\"files\"").then_some(());
+    eventually("the log names the trouble", says);
+}
+
+#[test]
 fn a_stream_that_nobody_reads_ends_and_others_go_on() {
     let group = Group::unpaced();
     assert_eq!(group.offer(0, &wide(&group, 1)).status, 200);

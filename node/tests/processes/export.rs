@@ -2,7 +2,7 @@
 
 use crate::governance::{author, run, says, text, word};
 use crate::group::Group;
-use quorate_git::{Mode, Repository};
+use quorate_git::{Mode, Repository, write_sample};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,27 @@ fn what_was_exported_once_keeps_its_commits_when_the_history_goes_on() {
     let tip = repository.head().expect("a branch").tip;
     let parents: Vec<String> = repository.parents(tip).expect("a commit").iter().map(ToString::to_string).collect();
     assert_eq!(parents, [before]);
+}
+
+#[test]
+fn an_export_leaves_main_of_a_repository_that_is_no_mirror_until_it_is_told_to_replace_it() {
+    let group = Group::running(1);
+    let (dir, key) = (tempfile::tempdir().expect("a folder"), author(&group, 0));
+    let team = dir.path().join("team.git");
+    write_sample(&team).expect("a repository");
+    let main_now = || Repository::open(&team).expect("a repository").head().expect("a branch").tip.to_string();
+    let (own, file) = (main_now(), dir.path().join("file"));
+    fs::write(&file, "text\n").expect("a file");
+    says(&group, &key, 0, &["put", "file", text(&file)], 0);
+
+    let refused = run(&group, &key, 0, &["export", "--git", text(&team)]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains(&own) && told.contains("--replace"), "{told}");
+    assert_eq!(main_now(), own);
+
+    let replaced = says(&group, &key, 0, &["export", "--git", text(&team), "--replace"], 0);
+    assert_eq!((word(&replaced, "gave_up"), word(&replaced, "tip")), (own.as_str(), main_now().as_str()));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::governance::{author, says, text, word};
 use crate::group::{Group, eventually};
 use crate::http;
 use crate::members::{Load, agreed, await_epoch, key_of, takes_changes_as_they_come};
-use crate::observers::{Observer, doors};
+use crate::observers::{Observer, doors, goes_on};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -58,7 +58,12 @@ fn an_enrolled_observer_follows_a_domain_beside_one_that_few_may_read_and_nothin
     let mut observer = Observer::with(&group, doors(&group, 4), &["--domain", "main"]);
     let why = refusal(&observer, "lab");
     assert!(why.contains("an observer of others must be enrolled"), "{why}");
-    agree(&group, &["observers", "enrol", text(&observer.dir.join("observer.key")), "--org", "org-1"]);
+    let hex = quorate_client::keys::public(&observer.dir.join("observer.key")).expect("a key").to_string();
+    says(&group, &author(&group, 0), 0, &["observers", "enrol", &hex, "--org", "org-1"], 2); // shows no possession
+    let (request, dir) = (group.dir().join("observer.request"), text(&observer.dir).to_owned());
+    let asks = ["observers", "request", "--dir", &dir, "--org", "org-1", "--out", text(&request)];
+    assert!(Command::new(QUORATE).args(asks).status().expect("quorate runs").success());
+    agree(&group, &["observers", "enrol", text(&request)]);
     observer.awaits("folder/open", "that everybody may read, and finds on a disk");
 
     let status = observer.status();
@@ -108,15 +113,7 @@ fn killed_replicas_and_a_killed_observer_of_a_domain_need_no_hands() {
     let mut group = Group::running(4);
     group.put(0, "first", "1");
     let mut observer = Observer::with(&group, doors(&group, 4), &["--domain", "main"]);
-    observer.awaits("first", "1");
-    group.kill(0);
-    group.put(1, "second", "2");
-    observer.awaits("second", "2");
-    observer.kill();
-    group.put(1, "third", "3");
-    observer.start();
-    observer.awaits("third", "3");
-    assert_eq!(observer.file("first", "sequential").text(), "1");
+    goes_on(&mut group, &mut observer);
 
     observer.stop();
     (1..4).for_each(|replica| group.kill(replica));

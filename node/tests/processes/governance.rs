@@ -1,16 +1,18 @@
 //! The group decides about itself through the commands.
 
-use crate::group::Group;
+use crate::group::{Group, at_terminal};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Runs a command as the author with this key, at a replica of the group.
+/// Runs a command as the author with this key, at a replica of the group. All commands are one session's: a replica that is
+/// behind the one that answered last is waited for.
 pub fn run(group: &Group, key: &Path, replica: usize, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_quorate"))
         .args(args)
         .env("QUORATE_NODE", format!("http://{}", group.api(replica)))
         .env("QUORATE_KEY", key)
+        .env("QUORATE_SESSION", group.dir().join("session"))
         .env_remove("QUORATE_DOMAIN")
         .output()
         .expect("quorate runs")
@@ -90,6 +92,22 @@ fn a_newcomer_proves_the_key_at_home_and_signs_until_it_is_revoked() {
 }
 
 #[test]
+fn the_last_author_of_an_organisation_is_revoked_at_a_terminal_only_when_it_is_said_so() {
+    let group = Group::running(4);
+    let (own, other) = (author(&group, 3), author(&group, 2));
+    let revoke = ["identities", "revoke", text(&own)];
+
+    if let Some((told, code)) = at_terminal(&revoke, Some((&own, group.api(0)))) {
+        assert!(code == Some(1) && told.contains("--last"), "{told}");
+    }
+    says(&group, &own, 0, &[&revoke[..], &["--last"]].concat(), 0);
+
+    let scripted = run(&group, &other, 0, &["identities", "revoke", text(&other)]);
+    let told = String::from_utf8_lossy(&scripted.stderr);
+    assert!(scripted.status.success() && told.contains("the last author"), "{told}");
+}
+
+#[test]
 fn a_change_that_waits_takes_effect_with_the_last_word_that_it_needs() {
     let group = Group::running(4);
     let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
@@ -104,6 +122,11 @@ fn a_change_that_waits_takes_effect_with_the_last_word_that_it_needs() {
     assert_eq!(word(&waits, "state"), "pending");
     let pending = group.get(2, &format!("/v1/domains/main/pending/{}", word(&waits, "id"))).json();
     assert_eq!((pending["requirements"][0]["approvals"].as_u64(), word(&pending, "organisation")), (Some(1), "org-0"));
+    let shown = says(&group, &keys[1], 2, &["pending", "show", &word(&waits, "id")[..8]], 0);
+    assert_eq!(word(&shown, "id"), word(&waits, "id"));
+    let no_proposal = run(&group, &keys[1], 2, &["approve", word(&waits, "id")]);
+    let told = String::from_utf8_lossy(&no_proposal.stderr);
+    assert!(no_proposal.status.code() == Some(1) && told.contains("`quorate attest ID`"), "{told}");
     let attested = says(&group, &keys[3], 1, &["attest", &word(&waits, "id")[..12]], 0);
 
     assert_eq!((word(&attested, "state"), word(&attested, "envelope_state")), ("applied", "applied"));

@@ -141,6 +141,13 @@ impl Group {
         line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") >> 10
     }
 
+    /// Bounds the files and connections that a running replica may open.
+    pub fn bound_files(&self, replica: usize, count: u64) {
+        let id = self.replicas[replica].as_ref().expect("it runs").id();
+        let bound = [format!("--pid={id}"), format!("--nofile={count}:{count}")];
+        assert!(Command::new("prlimit").args(bound).status().expect("prlimit runs").success());
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self, replica: usize) {
         let mut child = self.replicas[replica].take().expect("it runs");
@@ -296,14 +303,35 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// Output of a command at a terminal, and its exit code; none where no terminal can be made.
+pub fn at_terminal(args: &[&str], key: Option<(&Path, SocketAddr)>) -> Option<(String, Option<i32>)> {
+    let words = std::iter::once(env!("CARGO_BIN_EXE_quorate")).chain(args.iter().copied());
+    let line = words.map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::null());
+    if let Some((key, api)) = key {
+        command.env("QUORATE_KEY", key).env("QUORATE_NODE", format!("http://{api}"));
+    }
+    let Ok(output) = command.output() else {
+        eprintln!("SKIPPED: script is not installed; nothing was asked at a terminal");
+        return None;
+    };
+    Some((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code()))
+}
+
 /// Waits for something to become true.
-pub fn eventually<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn eventually<T>(what: &str, is_so: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, is_so)
+}
+
+/// Waits for something that takes its own time to become true.
+pub fn eventually_within<T>(patience: Duration, what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = is_so() {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

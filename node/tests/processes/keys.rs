@@ -99,7 +99,10 @@ fn a_locked_file_holds_nothing_of_the_seed_and_unlocks_to_what_it_was() {
 fn a_replica_with_a_locked_key_starts_with_the_passphrase_and_leaves_no_core() {
     let mut group = Group::init(1);
     let folder = group.dir().join("replica-0");
+    let seed =
+        fs::read_to_string(folder.join("replica.key")).expect("a key").lines().nth(1).expect("a seed").to_owned();
     let passphrase = locked(&group, &folder.join("replica.key"));
+    let (log, path) = (group.dir().join("log"), group.dir().join("said"));
 
     let control =
         Command::new("sh").args(["-c", "ulimit -c unlimited && kill -ABRT $$"]).current_dir(group.dir()).status();
@@ -110,14 +113,15 @@ fn a_replica_with_a_locked_key_starts_with_the_passphrase_and_leaves_no_core() {
     assert_eq!(output.status.code(), Some(2));
     assert!(errors(&output).contains("replica.key is locked"), "{}", errors(&output));
 
-    let start = ["-c", "ulimit -c unlimited; exec \"$0\" start --dir \"$1\" --log warn", QUORATE, text(&folder)];
+    let start = ["-c", "ulimit -c unlimited; exec \"$0\" start --dir \"$1\" --log trace", QUORATE, text(&folder)];
     let mut child = Process(
         Command::new("sh")
             .args(start)
             .env("QUORATE_PASSPHRASE_FILE", &passphrase)
             .current_dir(group.dir())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(fs::File::create(&path).expect("our folder"))
+            .stderr(fs::File::create(&log).expect("our folder"))
             .spawn()
             .expect("sh runs"),
     );
@@ -129,6 +133,12 @@ fn a_replica_with_a_locked_key_starts_with_the_passphrase_and_leaves_no_core() {
     let aborted = Command::new("kill").args(["-ABRT", &child.0.id().to_string()]).status().expect("kill runs");
     assert!(aborted.success());
     assert!(!child.0.wait().expect("it ends").core_dumped());
+    for said in [log, path].map(|file| fs::read_to_string(file).expect("what it said")) {
+        assert!(
+            !said.is_empty() && !said.contains(&seed) && !said.contains(PASSPHRASE),
+            "something of the key is said"
+        );
+    }
 }
 
 /// An SSH agent that ends with the test.

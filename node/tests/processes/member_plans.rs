@@ -5,8 +5,8 @@ use crate::group::Group;
 use quorate_client::joining::ReadyFile;
 use quorate_client::keys;
 use quorate_ledger::proof::OrderProof;
-use quorate_ledger::{Genesis, JoinStatement, RULES};
-use quorate_pbft::Signer as _;
+use quorate_ledger::{Genesis, JoinStatement, RULES, RulesRange};
+use quorate_pbft::{ClaimedCert, Ed25519Signer, Signer as _};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -18,16 +18,39 @@ fn requested(group: &Group, name: &str, organisation: &str) -> PathBuf {
     out
 }
 
+fn genesis(group: &Group) -> Genesis {
+    Genesis::parse(&std::fs::read(group.dir().join("genesis.json")).expect("a file")).expect("a genesis")
+}
+
+fn signer(group: &Group, name: &str) -> Ed25519Signer {
+    keys::read(&group.dir().join(format!("{name}.key"))).expect("a key")
+}
+
+/// Certificate of the newest checkpoint.
+fn checkpoint(group: &Group) -> ClaimedCert {
+    let proof = OrderProof::decode(&group.get(0, "/v1/order").body).expect("a proof");
+    proof.checkpoint().certificate().clone()
+}
+
 /// Statement of a joiner about the newest checkpoint, as its own node would write it.
 fn stated(group: &Group, name: &str) -> PathBuf {
-    let genesis = Genesis::parse(&std::fs::read(group.dir().join("genesis.json")).expect("a file")).expect("a genesis");
-    let proof = OrderProof::decode(&group.get(0, "/v1/order").body).expect("a proof");
-    let checkpoint = proof.checkpoint().certificate().clone();
-    let signer = keys::read(&group.dir().join(format!("{name}.key"))).expect("a key");
-    let statement = JoinStatement::sign(&genesis.group(), checkpoint, RULES, &signer);
+    let (genesis, signer) = (genesis(group), signer(group, name));
+    let statement = JoinStatement::sign(&genesis.group(), checkpoint(group), RULES, &signer);
     let ready = ReadyFile::new(genesis.group(), signer.public_key(), statement);
     let file = group.dir().join(format!("{name}.ready"));
     std::fs::write(&file, serde_json::to_vec(&ready).expect("plain data")).expect("a file");
+    file
+}
+
+/// The request of a joiner with its statement in it, whose program executes by these rules.
+fn ahead(group: &Group, name: &str, rules: RulesRange) -> PathBuf {
+    let (file, signer) = (group.dir().join(format!("{name}.ahead")), signer(group, name));
+    let request = std::fs::read(group.dir().join(format!("{name}.join"))).expect("a request");
+    let mut request: Value = serde_json::from_slice(&request).expect("JSON");
+    let checkpoint = checkpoint(group);
+    request["joiner"]["statement"] =
+        JoinStatement::sign(&genesis(group).group(), checkpoint, rules, &signer).to_hex().into();
+    std::fs::write(&file, request.to_string()).expect("a file");
     file
 }
 
@@ -61,6 +84,9 @@ fn a_dry_run_says_what_changes_and_refuses_what_the_group_would_refuse() {
     says(&group, &key, 0, &[&request[..], &["--key", text(&own)]].concat(), 0);
     let known = says(&group, &key, 3, &add(&[&member], &["--dry-run"]), 1);
     assert!(refusal(&known).contains("is a member already"));
+    let other = ahead(&group, "fifth", RulesRange { oldest: 90, newest: 91 });
+    let unfit = says(&group, &key, 3, &add(&[&other], &["--dry-run"]), 1);
+    assert!(refusal(&unfit).contains("its program executes by rules 90 to 91, the group by rules"), "{unfit}");
     let leaves = says(&group, &key, 0, &["members", "leave", "--dry-run"], 0);
     assert_eq!(leaves["must_be_up"]["of"].as_array().map(Vec::len), Some(3));
 }

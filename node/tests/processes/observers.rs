@@ -40,7 +40,12 @@ impl Observer {
     /// An observer with these flags more.
     pub fn with(group: &Group, peers: Vec<String>, flags: &[&str]) -> Self {
         let api = group.api(peers.len()); // the first after the replicas'
-        let (dir, genesis) = (group.dir().join("observer"), group.dir().join("genesis.json"));
+        Self::at(group, ("observer", api), peers, flags)
+    }
+
+    /// An observer with a folder and an API of its own.
+    pub fn at(group: &Group, (name, api): (&str, SocketAddr), peers: Vec<String>, flags: &[&str]) -> Self {
+        let (dir, genesis) = (group.dir().join(name), group.dir().join("genesis.json"));
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let mut observer = Self { child: None, api, dir, genesis, peers, flags };
         observer.start();
@@ -67,6 +72,18 @@ impl Observer {
         child.wait().expect("it ends");
     }
 
+    /// The next start names no address of anybody.
+    pub fn forgets_its_peers(&mut self) {
+        self.peers.clear();
+    }
+
+    /// Sends its process a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let told = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
     /// SIGTERM, until it has ended.
     pub fn stop(&mut self) {
         let mut child = self.child.take().expect("it runs");
@@ -76,6 +93,11 @@ impl Observer {
 
     pub fn status(&self) -> Value {
         http::get(self.api, "/v1/status").expect("an answer").json()
+    }
+
+    pub fn is_served_by_a_member(&self) -> bool {
+        let peers = http::get(self.api, "/v1/peers").expect("an answer").json();
+        peers["items"].as_array().expect("peers").iter().any(|peer| peer["connected"] == true)
     }
 
     pub fn file(&self, path: &str, level: &str) -> http::Answer {
@@ -88,6 +110,15 @@ impl Observer {
             let answer = self.file(path, "sequential");
             (answer.status == 200 && answer.text() == content).then_some(())
         });
+    }
+
+    /// Receipt of an envelope that the observer hands on to the members.
+    pub fn hands_on(&self, envelope: &[u8]) -> Value {
+        let answer = eventually("a receipt", || {
+            let answer = http::post(self.api, "/v1/envelopes?wait=sequential", envelope).ok()?;
+            (answer.status == 200).then_some(answer)
+        });
+        answer.json()
     }
 
     pub fn says(&self, args: &[&str]) -> Output {
@@ -131,6 +162,11 @@ fn killed_replicas_and_a_killed_observer_need_no_hands() {
     let mut group = Group::running(4);
     group.put(0, "first", "1");
     let mut observer = Observer::of(&group, doors(&group, 4));
+    goes_on(&mut group, &mut observer);
+}
+
+/// Goes on after a replica of its group was killed, and after it was killed itself.
+pub fn goes_on(group: &mut Group, observer: &mut Observer) {
     observer.awaits("first", "1");
 
     group.kill(0);
@@ -151,12 +187,9 @@ fn an_observer_hands_changes_on_to_the_members() {
     eventually("an observer that follows", || (observer.status()["mode"] == "following").then_some(()));
     let envelope = group.envelope("handed", "on");
 
-    let answer = eventually("a receipt", || {
-        let answer = http::post(observer.api, "/v1/envelopes?wait=sequential", &envelope).ok()?;
-        (answer.status == 200).then_some(answer)
-    });
+    let receipt = observer.hands_on(&envelope);
 
-    assert_eq!(answer.json()["state"], "applied");
+    assert_eq!(receipt["state"], "applied");
     assert_eq!(observer.file("handed", "sequential").text(), "on");
     assert_eq!(observer.file("handed", "strong").text(), "on");
 }

@@ -2,6 +2,7 @@
 
 use crate::governance::{author, run};
 use crate::group::{Group, PATIENCE, eventually};
+use crate::http;
 use quorate_client::api::HEALTH_MIN;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -66,6 +67,10 @@ fn each_trouble_is_an_issue_in_time_and_is_over_when_mended() {
     group.start_all();
     await_issues(&group, 0, &[]);
     assert!(health(&group, 0) >= HEALTH_MIN);
+    let told = group.get(0, "/v1/health").json();
+    let redial = told["actions"].as_array().expect("a list").iter().find(|action| action["name"] == "redial");
+    let redial = redial.unwrap_or_else(|| panic!("{told}"));
+    assert!(redial["last"].as_u64() > Some(0) && redial["count"].as_u64() >= Some(1), "{redial}");
 }
 
 #[test]
@@ -142,6 +147,31 @@ fn every_metric_of_alerts_and_board_exists() {
             None
         }
     });
+}
+
+#[test]
+fn members_that_are_heard_and_cast_no_vote_are_named() {
+    let mut group = Group::running(4);
+    for replica in [2, 3] {
+        group.await_mode(replica, "active");
+        group.put(replica, &format!("by-{replica}"), "a bundle that it signed");
+    }
+    for replica in [2, 3] {
+        group.kill(replica);
+        fs::remove_dir_all(group.dir().join(format!("replica-{replica}/data"))).expect("its database");
+        group.start_with(replica, &["--new-database"]);
+        group.await_mode(replica, "following");
+    }
+    let envelope = group.envelope("b", "2");
+    let _ = http::post(group.api(0), "/v1/envelopes?wait=eventual", &envelope);
+
+    let told = eventually("its issue", || {
+        let told = group.get(0, "/v1/issues").json();
+        told["items"].as_array()?.iter().find(|issue| issue["id"] == "no-votes").cloned()
+    });
+
+    assert_eq!(told["severity"], "critical", "{told}");
+    assert!(told["evidence"].as_str().is_some_and(|evidence| evidence.ends_with("of 2, 3")), "{told}");
 }
 
 #[test]
@@ -235,6 +265,21 @@ fn a_replica_that_is_to_stop_says_so_first_and_ends_in_time() {
     assert_eq!((offered.status, offered.json()["code"].as_str()), (503, Some("stopping")));
     assert_eq!(group.ended(0), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_second_signal_stops_a_replica_at_once() {
+    let mut group = Group::init(1);
+    group.start_logged(0);
+    let log = group.log_file(0);
+    let says = |words: &str| fs::read_to_string(&log).expect("a log").contains(words).then_some(());
+
+    group.terminate(0);
+    eventually("it says that it stops", || says("sigterm"));
+    group.terminate(0);
+
+    assert_eq!(group.ended(0), Some(0));
+    assert!(says("second signal").is_some() && says("event=\"stopped\"").is_none());
 }
 
 /// Changes a letter of a content where the state holds it, and leaves it where its envelope stands; false where the

@@ -66,3 +66,13 @@ fn a_single_replica_orders_alone() {
 
     assert_eq!(group.file(0, "a", "strong").text(), "alone");
 }
+
+#[test]
+fn causality_is_asked_of_a_domain_that_is_there() {
+    let mut group = Group::running(1);
+    let id = group.put(0, "a", "1")["id"].as_str().expect("an id").to_owned();
+    let asked = |domain: &str| group.get(0, &format!("/v1/domains/{domain}/causality?first={id}&second={id}"));
+
+    assert_eq!((asked("main").status, asked("main").json()["order"].as_str()), (200, Some("same")));
+    assert_eq!(asked("nowhere").status, 404);
+}

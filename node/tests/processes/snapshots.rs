@@ -1,7 +1,9 @@
 //! The group's state in a file: written while the group goes on, checked offline, restored into a folder.
 
 use crate::governance::text;
-use crate::group::{Group, eventually};
+use crate::group::{Group, at_terminal, eventually};
+use quorate_ledger::Genesis;
+use quorate_service::observer::furnish;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,6 +48,10 @@ fn verify(group: &Group, file: &Path) -> Output {
 
 fn restore(file: &Path, dir: &Path) -> Output {
     says(&["restore", text(file), "--json", "--dir", text(dir)])
+}
+
+fn give_up_for(file: &Path, dir: &Path) -> Output {
+    says(&["restore", text(file), "--json", "--dir", text(dir), "--give-up-vote"])
 }
 
 /// A group with files, and a snapshot of its state.
@@ -130,7 +136,7 @@ fn a_restore_that_was_killed_begins_anew_and_a_folder_in_use_is_left_alone() {
     let (growing, before) = (dir.join("data.restore"), dir.join("data.before-copy"));
     for tries in 0.. {
         assert!(tries < 50, "each was over before it was killed");
-        let args = ["restore", text(&out), "--json", "--dir", text(&dir)];
+        let args = ["restore", text(&out), "--json", "--dir", text(&dir), "--give-up-vote"];
         let mut restoring = quorate(&args).stdout(Stdio::null()).spawn().expect("quorate runs");
         while !growing.exists() && restoring.try_wait().expect("our child").is_none() {
             std::thread::yield_now();
@@ -142,7 +148,7 @@ fn a_restore_that_was_killed_begins_anew_and_a_folder_in_use_is_left_alone() {
         }
         fs::remove_dir_all(&before).expect("it was quicker than we");
     }
-    told(&restore(&out, &folder(&group, 3)));
+    told(&give_up_for(&out, &folder(&group, 3)));
     assert!(before.is_dir() && !growing.exists());
     group.start(3);
     group.await_mode(3, "following");
@@ -220,4 +226,55 @@ fn a_new_database_after_a_restored_one_does_not_vote_either() {
     group.start_with(3, &["--new-database"]);
     let status = group.await_mode(3, "following");
     assert!(status["why"].as_str().is_some_and(|why| why.contains("copied from other members")), "{status}");
+}
+
+#[test]
+fn a_sound_database_that_votes_is_not_restored_over_unasked_at_a_terminal() {
+    let (mut group, out) = saved();
+    assert_eq!(group.stop(3), Some(0));
+
+    let dir = folder(&group, 3);
+    if let Some((told, code)) = at_terminal(&["restore", text(&out), "--dir", text(&dir)], None) {
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains("votes on it") && told.contains("--give-up-vote"), "{told}");
+    }
+    group.start(3);
+    group.await_mode(3, "active");
+}
+
+#[test]
+fn a_database_that_a_snapshot_took_the_place_of_votes_again_when_it_is_put_back() {
+    let (mut group, out) = saved();
+    group.put(0, "after", "the snapshot");
+    assert_eq!(group.stop(3), Some(0));
+    let restored = told(&give_up_for(&out, &folder(&group, 3)));
+    assert!(restored["before_seq"].as_u64() > restored["seq"].as_u64(), "{restored}");
+    group.start(3);
+    group.await_mode(3, "following");
+    assert_eq!(group.stop(3), Some(0));
+
+    let data = folder(&group, 3).join("data");
+    fs::remove_dir_all(&data).expect("it is there");
+    fs::rename(data.with_extension("before-copy"), &data).expect("it was kept");
+    fs::remove_file(data.with_extension("copied")).expect("the mark");
+    group.start(3);
+
+    group.await_mode(3, "active");
+}
+
+#[test]
+fn an_observers_folder_is_neither_restored_nor_backed_up_and_the_reason_names_it() {
+    let (group, out) = saved();
+    let observer = group.dir().join("observer");
+    let trusted = Genesis::parse(&fs::read(genesis(&group)).expect("a file")).expect("a genesis");
+    furnish(&observer, &trusted, true).expect("an observer's folder");
+
+    let (backup, other) = (group.dir().join("observer.backup"), restore(&out, &observer));
+    let saved = says(&["backup", "--dir", text(&observer), "--out", text(&backup)]);
+
+    for (refused, word) in [(&other, "has no config.toml"), (&saved, "is an observer's folder")] {
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(told.contains(word) && !told.contains("restore.new"), "{told}");
+    }
 }

@@ -23,6 +23,16 @@ fn status(group: &Group, method: &str, path: &str, secret: &str) -> u16 {
 }
 
 #[test]
+fn a_folder_of_no_node_is_not_said_to_have_no_tokens() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for args in [&["list"][..], &["revoke", "a"], &["new", "--role", "read"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        let ran = command.arg("token").args(args).arg("--dir").arg(dir.path()).output().expect("quorate runs");
+        assert_eq!((ran.status.code(), ran.stdout.is_empty()), (Some(2), true), "{args:?}");
+    }
+}
+
+#[test]
 fn a_token_opens_by_its_role_until_it_is_revoked() {
     let mut group = Group::init(1);
     std::fs::write(group.dir().join("replica-0/admin.token"), "secret\n").expect("our folder");

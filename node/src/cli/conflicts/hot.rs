@@ -24,7 +24,7 @@ pub struct Place {
     pub pattern: String,
     /// Conflicts there.
     pub conflicts: usize,
-    /// Those that are not settled.
+    /// Conflicts there that are not settled.
     pub open: usize,
     /// Sides of each organisation.
     pub sides: BTreeMap<String, usize>,
@@ -38,7 +38,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "remedy")]
 pub enum Remedy {
-    /// One organisation's content stood nearly always: it decides, and a vote after a day.
+    /// Decision by the organisation whose content stood nearly always, and a vote after a day.
     Arbiter {
         /// The organisation.
         organisation: String,

@@ -23,7 +23,7 @@ pub struct Report {
     /// The newest conflicts to read
     #[arg(long, short = 'n', default_value_t = READ_MAX, value_name = "N")]
     limit: usize,
-    /// Where to write the proposed policy
+    /// File to write the proposed policy to
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten)]
@@ -71,7 +71,8 @@ fn tell(told: &Told, file: Option<&Path>) -> Outcome {
     }
     let domain = plain(&told.domain);
     match (&told.policy, file) {
-        (None, _) => (),
+        (None, None) => (),
+        (None, Some(file)) => lines.push(format!("\nno rule would help, so {} was not written", file.display())),
         (Some(_), None) => lines.push("\na policy with rules for these places: --policy FILE writes it".into()),
         (Some(_), Some(file)) => {
             let file = file.display();

@@ -28,12 +28,12 @@ pub async fn show(reach: &Reach, mut change: Reconfiguration) -> Outcome {
         let members: Vec<Member> = client.list(&["members"], &[], LIST_MAX).await?;
         heavy(must, &members, &change, plan.f).iter().try_for_each(print::say)?;
     }
-    if let Some(rules) = change.rules.filter(|_| !plan.unready_for_rules.is_empty()) {
-        return unready(&client, &plan, rules).await;
+    if let Some(why) = &plan.refused {
+        return Err(Failure::no(plain(why)).next(advice(why, &change)));
     }
-    match &plan.refused {
+    match change.rules.filter(|_| !plan.unready_for_rules.is_empty()) {
+        Some(rules) => unready(&client, &plan, rules).await,
         None => Ok(print::say("nothing stands in its way: without --dry-run it is proposed")?),
-        Some(why) => Err(Failure::no(plain(why)).next(advice(why))),
     }
 }
 
@@ -68,7 +68,7 @@ fn told(plan: &MemberPlan) -> Vec<String> {
         return vec![format!("{} members now: this makes no member list", plan.n.before)];
     };
     let (before, q, f) = (plan.n.before, moved("q", plan.q), moved("f", plan.f));
-    let mut lines = vec![format!("{before} → {after} {q} and {f}")];
+    let mut lines = vec![format!("{before} → {after} members: {q}, {f}")];
     if let Some(MustBeUp { count, of }) = &plan.must_be_up {
         let (all, q) = (of.len(), plan.q.before);
         lines.push(format!(
@@ -80,13 +80,13 @@ fn told(plan: &MemberPlan) -> Vec<String> {
 
 fn moved(what: &str, step: Step) -> String {
     match step.after.unwrap_or(step.before) {
-        after if after > step.before => format!("raises {what} from {} to {after}", step.before),
-        after if after < step.before => format!("lowers {what} from {} to {after}", step.before),
+        after if after > step.before => format!("{what} rises from {} to {after}", step.before),
+        after if after < step.before => format!("{what} falls from {} to {after}", step.before),
         after => format!("{what} stays {after}"),
     }
 }
 
-/// Warnings about organisations that could stop the group alone.
+/// Warnings about members and organisations that could stop the group alone.
 fn heavy(must: &MustBeUp, members: &[Member], change: &Reconfiguration, f: Step) -> Vec<String> {
     let known = members.iter().map(|member| (member.key, member.organisation.as_str()));
     let joining = change.joiners().map(|joiner| (joiner.key, joiner.organisation.as_str()));
@@ -95,7 +95,10 @@ fn heavy(must: &MustBeUp, members: &[Member], change: &Reconfiguration, f: Step)
     for key in &must.of {
         *held.entry(organisation.get(key).copied().unwrap_or_default()).or_default() += 1;
     }
-    let most = f.after.unwrap_or(f.before).max(1);
+    let f = f.after.unwrap_or(f.before);
+    let alone = (f == 0 && must.of.len() > 1)
+        .then(|| format!("warning: f is 0, so each of the {} members could stop the group alone", must.of.len()));
+    let most = f.max(1);
     let heavy = held.into_iter().filter(|(_, held)| *held > most);
     let line = |(name, held): (&str, usize)| {
         format!(
@@ -104,27 +107,41 @@ fn heavy(must: &MustBeUp, members: &[Member], change: &Reconfiguration, f: Step)
             must.of.len()
         )
     };
-    heavy.map(line).collect()
+    alone.into_iter().chain(heavy.map(line)).collect()
 }
 
 /// Advice for a refusal.
-fn advice(why: &str) -> &'static str {
-    match why {
+fn advice(why: &str, change: &Reconfiguration) -> String {
+    let command = if change.rekey.is_empty() { "add" } else { "rekey" };
+    let fixed = match why {
         why if why.contains("is not ready") => {
-            "`quorate members add`, then `quorate join` on its machine, then `quorate members ready` with what that wrote"
+            return format!(
+                "it can be proposed now: `quorate members {command}` without --dry-run, then `quorate join` on its machine; it takes \
+                 effect once `quorate members ready` has handed in what that wrote"
+            );
         }
+        why if why.contains("the group executes by rules") && change.rules.is_some() => return next_rules(why),
         why if why.contains("is pending") => "`quorate members` shows the boundary; an idle group is there in seconds",
         why if why.contains("may change at once") => "do it in several steps, one epoch each",
         why if why.contains("is or was a member") => "`quorate keys new` makes another key",
         why if why.contains("start one that knows") => "`quorate members` shows the program of each member",
         why if why.contains("executes by") => "run the same version of the program there",
         _ => "`quorate members` shows who votes",
-    }
+    };
+    fixed.to_owned()
+}
+
+/// Advice for rules that cannot follow those in force.
+fn next_rules(why: &str) -> String {
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let now: Option<u32> = why.split("by rules ").nth(1).and_then(|rest| digits(rest).parse().ok());
+    now.map_or("rules only go up".to_owned(), |now| format!("rules only go up: the next are {}", now + 1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_ledger::{Joiner, Rekey};
 
     fn step(before: usize, after: usize) -> Step {
         Step { before, after: Some(after) }
@@ -142,7 +159,7 @@ mod tests {
             unready_for_rules: vec![],
         };
         let lines = told(&plan);
-        assert_eq!(lines[0], "4 → 5 raises q from 3 to 4 and f stays 1");
+        assert_eq!(lines[0], "4 → 5 members: q rises from 3 to 4, f stays 1");
         assert!(lines[1].ends_with("any 3 of the 4 must be up; from there on, any 4 of the 5"));
         let plan = MemberPlan {
             n: step(4, 3),
@@ -152,6 +169,33 @@ mod tests {
             refused: None,
             unready_for_rules: vec![],
         };
-        assert_eq!(told(&plan), ["4 → 3 q stays 3 and lowers f from 1 to 0"]);
+        assert_eq!(told(&plan), ["4 → 3 members: q stays 3, f falls from 1 to 0"]);
+    }
+
+    #[test]
+    fn a_plan_that_leaves_no_fault_to_spare_warns_of_each_member() {
+        let must = MustBeUp { count: 3, of: vec![quorate_pbft::PublicKey([1; 32]); 3] };
+        let lines = heavy(&must, &[], &Reconfiguration::default(), step(1, 0));
+        assert_eq!(lines[0], "warning: f is 0, so each of the 3 members could stop the group alone");
+    }
+
+    #[test]
+    fn advice_on_a_joiner_that_is_not_ready_names_the_command_that_was_given() {
+        let (key, none) = (quorate_pbft::PublicKey([1; 32]), Reconfiguration::default());
+        let proof = quorate_pbft::Signature([0; 64]);
+        let new = Joiner { organisation: "org".into(), key, addresses: vec![], proof, statement: None };
+        let rekey = Reconfiguration { rekey: vec![Rekey { old: key, new }], ..Reconfiguration::default() };
+
+        assert!(advice("1 is not ready: it has stated nothing", &rekey).contains("`quorate members rekey`"));
+        assert!(advice("1 is not ready: it has stated nothing", &none).contains("`quorate members add`"));
+    }
+
+    #[test]
+    fn advice_on_rules_that_are_too_high_or_too_low_names_the_next_ones() {
+        let change = Reconfiguration { rules: Some(99), ..Reconfiguration::default() };
+        for why in ["the group executes by rules 9: one number at a time", "the group executes by rules 9: others have"]
+        {
+            assert_eq!(advice(why, &change), "rules only go up: the next are 10");
+        }
     }
 }

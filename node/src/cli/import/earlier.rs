@@ -1,0 +1,193 @@
+//! Progress of earlier imports, as the domain's log tells it.
+
+use super::super::failure::{Failure, Outcome};
+use super::super::listing::LIST_MAX;
+use super::super::print;
+use super::places::Places;
+use crate::counted::counted;
+use quorate_client::api::{Identity, LogEntry, Page, PendingChange, TreeEntry};
+use quorate_client::http::{Client, ClientError};
+use quorate_git::{ObjectId, Origin};
+use quorate_ledger::{Base, Revision};
+use quorate_pbft::PublicKey;
+use std::collections::BTreeSet;
+
+/// The commit of a line up to which imports have come.
+pub struct Earlier {
+    /// The commit.
+    pub commit: ObjectId,
+    /// Changes that brought in a part of it, where another is to come.
+    pub begun: Option<Begun>,
+    /// Base of the next change: a revision that has the commit's files.
+    pub base: Option<Base>,
+}
+
+/// The first parts of a commit.
+pub struct Begun {
+    /// Paths that they set.
+    pub paths: BTreeSet<String>,
+    /// Whether they bring in the commit's whole tree, and not its difference.
+    pub is_whole: bool,
+}
+
+/// Keys whose words about commits count.
+pub struct Trust {
+    /// The own key, and those that were named.
+    keys: BTreeSet<PublicKey>,
+    /// The others of the organisation: where one of them says more, somebody must say whether it counts.
+    others: BTreeSet<PublicKey>,
+}
+
+/// Changes of a line's commits that were seen so far, newest first.
+struct Search<'a> {
+    places: &'a Places<'a>,
+    /// Commit whose files are there, as somebody says: what lies below it is not looked at.
+    after: Option<ObjectId>,
+    /// A revision that a node had executed before the log was read.
+    executed: Revision,
+    /// Whether the domain has no newer entries than the next one.
+    is_newest: bool,
+    found: Option<(usize, Earlier)>,
+    /// The furthest commit that an untrusted colleague names.
+    said: Option<(usize, ObjectId, PublicKey)>,
+}
+
+impl Trust {
+    /// Trust in keys of one organisation.
+    pub async fn of(client: &Client, key: PublicKey, named: &[PublicKey]) -> Result<Self, ClientError> {
+        let all: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
+        let organisation =
+            all.iter().find(|identity| identity.key == key).map(|identity| identity.organisation.clone());
+        let keys: BTreeSet<PublicKey> = named.iter().copied().chain([key]).collect();
+        let same = all.iter().filter(|identity| Some(&identity.organisation) == organisation.as_ref());
+        let others = same.map(|identity| identity.key).filter(|other| !keys.contains(other)).collect();
+        Ok(Self { keys, others })
+    }
+}
+
+impl Search<'_> {
+    /// Takes an entry; true where no older one matters.
+    fn takes(&mut self, entry: LogEntry, trust: &Trust) -> Result<bool, Failure> {
+        let is_newest = std::mem::replace(&mut self.is_newest, false);
+        let Some(origin) = Origin::read(&entry.message) else { return Ok(false) };
+        let lowest = self.after.and_then(|after| self.places.of(after));
+        let place = self.places.of(origin.commit).filter(|place| lowest.is_none_or(|lowest| *place <= lowest));
+        if !trust.keys.contains(&entry.author) {
+            let said = place.filter(|_| trust.others.contains(&entry.author));
+            let said = said.map(|place| (place, origin.commit, entry.author));
+            self.said = self.said.into_iter().chain(said).min();
+            return Ok(false);
+        }
+        match place {
+            Some(place) => Ok(self.notes(place, entry, &origin, is_newest)),
+            None if self.found.is_none() && self.after.is_none() => Err(self.places.lack(origin.commit)),
+            None => Ok(true), // what was there before another history
+        }
+    }
+
+    /// Notes a change of the line; true where it completes the tip.
+    fn notes(&mut self, place: usize, entry: LogEntry, origin: &Origin, is_newest: bool) -> bool {
+        let is_last = origin.part.number >= origin.part.of;
+        let newest = if is_newest { entry.revision.max(self.executed) } else { entry.revision };
+        let paths = entry.changes.into_iter().map(|change| change.path);
+        match &mut self.found {
+            Some((at, _)) if *at < place => (),
+            Some((at, earlier)) if *at == place => match &mut earlier.begun {
+                Some(_) if is_last => earlier.begun = None,
+                Some(begun) => begun.paths.extend(paths),
+                None => (),
+            },
+            found => {
+                let begun = (!is_last).then(|| Begun { paths: paths.collect(), is_whole: origin.part.is_whole });
+                *found = Some((place, Earlier { commit: origin.commit, begun, base: Some(Base::Revision(newest)) }));
+            }
+        }
+        matches!(self.found, Some((0, Earlier { begun: None, .. })))
+    }
+
+    /// Commit after which to go on; refuses where an untrusted colleague says that a later one is there.
+    fn end(self) -> Result<Option<Earlier>, Failure> {
+        let place = self.found.as_ref().map_or(usize::MAX, |(place, _)| *place);
+        match (self.after, self.said) {
+            (Some(after), _) if self.places.of(after).is_none_or(|at| at <= place) => {
+                Ok(Some(Earlier { commit: after, begun: None, base: None }))
+            }
+            (None, Some((said, commit, key))) if said < place => {
+                let what = format!("{key} of the same organisation says that commit {} is there", print::short(commit));
+                Err(Failure::no(format!("{what}: nothing was sent")).next(format!(
+                    "--trust {key} goes by its word, as by that of a key before yours; --after COMMIT does not"
+                )))
+            }
+            _ => Ok(self.found.map(|(_, earlier)| earlier)),
+        }
+    }
+}
+
+/// Looks through a domain's log, newest first, for the furthest commit of a line that trusted keys have imported; none where
+/// that is nothing. Others may write such messages as well, and would leave out commits of this import.
+pub async fn find(
+    client: &Client,
+    domain: &str,
+    trust: &Trust,
+    (places, after, executed): (&Places<'_>, Option<ObjectId>, Revision),
+) -> Result<Option<Earlier>, Failure> {
+    let mut search = Search { places, after, executed, is_newest: true, found: None, said: None };
+    let mut from = String::new();
+    'log: loop {
+        let level = if from.is_empty() { "strong" } else { "sequential" };
+        let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
+        let page = client.renewed().get(&["domains", domain, "log"], &query).await;
+        let page: Page<LogEntry> = match page {
+            Err(ClientError::Refused(problem)) if problem.status == 404 => return search.end(),
+            other => other?,
+        };
+        for entry in page.items {
+            if search.takes(entry, trust)? {
+                break 'log;
+            }
+        }
+        match page.next {
+            Some(next) if next != from => from = next,
+            _ => break,
+        }
+    }
+    let found = search.end()?;
+    if found.is_none() {
+        nothing_was_forgotten(client, domain).await?;
+    }
+    Ok(found)
+}
+
+/// Refuses where a domain with files has a log that does not go back to its beginning: an import may be forgotten here.
+async fn nothing_was_forgotten(client: &Client, domain: &str) -> Outcome {
+    let tree: Page<TreeEntry> = client.get(&["domains", domain, "tree"], &[("limit", "1")]).await?;
+    if tree.items.is_empty() {
+        return Ok(());
+    }
+    let beginning = Revision::GENESIS.to_string();
+    let log: Result<Page<LogEntry>, _> = client.get(&["domains", domain, "log"], &[("from", &beginning)]).await;
+    log.map(|_| ()).map_err(|error| {
+        let failure = Failure::from(error);
+        failure
+            .next("name a node that keeps the whole history, or say with --after COMMIT which commit's files are there")
+    })
+}
+
+/// Refuses where changes of these authors wait for the word of others: the log does not tell of them yet.
+pub async fn none_waits(client: &Client, domain: &str, trust: &Trust) -> Outcome {
+    let pending: Vec<PendingChange> = match client.list(&["domains", domain, "pending"], &[], LIST_MAX).await {
+        Err(ClientError::Refused(problem)) if problem.status == 404 => return Ok(()),
+        other => other?,
+    };
+    match pending.iter().filter(|change| trust.keys.contains(&change.author)).count() {
+        0 => Ok(()),
+        count => {
+            let what = format!(
+                "{} of this key or a trusted one in {domain} wait for approvals: nothing was sent",
+                counted(count, "change")
+            );
+            Err(Failure::no(what)
+                .next(format!("`quorate pending list --domain {domain}` shows them; then run this again")))
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! `quorate import --git`: a git history into a domain, signed by one author.
+//!
+//! The import follows first parents: a merge is one change, its diff to its first parent, so after each commit the
+//! domain has what git's tree has. The commits of other parents are counted as folded. Changes say which commit they
+//! are ([`Origin`](git::Origin)), so that the next import of the same branch goes on after the newest ([`earlier`]).
+
+mod earlier;
+mod places;
+mod rest;
+mod tally;
+
+use super::change;
+use super::failure::{Failure, Outcome};
+use super::identities;
+use super::listing::LIST_MAX;
+use super::print;
+use super::reach::{Reach, Scope, Signing};
+use crate::lines::{Branches, Line, alike, all_branches};
+use earlier::Trust;
+use places::Places;
+use quorate_client::api::{Domain, GroupLimits};
+use quorate_client::author::{Author, Draft, Streaming};
+use quorate_client::content;
+use quorate_client::http::{Client, ClientError};
+use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
+use quorate_ledger::{Base, Limits, Mode, Op};
+use rest::{Piece, Rest};
+use std::path::PathBuf;
+use std::time::Duration;
+use tally::Tally;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// Bring a git history in; run again, it goes on after the newest commit that is there
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// The repository, or a folder in it
+    #[arg(long, value_name = "PATH")]
+    git: PathBuf,
+    /// Branch that goes into the domain [default: the one that is checked out]
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+    /// `all`: each local branch into the domain of its name, whatever --domain says
+    #[arg(long, value_enum, value_name = "WHICH", conflicts_with_all = ["branch", "after"])]
+    branches: Option<Branches>,
+    /// Of a history of which nothing is there yet, only the newest N commits, on top of one change that brings in the
+    /// tree below them
+    #[arg(long, value_name = "N")]
+    commits: Option<usize>,
+    /// Go on after this commit, or after a later one that is there: the domain has its files already
+    #[arg(long, value_name = "COMMIT", conflicts_with = "commits")]
+    after: Option<String>,
+    /// Another key whose word about commits counts, in hex or as a key file: a colleague's, or the own one before this
+    #[arg(long, value_name = "KEY")]
+    trust: Vec<String>,
+    /// Changes a second at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    signing: Signing,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// An import on its way.
+struct Run<'a> {
+    args: &'a Import,
+    repository: Repository,
+    limits: Limits,
+    /// Ticks once for each change that may go out; none where they go as fast as they can.
+    pace: Option<Interval>,
+}
+
+/// Runs the command.
+pub async fn run(args: &Import) -> Outcome {
+    let repository = Repository::open(&args.git).map_err(Failure::usage)?;
+    let lines = args.lines(&repository)?;
+    let client = args.reach.client()?;
+    all_stand(&client, &lines).await?;
+    let limits = limits(&client).await?;
+    let mut run = Run { args, repository, limits, pace: args.rate.map(pace) };
+    let (mut tallies, mut failed) = (Vec::new(), Vec::new());
+    for line in &lines {
+        match run.import(line).await {
+            Ok(tally) => tallies.push(tally),
+            Err(failure) if args.branches.is_some() => failed.push((line, failure)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    tally::report(&tallies, &failed, args.branches.is_some(), args.reach.json)
+}
+
+impl Import {
+    /// Branches that go in, with their domains.
+    fn lines(&self, repository: &Repository) -> Result<Vec<Line>, Failure> {
+        if self.branches.is_some() {
+            let lines = all_branches(repository).map_err(Failure::usage)?;
+            if let Some((one, other)) = alike(&lines) {
+                let what = format!("branches {} and {} have one name as domains", one.branch, other.branch);
+                return Err(Failure::usage(what).next("--branch NAME --domain NAME brings in one of them"));
+            }
+            return Ok(lines);
+        }
+        let branch = match &self.branch {
+            None => repository.head().map_err(Failure::usage)?,
+            Some(name) => {
+                let branches = repository.branches().map_err(Failure::usage)?;
+                let named = branches.into_iter().find(|branch| branch.name == *name);
+                let none = || Failure::usage(format!("{}: no local branch {name}", self.git.display()));
+                named.ok_or_else(|| none().next("`git branch` lists them"))?
+            }
+        };
+        Ok(vec![Line::of(branch, &self.scope.domain)])
+    }
+}
+
+/// Refuses where a branch has no domain yet, before anything is signed.
+async fn all_stand(client: &Client, lines: &[Line]) -> Outcome {
+    let there: Vec<Domain> = client.list(&["domains"], &[], LIST_MAX).await?;
+    let is_missing = |line: &&Line| there.iter().all(|domain| domain.name != line.domain);
+    let missing: Vec<&str> = lines.iter().filter(is_missing).map(|line| line.domain.as_str()).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let what = format!("no domain {}: nothing was sent", missing.join(", "));
+    Err(Failure::no(what).next(format!("`quorate domains create {first}` proposes it")))
+}
+
+/// Limits of the group; the usual ones where the node is older than the question.
+async fn limits(client: &Client) -> Result<Limits, ClientError> {
+    match client.limits().await {
+        Ok(GroupLimits { envelope_bytes_max, operations_max, .. }) => {
+            Ok(Limits { envelope_bytes_max, operations_max, ..Limits::default() })
+        }
+        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(Limits::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ticks so many times a second; a late one does not hurry those after it.
+fn pace(rate: u32) -> Interval {
+    let mut ticks = interval(Duration::from_secs(1) / rate);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+impl Run<'_> {
+    /// Brings in what is missing of a line.
+    async fn import(&mut self, line: &Line) -> Result<Tally, Failure> {
+        let client = self.args.reach.client()?;
+        let mut author = Author::open(self.args.signing.key()?, client.clone(), &line.domain).await?;
+        author.resend().await?.iter().for_each(change::tell_earlier);
+        let settled = author.settle().await;
+        settled.map_err(|error| author.earlier(error))?;
+        let named = self.args.trust.iter().map(|key| identities::key_of(key)).collect::<Result<Vec<_>, _>>()?;
+        let trust = Trust::of(&client, author.key(), &named).await?;
+        earlier::none_waits(&client, &line.domain, &trust).await?;
+        let executed = author.newest().await?; // before the log is read: it tells of what came up to here
+        let places = Places::read(&self.repository, line).map_err(Failure::usage)?;
+        let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
+        let after = after.map_err(Failure::usage)?;
+        let earlier = earlier::find(&client, &line.domain, &trust, (&places, after, executed)).await?;
+        let mut base = earlier.as_ref().and_then(|earlier| earlier.base);
+        let rest = Rest::of(&self.repository, (line, &places), earlier, self.args.commits)?;
+        let mut tally = Tally::of(line, &rest);
+        let mut streaming = author.streaming().await?;
+        for piece in rest {
+            let piece = piece.map_err(Failure::usage)?;
+            send(&self.repository, &self.limits, &mut self.pace, (&mut streaming, &mut tally), &piece, &mut base)
+                .await?;
+        }
+        let ended = streaming.wait().await;
+        judge(&mut streaming, &mut tally)?;
+        ended?;
+        tally.end();
+        Ok(tally)
+    }
+}
+
+/// Sends a commit, in as many envelopes as it takes; the first of all has this base.
+async fn send(
+    repository: &Repository,
+    limits: &Limits,
+    pace: &mut Option<Interval>,
+    (streaming, tally): (&mut Streaming<'_>, &mut Tally),
+    piece: &Piece,
+    base: &mut Option<Base>,
+) -> Outcome {
+    let Piece { change, is_whole } = piece;
+    if let Some(missing) = change.skipped.iter().find(|skipped| skipped.reason == Reason::ObjectMissing) {
+        let (path, commit) = (print::plain(&missing.path), print::short(missing.commit));
+        let what = format!("{path} of commit {commit} is missing in the repository: the commit was not sent");
+        return Err(Failure::usage(what).next("a clone that was made without --filter has everything"));
+    }
+    let described = |number, of| change.commit.described(Part { number, of, is_whole: *is_whole });
+    let parts = git::pack(&change.operations, described(1, usize::MAX).len(), limits);
+    let of = parts.len();
+    for (at, part) in parts.into_iter().enumerate() {
+        let draft = draft(repository, base.take(), &change.operations[part], described(at + 1, of))?;
+        if let Some(ticks) = pace {
+            ticks.tick().await;
+        }
+        let sent = streaming.send(&draft).await;
+        judge(streaming, tally)?;
+        sent?;
+    }
+    tally.sent(piece, of);
+    Ok(())
+}
+
+/// Counts the verdicts that have come; ends where one is a refusal.
+fn judge(streaming: &mut Streaming<'_>, tally: &mut Tally) -> Outcome {
+    for receipt in streaming.receipts() {
+        let origin = || Origin::read(&streaming.message(&receipt.id)?);
+        tally.judge(&receipt, || origin().map(|origin| origin.commit))?;
+    }
+    Ok(())
+}
+
+fn draft(
+    repository: &Repository,
+    base: Option<Base>,
+    operations: &[Operation],
+    message: String,
+) -> Result<Draft, Failure> {
+    let (mut ops, mut contents) = (Vec::new(), Vec::new());
+    for operation in operations {
+        ops.push(match operation {
+            Operation::Delete { path } => Op::Delete { path: path.clone() },
+            Operation::Put { path, entry } => {
+                let bytes = repository.content(entry.blob).map_err(Failure::usage)?;
+                let content = content::digest(&bytes);
+                contents.push(bytes);
+                Op::Put { path: path.clone(), mode: mode(entry.mode), content }
+            }
+        });
+    }
+    Ok(Draft { base, ops, contents, message })
+}
+
+fn mode(mode: git::Mode) -> Mode {
+    match mode {
+        git::Mode::File => Mode::File,
+        git::Mode::Exec => Mode::Exec,
+        git::Mode::Link => Mode::Link,
+    }
+}

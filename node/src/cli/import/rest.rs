@@ -1,0 +1,86 @@
+//! Commits of a branch that its domain lacks.
+
+use super::super::failure::Failure;
+use super::earlier::{Begun, Earlier};
+use super::places::Places;
+use crate::lines::Line;
+use quorate_git::{Base, Change, GitError, ObjectId, Plan, Repository, Step};
+
+/// A commit that goes in, or what an import that was ended has left of it.
+pub struct Piece {
+    pub change: Change,
+    /// Whether it brings in the commit's whole tree, and not its difference.
+    pub is_whole: bool,
+}
+
+/// The first-parent line after what is there, commit by commit.
+pub struct Rest<'r> {
+    plan: Plan<'r>,
+    /// Rest of the newest commit of which some is there.
+    begun: Option<Piece>,
+    /// The newest commit that is there, or of which a part is.
+    pub after: Option<ObjectId>,
+    /// Commits that come after it.
+    pub count: usize,
+    /// Commits of merged branches in the whole plan.
+    pub folded: usize,
+}
+
+impl<'r> Rest<'r> {
+    /// The rest of a line; where nothing is there yet, of its newest commits.
+    pub fn of(
+        repository: &'r Repository,
+        (line, places): (&Line, &Places<'_>),
+        earlier: Option<Earlier>,
+        commits: Option<usize>,
+    ) -> Result<Self, Failure> {
+        let (depth, begun, after) = match earlier {
+            None => (commits.unwrap_or(usize::MAX), None, None),
+            Some(Earlier { commit, begun, .. }) => {
+                let depth = places.of(commit).ok_or_else(|| places.lack(commit))?;
+                let begun = begun.map(|begun| missing(repository, commit, &begun)).transpose();
+                (depth, begun.map_err(Failure::usage)?, Some(commit))
+            }
+        };
+        let plan = repository.plan(line.tip, depth).map_err(Failure::usage)?;
+        let counts = plan.counts();
+        let begun = begun.filter(|piece| !piece.change.operations.is_empty());
+        Ok(Self { plan, begun, after, count: counts.line, folded: counts.sides + counts.folded })
+    }
+}
+
+/// The rest of a commit, read as its first parts were: a clone that is shallow elsewhere gives it other parents.
+fn missing(repository: &Repository, id: ObjectId, begun: &Begun) -> Result<Piece, GitError> {
+    let commit = repository.commit(id)?;
+    let (mut operations, skipped) = match begun.is_whole {
+        true => repository.compare(None, &commit)?,
+        false if repository.is_cut(id) => return Err(GitError::TooShallow { id }),
+        false => repository.changes(&commit)?,
+    };
+    operations.retain(|operation| !begun.paths.contains(operation.path()));
+    Ok(Piece { change: Change { commit, base: Base::Revision(id), operations, skipped }, is_whole: begun.is_whole })
+}
+
+impl Iterator for Rest<'_> {
+    type Item = Result<Piece, GitError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(begun) = self.begun.take() {
+            return Some(Ok(begun));
+        }
+        loop {
+            let (change, is_whole) = match self.plan.next()? {
+                Err(error) => return Some(Err(error)),
+                Ok(Step::Boundary(_)) if self.after.is_some() => continue,
+                Ok(Step::Boundary(change)) => (change, true),
+                Ok(Step::Commit(change)) => {
+                    let is_whole = change.commit.parents.is_empty(); // a root, or where a shallow clone ends
+                    (change, is_whole)
+                }
+                Ok(Step::Close(closing)) => (closing.change, false),
+                Ok(Step::Open { .. } | Step::Side { .. }) => continue,
+            };
+            return Some(Ok(Piece { change, is_whole }));
+        }
+    }
+}

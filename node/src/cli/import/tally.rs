@@ -1,0 +1,160 @@
+//! Counts of an import, and its report.
+
+use super::super::failure::{Failure, Outcome};
+use super::super::print::{self, plain};
+use super::rest::{Piece, Rest};
+use crate::counted::counted;
+use crate::lines::Line;
+use quorate_git::{ObjectId, Skipped};
+use quorate_ledger::{Code, Receipt, Revision, State};
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal as _};
+use std::time::Instant;
+
+/// Counts of one branch so far.
+#[derive(Debug)]
+pub struct Tally {
+    begun: Instant,
+    seconds: f64,
+    branch: String,
+    domain: String,
+    tip: ObjectId,
+    after: Option<ObjectId>,
+    commits: usize,
+    total: usize,
+    changes: usize,
+    split: usize,
+    folded: usize,
+    conflicts: usize,
+    revision: Option<Revision>,
+    skipped: Vec<Value>,
+}
+
+impl Tally {
+    /// Counts of a line of which nothing was sent yet.
+    pub fn of(line: &Line, rest: &Rest<'_>) -> Self {
+        Self {
+            begun: Instant::now(),
+            seconds: 0.0,
+            branch: line.branch.clone(),
+            domain: line.domain.clone(),
+            tip: line.tip,
+            after: rest.after,
+            commits: 0,
+            total: rest.count,
+            changes: 0,
+            split: 0,
+            folded: rest.folded,
+            conflicts: 0,
+            revision: None,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// Counts a commit that has gone out in so many changes.
+    pub fn sent(&mut self, piece: &Piece, changes: usize) {
+        self.commits += 1;
+        self.changes += changes;
+        self.split += usize::from(changes > 1);
+        self.skipped.extend(piece.change.skipped.iter().map(skipped));
+        if io::stderr().is_terminal() {
+            eprint!("\r{}: {} of {} commits", self.domain, self.commits, self.total.max(self.commits));
+        }
+    }
+
+    /// Counts a verdict; a refusal ends the import, and names the commit.
+    pub fn judge(&mut self, receipt: &Receipt, commit: impl FnOnce() -> Option<ObjectId>) -> Outcome {
+        self.revision = self.revision.max(receipt.revision);
+        self.conflicts += receipt.conflicts.len();
+        match receipt.state {
+            State::Refused => {
+                let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
+                let what = commit().map_or_else(|| receipt.id.to_string(), |id| format!("commit {}", print::short(id)));
+                let what = format!("{what} was refused, and nothing after it went in: {detail}");
+                Err(Failure::no(what).next(match receipt.code {
+                    Some(Code::BaseTooOld) => {
+                        "others have changed the domain, and the last import is too long ago to be \
+                                               merged with that; --after COMMIT, with the commit that is there, puts \
+                                               files as they are in git over theirs"
+                            .to_owned()
+                    }
+                    _ => format!("`quorate receipt {}` tells more", receipt.id),
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything has its verdict.
+    pub fn end(&mut self) {
+        self.seconds = self.begun.elapsed().as_secs_f64();
+        if io::stderr().is_terminal() && self.commits > 0 {
+            eprintln!();
+        }
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "branch": self.branch, "domain": self.domain, "tip": self.tip.to_string(),
+            "after": self.after.map(|after| after.to_string()), "commits": self.commits, "changes": self.changes,
+            "folded": self.folded, "split": self.split, "skipped": self.skipped, "conflicts": self.conflicts,
+            "revision": self.revision, "seconds": self.seconds,
+        })
+    }
+
+    fn words(&self) -> Vec<String> {
+        let (domain, tip) = (&self.domain, print::short(self.tip));
+        let mut words = match self.after {
+            Some(_) if self.commits == 0 => vec![format!("nothing is new: {domain} has the history up to {tip}")],
+            Some(after) => vec![format!("{} after {}", self.headline(), print::short(after))],
+            None => vec![self.headline()],
+        };
+        words.extend(self.revision.map(|revision| format!("newest revision {revision}")));
+        if self.folded > 0 {
+            words.push(format!("folded into their merges: {} of merged branches", counted(self.folded, "commit")));
+        }
+        if self.split > 0 {
+            words.push(format!("too large for one envelope, sent as several: {}", counted(self.split, "commit")));
+        }
+        let left_out = |skipped: &Value| format!("left out: {}: {}", skipped["path"], skipped["reason"]);
+        words.extend(self.skipped.iter().map(left_out));
+        words
+    }
+
+    fn headline(&self) -> String {
+        let (commits, tip) = (counted(self.commits, "commit"), print::short(self.tip));
+        format!("{commits} up to {tip} in {}, in {:.1} s", self.domain, self.seconds)
+    }
+}
+
+fn skipped(skipped: &Skipped) -> Value {
+    json!({ "path": skipped.path, "commit": skipped.commit.to_string(), "reason": skipped.reason.to_string() })
+}
+
+/// Prints what came in, and what did not; `are_all` is a list of branches, also where there is one.
+pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, json: bool) -> Outcome {
+    match tallies {
+        _ if json && are_all => {
+            let failed = failed.iter().map(|(line, failure)| {
+                json!({
+                    "branch": line.branch, "domain": line.domain, "error": failure.to_string()
+                })
+            });
+            let all: Vec<Value> = tallies.iter().map(Tally::document).chain(failed).collect();
+            print::json(&json!({ "branches": all }))?
+        }
+        _ if json => tallies.iter().try_for_each(|tally| print::json(&tally.document()))?,
+        _ => tallies.iter().flat_map(Tally::words).try_for_each(print::say)?,
+    }
+    for (line, failure) in failed {
+        eprintln!("{}:", line.branch);
+        failure.report(false);
+    }
+    let conflicts: usize = tallies.iter().map(|tally| tally.conflicts).sum();
+    match (failed.len(), conflicts) {
+        (0, 0) => Ok(()),
+        (0, count) => Err(Failure::no(format!("{} with what others did", counted(count, "conflict")))
+            .next("`quorate conflicts list` shows them")),
+        (count, _) => Err(Failure::no(format!("{count} of {} branches did not go in", count + tallies.len()))),
+    }
+}

@@ -1,0 +1,66 @@
+//! A primary that is stopped under load: what those who write at the others notice of it.
+
+use crate::group::{Group, eventually};
+use std::time::{Duration, Instant};
+
+/// Time for which changes may wait where a machine is not busy.
+const GAP_MAX: Duration = Duration::from_millis(200);
+/// The same on a busy one: far less than the time-out without a handover.
+const BUSY_GAP_MAX: Duration = Duration::from_millis(500);
+/// The longest wait before, on a machine that is not busy.
+const QUIET: Duration = Duration::from_millis(50);
+/// Primaries that are stopped at most, of which more than half must be short.
+const TRIES: usize = 5;
+/// Time for which changes are written before and after.
+const SPAN: Duration = Duration::from_secs(3);
+
+/// The longest wait for a verdict, of changes that are written one after the other at a replica.
+fn longest_wait(group: &mut Group, asked: usize) -> Duration {
+    let (begun, mut longest, mut count) = (Instant::now(), Duration::ZERO, 0);
+    while begun.elapsed() < SPAN {
+        let envelope = group.envelope(&format!("file-{}", count % 7), &format!("{begun:?} {count}"));
+        let offered = Instant::now();
+        assert_eq!(group.offer(asked, &envelope).status, 200);
+        (longest, count) = (longest.max(offered.elapsed()), count + 1);
+    }
+    longest
+}
+
+/// The longest wait before a primary gets SIGTERM, and from then on.
+fn waits(group: &mut Group, primary: usize, asked: usize) -> (Duration, Duration) {
+    let before = longest_wait(group, asked);
+    group.terminate(primary);
+    let after = longest_wait(group, asked);
+    assert_eq!(group.ended(primary), Some(0));
+    (before, after)
+}
+
+/// Changes of view that a replica counts for a cause.
+fn view_changes(group: &Group, replica: usize, cause: &str) -> u64 {
+    let (text, name) =
+        (group.get(replica, "/metrics").text(), format!("quorate_view_changes_total{{kind=\"{cause}\"}} "));
+    text.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_primary_that_is_stopped_under_load_hands_its_office_over() {
+    let mut group = Group::running(4);
+    group.put(0, "first", "x");
+    let mut gaps = Vec::new();
+    let allowed = |before: Duration| if before <= QUIET { GAP_MAX } else { BUSY_GAP_MAX };
+    let is_short = |(before, after): &(Duration, Duration)| *after <= allowed(*before);
+    let median_is_short = |gaps: &[_]| gaps.iter().filter(|gap| is_short(gap)).count() > TRIES / 2;
+    while !median_is_short(&gaps) && gaps.len() < TRIES {
+        (0..4).for_each(|replica| drop(group.await_mode(replica, "active")));
+        let primary = group.status(0)["primary"].as_u64().expect("a number") as usize;
+        let asked = (primary + 2) % 4;
+        let (resigned, begun) = (view_changes(&group, asked, "resigned"), Instant::now());
+        gaps.push(waits(&mut group, primary, asked));
+        assert!(begun.elapsed() < 2 * SPAN + Duration::from_secs(10), "it ends in time");
+        assert_eq!(view_changes(&group, asked, "resigned"), resigned + 1);
+        group.start(primary);
+        eventually("it has caught up", || (group.status(primary)["behind"] == 0).then_some(()));
+    }
+    eprintln!("longest waits before and after a primary is told to stop: {gaps:?}");
+    assert!(median_is_short(&gaps), "{gaps:?}");
+}

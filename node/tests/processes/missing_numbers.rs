@@ -1,0 +1,28 @@
+//! Changes that wait for an earlier number of their author.
+
+use crate::group::{Group, eventually};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+fn ids(issues: &Value) -> Vec<&str> {
+    issues["items"].as_array().expect("a list").iter().filter_map(|issue| issue["id"].as_str()).collect()
+}
+
+#[test]
+fn a_change_without_the_number_before_it_is_a_notice_and_holds_up_no_stop() {
+    let mut group = Group::running(1);
+    let late = group.envelope_at(3, 1, "late", "x");
+    let taken = crate::http::post(group.api(0), "/v1/envelopes", &late).expect("an answer");
+    assert_eq!(taken.status, 202);
+
+    let told = eventually("a notice", || {
+        let issues = group.get(0, "/v1/issues").json();
+        ids(&issues).contains(&"numbers-missing").then_some(issues)
+    });
+
+    assert!(!ids(&told).contains(&"stalled"), "{told}");
+    assert_eq!(group.status(0)["pending"], 1);
+    let begun = Instant::now();
+    assert_eq!(group.stop(0), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,64 @@
+//! Imports of which the group refuses a commit with others behind it.
+
+use crate::governance::{author, says, text, word};
+use crate::group::Group;
+use crate::resumed_imports::{Git, commits, files};
+use serde_json::Value;
+use std::fs;
+
+/// A group that lets nobody change what lies below `laws`.
+fn with_laws() -> Group {
+    let group = Group::unpaced();
+    let policy = group.dir().join("policy.json");
+    let rules = r#"{"writers": ["*"], "readers": ["*"], "paths": [{"pattern": "laws/**", "write_once": true}]}"#;
+    fs::write(&policy, rules).expect("our folder");
+    says(&group, &author(&group, 0), 0, &["policy", "set", text(&policy)], 0);
+    group
+}
+
+/// A history that changes a law in its third commit of eight.
+fn of_outlaws() -> Git {
+    let git = Git::new();
+    fs::create_dir(git.dir.path().join("laws")).expect("our folder");
+    for (path, content) in [("laws/a", "1\n"), ("b", "b\n"), ("laws/a", "2\n")] {
+        git.write(path, content);
+        git.commit(path);
+    }
+    for number in 4..=8 {
+        git.write(&format!("f{number}"), "more\n");
+        git.commit("more");
+    }
+    git
+}
+
+fn is_refused(told: &Value, git: &Git) {
+    let error = word(told, "error");
+    assert!(error.contains("laws/a") && error.contains(&git.line()[2][..7]), "{told}");
+}
+
+#[test]
+fn a_refused_commit_is_named_and_keeps_no_later_import_of_the_key_out() {
+    let (git, group) = (of_outlaws(), with_laws());
+
+    is_refused(&git.import(&group, 0, &["--timeout", "8"], 1), &git);
+    is_refused(&git.import(&group, 0, &["--timeout", "8"], 1), &git);
+
+    assert_eq!(commits(&group, "main"), git.line()[..2]);
+    git.says(&["reset", "-q", "--hard", &git.line()[1]]);
+    for number in 10..20 {
+        git.write(&format!("g{number}"), "lawful\n");
+        git.commit("lawful");
+    }
+    let told = git.import(&group, 0, &["--timeout", "8"], 0);
+    assert_eq!(told["commits"], 10);
+    assert_eq!(commits(&group, "main"), git.line());
+    assert_eq!(files(&group), git.files());
+}
+
+#[test]
+fn an_import_into_no_domain_is_refused_before_anything_is_signed() {
+    let (git, group) = (Git::with_history(6), Group::unpaced());
+    let refused = git.import(&group, 0, &["--domain", "gitd", "--timeout", "8"], 1);
+    assert!(word(&refused, "error").contains("no domain gitd: nothing was sent"), "{refused}");
+    assert_eq!(git.import(&group, 0, &[], 0)["commits"], 6);
+}
