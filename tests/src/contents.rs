@@ -15,6 +15,7 @@ use quorate_storage::{Db, Fold};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -49,6 +50,18 @@ pub struct ContentsSummary {
     pub failures: Vec<(u64, String)>,
     /// Real seconds.
     pub seconds: f64,
+}
+
+impl fmt::Display for ContentsSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seeds, changes, cuts, forgotten, seconds, .. } = self;
+        writeln!(
+            f,
+            "{seeds} seeds in {seconds:.1} s, {changes} changes, {cuts} power cuts, {forgotten} contents forgotten"
+        )?;
+        self.failures.iter().try_for_each(|(seed, what)| writeln!(f, "FAILED seed {seed}: {what}"))?;
+        write!(f, "{} failures", self.failures.len())
+    }
 }
 
 /// Plays each of the seeds.

@@ -190,7 +190,8 @@ impl Run {
             return;
         }
         for (to, message) in sent {
-            let lied = lie.of(&message, node.id, &self.group.keys, self.group.constants.window);
+            let lied =
+                lie.of(&message, node.id, &*self.group.keys.signers[node.id.index()], self.group.constants.window);
             let message = lied.map_or(message, Arc::new);
             let hears = |place: &Place| {
                 let addressed = to.map_or(place.node.id != node.id, |to| place.node.id == to);

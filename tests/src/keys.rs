@@ -38,6 +38,8 @@ pub struct Keys {
     pub committee: Committee,
     /// Signers of envelopes.
     pub authors: Authors,
+    /// The genesis, where the group's real signatures can be checked against it.
+    pub genesis: Option<Arc<Genesis>>,
 }
 
 /// The authors of a run.
@@ -71,7 +73,17 @@ impl Keys {
         let members = signers.iter().take(n).map(|signer| signer.public_key()).collect();
         let group = Digest([7; 32]);
         let committee = Committee::new(group, Epoch::new(0), members).expect("the keys differ");
-        Self { signers, verify, committee, authors: Authors::default() }
+        Self { signers, verify, committee, authors: Authors::default(), genesis: None }
+    }
+
+    /// The keys of a group whose member list changes. Where signatures are real ones it has a genesis, and proofs lead from
+    /// there through its epochs.
+    pub fn with_epochs(n: usize, people: usize, signatures: Signatures, constants: &Constants) -> Self {
+        let keys = Self::with_joiners(n, people, signatures);
+        match signatures {
+            Signatures::Keyed => keys,
+            Signatures::Ed25519 => Self { authors: Authors::new(n), ..keys }.founded(n, constants, Limits::default()),
+        }
     }
 
     /// The keys of a group with a genesis of its own, and that genesis.
@@ -81,11 +93,16 @@ impl Keys {
 
     /// The same with limits of its own.
     pub fn with_limits(n: usize, constants: &Constants, limits: Limits) -> (Self, Arc<Genesis>) {
-        let mut keys = Self::new(n, Signatures::Ed25519);
-        keys.authors = Authors::new(n);
-        let genesis = Arc::new(genesis(&keys, constants, limits));
-        keys.committee = genesis.founders().clone();
+        let keys = Self { authors: Authors::new(n), ..Self::new(n, Signatures::Ed25519) };
+        let keys = keys.founded(n, constants, limits);
+        let genesis = keys.genesis.clone().expect("just made");
         (keys, genesis)
+    }
+
+    /// The same keys in a group with a genesis.
+    fn founded(self, n: usize, constants: &Constants, limits: Limits) -> Self {
+        let genesis = Arc::new(genesis(&self, n, constants, limits));
+        Self { committee: genesis.founders().clone(), genesis: Some(genesis), ..self }
     }
 }
 
@@ -124,12 +141,11 @@ impl Authors {
 }
 
 /// Genesis with an organisation for each replica; everybody may write in `main`.
-fn genesis(keys: &Keys, constants: &Constants, limits: Limits) -> Genesis {
-    let n = keys.signers.len();
+fn genesis(keys: &Keys, n: usize, constants: &Constants, limits: Limits) -> Genesis {
     let enrol = |purpose: Purpose, organisation: usize, signer: &dyn Signer| {
         Enrolment::prove(purpose, &format!("org-{organisation:02}"), signer)
     };
-    let members = keys.signers.iter().enumerate();
+    let members = keys.signers.iter().take(n).enumerate();
     let authors = keys.authors.signers.iter().enumerate();
     let mut authors: Vec<Enrolment> =
         authors.map(|(at, author)| enrol(Purpose::Author, Authors::organisation(at as u16, n), author)).collect();
@@ -138,6 +154,7 @@ fn genesis(keys: &Keys, constants: &Constants, limits: Limits) -> Genesis {
         format: FORMAT.to_owned(),
         name: "simulated".to_owned(),
         rules: None,
+        restarted_from: None,
         organisations: (0..n).map(|index| format!("org-{index:02}")).collect(),
         members: members.map(|(at, member)| enrol(Purpose::Member, at, &**member)).collect(),
         authors,

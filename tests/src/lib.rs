@@ -38,6 +38,7 @@ pub mod small;
 pub mod twins;
 
 pub mod contents;
+pub mod rebuilt;
 
 pub mod attacks;
 pub mod processes;

@@ -4,17 +4,18 @@ use clap::{Parser, Subcommand};
 use quorate_tests::attacks::{self, attackers::Attack, target::Target};
 use quorate_tests::bugs::{self, Hunted, Workshop};
 use quorate_tests::campaign::{Summary, replay_command, simulate, simulate_until_failure};
-use quorate_tests::contents::{ContentsSummary, contents};
+use quorate_tests::contents::contents;
 use quorate_tests::explore::{Explored, explore};
 use quorate_tests::forks::{ForksSummary, forks};
 use quorate_tests::pace::pace;
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
 use quorate_tests::processes::{self, NoVerdict, faults::Fault, levels, summary::Summary as ProcessesSummary};
+use quorate_tests::rebuilt::rebuilt;
 use quorate_tests::run::run;
 use quorate_tests::shrink::{describe, shrink};
 use quorate_tests::sites::{self, sites};
-use quorate_tests::twins::{SCHEDULES, TwinsSummary, twins};
+use quorate_tests::twins::{Game, TwinsSummary, twins};
 use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -82,6 +83,12 @@ enum Command {
         /// Count of schedules, spread evenly over all that there are.
         #[arg(long)]
         schedules: u64,
+        /// How many of them to leave out first.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Plays them over the end of an epoch.
+        #[arg(long)]
+        boundary: bool,
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,
@@ -106,6 +113,21 @@ enum Command {
         /// The first one.
         #[arg(long, default_value_t = 0)]
         from: u64,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Throws a ledger away at random slots and makes it anew from a copy, beside one that never is.
+    Rebuilt {
+        /// Count of seeds.
+        #[arg(long)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Slots of each.
+        #[arg(long, default_value_t = 500)]
+        slots: u64,
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,
@@ -266,8 +288,9 @@ fn main() -> ExitCode {
         }
         Command::Replay { seed, preset, trace, json } => replay(seed, preset, trace, json),
         Command::Shrink { seed, preset, trace } => shrink_seed(seed, preset, trace),
-        Command::Twins { schedules, json } => {
-            let summary = twins(schedules);
+        Command::Twins { schedules, from, boundary, json } => {
+            let game = if boundary { Game::Boundary } else { Game::OneEpoch };
+            let summary = twins(from..from.saturating_add(schedules), game);
             print_twins(&summary, json);
             ExitCode::from(u8::from(!summary.failures.is_empty()))
         }
@@ -278,8 +301,11 @@ fn main() -> ExitCode {
         }
         Command::Contents { seeds, from, json } => {
             let summary = contents(from..from.saturating_add(seeds));
-            print_contents(&summary, json);
-            ExitCode::from(u8::from(!summary.failures.is_empty()))
+            tell_verdict(Ok::<_, String>(summary), json, |summary| !summary.failures.is_empty())
+        }
+        Command::Rebuilt { seeds, from, slots, json } => {
+            let summary = rebuilt(from..from.saturating_add(seeds), slots);
+            tell_verdict(Ok::<_, String>(summary), json, |summary| !summary.failures.is_empty())
         }
         Command::Explore { minutes, json } => {
             let found = explore(Duration::from_secs(60 * minutes));
@@ -548,8 +574,13 @@ fn print_twins(summary: &TwinsSummary, json: bool) {
         return;
     }
     let rate = summary.schedules as f64 / summary.seconds;
-    println!("{} of {SCHEDULES} schedules in {:.1} s, {rate:.0} a second", summary.schedules, summary.seconds);
+    let all = summary.game.schedules();
+    println!("{} of {all} schedules in {:.1} s, {rate:.0} a second", summary.schedules, summary.seconds);
     println!("{} decided something, {} left the first view", summary.deciding, summary.view_changes);
+    if summary.game == Game::Boundary {
+        let [crossed, apart] = summary.crossed;
+        println!("{crossed} went into the next epoch, {apart} of them before the network healed");
+    }
     println!("{} with changed messages, {} with proof of it", summary.mutated, summary.caught);
     summary.failures.iter().for_each(|(schedule, what)| println!("FAILED schedule {schedule}: {what}"));
     println!("{} failures", summary.failures.len());
@@ -566,17 +597,6 @@ fn print_forks(summary: &ForksSummary, json: bool) {
         summary.seconds
     );
     println!("evidence: {}", counts(&summary.evidence));
-    summary.failures.iter().for_each(|(seed, what)| println!("FAILED seed {seed}: {what}"));
-    println!("{} failures", summary.failures.len());
-}
-
-fn print_contents(summary: &ContentsSummary, json: bool) {
-    if json {
-        println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data"));
-        return;
-    }
-    let ContentsSummary { seeds, changes, cuts, forgotten, seconds, .. } = summary;
-    println!("{seeds} seeds in {seconds:.1} s, {changes} changes, {cuts} power cuts, {forgotten} contents forgotten");
     summary.failures.iter().for_each(|(seed, what)| println!("FAILED seed {seed}: {what}"));
     println!("{} failures", summary.failures.len());
 }

@@ -1,7 +1,6 @@
 //! Lies in a message that an honest copy of the liar made: one part is changed and signed anew.
 
-use crate::keys::Keys;
-use quorate_pbft::{Content, Digest, Message, NewView, ReplicaId, Signed, Statement, Time, ViewChange};
+use quorate_pbft::{Content, Digest, Message, NewView, ReplicaId, Signed, Signer, Statement, Time, ViewChange};
 use std::sync::Arc;
 
 /// Kind of lie.
@@ -38,9 +37,9 @@ impl Mutation {
         Self::Start,
     ];
 
-    /// The message as `liar` tells it; none if this lie does not touch it.
-    pub fn of(self, message: &Message, liar: ReplicaId, keys: &Keys, window: u64) -> Option<Message> {
-        let sign = |statement: Statement| statement.sign(liar, &*keys.signers[liar.index()]);
+    /// The message as `liar` tells it, who has this signer; none if this lie does not touch it.
+    pub fn of(self, message: &Message, liar: ReplicaId, signer: &dyn Signer, window: u64) -> Option<Message> {
+        let sign = |statement: Statement| statement.sign(liar, signer);
         let say = |signed: &Signed, digest| sign(Statement { digest, ..signed.statement });
         let own = |signed: &Signed| signed.signer == liar;
         match (self, message) {

@@ -259,6 +259,19 @@ impl Plan {
         }
     }
 
+    /// The first epoch whose list names a place, and its number there.
+    pub fn joins(&self, place: ReplicaId) -> Option<(Epoch, ReplicaId)> {
+        let epochs = (0..=self.lists.len() as u64).map(Epoch::new);
+        let mut named = epochs.filter_map(|epoch| Some((epoch, self.number(epoch, place)?)));
+        named.next()
+    }
+
+    /// The number of a place in an epoch.
+    pub fn number(&self, epoch: Epoch, place: ReplicaId) -> Option<ReplicaId> {
+        let number = self.list(epoch).iter().position(|of| *of == place)?;
+        Some(ReplicaId::new(number as u16))
+    }
+
     /// The replica that has a number in an epoch.
     pub fn seat(&self, epoch: Epoch, number: ReplicaId) -> Option<ReplicaId> {
         match epoch.get() {

@@ -3,7 +3,9 @@
 //!
 //! A schedule is a number: which member is doubled, for each round which of the five nodes stand together, and how what
 //! either copy says is changed on its way to members with an even number ([`Mutation`]). In a round what is sent between
-//! nodes that stand together arrives, and half a time-out passes.
+//! nodes that stand together arrives, and half a time-out passes. [`boundary`] plays the same over the end of an epoch.
+
+mod boundary;
 
 use crate::clients::Clients;
 use crate::mutation::Mutation;
@@ -12,6 +14,7 @@ use crate::small::{Group, Node, disagreement};
 use quorate_pbft::{Broken, Constants, Input, Message, ReplicaId};
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,20 +33,58 @@ const ROUND_MS: u64 = 50;
 /// Messages of a run; a schedule that needs more is cut off there.
 const MESSAGES_MAX: usize = 20_000;
 
-/// Count of the schedules.
-pub const SCHEDULES: u64 = MEMBERS as u64 * DIVISIONS.pow(ROUNDS) * MUTATIONS * MUTATIONS;
+/// Count of the schedules of one epoch.
+const SCHEDULES: u64 = MEMBERS as u64 * DIVISIONS.pow(ROUNDS) * MUTATIONS * MUTATIONS;
 /// Lies of one copy.
 const MUTATIONS: u64 = Mutation::ALL.len() as u64;
+
+/// Place of the schedules in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Game {
+    /// All in the first epoch.
+    #[default]
+    OneEpoch,
+    /// Over the end of the first epoch.
+    Boundary,
+}
+
+impl Game {
+    /// Count of its schedules.
+    pub const fn schedules(self) -> u64 {
+        match self {
+            Self::OneEpoch => SCHEDULES,
+            Self::Boundary => boundary::SCHEDULES,
+        }
+    }
+
+    /// The schedules in an order in which neighbours have little in common: an odd factor permutes a power of two.
+    fn nth(self, number: u64) -> u64 {
+        const { assert!(SCHEDULES.is_power_of_two() && boundary::SCHEDULES.is_power_of_two()) };
+        number.wrapping_mul(0x9e37_79b1) % self.schedules()
+    }
+
+    fn play(self, schedule: u64) -> Outcome {
+        match self {
+            Self::OneEpoch => play(schedule),
+            Self::Boundary => boundary::play(schedule),
+        }
+    }
+}
 
 /// Results of a campaign of schedules.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct TwinsSummary {
-    /// Schedules played, of [`SCHEDULES`].
+    /// Place of the schedules in time.
+    pub game: Game,
+    /// Schedules played, of [`Game::schedules`].
     pub schedules: u64,
     /// Schedules in which an honest replica executed something.
     pub deciding: u64,
     /// Schedules in which an honest replica left view 0.
     pub view_changes: u64,
+    /// Schedules in which an honest replica went into the next epoch, and those in which one did so before the network healed.
+    pub crossed: [u64; 2],
     /// Schedules in which a message was changed on its way.
     pub mutated: u64,
     /// Schedules in which an honest replica held proof against the doubled member.
@@ -54,29 +95,23 @@ pub struct TwinsSummary {
     pub seconds: f64,
 }
 
-/// Plays `count` different schedules, spread over all of them, on two threads.
-pub fn twins(count: u64) -> TwinsSummary {
+/// Plays the schedules with these numbers, all different and spread over all of them, on two threads.
+pub fn twins(numbers: Range<u64>, game: Game) -> TwinsSummary {
     let begin = Instant::now();
-    let count = count.min(SCHEDULES);
-    let (next, summary) = (AtomicU64::new(0), Mutex::new(TwinsSummary::default()));
+    let end = numbers.end.min(game.schedules());
+    let (next, summary) = (AtomicU64::new(numbers.start), Mutex::new(TwinsSummary { game, ..TwinsSummary::default() }));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
+                    if number >= end {
                         return;
                     }
-                    let schedule = nth(number);
+                    let schedule = game.nth(number);
                     let mut outcome = Outcome::default();
-                    let panicked = catch(|| outcome = play(schedule)).err();
-                    let mut summary = summary.lock().expect("nobody panics with the summary in hand");
-                    summary.schedules += 1;
-                    summary.deciding += u64::from(outcome.decided);
-                    summary.view_changes += u64::from(outcome.changed_view);
-                    summary.mutated += u64::from(outcome.mutated);
-                    summary.caught += u64::from(outcome.caught);
-                    summary.failures.extend(panicked.or(outcome.wrong).map(|what| (schedule, what)));
+                    let panicked = catch(|| outcome = game.play(schedule)).err();
+                    summary.lock().expect("nobody panics with the summary in hand").add(schedule, outcome, panicked);
                 }
             });
         }
@@ -87,16 +122,25 @@ pub fn twins(count: u64) -> TwinsSummary {
     summary
 }
 
-/// The schedules in an order in which neighbours have little in common: an odd factor permutes a power of two.
-fn nth(number: u64) -> u64 {
-    const { assert!(SCHEDULES.is_power_of_two()) };
-    number.wrapping_mul(0x9e37_79b1) % SCHEDULES
+impl TwinsSummary {
+    fn add(&mut self, schedule: u64, outcome: Outcome, panicked: Option<String>) {
+        self.schedules += 1;
+        self.deciding += u64::from(outcome.decided);
+        self.view_changes += u64::from(outcome.changed_view);
+        self.crossed[0] += u64::from(outcome.crossed);
+        self.crossed[1] += u64::from(outcome.crossed_apart);
+        self.mutated += u64::from(outcome.mutated);
+        self.caught += u64::from(outcome.caught);
+        self.failures.extend(panicked.or(outcome.wrong).map(|what| (schedule, what)));
+    }
 }
 
 #[derive(Debug, Default)]
 struct Outcome {
     decided: bool,
     changed_view: bool,
+    crossed: bool,
+    crossed_apart: bool,
     mutated: bool,
     caught: bool,
     wrong: Option<String>,
@@ -171,7 +215,12 @@ impl Run {
         let copy = if from == usize::from(MEMBERS) { 1 } else { 0 };
         let lies = self.nodes[from].id == self.doubled && self.nodes[to].id.get().is_multiple_of(2);
         let lie = Some(self.lies[copy]).filter(|_| lies)?;
-        let told = lie.of(message, self.doubled, &self.group.keys, self.group.constants.window)?;
+        let told = lie.of(
+            message,
+            self.doubled,
+            &*self.group.keys.signers[self.doubled.index()],
+            self.group.constants.window,
+        )?;
         self.mutated = true;
         Some(told)
     }
@@ -196,6 +245,8 @@ impl Run {
         Outcome {
             decided: honest().any(|node| !node.executed.is_empty()),
             changed_view: self.changed_view,
+            crossed: false,
+            crossed_apart: false,
             mutated: self.mutated,
             caught: accused().next().is_some(),
             wrong: disagreement(honest()).or(broken).or(framed),
@@ -213,10 +264,18 @@ mod tests {
 
     #[test]
     fn schedules_without_repeats_decide_and_agree() {
-        let summary = twins(200);
+        let summary = twins(0..200, Game::OneEpoch);
         assert_eq!(summary.schedules, 200);
         assert!(summary.deciding > 150, "{summary:?}");
         assert!(summary.mutated > 80 && summary.caught > 50, "{summary:?}");
+        assert!(summary.failures.is_empty(), "{:?}", summary.failures);
+    }
+    #[test]
+    fn schedules_over_the_end_of_an_epoch_cross_it_and_agree() {
+        let summary = twins(0..96, Game::Boundary);
+        assert_eq!(summary.schedules, 96);
+        assert!(summary.deciding > 60 && summary.crossed[0] > 40 && summary.crossed[1] > 5, "{summary:?}");
+        assert!(summary.mutated > 30 && summary.caught > 10, "{summary:?}");
         assert!(summary.failures.is_empty(), "{:?}", summary.failures);
     }
 }

@@ -106,6 +106,28 @@ fn votes_of_another_epoch_and_of_one_that_is_over_change_nothing() {
     }
 }
 
+/// M3: what they certify is void, so that the first primary of the next epoch proposes nothing that counts.
+#[test]
+fn a_primary_that_cuts_lanes_by_certificates_of_the_epoch_before_is_left() {
+    let liar = (ReplicaId::new(0), Attack::OldCertificates);
+    let outcome = run(&Plan { attackers: vec![liar], ..plan(&[&[0, 1, 2, 4]], true) }, false);
+    assert_eq!(outcome.failure, None);
+    assert!(epochs(&outcome) >= 4 && outcome.stats.view_changes >= 1, "{:?}", outcome.stats);
+}
+
+/// f of the list that it joins.
+#[test]
+fn a_joiner_that_lies_once_it_is_a_member_is_borne() {
+    for attack in [Attack::Equivocator, Attack::TwoFaced, Attack::Silent, Attack::CheckpointLiar] {
+        for list in [&[0, 1, 2, 4][..], &[4, 1, 2, 3], &[0, 1, 2, 3, 4]] {
+            let liar = (ReplicaId::new(4), attack);
+            let outcome = run(&Plan { attackers: vec![liar], ..plan(&[list], true) }, false);
+            assert_eq!(outcome.failure, None, "{attack}, {list:?}");
+            assert!(epochs(&outcome) >= 3, "{attack}, {list:?}: {:?}", outcome.stats);
+        }
+    }
+}
+
 /// N9: it hears of the end from those who have gone on, and fetches what it lacks from their disks.
 #[test]
 fn a_member_that_was_away_over_two_ends_comes_after() {

@@ -3,10 +3,11 @@
 use quorate_pbft::{Constants, ReplicaId};
 use quorate_tests::attackers::Attack;
 use quorate_tests::campaign::simulate;
-use quorate_tests::plan::{Plan, Request, RequestKind};
+use quorate_tests::plan::{Fault, FaultKind, Plan, Request, RequestKind};
 use quorate_tests::presets::{MILLI, Preset, SECOND};
 use quorate_tests::run::run;
 use quorate_tests::weather::Weather;
+use std::collections::BTreeSet;
 
 /// Four replicas in good weather; each is handed twenty changes a second for `seconds`.
 fn busy(seconds: u64) -> Plan {
@@ -37,6 +38,24 @@ fn an_honest_primary_under_load_is_not_left() {
     let outcome = run(&busy(6), false);
     assert_eq!(outcome.failure, None);
     assert_eq!(outcome.stats.view_changes, 0);
+}
+
+/// L5, N9: slots that are executed meanwhile call for no bundle again.
+#[test]
+fn a_replica_that_was_away_is_sent_each_bundle_once() {
+    let kind = FaultKind::Crash(ReplicaId::new(3));
+    let write = |at: u64| {
+        let kind = RequestKind::Write { author: (at % 4) as u16, to: vec![ReplicaId::new(1)], bytes: 100 };
+        Request { at: 100 * MILLI + at * 4 * MILLI, kind }
+    };
+    let faults = vec![Fault { at: SECOND, lasts: 3 * SECOND, kind }];
+    let outcome = run(&Plan { faults, requests: (0..2_000).map(write).collect(), ..busy(8) }, true);
+    assert_eq!(outcome.failure, None);
+    let sent = |line: &'_ str| line.split_once("3 <- 1: Bundle").map(|(_, bundle)| bundle.to_owned());
+    let bundles: Vec<String> = outcome.trace.lines().filter_map(sent).collect();
+    let different = bundles.iter().collect::<BTreeSet<_>>().len();
+    assert!(different > 1_000, "{different} bundles");
+    assert_eq!(bundles.len(), different);
 }
 
 #[test]

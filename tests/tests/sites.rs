@@ -25,6 +25,13 @@ fn a_hundred_and_twenty_followers_hold_every_bound() {
 }
 
 #[test]
+fn liars_cost_followers_of_one_network_no_time() {
+    let near = Plan { voters: 4, observers: 60, regions: false, shapes: Vec::new(), ..plan() };
+    let summary = sites(&near, |_| ());
+    assert!(summary.failures.is_empty(), "{summary}");
+}
+
+#[test]
 fn one_seed_plays_one_run() {
     let small = Plan { observers: 16, seconds: 4, shapes: Vec::new(), ..plan() };
     let play = || Summary { seconds: 0.0, ..sites(&small, |_| ()) };

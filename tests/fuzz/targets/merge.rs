@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use quorate_fuzz::Source;
-use quorate_semantic::{Input, Labels, ListKey, Options, Outcome, json, markers, merge, report};
+use quorate_semantic::{Input, Labels, ListKey, Options, Outcome, Rules, json, markers, merge, report};
 
 const PATHS: &[&str] = &[
     "a.rs", "a.ts", "a.tsx", "a.js", "a.jsx", "a.py", "a.go", "A.java", "a.sh", "a.json", "a.jsonc", "a.toml",
@@ -17,6 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let wishes = source.byte();
     let lists = vec![ListKey { list: "*".into(), key: "k".into() }];
     let options = Options {
+        rules: if wishes & 32 == 0 { Rules::V22 } else { Rules::V21 },
         same_line: wishes & 1 != 0,
         newest_version: wishes & 2 != 0,
         union_lists: wishes & 16 != 0,

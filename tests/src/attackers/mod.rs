@@ -18,6 +18,7 @@ mod idle_primary;
 mod low_cut;
 mod mutator;
 mod mute;
+mod old_certificates;
 mod omitter;
 mod replayer;
 mod rewriting;
@@ -63,6 +64,7 @@ pub enum Attack {
     LowCut,
     Mutator,
     Mute,
+    OldCertificates,
     Omitter,
     Replayer,
     Selective,
@@ -121,10 +123,26 @@ impl Attack {
     /// Those that are about changes of the member list.
     pub const OF_EPOCHS: &[(u64, Self)] = &[(2, Self::BoundaryIdler), (2, Self::Straddler), (2, Self::Ghost)];
 
-    /// The attacker that plays it as `me`.
-    pub fn attacker(self, me: ReplicaId, keys: &Keys, plan: &Plan) -> Box<dyn Attacker> {
-        let mask = Mask::new(me, keys, &plan.constants);
-        let dice = Dice::new(plan.seed).fork(100 + u64::from(me.get()));
+    /// The newest of those; older seeds draw as before.
+    pub const LATEST_OF_EPOCHS: &[(u64, Self)] = &[(1, Self::OldCertificates)];
+
+    /// Attacks of those who join: they stand by what the group has, and lie once they are members.
+    pub const OF_JOINERS: &[(u64, Self)] = &[
+        (3, Self::Equivocator),
+        (2, Self::TwoFaced),
+        (2, Self::CheckpointLiar),
+        (2, Self::AckForker),
+        (2, Self::OldCertificates),
+        (2, Self::Straddler),
+        (1, Self::Ghost),
+        (2, Self::Silent),
+        (1, Self::Mutator),
+    ];
+
+    /// The attacker that plays it at this place.
+    pub fn attacker(self, place: ReplicaId, keys: &Keys, plan: &Plan) -> Box<dyn Attacker> {
+        let mask = Mask::new(place, keys, plan);
+        let dice = Dice::new(plan.seed).fork(100 + u64::from(place.get()));
         match self {
             Self::AckForker => Box::new(ack_forker::AckForker(mask)),
             Self::AckInvalid => Box::new(ack_invalid::AckInvalid::new(mask)),
@@ -144,6 +162,7 @@ impl Attack {
             Self::LowCut => Box::new(low_cut::LowCut::new(mask)),
             Self::Mutator => Box::new(mutator::Mutator::new(mask, dice)),
             Self::Mute => Box::new(mute::Mute(mask)),
+            Self::OldCertificates => Box::new(old_certificates::OldCertificates::new(mask)),
             Self::Omitter => Box::new(omitter::Omitter(mask)),
             Self::Replayer => Box::new(replayer::Replayer::new(dice)),
             Self::Selective => Box::new(selective::Selective(dice)),
@@ -193,6 +212,7 @@ pub trait Attacker {
 
 /// Honest member that an attacker poses as.
 struct Mask {
+    /// Its number in the first list that names it, which it keeps.
     me: ReplicaId,
     /// Member that it picks on: the same in every run.
     victim: ReplicaId,
@@ -202,10 +222,18 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(me: ReplicaId, keys: &Keys, constants: &Constants) -> Self {
-        let victim = ReplicaId::new((me.get() + 1) % keys.committee.len() as u16);
-        let (committee, signer) = (keys.committee.clone(), keys.signers[me.index()].clone());
-        Self { me, victim, committee, constants: constants.clone(), signer }
+    fn new(place: ReplicaId, keys: &Keys, plan: &Plan) -> Self {
+        let (epoch, me) = plan.joins(place).expect("who lies is a member");
+        let committee = match epoch == keys.committee.epoch() {
+            true => keys.committee.clone(),
+            false => {
+                let members = plan.list(epoch).iter().map(|place| keys.signers[place.index()].public_key()).collect();
+                Committee::new(keys.committee.group(), epoch, members).expect("distinct keys")
+            }
+        };
+        let victim = ReplicaId::new((me.get() + 1) % committee.len() as u16);
+        let signer = keys.signers[place.index()].clone();
+        Self { me, victim, committee, constants: plan.constants.clone(), signer }
     }
 
     fn sign(&self, statement: Statement) -> Signed {

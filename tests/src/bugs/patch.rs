@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "tests/bugs";
 
 /// Commands with which `run` may begin.
-const COMMANDS: [&str; 5] = ["simulate", "explore", "twins", "contents", "sites"];
+const COMMANDS: [&str; 6] = ["simulate", "explore", "twins", "contents", "rebuilt", "sites"];
 
 /// A known mistake that can be planted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -57,6 +57,11 @@ pub struct CoreMachine {
 impl CoreMachine {
     /// A replica of a new group, or one that waits to join it.
     pub fn new(me: ReplicaId, plan: &Plan, keys: &Keys) -> Self {
+        Self::twin(me, u64::from(me.get()) + 1, plan, keys)
+    }
+
+    /// The same, of whom there may be another one with the same key: their incarnations differ.
+    pub fn twin(me: ReplicaId, incarnation: u64, plan: &Plan, keys: &Keys) -> Self {
         let people: Vec<PublicKey> = keys.signers.iter().map(|signer| signer.public_key()).collect();
         let lists = plan.lists.iter().map(|list| list.iter().map(|place| people[place.index()]).collect()).collect();
         let founders = Arc::new(keys.committee.clone());
@@ -66,7 +71,7 @@ impl CoreMachine {
             verify: keys.verify.clone(),
             constants: plan.constants.clone(),
             people,
-            incarnation: me.get() as u64 + 1,
+            incarnation,
             committee: founders.clone(),
             part: None,
             elders: BTreeMap::new(),

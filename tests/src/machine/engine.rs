@@ -135,7 +135,8 @@ impl Machine for EngineMachine {
                 self.requests.push(Request::Submit { caller: 0, envelope, queues: false });
             }
             Some(Input::Read { reader, nonce }) => self.requests.push(Request::Read { reader, nonce }),
-            Some(Input::Tick(_) | Input::Executed(_) | Input::Deadline(_) | Input::Oldest(_)) | None => (),
+            Some(Input::Tick(_) | Input::Executed(_) | Input::Deadline(_) | Input::Oldest(_) | Input::Resign)
+            | None => (),
         }
     }
 

@@ -14,8 +14,9 @@ use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
-    Broken, ClaimedCert, Committee, Decided, Digest, Epoch, Evidence, EvidenceKey, Executed, ExecutedPoint, Input,
-    Item, Message, Now, Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Time, Wanted,
+    Broken, Bundle, ClaimedCert, Committee, Decided, Digest, Epoch, Evidence, EvidenceKey, Executed, ExecutedPoint,
+    Input, Item, Message, Now, Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Time,
+    Wanted,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -143,6 +144,16 @@ pub trait Machine {
     /// The bundles of a lane at a position that a peer would get from the disk.
     fn bundles(&self, lane: ReplicaId, position: Position) -> Vec<Digest> {
         digests(self.supplied(&wanted(lane, position)))
+    }
+
+    /// The newest bundles of a lane from a position on that the disk of a member of the epoch has.
+    fn bundles_from(&self, epoch: Epoch, lane: ReplicaId, from: Position) -> Vec<Arc<Bundle>> {
+        let answer = self.supplied_in(epoch, &Wanted::Bundles { lane, from, to: Position::new(u64::MAX) });
+        let bundles = answer.into_iter().filter_map(|message| match message {
+            Message::Bundle(bundle) => Some(bundle),
+            _ => None,
+        });
+        bundles.collect()
     }
 
     /// Whether the gate lets an envelope in that comes at this time; without a ledger there is none.

@@ -176,6 +176,7 @@ impl Oracle for Data {
             Fact::Started { replica, machine, .. } => {
                 // Bundles of an epoch that is over are void, and nobody needs them any more.
                 let epoch = machine.progress().map(|progress| progress.epoch).unwrap_or_default();
+                self.of(epoch).find_own(*replica, *machine, scene);
                 return self.of(epoch).find_lost(*replica, *machine);
             }
             _ => (),
@@ -191,6 +192,13 @@ impl Data {
 }
 
 impl InEpoch {
+    /// Own bundles on the disk that a crash kept from being sent: in a group of one nobody ever sees them.
+    fn find_own(&mut self, replica: ReplicaId, machine: &dyn Machine, scene: &Scene<'_>) {
+        let Some(lane) = scene.plan.number(self.epoch, replica) else { return };
+        let bundles = machine.bundles_from(self.epoch, lane, self.tip(replica, lane).next());
+        bundles.iter().for_each(|bundle| self.hold(replica, bundle));
+    }
+
     /// What a replica acknowledged and did not execute is on its disk.
     fn find_lost(&self, replica: ReplicaId, machine: &dyn Machine) -> Verdict {
         for ((_, lane), (position, digest)) in self.acknowledged.iter().filter(|((of, _), _)| *of == replica) {

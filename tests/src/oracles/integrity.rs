@@ -57,6 +57,17 @@ impl Oracle for Integrity {
                 self.sent.entry(place).or_insert_with(|| bundle.header.digest());
                 Ok(())
             }
+            Fact::Started { replica, machine, .. } => {
+                // A crash may have kept it from sending what it made: a group of one goes on all the same.
+                let epoch = machine.progress().map(|progress| progress.epoch).unwrap_or_default();
+                if let Some(lane) = scene.plan.number(epoch, *replica) {
+                    for bundle in machine.bundles_from(epoch, lane, Position::new(1)) {
+                        let place = (epoch, lane, bundle.header.position);
+                        self.sent.entry(place).or_insert_with(|| bundle.header.digest());
+                    }
+                }
+                Ok(())
+            }
             Fact::Executed { by, decided, .. } => self.execute(*by, decided, scene),
             _ => Ok(()),
         }

@@ -14,11 +14,13 @@ mod first_commit;
 mod followers;
 mod innocence;
 mod integrity;
+mod joined;
 mod levels;
 mod no_gaps;
 mod progress;
 mod reads;
 mod receipts;
+mod second_history;
 mod standing;
 mod views;
 mod write_once;
@@ -93,6 +95,8 @@ pub fn all() -> Vec<Box<dyn Oracle>> {
         Box::<fairness::Fairness>::default(),
         Box::<followers::Followers>::default(),
         Box::<epochs::Epochs>::default(),
+        Box::<joined::Joined>::default(),
+        Box::<second_history::SecondHistory>::default(),
         Box::<levels::Levels>::default(),
     ]
 }

@@ -128,6 +128,7 @@ impl Preset {
             onlookers: dice.fork(9),
             changes: dice.fork(11),
             sessions: dice.fork(12),
+            joiners: dice.fork(13),
         };
         planner.plan(seed)
     }
@@ -182,13 +183,18 @@ struct Planner {
     changes: Dice,
     /// For clients with sessions.
     sessions: Dice,
+    /// For the newest liars where the member list changes.
+    joiners: Dice,
 }
 
 impl Planner {
     fn plan(&mut self, seed: u64) -> Plan {
         let calm_at = self.calm_at();
-        let attackers = self.attackers();
+        let mut attackers = self.attackers();
         let lists = self.lists(&attackers);
+        if self.preset == Preset::Epochs {
+            changes::liars(&mut self.joiners, self.n, &lists, &mut attackers);
+        }
         self.people = lists.iter().flatten().map(|place| place.index() + 1).max().unwrap_or_default().max(self.n);
         Plan {
             seed,

@@ -13,7 +13,7 @@ pub(super) enum Did {
     Stable(SeqNum),
 }
 
-/// All that the voters did.
+/// Record of what the voters did.
 #[derive(Default)]
 pub(super) struct Archive {
     decisions: BTreeMap<SeqNum, Arc<Message>>,

@@ -24,7 +24,7 @@ impl Frame {
     }
 }
 
-/// What a node's step asks of the world.
+/// Demands of a node's step on the world.
 #[derive(Default)]
 pub(super) struct Outbox {
     pub(super) frames: Vec<(PublicKey, Frame)>,

@@ -1,6 +1,7 @@
 //! Followers that lie to others. Each follows truly itself, so that it knows what it bends.
 
-use quorate_pbft::{Bundle, Content, Message, Time};
+use crate::world::forged;
+use quorate_pbft::Message;
 use quorate_spread::{HOPS_MAX, News, Word};
 use serde::Serialize;
 use std::sync::Arc;
@@ -33,26 +34,5 @@ impl Lie {
             Self::WrongAnswerer => news.items.iter().map(|item| Arc::new(forged(item))).collect(),
         };
         Some(Word::News(News { items, ..news }))
-    }
-}
-
-/// Another content under the same signatures, a certificate of q − 1, a bundle without its last item.
-pub(super) fn forged(message: &Message) -> Message {
-    match message.clone() {
-        Message::Decided { mut certificate, content } => {
-            let content = Content { time: Some(Time::new(1)), mark: true, ..content };
-            certificate.digest = content.digest();
-            Message::Decided { certificate, content }
-        }
-        Message::StableCheckpoint(mut certificate) => {
-            certificate.signatures.pop();
-            Message::StableCheckpoint(certificate)
-        }
-        Message::Bundle(bundle) => {
-            let mut bundle = Bundle::clone(&bundle);
-            bundle.items.pop();
-            Message::Bundle(Arc::new(bundle))
-        }
-        other => other,
     }
 }

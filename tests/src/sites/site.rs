@@ -6,6 +6,7 @@ use crate::clients::ItemCheck;
 use crate::keys::Keys;
 use crate::machine::{FollowerMachine, FollowerNews};
 use crate::weather::Micros;
+use crate::world::forged;
 use quorate_pbft::{
     Constants, FollowerConfig, Input as CoreInput, Message, Now, PublicKey, Question, ReplicaId, SeqNum, Ticks, Time,
     Unverified, Verified, VerifyContext,
@@ -72,7 +73,7 @@ impl Site {
                     None | Some(Lie::HopAbuser) => answer,
                     Some(Lie::Withholder) => Vec::new(),
                     Some(Lie::StaleNewsman) => self.first.iter().map(|first| Message::clone(first)).collect(),
-                    Some(Lie::WrongAnswerer) => answer.iter().map(super::lies::forged).collect(),
+                    Some(Lie::WrongAnswerer) => answer.iter().map(forged).collect(),
                 };
                 out.frames.extend(answer.into_iter().map(|message| (from, Frame::Answer(Arc::new(message)))));
             }

@@ -27,6 +27,7 @@ use queue::{Event, Queue};
 use quorate_ledger::EnvelopeCheck;
 use quorate_pbft::{PayloadCheck, ReaderId, Time};
 use seat::Seat;
+pub(crate) use serving::forged;
 use sessions::Sessions;
 use std::collections::BTreeSet;
 
@@ -65,8 +66,10 @@ impl<'a> World<'a> {
         let (keys, genesis) = if plan.has_ledger() {
             let (keys, genesis) = Keys::with_genesis(plan.n, &plan.constants);
             (keys, Some(genesis))
+        } else if plan.lists.is_empty() {
+            (Keys::new(plan.n, plan.signatures), None)
         } else {
-            (Keys::with_joiners(plan.n, plan.people(), plan.signatures), None)
+            (Keys::with_epochs(plan.n, plan.people(), plan.signatures, &plan.constants), None)
         };
         let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys, genesis.clone())).collect();
         let onlookers = (0..plan.onlookers.len()).map(|number| Onlooked::new(number, plan, &keys)).collect();

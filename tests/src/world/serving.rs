@@ -35,7 +35,7 @@ impl Serving {
             Some(ServingLie::Stale) => {
                 answer.into_iter().take(1).flat_map(|message| [message.clone(), message]).collect()
             }
-            Some(ServingLie::Forge) => answer.into_iter().map(forged).collect(),
+            Some(ServingLie::Forge) => answer.iter().map(forged).collect(),
             Some(ServingLie::Fork) => answer.into_iter().map(|message| self.forked(by, message)).collect(),
             Some(ServingLie::Shuffle) => shuffled(wanted, answer, dice),
         }
@@ -53,9 +53,7 @@ impl Serving {
                 let statement = self.statement(Kind::Status, counter, digest).sign(by, &*self.signers[by.index()]);
                 Some(Message::Status { statement, body })
             }
-            (Some(ServingLie::Forge), Message::Decided { .. } | Message::StableCheckpoint(_)) => {
-                Some(forged(message.clone()))
-            }
+            (Some(ServingLie::Forge), Message::Decided { .. } | Message::StableCheckpoint(_)) => Some(forged(message)),
             _ => Some(message.clone()),
         }
     }
@@ -82,9 +80,9 @@ impl Serving {
     }
 }
 
-/// Another content under the same signatures, and certificates of q − 1.
-fn forged(message: Message) -> Message {
-    match message {
+/// Another content under the same signatures, a certificate of q − 1, a bundle without its last item.
+pub(crate) fn forged(message: &Message) -> Message {
+    match message.clone() {
         Message::Decided { mut certificate, content } => {
             let content = Content { time: Some(Time::new(1)), mark: true, ..content };
             certificate.digest = content.digest();

@@ -12,6 +12,7 @@ mod links;
 mod modules;
 mod names;
 mod pure;
+mod releases;
 mod rules;
 mod sentences;
 mod sizes;

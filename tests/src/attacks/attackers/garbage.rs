@@ -22,7 +22,7 @@ pub const OBSERVER: [u8; 32] = [0xea; 32];
 /// Between two questions of the observer.
 const REST: Duration = Duration::from_millis(20);
 
-/// One message in so many is garbage.
+/// Sends garbage as one message in so many.
 pub(super) async fn attack(target: Target, one_in: u64) -> anyhow::Result<()> {
     let _member = launch(&target, one_in).await?;
     let (door, group) = (target.door(ATTACKED)?, target.genesis()?.group());

@@ -49,7 +49,7 @@ fn questions(round: u64) -> [Asking; 3] {
     let lane = ReplicaId::new((round % LANES) as u16);
     let bundles = Wanted::Bundles { lane, from: Position::new(from), to: Position::new(to) };
     let ask = |wanted| Asking::Ask(Question { epoch: Epoch::new(0), wanted });
-    [ask(slots), ask(bundles), Asking::Mark { number: round, nonce: Digest([round as u8; 32]) }]
+    [ask(slots), ask(bundles), Asking::Mark { number: round, nonce: Digest([round as u8; 32]), passed: 0 }]
 }
 
 async fn send(sender: &mut Sender, asking: &Asking) -> io::Result<()> {
