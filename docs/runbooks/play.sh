@@ -113,3 +113,49 @@ page "a replica is stopped: it drains"
 stop 0 TERM
 grep -q stopped replica-0.log || fail "it did not close in order"
 echo "it ended in order"
+
+page "restart: the disks of replicas 2 and 3 are lost for good, and another group goes on"
+launch 0
+await_ready 0 || fail "replica 0 does not start"
+await "it votes" mode_is 0 active
+await "it is under a checkpoint" put last.txt "the last that was signed" --level strong
+"$quorate" receipt "$("$quorate" log last.txt --json --node "$(node 0)" | sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' | head -n 1)" \
+  --out old.receipt --node "$(node 0)" >/dev/null
+stop 2 KILL
+stop 3 KILL
+rm -r group/replica-2 group/replica-3
+await "nothing can be ordered" has_issue 0 no-quorum
+"$quorate" snapshot export --out left.snapshot --genesis group/genesis.json --node "$(node 0)" >/dev/null 2>&1
+stop 0 TERM
+stop 1 TERM
+head -c 5000 left.snapshot >torn.snapshot
+! "$quorate" genesis restart --genesis group/genesis.json --from torn.snapshot --out no.json 2>said || fail "it goes on from nothing"
+grep -q 'proves a state' said || fail "it does not say why there is nothing to go on from"
+"$quorate" genesis restart --genesis group/genesis.json --from torn.snapshot --from left.snapshot --out draft.json 2>/dev/null >said
+grep -q 'lost: what that group decided above slot' said || fail "it does not say what is lost"
+for number in 0 1 2 3; do
+  "$quorate" keys new --out "$number.key" >/dev/null
+  "$quorate" genesis entry --org "org-$number" --replica "$number.key=/ip4/127.0.0.1/tcp/$((port + number))" --out "$number.entry" >/dev/null
+  "$quorate" genesis add draft.json "$number.entry" >/dev/null
+done
+"$quorate" genesis build draft.json --out new-genesis.json >/dev/null 2>&1
+"$quorate" genesis verify new-genesis.json --from left.snapshot >/dev/null || fail "it is not the newest state that is left"
+"$quorate" genesis show new-genesis.json 2>/dev/null | grep -q 'goes on from slot' || fail "the genesis does not show it"
+for number in 0 1 2 3; do
+  rm -rf "group/replica-$number"
+  "$quorate" init --genesis new-genesis.json --key "$number.key" --draft draft.json --from left.snapshot \
+    --dir "group/replica-$number" --api "127.0.0.1:$((port + 4 + number))" >/dev/null
+  launch "$number"
+done
+await_ready 0 1 2 3 || fail "the new group does not start"
+await "what was signed is there" reads 1 last.txt "the last that was signed"
+"$quorate" status --node "$(node 1)" | grep -q 'goes on from' || fail "its status does not say so"
+! put next.txt no --timeout 5 2>said || fail "an outbox of the old group was used"
+grep -q outbox said || fail "it does not say what to do with the outbox"
+mv group/author-org-0.key.outbox old.outbox
+await "changes are ordered" put next.txt "by the group that goes on" --timeout 5
+! "$quorate" verify old.receipt --genesis new-genesis.json >/dev/null 2>said || fail "a receipt of the old group passes for one of the new"
+grep -q 'which this one goes on from' said || fail "verify does not say of which group it is"
+"$quorate" genesis before new-genesis.json --out old-genesis.json >/dev/null
+"$quorate" verify old.receipt --genesis old-genesis.json >/dev/null
+cmp -s old-genesis.json group/genesis.json || fail "the old genesis is another"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Organisations come, go and change their keys. Four folders that share only files make a group; a fifth, sixth and seventh
 # member join while authors write; three founders are removed; every replica goes on with a new key; one loses its disk and
-# comes back. At the end a receipt of the first epoch and a strong read of the last verify with the genesis alone.
+# comes back. At the end a receipt of the first epoch and a strong read of the last verify with the genesis alone, and every
+# change that was confirmed is there. The longest time without a confirmed change around each boundary is told.
 #
 #   docs/tour/members.sh                 runs the `quorate` on PATH in a folder that is gone afterwards
 #   TOUR_OUT=DIR docs/tour/members.sh    leaves DIR/genesis.json, DIR/epochs, DIR/epoch-0.receipt and DIR/last.proof
@@ -15,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 me=members
 source "$here/group.sh"
 export QUORATE_DOMAIN=main
-load=0
+load=0 busy=0 idle=0
 clean_up() { ((load == 0)) || kill "$load" 2>/dev/null || true; }
 
 # --- helpers -----------------------------------------------------------------------------------------------------
@@ -71,6 +72,23 @@ agreed() { # NODE ARGUMENTS…
   must approve "$proposal" --key cedar.key --node "$(node "$at")"
 }
 
+now() { echo $(($(date +%s%N) / 1000000)); }
+
+# The longest time without a confirmed change since a moment; of an idle group, the time that the boundary took.
+told() { # SINCE
+  local gap
+  if ((load == 0)); then
+    gap=$(($(now) - $1))
+    idle=$((gap > idle ? gap : idle))
+    echo "    idle: the next epoch came after $gap ms"
+    return
+  fi
+  gap=$(awk -v last="$1" -v end="$(now)" '$1 >= last { if ($1 - last > most) most = $1 - last; last = $1 }
+    END { if (end - last > most) most = end - last; print most + 0 }' confirmed)
+  busy=$((gap > busy ? gap : busy))
+  echo "    under load: the longest time without a confirmed change was $gap ms"
+}
+
 # A replica asks, is proposed, follows from a copy, states so, and votes in the next epoch.
 joins() { # NUMBER ORGANISATION AT VERB [MEMBER]
   local number=$1 org=$2 at=$3 verb=$4 member=${5:-}
@@ -82,9 +100,12 @@ joins() { # NUMBER ORGANISATION AT VERB [MEMBER]
   run_as "$number" join --genesis genesis.json --dir "replica-$number" --key "$number.key" --listen "$(listen "$number")" \
     --api "$(api "$number")" --observers "$(door "$number")" --from "$(node "$at")" --peer "$(door "$at")" --log warn
   await "replica $number follows" test -e "replica-$number/joiner.ready"
+  local begun
+  begun=$(now)
   must members ready "replica-$number/joiner.ready" --key acme.key --node "$(node "$at")"
   epoch=$((epoch + 1))
   await "replica $number votes in epoch $epoch" votes_in "$number" "$epoch"
+  told "$begun"
 }
 
 # --- the story ---------------------------------------------------------------------------------------------------
@@ -113,12 +134,18 @@ first=$(field id)
 "$quorate" receipt "$first" --out epoch-0.receipt --node "$(node 3)" >/dev/null
 
 chapter "Three members join while an author writes"
+: >confirmed
+: >failures
 (
   n=0
-  while :; do
+  until [[ -e enough ]]; do
     n=$((n + 1))
     echo "$n" >load.txt
-    "$quorate" put "load-$((n % 20)).txt" load.txt --key delta.key --node "$(node 3)" >/dev/null 2>&1 || sleep 0.2
+    if "$quorate" put "load/$n.txt" load.txt --key delta.key --node "$(node 3)" >/dev/null 2>load-error.txt; then
+      echo "$(now) $n" >>confirmed
+    else
+      echo "change $n: $(cat load-error.txt)" >>failures
+    fi
   done
 ) &
 load=$!
@@ -128,10 +155,12 @@ joins 6 cedar 3 add
 
 chapter "Three founders leave"
 for number in 0 1 2; do
+  begun=$(now)
   agreed 3 remove 0
   epoch=$((epoch + 1))
   await "the rest go on in epoch $epoch" is_in_epoch 3 "$epoch"
   await "replica 6 votes on" votes_in 6 "$epoch"
+  told "$begun"
   stop "$number" KILL
 done
 
@@ -142,15 +171,23 @@ joins 8 birch 3 rekey 2
 stop 5 KILL
 joins 9 cedar 3 rekey 3
 stop 6 KILL
-joins 10 delta 7 rekey 0
-kill "$load" 2>/dev/null || true
+touch enough
+wait "$load"
 load=0
+joins 10 delta 7 rekey 0
 stop 3 KILL
 
 chapter "A disk is lost"
 stop 8 KILL
 rm -rf replica-8
 joins 11 birch 7 rekey 2
+
+chapter "Nothing that was confirmed is lost"
+[[ ! -s failures ]] || fail "an author was told of more than a wait: $(cat failures)"
+"$quorate" ls load --node "$(node 11)" | grep -o '[0-9]*\.txt' | sort >listed
+awk '{ print $2 ".txt" }' confirmed | sort >written
+[[ -z $(comm -23 written listed) ]] || fail "confirmed and lost: $(comm -23 written listed)"
+echo "    all $(wc -l <confirmed) changes are there"
 
 chapter "The genesis is enough"
 echo 'in the last epoch' >last.txt
@@ -168,4 +205,6 @@ for proof in epoch-0.receipt last.proof; do
 done
 must members --node "$(node 11)"
 [[ -z $out ]] || cp genesis.json epochs epoch-0.receipt last.proof "$out/"
-printf '\n%s epochs, and all of it verifies from the genesis.\n' $((epoch + 1))
+((busy <= 10000 && idle <= 30000)) || fail "a boundary took too long: $busy ms under load, $idle ms idle"
+printf '\nlongest time without a confirmed change: %s ms under load; longest boundary of an idle group: %s ms\n' "$busy" "$idle"
+printf '%s epochs in %s s, and all of it verifies from the genesis.\n' $((epoch + 1)) "$SECONDS"
