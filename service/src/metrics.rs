@@ -313,10 +313,14 @@ impl Metrics {
             let time = time.map(|time| time.as_secs_f64());
             time.into_iter().for_each(|time| self.phase_seconds.get_or_create(&Phase { phase }).observe(time));
         };
-        for timed in phases.executed(published.moment.seq(), Instant::now()) {
+        let now = Instant::now();
+        for timed in phases.executed(published.moment.seq(), now) {
             seconds("prepare", timed.prepare);
             seconds("commit", timed.commit);
             seconds("order", Some(timed.order));
+        }
+        if !published.report.can_order {
+            phases.without_quorum(now);
         }
     }
 
@@ -340,9 +344,9 @@ impl Metrics {
         }
     }
 
-    /// Median time from a proposal to its execution, over the last slots.
+    /// Median time from a proposal to its execution while a quorum was there, over the last slots of five minutes.
     pub fn order_ms(&self) -> Option<u64> {
-        self.phases().order_ms()
+        self.phases().order_ms(Instant::now())
     }
 
     /// True if the core's thread finished a round within this time.

@@ -15,6 +15,7 @@ import time
 from links import Links
 
 REPLICAS = 4
+LOG_LINES = 40  # of each replica, where a trouble failed
 LOOPBACK = "127.0.0.1"
 UNVERIFIED = ssl._create_unverified_context()
 
@@ -146,6 +147,21 @@ class Group:
 
     def status(self, replica):
         return json.loads(self.ask(replica, "/v1/status"))
+
+    def told(self):
+        """What each replica says of itself, and the end of its log."""
+        return "\n".join(line for replica in range(REPLICAS) for line in self._told_by(replica))
+
+    def _told_by(self, replica):
+        process = self.running.get(replica)
+        yield f"replica {replica}: " + ("is not started" if process is None else f"exit code {process.poll()}")
+        for path in ("/v1/issues", "/v1/health", "/v1/status"):
+            try:
+                yield f"  {path}: {self.ask(replica, path)}"
+            except (OSError, http.client.HTTPException) as error:
+                yield f"  {path}: {error!r}"
+        with open(f"{self.folder}/replica-{replica}.log", encoding="utf-8", errors="replace") as log:
+            yield from (f"  {line.rstrip()}" for line in log.readlines()[-LOG_LINES:])
 
     def run(self, *args, codes=(0,)):
         """Document that a command prints, which must end with one of these codes."""

@@ -8,19 +8,30 @@ use std::time::{Duration, Instant};
 const OPEN_MAX: usize = 1_024;
 /// Slots whose time is remembered for the median.
 const REMEMBERED: usize = 64;
+/// Time for which it is remembered: an idle group says nothing of what was slow before.
+const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 
 /// Slots in flight, and the times of the last ones.
 #[derive(Debug, Default)]
 pub struct Phases {
     open: BTreeMap<SeqNum, Slot>,
-    orders: VecDeque<Duration>,
+    orders: VecDeque<Order>,
     view: Option<View>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     proposed: Instant,
+    /// The proposal, or the last moment since at which no quorum could have agreed.
+    counted_from: Instant,
     prepared: Option<Instant>,
+}
+
+/// What agreement on an executed slot took while there was a quorum for it.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    executed: Instant,
+    took: Duration,
 }
 
 /// Times of an executed slot.
@@ -37,7 +48,7 @@ pub struct Timed {
 impl Phases {
     /// A proposal left or came; the first one of a slot counts.
     pub fn proposed(&mut self, seq: SeqNum, now: Instant) {
-        self.open.entry(seq).or_insert(Slot { proposed: now, prepared: None });
+        self.open.entry(seq).or_insert(Slot { proposed: now, counted_from: now, prepared: None });
         if self.open.len() > OPEN_MAX {
             self.open.pop_first();
         }
@@ -54,14 +65,19 @@ impl Phases {
     pub fn executed(&mut self, seq: SeqNum, now: Instant) -> Vec<Timed> {
         let mut timed = Vec::new();
         while let Some(first) = self.open.first_entry().filter(|first| *first.key() <= seq) {
-            let Slot { proposed, prepared } = first.remove();
+            let Slot { proposed, counted_from, prepared } = first.remove();
             let prepare = prepared.map(|at| at.duration_since(proposed));
             let commit = prepared.map(|at| now.duration_since(at));
             timed.push(Timed { prepare, commit, order: now.duration_since(proposed) });
+            self.orders.push_back(Order { executed: now, took: now.duration_since(counted_from) });
         }
-        self.orders.extend(timed.iter().map(|slot| slot.order));
         self.orders.drain(..self.orders.len().saturating_sub(REMEMBERED));
         timed
+    }
+
+    /// No quorum can agree at this moment: slots in flight are not slow for waiting, and the median counts them from here.
+    pub fn without_quorum(&mut self, now: Instant) {
+        self.open.values_mut().for_each(|slot| slot.counted_from = now);
     }
 
     /// Count of the views entered since the last look; the first look counts none.
@@ -70,9 +86,10 @@ impl Phases {
         before.map_or(0, |before| view.get().saturating_sub(before.get()))
     }
 
-    /// Median of the remembered times, in milliseconds.
-    pub fn order_ms(&self) -> Option<u64> {
-        let mut sorted: Vec<Duration> = self.orders.iter().copied().collect();
+    /// Median of what agreement took, in milliseconds, over the last 64 slots of the last five minutes.
+    pub fn order_ms(&self, now: Instant) -> Option<u64> {
+        let is_recent = |order: &&Order| now.duration_since(order.executed) < REMEMBERED_FOR;
+        let mut sorted: Vec<Duration> = self.orders.iter().filter(is_recent).map(|order| order.took).collect();
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).map(|median| median.as_millis() as u64)
     }
@@ -95,7 +112,32 @@ mod tests {
 
         let ms = Duration::from_millis;
         assert_eq!(timed, [Timed { prepare: Some(ms(10)), commit: Some(ms(20)), order: ms(30) }]);
-        assert_eq!(phases.order_ms(), Some(30));
+        assert_eq!(phases.order_ms(at(30)), Some(30));
+    }
+
+    #[test]
+    fn a_slot_that_waited_for_a_quorum_is_not_slow_in_the_median_and_counts_whole_elsewhere() {
+        let (mut phases, begun) = (Phases::default(), Instant::now());
+        let at = |ms: u64| begun + Duration::from_millis(ms);
+        phases.proposed(SeqNum::new(1), at(0));
+        phases.without_quorum(at(13_000));
+
+        let timed = phases.executed(SeqNum::new(1), at(13_050));
+
+        assert_eq!(timed.first().map(|slot| slot.order), Some(Duration::from_millis(13_050)));
+        assert_eq!(phases.order_ms(at(13_050)), Some(50));
+    }
+
+    #[test]
+    fn what_was_slow_more_than_five_minutes_ago_is_forgotten() {
+        let (mut phases, begun) = (Phases::default(), Instant::now());
+        phases.proposed(SeqNum::new(1), begun);
+        let executed = begun + Duration::from_secs(20);
+        phases.executed(SeqNum::new(1), executed);
+
+        let after = |seconds| phases.order_ms(executed + Duration::from_secs(seconds));
+
+        assert_eq!([after(0), after(299), after(300)], [Some(20_000), Some(20_000), None]);
     }
 
     #[test]
