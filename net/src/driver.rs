@@ -305,6 +305,7 @@ impl Driver {
     fn on_stream_ready(&mut self, place: usize, connection: ConnectionId, channel: Channel, stream: Stream) {
         let peer = self.lines[&place].peer.clone();
         let inbox = self.shared.inbox.clone();
+        peer.outbox[channel].drains(Instant::now());
         if channel == Channel::Votes {
             self.links_made += 1;
             peer.links.add(1);
@@ -357,6 +358,7 @@ impl Driver {
                 false
             }
         };
+        peer.outbox[channel].rests(Instant::now());
         if channel == Channel::Votes {
             peer.set_up(false);
             self.shared.inbox.down(peer.place);

@@ -24,8 +24,10 @@ pub(crate) struct QueueMax {
     pub(crate) bytes: usize,
 }
 
-/// Votes waiting for one peer: about a second's worth of a busy group of 31; a returning peer gets no more than this
-/// of stale ones to check.
+/// Frames for a peer that is away wait so long: it may be back after a broken line, and reads no minutes of the past.
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(3);
+
+/// Votes waiting for one peer: about a second's worth of a busy group of 31.
 pub(crate) const OUT_VOTES: QueueMax = QueueMax { frames: 4096, bytes: 2 * VOTES_FRAME_BYTES_MAX };
 
 /// Bulk frames waiting for one peer: the bundles that one lane may be ahead (64 MiB), or two of the largest.
