@@ -9,7 +9,7 @@ use quorate_storage::{Db, Fold};
 const PAUSE_MS: u64 = 1_000;
 
 /// Bytes in memory after which a fold does not wait.
-const HEAVY_BYTES: u64 = 16 << 20;
+const HEAVY_BYTES: u64 = 32 << 20;
 
 /// Bytes in memory above which a replica takes no envelope: folding is slower than what comes. It votes on.
 const UNFOLDED_BYTES_MAX: u64 = 96 << 20;
