@@ -1,30 +1,22 @@
-//! Memory of the process: large blocks go back to the operating system when they are freed.
+//! Memory of the process: jemalloc, which gives pages back soon after a burst.
 
-/// Bytes from which a block has pages of its own, unmapped when it is freed.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const OWN_PAGES_BYTES_MIN: i32 = 1 << 20;
-/// Free bytes at the end of a heap that the process keeps.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT_BYTES_MAX: i32 = 4 << 20;
-/// Heaps. By itself glibc makes eight for each processor, and each keeps what a burst left in it.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const HEAPS_MAX: i32 = 2;
+use tikv_jemallocator::Jemalloc;
 
-/// Bounds what the allocator keeps. By itself glibc raises the first bound to 32 MiB once such a block was freed: after a
-/// burst of large bodies a replica held three times the memory that it used.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// Settings that jemalloc reads when the process starts. Two heaps: by itself it makes four for each processor, and each keeps
+/// what a burst left in it. A thread of its own gives back what was freed a second ago, so that an idle process does, too.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static SETTINGS: &[u8; 70] = b"narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0\0";
+
+/// Bounds glibc's own heaps, which libraries in C use: by itself it takes 64 MiB of addresses for each thread.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn bound() {
-    let bounds = [
-        (libc::M_MMAP_THRESHOLD, OWN_PAGES_BYTES_MIN),
-        (libc::M_TRIM_THRESHOLD, KEPT_BYTES_MAX),
-        (libc::M_ARENA_MAX, HEAPS_MAX),
-    ];
-    for (which, value) in bounds {
-        // SAFETY: `mallopt` takes two numbers and may be called at any time; a refusal leaves the allocator as it was.
-        unsafe { libc::mallopt(which, value) };
-    }
+    // SAFETY: `mallopt` takes two numbers and may be called at any time; a refusal leaves the allocator as it was.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
-/// Other allocators have their own bounds.
+/// Other systems have no such heaps.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn bound() {}
