@@ -87,6 +87,7 @@ pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguratio
 pub use format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 pub use format::rules::{RULES, RULES_FIRST, RulesRange};
+pub use format::signature::{Predicate, Signed};
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;

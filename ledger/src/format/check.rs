@@ -4,6 +4,7 @@ use crate::format::analysis::Analysis;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
+use crate::format::signature::{Predicate, Signed};
 use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
 
 /// Checks items for [`quorate_pbft::VerifyContext`]: structure, size, and the signature against the key that an
@@ -12,12 +13,21 @@ use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, Payload
 pub struct EnvelopeCheck {
     group: Digest,
     limits: Limits,
+    by: Predicate,
 }
 
 impl EnvelopeCheck {
     /// The check of this group.
     pub fn new(genesis: &Genesis) -> Self {
-        Self { group: genesis.group(), limits: genesis.limits().clone() }
+        Self { group: genesis.group(), limits: genesis.limits().clone(), by: Predicate::of(genesis) }
+    }
+}
+
+impl EnvelopeCheck {
+    /// The signature of an envelope that is fine but for it.
+    fn signed(&self, item: &Item) -> Option<Signed> {
+        let envelope = Envelope::decode(&item.bytes, &self.limits).ok()?;
+        Some(envelope.signed(&envelope.id(&self.group)))
     }
 }
 
@@ -25,13 +35,20 @@ impl PayloadCheck for EnvelopeCheck {
     fn is_valid(&self, item: &Item) -> bool {
         match item.kind {
             ItemKind::Envelope => Envelope::decode(&item.bytes, &self.limits)
-                .and_then(|envelope| envelope.check_signature(&self.group))
+                .and_then(|envelope| envelope.check_signature(&self.group, self.by))
                 .is_ok(),
             ItemKind::Evidence => evidence(&item.bytes).is_some(),
             ItemKind::ReadMark => item.bytes.len() == 32,
             ItemKind::Member => false,
             ItemKind::Analysis => Analysis::decode(&item.bytes).is_some(),
         }
+    }
+
+    fn all_valid(&self, items: &[&Item]) -> bool {
+        let (envelopes, others): (Vec<&Item>, Vec<&Item>) =
+            items.iter().copied().partition(|item| item.kind == ItemKind::Envelope);
+        let signed: Option<Vec<Signed>> = envelopes.into_iter().map(|item| self.signed(item)).collect();
+        others.into_iter().all(|item| self.is_valid(item)) && signed.is_some_and(|signed| self.by.all_hold(&signed))
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::format::body::Body;
 use crate::format::change::{Base, Change, Op, OpKind};
 use crate::format::constants::Limits;
+use crate::format::signature::{Predicate, Signed};
 use crate::format::{composition, transaction};
 use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::ids::EnvelopeId;
@@ -12,7 +13,7 @@ use crate::vocabulary::path;
 use crate::vocabulary::verdict::{Code, Refusal};
 use borsh::io;
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Digest, Ed25519, Signature, Signer, Verify, bounded, hash_parts};
+use quorate_pbft::{Digest, Signature, Signer, bounded, hash_parts};
 use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
 
@@ -109,12 +110,17 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// Whether the signature is that of the named author: stage `signature`.
-    pub fn check_signature(&self, group: &Digest) -> Result<EnvelopeId, Refusal> {
+    /// The author's signature, and what it is to fit.
+    pub fn signed(&self, id: &EnvelopeId) -> Signed {
         #[cfg(feature = "testing")]
         work::VERIFIED.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        Signed { key: self.body.author, bytes: signed_bytes(id), signature: self.signature }
+    }
+
+    /// Whether the signature is that of the named author: stage `signature`.
+    pub fn check_signature(&self, group: &Digest, by: Predicate) -> Result<EnvelopeId, Refusal> {
         let id = self.id(group);
-        if Ed25519.verify(&self.body.author, &signed_bytes(&id), &self.signature) {
+        if by.holds(&self.signed(&id)) {
             Ok(id)
         } else {
             Err(Refusal::new(Code::BadSignature, format!("not signed by {}", self.body.author)))
@@ -256,13 +262,16 @@ mod tests {
         let envelope = Envelope::sign(&genesis.group(), body(1, vec![put("a", b"x")]), vec![b"x".to_vec()], &author(0));
         let read = Envelope::decode(&envelope.encode(), &limits());
         assert_eq!(read.as_ref(), Ok(&envelope));
-        assert_eq!(envelope.check_signature(&genesis.group()), Ok(envelope.id(&genesis.group())));
+        assert_eq!(
+            envelope.check_signature(&genesis.group(), Predicate::of(&genesis)),
+            Ok(envelope.id(&genesis.group()))
+        );
     }
 
     #[test]
     fn an_envelope_of_another_group_has_no_good_signature() {
         let envelope = Envelope::sign(&Digest([1; 32]), body(1, vec![]), vec![], &author(0));
-        let refused = envelope.check_signature(&Digest([2; 32])).expect_err("another group");
+        let refused = envelope.check_signature(&Digest([2; 32]), Predicate::Strict).expect_err("another group");
         assert_eq!(refused.code, Code::BadSignature);
     }
 
@@ -274,7 +283,8 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let read = Envelope::decode(&bytes, &limits()).and_then(|envelope| envelope.check_signature(&group));
+            let read = Envelope::decode(&bytes, &limits())
+                .and_then(|envelope| envelope.check_signature(&group, Predicate::Strict));
             assert!(read.is_err(), "bit {bit}");
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod constants;
 pub(crate) mod rules;
 pub(crate) mod genesis;
+pub(crate) mod signature;
 pub(crate) mod membership;
 pub(crate) mod governance;
 pub(crate) mod observers;

@@ -10,15 +10,18 @@ use serde::{Deserialize, Serialize};
 /// Rules of a group whose genesis names none.
 pub const RULES_FIRST: u32 = 8;
 
-/// Rules that this program can execute: 8; 9, which enrol observers and go up by one number at a time; and 10, which merge by
-/// rules 22 and count all steps of merging.
-pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 10 };
+/// Rules that this program can execute: 8; 9, which enrol observers and go up by one number at a time; 10, which merge by
+/// rules 22 and count all steps of merging; and 11, whose authors' signatures can be checked many at once.
+pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 11 };
 
 /// Rules from which on a proposal names no rules but those of the next number.
 pub(crate) const NEXT_SINCE: u32 = 9;
 
 /// Rules from which on a merge by a principle counts among the steps of its envelope.
 pub(crate) const PRINCIPLES_COUNT_SINCE: u32 = 10;
+
+/// Rules from which on a genesis has authors' signatures checked by the cofactored equation.
+pub(crate) const BATCHES_SINCE: u32 = 11;
 
 /// Rules that a program can execute, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]

@@ -6,6 +6,7 @@ use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::envelope::Envelope;
 use crate::format::governance::{Act, Proposal};
 use crate::format::receipt::Receipt;
+use crate::format::signature::Predicate;
 use crate::state::ledger::Ledger;
 use crate::state::record::{AuthorRecord, Sequence, Verdict};
 use crate::state::store::{Read, StoreError, Table};
@@ -67,8 +68,9 @@ pub struct Numbers {
 impl Ledger {
     /// Says whether an envelope may enter a lane: stages `structure` and `signature`, and its place among its author's.
     pub fn admit(&self, read: &dyn Read, bytes: &[u8]) -> Result<Result<Admission, NotAdmitted>, StoreError> {
+        let group = self.genesis().group();
         let checked = Envelope::decode(bytes, self.genesis().limits())
-            .and_then(|envelope| Ok((envelope.check_signature(&self.genesis().group())?, envelope)));
+            .and_then(|envelope| Ok((envelope.check_signature(&group, Predicate::of(self.genesis()))?, envelope)));
         let (id, envelope) = match checked {
             Ok(checked) => checked,
             Err(refusal) => return Ok(Err(refusal.into())),

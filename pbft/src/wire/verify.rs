@@ -11,6 +11,7 @@ use crate::wire::{
     View, items_root,
 };
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Says whether an item's bytes may be on a lane: a pure function of the bytes, the genesis and the epoch (E6).
 ///
@@ -18,6 +19,11 @@ use alloc::boxed::Box;
 pub trait PayloadCheck: Send + Sync {
     /// Whether the item is valid.
     fn is_valid(&self, item: &Item) -> bool;
+
+    /// Whether all are valid, as [`PayloadCheck::is_valid`] says of each.
+    fn all_valid(&self, items: &[&Item]) -> bool {
+        items.iter().all(|item| self.is_valid(item))
+    }
 }
 
 /// Context of verification.
@@ -273,6 +279,9 @@ impl VerifyContext<'_> {
         let counted = (header.items as usize, header.bytes) == (items.len(), bytes as u64);
         ensure(counted && header.is_well_formed(self.constants), Invalid::Malformed)?;
         ensure(header.items_root == items_root(items), Invalid::Mismatch)?;
+        if self.payload.all_valid(&items.iter().collect::<Vec<_>>()) {
+            return Ok(());
+        }
         match items.iter().position(|item| !self.payload.is_valid(item)) {
             Some(index) => Err(Invalid::Item(index)),
             None => Ok(()),

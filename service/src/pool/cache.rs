@@ -147,6 +147,16 @@ impl PayloadCheck for CachedPayload {
         }
         valid
     }
+
+    fn all_valid(&self, items: &[&Item]) -> bool {
+        let digested = items.iter().map(|item| (digest_of(item), *item));
+        let (digests, new): (Vec<_>, Vec<&Item>) = digested.filter(|(whole, _)| !self.valid.contains(whole)).unzip();
+        let valid = self.check.all_valid(&new);
+        if valid {
+            digests.into_iter().for_each(|whole| self.valid.insert(whole));
+        }
+        valid
+    }
 }
 
 impl std::fmt::Debug for CachedPayload {
@@ -222,6 +232,20 @@ mod tests {
 
         assert!(cached.is_valid(&item));
         assert_eq!(counting.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn of_many_items_those_that_were_valid_before_are_not_checked_again_and_a_bad_one_is_always_found() {
+        let check = Arc::new(Counting::default());
+        let (cached, item) = (CachedPayload::new(check.clone()), |bytes| Item { kind: ItemKind::Envelope, bytes });
+        let (known, new, bad) = (item(vec![1]), item(vec![1, 2]), item(vec![]));
+        cached.remember(&known);
+
+        assert!(cached.all_valid(&[&known, &new]));
+        assert!(cached.all_valid(&[&new, &known]));
+        assert_eq!(check.0.load(Ordering::Relaxed), 1);
+        assert!(!cached.all_valid(&[&known, &bad, &new]));
+        assert!(!cached.all_valid(&[&bad]));
     }
 
     #[test]
