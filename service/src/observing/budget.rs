@@ -19,10 +19,13 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Returns when so many bytes may leave.
+    /// Returns when so many bytes may leave. No timer is set for what may leave now: the shortest takes a millisecond.
     pub async fn turn(&self, bytes: usize) {
-        let turn = self.next_turn(bytes, Instant::now());
-        sleep_until(turn).await;
+        let now = Instant::now();
+        let turn = self.next_turn(bytes, now);
+        if turn > now {
+            sleep_until(turn).await;
+        }
     }
 
     fn next_turn(&self, bytes: usize, now: Instant) -> Instant {
@@ -36,6 +39,12 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn what_may_leave_now_waits_for_no_timer() {
+        assert!(Budget::default().turn(1 << 10).now_or_never().is_some());
+    }
 
     #[test]
     fn observers_have_their_bytes_in_a_second_and_no_more() {
