@@ -11,7 +11,8 @@ use crate::channel::{Channel, PerChannel};
 /// Share of its usual room that a peer has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Allowance {
-    /// As fast as its frames are worked off.
+    /// As fast as its frames are worked off; of votes no more than ten times what a busy group says, for all members' wait
+    /// in one queue.
     #[default]
     Full,
     /// A pace that an honest member stays below, and an eighth of the buffers.
@@ -38,7 +39,8 @@ const RESTRAINED_PLACES: u32 = 8;
 impl Allowance {
     fn pace(self, channel: Channel) -> Option<Pace> {
         match (self, channel) {
-            (Self::Full, _) => None,
+            (Self::Full, Channel::Votes) => Some(Pace { frames: 10_000, bytes: 64 * MIB }),
+            (Self::Full, Channel::Bulk) => None,
             (Self::Less, Channel::Votes) => Some(Pace { frames: 4_000, bytes: 8 * MIB }),
             (Self::Less, Channel::Bulk) => Some(Pace { frames: 256, bytes: 8 * MIB }),
             (Self::Least, Channel::Votes) => Some(Pace { frames: 2_000, bytes: 4 * MIB }),
@@ -99,8 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unrestrained_peer_never_waits() {
+    fn an_unrestrained_peer_waits_with_a_flood_of_votes_only() {
+        let votes = read_within_a_second(Allowance::Full, Channel::Votes, 200);
+
         assert_eq!(read_within_a_second(Allowance::Full, Channel::Bulk, 1 << 20), 100_000);
+        assert!((20_000..=20_100).contains(&votes), "{votes}: two seconds' worth, one of them at once");
     }
 
     #[test]
