@@ -3,7 +3,9 @@
 mod support;
 
 use curve25519_dalek::{EdwardsPoint, Scalar, constants};
-use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeCheck, Genesis, GenesisFile, Predicate, Revision, Signed};
+use quorate_ledger::{
+    Base, Body, Change, Envelope, EnvelopeCheck, Genesis, GenesisError, GenesisFile, Predicate, RULES, Revision, Signed,
+};
 use quorate_pbft::{Digest, Ed25519Signer, Item, ItemKind, PayloadCheck, PublicKey, Signature, Signer};
 use sha2::{Digest as _, Sha512};
 
@@ -243,6 +245,13 @@ fn a_group_has_the_predicate_of_the_rules_that_its_genesis_names() {
         assert_eq!(check.all_valid(&[&honest, &torsioned]), by == Predicate::Cofactored, "rules {rules:?}");
         assert!(check.all_valid(&[&honest, &honest]));
     }
+}
+
+#[test]
+fn a_genesis_of_rules_that_come_later_is_refused_by_name() {
+    let file = support::genesis(4).file().clone();
+    let refused = Genesis::build(GenesisFile { rules: Some(RULES.newest + 1), ..file }).expect_err("unknown rules");
+    assert_eq!(refused, GenesisError::Rules(RULES.newest + 1));
 }
 
 #[test]

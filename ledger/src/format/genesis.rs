@@ -4,7 +4,7 @@
 //! that is not spelled so is refused, so that a genesis has one id.
 
 use crate::format::constants::{self, BadConstants, Limits, ProtocolConstants};
-use crate::format::rules::RULES_FIRST;
+use crate::format::rules::{RULES, RULES_FIRST};
 use crate::vocabulary::hexed;
 use crate::vocabulary::keys::{self, BadKey, Purpose};
 use crate::vocabulary::name::{Principal, is_name};
@@ -182,6 +182,9 @@ pub enum GenesisError {
     /// Numbers with which a group cannot work.
     #[error(transparent)]
     Constants(#[from] BadConstants),
+    /// Rules that this program does not know: which signatures and items are good in the group, a later one says.
+    #[error("it begins by rules {0}, this program knows {RULES}: use a newer one")]
+    Rules(u32),
     /// A restart that does not fit the group that it names.
     #[error("a group that goes on from another one: {0}")]
     Restart(&'static str),
@@ -219,6 +222,9 @@ impl Genesis {
     /// Checks a genesis and writes its file.
     pub fn build(file: GenesisFile) -> Result<Self, GenesisError> {
         check(&file)?;
+        if let Some(rules) = file.rules.filter(|rules| *rules > RULES.newest) {
+            return Err(GenesisError::Rules(rules));
+        }
         let before = before(&file)?;
         let bytes = file.spelled()?;
         let group = Digest(Sha256::digest(&bytes).into());

@@ -55,7 +55,11 @@ impl Predicate {
     pub fn all_hold(self, all: &[Signed]) -> bool {
         match self {
             Self::Strict => all.iter().all(|signed| self.holds(signed)),
-            Self::Cofactored => all.iter().map(Terms::of).collect::<Option<Vec<_>>>().is_some_and(|all| vanish(&all)),
+            Self::Cofactored => match all {
+                [] => true,
+                [one] => self.holds(one),
+                many => many.iter().map(Terms::of).collect::<Option<Vec<_>>>().is_some_and(|all| vanish(&all)),
+            },
         }
     }
 }
