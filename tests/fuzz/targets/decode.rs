@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use quorate_fuzz::{Anybody, Source, committee};
 use quorate_ledger::policy::{DomainPolicy, glob};
 use quorate_ledger::proof::Proof;
-use quorate_ledger::{Envelope, Genesis, Limits, Principal, Receipt, Revision, path};
+use quorate_ledger::{Envelope, Genesis, Limits, Predicate, Principal, Receipt, Revision, path};
 use quorate_pbft::{Constants, Digest, Evidence, Message, PublicKey, ReplicaId, Unverified, VerifyContext};
 use sha2::Digest as _;
 use std::fmt::Display;
@@ -44,7 +44,9 @@ fn message(bytes: &[u8]) {
 fn envelope(bytes: &[u8]) {
     let Ok(envelope) = Envelope::decode(bytes, &Limits::default()) else { return };
     assert_eq!(envelope.encode(), bytes, "a second spelling");
-    let _ = envelope.check_signature(&Digest([7; 32]));
+    let group = Digest([7; 32]);
+    let strict = envelope.check_signature(&group, Predicate::Strict).is_ok();
+    assert!(!strict || envelope.check_signature(&group, Predicate::Cofactored).is_ok(), "strict is the narrower one");
 }
 
 /// The hash at the end is put right, else nothing else would ever be read.
