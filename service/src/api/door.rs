@@ -40,6 +40,9 @@ const BUFFER_BYTES: usize = 32 << 10;
 /// on loopback it takes 2.5 MiB.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
+/// Connections let in without a pause. Those that were closed for them still hold their files, for which there is room
+/// beside the door's share.
+const IN_A_ROW: usize = 16;
 /// Pause after the operating system gave no connection, because too many files are open: time for an idle one to be closed.
 const NO_CONNECTION: Duration = Duration::from_millis(10);
 
@@ -54,6 +57,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let tasks = TaskTracker::new();
     tasks.spawn(sweep(door.clone(), stop.clone()));
+    let mut in_a_row = 0;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -67,8 +71,12 @@ pub async fn serve(
                     converse(stream, &seat, tls, router, stop).await;
                     door.leave(number);
                 });
-                // Who was closed for the new one gives its file back first.
-                tokio::task::yield_now().await;
+                in_a_row += 1;
+                if in_a_row == IN_A_ROW {
+                    // Who was closed for the new ones gives its file back. While handlers are busy this takes long.
+                    tokio::task::yield_now().await;
+                    in_a_row = 0;
+                }
             }
             Err(error) => {
                 tracing::debug!(%error, "no connection");
