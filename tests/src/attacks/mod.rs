@@ -2,7 +2,8 @@
 //!
 //! Four seats on loopback: three honest replicas, and one seat whose key an attacker holds. Honest authors write through
 //! the attacked replica and through another one the whole time, so what an attack costs is a difference within one run.
-//! Each attacker is a process of its own on a [`leash`] of half a core: without it the machine would be measured.
+//! Each attacker is a process of its own on a [`leash`]: all who attack at a time have half a core together. Without it
+//! the machine would be measured.
 
 pub mod attackers;
 pub mod conduct;
@@ -21,10 +22,14 @@ use honest::Honest;
 use leash::Leashed;
 use meter::Meter;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use summary::{Outcome, Summary, Window};
+use target::Target;
 
-/// Share of a core that an attacker may use.
+/// Share of a core that attackers may use, all that attack at a time.
 pub const ATTACKER_CORES: f64 = 0.5;
 /// The replica that clients attack.
 pub const ATTACKED: usize = 0;
@@ -32,6 +37,8 @@ pub const ATTACKED: usize = 0;
 pub const OTHER: usize = 1;
 /// The replica that is silent where the attacker's votes must count.
 const SILENT: usize = 2;
+/// Between two looks at whether a turn is over.
+const LOOK: Duration = Duration::from_millis(50);
 /// Between the end of an attack and the look at what is left of it.
 const SETTLES: Duration = Duration::from_secs(2);
 
@@ -84,27 +91,82 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     }
     let before = watch(plan.quiet, &meter, &honest);
     let begun = Instant::now();
-    let attackers: Vec<Leashed> =
-        attacks.iter().map(|attack| Leashed::start(*attack, group.target())).collect::<Result<_, _>>()?;
+    let attackers = Attackers::start(attacks, lasts, group.target())?;
     let unseated = earned.and_then(|_| conduct::await_seat(group.target()).err());
     if earned.is_some() {
         group.kill(SILENT);
     }
     let during = watch(lasts, &meter, &honest);
     let unearned = earned.and_then(|state| conduct::await_state(group.target(), state).err());
-    let held = attackers.into_iter().map(Leashed::end).sum::<f64>() / begun.elapsed().as_secs_f64();
+    let (had, idle) = attackers.end();
+    let held = had / begun.elapsed().as_secs_f64();
     if earned.is_some() {
         group.revive()?;
     }
     std::thread::sleep(SETTLES);
     let after = watch(plan.quiet, &meter, &honest);
     let ended = group.ended();
-    let name = attacks.iter().map(Attack::to_string).collect::<Vec<_>>().join("+");
+    let name = if let [one] = attacks { one.to_string() } else { "together".to_owned() };
     honest.into_iter().for_each(Honest::stop);
     let written_kib_max = attacks.iter().map(|attack| attack.written_kib_max(lasts.as_secs())).sum();
     let wronged = conduct::wronged(group.target());
-    let ended = ended.into_iter().chain(unseated).chain(unearned).chain(wronged).collect();
+    let ended = ended.into_iter().chain(idle).chain(unseated).chain(unearned).chain(wronged).collect();
     Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max).short(earned.is_some()))
+}
+
+/// Attackers at work: all who need no member's key, and those who need it one after the other.
+struct Attackers {
+    strangers: Vec<Leashed>,
+    members: JoinHandle<Vec<Result<f64, String>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Attackers {
+    /// Lets them attack for a time, held to their share of a core together.
+    fn start(attacks: &[Attack], lasts: Duration, target: &Target) -> Result<Self, String> {
+        let (members, strangers): (Vec<Attack>, Vec<Attack>) = attacks.iter().partition(|attack| attack.takes_seat());
+        let at_a_time = strangers.len() + usize::from(!members.is_empty());
+        let cores = ATTACKER_CORES / at_a_time.max(1) as f64;
+        let strangers = strangers.into_iter().map(|attack| Leashed::start(attack, target, cores));
+        let strangers = strangers.collect::<Result<Vec<_>, _>>()?;
+        let over = Arc::new(AtomicBool::new(false));
+        let seat =
+            Seat { target: target.clone(), turn: lasts / members.len().max(1) as u32, cores, over: over.clone() };
+        let members = std::thread::spawn(move || {
+            let last = members.last().copied();
+            members.into_iter().map(|attack| seat.lend(attack, Some(attack) == last)).collect()
+        });
+        Ok(Self { strangers, members, over })
+    }
+
+    /// Ends them; the processor seconds that they had, and in words who did not attack as it was to.
+    fn end(self) -> (f64, Vec<String>) {
+        self.over.store(true, Ordering::Relaxed);
+        let members = self.members.join().unwrap_or_else(|_| vec![Err("a member's attacker panicked".into())]);
+        let strangers = self.strangers.into_iter().map(Leashed::end);
+        let (had, failed): (Vec<_>, Vec<_>) = strangers.chain(members).partition(Result::is_ok);
+        (had.into_iter().flatten().sum(), failed.into_iter().filter_map(Result::err).collect())
+    }
+}
+
+/// The member's key, lent to one attacker after the other.
+struct Seat {
+    target: Target,
+    turn: Duration,
+    cores: f64,
+    over: Arc<AtomicBool>,
+}
+
+impl Seat {
+    /// Lets one attack for its turn, and the last until all is over; the processor seconds that it had.
+    fn lend(&self, attack: Attack, is_last: bool) -> Result<f64, String> {
+        let end = Instant::now() + self.turn;
+        let attacker = Leashed::start(attack, &self.target, self.cores)?;
+        while !self.over.load(Ordering::Relaxed) && (is_last || Instant::now() < end) {
+            std::thread::sleep(LOOK);
+        }
+        attacker.end()
+    }
 }
 
 /// Lets a stretch of time pass and says what happened in it.

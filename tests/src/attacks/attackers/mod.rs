@@ -110,6 +110,14 @@ impl Attack {
         }
     }
 
+    /// Whether it speaks with the key of a member, of which there is one: two of them cannot attack at a time.
+    pub fn takes_seat(self) -> bool {
+        matches!(
+            self,
+            Self::Garbage1 | Self::Garbage10 | Self::DenseBundles | Self::NonsenseFrames | Self::StrangersBundles
+        )
+    }
+
     /// KiB that it may make a replica write in so many seconds beside what honest authors write: a page and its copy in the
     /// journal for each byte that a lane may owe, 8 KiB for each slot of a strong read. None where nothing is said of it.
     pub fn written_kib_max(self, seconds: u64) -> Option<u64> {
