@@ -1,53 +1,111 @@
 //! Arguments of a measurement.
 
+use clap::builder::RangedU64ValueParser;
+use quorate_client::calls::{level_name, level_named};
+use quorate_ledger::Level;
+use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Measurement to run, with its load.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BenchArgs {
-    /// Replicas, all on this machine.
-    #[arg(long, default_value_t = 4)]
-    pub replicas: u16,
-    /// Authors, each waiting for one answer before it sends its next envelope, but for --stream.
-    #[arg(long, default_value_t = 64)]
+    /// Replicas, all on this machine; several numbers measure one group after the other, as 4,7,10
+    #[arg(long, value_delimiter = ',', default_value = "4", value_parser = RangedU64ValueParser::<u16>::new().range(1..))]
+    pub replicas: Vec<u16>,
+    /// Authors, each waiting for one answer before it sends its next envelope, but for --stream
+    #[arg(long, default_value_t = 64, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub authors: usize,
     /// Envelopes of an author that are under way at a time, over one connection
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=64), conflicts_with_all = ["rate", "kill_primary"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=64), conflicts_with_all = ["rate", "ramp", "contention", "fault"])]
     pub stream: Option<u64>,
-    /// Changes in one envelope.
-    #[arg(long, default_value_t = 1)]
+    /// Changes in one envelope
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub changes: u64,
-    /// Bytes of one file.
+    /// Bytes of one file
     #[arg(long, default_value_t = 256)]
     pub bytes: usize,
-    /// Seconds of load before counting begins.
+    /// Envelopes of a hundred that edit a JSON file which others edit at the same time
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub contention: u64,
+    /// Level of the answers: causal, sequential or strong; given several times, authors take turns
+    #[arg(long, value_parser = level, default_value = "sequential")]
+    pub level: Vec<Level>,
+    /// Seconds of load before counting begins
     #[arg(long, default_value_t = 3)]
     pub warm_up: u64,
-    /// Seconds that count.
-    #[arg(long, default_value_t = 15)]
+    /// Seconds that count
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: u64,
     /// Minutes that count, instead of seconds; tells what the replicas take on the disk at the end of each
-    #[arg(long, conflicts_with_all = ["seconds", "kill_primary"])]
+    #[arg(long, conflicts_with_all = ["seconds", "fault", "ramp"])]
     pub minutes: Option<u64>,
     /// Changes a second of all authors together; without it each sends as soon as it has its answer
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub rate: Option<u64>,
+    /// Raise the rate, from --rate or 100, until the p99 passes --p99-ms, and look closer at the highest that keeps it
+    #[arg(long, conflicts_with = "fault")]
+    pub ramp: bool,
+    /// Bound of --ramp
+    #[arg(long, value_name = "MS", default_value_t = 1_000, requires = "ramp")]
+    pub p99_ms: u64,
     /// History that the replicas keep: all, a time as 5m, or a size as 500MiB
     #[arg(long, default_value = "all")]
     pub history: String,
-    /// First of the replicas' ports; the API's follow after 100.
+    /// First of the replicas' ports; those of their APIs follow
     #[arg(long, default_value_t = 23_400)]
     pub base_port: u16,
-    /// Folder for the group; a temporary one by default.
+    /// Folder for the group; a temporary one by default
     #[arg(long)]
     pub dir: Option<PathBuf>,
-    /// Kill the primary in the middle of the load, and show the commits around it in steps of 100 ms.
-    #[arg(long)]
-    pub kill_primary: bool,
-    /// Print a JSON document instead of words.
+    #[command(flatten)]
+    faults: Faults,
+    /// Load the systems beside this one in the same run, by the program `quorate-peers` of bench/peers
+    #[arg(long, conflicts_with_all = ["fault", "ramp", "minutes"])]
+    pub peers: bool,
+    /// Print a JSON document instead of words
     #[arg(long)]
     pub json: bool,
+    /// Write a page with tables and pictures
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+}
+
+/// Flags of the faults.
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "fault", multiple = false)]
+struct Faults {
+    /// Kill the primary in the middle of the load, and show the commits around it in steps of 100 ms
+    #[arg(long)]
+    kill_primary: bool,
+    /// Kill a replica that is not the primary
+    #[arg(long)]
+    kill_replica: bool,
+    /// Stop the primary's process for three seconds, as SIGSTOP does
+    #[arg(long)]
+    pause_primary: bool,
+    /// Stop a replica that is not the primary for three seconds
+    #[arg(long)]
+    pause_replica: bool,
+    /// Stop as many replicas for three seconds that no quorum is left
+    #[arg(long)]
+    pause_quorum: bool,
+}
+
+/// Fault in the middle of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// `kill -9` of the primary.
+    KillPrimary,
+    /// `kill -9` of another replica.
+    KillReplica,
+    /// The primary stands still for a while.
+    PausePrimary,
+    /// Another replica stands still for a while.
+    PauseReplica,
+    /// So many stand still for a while that no quorum is left.
+    PauseQuorum,
 }
 
 impl BenchArgs {
@@ -61,9 +119,37 @@ impl BenchArgs {
         Some(self.history.as_str()).filter(|history| history.ends_with(['s', 'm', 'h', 'd']))
     }
 
-    /// Time from one envelope of an author to its next; zero without a rate.
-    pub(crate) fn pause(&self) -> Duration {
-        let each = |rate: u64| Duration::from_secs_f64(self.authors as f64 * self.changes as f64 / rate as f64);
-        self.rate.map_or(Duration::ZERO, each)
+    /// Time from one envelope of an author to its next at a rate of all of them.
+    pub(crate) fn pause(&self, rate: f64) -> Duration {
+        Duration::from_secs_f64(self.authors as f64 * self.changes as f64 / rate)
     }
+
+    /// Names of the levels, in turn.
+    pub(crate) fn level_names(&self) -> Vec<String> {
+        self.level.iter().map(|level| level_name(*level).to_owned()).collect()
+    }
+
+    /// Level at which an author asks for its answers.
+    pub(crate) fn level_of(&self, author: usize) -> Level {
+        self.level[author % self.level.len()]
+    }
+
+    /// Fault to do, if one was named.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        let Faults { kill_primary, kill_replica, pause_primary, pause_replica, pause_quorum } = self.faults;
+        let named = [
+            (kill_primary, Fault::KillPrimary),
+            (kill_replica, Fault::KillReplica),
+            (pause_primary, Fault::PausePrimary),
+            (pause_replica, Fault::PauseReplica),
+            (pause_quorum, Fault::PauseQuorum),
+        ];
+        named.into_iter().find_map(|(is_named, fault)| is_named.then_some(fault))
+    }
+}
+
+/// A level that waits for a verdict: without one an author does not know on what its next change is based.
+fn level(name: &str) -> Result<Level, String> {
+    let known = level_named(name).filter(|level| *level != Level::Eventual);
+    known.ok_or_else(|| "causal, sequential or strong".to_owned())
 }

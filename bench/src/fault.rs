@@ -1,12 +1,14 @@
-//! The primary is killed under load: how long is nothing committed?
+//! A fault under load: how long is nothing committed?
 //!
-//! Authors wait at the other replicas only, several at each, so that every lane but the dead one always has a waiting
-//! bundle. Commits are counted as authors see them: an envelope is committed when its author holds the receipt.
+//! Authors wait at the replicas that the fault leaves alone, several at each, so that every lane but the struck ones
+//! always has a waiting bundle. Commits are counted as authors see them: an envelope is committed when its author holds
+//! the receipt.
 
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, Fault};
+use crate::author::Answered;
 use crate::group::Group;
-use crate::load::{self, Answered};
-use crate::timeline::{self, Step};
+use crate::load::{self, Crew, Measured, Pace};
+use crate::timeline::{self, STEP, Span, Step};
 use anyhow::{Context as _, ensure};
 use quorate_client::api::Status;
 use quorate_client::http::Client;
@@ -14,11 +16,14 @@ use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Part of the time line before the kill.
+/// Part of the time line before the fault.
 const BEFORE: Duration = Duration::from_secs(1);
 
-/// Part of the time line after it.
+/// Part of the time line after it, at least.
 const AFTER: Duration = Duration::from_secs(4);
+
+/// Time that a paused process stands still.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// Time that a question about the group may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -26,108 +31,152 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Base time-outs within which commits must go on.
 const TIMEOUTS: u64 = 2;
 
-/// Result of a run with a kill.
+/// Result of a run with a fault.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outage {
-    /// Replicas before the kill.
-    pub replicas: u16,
-    /// Closed-loop authors at the replicas that stay.
-    pub authors: usize,
-    /// The primary that was killed.
-    pub killed: u16,
+    /// What was done.
+    pub fault: Fault,
+    /// Replicas to which it was done.
+    pub struck: Vec<usize>,
     /// The view then.
     pub view_before: u64,
     /// The view at the end.
     pub view_after: u64,
-    /// Envelopes a second before the kill.
+    /// Envelopes a second before the fault.
     pub commits_per_second_before: f64,
     /// Envelopes a second after the silence.
     pub commits_per_second_after: f64,
-    /// The longest time without a commit that touches what comes after the kill.
+    /// The longest time without a commit that touches what comes after the fault.
     pub silence_ms: u64,
-    /// From the kill to the end of that silence.
+    /// From the fault to the end of that silence.
     pub resumed_after_ms: u64,
-    /// Two base time-outs of this group.
+    /// Two base time-outs of this group, after the time in which there is no quorum.
     pub bound_ms: u64,
     /// Whether commits went on within them.
     pub within_bound: bool,
-    /// Commits in steps of 100 ms, from one second before the kill to four after it.
+    /// Commits in steps of 100 ms, from one second before the fault to at least four after it.
     pub timeline: Vec<Step>,
 }
 
-/// Loads the group, kills its primary, goes on, and looks at what was committed when.
-pub async fn run(args: &BenchArgs, group: &mut Group) -> anyhow::Result<Outage> {
-    ensure!(args.replicas >= 4, "a group of {} stops without its primary; at least 4 replicas", args.replicas);
+/// Loads the group, does the fault in the middle, goes on, and looks at what was committed when.
+pub async fn run(args: &BenchArgs, fault: Fault, group: &mut Group) -> anyhow::Result<(Measured, Outage)> {
     let before = status(group, 0).await?;
-    let killed = before.primary.context("a replica knows its primary")?;
-    let others: Vec<usize> = (0..group.nodes.len()).filter(|node| *node != usize::from(killed)).collect();
+    let primary = before.primary.context("a replica knows its primary")?.into();
+    let struck = struck(fault, primary, group.nodes.len())?;
+    let others: Vec<usize> = (0..group.nodes.len()).filter(|node| !struck.contains(node)).collect();
     ensure!(args.authors >= 2 * others.len(), "at least two authors for each replica that stays: {}", 2 * others.len());
 
-    let begin = Instant::now();
-    let kill_at = begin + Duration::from_secs(args.warm_up).max(BEFORE);
-    let end = kill_at + args.counted().max(AFTER);
-    let tasks: Vec<_> =
-        load::authors(args, group, &others)?.into_iter().map(|author| tokio::spawn(author.work(end))).collect();
-    tokio::time::sleep_until(kill_at.into()).await;
-    let primary = status(group, others[0]).await?;
-    ensure!(primary.primary == Some(killed), "the view changed before the kill; the machine is too busy to measure");
-    eprintln!("bench: killing replica {killed}, the primary");
+    let authors = load::authors(args, group, &others).await?;
+    let began = Instant::now();
+    let due = began + Duration::from_secs(args.warm_up).max(BEFORE);
+    let end = due + args.counted().max(AFTER);
+    let crew = Crew::at_work(authors, Pace::of(args), end);
+    tokio::time::sleep_until((due - BEFORE).into()).await;
+    let (begin, usage) = (Instant::now(), group.usage()?);
+    tokio::time::sleep_until(due.into()).await;
+    let view = status(group, others[0]).await?;
+    ensure!(view.primary == before.primary, "the view changed before the fault; the machine is too busy to measure");
+    eprintln!("bench: {}, {struck:?}", fault.words());
     let moment = Instant::now();
-    group.kill(killed.into())?;
+    strike(fault, &struck, group).await?;
+    tokio::time::sleep_until(end.into()).await;
+    let (after, elapsed) = (group.usage()?, begin.elapsed());
 
-    let mut answered = Vec::new();
-    for task in tasks {
-        answered.extend(task.await.context("an author panicked")??);
+    let (_, answered) = crew.done().await?;
+    let views = (view.view, status(group, others[0]).await?.view);
+    let seen = Seen { fault, struck, views, began, moment, end, answered };
+    let outage = seen.outage(group.genesis.constants().base_timeout_ms)?;
+    let answered = load::within(seen.answered, begin, begin + elapsed);
+    Ok((Measured { begin, elapsed, answered, before: usage, after, minutes: Vec::new() }, outage))
+}
+
+/// Replicas that a fault strikes.
+fn struck(fault: Fault, primary: usize, replicas: usize) -> anyhow::Result<Vec<usize>> {
+    let liars = (replicas - 1) / 3;
+    ensure!(liars > 0, "a group of {replicas} stops with any of its replicas; a fault takes at least 4");
+    let next = |after: usize| (primary + after) % replicas;
+    Ok(match fault {
+        Fault::KillPrimary | Fault::PausePrimary => vec![primary],
+        Fault::KillReplica | Fault::PauseReplica => vec![next(2)], // not the one whose view comes next
+        Fault::PauseQuorum => (1..=liars + 1).map(next).collect(),
+    })
+}
+
+async fn strike(fault: Fault, struck: &[usize], group: &mut Group) -> anyhow::Result<()> {
+    for &replica in struck {
+        if fault.kills() { group.kill(replica)? } else { group.pause(replica, true)? }
     }
-    let after = status(group, others[0]).await?;
-    let bound_ms = TIMEOUTS * group.genesis.constants().base_timeout_ms;
-    let seen = Seen { answered, begin, moment, end };
-    seen.outage(args, killed, (primary.view, after.view), bound_ms)
+    if !fault.kills() {
+        tokio::time::sleep(PAUSE).await;
+        struck.iter().try_for_each(|replica| group.pause(*replica, false))?;
+    }
+    Ok(())
 }
 
 async fn status(group: &Group, node: usize) -> anyhow::Result<Status> {
     Ok(Client::new(&group.nodes[node], ANSWER_LIMIT)?.status().await?)
 }
 
+impl Fault {
+    fn kills(self) -> bool {
+        matches!(self, Self::KillPrimary | Self::KillReplica)
+    }
+
+    /// Deed in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::KillPrimary => "killed the primary",
+            Self::KillReplica => "killed a replica",
+            Self::PausePrimary => "stopped the primary for three seconds",
+            Self::PauseReplica => "stopped a replica for three seconds",
+            Self::PauseQuorum => "stopped so many replicas for three seconds that no quorum was left",
+        }
+    }
+
+    /// Time in which no replica can commit anything.
+    fn without_quorum(self) -> Duration {
+        if self == Self::PauseQuorum { PAUSE } else { Duration::ZERO }
+    }
+}
+
 /// Answers that the authors got, with their times.
 struct Seen {
-    answered: Vec<Answered>,
-    begin: Instant,
+    fault: Fault,
+    struck: Vec<usize>,
+    views: (u64, u64),
+    began: Instant,
     moment: Instant,
     end: Instant,
+    answered: Vec<Answered>,
 }
 
 impl Seen {
-    fn outage(
-        &self,
-        args: &BenchArgs,
-        killed: u16,
-        (view_before, view_after): (u64, u64),
-        bound_ms: u64,
-    ) -> anyhow::Result<Outage> {
+    fn outage(&self, base_timeout_ms: u64) -> anyhow::Result<Outage> {
         let commits: Vec<Instant> = self.answered.iter().map(|answered| answered.at).collect();
         let (silent, resumed) =
-            timeline::silence(&commits, self.moment).context("no commit before or none after the kill")?;
-        let resumed_after = resumed.duration_since(self.moment);
+            timeline::silence(&commits, self.moment).context("no commit before or none after the fault")?;
+        let resumed_after_ms = millis(resumed.duration_since(self.moment));
+        let bound_ms = millis(self.fault.without_quorum()) + TIMEOUTS * base_timeout_ms;
+        let (view_before, view_after) = self.views;
+        let span = Span { moment: self.moment, before: BEFORE, after: self.end - self.moment, width: STEP };
         Ok(Outage {
-            replicas: args.replicas,
-            authors: args.authors,
-            killed,
+            fault: self.fault,
+            struck: self.struck.clone(),
             view_before,
             view_after,
-            commits_per_second_before: rate(&commits, self.begin, self.moment),
+            commits_per_second_before: rate(&commits, self.began, self.moment),
             commits_per_second_after: rate(&commits, resumed, self.end),
             silence_ms: millis(resumed - silent),
-            resumed_after_ms: millis(resumed_after),
+            resumed_after_ms,
             bound_ms,
-            within_bound: millis(resumed_after) <= bound_ms,
-            timeline: timeline::steps(&commits, self.moment, BEFORE, AFTER),
+            within_bound: resumed_after_ms <= bound_ms,
+            timeline: timeline::steps(&self.answered, &span),
         })
     }
 }
 
 fn rate(commits: &[Instant], from: Instant, until: Instant) -> f64 {
-    let count = commits.iter().filter(|commit| **commit >= from && **commit < until).count();
+    let count = commits.iter().filter(|commit| (from..until).contains(commit)).count();
     count as f64 / (until - from).as_secs_f64()
 }
 
@@ -138,8 +187,7 @@ fn millis(time: Duration) -> u64 {
 
 impl fmt::Display for Outage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} replicas, {} authors at the {} that stay", self.replicas, self.authors, self.replicas - 1)?;
-        writeln!(f, "replica {}, the primary of view {}, killed at 0 ms\n", self.killed, self.view_before)?;
+        writeln!(f, "{}, {:?}, in view {}, at 0 ms\n", self.fault.words(), self.struck, self.view_before)?;
         timeline::draw(&self.timeline, f)?;
         writeln!(f)?;
         writeln!(f, "  before             {:>10.0} commits a second", self.commits_per_second_before)?;
@@ -147,6 +195,25 @@ impl fmt::Display for Outage {
         writeln!(f, "  commits again after{:>10} ms, in view {}", self.resumed_after_ms, self.view_after)?;
         writeln!(f, "  after              {:>10.0} commits a second", self.commits_per_second_after)?;
         let verdict = if self.within_bound { "within" } else { "LATER than" };
-        write!(f, "{verdict} two base time-outs, {} ms", self.bound_ms)
+        writeln!(f, "{verdict} {} ms, two base time-outs after there is a quorum\n", self.bound_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_quorum_is_left_when_one_more_than_the_liars_of_a_group_stand_still() {
+        for (replicas, left) in [(4, 2), (7, 4), (10, 6)] {
+            let struck = struck(Fault::PauseQuorum, 1, replicas).unwrap();
+            assert_eq!(replicas - struck.len(), left);
+            assert!(left < 2 * replicas / 3 + 1 && !struck.contains(&1), "{struck:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_tolerates_no_fault_is_not_struck() {
+        assert!(struck(Fault::KillReplica, 0, 3).is_err());
     }
 }

@@ -1,10 +1,12 @@
 //! A group of real processes on this machine, stopped by their pids on every way out.
 
 use crate::args::BenchArgs;
+use crate::threads::{self, Usage};
 use anyhow::{Context as _, bail, ensure};
 use quorate_client::api::{Mode, Status};
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
@@ -18,9 +20,6 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// Time that a replica may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// Ports between a replica's own and its API's.
-const API_PORTS_AFTER: u16 = 100;
-
 /// Running replicas.
 pub struct Group {
     /// Folder that `init` made.
@@ -30,17 +29,18 @@ pub struct Group {
     /// API addresses of the replicas.
     pub nodes: Vec<String>,
     children: Vec<Child>,
+    killed: BTreeSet<usize>,
 }
 
 impl Group {
     /// Makes a group with one organisation for each author, starts its replicas and waits until all may vote.
-    pub async fn start(args: &BenchArgs, program: PathBuf, dir: PathBuf) -> anyhow::Result<Self> {
-        init(args, &program, &dir)?;
+    pub async fn start(args: &BenchArgs, replicas: u16, program: &Path, dir: PathBuf) -> anyhow::Result<Self> {
+        init(args, replicas, program, &dir)?;
         let genesis = fs::read(dir.join("genesis.json")).context("init left no genesis.json")?;
         let genesis = Genesis::parse(&genesis).context("genesis.json")?;
-        let mut group = Self { dir, genesis, nodes: Vec::new(), children: Vec::new() };
-        for replica in 0..args.replicas.into() {
-            let (child, node) = start(args, &program, &folder(&group.dir, replica))?;
+        let mut group = Self { dir, genesis, nodes: Vec::new(), children: Vec::new(), killed: BTreeSet::new() };
+        for replica in 0..replicas.into() {
+            let (child, node) = start(args, program, &folder(&group.dir, replica))?;
             group.children.push(child);
             group.nodes.push(node);
         }
@@ -53,9 +53,12 @@ impl Group {
         self.dir.join(format!("author-{}.key", organisation(index)))
     }
 
-    /// Seconds of processor time that the replicas have used so far.
-    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        self.children.iter().map(|child| cpu_seconds(child.id())).sum()
+    /// Processor time that the running replicas have used so far.
+    pub fn usage(&self) -> anyhow::Result<Usage> {
+        let mut usage = Usage::new();
+        let mut running = self.children.iter().enumerate().filter(|(replica, _)| !self.killed.contains(replica));
+        running.try_for_each(|(replica, child)| threads::add(&mut usage, replica, child.id()))?;
+        Ok(usage)
     }
 
     /// Bytes that the replicas' folders take on the disk, as `du` counts them.
@@ -73,6 +76,26 @@ impl Group {
         let child = self.children.get_mut(replica).with_context(|| format!("there is no replica {replica}"))?;
         child.kill().with_context(|| format!("cannot kill replica {replica}"))?;
         child.wait().with_context(|| format!("replica {replica} does not end"))?;
+        self.killed.insert(replica);
+        Ok(())
+    }
+
+    /// Stops a replica's process, or lets it go on.
+    pub fn pause(&self, replica: usize, pauses: bool) -> anyhow::Result<()> {
+        let child = self.children.get(replica).with_context(|| format!("there is no replica {replica}"))?;
+        signal(child, if pauses { "-STOP" } else { "-CONT" });
+        Ok(())
+    }
+
+    /// Waits until all replicas have executed this slot.
+    pub async fn await_slot(&self, slot: u64) -> anyhow::Result<()> {
+        for node in &self.nodes {
+            let client = Client::new(node, START_LIMIT)?;
+            let mut tries = client.tries();
+            while client.status().await?.executed_seq < slot {
+                tries.pause(format!("it has not executed slot {slot}"), None).await?;
+            }
+        }
         Ok(())
     }
 
@@ -80,7 +103,7 @@ impl Group {
     pub fn stop(mut self) -> anyhow::Result<()> {
         for child in &mut self.children {
             if child.try_wait()?.is_none() {
-                terminate(child);
+                signal(child, "-TERM");
             }
         }
         let deadline = Instant::now() + STOP_LIMIT;
@@ -124,13 +147,13 @@ fn organisation(index: usize) -> String {
     format!("org-{index}")
 }
 
-fn init(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<()> {
-    let organisations: Vec<String> = (0..args.authors.max(args.replicas.into())).map(organisation).collect();
+fn init(args: &BenchArgs, replicas: u16, program: &Path, dir: &Path) -> anyhow::Result<()> {
+    let organisations: Vec<String> = (0..args.authors.max(replicas.into())).map(organisation).collect();
     let output = Command::new(program)
-        .args(["init", "--replicas", &args.replicas.to_string(), "--orgs", &organisations.join(",")])
+        .args(["init", "--replicas", &replicas.to_string(), "--orgs", &organisations.join(",")])
         .args(["--base-port", &args.base_port.to_string()])
         .args(args.horizon().into_iter().flat_map(|time| ["--horizon", time]))
-        .args(["--api-port", &(args.base_port + API_PORTS_AFTER).to_string()])
+        .args(["--api-port", &(args.base_port + replicas).to_string()])
         .arg("--out")
         .arg(dir)
         .stdin(Stdio::null())
@@ -164,8 +187,8 @@ fn start(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<(Child,
     }
 }
 
-fn terminate(child: &Child) {
-    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+fn signal(child: &Child, signal: &str) {
+    let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
 }
 
 /// Bytes of blocks that a folder takes, with all below it. A file that goes meanwhile takes none.
@@ -191,14 +214,3 @@ fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let kibibytes: u64 = line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default();
     Ok(kibibytes << 10)
 }
-
-/// User and system time of a process, from `/proc`.
-fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} is gone"))?;
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: Vec<f64> = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
-    Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
-}
-
-/// `USER_HZ`, which Linux fixes for what it shows in `/proc`.
-const TICKS_PER_SECOND: f64 = 100.0;

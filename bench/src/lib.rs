@@ -5,43 +5,95 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod author;
 mod ceilings;
+mod fault;
+mod figures;
 mod group;
 mod load;
-mod outage;
+mod machine;
+mod peers;
+mod ramp;
 mod report;
+mod shared;
+mod threads;
 mod timeline;
+mod times;
 
 pub use args::BenchArgs;
-pub use outage::Outage;
-pub use report::Report;
-pub use timeline::Step;
+pub use report::{Report, page};
 
 use anyhow::Context as _;
-use std::path::PathBuf;
+use figures::Figures;
+use group::Group;
+use load::{Measured, Pace};
+use machine::Machine;
+use report::Size;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Measures `program`, the path of a `quorate` executable.
-pub async fn measure(args: &BenchArgs, program: PathBuf) -> anyhow::Result<Report> {
+pub async fn measure(args: &BenchArgs, program: &Path) -> anyhow::Result<Report> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let dir = args.dir.clone().unwrap_or_else(|| folder.path().join("group"));
-    eprintln!("bench: starting {} replicas in {}", args.replicas, dir.display());
-    let group = group::Group::start(args, program, dir).await?;
-    eprintln!("bench: {} s of warm-up, {} s that count", args.warm_up, args.seconds);
-    let result = load::run(args, &group).await?;
-    let replicas = group.stop();
+    let machine = Machine::with(program)?;
+    let replicas = args.replicas[0];
+    let mut group = start(args, replicas, program, dir.clone()).await?;
+    let seen = under_load(args, &mut group).await?;
+    group.stop()?;
     eprintln!("bench: measuring this machine's ceilings");
-    let ceilings = ceilings::measure(args.replicas)?;
-    replicas?;
-    Ok(Report::new(args, &result, &ceilings))
+    let mut report = Report::new(args, replicas, &seen.measured, ceilings::measure(replicas)?, machine);
+    (report.outage, report.ramp) = (seen.outage, seen.ramp);
+    if args.replicas.len() > 1 {
+        report.sizes = sizes(args, report.figures.clone(), program, &dir).await?;
+    }
+    if args.peers {
+        report.peers = peers::measure(args)?;
+    }
+    Ok(report)
 }
 
-/// Kills the primary of a group of `program` under load and measures how long the others are silent.
-pub async fn outage(args: &BenchArgs, program: PathBuf) -> anyhow::Result<Outage> {
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    let dir = args.dir.clone().unwrap_or_else(|| folder.path().join("group"));
-    eprintln!("bench: starting {} replicas in {}", args.replicas, dir.display());
-    let mut group = group::Group::start(args, program, dir).await?;
-    let outage = outage::run(args, &mut group).await?;
-    group.stop()?;
-    Ok(outage)
+/// Load with what belongs to its kind.
+struct Seen {
+    measured: Measured,
+    outage: Option<fault::Outage>,
+    ramp: Option<ramp::Ramp>,
+}
+
+async fn start(args: &BenchArgs, replicas: u16, program: &Path, dir: PathBuf) -> anyhow::Result<Group> {
+    eprintln!("bench: starting {replicas} replicas in {}", dir.display());
+    Group::start(args, replicas, program, dir).await
+}
+
+async fn under_load(args: &BenchArgs, group: &mut Group) -> anyhow::Result<Seen> {
+    if let Some(fault) = args.fault() {
+        let (measured, outage) = fault::run(args, fault, group).await?;
+        return Ok(Seen { measured, outage: Some(outage), ramp: None });
+    }
+    if args.ramp {
+        let (measured, ramp) = ramp::run(args, group).await?;
+        return Ok(Seen { measured, outage: None, ramp: Some(ramp) });
+    }
+    Ok(Seen { measured: at_pace(args, group).await?, outage: None, ramp: None })
+}
+
+async fn at_pace(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
+    let nodes: Vec<usize> = (0..group.nodes.len()).collect();
+    let authors = load::authors(args, group, &nodes).await?;
+    eprintln!("bench: {} s of warm-up, {} s that count", args.warm_up, args.counted().as_secs());
+    let (_, measured) = load::run(args, group, authors, Pace::of(args), Duration::from_secs(args.warm_up)).await?;
+    Ok(measured)
+}
+
+/// The other groups, beside the first.
+async fn sizes(args: &BenchArgs, first: Figures, program: &Path, dir: &Path) -> anyhow::Result<Vec<Size>> {
+    let mut sizes = vec![Size::new(args.replicas[0], first)];
+    for &replicas in &args.replicas[1..] {
+        let dir = dir.with_extension(replicas.to_string());
+        let group = start(args, replicas, program, dir).await?;
+        let measured = at_pace(args, &group).await?;
+        group.stop()?;
+        sizes.push(Size::new(replicas, Figures::of(args, &measured)));
+    }
+    Ok(sizes)
 }

@@ -1,41 +1,36 @@
-//! Closed-loop authors: each sends an envelope, waits for its receipt, and sends the next; or keeps so many under way.
+//! Load of a run: authors at work, and what was seen meanwhile.
 
 use crate::args::BenchArgs;
+use crate::author::{Answered, Author};
 use crate::group::Group;
-use anyhow::{Context as _, bail};
-use quorate_client::calls::Posted;
-use quorate_client::http::Client;
-use quorate_client::keys;
-use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Receipt, Revision, State};
-use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+use crate::threads::Usage;
+use anyhow::Context as _;
+use quorate_ledger::Revision;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
-/// Files that one author writes in turn.
-const FILES_PER_AUTHOR: u64 = 64;
-
-/// Time that an envelope may take before the run is called off.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-
-/// Envelope with its verdict.
+/// Pace of the authors.
 #[derive(Debug, Clone, Copy)]
-pub struct Answered {
-    /// When it was handed in.
-    pub sent: Instant,
-    /// When its author held the receipt.
-    pub at: Instant,
+pub struct Pace {
+    /// Time from the begin of an author's envelope to that of its next; zero to send as soon as there is an answer.
+    pub pause: Duration,
+    /// Envelopes of an author that are under way over one connection.
+    pub under_way: Option<u64>,
 }
 
-/// Result of a run.
+/// Observations while counting.
 pub struct Measured {
-    /// Time of each envelope that was answered while counting, sorted.
-    pub latencies: Vec<Duration>,
-    /// Time over which commits were counted.
+    /// Begin of the time that counts.
+    pub begin: Instant,
+    /// The time that counts.
     pub elapsed: Duration,
-    /// Processor time of all replicas while counting.
-    pub cpu_seconds: f64,
+    /// Envelopes that were answered in it.
+    pub answered: Vec<Answered>,
+    /// Processor time at its begin.
+    pub before: Usage,
+    /// Processor time at its end.
+    pub after: Usage,
     /// Space at the end of each minute, where minutes count.
     pub minutes: Vec<Minute>,
 }
@@ -51,26 +46,85 @@ pub struct Minute {
     pub memory_bytes: u64,
 }
 
-/// Drives the group with all authors at once.
-pub async fn run(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
-    let begin = Instant::now() + Duration::from_secs(args.warm_up);
-    let end = begin + args.counted();
-    let nodes: Vec<usize> = (0..group.nodes.len()).collect();
-    let authors = authors(args, group, &nodes)?;
-    let tasks: Vec<_> = authors.into_iter().map(|author| tokio::spawn(author.work(end))).collect();
-    tokio::time::sleep_until(begin.into()).await;
-    let (before, started) = (group.cpu_seconds()?, Instant::now());
+impl Pace {
+    /// Pace that the arguments ask for.
+    pub fn of(args: &BenchArgs) -> Self {
+        let pause = args.rate.map_or(Duration::ZERO, |rate| args.pause(rate as f64));
+        Self { pause, under_way: args.stream }
+    }
+}
+
+/// Authors of a run, spread over these nodes. What they share is written before the load begins.
+pub async fn authors(args: &BenchArgs, group: &Group, nodes: &[usize]) -> anyhow::Result<Vec<Author>> {
+    let author = |index| Author::new(args, group, index, &group.nodes[nodes[index % nodes.len()]]);
+    let mut authors = (0..args.authors).map(author).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut newest = Revision::GENESIS;
+    for author in &mut authors {
+        newest = newest.max(author.write_first().await?);
+    }
+    group.await_slot(newest.seq().get()).await?;
+    authors.iter_mut().for_each(|author| author.begin_at(newest));
+    Ok(authors)
+}
+
+/// Authors at work.
+pub struct Crew(Vec<JoinHandle<anyhow::Result<Worked>>>);
+
+/// Author who is done, and what was answered to it.
+type Worked = (Author, Vec<Answered>);
+
+impl Crew {
+    /// Lets authors work until `end`.
+    pub fn at_work(authors: Vec<Author>, pace: Pace, end: Instant) -> Self {
+        let work = |mut author: Author| async move {
+            let answered = match pace.under_way {
+                Some(under_way) => author.stream(under_way, end).await?,
+                None => author.work(pace.pause, end).await?,
+            };
+            Ok((author, answered))
+        };
+        Self(authors.into_iter().map(|author| tokio::spawn(work(author))).collect())
+    }
+
+    /// The authors, when they are done, and what was answered to them.
+    pub async fn done(self) -> anyhow::Result<(Vec<Author>, Vec<Answered>)> {
+        let (mut authors, mut all) = (Vec::new(), Vec::new());
+        for task in self.0 {
+            let (author, answered) = task.await.context("an author panicked")??;
+            authors.push(author);
+            all.extend(answered);
+        }
+        Ok((authors, all))
+    }
+}
+
+/// Lets authors work at a pace, and counts after a time of warming up.
+pub async fn run(
+    args: &BenchArgs,
+    group: &Group,
+    authors: Vec<Author>,
+    pace: Pace,
+    warm_up: Duration,
+) -> anyhow::Result<(Vec<Author>, Measured)> {
+    let due = Instant::now() + warm_up;
+    let end = due + args.counted();
+    let crew = Crew::at_work(authors, pace, end);
+    tokio::time::sleep_until(due.into()).await;
+    let (before, begin) = (group.usage()?, Instant::now());
     let minutes = minutes(args, group, begin).await?;
     tokio::time::sleep_until(end.into()).await;
-    let (cpu_seconds, elapsed) = (group.cpu_seconds()? - before, started.elapsed());
-    let mut latencies = Vec::new();
-    for task in tasks {
-        let answered = task.await.context("an author panicked")??;
-        let counts = answered.iter().filter(|answered| answered.at >= begin && answered.at < end);
-        latencies.extend(counts.map(|answered| answered.at - answered.sent));
-    }
-    latencies.sort_unstable();
-    Ok(Measured { latencies, elapsed, cpu_seconds, minutes })
+    let (after, elapsed) = (group.usage()?, begin.elapsed());
+    let (authors, answered) = crew.done().await?;
+    Ok((
+        authors,
+        Measured { begin, elapsed, answered: within(answered, begin, begin + elapsed), before, after, minutes },
+    ))
+}
+
+/// Those that were answered in a time.
+pub fn within(mut answered: Vec<Answered>, begin: Instant, end: Instant) -> Vec<Answered> {
+    answered.retain(|answered| (begin..end).contains(&answered.at));
+    answered
 }
 
 /// Looks at the end of each minute that counts, and tells at once what it sees.
@@ -83,126 +137,4 @@ async fn minutes(args: &BenchArgs, group: &Group, begin: Instant) -> anyhow::Res
         seen.push(Minute { minute, disk_bytes, memory_bytes });
     }
     Ok(seen)
-}
-
-/// Authors of the run, spread over these nodes.
-pub fn authors(args: &BenchArgs, group: &Group, nodes: &[usize]) -> anyhow::Result<Vec<Author>> {
-    (0..args.authors).map(|index| Author::new(args, group, index, &group.nodes[nodes[index % nodes.len()]])).collect()
-}
-
-/// Sends one envelope after the other to one node.
-pub struct Author {
-    group: Digest,
-    signer: Ed25519Signer,
-    client: Client,
-    index: usize,
-    changes: u64,
-    bytes: usize,
-    pause: Duration,
-    next_seq: u64,
-    base: Revision,
-    under_way: Option<u64>,
-}
-
-impl Author {
-    fn new(args: &BenchArgs, group: &Group, index: usize, node: &str) -> anyhow::Result<Self> {
-        Ok(Self {
-            group: group.genesis.group(),
-            signer: keys::read(&group.author_key(index))?,
-            client: Client::new(node, ANSWER_LIMIT)?,
-            index,
-            changes: args.changes,
-            bytes: args.bytes,
-            pause: args.pause(),
-            next_seq: 1,
-            base: Revision::GENESIS,
-            under_way: args.stream,
-        })
-    }
-
-    /// Works until `end`; what was answered, in order.
-    pub async fn work(mut self, end: Instant) -> anyhow::Result<Vec<Answered>> {
-        if let Some(under_way) = self.under_way {
-            return self.stream(under_way, end).await;
-        }
-        let mut answered = Vec::new();
-        let mut due = Instant::now() + self.pause.mul_f64((self.index % 64) as f64 / 64.0); // not all at once
-        while due.max(Instant::now()) < end {
-            tokio::time::sleep_until(due.into()).await;
-            // At a rate, the time that an envelope waits for the one before counts as well.
-            let sent = if self.pause.is_zero() { Instant::now() } else { due };
-            due += self.pause;
-            let envelope = self.envelope();
-            let receipt = self.send(envelope).await?;
-            answered.push(Answered { sent, at: Instant::now() });
-            self.base = self.applied(&receipt)?;
-            self.next_seq += self.changes;
-        }
-        Ok(answered)
-    }
-
-    /// Works over one connection, with so many envelopes under way.
-    async fn stream(mut self, under_way: u64, end: Instant) -> anyhow::Result<Vec<Answered>> {
-        let (offers, mut answers) = self.client.renewed().offers(Level::Sequential).await?;
-        let (mut sent, mut waits, mut answered) = (0, BTreeMap::new(), Vec::new());
-        loop {
-            while Instant::now() < end && (waits.len() as u64) < under_way {
-                waits.insert(sent, Instant::now());
-                offers.send(&self.envelope()).await?;
-                (sent, self.next_seq) = (sent + 1, self.next_seq + self.changes);
-            }
-            if waits.is_empty() {
-                return Ok(answered);
-            }
-            let offered = answers.within(ANSWER_LIMIT).await?.context("no answer in time, or the stream ended")?;
-            let sent = waits.remove(&offered.at).context("an answer to nothing")?;
-            answered.push(Answered { sent, at: Instant::now() });
-            let problem = offered.problem.map(|problem| problem.to_string()).unwrap_or_default();
-            let receipt = offered.receipt.with_context(|| format!("author {}: no verdict, {problem}", self.index))?;
-            self.base = self.applied(&receipt)?.max(self.base);
-        }
-    }
-
-    async fn send(&self, envelope: Vec<u8>) -> anyhow::Result<Receipt> {
-        match self.client.renewed().submit(envelope, Level::Sequential).await? {
-            Posted::Verdict(receipt) => Ok(receipt),
-            Posted::Ticket(ticket) => bail!("author {}: no verdict, {:?}", self.index, ticket.receipt.state),
-        }
-    }
-
-    fn applied(&self, receipt: &Receipt) -> anyhow::Result<Revision> {
-        if receipt.state != State::Applied {
-            bail!("author {} number {}: {:?} {:?}", self.index, receipt.from_seq, receipt.state, receipt.detail);
-        }
-        receipt.revision.context("a receipt without a revision")
-    }
-
-    fn envelope(&self) -> Vec<u8> {
-        let (mut changes, mut contents) = (Vec::new(), Vec::new());
-        for seq in self.next_seq..self.next_seq + self.changes {
-            let content = self.content(seq);
-            let digest = Digest(Sha256::digest(&content).into());
-            let path = format!("bench/{}/{}", self.index, seq % FILES_PER_AUTHOR);
-            let op = Op::Put { path, mode: Mode::File, content: digest };
-            let base = if changes.is_empty() { Base::Revision(self.base) } else { Base::Previous };
-            changes.push(Change::new(base, vec![op], "", 0));
-            contents.push(content);
-        }
-        let body = Body {
-            author: self.signer.public_key(),
-            domain: "main".into(),
-            from_seq: self.next_seq,
-            to_seq: self.next_seq + self.changes - 1,
-            attempt: 1,
-            changes,
-            carried: Vec::new(),
-        };
-        Envelope::sign(&self.group, body, contents, &self.signer).encode()
-    }
-
-    /// A file that no other number of no other author has.
-    fn content(&self, seq: u64) -> Vec<u8> {
-        let line = format!("author {} number {seq}\n", self.index);
-        line.bytes().cycle().take(self.bytes).collect()
-    }
 }

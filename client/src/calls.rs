@@ -212,7 +212,7 @@ pub fn level_name(level: Level) -> &'static str {
 }
 
 /// Level of this name.
-fn level_named(name: &str) -> Option<Level> {
+pub fn level_named(name: &str) -> Option<Level> {
     let levels = [Level::Eventual, Level::Causal, Level::Sequential, Level::Strong];
     levels.into_iter().find(|level| level_name(*level) == name)
 }

@@ -6,6 +6,8 @@
 mod admission;
 #[path = "processes/airgap.rs"]
 mod airgap;
+#[path = "processes/bench.rs"]
+mod bench;
 #[path = "processes/ceremony.rs"]
 mod ceremony;
 #[path = "processes/config.rs"]

@@ -2,25 +2,23 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use super::print;
-use quorate_bench::{BenchArgs, measure, outage};
-use serde::Serialize;
-use std::fmt::Display;
+use quorate_bench::{BenchArgs, measure, page};
+use std::fs;
 
-/// Measures and prints.
+/// Measures, writes the page, and prints.
 pub async fn run(args: &BenchArgs) -> Outcome {
     let program = std::env::current_exe().map_err(|error| Failure::usage(format!("where this program is: {error}")))?;
     let failed = |error: anyhow::Error| Failure::new(Exit::Unreachable, format!("{error:#}"));
-    if args.kill_primary {
-        let outage = outage(args, program).await.map_err(failed)?;
-        return show(&outage, args.json);
+    let report = measure(args, &program).await.map_err(failed)?;
+    if let Some(file) = &args.report {
+        let json = serde_json::to_string_pretty(&report).expect("a report is JSON");
+        let written = fs::write(file, page(&report, &json));
+        written.map_err(|error| Failure::usage(format!("cannot write {}: {error}", file.display())))?;
+        eprintln!("bench: wrote {}", file.display());
     }
-    show(&measure(args, program).await.map_err(failed)?, args.json)
-}
-
-fn show<T: Serialize + Display>(report: &T, json: bool) -> Outcome {
-    match json {
-        true => print::json(report)?,
-        false => print::say(report)?,
+    match args.json {
+        true => print::json(&report)?,
+        false => print::say(&report)?,
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The program under test.
-const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
+pub const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 /// Ports of these tests: from here on, in places of ten, so that tests beside each other do not meet. Of each thousand
 /// the upper half is for doors for observers, which stand 500 above their replicas' ports.
 const PORTS: u16 = 20_000;

@@ -1,0 +1,130 @@
+//! Pages of reports: what they show, and what they cannot load.
+
+use super::*;
+use crate::args::Fault;
+use crate::ceilings::Ceilings;
+use crate::load::Minute;
+use crate::machine::Machine;
+use crate::threads::Share;
+use crate::times::Percentile;
+
+fn figures() -> Figures {
+    let outcomes = Outcomes { applied: 90, merged: 9, conflict: 1 };
+    let (changes_per_second, cpu_us_per_change) = (100.0, 700.0);
+    Figures { seconds: 1.0, changes: 100, changes_per_second, p50_ms: 4.0, p99_ms: 9.0, cpu_us_per_change, outcomes }
+}
+
+fn report() -> Report {
+    let step = |from_ms| Step { from_ms, commits: 10, p99_ms: 9.0 };
+    let ceilings = Ceilings {
+        verify_us: 36.0,
+        sync_us: 140.0,
+        hop_us: 30.0,
+        cores: 2,
+        changes_per_second: 14_000.0,
+        latency_ms: 0.8,
+    };
+    Report {
+        replicas: 4,
+        authors: 8,
+        under_way: 1,
+        changes_per_envelope: 1,
+        bytes: 256,
+        contention: 10,
+        levels: vec!["sequential".into()],
+        rate: None,
+        history: "all".into(),
+        figures: figures(),
+        percentiles: vec![Percentile { percent: 50.0, ms: 4.0 }, Percentile { percent: 100.0, ms: 12.0 }],
+        cpu_by_thread: vec![Share { thread: "core".into(), us_per_change: 300.0 }],
+        over_time: (0..10).map(|index| step(index * 100)).collect(),
+        minutes: Vec::new(),
+        outage: None,
+        ramp: None,
+        sizes: Vec::new(),
+        peers: Vec::new(),
+        ceilings,
+        share_of_ceiling: 0.007,
+        share_of_floor: 0.2,
+        machine: Machine {
+            processor: "<fast> & small".into(),
+            cores: 2,
+            memory_bytes: 1 << 30,
+            kernel: "6.1".into(),
+            curve_code: "avx2".into(),
+            program: "quorate 0.1.0".into(),
+            program_sha256: "00".repeat(32),
+            build: "release".into(),
+            began_at: 0,
+        },
+    }
+}
+
+fn drawn(report: &Report) -> String {
+    page(report, "{}")
+}
+
+#[test]
+fn a_page_has_the_figures_and_loads_nothing() {
+    let page = drawn(&report());
+    for told in ["100, 0.007 of the ceiling", "90 applied, 9 merged, 1 left a conflict", "&lt;fast&gt; &amp; small"] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+    for loads in ["http", "src=", "href=", "<script"] {
+        assert!(!page.contains(loads), "{loads}");
+    }
+}
+
+#[test]
+fn a_page_shows_only_what_was_measured() {
+    let plain = drawn(&report());
+    for absent in ["A fault under load", "Highest rate", "Space of all", "Cost against", "Other systems"] {
+        assert!(!plain.contains(absent), "{absent}");
+    }
+}
+
+#[test]
+fn a_page_shows_a_fault_with_its_moment_and_its_bound() {
+    let timeline = (-10..40).map(|index| Step { from_ms: index * 100, commits: 5, p99_ms: 1.0 }).collect();
+    let (fault, struck, within_bound) = (Fault::PausePrimary, vec![0], true);
+    let (silence_ms, resumed_after_ms, bound_ms) = (1_090, 1_100, 2_000);
+    let (commits_per_second_before, commits_per_second_after, view_before, view_after) = (50.0, 50.0, 0, 1);
+    let outage = Outage {
+        fault,
+        struck,
+        view_before,
+        view_after,
+        commits_per_second_before,
+        commits_per_second_after,
+        silence_ms,
+        resumed_after_ms,
+        bound_ms,
+        within_bound,
+        timeline,
+    };
+    let page = drawn(&Report { outage: Some(outage), ..report() });
+    assert!(page.contains("A fault under load: stopped the primary for three seconds"), "{page}");
+    assert!(page.contains("1100 ms after the fault, within 2000 ms"), "{page}");
+}
+
+#[test]
+fn a_page_shows_the_steps_of_a_ramp_and_the_sizes_of_groups() {
+    let step = |rate, held| crate::ramp::Step { rate, held, figures: figures() };
+    let steps = vec![step(100.0, true), step(150.0, false)];
+    let ramp = Some(Ramp { p99_bound_ms: 50, best_rate: 100.0, steps });
+    let sizes = vec![Size::new(4, figures()), Size::new(7, figures())];
+    let minutes = vec![Minute { minute: 1, disk_bytes: 1 << 30, memory_bytes: 1 << 28 }];
+    let page = drawn(&Report { ramp, sizes, minutes, ..report() });
+    for told in ["p99 of at most 50 ms: 100 changes a second", "<td class=\"n\">175", "Space of all replicas"] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+}
+
+#[test]
+fn a_page_names_what_another_system_leaves_out() {
+    let leaves_out = vec!["no proofs".into()];
+    let (name, version) = ("etcd".into(), "3".into());
+    let (changes_per_second, p50_ms, p99_ms, cpu_us_per_change) = (1.0, 2.0, 3.0, 4.0);
+    let peer = Peer { name, version, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, leaves_out };
+    assert!(drawn(&Report { peers: vec![peer], ..report() }).contains("no proofs"));
+}

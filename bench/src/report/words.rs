@@ -1,0 +1,91 @@
+//! Report in words, for a terminal.
+
+use super::{Report, Size};
+use crate::figures::{Figures, Outcomes};
+use crate::load::Minute;
+use crate::peers::Peer;
+use std::fmt;
+
+/// Kinds of threads that are told.
+const THREADS_TOLD: usize = 6;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.load(f)?;
+        if let Some(outage) = &self.outage {
+            write!(f, "{outage}")?;
+        }
+        if let Some(ramp) = &self.ramp {
+            write!(f, "{ramp}")?;
+        }
+        self.figures(f)?;
+        self.space(f)?;
+        self.others(f)?;
+        self.ceilings(f)
+    }
+}
+
+impl Report {
+    fn load(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} replicas, {} authors, files of {} bytes", self.replicas, self.authors, self.bytes)?;
+        let (changes, seconds) = (self.changes_per_envelope, self.figures.seconds);
+        writeln!(f, "{changes} changes in an envelope, {seconds:.1} s counted, answers at {}", self.levels.join(", "))?;
+        if self.contention > 0 {
+            let Outcomes { applied, merged, conflict } = self.figures.outcomes;
+            writeln!(f, "{} envelopes of a hundred edit a file which others edit too", self.contention)?;
+            writeln!(f, "outcomes: {applied} applied, {merged} merged, {conflict} left a conflict")?;
+        }
+        writeln!(f)
+    }
+
+    fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Figures { changes_per_second, p50_ms, p99_ms, cpu_us_per_change, .. } = &self.figures;
+        writeln!(f, "  changes a second   {changes_per_second:>10.0}")?;
+        writeln!(f, "  latency p50        {p50_ms:>10.1} ms")?;
+        writeln!(f, "  latency p99        {p99_ms:>10.1} ms")?;
+        writeln!(f, "  CPU for a change   {cpu_us_per_change:>10.0} µs, all replicas together, of it")?;
+        for share in self.cpu_by_thread.iter().take(THREADS_TOLD) {
+            writeln!(f, "    {:<17}{:>10.0} µs", share.thread, share.us_per_change)?;
+        }
+        writeln!(f)
+    }
+
+    fn space(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.minutes.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "history {}; at the end of each minute, all replicas together", self.history)?;
+        for Minute { minute, disk_bytes, memory_bytes } in &self.minutes {
+            let (disk, memory) = (disk_bytes >> 20, memory_bytes >> 20);
+            writeln!(f, "  {minute:>3} {disk:>8} MiB on the disk {memory:>8} MiB of memory")?;
+        }
+        writeln!(f)
+    }
+
+    fn others(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Size { replicas, cpu_us_per_replica, figures } in &self.sizes {
+            let Figures { changes_per_second, p50_ms, p99_ms, .. } = figures;
+            write!(f, "{replicas:>3} replicas {changes_per_second:>8.0}/s, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, ")?;
+            writeln!(f, "{cpu_us_per_replica:.0} µs a replica for a change")?;
+        }
+        for Peer { name, version, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, leaves_out } in &self.peers {
+            write!(f, "{name} {version}: {changes_per_second:.0}/s, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, ")?;
+            writeln!(f, "{cpu_us_per_change:.0} µs for a change")?;
+            writeln!(f, "  leaves out: {}", leaves_out.join("; "))?;
+        }
+        if self.sizes.is_empty() && self.peers.is_empty() { Ok(()) } else { writeln!(f) }
+    }
+
+    fn ceilings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ceilings, code) = (&self.ceilings, &self.machine.curve_code);
+        writeln!(f, "this machine alone, in the same run ({} cores)", ceilings.cores)?;
+        writeln!(f, "  verify             {:>10.1} µs, by {code} code", ceilings.verify_us)?;
+        writeln!(f, "  append and sync    {:>10.1} µs", ceilings.sync_us)?;
+        writeln!(f, "  hop over loopback  {:>10.1} µs", ceilings.hop_us)?;
+        let words = "changes a second with one signature each";
+        writeln!(f, "  ceiling            {:>10.0} {words}", ceilings.changes_per_second)?;
+        writeln!(f, "  floor              {:>10.2} ms to an executed change", ceilings.latency_ms)?;
+        writeln!(f, "measured / ceiling   {:>10.3}", self.share_of_ceiling)?;
+        write!(f, "floor / p50          {:>10.3}", self.share_of_floor)
+    }
+}
