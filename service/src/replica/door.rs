@@ -7,8 +7,12 @@ use crate::tokens::Tokens;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::{fs, io};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
+
+/// Connections that the kernel keeps until the API takes them, if the system allows so many: more than there is room for at
+/// the door, so that nobody who comes at the same time is told to try again a second later.
+const QUEUED: u32 = 4_096;
 
 /// Door of the API.
 pub(crate) struct Door {
@@ -35,9 +39,18 @@ impl Door {
 
 async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LaunchError> {
     let fault = |source| LaunchError::Api { address, source };
-    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let listener = listener(address).map_err(fault)?;
     let bound = listener.local_addr().map_err(fault)?;
     Ok((listener, bound))
+}
+
+/// Binds as [`TcpListener::bind`] does, with a longer queue.
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUED)
 }
 
 /// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.
