@@ -1,13 +1,15 @@
 //! Signatures of authors: every predicate answers alike for one and for many, and the genesis says which one holds.
 
+#[path = "support/crafted.rs"]
+mod crafted;
 mod support;
 
-use curve25519_dalek::{EdwardsPoint, Scalar, constants};
+use crafted::{Off, Torsioned};
+use curve25519_dalek::Scalar;
 use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeCheck, Genesis, GenesisError, GenesisFile, Predicate, RULES, Revision, Signed,
 };
 use quorate_pbft::{Digest, Ed25519Signer, Item, ItemKind, PayloadCheck, PublicKey, Signature, Signer};
-use sha2::{Digest as _, Sha512};
 
 /// A published case: points of small and mixed order, scalars out of bounds, other encodings of a point.
 struct Case {
@@ -116,7 +118,11 @@ impl Case {
 }
 
 fn honest(n: u8) -> Signed {
-    let (signer, bytes) = (Ed25519Signer::from_seed(&[n; 32]), vec![n; usize::from(n)]);
+    signed_by(&Ed25519Signer::from_seed(&[n; 32]), n)
+}
+
+fn signed_by(signer: &dyn Signer, n: u8) -> Signed {
+    let bytes = vec![n; usize::from(n)];
     Signed { key: signer.public_key(), signature: signer.sign(&bytes), bytes }
 }
 
@@ -181,41 +187,20 @@ fn one_flipped_bit_in_a_batch_is_found_wherever_it_is() {
 
 #[test]
 fn two_wrong_signatures_whose_errors_cancel_each_other_out_are_both_found() {
-    let mut signed = [honest(1), honest(2)];
-    // One answer is larger by one, the other smaller: the sum without factors is the same.
-    signed[0].signature.0[32] = signed[0].signature.0[32].wrapping_add(1);
-    signed[1].signature.0[32] = signed[1].signature.0[32].wrapping_sub(1);
+    let off = |n: u8, by: Scalar| signed_by(&Off(Ed25519Signer::from_seed(&[n; 32]), by), n);
+    assert_eq!(off(1, Scalar::ZERO), honest(1));
 
-    assert!(!Predicate::Cofactored.all_hold(&signed));
+    assert!(!Predicate::Cofactored.all_hold(&[off(1, Scalar::ONE), off(2, -Scalar::ONE)]));
 }
 
-/// A key with a part of small order, which signs as its owner would; the strict equation misses that part.
-struct Torsioned(Scalar);
+#[test]
+fn nonces_with_a_part_of_small_order_fit_the_cofactored_equation_alone() {
+    let torsioned = signed_by(&Torsioned::nonces(&[1; 32]), 1);
+    assert_eq!(torsioned.key, honest(1).key);
 
-impl Torsioned {
-    fn key(&self) -> EdwardsPoint {
-        EdwardsPoint::mul_base(&self.0) + constants::EIGHT_TORSION[1]
-    }
-}
-
-impl Signer for Torsioned {
-    fn public_key(&self) -> PublicKey {
-        PublicKey(self.key().compress().to_bytes())
-    }
-
-    fn sign(&self, bytes: &[u8]) -> Signature {
-        let wide = |hash: Sha512| Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
-        let tries = (0..).map(|n: u64| wide(Sha512::new().chain_update(n.to_le_bytes()).chain_update(bytes)));
-        let signed = |nonce: Scalar| {
-            let point = EdwardsPoint::mul_base(&nonce).compress().to_bytes();
-            let hash = Sha512::new().chain_update(point).chain_update(self.public_key().0).chain_update(bytes);
-            let challenge = wide(hash);
-            // A multiple of eight makes the part of small order vanish, and the strict equation hold.
-            let is_seen = challenge.as_bytes()[0] % 8 != 0;
-            is_seen.then(|| [point, (nonce + challenge * self.0).to_bytes()].concat())
-        };
-        Signature(tries.flat_map(signed).next().expect("one in eight is passed over").try_into().expect("64 bytes"))
-    }
+    assert!(!Predicate::Strict.holds(&torsioned));
+    assert!(Predicate::Cofactored.holds(&torsioned));
+    assert!(Predicate::Cofactored.all_hold(&[honest(2), torsioned.clone(), torsioned]));
 }
 
 /// A genesis of these rules.
@@ -237,7 +222,7 @@ fn a_group_has_the_predicate_of_the_rules_that_its_genesis_names() {
     for (rules, by) in [(None, Predicate::Strict), (Some(10), Predicate::Strict), (Some(11), Predicate::Cofactored)] {
         let genesis = genesis(rules);
         let check = EnvelopeCheck::new(&genesis);
-        let torsioned = item(&genesis.group(), &Torsioned(Scalar::from(7_u8)));
+        let torsioned = item(&genesis.group(), &Torsioned::key(Scalar::from(7_u8)));
         let honest = item(&genesis.group(), &support::author(0));
 
         assert_eq!(Predicate::of(&genesis), by);

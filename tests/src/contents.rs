@@ -102,7 +102,7 @@ impl Replica {
     fn new(seed: u64) -> Self {
         let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
         let limits = Limits { base_horizon_ms: KEPT_MS, ..Limits::default() };
-        let (keys, genesis) = Keys::with_limits(1, &constants, limits);
+        let (keys, genesis) = Keys::with_limits(1, &constants, limits, None);
         let disk = Disk::new();
         let db = Db::on(&disk).expect("an empty disk takes a database");
         let mut batch = db.begin().expect("a good disk");

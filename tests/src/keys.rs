@@ -78,43 +78,47 @@ impl Keys {
 
     /// The keys of a group whose member list changes. Where signatures are real ones it has a genesis, and proofs lead from
     /// there through its epochs.
-    pub fn with_epochs(n: usize, people: usize, signatures: Signatures, constants: &Constants) -> Self {
+    pub fn with_epochs(
+        n: usize,
+        people: usize,
+        signatures: Signatures,
+        constants: &Constants,
+        rules: Option<u32>,
+    ) -> Self {
         let keys = Self::with_joiners(n, people, signatures);
         match signatures {
             Signatures::Keyed => keys,
-            Signatures::Ed25519 => Self { authors: Authors::new(n), ..keys }.founded(n, constants, Limits::default()),
+            Signatures::Ed25519 => {
+                let keys = Self { authors: Authors::new(n), ..keys };
+                keys.founded(n, constants, Limits::default(), rules)
+            }
         }
     }
 
-    /// The keys of a group with a genesis of its own, and that genesis.
-    pub fn with_genesis(n: usize, constants: &Constants) -> (Self, Arc<Genesis>) {
-        Self::with_limits(n, constants, Limits::default())
+    /// The keys of a group with a genesis of its own that names these rules, and that genesis.
+    pub fn with_genesis(n: usize, constants: &Constants, rules: Option<u32>) -> (Self, Arc<Genesis>) {
+        Self::with_limits(n, constants, Limits::default(), rules)
     }
 
     /// The same with limits of its own.
-    pub fn with_limits(n: usize, constants: &Constants, limits: Limits) -> (Self, Arc<Genesis>) {
+    pub fn with_limits(n: usize, constants: &Constants, limits: Limits, rules: Option<u32>) -> (Self, Arc<Genesis>) {
         let keys = Self { authors: Authors::new(n), ..Self::new(n, Signatures::Ed25519) };
-        let keys = keys.founded(n, constants, limits);
+        let keys = keys.founded(n, constants, limits, rules);
         let genesis = keys.genesis.clone().expect("just made");
         (keys, genesis)
     }
 
     /// The same keys in a group with a genesis.
-    fn founded(self, n: usize, constants: &Constants, limits: Limits) -> Self {
-        let genesis = Arc::new(genesis(&self, n, constants, limits));
+    fn founded(self, n: usize, constants: &Constants, limits: Limits, rules: Option<u32>) -> Self {
+        let genesis = Arc::new(genesis(&self, n, constants, limits, rules));
         Self { committee: genesis.founders().clone(), genesis: Some(genesis), ..self }
     }
 }
 
 impl Authors {
     fn new(n: usize) -> Self {
-        let seed = |number: u16| {
-            let mut seed = [0xa7; 32];
-            seed[..2].copy_from_slice(&number.to_le_bytes());
-            seed
-        };
         let all = 0..AUTHORS + ROGUES + n as u16;
-        let signers: Vec<Ed25519Signer> = all.map(|number| Ed25519Signer::from_seed(&seed(number))).collect();
+        let signers: Vec<Ed25519Signer> = all.map(|number| Ed25519Signer::from_seed(&author_seed(number))).collect();
         let numbers = signers.iter().zip(0..).map(|(signer, number)| (signer.public_key(), number)).collect();
         Self { signers, numbers }
     }
@@ -140,8 +144,15 @@ impl Authors {
     }
 }
 
+/// Seed of an author's key.
+pub(crate) fn author_seed(number: u16) -> [u8; 32] {
+    let mut seed = [0xa7; 32];
+    seed[..2].copy_from_slice(&number.to_le_bytes());
+    seed
+}
+
 /// Genesis with an organisation for each replica; everybody may write in `main`.
-fn genesis(keys: &Keys, n: usize, constants: &Constants, limits: Limits) -> Genesis {
+fn genesis(keys: &Keys, n: usize, constants: &Constants, limits: Limits, rules: Option<u32>) -> Genesis {
     let enrol = |purpose: Purpose, organisation: usize, signer: &dyn Signer| {
         Enrolment::prove(purpose, &format!("org-{organisation:02}"), signer)
     };
@@ -153,7 +164,7 @@ fn genesis(keys: &Keys, n: usize, constants: &Constants, limits: Limits) -> Gene
     let file = GenesisFile {
         format: FORMAT.to_owned(),
         name: "simulated".to_owned(),
-        rules: None,
+        rules,
         restarted_from: None,
         organisations: (0..n).map(|index| format!("org-{index:02}")).collect(),
         members: members.map(|(at, member)| enrol(Purpose::Member, at, &**member)).collect(),

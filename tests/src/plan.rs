@@ -34,6 +34,8 @@ pub struct Plan {
     pub constants: Constants,
     /// Signature scheme.
     pub signatures: Signatures,
+    /// Rules that the genesis names, where there is one: they say how authors' signatures are checked.
+    pub rules: Option<u32>,
     /// Dishonest replicas, each with its attack. At most f.
     pub attackers: Vec<(ReplicaId, Attack)>,
     /// Until the calm.

@@ -6,6 +6,7 @@ use crate::levels::Operation;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::weather::Micros;
+use quorate_ledger::Code;
 use quorate_pbft::{
     Broken, ClaimedCert, Decided, Digest, Epoch, Evidence, EvidenceKey, Executed, ExecutedPoint, Holdings, Message,
     ReaderId, ReplicaId, SeqNum, Signed, Time, View,
@@ -30,6 +31,15 @@ pub struct Scene<'a> {
 pub enum Fact<'a> {
     /// An author, honest or not, signed an envelope; where there is a ledger.
     Signed(&'a Claim),
+    /// The gate of a replica answered an author who may lie; where there is a ledger.
+    AtTheGate {
+        /// Replica with the gate.
+        of: ReplicaId,
+        /// Envelope's item.
+        item: Digest,
+        /// Code of its refusal; none, where it was let in.
+        code: Option<Code>,
+    },
     /// A message left, before the network had it.
     Sent {
         /// Sender.

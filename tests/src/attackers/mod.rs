@@ -20,6 +20,7 @@ mod mutator;
 mod mute;
 mod old_certificates;
 mod omitter;
+mod repeater;
 mod replayer;
 mod rewriting;
 mod selective;
@@ -66,6 +67,7 @@ pub enum Attack {
     Mute,
     OldCertificates,
     Omitter,
+    Repeater,
     Replayer,
     Selective,
     Silent,
@@ -164,6 +166,10 @@ impl Attack {
             Self::Mute => Box::new(mute::Mute(mask)),
             Self::OldCertificates => Box::new(old_certificates::OldCertificates::new(mask)),
             Self::Omitter => Box::new(omitter::Omitter(mask)),
+            Self::Repeater => {
+                let liars = plan.attackers.iter().map(|(liar, _)| *liar).collect();
+                Box::new(repeater::Repeater::new(mask, dice, liars))
+            }
             Self::Replayer => Box::new(replayer::Replayer::new(dice)),
             Self::Selective => Box::new(selective::Selective(dice)),
             Self::Silent => Box::new(silent::Silent),

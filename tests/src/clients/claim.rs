@@ -1,5 +1,6 @@
 //! Claims of authors, written down where they sign: judges go by these and read no envelope.
 
+use super::Hand;
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{Digest, Item, hash};
 
@@ -22,6 +23,8 @@ pub struct Claim {
     pub ground: Ground,
     /// Effect of the change.
     pub deed: Deed,
+    /// Hand that signed it.
+    pub hand: Hand,
     /// An envelope of this author, with this number and in the same domain, that must have been accepted first.
     pub after: Option<(u16, u64)>,
 }

@@ -4,14 +4,18 @@
 //! number and a text, under a tag.
 
 mod claim;
+#[path = "../../../ledger/tests/support/crafted.rs"]
+mod crafted;
+mod hands;
 mod rogues;
 
 pub use claim::{Claim, Deed, Ground, item_digest};
+pub use hands::Hand;
 pub use rogues::{Forgery, Trick, rogue};
 
 use crate::keys::Keys;
 use quorate_ledger::{Base, Body, Change, Dependency, Envelope, EnvelopeId, Genesis, Mode, Op, Revision, Wishes};
-use quorate_pbft::{Digest, Item, ItemKind, PayloadCheck, Signer, hash_parts};
+use quorate_pbft::{Digest, Item, ItemKind, PayloadCheck, hash_parts};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -59,6 +63,7 @@ struct Draft {
     op: Option<Op>,
     /// Bytes of an honest text; a rogue's are its own.
     bytes: usize,
+    hand: Hand,
 }
 
 impl Draft {
@@ -76,6 +81,7 @@ impl Draft {
             after: None,
             op: None,
             bytes: 0,
+            hand: Hand::Own,
         }
     }
 }
@@ -152,7 +158,7 @@ impl Clients {
     /// Signs an envelope and writes down what it says.
     fn sign(&mut self, draft: Draft) -> (EnvelopeName, Item) {
         let (keys, genesis) = self.ledger.clone().expect("only who has a ledger signs envelopes");
-        let signer = &keys.authors.signers[usize::from(draft.author)];
+        let signer = draft.hand.signer(&keys.authors, draft.author);
         self.signed += 1;
         let (op, text) = match draft.op.clone() {
             Some(op) => (op, Vec::new()),
@@ -170,7 +176,7 @@ impl Clients {
             changes: vec![change],
             carried: vec![],
         };
-        let envelope = Envelope::sign(&genesis.group(), body, vec![text], signer);
+        let envelope = Envelope::sign(&genesis.group(), body, vec![text], &*signer);
         let id = envelope.id(&genesis.group());
         let item = Item { kind: ItemKind::Envelope, bytes: envelope.encode() };
         self.last.insert(draft.author, id);
@@ -183,6 +189,7 @@ impl Clients {
             attempt: draft.attempt,
             ground: draft.ground,
             deed: draft.deed,
+            hand: draft.hand,
             after: draft.after.map(|(author, number, _)| (author, number)),
         });
         let name = keys.authors.name(&signer.public_key(), draft.number, &id);

@@ -2,9 +2,10 @@
 //!
 //! A rogue looks up its next number at a replica, as a client would, and signs what it likes: two things under one number,
 //! bases that are not there, numbers far ahead, more than the rates allow, locks that it never gives back, votes on
-//! conflicts that nobody knows; and it goes on when its key is revoked.
+//! conflicts that nobody knows; signatures with a part of small order, wrong ones, and two whose errors cancel each other
+//! out; and it goes on when its key is revoked.
 
-use super::{Clients, Draft};
+use super::{Clients, Draft, Hand};
 use crate::clients::claim::{Deed, Ground};
 use crate::keys::{AUTHORS, Authors, ROGUES};
 use quorate_ledger::policy::{DomainPolicy, Rate, Rates};
@@ -43,6 +44,13 @@ pub enum Trick {
     Locks,
     /// A vote on a conflict that nobody knows.
     Votes,
+    /// A signature with a part of small order: it fits by the cofactored equation alone.
+    Torsions,
+    /// A signature that fits nowhere.
+    Missigns,
+    /// Two wrong signatures whose errors cancel each other out, after a good one: while that is on its way to a
+    /// certificate, the two wait for one bundle.
+    Cancels,
 }
 
 /// Pretence of a forged base.
@@ -67,6 +75,9 @@ impl Trick {
             Self::Floods(_) => "floods",
             Self::Locks => "locks",
             Self::Votes => "votes",
+            Self::Torsions => "torsions",
+            Self::Missigns => "missigns",
+            Self::Cancels => "cancels",
         }
     }
 }
@@ -104,6 +115,12 @@ impl Clients {
             Trick::Votes => {
                 let conflict = ConflictId(hash("quorate/tests/no-conflict", &self.signed));
                 vec![Draft { op: Some(Op::Vote { conflict, side: 0 }), deed: Deed::Senseless, ..draft }]
+            }
+            Trick::Torsions => vec![Draft { hand: Hand::Torsioned, ..draft }],
+            Trick::Missigns => vec![Draft { hand: Hand::Above, ..draft }],
+            Trick::Cancels => {
+                let next = |more: u64, hand| Draft { number: number + more, attempt: 1, hand, ..draft.clone() };
+                vec![draft.clone(), next(1, Hand::Above), next(2, Hand::Below)]
             }
         };
         drafts.into_iter().map(|draft| self.sign(draft).1).collect()

@@ -4,7 +4,7 @@ use super::{Machine, News, Outgoing, Progress};
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
-use quorate_ledger::{Admission, Envelope, EnvelopeId, Found, Genesis, Ledger, Receipt};
+use quorate_ledger::{Admission, Code, Envelope, EnvelopeId, Found, Genesis, Ledger, Receipt};
 use quorate_pbft::{
     Committee, Digest, Epoch, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica, ReplicaId, SeqNum,
     Signer, Ticks, Time, Verify, Wanted,
@@ -229,14 +229,16 @@ impl Machine for EngineMachine {
         moment.snapshot.supply(&question, SupplyLimits::default()).expect("a good disk")
     }
 
-    fn admits(&self, item: &Item, at: Time) -> bool {
-        let Some(engine) = &self.engine else { return false };
-        let moment = engine.published().moment;
+    fn turns_away(&self, item: &Item, at: Time) -> Option<Code> {
+        let moment = self.engine.as_ref()?.published().moment;
         let admitted = moment.ledger.admit(&moment.snapshot, &item.bytes).expect("a good disk");
-        let too_fast = |admission: &Admission| {
-            moment.ledger.comes_too_fast(&moment.snapshot, admission, item.bytes.len(), at).expect("a good disk")
+        let too_fast = |admission: Admission| {
+            moment.ledger.comes_too_fast(&moment.snapshot, &admission, item.bytes.len(), at).expect("a good disk")
         };
-        admitted.is_ok_and(|admission| too_fast(&admission).is_none())
+        match admitted {
+            Ok(admission) => too_fast(admission).map(|_| Code::Rate),
+            Err(refused) => Some(refused.refusal.code),
+        }
     }
 
     fn standing(&self, author: &PublicKey) -> (u64, u64) {

@@ -12,7 +12,7 @@ pub use self::follower::{FollowerMachine, FollowerNews};
 
 use crate::clients::EnvelopeName;
 use crate::dice::Dice;
-use quorate_ledger::{EnvelopeId, Receipt};
+use quorate_ledger::{Code, EnvelopeId, Receipt};
 use quorate_pbft::{
     Broken, Bundle, ClaimedCert, Committee, Decided, Digest, Epoch, Evidence, EvidenceKey, Executed, ExecutedPoint,
     Input, Item, Message, Now, Position, PublicKey, ReaderId, Rejected, Replica, ReplicaId, SeqNum, Ticks, Time,
@@ -156,9 +156,9 @@ pub trait Machine {
         bundles.collect()
     }
 
-    /// Whether the gate lets an envelope in that comes at this time; without a ledger there is none.
-    fn admits(&self, _item: &Item, _at: Time) -> bool {
-        true
+    /// Refusal of the gate of a replica that is up, of an envelope that comes at this time; without a ledger there is no gate.
+    fn turns_away(&self, _item: &Item, _at: Time) -> Option<Code> {
+        None
     }
 
     /// An author's next number in `main` and the highest attempt that had a verdict for it, as executed.

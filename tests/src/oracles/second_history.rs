@@ -181,7 +181,7 @@ mod tests {
     fn judged(second: &[u16], signers: &[u16]) -> (Verdict, SecondHistory) {
         let lists = vec![second.iter().map(|place| ReplicaId::new(*place)).collect()];
         let plan = Plan { n: 4, lists, attackers: Vec::new(), ..Plan::of(1, Some(Preset::Epochs)) };
-        let keys = Keys::with_epochs(4, plan.people(), Signatures::Ed25519, &plan.constants);
+        let keys = Keys::with_epochs(4, plan.people(), Signatures::Ed25519, &plan.constants, plan.rules);
         let scene = Scene { plan: &plan, keys: &keys, now: 0, calm_since: None, clock: Default::default() };
         let (epoch, last) = (Epoch::new(0), SeqNum::new(8));
         let certificate = ClaimedCert {

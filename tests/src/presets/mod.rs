@@ -10,6 +10,7 @@ use crate::dice::Dice;
 use crate::keys::Signatures;
 use crate::plan::{Clock, Fault, FaultKind, Onlooker, Plan, Request, RequestKind};
 use crate::weather::{Micros, Weather};
+use quorate_ledger::RULES;
 use quorate_pbft::{Constants, ReplicaId};
 use std::fmt;
 use std::str::FromStr;
@@ -84,6 +85,9 @@ const LOUD_IN_LARGE_GROUPS: usize = 3;
 /// Seeds of 100 that sign with ed25519.
 const ED25519_PERCENT: u64 = 6;
 
+/// Seeds of 100 whose genesis names the newest rules; the others' names none.
+const NEWEST_RULES_PERCENT: u64 = 50;
+
 /// Seeds of 100 in which somebody lies, where the group bears it.
 const LIAR_PERCENT: u64 = 75;
 
@@ -96,6 +100,11 @@ const NEWEST_PERCENT: u64 = 10;
 
 /// Liars of 100 that are the newest of all, with dice of their own once more.
 const LATEST_PERCENT: u64 = 5;
+
+/// Liars of 100 that repeat what others signed, with dice of their own; where there is a ledger, replicas remember what
+/// they have checked.
+const REPEATERS_PERCENT: u64 = 4;
+const REPEATERS_WITH_LEDGER_PERCENT: u64 = 20;
 
 /// Liars of 100 that are about changes of the member list, where it changes.
 const OF_EPOCHS_PERCENT: u64 = 40;
@@ -129,6 +138,9 @@ impl Preset {
             changes: dice.fork(11),
             sessions: dice.fork(12),
             joiners: dice.fork(13),
+            rules: dice.fork(14),
+            crafted: dice.fork(15),
+            repeaters: dice.fork(16),
         };
         planner.plan(seed)
     }
@@ -185,6 +197,12 @@ struct Planner {
     sessions: Dice,
     /// For the newest liars where the member list changes.
     joiners: Dice,
+    /// For the rules of the genesis.
+    rules: Dice,
+    /// For authors with tools for signatures.
+    crafted: Dice,
+    /// For liars that repeat what others signed.
+    repeaters: Dice,
 }
 
 impl Planner {
@@ -203,6 +221,7 @@ impl Planner {
             lists,
             constants: self.constants(),
             signatures: self.signatures(),
+            rules: self.rules.chance(NEWEST_RULES_PERCENT).then_some(RULES.newest),
             weather: self.weather(),
             faults: self.faults(calm_at, &attackers),
             requests: self.all_requests(calm_at, &attackers),
@@ -265,6 +284,10 @@ impl Planner {
         if most == 0 || !self.dice.chance(LIAR_PERCENT) {
             return Vec::new();
         }
+        let repeaters_percent = match self.preset {
+            Preset::Disk | Preset::Levels => REPEATERS_WITH_LEDGER_PERCENT,
+            _ => REPEATERS_PERCENT,
+        };
         let count = self.dice.between(1, most as u64);
         let mut others: Vec<ReplicaId> = self.all().collect();
         let mut attackers = Vec::new();
@@ -274,7 +297,8 @@ impl Planner {
             let later = self.later.chance(LATER_PERCENT).then(|| *self.later.weighted(Attack::LATER));
             let newest = self.newest.chance(NEWEST_PERCENT).then(|| *self.newest.weighted(Attack::NEWEST));
             let latest = self.latest.chance(LATEST_PERCENT).then(|| *self.latest.weighted(Attack::LATEST));
-            let later = latest.or(newest).or(later);
+            let repeater = self.repeaters.chance(repeaters_percent).then_some(Attack::Repeater);
+            let later = repeater.or(latest).or(newest).or(later);
             let of_epochs = self.preset == Preset::Epochs && self.changes.chance(OF_EPOCHS_PERCENT);
             let later = if of_epochs { Some(*self.changes.weighted(Attack::OF_EPOCHS)) } else { later };
             let loud = self.n < LARGE || attackers.len() < (LOUD_IN_LARGE_GROUPS * LARGE / self.n).max(1);
@@ -374,6 +398,8 @@ impl Planner {
         }
         let mut requests = self.requests(calm_at);
         requests.extend(rogues::requests(self.preset, self.n, self.rogue.clone(), calm_at));
+        let liars: Vec<ReplicaId> = attackers.iter().map(|(liar, _)| *liar).collect();
+        requests.extend(rogues::crafted(self.preset, self.n, self.crafted.clone(), calm_at, &liars));
         if self.preset == Preset::Epochs {
             requests.extend(changes::requests(&mut self.changes, self.n, calm_at));
         }

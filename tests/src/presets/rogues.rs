@@ -17,6 +17,11 @@ const REVOKED_PERCENT: u64 = 50;
 const LOCKING_PERCENT: u64 = 25;
 const LIMITED_PERCENT: u64 = 40;
 
+/// Seeds of 100 in which an author has tools for signatures, where there is a ledger, and tricks of 100 that are handed to a
+/// liar alone, which asks no gate.
+const CRAFTED_PERCENT: u64 = 60;
+const TO_LIARS_PERCENT: u64 = 50;
+
 /// Requests for one lock that come one soon after the other, by two rogues in turn.
 const LOCKS: u16 = 6;
 
@@ -35,6 +40,19 @@ pub(super) fn requests(preset: Preset, n: usize, mut dice: Dice, calm_at: Micros
     }
     if rogues.dice.chance(LIMITED_PERCENT) {
         rogues.limit();
+    }
+    rogues.requests
+}
+
+/// Requests of an author with tools for signatures that no signer makes by itself.
+pub(super) fn crafted(preset: Preset, n: usize, mut dice: Dice, calm_at: Micros, liars: &[ReplicaId]) -> Vec<Request> {
+    if preset != Preset::Disk || !dice.chance(CRAFTED_PERCENT) {
+        return Vec::new();
+    }
+    let first = dice.below(4) as u16;
+    let mut rogues = Rogues { n, dice, calm_at, first, requests: Vec::new() };
+    for _ in 0..rogues.dice.between(2, 8) {
+        rogues.craft(liars);
     }
     rogues.requests
 }
@@ -58,6 +76,17 @@ impl Rogues {
             let to = self.some();
             self.ask(self.calm_at, RequestKind::Revoke { rogue, to });
         }
+    }
+
+    fn craft(&mut self, liars: &[ReplicaId]) {
+        let trick = *self.dice.weighted(&[(4, Trick::Torsions), (1, Trick::Missigns), (3, Trick::Cancels)]);
+        let to = match liars.first().filter(|_| self.dice.chance(TO_LIARS_PERCENT)) {
+            Some(liar) => vec![*liar],
+            None => self.some(),
+        };
+        // By different authors: what a liar never gets ordered holds its author's number there for ever.
+        let rogue = rogue(self.first + self.dice.below(2) as u16);
+        self.ask(self.calm_at, RequestKind::Trick { rogue, trick, to });
     }
 
     fn lock(&mut self) {

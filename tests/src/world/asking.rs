@@ -2,7 +2,7 @@
 
 use super::World;
 use super::queue::Event;
-use crate::clients::Trick;
+use crate::clients::{Trick, item_digest};
 use crate::keys::AUTHORS;
 use crate::plan::RequestKind;
 use crate::presets::{LARGE, MILLI, SECOND};
@@ -66,9 +66,15 @@ impl World<'_> {
 
     fn try_at(&mut self, to: ReplicaId, item: &Item) {
         let seat = &self.seats[to.index()];
-        let wall = seat.clocks(self.now).wall;
-        if !self.plan.is_honest(to) || seat.machine.admits(item, wall) {
+        if !self.plan.is_honest(to) {
             self.submit(to, item);
+        } else if seat.machine.is_up() {
+            let code = seat.machine.turns_away(item, seat.clocks(self.now).wall);
+            self.judge(&Fact::AtTheGate { of: to, item: item_digest(item), code });
+            if code.is_none() {
+                self.seats[to.index()].remember(item);
+                self.submit(to, item);
+            }
         }
     }
 

@@ -30,6 +30,7 @@ use seat::Seat;
 pub(crate) use serving::forged;
 use sessions::Sessions;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Events of one run. No run that makes progress comes near.
 const EVENTS_MAX: u64 = 5_000_000;
@@ -49,7 +50,7 @@ pub struct World<'a> {
     /// The highest wall clock that an honest replica has shown.
     clock: Time,
     dice: Dice,
-    payload: Box<dyn PayloadCheck>,
+    payload: Arc<dyn PayloadCheck>,
     clients: Clients,
     asked: BTreeSet<EnvelopeName>,
     readers: ReaderId,
@@ -64,20 +65,21 @@ impl<'a> World<'a> {
     /// The group before anything happened.
     pub fn new(plan: &'a Plan, trace: Trace) -> Self {
         let (keys, genesis) = if plan.has_ledger() {
-            let (keys, genesis) = Keys::with_genesis(plan.n, &plan.constants);
+            let (keys, genesis) = Keys::with_genesis(plan.n, &plan.constants, plan.rules);
             (keys, Some(genesis))
         } else if plan.lists.is_empty() {
             (Keys::new(plan.n, plan.signatures), None)
         } else {
-            (Keys::with_epochs(plan.n, plan.people(), plan.signatures, &plan.constants), None)
+            (Keys::with_epochs(plan.n, plan.people(), plan.signatures, &plan.constants, plan.rules), None)
         };
-        let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys, genesis.clone())).collect();
+        let payload: Arc<dyn PayloadCheck> = match &genesis {
+            Some(genesis) => Arc::new(EnvelopeCheck::new(genesis)),
+            None => Arc::new(ItemCheck),
+        };
+        let checked = genesis.is_some().then_some(&payload);
+        let seats = plan.replicas().map(|me| Seat::new(me, plan, &keys, genesis.clone(), checked)).collect();
         let onlookers = (0..plan.onlookers.len()).map(|number| Onlooked::new(number, plan, &keys)).collect();
-        let clients = genesis.clone().map(|genesis| Clients::enrolled(&keys, genesis)).unwrap_or_default();
-        let payload: Box<dyn PayloadCheck> = match genesis {
-            Some(genesis) => Box::new(EnvelopeCheck::new(&genesis)),
-            None => Box::new(ItemCheck),
-        };
+        let clients = genesis.map(|genesis| Clients::enrolled(&keys, genesis)).unwrap_or_default();
         let mut world = Self {
             plan,
             keys,

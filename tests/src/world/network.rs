@@ -9,6 +9,7 @@ use crate::weather::Micros;
 use quorate_pbft::{
     Certified, Committee, Input, Invalid, Message, ReplicaId, Unverified, Verified, VerifyContext, Word,
 };
+use quorate_service::pool::CachedPayload;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,7 +28,36 @@ pub(super) struct Parcel {
     pub(super) verified: Result<Verified<Message>, Invalid>,
 }
 
+/// Judgement of a message: refused, let in, or let in as the proof of a lie.
+#[derive(Debug, PartialEq, Eq)]
+enum Judgement {
+    Refused,
+    LetIn,
+    Proved,
+}
+
+impl Judgement {
+    fn of(verified: &Result<Verified<Message>, Invalid>) -> Self {
+        match verified.as_ref().map(Verified::message) {
+            Err(_) => Self::Refused,
+            Ok(Message::Evidence(_)) => Self::Proved,
+            Ok(_) => Self::LetIn,
+        }
+    }
+}
+
 impl Parcel {
+    /// Verdict of a receiver that has a check of items of its own on a bundle.
+    fn verified_by(
+        &self,
+        payload: &CachedPayload,
+        context: &VerifyContext<'_>,
+    ) -> Option<Result<Verified<Message>, Invalid>> {
+        let is_bundle = matches!(*self.message, Message::Bundle(_));
+        let unverified = is_bundle.then(|| Unverified::new(self.number, Message::clone(&self.message)))?;
+        Some(unverified.verify(&VerifyContext { payload, ..*context }))
+    }
+
     /// The word that a replica's door need not check, which knows these digests certified.
     fn word(&self, context: &VerifyContext<'_>, certified: &Certified) -> Option<Word> {
         let may_be = matches!(*self.message, Message::Commit(_) | Message::Ack(_) | Message::Checkpoint(_));
@@ -51,9 +81,17 @@ impl World<'_> {
             payload: &*self.payload,
             constants: &self.plan.constants,
         };
+        let own = seat.payload.as_ref().and_then(|payload| parcel.verified_by(payload, &context));
+        let verified = own.as_ref().unwrap_or(&parcel.verified);
+        let judged = [&parcel.verified, verified].map(Judgement::of);
+        if judged[0] != judged[1] {
+            let said = words(&parcel.message);
+            self.fail("valid", format!("checked by itself, and by {to} beside what it remembers: {judged:?}: {said}"));
+            return;
+        }
         let replica = seat.machine.replica();
         let of_epoch = replica.filter(|replica| replica.executed_point().epoch == parcel.committee.epoch());
-        let input = match (of_epoch.and_then(|core| parcel.word(&context, core.certified())), &parcel.verified) {
+        let input = match (of_epoch.and_then(|core| parcel.word(&context, core.certified())), verified) {
             (_, Err(invalid)) if self.plan.is_honest(parcel.from) => {
                 let said = words(&parcel.message);
                 self.fail("valid", format!("the honest {} sent something invalid, {invalid}: {said}", parcel.from));
@@ -74,7 +112,7 @@ impl World<'_> {
         let look = seat.heard.is_multiple_of(LOOK_AT_HOLDINGS_EVERY);
         self.trace.line(self.now, || format!("{to} <- {}: {}", parcel.from, words(&parcel.message)));
         self.stats.messages += 1;
-        if let Some(verified) = parcel.verified.as_ref().ok().filter(|_| hears && self.plan.is_honest(to)) {
+        if let Some(verified) = verified.as_ref().ok().filter(|_| hears && self.plan.is_honest(to)) {
             self.judge(&Fact::Heard { by: to, epoch: verified.epoch(), message: verified.message(), view, stable });
         }
         self.input(to, Some(input));

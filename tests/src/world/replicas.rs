@@ -74,6 +74,7 @@ impl World<'_> {
         seat.commit_at = None;
         seat.wake_at = None;
         seat.generation += 1;
+        seat.forget();
         let mut news = Vec::new();
         let leaving = seat.machine.kill(&mut self.dice, &mut news);
         self.transmit(replica, leaving);

@@ -7,7 +7,8 @@ use crate::plan::{Clock, Plan};
 use crate::presets::MILLI;
 use crate::weather::Micros;
 use quorate_ledger::Genesis;
-use quorate_pbft::{Now, ReplicaId, Ticks, Time};
+use quorate_pbft::{Item, Now, PayloadCheck, ReplicaId, Ticks, Time};
+use quorate_service::pool::CachedPayload;
 use std::sync::Arc;
 
 /// Wall clocks begin here: milliseconds since 1970.
@@ -26,13 +27,23 @@ pub(super) struct Seat {
     pub(super) down: u32,
     /// Messages that it heard.
     pub(super) heard: u64,
+    /// Check of the items on lanes, which remembers those that were valid; where there is a ledger.
+    pub(super) payload: Option<CachedPayload>,
+    checked: Option<Arc<dyn PayloadCheck>>,
     clock: Clock,
     /// Milliseconds by which faults have moved its wall clock.
     jumped: i64,
 }
 
 impl Seat {
-    pub(super) fn new(me: ReplicaId, plan: &Plan, keys: &Keys, genesis: Option<Arc<Genesis>>) -> Self {
+    /// Seat at the table, with a check of items of its own where there is one to be `checked` by.
+    pub(super) fn new(
+        me: ReplicaId,
+        plan: &Plan,
+        keys: &Keys,
+        genesis: Option<Arc<Genesis>>,
+        checked: Option<&Arc<dyn PayloadCheck>>,
+    ) -> Self {
         let attack = plan.attackers.iter().find(|(liar, _)| *liar == me).map(|(_, attack)| *attack);
         Self {
             machine: match genesis {
@@ -45,9 +56,21 @@ impl Seat {
             wake_at: None,
             down: 0,
             heard: 0,
+            payload: checked.cloned().map(CachedPayload::new),
+            checked: checked.cloned(),
             clock: plan.clocks[me.index()],
             jumped: 0,
         }
+    }
+
+    /// Notes an item that its gate has let in.
+    pub(super) fn remember(&self, item: &Item) {
+        self.payload.iter().for_each(|payload| payload.remember(item));
+    }
+
+    /// Loses what a process remembers.
+    pub(super) fn forget(&mut self) {
+        self.payload = self.checked.clone().map(CachedPayload::new);
     }
 
     /// Its clocks.

@@ -1,6 +1,7 @@
 //! Authors, honest or not: at the end every disk has one order, and the verdicts on every disk are those that follow from
 //! that order and from what was signed (A1 to A3). An honest change took effect once; of two things under one number one
-//! counts and the number is shown; a forged base, a revoked key and a lock of somebody else bring a refusal.
+//! counts and the number is shown; a forged base, a revoked key and a lock of somebody else bring a refusal. A signature that
+//! does not fit is refused by every gate, and the order has none.
 //!
 //! The order is read from decided slots and bundles, the rest is worked out here: no code of the ledger says it.
 
@@ -11,9 +12,10 @@ use super::{Oracle, Verdict};
 use crate::clients::Claim;
 use crate::keys::{AUTHORS, ROGUES};
 use crate::machine::Machine;
+use crate::plan::Plan;
 use crate::scene::{Fact, Scene, Standing, Survey};
 use quorate_ledger::{Code, State};
-use quorate_pbft::{Digest, Signer};
+use quorate_pbft::{Digest, ReplicaId, Signer};
 use std::collections::BTreeMap;
 use turns::{Said, Turns};
 
@@ -21,21 +23,33 @@ use turns::{Said, Turns};
 pub(super) struct Authors {
     /// Claims of authors, by their item.
     claims: BTreeMap<Digest, Claim>,
+    /// Wrong signatures that a gate has refused.
+    missigned: u64,
     tallies: BTreeMap<&'static str, u64>,
 }
 
 impl Authors {
-    fn turns(&self, order: &[order::Slot], machine: &dyn Machine) -> Result<Turns, String> {
+    fn turns(&self, order: &[order::Slot], machine: &dyn Machine, plan: &Plan) -> Result<Turns, String> {
         let mut turns = Turns::default();
         for slot in order {
             turns.begin_slot();
-            for claim in slot.items.iter().filter_map(|item| self.claims.get(item)) {
+            for item in &slot.items {
+                let claim = self.claims.get(item).filter(|claim| claim.hand.fits(plan.rules));
+                let claim = claim.ok_or_else(|| format!("slot {}: {item} was signed by no author", slot.seq))?;
                 let code = machine.verdict(&claim.id).and_then(|receipt| receipt.code);
                 let turn = turns.turn(claim, slot.time, code == Some(Code::Rate));
                 turn.map_err(|what| format!("slot {}: {what}", slot.seq))?;
             }
         }
         Ok(turns)
+    }
+
+    /// Whether a gate has refused a signature that does not fit, and no other.
+    fn look_at_gate(&mut self, of: ReplicaId, item: &Digest, code: Option<Code>, plan: &Plan) -> Verdict {
+        let Some(claim) = self.claims.get(item) else { return Err(format!("{of} was handed an item without a claim")) };
+        let (fits, refused) = (claim.hand.fits(plan.rules), code == Some(Code::BadSignature));
+        self.missigned += u64::from(refused);
+        if fits != refused { Ok(()) } else { Err(format!("the gate of {of} says {code:?} of {claim:?}")) }
     }
 
     /// Whether the verdicts on a disk are those that must be there.
@@ -70,11 +84,15 @@ impl Oracle for Authors {
         "authors"
     }
 
-    fn watch(&mut self, fact: &Fact<'_>, _scene: &Scene<'_>) -> Verdict {
-        if let Fact::Signed(claim) = fact {
-            self.claims.insert(claim.item, (*claim).clone());
+    fn watch(&mut self, fact: &Fact<'_>, scene: &Scene<'_>) -> Verdict {
+        match fact {
+            Fact::Signed(claim) => {
+                self.claims.insert(claim.item, (*claim).clone());
+                Ok(())
+            }
+            Fact::AtTheGate { of, item, code } => self.look_at_gate(*of, item, *code, scene.plan),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn look_back(&mut self, survey: &Survey<'_>, scene: &Scene<'_>) -> Verdict {
@@ -88,7 +106,7 @@ impl Oracle for Authors {
             let (known, turns) = match &first {
                 Some(first) => first,
                 None => {
-                    let turns = self.turns(&order, standing.machine)?;
+                    let turns = self.turns(&order, standing.machine, scene.plan)?;
                     first.insert((order.clone(), turns))
                 }
             };
@@ -98,6 +116,9 @@ impl Oracle for Authors {
             self.compare(turns, standing, scene)?;
         }
         self.tallies = first.map(|(_, turns)| turns.tallies).unwrap_or_default();
+        if self.missigned > 0 {
+            self.tallies.insert("wrong signatures at a gate", self.missigned);
+        }
         Ok(())
     }
 
@@ -128,6 +149,8 @@ mod tests {
             "locks that another author holds",
             "leases that were over",
             "words about nothing",
+            "signatures by the cofactored equation alone",
+            "wrong signatures at a gate",
         ] {
             assert!(summary.tallies.contains_key(what), "no {what} in seeds {SEEDS:?}: {:?}", summary.tallies);
         }

@@ -1,7 +1,7 @@
 //! Expected verdicts, worked out from the order and from the authors' claims (A1 to A3): accepted, refused, or none at
 //! all.
 
-use crate::clients::{Claim, Deed, Ground};
+use crate::clients::{Claim, Deed, Ground, Hand};
 use quorate_ledger::EnvelopeId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,6 +82,9 @@ impl Turns {
             }
             None => {
                 self.take(claim, time)?;
+                if claim.hand == Hand::Torsioned {
+                    self.count("signatures by the cofactored equation alone");
+                }
                 Said::Accepted
             }
         };
@@ -211,6 +214,7 @@ mod tests {
             attempt,
             ground: Ground::Genesis,
             deed: Deed::Writes,
+            hand: Hand::Own,
             after: None,
         }
     }
