@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::{Genesis, GenesisFile, State};
+use quorate_ledger::State;
 use support::world::{World, write};
 
 const BASE: &str = "- a\n- b\n- c\n";
@@ -11,8 +11,7 @@ const EDITED: &str = "- a\n- b more\n- c\n";
 
 /// State of a change that edits a line, in a group of these rules whose current version has the line deeper; and the file.
 fn merged(rules: u32) -> (State, Option<String>) {
-    let file = support::genesis(4).file().clone();
-    let mut world = World::of(Genesis::build(GenesisFile { rules: Some(rules), ..file }).expect("a good genesis"));
+    let mut world = World::of(support::genesis_by(Some(rules)));
     world.does(0, &[write("a.md", BASE)]);
     let base = world.now();
     world.does(0, &[write("a.md", INDENTED)]);

@@ -10,6 +10,7 @@ use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeCheck, Genesis, GenesisError, GenesisFile, Predicate, RULES, Revision, Signed,
 };
 use quorate_pbft::{Digest, Ed25519Signer, Item, ItemKind, PayloadCheck, PublicKey, Signature, Signer};
+use support::genesis_by;
 
 /// A published case: points of small and mixed order, scalars out of bounds, other encodings of a point.
 struct Case {
@@ -203,12 +204,6 @@ fn nonces_with_a_part_of_small_order_fit_the_cofactored_equation_alone() {
     assert!(Predicate::Cofactored.all_hold(&[honest(2), torsioned.clone(), torsioned]));
 }
 
-/// A genesis of these rules.
-fn genesis(rules: Option<u32>) -> Genesis {
-    let file = support::genesis(4).file().clone();
-    Genesis::build(GenesisFile { rules, ..file }).expect("a good genesis")
-}
-
 /// An envelope in this group, signed by this author.
 fn item(group: &Digest, signer: &dyn Signer) -> Item {
     let changes = vec![Change::new(Base::Revision(Revision::GENESIS), vec![], "nothing", 0)];
@@ -220,7 +215,7 @@ fn item(group: &Digest, signer: &dyn Signer) -> Item {
 #[test]
 fn a_group_has_the_predicate_of_the_rules_that_its_genesis_names() {
     for (rules, by) in [(None, Predicate::Strict), (Some(10), Predicate::Strict), (Some(11), Predicate::Cofactored)] {
-        let genesis = genesis(rules);
+        let genesis = genesis_by(rules);
         let check = EnvelopeCheck::new(&genesis);
         let torsioned = item(&genesis.group(), &Torsioned::key(Scalar::from(7_u8)));
         let honest = item(&genesis.group(), &support::author(0));
@@ -241,7 +236,7 @@ fn a_genesis_of_rules_that_come_later_is_refused_by_name() {
 
 #[test]
 fn a_bundle_with_one_bad_item_of_any_kind_is_not_valid() {
-    let genesis = genesis(Some(11));
+    let genesis = genesis_by(Some(11));
     let (check, group) = (EnvelopeCheck::new(&genesis), genesis.group());
     let good: Vec<Item> = (0..4).map(|n| item(&group, &support::author(n))).collect();
     let foreign = item(&Digest([9; 32]), &support::author(0));

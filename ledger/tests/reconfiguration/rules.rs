@@ -1,9 +1,7 @@
 //! Other rules from the next epoch on: who may ask for them, and what a program does that does not know them.
 
 use super::*;
-use quorate_ledger::{
-    Code, Genesis, GenesisFile, Ledger, MemoryStore, OpenError, RULES, RULES_FIRST, RulesRange, Store, Table,
-};
+use quorate_ledger::{Code, Ledger, MemoryStore, OpenError, RULES, RULES_FIRST, RulesRange, Store, Table};
 
 /// Rules that no program knows.
 const LATER: u32 = 1_000;
@@ -108,9 +106,7 @@ fn nobody_approves_rules_through_a_node_that_does_not_know_them() {
 
 #[test]
 fn rules_9_go_up_by_one_number_at_a_time() {
-    let file = support::genesis(4).file().clone();
-    let genesis = GenesisFile { rules: Some(9), ..file };
-    let mut world = World::of(Genesis::build(genesis).expect("a good genesis"));
+    let mut world = World::of(support::genesis_by(Some(9)));
     for rules in [11, u32::MAX] {
         assert!(reason(propose(&mut world, set(rules))).contains("one number at a time"));
     }

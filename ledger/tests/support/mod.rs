@@ -31,6 +31,12 @@ pub fn genesis(n: u8) -> Genesis {
     genesis_with(n, Limits::default())
 }
 
+/// As [`genesis`] of four, by these rules.
+pub fn genesis_by(rules: Option<u32>) -> Genesis {
+    let file = genesis(4).file().clone();
+    Genesis::build(GenesisFile { rules, ..file }).expect("a good genesis")
+}
+
 /// As [`genesis`], with other limits.
 pub fn genesis_with(n: u8, limits: Limits) -> Genesis {
     let mut authors: Vec<Enrolment> = (0..4).map(|i| enrolled(Purpose::Author, i, &author(i))).collect();

@@ -1,5 +1,5 @@
-//! Repeater: its lane holds what others signed, once more: with each status a bundle of items that were valid on other lanes,
-//! some of them twice in it, and in later bundles again. Nothing else is ever on its lane.
+//! Repeater: its lane holds what others signed, once more: with each status come bundles of items that were valid on other
+//! lanes, some of them twice in one bundle, and in later bundles again. Nothing else is ever on its lane.
 //! Must survive: nothing takes effect twice; an item that a replica has checked before stays valid (E6); progress.
 
 use super::{Attacker, Mask, as_it_is};
@@ -9,9 +9,10 @@ use quorate_pbft::{
 };
 use std::sync::Arc;
 
-/// Bundles of a run, and the newest ones that come again with each status.
-const BUNDLES_MAX: usize = 24;
-const AGAIN: usize = 3;
+/// Bundles of a run, new ones with each status, and the newest of all, which come with it.
+const BUNDLES_MAX: usize = 36;
+const NEW: usize = 3;
+const NEWEST: usize = 6;
 
 /// Items that it keeps, their bytes, and items of a bundle.
 const KEPT_MAX: usize = 64;
@@ -64,14 +65,16 @@ impl Repeater {
         Bundle { header, statement, items }
     }
 
-    /// The newest bundles, and one more with each new status.
+    /// The newest bundles, a few more with each new status.
     fn newest(&mut self, status: &Signed) -> impl Iterator<Item = Arc<Message>> + '_ {
         let is_new = self.status.replace(*status) != Some(*status);
-        if is_new && !self.kept.is_empty() && self.made.len() < BUNDLES_MAX {
+        let room = BUNDLES_MAX - self.made.len();
+        let new = if is_new && !self.kept.is_empty() { room.min(NEW) } else { 0 };
+        for _ in 0..new {
             let bundle = Arc::new(self.repeat());
             self.made.push(bundle);
         }
-        let from = self.made.len().saturating_sub(AGAIN);
+        let from = self.made.len().saturating_sub(NEWEST);
         self.made[from..].iter().map(|bundle| Arc::new(Message::Bundle(bundle.clone())))
     }
 

@@ -149,6 +149,7 @@ mod tests {
             "locks that another author holds",
             "leases that were over",
             "words about nothing",
+            "copies after their verdict",
             "signatures by the cofactored equation alone",
             "wrong signatures at a gate",
         ] {

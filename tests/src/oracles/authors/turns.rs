@@ -55,6 +55,9 @@ impl Turns {
     /// The turn of an envelope at a ledger time. For an envelope with a turn `too_fast` says whether the ledger called
     /// it too fast: of that only the bounds are known here. An error: no ledger may say so.
     pub(super) fn turn(&mut self, claim: &Claim, time: u64, too_fast: bool) -> Result<(), String> {
+        if self.said.contains_key(&claim.id) {
+            self.count("copies after their verdict");
+        }
         let stream = self.streams.entry((claim.author, claim.domain)).or_default();
         if claim.number > stream.accepted + 1 {
             return Ok(());
