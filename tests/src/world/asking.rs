@@ -72,7 +72,6 @@ impl World<'_> {
             let code = seat.machine.turns_away(item, seat.clocks(self.now).wall);
             self.judge(&Fact::AtTheGate { of: to, item: item_digest(item), code });
             if code.is_none() {
-                self.seats[to.index()].remember(item);
                 self.submit(to, item);
             }
         }
@@ -94,8 +93,13 @@ impl World<'_> {
         }
     }
 
+    /// Hands over what has passed the gate, where there is one that is asked.
     fn submit(&mut self, to: ReplicaId, item: &Item) {
-        if self.seats[to.index()].machine.is_up() {
+        let seat = &self.seats[to.index()];
+        if seat.machine.is_up() {
+            if self.plan.is_honest(to) {
+                seat.remember(item);
+            }
             self.input(to, Some(Input::Submit(item.clone())));
         }
     }
