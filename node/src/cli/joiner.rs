@@ -1,6 +1,7 @@
 //! `quorate join`: a replica that follows a group in the foreground, until the group makes it a member; then it votes.
 
 use super::failure::{Failure, Outcome};
+use super::runtime;
 use super::start::{self, StartError};
 use super::{copy, join};
 use quorate_ledger::answers::DIGEST;
@@ -77,7 +78,7 @@ fn follow(join: &Join) -> Outcome {
         observers: join.observers.clone(),
     };
     plan.make().map_err(Failure::usage)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    let runtime = runtime::serving()?;
     if join.from.is_empty() && plan.is_empty() && plan.genesis.restarted().is_some() {
         let why = "the group goes on from another one, whose state is not in its genesis";
         return Err(Failure::usage(why).next("give --from URL: the state is copied from a node that runs"));

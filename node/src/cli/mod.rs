@@ -23,6 +23,7 @@ mod restart;
 mod keys;
 mod token;
 mod notify;
+mod runtime;
 mod start;
 mod observe;
 mod config;

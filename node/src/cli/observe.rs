@@ -1,6 +1,7 @@
 //! `quorate observe`: a follower in the foreground.
 
 use super::failure::{Failure, Outcome};
+use super::runtime;
 use super::start::{self, StartError};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use quorate_ledger::copy::SCOPE_MAX;
@@ -71,7 +72,7 @@ pub fn run(observe: &Observe) -> Outcome {
         return Err(Failure::usage(many).next("leave --domain out: the observer follows all of the group"));
     }
     given_genesis(&observe.dir, observe.genesis.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    let runtime = runtime::serving()?;
     let outcome = runtime.block_on(serve(observe));
     start::abandon(runtime);
     outcome.map_err(|error| start::failure(&observe.dir, error))

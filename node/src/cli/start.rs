@@ -2,6 +2,7 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use super::notify::Notify;
+use super::runtime;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
@@ -89,7 +90,7 @@ pub(super) enum StartError {
 
 /// Runs until a signal comes.
 pub fn run(start: &Start) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::usage)?;
+    let runtime = runtime::serving()?;
     let outcome = runtime.block_on(serve(start));
     abandon(runtime);
     outcome.map_err(|error| failure(&start.dir, error))
