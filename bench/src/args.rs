@@ -25,6 +25,10 @@ pub struct BenchArgs {
     /// Bytes of one file
     #[arg(long, default_value_t = 256)]
     pub bytes: usize,
+    /// Files that there are before the load begins, and over which it is spread; several numbers measure one group after
+    /// the other, as 1000,1000000
+    #[arg(long, value_delimiter = ',', value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    pub files: Vec<u64>,
     /// Envelopes of a hundred that edit a JSON file which others edit at the same time
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
     pub contention: u64,
@@ -90,6 +94,9 @@ struct Faults {
     /// Stop as many replicas for three seconds that no quorum is left
     #[arg(long)]
     pause_quorum: bool,
+    /// After the load kill all replicas at once under more of it, so many times, and look for what was acknowledged
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["contention", "stream"])]
+    kill_all: Option<u64>,
 }
 
 /// Fault in the middle of the load.
@@ -136,7 +143,7 @@ impl BenchArgs {
 
     /// Fault to do, if one was named.
     pub(crate) fn fault(&self) -> Option<Fault> {
-        let Faults { kill_primary, kill_replica, pause_primary, pause_replica, pause_quorum } = self.faults;
+        let Faults { kill_primary, kill_replica, pause_primary, pause_replica, pause_quorum, .. } = self.faults;
         let named = [
             (kill_primary, Fault::KillPrimary),
             (kill_replica, Fault::KillReplica),
@@ -145,6 +152,29 @@ impl BenchArgs {
             (pause_quorum, Fault::PauseQuorum),
         ];
         named.into_iter().find_map(|(is_named, fault)| is_named.then_some(fault))
+    }
+
+    /// How often all replicas are to be killed at once.
+    pub(crate) fn kill_all(&self) -> Option<u64> {
+        self.faults.kill_all
+    }
+
+    /// Files of each author, where a number of files was asked for.
+    pub(crate) fn files_per_author(&self) -> Option<u64> {
+        self.files.first().map(|files| files.div_ceil(self.authors as u64))
+    }
+
+    /// Each group that is to be measured: a number of replicas, and arguments with one number of files at most.
+    pub(crate) fn groups(&self) -> Vec<(u16, Self)> {
+        let files: Vec<Vec<u64>> = match &self.files[..] {
+            [] => vec![Vec::new()],
+            files => files.iter().map(|files| vec![*files]).collect(),
+        };
+        let with = |replicas: &u16| {
+            let of = |files: &Vec<u64>| (*replicas, Self { files: files.clone(), ..self.clone() });
+            files.iter().map(of).collect::<Vec<_>>()
+        };
+        self.replicas.iter().flat_map(with).collect()
     }
 }
 

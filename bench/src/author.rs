@@ -1,6 +1,7 @@
 //! Authors: each sends an envelope, waits for its receipt, and sends the next; or keeps so many under way.
 
 use crate::args::BenchArgs;
+use crate::files::Files;
 use crate::group::Group;
 use crate::shared::Shared;
 use anyhow::{Context as _, bail, ensure};
@@ -13,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Files that one author writes in turn.
-const FILES_PER_AUTHOR: u64 = 64;
+/// Changes in an envelope of files that are to be there before the load.
+const STOCK_CHANGES: u64 = 100;
 
 /// Time that an envelope may take before the run is called off.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -37,7 +38,7 @@ pub struct Author {
     client: Client,
     index: usize,
     changes: u64,
-    bytes: usize,
+    files: Files,
     level: Level,
     shared: Shared,
     next_seq: u64,
@@ -53,7 +54,7 @@ impl Author {
             client: Client::new(node, ANSWER_LIMIT)?,
             index,
             changes: args.changes,
-            bytes: args.bytes,
+            files: Files::new(index, args.files_per_author(), args.bytes),
             level: args.level_of(index),
             shared: Shared::new(args, index),
             next_seq: 1,
@@ -116,6 +117,36 @@ impl Author {
         receipt.revision.context("a receipt without a revision")
     }
 
+    /// Writes each of its files once, many in an envelope.
+    pub async fn stock(&mut self) -> anyhow::Result<()> {
+        while self.next_seq <= self.files.count() {
+            let end = (self.next_seq + STOCK_CHANGES).min(self.files.count() + 1);
+            let receipt = self.send(self.envelope(self.files.of(self.next_seq..end))).await?;
+            self.base = self.based_on(&receipt)?;
+            self.next_seq = end;
+        }
+        Ok(())
+    }
+
+    /// Revision of its newest change.
+    pub fn newest(&self) -> Revision {
+        self.base
+    }
+
+    /// Reads its newest files back, at most so many, from a node that has executed all that this author was told of;
+    /// how many it read.
+    pub async fn read_back(&self, node: &str, most: u64) -> anyhow::Result<u64> {
+        let client = Client::new(node, ANSWER_LIMIT)?;
+        let numbers = self.files.newest(self.next_seq, most);
+        for (number, (path, content)) in numbers.clone().zip(self.files.of(numbers.clone())) {
+            let path: Vec<&str> = ["domains", "main", "files"].into_iter().chain(path.split('/')).collect();
+            let answer = client.renewed().get_bytes(&path, &[]).await;
+            let answer = answer.with_context(|| format!("author {} number {number} is acknowledged", self.index))?;
+            ensure!(answer.body == content, "author {} number {number} is acknowledged and not at {node}", self.index);
+        }
+        Ok(numbers.end - numbers.start)
+    }
+
     /// Writes the file that others will edit, if this author is to; the revision where all of them begin.
     pub async fn write_first(&mut self) -> anyhow::Result<Revision> {
         if let Some(first) = self.shared.first() {
@@ -141,8 +172,7 @@ impl Author {
     }
 
     fn own_contents(&self) -> Vec<(String, Vec<u8>)> {
-        let own = |seq: u64| (format!("bench/{}/{}", self.index, seq % FILES_PER_AUTHOR), self.content(seq));
-        (self.next_seq..self.next_seq + self.changes).map(own).collect()
+        self.files.of(self.next_seq..self.next_seq + self.changes)
     }
 
     fn envelope(&self, contents: Vec<(String, Vec<u8>)>) -> Vec<u8> {
@@ -160,12 +190,6 @@ impl Author {
             carried: Vec::new(),
         };
         Envelope::sign(&self.group, body, contents, &self.signer).encode()
-    }
-
-    /// A file that no other number of no other author has.
-    fn content(&self, seq: u64) -> Vec<u8> {
-        let line = format!("author {} number {seq}\n", self.index);
-        line.bytes().cycle().take(self.bytes).collect()
     }
 }
 

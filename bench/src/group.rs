@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// Time that a replica may take to say that it is ready, and then to be able to vote.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// Time between two looks at what all replicas say.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Time that a replica may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -28,6 +31,7 @@ pub struct Group {
     pub genesis: Genesis,
     /// API addresses of the replicas.
     pub nodes: Vec<String>,
+    program: PathBuf,
     children: Vec<Child>,
     killed: BTreeSet<usize>,
 }
@@ -38,9 +42,10 @@ impl Group {
         init(args, replicas, program, &dir)?;
         let genesis = fs::read(dir.join("genesis.json")).context("init left no genesis.json")?;
         let genesis = Genesis::parse(&genesis).context("genesis.json")?;
-        let mut group = Self { dir, genesis, nodes: Vec::new(), children: Vec::new(), killed: BTreeSet::new() };
+        let (program, nodes, children, killed) = (program.to_owned(), Vec::new(), Vec::new(), BTreeSet::new());
+        let mut group = Self { dir, genesis, nodes, program, children, killed };
         for replica in 0..replicas.into() {
-            let (child, node) = start(args, program, &folder(&group.dir, replica))?;
+            let (child, node) = start(args, &group.program, &folder(&group.dir, replica))?;
             group.children.push(child);
             group.nodes.push(node);
         }
@@ -78,6 +83,60 @@ impl Group {
         child.wait().with_context(|| format!("replica {replica} does not end"))?;
         self.killed.insert(replica);
         Ok(())
+    }
+
+    /// Ends all replicas at one moment, as `kill -9` does.
+    pub fn kill_all(&mut self) -> anyhow::Result<()> {
+        self.children.iter_mut().try_for_each(Child::kill).context("cannot kill the replicas")?;
+        (0..self.children.len()).try_for_each(|replica| self.kill(replica))
+    }
+
+    /// Starts all killed replicas at one moment; time until the last of them said that it is ready.
+    pub async fn start_killed(&mut self, args: &BenchArgs) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let starting = std::mem::take(&mut self.killed).into_iter().map(|replica| {
+            let (args, program, dir) = (args.clone(), self.program.clone(), folder(&self.dir, replica));
+            (replica, tokio::task::spawn_blocking(move || start(&args, &program, &dir)))
+        });
+        for (replica, task) in starting.collect::<Vec<_>>() {
+            (self.children[replica], self.nodes[replica]) = task.await.context("a start panicked")??;
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Waits until all replicas have executed the same slots.
+    pub async fn await_agreement(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let heads: Vec<Status> = self.statuses().await?;
+            let of_slot = |status: &Status| (status.executed_seq, status.state_root, status.lane_hash);
+            let slots: BTreeSet<u64> = heads.iter().map(|status| status.executed_seq).collect();
+            if slots.len() == 1 {
+                let roots: BTreeSet<_> = heads.iter().map(of_slot).collect();
+                ensure!(roots.len() == 1, "the replicas' states differ: {roots:?}");
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "the replicas do not come to the same slot: {slots:?}");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until all replicas vote; looks often, as the time counts.
+    pub async fn await_active(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        while self.statuses().await?.iter().any(|status| status.mode != Mode::Active) {
+            ensure!(Instant::now() < deadline, "not all replicas became able to vote");
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    async fn statuses(&self) -> anyhow::Result<Vec<Status>> {
+        let mut statuses = Vec::new();
+        for node in &self.nodes {
+            statuses.push(Client::new(node, START_LIMIT)?.status().await?);
+        }
+        Ok(statuses)
     }
 
     /// Stops a replica's process, or lets it go on.
@@ -164,7 +223,7 @@ fn init(args: &BenchArgs, replicas: u16, program: &Path, dir: &Path) -> anyhow::
 }
 
 fn start(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
-    let log = fs::File::create(dir.join("log")).context("no log file")?;
+    let log = fs::File::options().create(true).append(true).open(dir.join("log")).context("no log file")?;
     let mut child = Command::new(program)
         .env("QUORATE_DEFAULT_RATES", "false") // the bench measures the group, not a limit
         .env("QUORATE_HISTORY", &args.history)

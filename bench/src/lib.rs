@@ -9,12 +9,14 @@ mod author;
 mod ceilings;
 mod fault;
 mod figures;
+mod files;
 mod group;
 mod load;
 mod machine;
 mod peers;
 mod ramp;
 mod report;
+mod restarts;
 mod shared;
 mod threads;
 mod timeline;
@@ -37,15 +39,16 @@ pub async fn measure(args: &BenchArgs, program: &Path) -> anyhow::Result<Report>
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let dir = args.dir.clone().unwrap_or_else(|| folder.path().join("group"));
     let machine = Machine::with(program)?;
-    let replicas = args.replicas[0];
-    let mut group = start(args, replicas, program, dir.clone()).await?;
-    let seen = under_load(args, &mut group).await?;
+    let groups = args.groups();
+    let (replicas, first) = &groups[0];
+    let mut group = start(first, *replicas, program, dir.clone()).await?;
+    let seen = under_load(first, &mut group).await?;
     group.stop()?;
     eprintln!("bench: measuring this machine's ceilings");
-    let mut report = Report::new(args, replicas, &seen.measured, ceilings::measure(replicas)?, machine);
-    (report.outage, report.ramp) = (seen.outage, seen.ramp);
-    if args.replicas.len() > 1 {
-        report.sizes = sizes(args, report.figures.clone(), program, &dir).await?;
+    let mut report = Report::new(first, *replicas, &seen.measured, ceilings::measure(*replicas)?, machine);
+    (report.outage, report.restarts, report.ramp) = (seen.outage, seen.restarts, seen.ramp);
+    if groups.len() > 1 {
+        report.sizes = sizes(&groups, report.figures.clone(), program, &dir).await?;
     }
     if args.peers {
         report.peers = peers::measure(args)?;
@@ -57,6 +60,7 @@ pub async fn measure(args: &BenchArgs, program: &Path) -> anyhow::Result<Report>
 struct Seen {
     measured: Measured,
     outage: Option<fault::Outage>,
+    restarts: Option<restarts::Restarts>,
     ramp: Option<ramp::Ramp>,
 }
 
@@ -65,16 +69,26 @@ async fn start(args: &BenchArgs, replicas: u16, program: &Path, dir: PathBuf) ->
     Group::start(args, replicas, program, dir).await
 }
 
+impl From<Measured> for Seen {
+    fn from(measured: Measured) -> Self {
+        Self { measured, outage: None, restarts: None, ramp: None }
+    }
+}
+
 async fn under_load(args: &BenchArgs, group: &mut Group) -> anyhow::Result<Seen> {
     if let Some(fault) = args.fault() {
         let (measured, outage) = fault::run(args, fault, group).await?;
-        return Ok(Seen { measured, outage: Some(outage), ramp: None });
+        return Ok(Seen { outage: Some(outage), ..measured.into() });
+    }
+    if let Some(times) = args.kill_all() {
+        let (measured, restarts) = restarts::run(args, times, group).await?;
+        return Ok(Seen { restarts: Some(restarts), ..measured.into() });
     }
     if args.ramp {
         let (measured, ramp) = ramp::run(args, group).await?;
-        return Ok(Seen { measured, outage: None, ramp: Some(ramp) });
+        return Ok(Seen { ramp: Some(ramp), ..measured.into() });
     }
-    Ok(Seen { measured: at_pace(args, group).await?, outage: None, ramp: None })
+    Ok(at_pace(args, group).await?.into())
 }
 
 async fn at_pace(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
@@ -86,14 +100,16 @@ async fn at_pace(args: &BenchArgs, group: &Group) -> anyhow::Result<Measured> {
 }
 
 /// The other groups, beside the first.
-async fn sizes(args: &BenchArgs, first: Figures, program: &Path, dir: &Path) -> anyhow::Result<Vec<Size>> {
-    let mut sizes = vec![Size::new(args.replicas[0], first)];
-    for &replicas in &args.replicas[1..] {
-        let dir = dir.with_extension(replicas.to_string());
-        let group = start(args, replicas, program, dir).await?;
+async fn sizes(groups: &[(u16, BenchArgs)], first: Figures, program: &Path, dir: &Path) -> anyhow::Result<Vec<Size>> {
+    let size =
+        |(replicas, args): &(u16, BenchArgs), figures| Size::new(*replicas, args.files.first().copied(), figures);
+    let mut sizes = vec![size(&groups[0], first)];
+    for (number, of) in groups.iter().enumerate().skip(1) {
+        let (replicas, args) = of;
+        let group = start(args, *replicas, program, dir.with_extension(number.to_string())).await?;
         let measured = at_pace(args, &group).await?;
         group.stop()?;
-        sizes.push(Size::new(replicas, Figures::of(args, &measured)));
+        sizes.push(size(of, Figures::of(args, &measured)));
     }
     Ok(sizes)
 }

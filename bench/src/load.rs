@@ -54,16 +54,31 @@ impl Pace {
     }
 }
 
-/// Authors of a run, spread over these nodes. What they share is written before the load begins.
+/// Authors of a run, spread over these nodes. What is to be there is written before the load begins.
 pub async fn authors(args: &BenchArgs, group: &Group, nodes: &[usize]) -> anyhow::Result<Vec<Author>> {
     let author = |index| Author::new(args, group, index, &group.nodes[nodes[index % nodes.len()]]);
     let mut authors = (0..args.authors).map(author).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut newest = Revision::GENESIS;
+    if args.files_per_author().is_some() {
+        authors = stock(authors).await?;
+    }
+    let mut newest = authors.iter().map(Author::newest).max().unwrap_or(Revision::GENESIS);
     for author in &mut authors {
         newest = newest.max(author.write_first().await?);
     }
     group.await_slot(newest.seq().get()).await?;
     authors.iter_mut().for_each(|author| author.begin_at(newest));
+    Ok(authors)
+}
+
+/// Lets each author write its files once.
+async fn stock(authors: Vec<Author>) -> anyhow::Result<Vec<Author>> {
+    eprintln!("bench: writing the files that are to be there");
+    let stock = |mut author: Author| async move { author.stock().await.map(|()| author) };
+    let tasks: Vec<_> = authors.into_iter().map(|author| tokio::spawn(stock(author))).collect();
+    let mut authors = Vec::new();
+    for task in tasks {
+        authors.push(task.await.context("an author panicked")??);
+    }
     Ok(authors)
 }
 

@@ -15,6 +15,7 @@ use crate::load::{Measured, Minute};
 use crate::machine::Machine;
 use crate::peers::Peer;
 use crate::ramp::Ramp;
+use crate::restarts::Restarts;
 use crate::threads::{self, Share};
 use crate::timeline::{self, Span, Step};
 use crate::times::{self, Percentile};
@@ -34,6 +35,9 @@ pub struct Report {
     pub changes_per_envelope: u64,
     /// Bytes of one file.
     pub bytes: usize,
+    /// Files that there were before the load, where a number was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
     /// Envelopes of a hundred that edit a file which others edit too.
     pub contention: u64,
     /// Levels at which authors waited for their answers, in turn.
@@ -58,6 +62,9 @@ pub struct Report {
     /// Fault in the middle of the load.
     #[serde(flatten)]
     pub outage: Option<Outage>,
+    /// All replicas killed at one moment, again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
     /// Climb to the highest rate, of which the figures above are the best step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ramp: Option<Ramp>,
@@ -82,6 +89,9 @@ pub struct Report {
 pub struct Size {
     /// Replicas.
     pub replicas: u16,
+    /// Files that there were before the load, where a number was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
     /// Microseconds of processor time of one replica for a change.
     pub cpu_us_per_replica: f64,
     /// What came of the load.
@@ -91,8 +101,8 @@ pub struct Size {
 
 impl Size {
     /// A group with what came of its load.
-    pub fn new(replicas: u16, figures: Figures) -> Self {
-        Self { replicas, cpu_us_per_replica: figures.cpu_us_per_change / f64::from(replicas), figures }
+    pub fn new(replicas: u16, files: Option<u64>, figures: Figures) -> Self {
+        Self { replicas, files, cpu_us_per_replica: figures.cpu_us_per_change / f64::from(replicas), figures }
     }
 }
 
@@ -107,6 +117,7 @@ impl Report {
             under_way: args.stream.unwrap_or(1),
             changes_per_envelope: args.changes,
             bytes: args.bytes,
+            files: args.files.first().copied(),
             contention: args.contention,
             levels: args.level_names(),
             rate: args.rate.map(|rate| rate as f64),
@@ -116,6 +127,7 @@ impl Report {
             over_time: over_time(seen),
             minutes: seen.minutes.clone(),
             outage: None,
+            restarts: None,
             ramp: None,
             sizes: Vec::new(),
             peers: Vec::new(),

@@ -7,6 +7,7 @@ use crate::fault::Outage;
 use crate::figures::{Figures, Outcomes};
 use crate::peers::Peer;
 use crate::ramp::Ramp;
+use crate::restarts::Restarts;
 use crate::timeline::Step;
 use std::fmt::Write as _;
 
@@ -14,7 +15,7 @@ use std::fmt::Write as _;
 pub fn page(report: &Report, json: &str) -> String {
     let title = format!("quorate: {} replicas, {} authors", report.replicas, report.authors);
     let mut page = begin(&title);
-    for part in [head, ramp, outage, latencies, over_time, threads, space, sizes, peers, ceilings, settings] {
+    for part in [head, ramp, outage, restarts, latencies, over_time, threads, space, sizes, peers, ceilings, settings] {
         page += &part(report);
     }
     let _ = write!(
@@ -110,6 +111,21 @@ fn outage(report: &Report) -> String {
     section(&format!("A fault under load: {}", fault.words()), &(plot.svg() + &rows))
 }
 
+fn restarts(report: &Report) -> String {
+    let Some(restarts) = &report.restarts else { return String::new() };
+    let Restarts { acknowledged, read_back, late_ready, late_active, restarts: each } = restarts;
+    let told = |(half, most): (u64, u64), late: &usize, bound| {
+        format!("half within {half} ms, all within {most} ms; later than within {bound}: {late}")
+    };
+    let rows = pairs(&[
+        ("acknowledged meanwhile", format!("{acknowledged} envelopes")),
+        ("read back as acknowledged", format!("{read_back} files")),
+        ("ready", told(restarts.spread(|restart| restart.ready_ms), late_ready, "a second")),
+        ("all vote", told(restarts.spread(|restart| restart.active_ms), late_active, "three seconds")),
+    ]);
+    section(&format!("All replicas killed at one moment, {} times", each.len()), &rows)
+}
+
 fn space(report: &Report) -> String {
     if report.minutes.is_empty() {
         return String::new();
@@ -128,19 +144,27 @@ fn sizes(report: &Report) -> String {
     if report.sizes.is_empty() {
         return String::new();
     }
-    let points = report.sizes.iter().map(|size| (f64::from(size.replicas), size.cpu_us_per_replica)).collect();
-    let ticks = report.sizes.iter().map(|size| (f64::from(size.replicas), size.replicas.to_string())).collect();
-    let lines = vec![Line { name: "one replica", points }];
-    let plot = Plot { x: Axis { label: "replicas", ticks }, y_label: "µs for a change", lines, mark: None };
-    let row = |Size { replicas, cpu_us_per_replica, figures }: &Size| {
+    let row = |Size { replicas, files, cpu_us_per_replica, figures }: &Size| {
         let Figures { changes_per_second, p50_ms, p99_ms, cpu_us_per_change, .. } = figures;
         let told =
             [changes_per_second, p50_ms, p99_ms, cpu_us_per_change, cpu_us_per_replica].map(|told| number(*told));
-        [vec![replicas.to_string()], told.into()].concat()
+        [vec![replicas.to_string(), files.unwrap_or_default().to_string()], told.into()].concat()
     };
-    let heads = ["replicas", "changes a second", "p50 ms", "p99 ms", "processor µs, all", "one replica"];
+    let heads =
+        ["replicas", "files before", "changes a second", "p50 ms", "p99 ms", "processor µs, all", "one replica"];
     let rows: Vec<Vec<String>> = report.sizes.iter().map(row).collect();
-    section("Cost against the number of replicas", &(plot.svg() + &table(&heads, &rows)))
+    section("Cost against the size of the group", &(by_replicas(&report.sizes) + &table(&heads, &rows)))
+}
+
+/// Picture of the cost against the number of replicas; none where groups differ by their files.
+fn by_replicas(sizes: &[Size]) -> String {
+    if sizes.windows(2).any(|pair| pair[0].replicas == pair[1].replicas) {
+        return String::new();
+    }
+    let points = sizes.iter().map(|size| (f64::from(size.replicas), size.cpu_us_per_replica)).collect();
+    let ticks = sizes.iter().map(|size| (f64::from(size.replicas), size.replicas.to_string())).collect();
+    let lines = vec![Line { name: "one replica", points }];
+    Plot { x: Axis { label: "replicas", ticks }, y_label: "µs for a change", lines, mark: None }.svg()
 }
 
 fn peers(report: &Report) -> String {

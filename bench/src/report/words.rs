@@ -15,6 +15,9 @@ impl fmt::Display for Report {
         if let Some(outage) = &self.outage {
             write!(f, "{outage}")?;
         }
+        if let Some(restarts) = &self.restarts {
+            write!(f, "{restarts}")?;
+        }
         if let Some(ramp) = &self.ramp {
             write!(f, "{ramp}")?;
         }
@@ -63,9 +66,13 @@ impl Report {
     }
 
     fn others(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Size { replicas, cpu_us_per_replica, figures } in &self.sizes {
+        for Size { replicas, files, cpu_us_per_replica, figures } in &self.sizes {
             let Figures { changes_per_second, p50_ms, p99_ms, .. } = figures;
-            write!(f, "{replicas:>3} replicas {changes_per_second:>8.0}/s, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, ")?;
+            let files = files.map(|files| format!(", {files:>9} files")).unwrap_or_default();
+            write!(
+                f,
+                "{replicas:>3} replicas{files} {changes_per_second:>8.0}/s, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, "
+            )?;
             writeln!(f, "{cpu_us_per_replica:.0} µs a replica for a change")?;
         }
         for Peer { name, version, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, leaves_out } in &self.peers {

@@ -75,6 +75,27 @@ fn groups_of_several_sizes_take_the_same_load_one_after_the_other() {
     assert!(sizes.iter().all(|size| number(&size["cpu_us_per_replica"]) > 0.0), "{report}");
 }
 
+#[test]
+fn groups_with_several_numbers_of_files_take_the_same_load_one_after_the_other() {
+    let report = bench(&["--seconds", "1", "--replicas", "1", "--files", "10,3000"]);
+
+    let sizes = report["sizes"].as_array().expect("sizes");
+    let files: Vec<f64> = sizes.iter().map(|size| number(&size["files"])).collect();
+    assert_eq!(files, [10.0, 3_000.0]);
+    assert!(sizes.iter().all(|size| number(&size["changes"]) > 0.0), "{report}");
+}
+
+#[test]
+fn all_replicas_are_killed_at_once_again_and_again_and_all_that_was_acknowledged_is_read_back() {
+    let report = bench(&["--seconds", "1", "--files", "400", "--kill-all", "2"]);
+
+    let restarts = report["restarts"]["restarts"].as_array().expect("restarts");
+    assert_eq!(restarts.len(), 2);
+    assert!(restarts.iter().all(|restart| number(&restart["active_ms"]) >= number(&restart["ready_ms"])), "{report}");
+    assert!(number(&report["restarts"]["acknowledged"]) > 0.0, "{report}");
+    assert_eq!(number(&report["restarts"]["read_back"]), 8.0 * 8.0 + 4.0 * 400.0, "each file of each replica");
+}
+
 fn read(page: &Path) -> String {
     fs::read_to_string(page).expect("a page")
 }

@@ -30,6 +30,7 @@ fn report() -> Report {
         under_way: 1,
         changes_per_envelope: 1,
         bytes: 256,
+        files: None,
         contention: 10,
         levels: vec!["sequential".into()],
         rate: None,
@@ -40,6 +41,7 @@ fn report() -> Report {
         over_time: (0..10).map(|index| step(index * 100)).collect(),
         minutes: Vec::new(),
         outage: None,
+        restarts: None,
         ramp: None,
         sizes: Vec::new(),
         peers: Vec::new(),
@@ -112,7 +114,7 @@ fn a_page_shows_the_steps_of_a_ramp_and_the_sizes_of_groups() {
     let step = |rate, held| crate::ramp::Step { rate, held, figures: figures() };
     let steps = vec![step(100.0, true), step(150.0, false)];
     let ramp = Some(Ramp { p99_bound_ms: 50, best_rate: 100.0, steps });
-    let sizes = vec![Size::new(4, figures()), Size::new(7, figures())];
+    let sizes = vec![Size::new(4, None, figures()), Size::new(7, None, figures())];
     let minutes = vec![Minute { minute: 1, disk_bytes: 1 << 30, memory_bytes: 1 << 28 }];
     let page = drawn(&Report { ramp, sizes, minutes, ..report() });
     for told in ["p99 of at most 50 ms: 100 changes a second", "<td class=\"n\">175", "Space of all replicas"] {
