@@ -62,3 +62,19 @@ fn an_import_into_no_domain_is_refused_before_anything_is_signed() {
     assert!(word(&refused, "error").contains("no domain gitd: nothing was sent"), "{refused}");
     assert_eq!(git.import(&group, 0, &[], 0)["commits"], 6);
 }
+
+#[test]
+fn a_first_import_writes_over_nobodys_file_until_it_is_told_to() {
+    let (git, group) = (Git::with_history(4), Group::running(4));
+    let theirs = group.dir().join("theirs");
+    fs::write(&theirs, "theirs\n").expect("our folder");
+    says(&group, &author(&group, 1), 0, &["put", "f2", text(&theirs)], 0);
+    says(&group, &author(&group, 1), 0, &["put", "elsewhere", text(&theirs)], 0);
+
+    let refused = git.import(&group, 0, &["--timeout", "8"], 1);
+    assert!(word(&refused, "error").contains("1 file of this branch"), "{refused}");
+    assert_eq!(files(&group).len(), 2);
+
+    assert_eq!(git.import(&group, 0, &["--over"], 0)["commits"], 4);
+    assert_eq!(files(&group).len(), git.files().len() + 1);
+}

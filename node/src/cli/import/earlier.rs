@@ -7,7 +7,7 @@ use super::places::Places;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
-use quorate_git::{ObjectId, Origin};
+use quorate_git::{ObjectId, Origin, Tree};
 use quorate_ledger::{Base, Revision};
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -171,6 +171,16 @@ async fn nothing_was_forgotten(client: &Client, domain: &str) -> Outcome {
         failure
             .next("name a node that keeps the whole history, or say with --after COMMIT which commit's files are there")
     })
+}
+
+/// Refuses where a domain that no import has come to has a file at a path of these: it would be written over.
+pub async fn none_is_in_the_way(client: &Client, domain: &str, tip: &Tree) -> Outcome {
+    let there: Vec<TreeEntry> = client.list(&["domains", domain, "tree"], &[], LIST_MAX).await?;
+    let hit: Vec<&TreeEntry> = there.iter().filter(|file| tip.files.contains_key(&file.path)).collect();
+    let Some(first) = hit.first() else { return Ok(()) };
+    let (path, files) = (print::plain(&first.path), counted(hit.len(), "file"));
+    let what = format!("{domain} has {files} of this branch that no import brought, as {path}: nothing was sent");
+    Err(Failure::no(what).next("--over writes over them; another domain takes the branch as it is"))
 }
 
 /// Refuses where changes of these authors wait for the word of others: the log does not tell of them yet.

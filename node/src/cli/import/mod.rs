@@ -49,6 +49,9 @@ pub struct Import {
     /// Go on after this commit, or after a later one that is there: the domain has its files already
     #[arg(long, value_name = "COMMIT", conflicts_with = "commits")]
     after: Option<String>,
+    /// Write over files that the domain has at the same paths, though no import brought them
+    #[arg(long)]
+    over: bool,
     /// Another key whose word about commits counts, in hex or as a key file: a colleague's, or the own one before this
     #[arg(long, value_name = "KEY")]
     trust: Vec<String>,
@@ -159,6 +162,10 @@ impl Run<'_> {
         let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
         let after = after.map_err(Failure::usage)?;
         let earlier = earlier::find(&client, &line.domain, &trust, (&places, after, executed)).await?;
+        if earlier.is_none() && !self.args.over {
+            let tip = self.repository.commit(line.tip).and_then(|tip| self.repository.tree(&tip));
+            earlier::none_is_in_the_way(&client, &line.domain, &tip.map_err(Failure::usage)?).await?;
+        }
         let mut base = earlier.as_ref().and_then(|earlier| earlier.base);
         let rest = Rest::of(&self.repository, (line, &places), earlier, self.args.commits)?;
         let mut tally = Tally::of(line, &rest);
