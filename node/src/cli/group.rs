@@ -102,7 +102,10 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
         Mode::Recovering => "This node restarted. It votes again once enough others have told it what it may have \
             promised before; until then requests wait."
             .into(),
-        Mode::Following => "This node follows the group and serves what it has verified. It does not vote.".into(),
+        Mode::Following => "This node follows the group and serves what it has verified. It does not vote: an observer \
+            never does, and a member whose disk is a copy, or older than its promises, votes again once its place has a \
+            new key (`quorate members rekey`)."
+            .into(),
         Mode::Diverged => "This node's state is not the one that a quorum certified. It has stopped voting: keep its \
             folder for an analysis and give the replica a new disk."
             .into(),

@@ -219,7 +219,8 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             Severity::Critical,
             "this replica follows and does not vote",
             why,
-            "its disk is a copy, or older than its promises: it needs a new key to vote again",
+            "its disk is a copy, or older than its promises: to vote again its place needs a new key, which `quorate members \
+             rekey` proposes",
         ),
         fault(
             report.mode == Mode::Diverged,
