@@ -74,7 +74,7 @@ pub use vocabulary::{hexed, keys, path};
 pub use format::analysis::{ANALYSIS_BYTES_MAX, Analysis};
 pub use format::body::Body;
 pub use format::change::{Base, Change, Dependency, Level, Op, OpKind, Wishes};
-pub use format::check::EnvelopeCheck;
+pub use format::check::{EnvelopeCheck, Unchecked};
 pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits};
 pub use format::envelope::Envelope;
 #[cfg(feature = "testing")]

@@ -204,6 +204,16 @@ fn nonces_with_a_part_of_small_order_fit_the_cofactored_equation_alone() {
     assert!(Predicate::Cofactored.all_hold(&[honest(2), torsioned.clone(), torsioned]));
 }
 
+#[test]
+fn a_check_that_has_seen_a_key_before_answers_as_one_that_has_not() {
+    let check = EnvelopeCheck::new(&genesis_by(Some(11)));
+    for _ in 0..2 {
+        for (number, case) in CASES.iter().enumerate() {
+            assert_eq!(check.all_signed(&[case.signed()]), case.cofactored, "case {number}");
+        }
+    }
+}
+
 /// An envelope in this group, signed by this author.
 fn item(group: &Digest, signer: &dyn Signer) -> Item {
     let changes = vec![Change::new(Base::Revision(Revision::GENESIS), vec![], "nothing", 0)];

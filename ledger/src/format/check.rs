@@ -4,8 +4,11 @@ use crate::format::analysis::Analysis;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
-use crate::format::signature::{Predicate, Signed};
+use crate::format::signature::{Keys, Predicate, Signed};
+use crate::vocabulary::ids::EnvelopeId;
+use crate::vocabulary::verdict::Refusal;
 use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
+use std::sync::Arc;
 
 /// Checks items for [`quorate_pbft::VerifyContext`]: structure, size, and the signature against the key that an
 /// envelope carries. Whether that key speaks for anybody is asked at execution.
@@ -14,29 +17,47 @@ pub struct EnvelopeCheck {
     group: Digest,
     limits: Limits,
     by: Predicate,
+    keys: Arc<Keys>,
+}
+
+/// An envelope whose form is right and whose signature is still to be checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchecked {
+    /// Names it.
+    pub id: EnvelopeId,
+    /// As decoded.
+    pub envelope: Envelope,
+    /// Its author's signature, and what it is to fit.
+    pub signed: Signed,
 }
 
 impl EnvelopeCheck {
-    /// The check of this group.
+    /// The check of this group. Clones share what they know of keys.
     pub fn new(genesis: &Genesis) -> Self {
-        Self { group: genesis.group(), limits: genesis.limits().clone(), by: Predicate::of(genesis) }
+        let (group, limits, by) = (genesis.group(), genesis.limits().clone(), Predicate::of(genesis));
+        Self { group, limits, by, keys: Arc::default() }
     }
-}
 
-impl EnvelopeCheck {
-    /// The signature of an envelope that is fine but for it.
-    fn signed(&self, item: &Item) -> Option<Signed> {
-        let envelope = Envelope::decode(&item.bytes, &self.limits).ok()?;
-        Some(envelope.signed(&envelope.id(&self.group)))
+    /// Reads an encoding and checks its form: stage `structure`.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Unchecked, Refusal> {
+        let envelope = Envelope::decode(bytes, &self.limits)?;
+        let id = envelope.id(&self.group);
+        let signed = envelope.signed(&id);
+        Ok(Unchecked { id, envelope, signed })
+    }
+
+    /// Whether all these signatures are their authors'.
+    pub fn all_signed(&self, signed: &[Signed]) -> bool {
+        self.by.all_hold_with(signed, &self.keys)
     }
 }
 
 impl PayloadCheck for EnvelopeCheck {
     fn is_valid(&self, item: &Item) -> bool {
         match item.kind {
-            ItemKind::Envelope => Envelope::decode(&item.bytes, &self.limits)
-                .and_then(|envelope| envelope.check_signature(&self.group, self.by))
-                .is_ok(),
+            ItemKind::Envelope => self
+                .decode(&item.bytes)
+                .is_ok_and(|unchecked| self.all_signed(core::slice::from_ref(&unchecked.signed))),
             ItemKind::Evidence => evidence(&item.bytes).is_some(),
             ItemKind::ReadMark => item.bytes.len() == 32,
             ItemKind::Member => false,
@@ -47,8 +68,9 @@ impl PayloadCheck for EnvelopeCheck {
     fn all_valid(&self, items: &[&Item]) -> bool {
         let (envelopes, others): (Vec<&Item>, Vec<&Item>) =
             items.iter().copied().partition(|item| item.kind == ItemKind::Envelope);
-        let signed: Option<Vec<Signed>> = envelopes.into_iter().map(|item| self.signed(item)).collect();
-        others.into_iter().all(|item| self.is_valid(item)) && signed.is_some_and(|signed| self.by.all_hold(&signed))
+        let signed = envelopes.into_iter().map(|item| self.decode(&item.bytes).map(|unchecked| unchecked.signed));
+        let signed: Result<Vec<Signed>, Refusal> = signed.collect();
+        others.into_iter().all(|item| self.is_valid(item)) && signed.is_ok_and(|signed| self.all_signed(&signed))
     }
 }
 

@@ -120,11 +120,7 @@ impl Envelope {
     /// Whether the signature is that of the named author: stage `signature`.
     pub fn check_signature(&self, group: &Digest, by: Predicate) -> Result<EnvelopeId, Refusal> {
         let id = self.id(group);
-        if by.holds(&self.signed(&id)) {
-            Ok(id)
-        } else {
-            Err(Refusal::new(Code::BadSignature, format!("not signed by {}", self.body.author)))
-        }
+        if by.holds(&self.signed(&id)) { Ok(id) } else { Err(Refusal::forged(&self.body.author)) }
     }
 
     /// The bytes of a content that travels along.

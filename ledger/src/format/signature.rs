@@ -13,9 +13,14 @@ use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 use curve25519_dalek::{EdwardsPoint, Scalar, constants};
 use quorate_pbft::{Ed25519, PublicKey, Signature, Verify};
 use sha2::{Digest as _, Sha512};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Domain of the hash that the factors of a batch come from.
 const FACTORS: &[u8] = b"quorate/v1/signature-batch\0";
+
+/// Keys whose points are kept, 200 bytes each.
+const KEYS_MAX: usize = 1 << 13;
 
 /// What an author's signature must fulfil in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,22 +50,49 @@ impl Predicate {
 
     /// Whether a signature fits.
     pub fn holds(self, signed: &Signed) -> bool {
-        match self {
-            Self::Strict => Ed25519.verify(&signed.key, &signed.bytes, &signed.signature),
-            Self::Cofactored => Terms::of(signed).is_some_and(|terms| terms.vanish()),
-        }
+        self.all_hold(core::slice::from_ref(signed))
     }
 
     /// Whether all fit, as [`Predicate::holds`] says of each; it says otherwise of one in 2^128 batches at most.
     pub fn all_hold(self, all: &[Signed]) -> bool {
+        self.all_hold_with(all, &Keys::default())
+    }
+
+    /// The same, with the points of keys that were seen before.
+    pub(crate) fn all_hold_with(self, all: &[Signed], keys: &Keys) -> bool {
+        let is_strictly_signed = |signed: &Signed| Ed25519.verify(&signed.key, &signed.bytes, &signed.signature);
         match self {
-            Self::Strict => all.iter().all(|signed| self.holds(signed)),
-            Self::Cofactored => match all {
-                [] => true,
-                [one] => self.holds(one),
-                many => many.iter().map(Terms::of).collect::<Option<Vec<_>>>().is_some_and(|all| vanish(&all)),
-            },
+            Self::Strict => all.iter().all(is_strictly_signed),
+            Self::Cofactored => {
+                let terms: Option<Vec<Terms>> = all.iter().map(|signed| Terms::of(signed, keys)).collect();
+                terms.is_some_and(|all| match &all[..] {
+                    [] => true,
+                    [one] => one.vanish(),
+                    many => vanish(many),
+                })
+            }
         }
+    }
+}
+
+/// Points of keys that signed before. Unpacking one takes a square root, and an author signs again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Keys(Mutex<BTreeMap<PublicKey, EdwardsPoint>>);
+
+impl Keys {
+    /// The point of a key, if it has one that is not of small order.
+    fn point(&self, key: &PublicKey) -> Option<EdwardsPoint> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(point) = known().get(key) {
+            return Some(*point);
+        }
+        let point = point(&key.0).filter(|point| !point.is_small_order())?;
+        let mut known = known();
+        if known.len() >= KEYS_MAX {
+            known.clear();
+        }
+        known.insert(*key, point);
+        Some(point)
     }
 }
 
@@ -77,12 +109,12 @@ struct Terms {
 
 impl Terms {
     /// The terms, where each has its one encoding and the key is not of small order.
-    fn of(Signed { key: PublicKey(key), bytes, signature }: &Signed) -> Option<Self> {
+    fn of(Signed { key, bytes, signature }: &Signed, keys: &Keys) -> Option<Self> {
         let (nonce, answer) = signature.0.split_first_chunk::<32>().expect("64 bytes");
         let answer: &[u8; 32] = answer.try_into().expect("the other 32");
-        let hash = Sha512::new().chain_update(nonce).chain_update(key).chain_update(bytes).finalize();
+        let hash = Sha512::new().chain_update(nonce).chain_update(key.0).chain_update(bytes).finalize();
         let terms = Self {
-            key: point(key).filter(|key| !key.is_small_order())?,
+            key: keys.point(key)?,
             nonce: point(nonce)?,
             answer: Option::from(Scalar::from_canonical_bytes(*answer))?,
             challenge: Scalar::from_bytes_mod_order_wide(&hash.into()),

@@ -2,6 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
+use quorate_pbft::PublicKey;
 use serde::{Deserialize, Serialize};
 
 /// The eight stages of validation, in order. The first that fails names the refusal.
@@ -161,6 +162,11 @@ impl Refusal {
     /// A refusal with this code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { stage: code.stage(), code, detail: detail.into() }
+    }
+
+    /// The refusal of what its author did not sign.
+    pub fn forged(author: &PublicKey) -> Self {
+        Self::new(Code::BadSignature, format!("not signed by {author}"))
     }
 }
 

@@ -18,7 +18,7 @@ pub async fn author(
     InPath((domain, text)): InPath<(String, String)>,
 ) -> Answer<Json<AuthorInfo>> {
     let author = key(&text)?;
-    let moment = service.now().moment;
+    let moment = service.moment();
     let (read, place) = (moment.clone(), domain.clone());
     let executed = service.blocking(move || Ok(read.view().author(&place, &author)?)).await?;
     let pending = service.mempool().of(&author, &domain).map(pending).collect();
@@ -42,7 +42,7 @@ fn pending(candidate: &Candidate) -> Pending {
 
 /// Lists the enrolled authors by key.
 pub async fn identities(State(service): Shared) -> Answer<Response> {
-    let moment = service.now().moment;
+    let moment = service.moment();
     json(&service, move || {
         let mut items = Vec::new();
         for (key, record) in moment.view().identities()? {

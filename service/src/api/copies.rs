@@ -35,7 +35,7 @@ pub struct Held {
     used: Use,
     pub moment: Arc<Moment>,
     /// Its certificate, where it has one.
-    pub certificate: Option<QuorumCert>,
+    pub certificate: Option<Arc<QuorumCert>>,
 }
 
 /// States that are being copied or compared, and turns to read them.

@@ -9,7 +9,7 @@ use quorate_client::api::{Domain, Page};
 
 /// Lists the domains by name.
 pub async fn list(State(service): Shared) -> Answer<Response> {
-    let moment = service.now().moment;
+    let moment = service.moment();
     json(&service, move || {
         let domains = moment.view().domains()?.into_iter();
         let items = domains.map(|domain| Domain { name: domain.name, root: domain.root, revision: domain.revision });

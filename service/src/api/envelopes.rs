@@ -10,16 +10,17 @@ use super::proofs;
 use super::relayed;
 use super::reply::{Reply, settled};
 use super::service::Service;
-use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Published, Request, Waiting};
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Request, Waiting};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use quorate_client::api::{Mode, Ticket};
+use quorate_client::api::Ticket;
 use quorate_ledger::{
     Admission, Code, Envelope, EnvelopeId, Level, NotAdmitted, Numbers, Receipt, Refusal, Sequencing, State as Verdict,
+    Unchecked,
 };
 use quorate_pbft::{Item, ItemKind, PublicKey, Time};
 use schemars::JsonSchema;
@@ -113,12 +114,13 @@ pub enum Admitted {
 
 /// Lets an envelope in at a member.
 async fn enter(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Admitted> {
-    let passed = if bytes.len() <= CHECKED_IN_PLACE_BYTES {
-        gate(service, bytes, level)
-    } else {
-        let shared = service.clone();
-        service.blocking(move || gate(&shared, bytes, level)).await
-    }?;
+    let size = bytes.len();
+    let (Unchecked { id, envelope, signed }, bytes) =
+        at_place(service, size, move |service| Ok((decode(service, &bytes)?, bytes))).await?;
+    if !service.signatures.fits(signed).await? {
+        return Err(refused(service, Refusal::forged(&envelope.body.author).into()));
+    }
+    let passed = at_place(service, size, move |service| gate(service, (id, envelope, bytes), level)).await?;
     let (candidate, is_new) = match passed {
         Passed::Judged(receipt) => return Ok(Admitted::Judged(Arc::new(receipt))),
         Passed::Candidate(candidate, is_new) => (candidate, is_new),
@@ -145,7 +147,7 @@ impl Admitted {
         }
         let fate = tokio::select! {
             fate = timeout(super::service::WAIT_MAX, fate.answer()) => fate,
-            _ = service.until(is_stuck) => return Ok(promise(waiting)),
+            () = service.stuck() => return Ok(promise(waiting)),
             () = service.stop.cancelled() => return Err(Failure::stopping()),
         };
         match fate {
@@ -158,15 +160,10 @@ impl Admitted {
     }
 }
 
-/// Whether something has waited for a quorum for so long that whoever waits should hear of it.
-fn is_stuck(published: &Published) -> bool {
-    published.report.mode == Mode::ReadOnly
-}
-
 /// Ticket of an envelope; while nothing can be ordered, or the queue holds it back, with the reason.
 fn promised(service: &Service, receipt: Receipt, place: Place) -> Reply {
-    let now = service.now();
-    let why = (is_stuck(&now) || place == Place::Queued).then(|| now.report.why.clone());
+    let report = service.report();
+    let why = (report.is_stuck() || place == Place::Queued).then(|| report.why.clone());
     let why = why.filter(|why| !why.is_empty());
     Reply::Ticket(Box::new(Ticket { receipt, waits_for: place.waits_for(), why }))
 }
@@ -184,10 +181,28 @@ enum Passed {
     Candidate(Candidate, bool),
 }
 
-/// The gate: what must not enter a lane stays out, with stage and code.
-fn gate(service: &Service, bytes: Vec<u8>, level: Level) -> Answer<Passed> {
-    let moment = service.now().moment;
-    let admission = match moment.ledger.admit(&moment.snapshot, &bytes)? {
+/// Works on an envelope of so many bytes where it was read, or on a thread of its own.
+async fn at_place<T: Send + 'static>(
+    service: &Arc<Service>,
+    bytes: usize,
+    work: impl FnOnce(&Service) -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    if bytes <= CHECKED_IN_PLACE_BYTES {
+        return work(service);
+    }
+    let shared = service.clone();
+    service.blocking(move || work(&shared)).await
+}
+
+/// The first part of the gate: an encoding that is no envelope stays out.
+fn decode(service: &Service, bytes: &[u8]) -> Answer<Unchecked> {
+    service.signatures.check().decode(bytes).map_err(|refusal| refused(service, refusal.into()))
+}
+
+/// The gate behind the signature: what must not enter a lane stays out, with stage and code.
+fn gate(service: &Service, (id, envelope, bytes): (EnvelopeId, Envelope, Vec<u8>), level: Level) -> Answer<Passed> {
+    let moment = service.moment();
+    let admission = match moment.ledger.admit_signed(&moment.snapshot, id, envelope)? {
         Ok(admission) => admission,
         Err(not_admitted) => return Err(refused(service, not_admitted)),
     };

@@ -52,9 +52,9 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
         (last.map(position).transpose()?, start.from.filter(|text| !text.is_empty()).map(position).transpose()?);
     let from = match last.or(start) {
         Some(position) => position,
-        None => Revision::slot(service.now().moment.seq()),
+        None => Revision::slot(service.moment().seq()),
     };
-    let moment = service.now().moment;
+    let moment = service.moment();
     service.blocking(move || Ok(moment.view().check_history(from)?)).await?;
     let room = service.streams.room().ok_or_else(|| Failure::busy("too many streams of events are open"))?;
     let healed = service.outages.borrow().count();
@@ -133,7 +133,7 @@ impl Reader {
         let (mut published, seen) = (self.service.published.clone(), self.seen);
         let (mut outages, healed) = (self.service.outages.clone(), self.healed);
         if self.place < self.look.len() {
-            return Some(Some(self.service.now().moment));
+            return Some(Some(self.service.moment()));
         }
         tokio::select! {
             found = published.wait_for(|published| Revision::slot(published.moment.seq()) > seen) => {

@@ -14,7 +14,7 @@ use quorate_pbft::Digest;
 /// Evidence in the order in which it was recorded.
 pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<Response> {
     let from = cut.from.as_deref().filter(|from| !from.is_empty()).map(digest).transpose()?;
-    let (moment, limit) = (service.now().moment, cut.limit()?);
+    let (moment, limit) = (service.moment(), cut.limit()?);
     json(&service, move || {
         let page = moment.view().evidence(from, limit)?;
         Ok(Page { items: page.items.into_iter().map(entry).collect(), next: page.next })
@@ -25,7 +25,7 @@ pub async fn list(State(service): Shared, InQuery(cut): InQuery<Cut>) -> Answer<
 /// The proof file.
 pub async fn file(State(service): Shared, InPath(id): InPath<String>) -> Answer<Response> {
     let id: Digest = digest(&id)?;
-    let moment = service.now().moment;
+    let moment = service.moment();
     let read = move || {
         let bytes = moment.view().evidence_file(&id)?;
         bytes.ok_or_else(|| Failure::not_found(format!("no evidence {id} is recorded")))

@@ -71,7 +71,7 @@ pub struct EpochsQuery {
 
 /// The epochs so far, or the file that leads through them from the genesis.
 pub async fn epochs(State(service): Shared, InQuery(query): InQuery<EpochsQuery>) -> Answer<Response> {
-    let moment = service.now().moment;
+    let moment = service.moment();
     let (from, limit) = (query.cut.cursor()?.map(Epoch::new), query.cut.limit()?);
     if wants_proof(query.proof.as_deref())? {
         return service.answers.send(FILE, move || Ok(moment.view().chain_of_epochs()?.encode())).await;
@@ -106,7 +106,7 @@ fn standing(evidence: u8, reputation: Reputation) -> Standing {
 
 /// The other members, as this replica hears them, and other peers that have offended.
 pub async fn peers(State(service): Shared) -> Json<Page<Peer>> {
-    let report = service.now().report;
+    let report = service.report();
     let facts = |id: ReplicaId| report.peers.iter().find(|facts| facts.replica == id);
     let links = service.membership.links().into_iter();
     let members = links.map(|link| peer(&link, facts(link.id), conduct::of(&service, Who::Member(link.key))));

@@ -25,13 +25,13 @@ impl Freshness {
     /// A past revision never changes, so whoever names one needs no mark; it is waited for if it is not executed yet.
     pub async fn state(&self, service: &Service) -> Answer<(Arc<Moment>, Revision)> {
         if let Some(at) = self.at {
-            let known = service.now().moment;
+            let known = service.moment();
             let moment = if known.seq() >= at.seq() { known } else { service.executed(at.seq()).await? };
             return Ok((moment, at));
         }
         let moment = match levels::needs_mark(self.level.unwrap_or(Level::Strong)) {
             true => service.strong(Digest(nonce()?)).await?.moment,
-            false => service.now().moment,
+            false => service.moment(),
         };
         let at = Revision::slot(moment.seq());
         Ok((moment, at))

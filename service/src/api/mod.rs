@@ -49,6 +49,7 @@ mod scoped;
 mod service;
 mod session;
 mod shapes;
+mod signatures;
 mod state;
 mod status;
 mod streams;
@@ -67,6 +68,7 @@ pub use pace::Pace;
 pub use problem::Answer;
 use problem::Failure;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
+pub use signatures::Signatures;
 pub use streams::Streams;
 pub use tls::{TlsError, acceptor};
 

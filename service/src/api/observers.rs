@@ -10,7 +10,7 @@ use quorate_ledger::ObserverEntry;
 
 /// Lists the enrolled observers by key.
 pub async fn observers(State(service): Shared) -> Answer<Response> {
-    let moment = service.now().moment;
+    let moment = service.moment();
     json(&service, move || {
         let items = moment.view().observers()?.into_iter().map(enrolled).collect();
         Ok(Page { items, next: None })

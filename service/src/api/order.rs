@@ -40,7 +40,7 @@ pub struct UpTo {
 
 /// Proves which bundles were executed up to a slot.
 pub async fn proof(State(service): Shared, InQuery(UpTo { seq }): InQuery<UpTo>) -> Answer<Response> {
-    let (seq, newest) = (seq.map(SeqNum::new), service.now().moment.seq());
+    let (seq, newest) = (seq.map(SeqNum::new), service.moment().seq());
     if let Some(seq) = seq.filter(|seq| *seq > newest) {
         return Err(Failure::not_found(format!("slot {seq} is not executed here; the newest is {newest}")));
     }
@@ -76,7 +76,7 @@ pub async fn answer(
 }
 
 async fn make(service: &Service, question: Question) -> Answer<Response> {
-    let moment = service.now().moment;
+    let moment = service.moment();
     let _turn = service.copies.turn().await?;
     let make = move || {
         let mut messages = moment.snapshot.supply(&question, SupplyLimits::default())?;

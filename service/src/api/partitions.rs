@@ -12,7 +12,7 @@ use quorate_pbft::ReplicaId;
 
 /// Answers from local state, with or without a quorum.
 pub async fn partitions(State(service): Shared) -> Answer<Json<Partitions>> {
-    let (report, outages, now) = (service.now().report, service.outages.borrow().clone(), now_ms());
+    let (report, outages, now) = (service.report(), service.outages.borrow().clone(), now_ms());
     let me = report.me.ok_or_else(|| Failure::not_found("an observer orders nothing: ask a member"))?;
     Ok(Json(Partitions {
         replica: me.get(),

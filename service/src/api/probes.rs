@@ -20,7 +20,7 @@ pub async fn alive() -> &'static str {
 /// 200 when the replica can vote, hears a quorum and knows how far it is, or the observer hears a member, and it is not far
 /// behind, else 503 with its mode and why.
 pub async fn ready(State(service): Shared) -> Answer<&'static str> {
-    let report = service.now().report;
+    let report = service.report();
     if service.drain.is_cancelled() {
         return Err(Failure::stopping());
     }

@@ -33,7 +33,7 @@ pub async fn of_file(
         Level::Eventual | Level::Causal | Level::Sequential if own_nonce.is_some() => {
             return Err(Failure::bad_request("only a strong read puts a nonce in the order"));
         }
-        Level::Eventual | Level::Causal | Level::Sequential => (service.now().moment.seq(), None),
+        Level::Eventual | Level::Causal | Level::Sequential => (service.moment().seq(), None),
     };
     let Certified { moment, certificate } = certified(service, seq).await?;
     let (domain, path) = (domain.to_owned(), path.to_owned());

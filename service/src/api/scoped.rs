@@ -15,7 +15,7 @@ pub async fn only(State(service): Shared, request: Request, next: Next) -> Respo
         if is_of_history(path, request.method()) {
             return Failure::not_held("history and order are not kept here", &domains).into_response();
         }
-        if service.now().report.grows && is_of_state(path, request.method()) {
+        if service.report().grows && is_of_state(path, request.method()) {
             let detail = "the state of this observer's domains is still on its way; ask again, or ask a member";
             return Failure::new(StatusCode::SERVICE_UNAVAILABLE, "growing", detail).into_response();
         }

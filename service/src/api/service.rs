@@ -6,6 +6,7 @@ use super::body::Room;
 use super::copies::Copies;
 use super::pace::Pace;
 use super::problem::{Answer, Failure};
+use super::signatures::Signatures;
 use super::streams::Streams;
 use crate::conduct::Conduct;
 use crate::copying::Liar;
@@ -51,6 +52,9 @@ pub struct Service {
     pub membership: Arc<Membership>,
     /// State that the core's thread last published.
     pub published: watch::Receiver<Published>,
+    /// Whether something waits for a quorum: whoever waits for an answer watches this, which seldom changes, and not each
+    /// slot.
+    pub stuck: watch::Receiver<bool>,
     /// The door to the core's thread.
     pub inbox: Arc<Inbox>,
     /// Callers waiting for answers.
@@ -59,6 +63,8 @@ pub struct Service {
     pub mempool: Arc<Mutex<Mempool>>,
     /// Remembers checked envelopes for the verification pool (G2).
     pub payload: Arc<CachedPayload>,
+    /// Checks authors' signatures at the gate.
+    pub signatures: Arc<Signatures>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Room for bodies on their way in.
@@ -99,6 +105,24 @@ impl Service {
     /// The newest published state.
     pub fn now(&self) -> Published {
         self.published.borrow().clone()
+    }
+
+    /// The newest state.
+    pub fn moment(&self) -> Arc<Moment> {
+        self.published.borrow().moment.clone()
+    }
+
+    /// The replica, as it sees itself.
+    pub fn report(&self) -> Arc<Report> {
+        self.published.borrow().report.clone()
+    }
+
+    /// Waits until something has waited for a quorum for so long that whoever waits should hear of it.
+    pub async fn stuck(&self) {
+        let mut stuck = self.stuck.clone();
+        if stuck.wait_for(|is_stuck| *is_stuck).await.is_err() {
+            std::future::pending().await // the replica stops, and says so elsewhere
+        }
     }
 
     /// Domains that an observer follows alone; none where it follows all.
@@ -153,7 +177,7 @@ impl Service {
 
     /// Refuses what needs a quorum while there is none.
     pub fn needs_quorum(&self) -> Answer<()> {
-        let report = self.now().report;
+        let report = self.report();
         match report.mode {
             Mode::Active | Mode::Recovering => Ok(()),
             Mode::ReadOnly | Mode::Following | Mode::Diverged => Err(Failure::no_quorum(report.mode, &report.why)),
@@ -162,7 +186,7 @@ impl Service {
 
     /// Refuses what a replica cannot even keep for later.
     pub fn takes_part(&self) -> Answer<()> {
-        let report = self.now().report;
+        let report = self.report();
         match report.mode {
             Mode::Active | Mode::Recovering | Mode::ReadOnly => Ok(()),
             Mode::Following | Mode::Diverged => Err(Failure::no_quorum(report.mode, &report.why)),
@@ -203,7 +227,7 @@ impl Service {
         };
         let (mark, place) = match answer {
             Ok(Some(Ok(read))) => read,
-            Ok(Some(Err(why))) => return Err(Failure::no_quorum(self.now().report.mode, why).of_a_read()),
+            Ok(Some(Err(why))) => return Err(Failure::no_quorum(self.report().mode, why).of_a_read()),
             Ok(None) => return Err(Failure::stopping()),
             Err(_) => return Err(Failure::too_slow()),
         };
@@ -214,7 +238,7 @@ impl Service {
     /// The state of an observer after a mark that a member placed, and that was executed here.
     pub async fn marked(&self, relay: &Relay, nonce: Digest, passing: &Passing<'_>) -> Answer<Strong> {
         self.pace.turn().await;
-        let refused = |why: &str| Failure::no_quorum(self.now().report.mode, why).of_a_read();
+        let refused = |why: &str| Failure::no_quorum(self.report().mode, why).of_a_read();
         let marked = relay.mark(nonce, passing).await.ok_or_else(|| refused(&relay.silence()))?;
         let marked = marked.map_err(|why| refused(&why))?;
         let moment = self.until(|published| levels::shows_mark(published.moment.seq(), marked.seq)).await?.moment;
@@ -237,7 +261,7 @@ impl Service {
 
     /// The receipt of an envelope, if it has one here.
     pub async fn receipt(&self, id: EnvelopeId) -> Answer<Option<Receipt>> {
-        let moment = self.now().moment;
+        let moment = self.moment();
         self.blocking(move || Ok(moment.ledger.receipt(&moment.snapshot, &id)?)).await
     }
 
@@ -247,7 +271,7 @@ impl Service {
         let _room = room.map_err(|_| Failure::busy("too many requests wait for revisions that are not there yet"))?;
         let is_known = self.until(|published| published.moment.seq() >= seq || is_claimed(published, seq));
         if tokio::time::timeout(NEWS_WITHIN, is_known).await.is_err() {
-            return Err(Failure::future(seq, self.now().moment.seq()));
+            return Err(Failure::future(seq, self.moment().seq()));
         }
         Ok(self.until(|published| published.moment.seq() >= seq).await?.moment)
     }

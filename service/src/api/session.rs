@@ -36,7 +36,7 @@ pub async fn wait(State(service): Shared, request: Request, next: Next) -> Respo
 /// Says in the answer what this replica has executed by then.
 pub async fn show(State(service): Shared, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let token = Token { group: service.genesis.group(), slot: service.now().moment.seq().get() };
+    let token = Token { group: service.genesis.group(), slot: service.moment().seq().get() };
     let token = HeaderValue::from_str(&token.to_string()).expect("hex and a number");
     response.headers_mut().insert(SESSION_HEADER, token);
     response
@@ -55,7 +55,7 @@ async fn caught_up(service: &Service, headers: &HeaderMap) -> Answer<()> {
     let _room = service.sessions.try_acquire().map_err(|_| Failure::busy("too many sessions wait for this replica"))?;
     match tokio::time::timeout(WAIT, service.until(is_shown)).await {
         Ok(reached) => reached.map(|_| ()),
-        Err(_) => Err(behind(seen, service.now().moment.seq())),
+        Err(_) => Err(behind(seen, service.moment().seq())),
     }
 }
 

@@ -92,7 +92,7 @@ async fn state(service: &Service, Which { seq, after, executed }: Which) -> Answ
         return Ok(held);
     }
     let held = match used {
-        Use::Executed => service.copies.hold_executed(service.now().moment),
+        Use::Executed => service.copies.hold_executed(service.moment()),
         Use::Compared | Use::Copied => {
             let newest = certified(service, seq.or(after).unwrap_or_default()).await?;
             service.copies.hold(used, newest)

@@ -17,7 +17,7 @@ pub struct Certified {
     /// The state after the checkpoint's slot.
     pub moment: Arc<Moment>,
     /// q equal Checkpoint statements for it.
-    pub certificate: QuorumCert,
+    pub certificate: Arc<QuorumCert>,
 }
 
 /// The states held.
@@ -53,7 +53,7 @@ impl Held {
     /// so that its states would never meet the newest.
     pub fn certify(&mut self, moment: Arc<Moment>, certificate: QuorumCert) {
         if self.certified.as_ref().is_none_or(|held| held.moment.seq() < moment.seq()) {
-            self.certified = Some(Certified { moment, certificate });
+            self.certified = Some(Certified { moment, certificate: Arc::new(certificate) });
         }
     }
 
@@ -68,7 +68,7 @@ impl Held {
         let Some(newest) = &self.newest else { return };
         while let Some(moment) = self.waiting.pop_front_if(|moment| moment.seq() <= newest.seq()) {
             if moment.seq() == newest.seq() {
-                self.certified = Some(Certified { moment, certificate: newest.clone() });
+                self.certified = Some(Certified { moment, certificate: Arc::new(newest.clone()) });
             }
         }
     }

@@ -101,6 +101,11 @@ pub struct PeerFacts {
 }
 
 impl Report {
+    /// Whether something has waited for a quorum for so long that whoever waits should hear of it.
+    pub fn is_stuck(&self) -> bool {
+        self.mode == Mode::ReadOnly
+    }
+
     /// Count of waiting envelopes that could be ordered now, as far as their authors' numbers go.
     pub fn orderable(&self) -> usize {
         self.pending - self.gapped

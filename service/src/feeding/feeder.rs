@@ -85,7 +85,8 @@ impl Feeder {
         let fed =
             fed.map_or_else(|| Ok(Fed { ledger: feed.before_all()?, certificate: None }), Ok::<_, EngineError>)?;
         let moment = Arc::new(Moment { ledger: fed.ledger, snapshot });
-        let certified = fed.certificate.map(|certificate| Certified { moment: moment.clone(), certificate });
+        let certified =
+            fed.certificate.map(|certificate| Certified { moment: moment.clone(), certificate: Arc::new(certificate) });
         db.room().be_patient();
         let (batch, heard, members, begun) = Default::default();
         let (unfolded, taken, folded, swept) = (0, 0, now, now);
@@ -304,7 +305,8 @@ impl Feeder {
         let Fed { ledger, certificate } = self.feed.finish(&mut batch, checkpoint)?;
         batch.commit()?;
         let moment = Arc::new(Moment { ledger, snapshot: self.db.snapshot()?.apart() });
-        self.certified = certificate.map(|certificate| Certified { moment: moment.clone(), certificate });
+        self.certified =
+            certificate.map(|certificate| Certified { moment: moment.clone(), certificate: Arc::new(certificate) });
         (self.moment, self.is_whole, self.taken) = (moment, true, 0);
         if self.moment.ledger.executed().epoch != epoch {
             self.heard.forget();

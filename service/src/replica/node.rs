@@ -3,7 +3,7 @@
 use super::door::admins;
 use super::outlet::Outlet;
 use super::{Door, LaunchError, Running};
-use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Streams};
+use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Signatures, Streams};
 use crate::conduct::{Conduct, Keeper};
 use crate::config::Config;
 use crate::copying;
@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::narrator;
 use crate::pool::CachedPayload;
 use crate::tokens::Tokens;
-use quorate_ledger::{Genesis, Ledger, MemoryStore};
+use quorate_ledger::{EnvelopeCheck, Genesis, Ledger, MemoryStore};
 use quorate_pbft::{Certified, Digest, ReplicaId};
 use std::io;
 use std::path::PathBuf;
@@ -138,11 +138,14 @@ impl Node {
         tokio::spawn(health::watch(sources.clone(), tell));
         tokio::spawn(health::scrub(sources.clone()));
         tokio::spawn(health::count_live(sources.clone()));
+        let signatures = Arc::new(Signatures::new(EnvelopeCheck::new(&genesis)));
         let service = Arc::new(Service {
             genesis_root,
             genesis,
+            signatures,
             hosts: config.hosts.into(),
             membership,
+            stuck: stuck(published.clone()),
             published,
             inbox,
             reception,
@@ -193,6 +196,18 @@ fn genesis_root(genesis: &Genesis) -> Result<Digest, LaunchError> {
     }
     let made = Ledger::create(&mut MemoryStore::default(), genesis);
     Ok(made.map_err(EngineError::from)?.executed().state_root)
+}
+
+/// Whether something waits for a quorum, told only when that changes.
+fn stuck(mut published: watch::Receiver<Published>) -> watch::Receiver<bool> {
+    let (tell, told) = watch::channel(published.borrow().report.is_stuck());
+    tokio::spawn(async move {
+        while published.changed().await.is_ok() {
+            let is_stuck = published.borrow_and_update().report.is_stuck();
+            tell.send_if_modified(|told| std::mem::replace(told, is_stuck) != is_stuck);
+        }
+    });
+    told
 }
 
 /// Runs the core and tells when it has stopped: an empty reason for an orderly end.
