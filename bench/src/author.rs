@@ -133,14 +133,14 @@ impl Author {
         self.base
     }
 
-    /// Reads its newest files back, at most so many, from a node that has executed all that this author was told of;
+    /// Reads its newest files back, at most so many, from the state of a node that has executed all that this author was told of;
     /// how many it read.
     pub async fn read_back(&self, node: &str, most: u64) -> anyhow::Result<u64> {
         let client = Client::new(node, ANSWER_LIMIT)?;
         let numbers = self.files.newest(self.next_seq, most);
         for (number, (path, content)) in numbers.clone().zip(self.files.of(numbers.clone())) {
             let path: Vec<&str> = ["domains", "main", "files"].into_iter().chain(path.split('/')).collect();
-            let answer = client.renewed().get_bytes(&path, &[]).await;
+            let answer = client.renewed().get_bytes(&path, &[("level", "sequential")]).await;
             let answer = answer.with_context(|| format!("author {} number {number} is acknowledged", self.index))?;
             ensure!(answer.body == content, "author {} number {number} is acknowledged and not at {node}", self.index);
         }

@@ -1,7 +1,7 @@
 //! Rows about the database itself, read and written beside batches: its format, its owner, where its journal begins.
 
 use crate::error::DbError;
-use crate::tables::{Name, Writes};
+use crate::tables::{Name, Writes, begin_write};
 use crate::value;
 use redb::{Database, ReadableDatabase, TableError, WriteTransaction};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) fn set(transaction: &WriteTransaction, key: &[u8], value: Vec<u8>) ->
 
 /// Sets a value, durably.
 pub(crate) fn note(database: &Database, key: &[u8], value: Vec<u8>) -> Result<(), DbError> {
-    let transaction = database.begin_write()?;
+    let transaction = begin_write(database)?;
     set(&transaction, key, value)?;
     Ok(transaction.commit()?)
 }

@@ -9,7 +9,7 @@ use crate::room::{Patient, Room};
 use crate::row::{decode, encode};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-use crate::tables::{Name, Writes};
+use crate::tables::{Name, Writes, begin_write};
 use crate::view::View;
 use crate::{about, key};
 use quorate_ledger::StoreError;
@@ -319,7 +319,7 @@ fn unfolded(records: Vec<Vec<u8>>) -> Result<Unfolded, DbError> {
 /// The first commit: every table, so that no reader meets one that does not exist, the format, and where the journal
 /// begins.
 fn make_tables(database: &Database, journal: Mark) -> Result<(), DbError> {
-    let transaction = database.begin_write()?;
+    let transaction = begin_write(database)?;
     for name in Name::ALL {
         transaction.open_table(name.definition())?;
     }

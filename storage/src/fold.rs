@@ -7,7 +7,7 @@ use crate::journal::Mark;
 use crate::memory::MemTable;
 use crate::row::encode;
 use crate::shared::Shared;
-use crate::tables::Name;
+use crate::tables::{Name, begin_write};
 use crate::value::Writer;
 use crate::{about, key};
 use quorate_ledger::StoreError;
@@ -28,7 +28,7 @@ impl Fold {
     pub fn run(self) -> Result<(), StoreError> {
         let Self { shared, rows, mark } = self;
         shared.poison.check()?;
-        let written = shared.database.begin_write().map_err(redb::Error::from).and_then(|transaction| {
+        let written = begin_write(&shared.database).and_then(|transaction| {
             write(&transaction, &rows)?;
             about::set(&transaction, key::JOURNAL, encode(&mark))?;
             Ok(transaction.commit()?)

@@ -18,8 +18,13 @@ const FOLDED: u64 = 4;
 /// Commits a batch: a vote, a bundle of 40,000 bytes (kept in pieces) and the ledger's point, all with the batch's
 /// number; then perhaps folds.
 fn write(db: &Db, number: u64) -> Result<(), StoreError> {
+    write_of(db, number, 40_000)
+}
+
+/// The same, with a bundle of so many bytes.
+fn write_of(db: &Db, number: u64, bytes: usize) -> Result<(), StoreError> {
     let mut batch = db.begin()?;
-    let item = quorate_pbft::Item { kind: quorate_pbft::ItemKind::Envelope, bytes: vec![number as u8; 40_000] };
+    let item = quorate_pbft::Item { kind: quorate_pbft::ItemKind::Envelope, bytes: vec![number as u8; bytes] };
     let records = [own(Kind::Prepare, 0, number, digest("a")), Record::Bundle(Arc::new(bundle(1, number, vec![item])))];
     for record in &records {
         batch.record(record).map_err(|error| StoreError(error.to_string()))?;
@@ -266,7 +271,7 @@ fn any_number_of_starts_on_a_full_disk_start() {
     let db = Db::on(&disk).unwrap();
     let fold = |db: &Db| db.fold();
     (1..=6).for_each(|number| write(&db, number).and_then(|()| fold(&db)).unwrap()); // the journal's files have grown
-    write(&db, 7).unwrap();
+    write_of(&db, 7, 8 << 20).unwrap(); // more than the tables' file has room for
     drop(db);
     disk.crash(Loss::All);
     disk.fill_after(0);
@@ -320,4 +325,27 @@ fn a_dead_process_cannot_write_to_the_disk_of_its_successor() {
 
     write(&new, 2).unwrap();
     assert_eq!(batches_on(&new), 2);
+}
+
+#[test]
+fn a_start_after_a_crash_reads_a_small_part_of_a_large_database() {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    for number in 0..8_000_u64 {
+        let key = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+        let mut batch = db.begin().unwrap();
+        batch.put(Table::Archive, &key, &[number as u8; 300]).unwrap();
+        batch.commit().unwrap();
+        if number.is_multiple_of(1_000) {
+            db.fold().unwrap();
+        }
+    }
+    let pages = disk.image("quorate.redb").len() as u64 / 4_096;
+    disk.crash(Loss::All);
+    let before = disk.reads();
+
+    drop(Db::on(&disk).unwrap());
+
+    let reads = disk.reads() - before;
+    assert!(pages > 500 && reads < pages / 4, "{reads} reads, {pages} pages");
 }
