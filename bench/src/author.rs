@@ -139,10 +139,9 @@ impl Author {
         let client = Client::new(node, ANSWER_LIMIT)?;
         let numbers = self.files.newest(self.next_seq, most);
         for (number, (path, content)) in numbers.clone().zip(self.files.of(numbers.clone())) {
-            let path: Vec<&str> = ["domains", "main", "files"].into_iter().chain(path.split('/')).collect();
-            let answer = client.renewed().get_bytes(&path, &[("level", "sequential")]).await;
-            let answer = answer.with_context(|| format!("author {} number {number} is acknowledged", self.index))?;
-            ensure!(answer.body == content, "author {} number {number} is acknowledged and not at {node}", self.index);
+            let there = client.renewed().file("main", &path, Level::Sequential).await?;
+            let is_there = there.is_some_and(|bytes| bytes == content);
+            ensure!(is_there, "author {} number {number} is acknowledged and not at {node}", self.index);
         }
         Ok(numbers.end - numbers.start)
     }

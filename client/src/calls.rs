@@ -41,6 +41,16 @@ impl Client {
         self.post_once(bytes, "").await
     }
 
+    /// Content of a file at a level; none where no file stands there.
+    pub async fn file(&self, domain: &str, path: &str, level: Level) -> Result<Option<Vec<u8>>, ClientError> {
+        let parts: Vec<&str> = ["domains", domain, "files"].into_iter().chain(path.split('/')).collect();
+        match self.get_bytes(&parts, &[("level", level_name(level))]).await {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends an envelope, again and again, until there is a verdict at that level; at `eventual`, until it is taken.
     pub async fn submit(&self, bytes: Vec<u8>, level: Level) -> Result<Posted, ClientError> {
         if level == Level::Eventual {

@@ -1,4 +1,14 @@
-//! Client side of a quorate group, without any part of a replica.
+//! Client side of a quorate group, without any part of a replica: for programs that sign changes, read files, follow what
+//! happens, and check proofs.
+//!
+//! | to | use |
+//! |---|---|
+//! | sign changes and wait for their verdicts | `author::Author`; what it sends lies in an outbox, so that a crash loses nothing and repeats nothing |
+//! | read files, or anything else that a node answers | `http::Client`, with the shapes of [`api`] |
+//! | follow what happens | `events::Events` |
+//! | check a proof or evidence offline | [`verify::verify`], also without the feature `http` |
+//!
+//! `examples/put.rs` writes a file and reads it back, `examples/verify.rs` checks a proof.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "http")]
@@ -27,3 +37,6 @@ pub mod tls;
 #[cfg(feature = "http")]
 mod transport;
 pub mod verify;
+
+pub use quorate_ledger::{Base, EnvelopeId, Level, Mode, Op, Receipt, Revision, State};
+pub use quorate_pbft::{Digest, PublicKey};
