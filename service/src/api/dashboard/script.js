@@ -154,9 +154,18 @@ function proposals(items) {
   const wait = items.filter(one => one.state === "open");
   fill("proposals", wait.map(one => make("li", {}, make("b", {}, `${one.proposal.act} ${one.proposal.name || one.proposal.organisation || ""}`), ` for ${one.domain}: ${one.approvals.length} of ${one.needed} approvals (${one.approvals.join(", ")})`, make("div", { class: "quiet code" }, `quorate approve ${short(one.id)}`))), "None.");
 }
+const organisations = new Map();
+/** Asks for the organisations of authors once, and again when somebody new has written. */
+async function learn(logs) {
+  const authors = logs.flat().map(one => one.author);
+  if (authors.every(key => organisations.has(key))) return;
+  for (const one of (await askOr("/v1/identities", { items: [] })).items) organisations.set(one.key, one.organisation);
+  for (const key of authors) if (!organisations.has(key)) organisations.set(key, "");
+}
+const by = key => organisations.get(key) ? `${organisations.get(key)} (${short(key)})` : short(key);
 function changes(logs) {
   const all = logs.flat().sort((a, b) => b.time - a.time).slice(0, CHANGES);
-  fill("changes", all.map(one => row(cell(clock(one.time)), cell(one.domain), cell(one.revision), cell(one.changes.slice(0, 3).map(change => change.path).join(", ") + (one.changes.length > 3 ? ` and ${one.changes.length - 3} more` : ""), "code"), cell(one.message.split("\n")[0].slice(0, 80)), cell(short(one.author), "code"))), "No change yet.");
+  fill("changes", all.map(one => row(cell(clock(one.time)), cell(one.domain), cell(one.revision), cell(one.changes.slice(0, 3).map(change => change.path).join(", ") + (one.changes.length > 3 ? ` and ${one.changes.length - 3} more` : ""), "code"), cell(one.message.split("\n")[0].slice(0, 80)), cell(by(one.author)))), "No change yet.");
 }
 function evidence(items) {
   fill("evidence", items.map(one => make("li", {}, make("b", { class: "bad" }, `Replica ${one.signer}`), ` said two things: ${one.kind}, view ${one.view}, slot ${one.seq}, recorded in slot ${one.recorded_at} `, make("a", { href: `/v1/evidence/${one.id}`, download: `${short(one.id)}.proof` }, "the proof"))), "None: nobody was caught.");
@@ -177,6 +186,7 @@ async function show() {
     const s = await ask("/v1/status");
     const [p, list, peers, wrong, open, waiting, proofs, metrics, logged] = await Promise.all([askOr("/v1/partitions", null), ask("/v1/members"), askOr("/v1/peers", { items: null }), ask("/v1/issues"),
       ask("/v1/conflicts?state=open&level=sequential&limit=50"), askOr("/v1/proposals?state=open&level=sequential&limit=50", { items: [] }), ask("/v1/evidence?limit=50"), askOr("/metrics", null), logs()]);
+    await learn(logged);
     at("name").textContent = document.title = s.name || "quorate";
     at("who").textContent = s.role === "observer" ? "observer" : `replica ${s.replica}${s.replica === s.primary ? ", the primary" : ""}`;
     notice(s); verdict(s, p); health(s.health); issues(wrong.items); members(s, list.items, p, peers.items); links(s, list.items, p); sample(s, p, metrics); graphs();
