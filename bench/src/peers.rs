@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 const PROGRAM: &str = "quorate-peers";
 
 /// Names its path, where it is neither beside this program nor among the system's programs.
-const PROGRAM_VARIABLE: &str = "QUORATE_PEERS";
+const PROGRAM_VARIABLE: &str = "QUORATE_BENCH_PEERS";
 
 /// Other system under the same load.
 #[derive(Debug, Clone, Serialize, Deserialize)]
