@@ -14,7 +14,6 @@ use crate::state::{entry, name};
 use crate::validate::rates::{self, TooFast};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::{Code, Refusal};
-use borsh::BorshDeserialize;
 use quorate_pbft::{PublicKey, Time};
 
 /// An envelope that may enter a lane.
@@ -140,18 +139,6 @@ impl Ledger {
         Ok(self.verdict(read, id)?.map(|verdict| verdict.receipt))
     }
 
-    /// Ledger time at which the envelope in these bytes had its verdict; none where it has none, or is no envelope. No
-    /// more is read than the beginning of an envelope whose numbers are not taken.
-    pub fn judged_at(&self, read: &dyn Read, bytes: &[u8]) -> Result<Option<Time>, StoreError> {
-        let Some(place) = NumbersOf::read(bytes) else { return Ok(None) };
-        let known = self.sequence(read, &place.domain, &place.author)?;
-        if (place.from_seq, place.attempt) > (known.next, known.attempt) {
-            return Ok(None);
-        }
-        let Ok(envelope) = Envelope::decode(bytes, self.genesis().limits()) else { return Ok(None) };
-        Ok(self.verdict(read, &envelope.id(&self.genesis().group()))?.map(|verdict| verdict.time))
-    }
-
     pub(crate) fn verdict(&self, read: &dyn Read, id: &EnvelopeId) -> Result<Option<Verdict>, StoreError> {
         entry::load_row(read, Table::Receipts, &id.0.0)
     }
@@ -167,22 +154,6 @@ impl Ledger {
             None => None,
         };
         Ok(stored.unwrap_or_else(Sequence::new))
-    }
-}
-
-/// First fields of an envelope's encoding, as [`Body`] has them: the author with its numbers.
-#[derive(BorshDeserialize)]
-struct NumbersOf {
-    author: PublicKey,
-    domain: String,
-    from_seq: u64,
-    _to_seq: u64,
-    attempt: u64,
-}
-
-impl NumbersOf {
-    fn read(mut bytes: &[u8]) -> Option<Self> {
-        Self::deserialize(&mut bytes).ok()
     }
 }
 

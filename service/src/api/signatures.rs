@@ -2,6 +2,7 @@
 
 use crate::api::problem::{Answer, Failure};
 use quorate_ledger::{EnvelopeCheck, Signed};
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -10,8 +11,8 @@ use tokio::task;
 /// Signatures that are checked before others get a turn: about a millisecond's work.
 const BATCH_MAX: usize = 64;
 
-/// Batches after a bad one in which each signature is checked alone, so that a stranger's garbage cannot make honest
-/// authors' signatures be checked twice.
+/// Signatures after a bad batch that are checked one by one, so that a stranger's garbage does not make those of honest
+/// authors be checked twice.
 const ALONE: u32 = 256;
 
 /// Signatures that wait for their check.
@@ -23,7 +24,7 @@ pub struct Signatures {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    asked: Vec<Asked>,
+    asked: VecDeque<Asked>,
     /// Whether somebody is about to check them.
     is_due: bool,
     /// Signatures that are still to be checked alone.
@@ -58,7 +59,7 @@ impl Signatures {
     /// Adds a signature; whether nobody is about to check it.
     fn enter(&self, asked: Asked) -> bool {
         let mut waiting = self.lock();
-        waiting.asked.push(asked);
+        waiting.asked.push_back(asked);
         !mem::replace(&mut waiting.is_due, true)
     }
 
@@ -70,20 +71,24 @@ impl Signatures {
         }
     }
 
-    /// The next batch, and whether each of it is to be checked alone; none when nothing waits.
+    /// The next batch, and whether each of it is to be checked alone; none when nothing waits. Who has gone costs nothing.
     fn next(&self) -> Option<(Vec<Asked>, bool)> {
-        let mut waiting = self.lock();
-        let count = waiting.asked.len().min(BATCH_MAX);
-        waiting.is_due = count > 0;
-        let is_alone = waiting.alone > 0;
-        waiting.alone = waiting.alone.saturating_sub(count as u32);
-        waiting.is_due.then(|| (waiting.asked.drain(..count).collect(), is_alone))
+        let (mut waiting, mut batch) = (self.lock(), Vec::new());
+        while batch.len() < BATCH_MAX
+            && let Some(asked) = waiting.asked.pop_front()
+        {
+            batch.extend(Some(asked).filter(|(_, tell)| !tell.is_closed()));
+        }
+        waiting.is_due = !batch.is_empty();
+        let is_alone = waiting.alone > 0 || batch.len() == 1;
+        waiting.alone = waiting.alone.saturating_sub(batch.len() as u32);
+        waiting.is_due.then_some((batch, is_alone))
     }
 
     fn answer(&self, batch: Vec<Asked>, is_alone: bool) {
         let (signed, tells): (Vec<Signed>, Vec<_>) = batch.into_iter().unzip();
         let all_fit = !is_alone && self.check.all_signed(&signed);
-        if !all_fit && !is_alone && signed.len() > 1 {
+        if !all_fit && !is_alone {
             self.lock().alone = ALONE;
         }
         for (signed, tell) in signed.chunks(1).zip(tells) {

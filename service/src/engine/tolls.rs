@@ -1,5 +1,4 @@
-//! Tolls of lanes: envelopes of authors who were never enrolled, and copies of envelopes that had their verdict a while ago, are
-//! charged to the lane that brings them: no gate lets them in.
+//! Tolls of lanes: envelopes of authors who were never enrolled, which no gate lets in, are charged to the lane that brings them.
 //!
 //! An honest member's gate keeps such items out, so its lane owes next to nothing. The lane of a member without a gate
 //! may fill the disks of the others at once by [`AT_ONCE_BYTES`], and then by [`BYTES_PER_MINUTE`]. A bundle that others

@@ -3,7 +3,7 @@
 mod epochs;
 mod group;
 
-use group::{Group, ROUNDS_MAX, STEP_MS, key_of, member};
+use group::{Group, ROUNDS_MAX, key_of, member};
 use quorate_ledger::copy::{Survey, Walk};
 use quorate_ledger::{Limits, Revision, State};
 use quorate_pbft::{
@@ -503,31 +503,6 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
         let bundles = bundles_on_disk(&mut group, site);
         assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
     }
-}
-
-#[test]
-fn a_lane_brings_copies_of_an_envelope_freely_while_it_is_new_and_pays_for_them_later() {
-    let mut group = Group::new(4);
-    group.until("all may sign", |group| {
-        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
-    });
-    let original = group.putting(1, "a", &"x".repeat(1 << 20), Revision::GENESIS);
-    group.submit(0, &original);
-    group.until("a receipt", |group| group.receipt(0, &original.id).is_some());
-    group.crash(3, Loss::All);
-    let mut end = <(Tip, u64)>::default();
-    let mut taken = |group: &mut Group, copies: usize| {
-        (0..copies).filter(|_| liar_brings(group, 3, &mut end, &original.bytes)).count()
-    };
-    assert_eq!(taken(&mut group, 20), 20);
-
-    (0..70_000 / STEP_MS).for_each(|_| group.turn());
-    let next = group.envelope(2, "b");
-    group.submit(0, &next);
-    group.until("a receipt", |group| group.receipt(0, &next.id).is_some());
-
-    let paid = taken(&mut group, 30);
-    assert!((10..=17).contains(&paid), "{paid} copies of one mebibyte");
 }
 
 /// File of the tables.

@@ -175,7 +175,7 @@ async fn nothing_was_forgotten(client: &Client, domain: &str) -> Outcome {
 
 /// Refuses where a domain that no import has come to has a file at a path of these: it would be written over.
 pub async fn none_is_in_the_way(client: &Client, domain: &str, tip: &Tree) -> Outcome {
-    let there: Vec<TreeEntry> = client.list(&["domains", domain, "tree"], &[], LIST_MAX).await?;
+    let there: Vec<TreeEntry> = client.list(&["domains", domain, "tree"], &[], usize::MAX).await?;
     let hit: Vec<&TreeEntry> = there.iter().filter(|file| tip.files.contains_key(&file.path)).collect();
     let Some(first) = hit.first() else { return Ok(()) };
     let (path, files) = (print::plain(&first.path), counted(hit.len(), "file"));
