@@ -44,6 +44,12 @@ const FORMAT: u32 = 5;
 /// four replicas on one laptop.
 const CACHE_BYTES: usize = 64 << 20;
 
+/// Bytes of pages that a part of a fold may dirty. redb writes a page once that is in its buffer when its part ends; one that had
+/// to leave before is read again for its checksum, and written again. The buffer is half of the cache.
+const PART_BYTES: usize = CACHE_BYTES / 8 * 3;
+/// For databases in memory: some rows, so that tests fold in parts.
+const MEMORY_PART_BYTES: usize = 64 << 10;
+
 /// For databases in memory: the pages that are being written, and no second copy of the rest.
 #[cfg(feature = "testing")]
 const MEMORY_CACHE_BYTES: usize = 1 << 20;
@@ -236,9 +242,10 @@ impl Db {
         let poison = Arc::default();
         let base = Base::begin(&database, &poison).map_err(|error| DbError::Foreign(error.0))?;
         let view = View { base: Arc::new(base), frozen: None, active: Arc::default(), at: 0 };
+        let part_bytes = if path.is_some() { PART_BYTES } else { MEMORY_PART_BYTES };
         view.active.put(rows, view.at);
         Ok(Self {
-            shared: Arc::new(Shared::new(database, poison, view, (journal, folded))),
+            shared: Arc::new(Shared::new(database, poison, view, (journal, folded), part_bytes)),
             path,
             room: Arc::default(),
         })

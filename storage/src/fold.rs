@@ -11,9 +11,13 @@ use crate::tables::{Name, begin_write};
 use crate::value::Writer;
 use crate::{about, key};
 use quorate_ledger::StoreError;
-use redb::WriteTransaction;
+use redb::{Durability, WriteTransaction};
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
+
+/// Bytes of pages that a row dirties beside its own: its leaf, and a share of the branches above.
+const PAGES_BYTES: usize = 6 << 10;
 
 /// Rows that were set aside, still to be folded. May run on any thread, beside batches and snapshots.
 pub struct Fold {
@@ -28,12 +32,8 @@ impl Fold {
     pub fn run(self) -> Result<(), StoreError> {
         let Self { shared, rows, mark } = self;
         shared.poison.check()?;
-        let written = begin_write(&shared.database).and_then(|transaction| {
-            write(&transaction, &rows)?;
-            about::set(&transaction, key::JOURNAL, encode(&mark))?;
-            Ok(transaction.commit()?)
-        });
-        written.map_err(|error| shared.poison.fail(error))?;
+        let parts = Parts { shared: &shared, is_torn: false };
+        parts.write(&rows, &mark).map_err(|error| shared.poison.fail(error))?;
         shared.rebase(mark)
     }
 
@@ -43,12 +43,73 @@ impl Fold {
     }
 }
 
-fn write(transaction: &WriteTransaction, rows: &MemTable) -> Result<(), redb::Error> {
-    for name in Name::ALL.into_iter().filter(|name| !rows.is_empty(*name)) {
-        let mut writer = Writer::open(transaction, name)?;
-        rows.newest(name, |key, value| writer.put(key, value))?;
+/// Parts of a fold. The last one alone waits for the disk, and all become durable with it.
+struct Parts<'a> {
+    shared: &'a Arc<Shared>,
+    /// Whether some parts are committed and others are not.
+    is_torn: bool,
+}
+
+/// Row to go on behind.
+#[derive(Default)]
+struct Cursor {
+    table: usize,
+    after: Option<Vec<u8>>,
+}
+
+impl Parts<'_> {
+    fn write(mut self, rows: &MemTable, mark: &Mark) -> Result<(), redb::Error> {
+        let mut cursor = Cursor::default();
+        loop {
+            let mut transaction = begin_write(&self.shared.database)?;
+            if !cursor.write_part(&transaction, rows, self.shared.part_bytes)? {
+                about::set(&transaction, key::JOURNAL, encode(mark))?;
+                transaction.commit()?;
+                self.is_torn = false;
+                return Ok(());
+            }
+            transaction.set_quick_repair(false); // a start never finds it
+            transaction.set_durability(Durability::None)?;
+            self.is_torn = true;
+            transaction.commit()?;
+        }
     }
-    Ok(())
+}
+
+impl Drop for Parts<'_> {
+    /// A database that is closed keeps what was committed: one with a part of a fold must not be.
+    fn drop(&mut self) {
+        if self.is_torn {
+            mem::forget(self.shared.clone());
+        }
+    }
+}
+
+impl Cursor {
+    /// Writes the next rows; whether there are more.
+    fn write_part(
+        &mut self,
+        transaction: &WriteTransaction,
+        rows: &MemTable,
+        mut room: usize,
+    ) -> Result<bool, redb::Error> {
+        while let Some(name) = Name::ALL.get(self.table) {
+            if !rows.is_empty(*name) {
+                let mut writer = Writer::open(transaction, *name)?;
+                let last = rows.newest(*name, self.after.as_deref(), |key, value| {
+                    writer.put(key, value)?;
+                    room = room.saturating_sub(PAGES_BYTES + value.map_or(0, <[u8]>::len));
+                    Ok::<_, redb::Error>(room > 0)
+                })?;
+                if last.is_some() {
+                    self.after = last;
+                    return Ok(true);
+                }
+            }
+            *self = Self { table: self.table + 1, after: None };
+        }
+        Ok(false)
+    }
 }
 
 impl fmt::Debug for Fold {

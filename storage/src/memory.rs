@@ -82,14 +82,24 @@ impl MemTable {
         found
     }
 
-    /// Calls `each` with the newest rows of a table, in key order.
+    /// Calls `each` with the newest rows of a table behind a key, in key order, until it wants no more; the key of the last
+    /// one if there are more.
     pub(crate) fn newest<E>(
         &self,
         name: Name,
-        mut each: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>,
-    ) -> Result<(), E> {
+        after: Option<&[u8]>,
+        mut each: impl FnMut(&[u8], Option<&[u8]>) -> Result<bool, E>,
+    ) -> Result<Option<Vec<u8>>, E> {
         let table = self.table(name);
-        table.iter().try_for_each(|(key, versions)| each(key, versions.newest.1.as_ref().map(|value| value.as_slice())))
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows = table.range::<[u8], _>((begin, Bound::Unbounded)).peekable();
+        while let Some((key, versions)) = rows.next() {
+            let goes_on = each(key, versions.newest.1.as_ref().map(|value| value.as_slice()))?;
+            if !goes_on && rows.peek().is_some() {
+                return Ok(Some(key.clone()));
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn is_empty(&self, name: Name) -> bool {

@@ -18,15 +18,23 @@ pub(crate) struct Shared {
     view: Mutex<Arc<View>>,
     journal: Mutex<Option<Journal>>,
     given_back: Condvar,
+    /// Bytes of pages that a part of a fold may dirty.
+    pub(crate) part_bytes: usize,
     /// Generation of the journal from which on rows are not folded.
     folded: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(database: Database, poison: Arc<Poison>, view: View, (journal, folded): (Journal, Mark)) -> Self {
+    pub(crate) fn new(
+        database: Database,
+        poison: Arc<Poison>,
+        view: View,
+        (journal, folded): (Journal, Mark),
+        part_bytes: usize,
+    ) -> Self {
         let folded = AtomicU64::new(folded.generation);
         let (view, journal) = (Mutex::new(Arc::new(view)), Mutex::new(Some(journal)));
-        Self { database, poison, view, journal, given_back: Condvar::new(), folded }
+        Self { database, poison, view, journal, given_back: Condvar::new(), part_bytes, folded }
     }
 
     /// The rows after the newest commit.

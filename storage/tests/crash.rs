@@ -312,6 +312,30 @@ fn a_full_disk_says_so() {
     assert!(error.0.contains("space"), "{error}");
 }
 
+/// A close commits what redb has: a part of a fold must not be in it.
+#[test]
+fn a_fold_that_ends_in_the_middle_is_not_kept_by_the_close_behind_it() {
+    let mut failed = 0;
+    for read in 0..40 {
+        let disk = Disk::new();
+        let db = Db::on(&disk).unwrap();
+        (1..=FOLDED).for_each(|number| write(&db, number).unwrap());
+        drop(db);
+        let db = Db::on(&disk).unwrap(); // with nothing in its cache
+        (FOLDED + 1..2 * FOLDED).for_each(|number| write(&db, number).unwrap());
+
+        disk.lose_read_after(read);
+        let is_whole = db.fold().is_ok();
+        disk.lose_read_after(1 << 40); // not the next ones
+        drop(db);
+
+        let executed = executed_on(&Db::on(&disk).unwrap());
+        assert_eq!(executed, if is_whole { 2 * FOLDED - 1 } else { FOLDED }, "read {read}");
+        failed += u64::from(!is_whole);
+    }
+    assert!(failed > 3, "{failed} folds");
+}
+
 #[test]
 fn a_dead_process_cannot_write_to_the_disk_of_its_successor() {
     let disk = Disk::new();
