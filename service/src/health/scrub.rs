@@ -8,12 +8,14 @@ use quorate_ledger::StoreError;
 use quorate_ledger::copy::{Damage, Fault, Survey, Walk};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of a step: a moment is held for some milliseconds.
 const STEP_BYTES: u64 = 1 << 20;
 /// Bytes a second: a small store within a second, ten gigabytes within the hour.
 const BYTES_PER_SECOND: u64 = 4 << 20;
+/// Share of a thread's time that a walk takes at most, one in so many: where others need the processor, steps take longer.
+const TIME_SHARE: u32 = 50;
 /// Between two walks.
 const REST: Duration = Duration::from_secs(30);
 /// Damages of a walk that are logged one by one.
@@ -38,17 +40,19 @@ pub async fn scrub(sources: Arc<Sources>) {
         let around = sources.clone();
         // Rows are read: on a thread that may block.
         let stepped = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
             let is_through = scrub.step(&around);
-            (scrub, is_through)
+            (scrub, is_through, started.elapsed())
         });
-        let Ok((stepped, is_through)) = stepped.await else { return };
+        let Ok((stepped, is_through, took)) = stepped.await else { return };
         scrub = stepped;
         if is_through {
             scrub = Scrub { known: scrub.named, ..Scrub::default() };
             tokio::time::sleep(REST).await;
         } else {
             let read = scrub.walk.bytes.saturating_sub(begun);
-            tokio::time::sleep(Duration::from_millis(1_000 * read / BYTES_PER_SECOND)).await;
+            let pause = Duration::from_millis(1_000 * read / BYTES_PER_SECOND);
+            tokio::time::sleep(pause.max(took * TIME_SHARE)).await;
         }
     }
 }
