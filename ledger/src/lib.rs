@@ -120,5 +120,6 @@ pub use query::{
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};
+pub use validate::novelty::{Claim, Novelty};
 #[cfg(feature = "execution")]
 pub use validate::rates::TooFast;

@@ -2,6 +2,7 @@
 
 use crate::evidence::proof::EvidenceKey;
 use crate::wire::{Admitted, Committee, Digest, Item, Message, SeqNum, Ticks, Time, Verified, Word};
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -29,6 +30,8 @@ pub enum Input {
     Word(Word),
     /// An item that was checked for this replica's own lane: an envelope that its gate let in.
     Submit(Item),
+    /// Items with these bytes need no order any more: those that wait for a bundle of the own lane leave.
+    Withdraw(BTreeSet<Vec<u8>>),
     /// A strong read arrived (R); `nonce` is its reader's.
     Read {
         /// Names it in [`crate::Effect::ReadReady`].

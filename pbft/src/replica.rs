@@ -106,6 +106,10 @@ impl Replica {
                 .check_epoch(word.from(), word.epoch())
                 .and_then(|()| self.on_word(word.from(), word.signed())),
             Input::Submit(item) => self.lanes.on_submit(item),
+            Input::Withdraw(items) => {
+                self.lanes.own.drop_pending(&items);
+                Ok(())
+            }
             Input::Read { reader, nonce } => self.on_read(reader, nonce),
             Input::Deadline(deadline) => {
                 self.order.execution.deadline = deadline;
@@ -196,7 +200,7 @@ impl Replica {
         self.member.wake = None;
         let primary = self.primary();
         self.lanes.advance_lanes(&mut self.member, primary);
-        if !self.order.is_over() {
+        if !self.order.is_over() && !self.holds_back() {
             self.lanes.make_bundles(&mut self.member);
         }
         self.advance_views();

@@ -130,7 +130,8 @@ impl Follower {
             Input::Read { reader, .. } => {
                 Err(Rejected::Read { reader, why: "an observer has no lane for a read mark" })
             }
-            Input::Deadline(_) | Input::Oldest(_) | Input::Word(_) | Input::Resign => Ok(()), // of no use to who signs nothing
+            // of no use to who signs nothing
+            Input::Withdraw(_) | Input::Deadline(_) | Input::Oldest(_) | Input::Word(_) | Input::Resign => Ok(()),
         };
         if let Err(rejected) = outcome {
             out.push(Effect::Refused(rejected));

@@ -4,14 +4,20 @@ use crate::effects::{Effect, Record, Rejected};
 use crate::lanes::Lanes;
 use crate::limits::Constants;
 use crate::member::Member;
-use crate::wire::{Bundle, BundleHeader, Item, ItemKind, Kind, Message, SeqNum, Tip, View, items_root};
-use alloc::collections::VecDeque;
+use crate::replica::Replica;
+use crate::wire::{Bundle, BundleHeader, Item, ItemKind, Kind, Message, SeqNum, Ticks, Tip, View, items_root};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance: where an
 /// epoch begins, what was on the void lane of the one before waits as well, at most as much again (L7).
 pub(crate) const PENDING_BYTES_MAX: u64 = 64 << 20;
+
+/// Slots that f + 1 members must be ahead for an owner to be behind: a second of a busy group.
+const BEHIND_SLOTS: u64 = 32;
+/// Longest that an owner that is behind holds its items back, in milliseconds: one that cannot keep up serves its authors too.
+const HOLDS_BACK_MS: u64 = 60_000;
 
 /// Items that wait for a bundle, and the newest bundle made.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +28,8 @@ pub(crate) struct OwnLane {
     pub(crate) tip: Tip,
     /// Bytes of the lane up to it.
     pub(crate) lane_bytes: u64,
+    /// Since when items wait for this owner to catch up.
+    behind_since: Option<Ticks>,
 }
 
 impl OwnLane {
@@ -39,6 +47,11 @@ impl OwnLane {
         self.pending.push_back(item);
     }
 
+    pub(crate) fn drop_pending(&mut self, items: &BTreeSet<Vec<u8>>) {
+        self.pending.retain(|item| !items.contains(&item.bytes));
+        self.pending_bytes = self.pending.iter().map(|item| item.bytes.len() as u64).sum();
+    }
+
     /// Items for one bundle: as many as fit, at least one.
     fn pack(&mut self, bytes_max: u64) -> Vec<Item> {
         let mut items = Vec::new();
@@ -52,6 +65,24 @@ impl OwnLane {
             items.extend(self.pending.pop_front());
         }
         items
+    }
+}
+
+impl Replica {
+    /// Whether an owner that was away waits with its bundles: of its items it does not know which ones had their
+    /// verdict on other lanes meanwhile.
+    pub(crate) fn holds_back(&mut self) -> bool {
+        let (member, peers) = (&self.member, &self.peers);
+        let seen = self.order.executed().plus(BEHIND_SLOTS);
+        let is_ahead = |id: &_| peers[*id].status.as_ref().is_some_and(|status| status.executed > seen);
+        let is_behind = peers.heard_ones(member).filter(is_ahead).count() >= member.committee.weak();
+        let own = &mut self.lanes.own;
+        if own.is_idle() || !is_behind {
+            own.behind_since = None;
+            return false;
+        }
+        let now = member.now.ticks;
+        now.since(*own.behind_since.get_or_insert(now)) < HOLDS_BACK_MS
     }
 }
 

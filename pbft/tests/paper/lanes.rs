@@ -131,3 +131,69 @@ fn items_beyond_the_room_of_the_own_lane_are_refused() {
     owner.step(Input::Submit(envelope("one more")));
     assert!(matches!(owner.refused()[..], [Rejected::LaneFull]));
 }
+
+fn says(owner: &mut Alone, peer: usize, counter: u64, executed: u64) {
+    let body = cluster::alone::status(Vec::new(), executed);
+    let statement = say(peer, Kind::Status, 0, counter, body.digest());
+    owner.hear(peer, Message::Status { statement, body });
+}
+
+fn items(bundles: &[Effect]) -> Vec<Vec<Item>> {
+    let made = bundles.iter().filter_map(|effect| match effect {
+        Effect::Broadcast(message) => Some(&**message),
+        _ => None,
+    });
+    made.filter_map(|message| match message {
+        Message::Bundle(bundle) => Some(bundle.items.clone()),
+        _ => None,
+    })
+    .collect()
+}
+
+/// L1: what had its verdict on another lane meanwhile.
+#[test]
+fn a_withdrawn_item_is_not_bundled() {
+    let mut owner = Alone::new(4, 3);
+    ["a", "b", "c"].iter().for_each(|text| owner.step(Input::Submit(envelope(text))));
+    owner.step(Input::Withdraw([envelope("b").bytes].into()));
+    let first = owner.said(Kind::Bundle)[0];
+    assert_eq!(owner.replica.report().pending_bytes, envelope("c").bytes.len() as u64);
+    for signer in [0, 1] {
+        owner.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, 1, first.2)));
+    }
+    assert_eq!(items(&owner.effects), [[envelope("a")], [envelope("c")]]);
+}
+
+/// L1: it does not know yet what of its items had its verdict on other lanes.
+#[test]
+fn an_owner_that_is_behind_waits_with_its_bundles_until_it_has_caught_up() {
+    let mut owner = Alone::new(4, 3);
+    [0, 1].iter().for_each(|peer| says(&mut owner, *peer, 1, 40));
+    owner.step(Input::Submit(envelope("late")));
+    assert_eq!(owner.said(Kind::Bundle), []);
+    [0, 1].iter().for_each(|peer| says(&mut owner, *peer, 2, 32));
+    assert_eq!(owner.said(Kind::Bundle).len(), 1);
+}
+
+/// L1: one member alone may lie.
+#[test]
+fn an_owner_does_not_wait_because_one_member_says_that_it_is_behind() {
+    let mut owner = Alone::new(4, 3);
+    says(&mut owner, 0, 1, 4_000);
+    owner.step(Input::Submit(envelope("now")));
+    assert_eq!(owner.said(Kind::Bundle).len(), 1);
+}
+
+/// L1: an owner that never catches up serves its authors too.
+#[test]
+fn an_owner_that_stays_behind_makes_bundles_after_a_minute() {
+    let mut owner = Alone::new(4, 3);
+    for second in 0..60 {
+        [0, 1].iter().for_each(|peer| says(&mut owner, *peer, 1 + second, 40 + second));
+        owner.step(Input::Submit(envelope(&format!("{second}"))));
+        assert_eq!(owner.said(Kind::Bundle), [], "after {second} s");
+        owner.tick(1_000);
+    }
+    [0, 1].iter().for_each(|peer| says(&mut owner, *peer, 100, 100));
+    assert_eq!(owner.said(Kind::Bundle).len(), 1);
+}

@@ -20,7 +20,7 @@ use cluster::alone::{Alone, ask, bundle, certificate, empty, say};
 use cluster::{WALL, committee, envelope, id};
 use quorate_pbft::{
     Admitted, CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, EvidenceKey, Executed, Input,
-    Invalid, Kind, Message, Position, Question, Record, Recovered, Rejected, Replica, SeqNum, Signature, Signed,
+    Invalid, Item, Kind, Message, Position, Question, Record, Recovered, Rejected, Replica, SeqNum, Signature, Signed,
     StatusBody, Tip, Unverified, View, Wanted, checkpoint_digest,
 };
 

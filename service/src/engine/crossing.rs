@@ -3,6 +3,7 @@
 //! A core value has one member list for its life. When its epoch is over the engine makes the next value in the same round:
 //! a member's if the own key is in the next list, else a follower's. Who was a member goes on as the elder of that epoch.
 
+use super::brought::Brought;
 use super::core::Core;
 use super::drive::{Engine, Work};
 use super::epochs::Committees;
@@ -126,7 +127,7 @@ impl Engine {
                 Core::Observer(Box::new(self.epochs.checking(follower)))
             }
         };
-        self.tolls = Tolls::default(); // lanes have other owners
+        (self.tolls, self.brought) = (Tolls::default(), Brought::default()); // lanes have other owners
         self.broken = self.broken.take().filter(|broken| !broken.is_of_key());
         self.work_off_of(&next, effects, work)?;
         for (_, message) in std::mem::take(&mut self.epochs.early) {

@@ -1,5 +1,6 @@
 //! The engine: a round from its first step to its commit.
 
+use super::brought::Brought;
 use super::core::Core;
 use super::epochs::{Epochs, Identity};
 use super::error::EngineError;
@@ -21,7 +22,7 @@ use quorate_pbft::{
     QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Slots executed before a commit: while catching up, thousands wait, and nobody shall wait for all of them.
@@ -78,6 +79,9 @@ pub struct Engine {
     /// The oldest slot that the disk can hand out.
     pub(super) oldest: SeqNum,
     pub(super) tolls: Tolls,
+    pub(super) brought: Brought,
+    /// Envelopes that need no place on the own lane any more, until the core hears of it.
+    pub(super) withdrawn: BTreeSet<Vec<u8>>,
     pub(super) broken: Option<Broken>,
     /// Whether changes could be ordered when the last round ended.
     pub(super) could_order: bool,
@@ -164,6 +168,8 @@ impl Engine {
             folding: Folding::default(),
             pruning: Pruning::new(history, folded),
             tolls: Tolls::default(),
+            brought: Brought::default(),
+            withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
             could_order: false,

@@ -6,7 +6,7 @@ use super::mempool::Stream;
 use super::round::Notice;
 use super::slot;
 use quorate_ledger::{DeferReason, Deferred, Receipt};
-use quorate_pbft::{Decided, Executed};
+use quorate_pbft::{Decided, Executed, Input};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -27,6 +27,9 @@ impl Engine {
             next: self.ledger.executed().next.clone(),
             deadline: outcome.deadline,
         };
+        for header in decided.bundles.iter().map(|bundle| &bundle.header) {
+            self.brought.executed(header.lane, header.position);
+        }
         self.analyse(decided, &outcome.events, work)?;
         let mut moved = self.settle(outcome.receipts, work);
         moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
@@ -34,22 +37,33 @@ impl Engine {
         }));
         moved.extend(self.take_back(outcome.deferred, work)?);
         self.go_on(moved, work)?;
+        self.withdraw(work)?;
         Ok(executed)
     }
 
     /// Verdicts end waiting. Returns whose numbers moved on, of those who wait here.
     fn settle(&mut self, receipts: Vec<Receipt>, work: &mut Work) -> BTreeSet<Stream> {
         let mut moved = BTreeSet::new();
+        let own = self.number();
         for receipt in receipts {
             let mut mempool = self.mempool();
-            mempool.remove(&receipt.id);
+            let removed = mempool.remove(&receipt.id).filter(|_| receipt.lane != own);
             if mempool.of(&receipt.author, &receipt.domain).next().is_some() {
                 moved.insert((receipt.author, receipt.domain.clone()));
             }
             drop(mempool);
+            self.withdrawn.extend(removed.map(|candidate| candidate.bytes));
             work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
         }
         moved
+    }
+
+    /// Takes what had its verdict on another lane, or never will have one, from what waits for the own lane.
+    fn withdraw(&mut self, work: &mut Work) -> Result<(), EngineError> {
+        match std::mem::take(&mut self.withdrawn) {
+            none if none.is_empty() => Ok(()),
+            withdrawn => self.take_in(Input::Withdraw(withdrawn), work),
+        }
     }
 
     /// Takes envelopes that were ordered without a verdict back into the mempool, if they were taken here (A2). Returns

@@ -8,6 +8,7 @@
 //! runs it for the service; [`Reception`] knows who waits for what.
 
 mod analyst;
+mod brought;
 mod core;
 mod drive;
 mod crossing;

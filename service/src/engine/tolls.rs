@@ -1,81 +1,114 @@
-//! Tolls of lanes: envelopes of authors who were never enrolled, which no gate lets in, are charged to the lane that brings them.
+//! Tolls of lanes: envelopes that no gate lets in are charged to the lane that brings them.
 //!
 //! An honest member's gate keeps such items out, so its lane owes next to nothing. The lane of a member without a gate
 //! may fill the disks of the others at once by [`AT_ONCE_BYTES`], and then by [`BYTES_PER_MINUTE`]. A bundle that others
-//! have certified is taken whatever its lane owes, and charged: execution will need it.
+//! have certified is taken whatever its lane owes, and charged: execution will need it. A bundle that comes again is
+//! charged once.
 
-use quorate_pbft::{ReplicaId, Time};
-use std::collections::BTreeMap;
+use quorate_pbft::{ReplicaId, Time, Tip};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes of such items that a lane may bring at once.
 const AT_ONCE_BYTES: u64 = 16 << 20;
 /// Bytes of them that a lane may bring in each later minute.
 const BYTES_PER_MINUTE: u64 = 1 << 20;
 
+/// Charged bundles of a lane that are remembered: an owner has few that are not certified.
+const CHARGED_MAX: usize = 64;
+
 /// Debts of the lanes that owe something.
 #[derive(Debug, Default)]
 pub(super) struct Tolls(BTreeMap<ReplicaId, Debt>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default)]
 struct Debt {
     bytes: u64,
     since: Time,
+    charged: VecDeque<Tip>,
 }
 
 impl Tolls {
-    /// Charges a lane, unless that would be more than it may owe. Whether it was charged.
-    pub(super) fn charge(&mut self, lane: ReplicaId, bytes: u64, now: Time) -> bool {
-        let before = self.owed(lane, now).bytes;
-        let owed = before.saturating_add(bytes);
+    /// Charges a lane for a bundle, unless that would be more than it may owe. Whether it was charged, now or before.
+    pub(super) fn charge(&mut self, lane: ReplicaId, tip: Tip, bytes: u64, now: Time) -> bool {
+        let debt = self.owed(lane, now);
+        let owed = debt.bytes.saturating_add(bytes);
+        let is_known = debt.charged.contains(&tip);
         // Whatever a lane brings once it owes nothing is taken, so that no bundle ends it.
-        let fits = before == 0 || owed <= AT_ONCE_BYTES;
-        if fits {
-            self.0.insert(lane, Debt { bytes: owed, since: now });
+        let fits = debt.bytes == 0 || owed <= AT_ONCE_BYTES;
+        if fits && !is_known {
+            debt.add(tip, owed);
         }
-        fits
+        fits || is_known
     }
 
     /// Charges a lane for what is taken in any case: it owes the most that a lane can owe at the most.
-    pub(super) fn charge_anyway(&mut self, lane: ReplicaId, bytes: u64, now: Time) {
-        let before = self.owed(lane, now).bytes;
-        let owed = before.saturating_add(bytes).min(AT_ONCE_BYTES.max(before));
-        self.0.insert(lane, Debt { bytes: owed, since: now });
+    pub(super) fn charge_anyway(&mut self, lane: ReplicaId, tip: Tip, bytes: u64, now: Time) {
+        let debt = self.owed(lane, now);
+        let owed = debt.bytes.saturating_add(bytes).min(AT_ONCE_BYTES.max(debt.bytes));
+        debt.add(tip, owed);
     }
 
-    fn owed(&self, lane: ReplicaId, now: Time) -> Debt {
-        let debt = self.0.get(&lane).copied().unwrap_or(Debt { bytes: 0, since: now });
+    fn owed(&mut self, lane: ReplicaId, now: Time) -> &mut Debt {
+        let debt = self.0.entry(lane).or_default();
         let passed_ms = now.get().saturating_sub(debt.since.get());
-        let paid = passed_ms.saturating_mul(BYTES_PER_MINUTE) / 60_000;
-        Debt { bytes: debt.bytes.saturating_sub(paid), since: now }
+        debt.bytes = debt.bytes.saturating_sub(passed_ms.saturating_mul(BYTES_PER_MINUTE) / 60_000);
+        debt.since = now;
+        debt
+    }
+}
+
+impl Debt {
+    fn add(&mut self, tip: Tip, owed: u64) {
+        self.bytes = owed;
+        self.charged.push_back(tip);
+        if self.charged.len() > CHARGED_MAX {
+            self.charged.pop_front();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_pbft::{Digest, Position};
 
     const LANE: ReplicaId = ReplicaId::new(3);
+
+    fn tip(position: u64) -> Tip {
+        Tip { position: Position::new(position), digest: Digest([7; 32]) }
+    }
 
     #[test]
     fn a_lane_pays_a_mebibyte_a_minute_and_owes_sixteen_at_most() {
         let (mut tolls, begin) = (Tolls::default(), Time::new(1_000));
-        assert!(tolls.charge(LANE, AT_ONCE_BYTES, begin));
-        assert!(!tolls.charge(LANE, 1, begin));
+        assert!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES, begin));
+        assert!(!tolls.charge(LANE, tip(2), 1, begin));
 
         let later = Time::new(begin.get() + 60_000);
 
-        assert!(!tolls.charge(LANE, BYTES_PER_MINUTE + 1, later));
-        assert!(tolls.charge(LANE, BYTES_PER_MINUTE, later));
-        assert!(tolls.charge(ReplicaId::new(2), AT_ONCE_BYTES, begin), "each lane owes for itself");
+        assert!(!tolls.charge(LANE, tip(2), BYTES_PER_MINUTE + 1, later));
+        assert!(tolls.charge(LANE, tip(2), BYTES_PER_MINUTE, later));
+        assert!(tolls.charge(ReplicaId::new(2), tip(1), AT_ONCE_BYTES, begin), "each lane owes for itself");
+    }
+
+    #[test]
+    fn a_lane_pays_once_for_a_bundle_that_comes_again() {
+        let (mut tolls, begin) = (Tolls::default(), Time::new(0));
+        assert!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES / 2, begin));
+
+        assert!((0..10).all(|_| tolls.charge(LANE, tip(1), AT_ONCE_BYTES / 2, begin)));
+
+        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES / 2, begin));
+        assert!(!tolls.charge(LANE, tip(3), 1, begin));
     }
 
     #[test]
     fn a_charge_for_what_was_needed_is_paid_like_any_other() {
         let (mut tolls, begin) = (Tolls::default(), Time::new(0));
 
-        tolls.charge_anyway(LANE, 10 * AT_ONCE_BYTES, begin);
+        tolls.charge_anyway(LANE, tip(1), 10 * AT_ONCE_BYTES, begin);
 
-        assert!(!tolls.charge(LANE, 1, begin));
-        assert!(tolls.charge(LANE, AT_ONCE_BYTES, Time::new(16 * 60_000)));
+        assert!(!tolls.charge(LANE, tip(2), 1, begin));
+        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES, Time::new(16 * 60_000)));
     }
 }

@@ -1,39 +1,60 @@
 //! Bundles of peers that do not go into the core: their lanes owe too much already.
 
+use super::brought::{Earlier, FRESH_MS};
 use super::drive::{Engine, Work};
-use quorate_ledger::StoreError;
-use quorate_pbft::{Bundle, ItemKind, Message, PublicKey, Rejected};
+use quorate_ledger::{Claim, Novelty, StoreError};
+use quorate_pbft::{Bundle, BundleHeader, Item, ItemKind, Message, Rejected};
 
 impl Engine {
-    /// Why a peer's message does not go into the core: a bundle with more envelopes of strangers than its
+    /// Why a peer's message does not go into the core: a bundle with more of what no gate lets in than its
     /// lane may bring.
     pub(super) fn turn_away(&mut self, message: &Message, work: &Work) -> Result<Option<Rejected>, StoreError> {
         let Message::Bundle(bundle) = message else { return Ok(None) };
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
         let Some(is_needed) = self.core.needs_bundle(header) else { return Ok(None) };
-        let bytes = self.bytes_of_strangers(bundle, work)?;
-        if bytes == 0 || self.tolls.charge(lane, bytes, self.own_clock) {
+        let bytes = self.bytes_of_no_gate(bundle, work)?;
+        if bytes == 0 || self.tolls.charge(lane, header.tip(), bytes, self.own_clock) {
             return Ok(None);
         }
         if is_needed {
-            self.tolls.charge_anyway(lane, bytes, self.own_clock);
+            self.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
             return Ok(None);
         }
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
-    /// Bytes of envelopes whose authors were never enrolled.
-    fn bytes_of_strangers(&self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
+    /// Bytes of envelopes that no gate lets in: of authors who were never enrolled, copies of what had its verdict a while
+    /// ago, and what the lane brought before.
+    fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
         let mut bytes = 0;
-        for item in bundle.items.iter().filter(|item| item.kind == ItemKind::Envelope) {
-            // An envelope begins with its author's key.
-            let author = item.bytes.first_chunk().map(|key| PublicKey(*key));
-            let known = author.map(|key| self.ledger.view(&work.batch).organisation(&key)).transpose()?;
-            if known.flatten().is_none() {
+        for (index, item) in bundle.items.iter().enumerate().filter(|(_, item)| item.kind == ItemKind::Envelope) {
+            if !self.is_new(&bundle.header, (index, item), work)? {
                 bytes += item.bytes.len() as u64;
             }
         }
         Ok(bytes)
+    }
+
+    fn is_new(
+        &mut self,
+        header: &BundleHeader,
+        (index, item): (usize, &Item),
+        work: &Work,
+    ) -> Result<bool, StoreError> {
+        let Some(claim) = Claim::read(&item.bytes) else { return Ok(false) };
+        let novelty = self.ledger.novelty(&work.batch, &claim, &item.bytes)?;
+        let earlier = self.brought.note(header.lane, (header.position, index), &claim, self.own_clock);
+        let now = self.ledger.executed().time.get();
+        Ok(match novelty {
+            Novelty::Stranger => false,
+            // What was executed without a verdict is brought again.
+            Novelty::New => earlier != Some(Earlier::Waits),
+            Novelty::Nowhere => earlier.is_none(),
+            Novelty::Judged { at, lane } => {
+                let is_fresh = now.saturating_sub(at.get()) <= FRESH_MS;
+                is_fresh && lane != Some(header.lane) && earlier.is_none()
+            }
+        })
     }
 }

@@ -45,6 +45,8 @@ pub struct Group {
     pub now: Now,
     pub starts: u64,
     pub history: History,
+    /// Sites that hear nobody, and that nobody hears.
+    pub cut_off: BTreeSet<usize>,
 }
 
 pub fn member(number: u16) -> Ed25519Signer {
@@ -91,7 +93,7 @@ impl Group {
     pub fn limited(history: History, replicas: u16, constants: Constants, limits: Limits) -> Self {
         let genesis = Arc::new(genesis(replicas, constants, limits));
         let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
-        let mut group = Self { genesis, sites: vec![], now, starts: 0, history };
+        let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off: BTreeSet::new() };
         for _ in 0..replicas {
             group.sit_down();
         }
@@ -207,7 +209,8 @@ impl Group {
             let bytes = borsh::to_vec(&*message).expect("writing into memory cannot fail");
             for site in (0..self.sites.len()).filter(|site| *site != from) {
                 let is_member = committee.replica_of(&key_of(site)).is_some();
-                let hears = to.map_or(is_member || is_news, |to| key(to) == key_of(site));
+                let is_cut = self.cut_off.contains(&site) || self.cut_off.contains(&from);
+                let hears = !is_cut && to.map_or(is_member || is_news, |to| key(to) == key_of(site));
                 if hears {
                     self.sites[site].inbox.push((key_of(from), bytes.clone()));
                 }

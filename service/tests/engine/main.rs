@@ -3,7 +3,7 @@
 mod epochs;
 mod group;
 
-use group::{Group, ROUNDS_MAX, key_of, member};
+use group::{Group, ROUNDS_MAX, STEP_MS, key_of, member};
 use quorate_ledger::copy::{Survey, Walk};
 use quorate_ledger::{Limits, Revision, State};
 use quorate_pbft::{
@@ -503,6 +503,64 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
         let bundles = bundles_on_disk(&mut group, site);
         assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
     }
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_copies_and_then_a_mebibyte_a_minute() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    });
+    let original = group.putting(1, "a", &"x".repeat(1 << 20), Revision::GENESIS);
+    group.submit(0, &original);
+    group.until("a receipt", |group| group.receipt(0, &original.id).is_some());
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    let mut taken = |group: &mut Group, copies: usize| {
+        (0..copies).filter(|_| liar_brings(group, 3, &mut end, &original.bytes)).count()
+    };
+
+    let at_once = taken(&mut group, 30);
+    (0..70_000 / STEP_MS).for_each(|_| group.turn());
+    let later = taken(&mut group, 5);
+
+    assert!((14..=18).contains(&at_once), "{at_once} copies of one mebibyte");
+    assert!((1..=2).contains(&later), "{later} copies a minute later");
+}
+
+#[test]
+fn a_member_that_was_cut_off_does_not_bring_again_what_others_brought_meanwhile() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    });
+    group.cut_off = BTreeSet::from([3]);
+    (0..500).for_each(|_| group.turn());
+    let envelopes: Vec<_> = (1..=40)
+        .map(|seq| group.putting(seq, &format!("file-{seq}"), &format!("{seq} ").repeat(200_000), Revision::GENESIS))
+        .collect();
+    for envelope in &envelopes {
+        group.submit(3, envelope);
+        group.turn();
+    }
+    for envelope in &envelopes {
+        group.submit(0, envelope);
+        (0..20).for_each(|_| group.turn());
+    }
+    for seq in 41..=240 {
+        group.submit(0, &group.envelope(seq, &format!("file-{seq}")));
+        (0..20).for_each(|_| group.turn());
+    }
+    (0..3_000).for_each(|_| group.turn());
+    assert!(group.receipt(0, &envelopes[39].id).is_some() && group.receipt(3, &envelopes[0].id).is_none());
+
+    group.cut_off.clear();
+    let own = group.envelope(241, "its own");
+    group.submit(3, &own);
+    group.until("its own has its verdict", |group| group.receipt(0, &own.id).is_some());
+
+    let lane = &group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").report().lanes[3];
+    assert!(lane.executed.position.get() <= 9, "what it had bundled before, and its own: {:?}", lane.executed);
 }
 
 /// File of the tables.

@@ -135,7 +135,14 @@ impl Machine for EngineMachine {
                 self.requests.push(Request::Submit { caller: 0, envelope, queues: false });
             }
             Some(Input::Read { reader, nonce }) => self.requests.push(Request::Read { reader, nonce }),
-            Some(Input::Tick(_) | Input::Executed(_) | Input::Deadline(_) | Input::Oldest(_) | Input::Resign)
+            Some(
+                Input::Withdraw(_)
+                | Input::Tick(_)
+                | Input::Executed(_)
+                | Input::Deadline(_)
+                | Input::Oldest(_)
+                | Input::Resign,
+            )
             | None => (),
         }
     }

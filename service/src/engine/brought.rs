@@ -1,0 +1,124 @@
+//! Envelopes that each lane brought lately, by the places that they claim: an honest member puts an envelope on its lane
+//! once, and again only after it was executed there without a verdict.
+
+use quorate_ledger::Claim;
+use quorate_pbft::{Position, ReplicaId, Time};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+
+/// Ledger time after a verdict within which another lane may still bring the envelope, once: its author may have sent it to
+/// several members at once.
+pub(super) const FRESH_MS: u64 = 10_000;
+/// Time after which a claim is forgotten, in milliseconds: older copies are known by their verdict.
+const KEPT_MS: u64 = 2 * FRESH_MS;
+/// Claims of one lane that are kept: those of ten seconds at the highest rate that was measured.
+const CLAIMS_MAX: usize = 65_536;
+
+/// Claims of all lanes.
+#[derive(Debug, Default)]
+pub(super) struct Brought {
+    hasher: RandomState,
+    lanes: BTreeMap<ReplicaId, Lane>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    executed: Position,
+    /// Newest place of each claim, and the bundle that had it before.
+    claims: HashMap<u64, (Place, Option<Position>)>,
+    order: VecDeque<(u64, Time)>,
+}
+
+/// Place of an item: its bundle, and its number there.
+type Place = (Position, usize);
+
+/// Earlier coming of a claim on the same lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Earlier {
+    /// In a bundle that waits for its execution, or in this one.
+    Waits,
+    /// In a bundle that was executed.
+    Executed,
+}
+
+impl Brought {
+    /// Notes a claim, and tells whether the lane brought it before in another place.
+    pub(super) fn note(&mut self, lane: ReplicaId, place: Place, claim: &Claim, now: Time) -> Option<Earlier> {
+        let key = self.hasher.hash_one(claim);
+        let lane = self.lanes.entry(lane).or_default();
+        lane.forget(now);
+        let earlier = match lane.claims.get(&key) {
+            Some((known, earlier)) if *known == place => *earlier,
+            Some((known, _)) => Some(known.0),
+            None => {
+                lane.order.push_back((key, now));
+                None
+            }
+        };
+        lane.claims.insert(key, (place, earlier));
+        earlier.map(|position| if position > lane.executed { Earlier::Waits } else { Earlier::Executed })
+    }
+
+    /// Notes that a lane was executed up to a bundle.
+    pub(super) fn executed(&mut self, lane: ReplicaId, position: Position) {
+        self.lanes.entry(lane).or_default().executed = position;
+    }
+}
+
+impl Lane {
+    fn forget(&mut self, now: Time) {
+        while let Some((key, since)) = self.order.front() {
+            if self.order.len() < CLAIMS_MAX && now.get().saturating_sub(since.get()) <= KEPT_MS {
+                break;
+            }
+            self.claims.remove(key);
+            self.order.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LANE: ReplicaId = ReplicaId::new(3);
+
+    fn claim(number: u64) -> Claim {
+        let begin = borsh::to_vec(&([7u8; 32], "a", number, number, 1u64)).expect("memory");
+        Claim::read(&begin).expect("it begins like an envelope")
+    }
+
+    fn at(position: u64) -> Place {
+        (Position::new(position), 0)
+    }
+
+    #[test]
+    fn a_claim_that_comes_again_is_told_from_a_bundle_that_comes_again() {
+        let (mut brought, now) = (Brought::default(), Time::new(0));
+
+        assert_eq!(brought.note(LANE, at(1), &claim(1), now), None);
+        assert_eq!(brought.note(LANE, at(1), &claim(1), now), None);
+        assert_eq!(brought.note(LANE, at(1), &claim(2), now), None);
+        assert_eq!(brought.note(LANE, (Position::new(1), 1), &claim(1), now), Some(Earlier::Waits));
+        assert_eq!(brought.note(LANE, at(2), &claim(1), now), Some(Earlier::Waits));
+        brought.executed(LANE, Position::new(1));
+        assert_eq!(brought.note(LANE, at(2), &claim(1), now), Some(Earlier::Executed));
+        assert_eq!(brought.note(LANE, at(2), &claim(1), now), Some(Earlier::Executed));
+        assert_eq!(brought.note(LANE, at(3), &claim(1), now), Some(Earlier::Waits));
+        assert_eq!(brought.note(ReplicaId::new(2), at(3), &claim(1), now), None, "each lane for itself");
+    }
+
+    #[test]
+    fn claims_are_forgotten_after_a_while_and_bounded_in_number() {
+        let mut brought = Brought::default();
+        brought.note(LANE, at(1), &claim(0), Time::new(0));
+
+        assert_eq!(brought.note(LANE, at(2), &claim(0), Time::new(KEPT_MS + 1)), None);
+        for number in 1..=2 * CLAIMS_MAX as u64 {
+            brought.note(LANE, at(3), &claim(number), Time::new(KEPT_MS + 1));
+        }
+
+        assert_eq!(brought.lanes[&LANE].claims.len(), CLAIMS_MAX);
+        assert_eq!(brought.lanes[&LANE].order.len(), CLAIMS_MAX);
+    }
+}
