@@ -120,6 +120,7 @@ pub use query::{
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};
+#[cfg(feature = "execution")]
 pub use validate::novelty::{Claim, Novelty};
 #[cfg(feature = "execution")]
 pub use validate::rates::TooFast;
