@@ -62,7 +62,6 @@ const MEMORY_CACHE_BYTES: usize = 1 << 20;
 pub struct Db {
     shared: Arc<Shared>,
     path: Option<PathBuf>,
-    room: Arc<Room>,
 }
 
 /// Sizes for metrics: read without walking any page.
@@ -95,9 +94,11 @@ impl Db {
         let mut anew = OpenOptions::new();
         anew.read(true).write(true).create(true).truncate(true);
         let file = anew.open(&unfinished).map_err(io_error(&unfinished))?;
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
+        let room = Arc::new(Room::default());
+        let file = Patient { file: FileBackend::new(file)?, room: room.clone(), is_journal: false };
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(file)?;
         let journal = Files { files: Arc::new(journal_files(dir, &anew, |file| file)?), step: JOURNAL_STEP };
-        let db = Self::make(database, journal, random(), Some(path.clone()))?; // ends with syncs of the files
+        let db = Self::make((database, room), journal, random(), Some(path.clone()))?; // ends with syncs of the files
         fs::rename(&unfinished, &path).map_err(io_error(&path))?;
         folder.sync_all().map_err(io_error(dir))?;
         Ok(db)
@@ -124,7 +125,7 @@ impl Db {
         let patient = |file| Patient { file, room: room.clone(), is_journal: true };
         let files = journal_files(dir, OpenOptions::new().read(true).write(true), patient)?;
         let journal = Files { files: Arc::new(files), step: JOURNAL_STEP };
-        Ok(Self { room, ..Self::recover(database, journal, Some(dir.join(FILE)))? })
+        Self::recover((database, room), journal, Some(dir.join(FILE)))
     }
 
     /// Opens the database of a simulated disk, or makes it if the disk is empty.
@@ -136,30 +137,30 @@ impl Db {
         let files = JOURNAL_FILES.map(|name| Box::new(wrapped(name)) as Box<dyn StorageBackend>);
         let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
         if about::is_empty(&database)? {
-            return Ok(Self { room, ..Self::make(database, journal, Checksum::default(), None)? });
+            return Self::make((database, room), journal, Checksum::default(), None);
         }
         check_format(&database)?;
-        Ok(Self { room, ..Self::recover(database, journal, None)? })
+        Self::recover((database, room), journal, None)
     }
 
     /// The journal, then the tables.
-    fn make(database: Database, files: Files, seed: Checksum, path: Option<PathBuf>) -> Result<Self, DbError> {
+    fn make(tables: Tables, files: Files, seed: Checksum, path: Option<PathBuf>) -> Result<Self, DbError> {
         let mut journal = Journal::create(files, seed)?;
-        make_tables(&database, journal.turn(journal.mark().generation)?)?;
+        make_tables(&tables.0, journal.turn(journal.mark().generation)?)?;
         let first = journal.mark();
-        Self::over(database, (journal, first), Unfolded::default(), path)
+        Self::over(tables, (journal, first), Unfolded::default(), path)
     }
 
     /// Takes up what the journal holds. Folds nothing and writes nothing: there may be no room on the disk.
-    fn recover(database: Database, files: Files, path: Option<PathBuf>) -> Result<Self, DbError> {
-        let first = stored_mark(&database)?;
+    fn recover(tables: Tables, files: Files, path: Option<PathBuf>) -> Result<Self, DbError> {
+        let first = stored_mark(&tables.0)?;
         let Replayed { records, end } = replay(&files, first)?;
-        Self::over(database, (Journal::resume(files, end)?, first), unfolded(records)?, path)
+        Self::over(tables, (Journal::resume(files, end)?, first), unfolded(records)?, path)
     }
 
     /// Room on its disk.
     pub fn room(&self) -> &Arc<Room> {
-        &self.room
+        &self.shared.room
     }
 
     /// Notes whose promises are kept here, once; refuses the key of anybody else from then on.
@@ -234,21 +235,17 @@ impl Db {
     }
 
     fn over(
-        database: Database,
+        tables: Tables,
         (journal, folded): (Journal, Mark),
         rows: Unfolded,
         path: Option<PathBuf>,
     ) -> Result<Self, DbError> {
         let poison = Arc::default();
-        let base = Base::begin(&database, &poison).map_err(|error| DbError::Foreign(error.0))?;
+        let base = Base::begin(&tables.0, &poison).map_err(|error| DbError::Foreign(error.0))?;
         let view = View { base: Arc::new(base), frozen: None, active: Arc::default(), at: 0 };
         let part_bytes = if path.is_some() { PART_BYTES } else { MEMORY_PART_BYTES };
         view.active.put(rows, view.at);
-        Ok(Self {
-            shared: Arc::new(Shared::new(database, poison, view, (journal, folded), part_bytes)),
-            path,
-            room: Arc::default(),
-        })
+        Ok(Self { shared: Arc::new(Shared::new(tables, poison, view, (journal, folded), part_bytes)), path })
     }
 }
 
@@ -258,6 +255,9 @@ fn random() -> Checksum {
     let [first, second] = [0, 1].map(number).map(u64::to_le_bytes);
     [first, second].concat().try_into().expect("twice eight bytes")
 }
+
+/// The tables, and the room for them.
+type Tables = (Database, Arc<Room>);
 
 /// Rows that the journal holds, by table.
 type Unfolded = [Writes; Name::COUNT];

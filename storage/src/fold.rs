@@ -13,7 +13,6 @@ use crate::{about, key};
 use quorate_ledger::StoreError;
 use redb::{Durability, WriteTransaction};
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 
 /// Bytes of pages that a row dirties beside its own: its leaf, and a share of the branches above.
@@ -77,10 +76,10 @@ impl Parts<'_> {
 }
 
 impl Drop for Parts<'_> {
-    /// A database that is closed keeps what was committed: one with a part of a fold must not be.
+    /// A database that is closed keeps what was committed: not a part of a fold.
     fn drop(&mut self) {
         if self.is_torn {
-            mem::forget(self.shared.clone());
+            self.shared.room.shut();
         }
     }
 }

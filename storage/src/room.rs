@@ -49,6 +49,8 @@ pub struct Room {
     /// Places that the disk did not give, where these read as zeros. Never where a replica runs and folds: the library takes
     /// zeros beside a page that it deletes from for an empty page, and rows would go without an error.
     unread: Option<AtomicUsize>,
+    /// Whether the tables take no write any more.
+    is_shut: AtomicBool,
 }
 
 impl Room {
@@ -86,6 +88,11 @@ impl Room {
     pub fn give_up(&self) {
         *self.patience() = false;
         self.given_up.notify_all();
+    }
+
+    /// Refuses each later write to the tables: what stands in the file stays as it is.
+    pub(crate) fn shut(&self) {
+        self.is_shut.store(true, Ordering::Release);
     }
 
     /// Whether no new change is taken for want of room, as was noted last: history is then forgotten in quiet times too.
@@ -179,6 +186,15 @@ pub(crate) struct Patient<B> {
     pub(crate) is_journal: bool,
 }
 
+impl<B> Patient<B> {
+    fn takes_writes(&self) -> io::Result<()> {
+        match !self.is_journal && self.room.is_shut.load(Ordering::Acquire) {
+            true => Err(io::Error::other("a fold ended in the middle: no part of it may be kept")),
+            false => Ok(()),
+        }
+    }
+}
+
 impl<B: StorageBackend> StorageBackend for Patient<B> {
     fn len(&self) -> io::Result<u64> {
         self.file.len()
@@ -195,14 +211,17 @@ impl<B: StorageBackend> StorageBackend for Patient<B> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.takes_writes()?;
         self.room.find(|| self.file.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.takes_writes()?;
         self.file.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.takes_writes()?;
         self.room.find(|| self.file.write(offset, data))
     }
 

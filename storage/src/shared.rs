@@ -3,6 +3,7 @@
 use crate::error::Poison;
 use crate::journal::{Journal, Mark};
 use crate::memory::MemTable;
+use crate::room::Room;
 use crate::tables::{Name, Writes};
 use crate::view::View;
 use quorate_ledger::StoreError;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) database: Database,
+    pub(crate) room: Arc<Room>,
     pub(crate) poison: Arc<Poison>,
     view: Mutex<Arc<View>>,
     journal: Mutex<Option<Journal>>,
@@ -26,7 +28,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        database: Database,
+        (database, room): (Database, Arc<Room>),
         poison: Arc<Poison>,
         view: View,
         (journal, folded): (Journal, Mark),
@@ -34,7 +36,7 @@ impl Shared {
     ) -> Self {
         let folded = AtomicU64::new(folded.generation);
         let (view, journal) = (Mutex::new(Arc::new(view)), Mutex::new(Some(journal)));
-        Self { database, poison, view, journal, given_back: Condvar::new(), part_bytes, folded }
+        Self { database, room, poison, view, journal, given_back: Condvar::new(), part_bytes, folded }
     }
 
     /// The rows after the newest commit.

@@ -327,7 +327,9 @@ fn a_fold_that_ends_in_the_middle_is_not_kept_by_the_close_behind_it() {
         disk.lose_read_after(read);
         let is_whole = db.fold().is_ok();
         disk.lose_read_after(1 << 40); // not the next ones
+        let room = Arc::downgrade(db.room());
         drop(db);
+        assert!(room.upgrade().is_none(), "a database that is closed leaves its files to the next one");
 
         let executed = executed_on(&Db::on(&disk).unwrap());
         assert_eq!(executed, if is_whole { 2 * FOLDED - 1 } else { FOLDED }, "read {read}");
