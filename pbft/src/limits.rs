@@ -70,6 +70,9 @@ impl Constants {
     pub const ITEMS_MAX: usize = 16_384;
     /// Bundles that an owner has out without a certificate (L1).
     pub const UNCERTIFIED_BUNDLES_MAX: u64 = 8;
+    /// Bytes of them, unless one alone has more: what a lane may bring of copies (L2), for an owner that is cut off does not
+    /// see what others bring meanwhile.
+    pub const UNCERTIFIED_BYTES_MAX: u64 = 16 << 20;
     /// Replicas of a group: what one byte string of signatures can reasonably hold.
     pub const REPLICAS_MAX: usize = 256;
     /// Statements of one answer about what a replica has signed (E7): a largest window of each kind of vote, one of

@@ -75,6 +75,11 @@ impl Lane {
         self.newest().map_or(self.executed, |newest| newest.certificate.tip())
     }
 
+    /// Bytes of the lane up to it, where it is held; else up to the executed tip.
+    pub(crate) fn certified_bytes(&self) -> u64 {
+        self.held(self.certified()).map_or(self.executed_bytes, |held| held.bundle.header.lane_bytes)
+    }
+
     pub(crate) fn newest(&self) -> Option<&Certified> {
         self.certificates.last_key_value().map(|(_, certified)| certified)
     }

@@ -28,13 +28,17 @@ pub(crate) struct OwnLane {
     pub(crate) tip: Tip,
     /// Bytes of the lane up to it.
     pub(crate) lane_bytes: u64,
-    /// Since when items wait for this owner to catch up.
+    /// Since when this owner has been behind.
     behind_since: Option<Ticks>,
 }
 
 impl OwnLane {
     pub(crate) fn is_idle(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    fn has_envelopes(&self) -> bool {
+        self.pending.iter().any(|item| item.kind == ItemKind::Envelope)
     }
 
     pub(crate) fn take_pending(&mut self) -> impl Iterator<Item = Item> + use<> {
@@ -77,12 +81,12 @@ impl Replica {
         let is_ahead = |id: &_| peers[*id].status.as_ref().is_some_and(|status| status.executed > seen);
         let is_behind = peers.heard_ones(member).filter(is_ahead).count() >= member.committee.weak();
         let own = &mut self.lanes.own;
-        if own.is_idle() || !is_behind {
+        if !is_behind {
             own.behind_since = None;
             return false;
         }
-        let now = member.now.ticks;
-        now.since(*own.behind_since.get_or_insert(now)) < HOLDS_BACK_MS
+        let (now, since) = (member.now.ticks, own.behind_since.get_or_insert(member.now.ticks));
+        now.since(*since) < HOLDS_BACK_MS && own.has_envelopes()
     }
 }
 
@@ -110,8 +114,12 @@ impl Lanes {
         let (made, certified) = (self.own.tip.position.get(), lane.certified().position.get());
         let uncertified = made.saturating_sub(certified);
         let full = self.own.pending_bytes >= u64::from(member.constants.bundle_bytes_max);
-        let in_pace = uncertified == 0 || (full && uncertified < Constants::UNCERTIFIED_BUNDLES_MAX);
         let next = self.own.pending.front().map_or(0, |item| item.bytes.len() as u64);
+        let uncertified_bytes = self.own.lane_bytes.saturating_add(next).saturating_sub(lane.certified_bytes());
+        let has_more = full
+            && uncertified < Constants::UNCERTIFIED_BUNDLES_MAX
+            && uncertified_bytes <= Constants::UNCERTIFIED_BYTES_MAX;
+        let in_pace = uncertified == 0 || has_more;
         let ahead = made - lane.executed.position.get().min(made);
         let bytes_ahead = self.own.lane_bytes.saturating_add(next).saturating_sub(lane.executed_bytes);
         let fits = ahead == 0

@@ -175,6 +175,19 @@ fn an_owner_that_is_behind_waits_with_its_bundles_until_it_has_caught_up() {
     assert_eq!(owner.said(Kind::Bundle).len(), 1);
 }
 
+/// L1: an owner that is cut off does not see which of its items others order meanwhile, and its lane may bring no more of
+/// copies at once (L2).
+#[test]
+fn an_owner_has_sixteen_mebibytes_out_or_one_bundle() {
+    for (sizes_mib, out) in [(vec![6, 6, 6, 6], 2), (vec![8, 8, 8], 2), (vec![20, 2], 1)] {
+        let mut owner = Alone::new(4, 3);
+        for mib in &sizes_mib {
+            owner.step(Input::Submit(Item { bytes: vec![7; mib << 20], ..envelope("") }));
+        }
+        assert_eq!(owner.said(Kind::Bundle).len(), out, "{sizes_mib:?}");
+    }
+}
+
 /// L1: one member alone may lie.
 #[test]
 fn an_owner_does_not_wait_because_one_member_says_that_it_is_behind() {
@@ -195,5 +208,11 @@ fn an_owner_that_stays_behind_makes_bundles_after_a_minute() {
         owner.tick(1_000);
     }
     [0, 1].iter().for_each(|peer| says(&mut owner, *peer, 100, 100));
-    assert_eq!(owner.said(Kind::Bundle).len(), 1);
+    let made = owner.said(Kind::Bundle);
+    assert_eq!(made.len(), 1);
+    for signer in [0, 1] {
+        owner.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, 1, made[0].2)));
+    }
+    owner.step(Input::Submit(envelope("later")));
+    assert_eq!(owner.said(Kind::Bundle).len(), 2, "it waits once");
 }

@@ -5,11 +5,12 @@
 //! have certified is taken whatever its lane owes, and charged: execution will need it. A bundle that comes again is
 //! charged once.
 
-use quorate_pbft::{ReplicaId, Time, Tip};
+use quorate_pbft::{Constants, ReplicaId, Time, Tip};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes of such items that a lane may bring at once.
 const AT_ONCE_BYTES: u64 = 16 << 20;
+const _: () = assert!(Constants::UNCERTIFIED_BYTES_MAX <= AT_ONCE_BYTES, "an owner that was cut off is taken back");
 /// Bytes of them that a lane may bring in each later minute.
 const BYTES_PER_MINUTE: u64 = 1 << 20;
 
