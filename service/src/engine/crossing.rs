@@ -11,10 +11,10 @@ use super::error::EngineError;
 use super::mempool::Place;
 use super::round::Notice;
 use super::tolls::Tolls;
-use quorate_ledger::StoreError;
+use quorate_ledger::{Claim, Novelty, StoreError};
 use quorate_pbft::{
-    Admitted, Broken, Committee, Constants, Effects, Elder, Follower, Handover, Input, Rejected, Replica, ReplicaId,
-    Ticks,
+    Admitted, Broken, Committee, Constants, Effects, Elder, Follower, Handover, Input, Item, Rejected, Replica,
+    ReplicaId, Ticks,
 };
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -117,6 +117,7 @@ impl Engine {
             let elder = Elder::new(config, certificate.claim().clone(), self.oldest);
             self.epochs.elder = Some((before, elder));
         }
+        self.withdraw_judged(handover.items(), work)?;
         let mut effects = Effects::new();
         self.core = match self.epochs.config(&next) {
             Some(config) => Core::Member(Box::new(Replica::enter(config, handover, &mut effects))),
@@ -130,10 +131,22 @@ impl Engine {
         (self.tolls, self.brought) = (Tolls::default(), Brought::default()); // lanes have other owners
         self.broken = self.broken.take().filter(|broken| !broken.is_of_key());
         self.work_off_of(&next, effects, work)?;
+        self.withdraw(work)?;
         for (_, message) in std::mem::take(&mut self.epochs.early) {
             self.hear(message, work)?;
         }
         Ok(true)
+    }
+
+    /// Notes what had its verdict on another lane while it was in bundles of the own one that are void now.
+    fn withdraw_judged(&mut self, items: &[Item], work: &Work) -> Result<(), StoreError> {
+        for item in items {
+            let novelty = Claim::read(&item.bytes).map(|claim| self.ledger.novelty(&work.batch, &claim, &item.bytes));
+            if matches!(novelty.transpose()?, Some(Novelty::Judged { .. })) {
+                self.withdrawn.insert(item.bytes.to_vec());
+            }
+        }
+        Ok(())
     }
 
     /// Ends the waits of callers whose requests were on the lane of a member that has left: others have lanes.

@@ -59,7 +59,7 @@ impl Engine {
     }
 
     /// Takes what had its verdict on another lane, or never will have one, from what waits for the own lane.
-    fn withdraw(&mut self, work: &mut Work) -> Result<(), EngineError> {
+    pub(super) fn withdraw(&mut self, work: &mut Work) -> Result<(), EngineError> {
         match std::mem::take(&mut self.withdrawn) {
             none if none.is_empty() => Ok(()),
             withdrawn => self.take_in(Input::Withdraw(withdrawn), work),

@@ -10,6 +10,7 @@ use quorate_pbft::{Broken, Constants, Epoch, Record, ReplicaId, SeqNum, Signer, 
 use quorate_service::engine::{Candidate, Engine, EngineError, Notice};
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
+use std::collections::BTreeSet;
 
 impl Group {
     /// A group in which a boundary is soon reached.
@@ -211,6 +212,31 @@ fn four_epochs_lead_to_seven_members_and_back_without_a_gap_in_numbers() {
     let chain = group.engine(6).published().moment.view().chain_of_epochs().expect("the disk");
     assert_eq!(chain.newest().epoch(), Epoch::new(6));
     assert_eq!(chain.newest().keys().copied().collect::<Vec<_>>(), (3..7).map(key_of).collect::<Vec<_>>());
+}
+
+/// L7: its bundles are void, and what of them had its verdict on another lane meanwhile needs none again.
+#[test]
+fn a_member_that_was_cut_off_does_not_bring_into_an_epoch_what_others_brought_in_the_one_before() {
+    let mut group = Group::soon();
+    group.confirmed(0, 1);
+    let joiner = group.sit_down();
+    let change = adding(group.joiner(joiner));
+    group.cut_off = BTreeSet::from([3]);
+    let (others, own) = (group.envelope(2, "others"), group.envelope(3, "own"));
+    group.submit(3, &others);
+    group.turn();
+    group.submit(0, &others);
+    group.until("others have it", |group| group.receipt(0, &others.id).is_some());
+    group.reconfigure(0, 1, change);
+    group.until("the others are in epoch 1", |group| group.is_in(&[0, 1, 2, joiner], 1));
+
+    group.cut_off.clear();
+    group.until("it is in epoch 1", |group| group.epoch(3) == 1);
+    group.submit(3, &own);
+    group.until("its own has its verdict", |group| group.receipt(0, &own.id).is_some());
+
+    let lane = &group.engine(0).core().member().expect("a member").report().lanes[3];
+    assert_eq!(lane.executed.position.get(), 1, "a bundle for its own alone");
 }
 
 /// E7, C3: the key may have voted in the epoch that names it, with another disk.
