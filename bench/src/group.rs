@@ -98,10 +98,14 @@ impl Group {
             let (args, program, dir) = (args.clone(), self.program.clone(), folder(&self.dir, replica));
             (replica, tokio::task::spawn_blocking(move || start(&args, &program, &dir)))
         });
+        let mut failed = Ok(());
         for (replica, task) in starting.collect::<Vec<_>>() {
-            (self.children[replica], self.nodes[replica]) = task.await.context("a start panicked")??;
+            match task.await.context("a start panicked").flatten() {
+                Ok(started) => (self.children[replica], self.nodes[replica]) = started,
+                Err(error) => failed = Err(error), // the others are kept: who drops the group ends them
+            }
         }
-        Ok(began.elapsed())
+        failed.map(|()| began.elapsed())
     }
 
     /// Waits until all replicas have executed the same slots.

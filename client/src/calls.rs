@@ -7,7 +7,7 @@ use crate::api::{
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
 use quorate_ledger::proof::OrderProof;
-use quorate_ledger::{EnvelopeId, Level, Receipt, Reconfiguration, State};
+use quorate_ledger::{Code, EnvelopeId, Level, Receipt, Reconfiguration, State};
 use quorate_pbft::{PublicKey, SeqNum};
 use serde::de::DeserializeOwned;
 
@@ -41,12 +41,12 @@ impl Client {
         self.post_once(bytes, "").await
     }
 
-    /// Content of a file at a level; none where no file stands there.
+    /// Content of a file at a level; none where no file stands there. A domain that does not exist is an error.
     pub async fn file(&self, domain: &str, path: &str, level: Level) -> Result<Option<Vec<u8>>, ClientError> {
         let parts: Vec<&str> = ["domains", domain, "files"].into_iter().chain(path.split('/')).collect();
         match self.get_bytes(&parts, &[("level", level_name(level))]).await {
             Ok(answer) => Ok(Some(answer.body)),
-            Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
+            Err(ClientError::Refused(problem)) if problem.code == Code::MissingPath.to_string() => Ok(None),
             Err(error) => Err(error),
         }
     }

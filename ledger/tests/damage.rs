@@ -48,8 +48,24 @@ fn a_changed_bit_in_any_entry_of_the_state_is_found_when_the_ledger_opens() {
 
             let opened = Ledger::open(&damaged.store, &damaged.genesis);
 
-            let is_told = matches!(opened, Err(OpenError::Store(_) | OpenError::Damaged { .. }));
+            let is_told =
+                matches!(opened, Err(OpenError::Store(_) | OpenError::Damaged { .. } | OpenError::DamagedDomain(_)));
             assert!(is_told || matches!(opened, Err(OpenError::OtherRules { .. })), "byte {place} of {key:?}");
         }
     }
+}
+
+#[test]
+fn an_entry_that_is_gone_from_a_domain_is_told_with_the_domain() {
+    let world = world();
+    let of_domains = rows(&world, Table::Entries).into_iter().filter(|(key, _)| key[..4] != [0; 4]);
+    let without = |key: &[u8]| {
+        let mut damaged = world.clone();
+        damaged.store.delete(Table::Entries, key).expect("memory does not fail");
+        Ledger::open(&damaged.store, &damaged.genesis).expect_err("an entry is gone")
+    };
+
+    let told = of_domains.map(|(key, _)| without(&key)).filter(|error| error.to_string().contains("domain \"main\""));
+
+    assert!(told.count() > 0);
 }

@@ -99,6 +99,7 @@ fn a_path_that_names_no_file_is_told_before_anything_is_signed() {
         &["put", "a\nb", "file"],
         &["mv", "a", "b/"],
         &["mv", "a", "b\u{1b}c"],
+        &["put", "a\u{202e}txt.exe", "file"],
         &["lock", "acquire", "../x"],
         &["lock", "acquire", "/x"],
     ] {

@@ -296,7 +296,9 @@ pub(crate) fn guarded<T>(
     opened?.map_err(|error| match error {
         EngineError::Store(_)
         | EngineError::Replayed { .. }
-        | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. }) => damaged(error.to_string()),
+        | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. } | OpenError::DamagedDomain(_)) => {
+            damaged(error.to_string())
+        }
         EngineError::Open(OpenError::Scoped(held)) => LaunchError::Scoped { path: data.to_owned(), held },
         EngineError::Open(OpenError::Whole) => LaunchError::Unscoped(data.to_owned()),
         other => other.into(),

@@ -27,6 +27,10 @@ await claim("a message of an author is text and no markup", async () => {
   await shows(page, "changes", "<img src=x onerror=alert(1)>");
   assert.equal(await page.locator("img").count(), 0);
 });
+await claim("no text of an author turns the direction of a line", async () => {
+  await shows(page, "changes", "\ufffdfdp");
+  assert.ok(!(await page.locator("body").innerText()).includes("\u202e"));
+});
 await claim("a change names its author's organisation", () => shows(page, "changes", "acme ("));
 await claim("a proposal is shown with what it takes", () => shows(page, "proposals", "lab"));
 await claim("a conflict opens by keyboard and tells its story", async () => {

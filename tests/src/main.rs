@@ -215,7 +215,7 @@ enum Command {
         /// Which; all of them unless some are named.
         #[arg(value_name = "NAME")]
         attacks: Vec<Attack>,
-        /// Seconds of each attack.
+        /// Seconds of each attack; 0: none alone.
         #[arg(long, default_value_t = 12)]
         seconds: u64,
         /// Seconds of quiet that are measured before and after each.

@@ -3,6 +3,7 @@
 use crate::scripted::{self, Reply};
 use quorate_client::api::{Health, Problem};
 use quorate_client::http::{Client, ClientError, NOTHING_LISTENS, Notice};
+use quorate_ledger::Level;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,18 @@ async fn a_refusal_is_final() {
     let ended = health(&node, Duration::from_secs(20)).await.expect_err("a refusal");
     assert!(matches!(ended, ClientError::Refused(problem) if problem.code == "missing-path"));
     assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_exist_is_none_and_a_domain_that_does_not_is_an_error() {
+    for (code, is_none) in [("missing-path", true), ("unknown-domain", false)] {
+        let body = serde_json::to_string(&Problem::refused(404, "content", code, "no such thing")).expect("plain data");
+        let refusal = Reply::Http("404 Not Found\r\ncontent-type: application/problem+json", body);
+        let (node, _requests) = scripted::node(vec![refusal]);
+        let client = Client::new(&node, Duration::from_secs(20)).expect("an address");
+        let found = client.file("main", "a", Level::Sequential).await;
+        assert_eq!(matches!(found, Ok(None)), is_none, "{code}: {found:?}");
+    }
 }
 
 #[tokio::test]

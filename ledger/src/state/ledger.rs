@@ -70,13 +70,18 @@ pub enum OpenError {
     #[error("the state of all domains is here")]
     Whole,
     /// The entries do not hash to the root that was stored with them.
-    #[error("the state on disk does not hash to its root: {found} is not {expected}, or a domain's tree is another")]
+    #[error("the state on disk does not hash to its root: {found} is not {expected}")]
     Damaged {
         /// The root that was stored.
         expected: Digest,
         /// Root of the entries as they are.
         found: Digest,
     },
+    /// The entries of a domain do not hash to the root that the state names for it.
+    #[error(
+        "the state on disk is damaged: the entries of domain {0:?} do not hash to the root that the state names for it"
+    )]
+    DamagedDomain(String),
 }
 
 /// The executed state's top. A clone is a version, and cheap: clone before a batch, put it back if the commit fails.
@@ -133,9 +138,13 @@ impl Ledger {
         let ledger = Self::over(read, genesis, (Tree::open(GROUP, read)?, open_domains(read)?), None)?;
         let expected = required(read.get(Table::Meta, ROOT)?.and_then(|root| root.try_into().ok()), "the root")?;
         let (expected, found) = (Digest(expected), ledger.state_root());
-        let whole = ledger.roots_agree(read)?;
+        let damaged = ledger.damaged_domain(read)?;
         entry::check_rows(read)?;
-        if found == expected && whole { Ok(ledger) } else { Err(OpenError::Damaged { expected, found }) }
+        match damaged {
+            _ if found != expected => Err(OpenError::Damaged { expected, found }),
+            Some(domain) => Err(OpenError::DamagedDomain(domain)),
+            None => Ok(ledger),
+        }
     }
 
     /// The ledger over trees that are known: of all domains, or of those in a scope. The latter executes nothing, and holds a
@@ -441,15 +450,15 @@ impl Ledger {
         }
     }
 
-    /// Whether the group's tree names every domain's root.
-    fn roots_agree(&self, read: &dyn Read) -> Result<bool, StoreError> {
+    /// The first domain whose root the group's tree does not name.
+    fn damaged_domain(&self, read: &dyn Read) -> Result<Option<String>, StoreError> {
         for (name, domain) in self.domains.iter().filter(|(_, domain)| domain.record.number != GROUP) {
             let named: Option<DomainRoot> = entry::load(read, GROUP, &name::domain_root(name))?;
             if named != Some(DomainRoot { root: domain.tree.root(), count: domain.tree.count() }) {
-                return Ok(false);
+                return Ok(Some(name.to_string()));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::level::{Wish, parse_wish};
-use super::print::{self, plain};
+use super::print::{self, plain, steers};
 use super::reach::{Reach, Scope, Signing};
 use quorate_client::api::{Page, Ticket, TreeEntry};
 use quorate_client::author::{self, Author, Draft, SubmitError};
@@ -121,11 +121,11 @@ pub fn checked(path: &str) -> Result<String, Failure> {
         .next("a path is FOLDER/FILE, without a slash at either end"))
 }
 
-/// A path at which something new is to stand. The ledger takes control characters, as histories of git hold such names;
-/// who types one has mistyped.
+/// A path at which something new is to stand. The ledger takes control characters and those that turn the direction of a
+/// text, as histories of git hold such names; who types one has mistyped, or would mislead those who read it.
 pub fn checked_new(path: &str) -> Result<String, Failure> {
-    if path.chars().any(char::is_control) {
-        let what = format!("{}: the path has a control character; nothing was signed", plain(path));
+    if path.chars().any(steers) {
+        let what = format!("{}: the path has a character that shows as none; nothing was signed", plain(path));
         return Err(Failure::usage(what).next("a path is FOLDER/FILE on one line"));
     }
     checked(path)

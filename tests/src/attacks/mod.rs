@@ -52,7 +52,7 @@ pub struct Plan {
     pub attacks: Vec<Attack>,
     /// Time that an author is measured before and after each attack.
     pub quiet: Duration,
-    /// Time that each attack lasts.
+    /// Time that each attack lasts; zero: none is played alone.
     pub each: Duration,
     /// Time that the attackers attack together in the end; zero: not at all.
     pub together: Duration,
@@ -69,7 +69,7 @@ pub fn run(plan: &Plan, tell: impl Fn(&str)) -> Result<Summary, String> {
     let mut group = Group::start(&plan.program, folder.path(), plan.address_space)?;
     honest::write_history(&group)?;
     let mut summary = Summary::new(plan);
-    for attack in &plan.attacks {
+    for attack in plan.attacks.iter().filter(|_| !plan.each.is_zero()) {
         tell(&format!("{attack}: {}", attack.lie()));
         summary.attacks.push(play(plan, &mut group, &[*attack], plan.each)?);
     }

@@ -1,12 +1,14 @@
 "use strict";
 const EVERY_MS = 2000, KEPT_MS = 300000, LINE_MAX = 40, CHANGES = 20;
 const at = id => document.getElementById(id);
+/** Text without what steers a line: control characters, and those that turn its direction. */
+const plain = child => typeof child === "string" ? child.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd") : child;
 /** An element with its attributes and children; text is never read as markup. */
 const make = (tag, attributes = {}, ...children) => {
   const svg = ["svg", "g", "path", "line", "circle", "text", "title"].includes(tag);
   const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children.filter(child => child !== null && child !== undefined));
+  made.append(...children.filter(child => child !== null && child !== undefined).map(plain));
   return made;
 };
 const row = (...cells) => make("tr", {}, ...cells);
