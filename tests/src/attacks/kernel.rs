@@ -28,6 +28,12 @@ pub fn bound(command: &mut Command, address_space: Option<u64>) {
     unsafe { command.pre_exec(prepare) };
 }
 
+/// Lets the session of a process weigh so much less than others, as `nice` does among processes.
+pub fn weigh_less(pid: u32, nice: u8) {
+    // Nothing changes where the kernel knows no sessions, which `shares_fairly` tells.
+    let _ = std::fs::write(format!("/proc/{pid}/autogroup"), nice.to_string());
+}
+
 /// Whether Linux gives each session its fair share of the cores (`man 7 sched`, "The autogroup feature").
 pub fn shares_fairly() -> bool {
     std::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").is_ok_and(|on| on.trim() == "1")
