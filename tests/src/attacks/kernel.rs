@@ -13,30 +13,17 @@ pub fn signal(pid: u32, signal: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// The command's process dies with this one, has so much address space at the most, and is a session of its own: where
-/// [`shares_fairly`], it has its fair share of the cores then, however many threads another session has.
+/// The command's process dies with this one, and has so much address space at the most.
 pub fn bound(command: &mut Command, address_space: Option<u64>) {
     let limit = address_space.map(|bytes| libc::rlimit { rlim_cur: bytes, rlim_max: bytes });
     let prepare = move || {
-        // SAFETY: all calls may be made between fork and exec; `limit` outlives its call.
-        let alone = unsafe { libc::setsid() };
+        // SAFETY: both calls may be made between fork and exec; `limit` outlives its call.
         let died = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         let limited = limit.as_ref().map_or(0, |limit| unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) });
-        if alone < 0 || died < 0 || limited < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if died < 0 || limited < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     };
     // SAFETY: the closure only makes system calls.
     unsafe { command.pre_exec(prepare) };
-}
-
-/// Lets the session of a process weigh so much less than others, as `nice` does among processes.
-pub fn weigh_less(pid: u32, nice: u8) {
-    // Nothing changes where the kernel knows no sessions, which `shares_fairly` tells.
-    let _ = std::fs::write(format!("/proc/{pid}/autogroup"), nice.to_string());
-}
-
-/// Whether Linux gives each session its fair share of the cores (`man 7 sched`, "The autogroup feature").
-pub fn shares_fairly() -> bool {
-    std::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").is_ok_and(|on| on.trim() == "1")
 }
 
 /// Lets this process have as many open files as it may.

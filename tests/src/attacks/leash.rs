@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 /// Between two looks at the attacker's processor time.
 const LOOK: Duration = Duration::from_millis(10);
-/// Weight of an attacker's session: sixteen weigh as much as one replica.
-const NICE: u8 = 12;
 /// Processor seconds ahead of its share before it is stopped.
 const AHEAD: f64 = 0.05;
 
@@ -35,7 +33,6 @@ impl Leashed {
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let child = spawned.map_err(|error| format!("{attack} does not start: {error}"))?;
         let (pid, over) = (child.id(), Arc::new(AtomicBool::new(false)));
-        kernel::weigh_less(pid, NICE);
         let until = over.clone();
         let holder = std::thread::spawn(move || hold(pid, cores, &until));
         Ok(Self { attack, pid, child, over, holder: Some(holder) })

@@ -2,8 +2,7 @@
 //!
 //! Four seats on loopback: three honest replicas, and one seat whose key an attacker holds. Honest authors write through
 //! the attacked replica and through another one the whole time, so what an attack costs is a difference within one run.
-//! Each attacker is a process of its own on a [`leash`]: all who attack at a time have half a core together. Each replica
-//! is a session of its own, as a member's machine is its own: the kernel gives each its share of the cores. Without both
+//! Each attacker is a process of its own on a [`leash`]: all who attack at a time have half a core together. Without it
 //! the machine would be measured.
 
 pub mod attackers;

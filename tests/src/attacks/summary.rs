@@ -2,7 +2,7 @@
 
 use super::honest::Service;
 use super::meter::Taken;
-use super::{ATTACKED, ATTACKER_CORES, OTHER, Plan, kernel};
+use super::{ATTACKED, ATTACKER_CORES, OTHER, Plan};
 use serde::Serialize;
 use std::fmt;
 
@@ -170,8 +170,6 @@ pub struct Summary {
     pub address_space: Option<u64>,
     /// Whether delays count as harm.
     pub delays_count: bool,
-    /// Whether the kernel gives each replica its fair share of the cores.
-    pub fair_shares: bool,
     /// In their order.
     pub attacks: Vec<Outcome>,
 }
@@ -185,7 +183,6 @@ impl Summary {
             seconds,
             address_space: plan.address_space,
             delays_count: plan.delays_count,
-            fair_shares: kernel::shares_fairly(),
             attacks: vec![],
         }
     }
@@ -208,8 +205,6 @@ fn shown(ms: u64) -> String {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "attackers at {ATTACKER_CORES} cores together, {} s each", self.seconds)?;
-        let shares = if self.fair_shares { "its fair share" } else { "no share of its own" };
-        writeln!(f, "each replica has {shares} of the cores")?;
         writeln!(f, "replica {ATTACKED} is attacked, replica {OTHER} serves another author; p99 in ms, memory in MiB")?;
         writeln!(
             f,
