@@ -115,7 +115,8 @@ impl Lanes {
         let uncertified = made.saturating_sub(certified);
         let full = self.own.pending_bytes >= u64::from(member.constants.bundle_bytes_max);
         let next = self.own.pending.front().map_or(0, |item| item.bytes.len() as u64);
-        let uncertified_bytes = self.own.lane_bytes.saturating_add(next).saturating_sub(lane.certified_bytes());
+        let more = next.max(self.own.pending_bytes.min(member.constants.bundle_bytes_max.into()));
+        let uncertified_bytes = self.own.lane_bytes.saturating_add(more).saturating_sub(lane.certified_bytes());
         let has_more = full
             && uncertified < Constants::UNCERTIFIED_BUNDLES_MAX
             && uncertified_bytes <= Constants::UNCERTIFIED_BYTES_MAX;

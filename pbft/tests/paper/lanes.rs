@@ -179,7 +179,7 @@ fn an_owner_that_is_behind_waits_with_its_bundles_until_it_has_caught_up() {
 /// copies at once (L2).
 #[test]
 fn an_owner_has_sixteen_mebibytes_out_or_one_bundle() {
-    for (sizes_mib, out) in [(vec![6, 6, 6, 6], 2), (vec![8, 8, 8], 2), (vec![20, 2], 1)] {
+    for (sizes_mib, out) in [(vec![6, 6, 6, 6], 2), (vec![8, 8, 8], 2), (vec![20, 2], 1), (vec![16, 1], 1)] {
         let mut owner = Alone::new(4, 3);
         for mib in &sizes_mib {
             owner.step(Input::Submit(Item { bytes: vec![7; mib << 20], ..envelope("") }));
