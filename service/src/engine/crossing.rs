@@ -9,9 +9,10 @@ use super::drive::{Engine, Work};
 use super::epochs::Committees;
 use super::error::EngineError;
 use super::mempool::Place;
+use super::recall::envelopes;
 use super::round::Notice;
 use super::tolls::Tolls;
-use quorate_ledger::{Claim, Novelty, StoreError};
+use quorate_ledger::StoreError;
 use quorate_pbft::{
     Admitted, Broken, Committee, Constants, Effects, Elder, Follower, Handover, Input, Item, Rejected, Replica,
     ReplicaId, Ticks,
@@ -117,7 +118,7 @@ impl Engine {
             let elder = Elder::new(config, certificate.claim().clone(), self.oldest);
             self.epochs.elder = Some((before, elder));
         }
-        self.withdraw_judged(handover.items(), work)?;
+        self.end_judged(handover.items(), work)?;
         let mut effects = Effects::new();
         self.core = match self.epochs.config(&next) {
             Some(config) => Core::Member(Box::new(Replica::enter(config, handover, &mut effects))),
@@ -138,12 +139,15 @@ impl Engine {
         Ok(true)
     }
 
-    /// Notes what had its verdict on another lane while it was in bundles of the own one that are void now.
-    fn withdraw_judged(&mut self, items: &[Item], work: &Work) -> Result<(), StoreError> {
-        for item in items {
-            let novelty = Claim::read(&item.bytes).map(|claim| self.ledger.novelty(&work.batch, &claim, &item.bytes));
-            if matches!(novelty.transpose()?, Some(Novelty::Judged { .. })) {
-                self.withdrawn.insert(item.bytes.to_vec());
+    /// Ends the waits of envelopes that had their verdict on another lane while they were in bundles of the own one, which are
+    /// void now. An envelope whose number another one took goes on: execution says so.
+    fn end_judged(&mut self, items: &[Item], work: &mut Work) -> Result<(), StoreError> {
+        let genesis = self.ledger.genesis().clone();
+        for (id, _, bytes) in envelopes(items, &genesis) {
+            if let Some(receipt) = self.ledger.receipt(&work.batch, &id)? {
+                let waited = self.mempool().remove(&id);
+                work.round.notices.extend(waited.map(|_| Notice::Verdict(Arc::new(receipt))));
+                self.withdrawn.insert(bytes);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::mempool::{Candidate, Mempool};
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
-use quorate_pbft::{Bundle, ItemKind, ReplicaId};
+use quorate_pbft::{Bundle, Item, ItemKind, ReplicaId};
 use quorate_storage::{Queued, Snapshot};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) fn recall(
     me: ReplicaId,
 ) -> Result<(), StoreError> {
     let own = bundles.iter().filter(|bundle| bundle.header.lane == me);
-    for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(bundle, ledger.genesis())) {
+    for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(&bundle.items, ledger.genesis())) {
         let organisation = ledger.organisation(read, &envelope.body.author)?;
         mempool.restore(Candidate::new(id, &envelope, organisation, bytes), ledger.executed().time);
     }
@@ -40,12 +40,12 @@ pub(super) fn queued(mempool: &mut Mempool, (ledger, disk): (&Ledger, &Snapshot)
     Ok(())
 }
 
-/// The envelopes of a bundle. They were checked when the bundle was.
-fn envelopes<'a>(
-    bundle: &'a Arc<Bundle>,
+/// Envelopes among the items of the own lane. They were checked when they came.
+pub(super) fn envelopes<'a>(
+    items: &'a [Item],
     genesis: &'a Genesis,
 ) -> impl Iterator<Item = (EnvelopeId, Envelope, Vec<u8>)> + 'a {
-    let items = bundle.items.iter().filter(|item| item.kind == ItemKind::Envelope);
+    let items = items.iter().filter(|item| item.kind == ItemKind::Envelope);
     items.filter_map(|item| {
         let envelope = Envelope::decode(&item.bytes, genesis.limits()).ok()?;
         Some((envelope.id(&genesis.group()), envelope, item.bytes.clone()))
