@@ -106,6 +106,7 @@ pub use state::ledger::{Ledger, OpenError};
 #[cfg(feature = "execution")]
 pub use state::memory_store::MemoryStore;
 pub use state::record::{AuthorRecord, ConflictRecord, Head, Side};
+pub use state::rows::{is_scattered, may_be_scattered};
 pub use state::store::{Read, Store, StoreError, Table};
 
 #[cfg(feature = "execution")]

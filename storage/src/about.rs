@@ -1,10 +1,35 @@
 //! Rows about the database itself, read and written beside batches: its format, its owner, where its journal begins.
 
 use crate::error::DbError;
+use crate::key;
+use crate::row::decode;
+use crate::runs::Manifest;
 use crate::tables::{Name, Writes, begin_write};
 use crate::value;
 use redb::{Database, ReadableDatabase, TableError, WriteTransaction};
 use std::sync::Arc;
+
+/// Version of the layout that this program writes. Goes up with every change of a table's key or value.
+pub(crate) const FORMAT: u32 = 6;
+
+/// The oldest version that this program reads: format 5 has no runs.
+const OLDEST_FORMAT: u32 = 5;
+
+/// Whether this program reads the database.
+pub(crate) fn check_format(database: &Database) -> Result<(), DbError> {
+    let stored = read(database, key::FORMAT)?.ok_or_else(|| DbError::Foreign("no format".into()))?;
+    match decode::<u32>(&stored).map_err(|error| DbError::Foreign(error.0))? {
+        OLDEST_FORMAT..=FORMAT => Ok(()),
+        found if found > FORMAT => Err(DbError::NewerFormat { found, known: FORMAT }),
+        found => Err(DbError::OlderFormat { found, known: OLDEST_FORMAT }),
+    }
+}
+
+/// The sorted runs.
+pub(crate) fn runs(database: &Database) -> Result<Manifest, DbError> {
+    let Some(stored) = read(database, key::RUNS)? else { return Ok(Manifest::default()) };
+    decode(&stored).map_err(|error| DbError::Foreign(error.0))
+}
 
 /// The value under a key of [`Name::About`]; whole in every format.
 pub(crate) fn read(database: &Database, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {

@@ -1,23 +1,49 @@
-//! redb's state at one moment.
+//! The state that was folded last: redb's at one moment, and the runs in force with it.
 
 use crate::error::Poison;
 use crate::rows::Order;
+use crate::runs::{self, Bounds, Found, Kind, Merged, Runs};
 use crate::shelter::sheltered;
 use crate::tables::Name;
 use crate::value;
 use quorate_ledger::StoreError;
 use redb::{AccessGuard, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt::{self, Display};
 use std::sync::{Arc, OnceLock};
 
 /// Bytes to bytes, as all our tables are.
 type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// Rows of a range of redb.
-pub(crate) type Range = redb::Range<'static, &'static [u8], &'static [u8]>;
+type TreeRange = redb::Range<'static, &'static [u8], &'static [u8]>;
 
 /// A key and what is stored under it.
-pub(crate) type Stored = (AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>);
+type InTree = (AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>);
+
+/// Rows of a range.
+pub(crate) struct Range {
+    tree: TreeRange,
+    order: Order,
+    /// The next row of the tree, and the rows of runs; none where there are no runs in the range.
+    merged: Option<(Option<InTree>, Merged)>,
+}
+
+/// A row of a range.
+pub(crate) enum Stored {
+    /// Its value is what [`Base::value`] reads.
+    Tree(InTree),
+    Run(Vec<u8>, Vec<u8>),
+}
+
+impl Stored {
+    pub(crate) fn key(&self) -> &[u8] {
+        match self {
+            Self::Tree((key, _)) => key.value(),
+            Self::Run(key, _) => key,
+        }
+    }
+}
 
 /// Size of one table, counted page by page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,22 +61,23 @@ pub struct TableSize {
 /// The state that was folded last, as all snapshots since then share it.
 pub(crate) struct Base {
     tables: Arc<[OnceLock<ReadTable>; Name::COUNT]>,
+    runs: Runs,
     pub(crate) transaction: Arc<ReadTransaction>,
     pub(crate) poison: Arc<Poison>,
 }
 
 impl Base {
-    pub(crate) fn begin(database: &Database, poison: &Arc<Poison>) -> Result<Self, StoreError> {
+    pub(crate) fn begin(database: &Database, runs: Runs, poison: &Arc<Poison>) -> Result<Self, StoreError> {
         poison.check()?;
         let transaction = database.begin_read().map_err(|error| poison.fail(error))?;
         let tables = Arc::new([const { OnceLock::new() }; Name::COUNT]);
-        Ok(Self { tables, transaction: Arc::new(transaction), poison: poison.clone() })
+        Ok(Self { tables, runs, transaction: Arc::new(transaction), poison: poison.clone() })
     }
 
     /// The same state, with errors of its own.
     pub(crate) fn apart(&self) -> Self {
-        let (tables, transaction) = (self.tables.clone(), self.transaction.clone());
-        Self { tables, transaction, poison: Arc::new(Poison::apart()) }
+        let (tables, runs, transaction) = (self.tables.clone(), self.runs.clone(), self.transaction.clone());
+        Self { tables, runs, transaction, poison: Arc::new(Poison::apart()) }
     }
 
     /// Asks the library. Some damage makes it panic: with errors of its own a reader is told.
@@ -61,44 +88,92 @@ impl Base {
     }
 
     pub(crate) fn get(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if runs::takes(table, key) {
+            match self.runs.get(table, key).map_err(|error| self.poison.fail(error))? {
+                Some(Found::Value(value)) => return Ok(Some(value)),
+                Some(Found::Removed) => return Ok(None),
+                Some(Found::InTree) | None => {}
+            }
+        }
         let rows = self.table(table)?;
         let stored = self.ask(|| rows.get(key))?;
-        stored.map(|stored| self.value(table, key, stored.value())).transpose()
+        stored.map(|stored| Ok(self.tree_value(table, key, stored.value())?.into_owned())).transpose()
     }
 
-    /// The rows of `from..=to`; they store what [`Base::value`] reads.
-    pub(crate) fn range(&self, table: Name, from: &[u8], to: &[u8]) -> Result<Range, StoreError> {
+    /// The rows of `from..=to`.
+    pub(crate) fn range(&self, table: Name, from: &[u8], to: &[u8], order: Order) -> Result<Range, StoreError> {
         let rows = self.table(table)?;
-        self.ask(|| rows.range::<&[u8]>(from..=to))
+        let mut tree = self.ask(|| rows.range::<&[u8]>(from..=to))?;
+        let walk = match runs::may_take(table, from, to) {
+            true => self.runs.walk(table, Bounds { from, to, order }).map_err(|error| self.poison.fail(error))?,
+            false => None,
+        };
+        let merged = match walk {
+            None => None,
+            Some(walk) => Some((self.ask(|| order.next(&mut tree).transpose())?, walk)),
+        };
+        Ok(Range { tree, order, merged })
     }
 
     /// The next row of a range.
-    pub(crate) fn next(&self, range: &mut Range, order: Order) -> Result<Option<Stored>, StoreError> {
-        self.ask(|| order.next(range).transpose())
+    pub(crate) fn next(&self, range: &mut Range) -> Result<Option<Stored>, StoreError> {
+        let Range { tree, order, merged } = range;
+        let mut of_tree = || self.ask(|| order.next(tree).transpose());
+        let Some((in_tree, walk)) = merged else { return Ok(of_tree()?.map(Stored::Tree)) };
+        while let Some(row) = walk.row() {
+            let first = in_tree.as_ref().map_or(Ordering::Greater, |(key, _)| order.compare(key.value(), row.key));
+            if first == Ordering::Less {
+                break;
+            }
+            let found = match row.kind() {
+                Kind::Value => Some(Stored::Run(row.key.to_vec(), row.value().to_vec())),
+                Kind::Removed | Kind::InTree => None,
+            };
+            let is_of_tree = row.kind() == Kind::InTree && first == Ordering::Equal;
+            walk.advance().map_err(|failed| self.poison.fail(failed.error))?;
+            if is_of_tree {
+                break;
+            }
+            if first == Ordering::Equal {
+                *in_tree = of_tree()?;
+            }
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let next = if in_tree.is_some() { of_tree()? } else { None };
+        Ok(std::mem::replace(in_tree, next).map(Stored::Tree))
     }
 
-    /// The value of a row that stores `stored`.
-    pub(crate) fn value(&self, table: Name, key: &[u8], stored: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let value = value::read(table, key, stored, |key, value| {
+    /// The value of a row.
+    pub(crate) fn value<'a>(&self, table: Name, row: &'a Stored) -> Result<Cow<'a, [u8]>, StoreError> {
+        match row {
+            Stored::Tree((key, stored)) => self.tree_value(table, key.value(), stored.value()),
+            Stored::Run(_, value) => Ok(Cow::Borrowed(value)),
+        }
+    }
+
+    fn tree_value<'a>(&self, table: Name, key: &[u8], stored: &'a [u8]) -> Result<Cow<'a, [u8]>, StoreError> {
+        value::read(table, key, stored, |key, value| {
             let pieces = self.table(Name::Pieces)?;
             let piece = self.ask(|| pieces.get(key))?;
             value.extend_from_slice(piece.as_ref().map_or(&[], |piece| piece.value()));
             Ok(())
-        });
-        Ok(value?.into_owned())
+        })
     }
 
+    /// Rows of a table, with those of runs that are not removed; of a key in several runs each is counted.
     pub(crate) fn rows_of(&self, name: Name) -> Result<u64, StoreError> {
         let rows = self.table(name)?;
-        self.ask(|| rows.len())
+        Ok(self.ask(|| rows.len())? + self.runs.size(name).0)
     }
 
     pub(crate) fn size(&self, name: Name) -> Result<TableSize, StoreError> {
         let rows = self.table(name)?;
         let stats = self.ask(|| rows.stats())?;
         let overhead_bytes = stats.metadata_bytes() + stats.fragmented_bytes();
-        let rows = self.rows_of(name)?;
-        Ok(TableSize { name: name.as_str(), rows, stored_bytes: stats.stored_bytes(), overhead_bytes })
+        let (rows, stored_bytes) = (self.rows_of(name)?, stats.stored_bytes() + self.runs.size(name).1);
+        Ok(TableSize { name: name.as_str(), rows, stored_bytes, overhead_bytes })
     }
 
     /// Bytes of the pages that hold rows of all tables.

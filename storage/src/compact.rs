@@ -6,6 +6,7 @@
 use crate::base::Base;
 use crate::db::{FILE, io_error, opened};
 use crate::error::DbError;
+use crate::runs::Runs;
 use redb::Database;
 use std::fs;
 use std::path::Path;
@@ -50,6 +51,6 @@ pub fn compact_on(disk: &crate::faulty::Disk) -> Result<(), DbError> {
 
 /// Bytes of the pages that hold rows, by a walk through all of them.
 fn live_bytes(database: &Database) -> Result<u64, DbError> {
-    let base = Base::begin(database, &Arc::default()).map_err(|error| DbError::Foreign(error.0))?;
+    let base = Base::begin(database, Runs::default(), &Arc::default()).map_err(|error| DbError::Foreign(error.0))?;
     base.live_bytes().map_err(|error| DbError::Foreign(error.0))
 }

@@ -7,6 +7,7 @@ use crate::fold::Fold;
 use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
 use crate::room::{Patient, Room};
 use crate::row::{decode, encode};
+use crate::runs::{Dir, Growth, Manifest, Sizes};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::tables::{Name, Writes, begin_write};
@@ -36,9 +37,6 @@ const JOURNAL_STEP: u64 = 2 << 20;
 /// The same for databases in memory.
 #[cfg(feature = "testing")]
 const MEMORY_JOURNAL_STEP: u64 = 16 << 10;
-
-/// Version of the table layout that this program writes. Goes up with every change of a table's key or value.
-const FORMAT: u32 = 5;
 
 /// Pages of a file kept in memory: the tops of all trees and the newest rows of a busy group, and little enough for
 /// four replicas on one laptop.
@@ -98,7 +96,8 @@ impl Db {
         let file = Patient { file: FileBackend::new(file)?, room: room.clone(), is_journal: false };
         let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(file)?;
         let journal = Files { files: Arc::new(journal_files(dir, &anew, |file| file)?), step: JOURNAL_STEP };
-        let db = Self::make((database, room), journal, random(), Some(path.clone()))?; // ends with syncs of the files
+        let growth = Growth::open(Manifest::default(), Dir::at(dir, &room), Sizes::LARGE);
+        let db = Self::make((database, room), (journal, random()), growth, Some(path.clone()))?; // ends with syncs of the files
         fs::rename(&unfinished, &path).map_err(io_error(&path))?;
         folder.sync_all().map_err(io_error(dir))?;
         Ok(db)
@@ -121,11 +120,12 @@ impl Db {
         let room = Arc::new(room);
         let patient = |file| Patient { file, room: room.clone(), is_journal: false };
         let database = over_file(dir, &patient)?;
-        check_format(&database)?;
+        about::check_format(&database)?;
         let patient = |file| Patient { file, room: room.clone(), is_journal: true };
         let files = journal_files(dir, OpenOptions::new().read(true).write(true), patient)?;
         let journal = Files { files: Arc::new(files), step: JOURNAL_STEP };
-        Self::recover((database, room), journal, Some(dir.join(FILE)))
+        let growth = Growth::open(about::runs(&database)?, Dir::at(dir, &room), Sizes::LARGE);
+        Self::recover((database, room), journal, growth, Some(dir.join(FILE)))
     }
 
     /// Opens the database of a simulated disk, or makes it if the disk is empty.
@@ -136,26 +136,37 @@ impl Db {
         let database = Database::builder().set_cache_size(MEMORY_CACHE_BYTES).create_with_backend(wrapped(FILE))?;
         let files = JOURNAL_FILES.map(|name| Box::new(wrapped(name)) as Box<dyn StorageBackend>);
         let journal = Files { files: Arc::new(files), step: MEMORY_JOURNAL_STEP };
+        let folder = disk.folder(&room);
         if about::is_empty(&database)? {
-            return Self::make((database, room), journal, Checksum::default(), None);
+            let growth = Growth::open(Manifest::default(), folder, Sizes::SMALL);
+            return Self::make((database, room), (journal, Checksum::default()), growth, None);
         }
-        check_format(&database)?;
-        Self::recover((database, room), journal, None)
+        about::check_format(&database)?;
+        let growth = Growth::open(about::runs(&database)?, folder, Sizes::SMALL);
+        Self::recover((database, room), journal, growth, None)
     }
 
     /// The journal, then the tables.
-    fn make(tables: Tables, files: Files, seed: Checksum, path: Option<PathBuf>) -> Result<Self, DbError> {
+    fn make(
+        tables: Tables,
+        (files, seed): (Files, Checksum),
+        growth: Growth,
+        path: Option<PathBuf>,
+    ) -> Result<Self, DbError> {
         let mut journal = Journal::create(files, seed)?;
         make_tables(&tables.0, journal.turn(journal.mark().generation)?)?;
         let first = journal.mark();
-        Self::over(tables, (journal, first), Unfolded::default(), path)
+        Self::over(tables, (journal, first), growth, Unfolded::default(), path)
     }
 
     /// Takes up what the journal holds. Folds nothing and writes nothing: there may be no room on the disk.
-    fn recover(tables: Tables, files: Files, path: Option<PathBuf>) -> Result<Self, DbError> {
+    fn recover(tables: Tables, files: Files, growth: Growth, path: Option<PathBuf>) -> Result<Self, DbError> {
+        if let Some(error) = growth.in_force().fault().filter(|_| !tables.1.is_of_damaged()) {
+            return Err(DbError::Runs(error));
+        }
         let first = stored_mark(&tables.0)?;
         let Replayed { records, end } = replay(&files, first)?;
-        Self::over(tables, (Journal::resume(files, end)?, first), unfolded(records)?, path)
+        Self::over(tables, (Journal::resume(files, end)?, first), growth, unfolded(records)?, path)
     }
 
     /// Room on its disk.
@@ -191,10 +202,13 @@ impl Db {
         Ok(Snapshot::new(self.shared.view(), self.shared.poison.clone()))
     }
 
-    /// Sets aside what was committed since the last fold; none while rows set aside before are not folded, or if there
-    /// are no new ones. Waits while a batch is open.
+    /// Sets aside what was committed since the last fold; none while a fold runs, or merges behind it, while rows set
+    /// aside before are not folded, or if there are no new ones. Waits while a batch is open.
     pub fn freeze(&self) -> Result<Option<Fold>, StoreError> {
         self.shared.poison.check()?;
+        if self.shared.is_growing() {
+            return Ok(None);
+        }
         let mut turn = self.shared.turn();
         let view = self.shared.view();
         if view.frozen.is_some() || view.active.bytes() == 0 {
@@ -205,9 +219,9 @@ impl Db {
         Ok(Some(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark }))
     }
 
-    /// Whether rows are set aside that are not folded yet.
+    /// Whether rows are set aside that are not folded yet, or a fold still merges.
     pub fn is_folding(&self) -> bool {
-        self.shared.view().frozen.is_some()
+        self.shared.view().frozen.is_some() || self.shared.is_growing()
     }
 
     /// Bytes of rows in memory that are not folded yet.
@@ -237,15 +251,16 @@ impl Db {
     fn over(
         tables: Tables,
         (journal, folded): (Journal, Mark),
+        growth: Growth,
         rows: Unfolded,
         path: Option<PathBuf>,
     ) -> Result<Self, DbError> {
         let poison = Arc::default();
-        let base = Base::begin(&tables.0, &poison).map_err(|error| DbError::Foreign(error.0))?;
+        let base = Base::begin(&tables.0, growth.in_force(), &poison).map_err(|error| DbError::Foreign(error.0))?;
         let view = View { base: Arc::new(base), frozen: None, active: Arc::default(), at: 0 };
         let part_bytes = if path.is_some() { PART_BYTES } else { MEMORY_PART_BYTES };
         view.active.put(rows, view.at);
-        Ok(Self { shared: Arc::new(Shared::new(tables, poison, view, (journal, folded), part_bytes)), path })
+        Ok(Self { shared: Arc::new(Shared::new(tables, poison, view, (journal, folded), growth, part_bytes)), path })
     }
 }
 
@@ -265,7 +280,7 @@ type Unfolded = [Writes; Name::COUNT];
 /// The database in a folder, for who does not read its rows.
 pub(crate) fn opened(dir: &Path) -> Result<Database, DbError> {
     let database = over_file(dir, &|file| file)?;
-    check_format(&database)?;
+    about::check_format(&database)?;
     Ok(database)
 }
 
@@ -330,7 +345,7 @@ fn make_tables(database: &Database, journal: Mark) -> Result<(), DbError> {
     for name in Name::ALL {
         transaction.open_table(name.definition())?;
     }
-    about::set(&transaction, key::FORMAT, encode(&FORMAT))?;
+    about::set(&transaction, key::FORMAT, encode(&about::FORMAT))?;
     about::set(&transaction, key::JOURNAL, encode(&journal))?;
     transaction.commit()?;
     Ok(())
@@ -339,15 +354,6 @@ fn make_tables(database: &Database, journal: Mark) -> Result<(), DbError> {
 fn stored_mark(database: &Database) -> Result<Mark, DbError> {
     let stored = about::read(database, key::JOURNAL)?.ok_or_else(|| DbError::Foreign("no journal".into()))?;
     decode(&stored).map_err(|error| DbError::Foreign(error.0))
-}
-
-fn check_format(database: &Database) -> Result<(), DbError> {
-    let stored = about::read(database, key::FORMAT)?.ok_or_else(|| DbError::Foreign("no format".into()))?;
-    match decode::<u32>(&stored).map_err(|error| DbError::Foreign(error.0))? {
-        FORMAT => Ok(()),
-        found if found > FORMAT => Err(DbError::NewerFormat { found, known: FORMAT }),
-        found => Err(DbError::OlderFormat { found, known: FORMAT }),
-    }
 }
 
 fn file_size(path: &Path) -> Result<(u64, u64), StoreError> {

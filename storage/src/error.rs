@@ -29,11 +29,13 @@ pub enum DbError {
         known: u32,
     },
     /// An earlier program wrote it.
-    #[error("the database has format {found}, this program reads format {known} only; use the program that wrote it")]
+    #[error(
+        "the database has format {found}, this program reads formats from {known} on; use the program that wrote it"
+    )]
     OlderFormat {
         /// Version in the database.
         found: u32,
-        /// Version that this program writes.
+        /// Oldest version that this program reads.
         known: u32,
     },
     /// Another member's promises: with this key its owner would forget its own (E1).
@@ -55,6 +57,9 @@ pub enum DbError {
         "{0}; put back what belongs together, or move the folder away and begin anew with `quorate start --new-database`"
     )]
     Journal(String),
+    /// A sorted run cannot be read: rows of the state are lost.
+    #[error("a file of the database cannot be read: {0}")]
+    Runs(io::Error),
     /// redb said no.
     #[error("database: {0}")]
     Redb(Box<redb::Error>),
@@ -81,6 +86,9 @@ impl DbError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Foreign(_) | Self::Journal(_) => true,
+            Self::Runs(error) => {
+                matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound)
+            }
             Self::Redb(error) => match &**error {
                 redb::Error::Corrupted(_)
                 | redb::Error::TableTypeMismatch { .. }

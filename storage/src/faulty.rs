@@ -4,6 +4,8 @@
 //! synced it keeps nothing, everything, or, by a seed, some writes and some halves of writes, whichever came first. A
 //! block counts as taken from its first write on, as on a file system with sparse files.
 
+use crate::room::{Patient, Room};
+use crate::runs::Folder;
 use redb::StorageBackend;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -41,22 +43,24 @@ pub struct Disk(Arc<Mutex<State>>);
 #[derive(Debug)]
 pub struct Backend {
     disk: Disk,
-    name: &'static str,
+    name: String,
     generation: u64,
 }
 
 #[derive(Default)]
 struct State {
-    files: BTreeMap<&'static str, File>,
+    files: BTreeMap<String, File>,
+    /// Files that were made or removed since their folder was synced, and what was there; the newest last.
+    unsynced_names: Vec<(String, Option<File>)>,
     generation: u64,
     operations: u64,
     syncs: u64,
     reads: u64,
     power_until: Option<u64>,
-    taken: BTreeSet<(&'static str, u64)>,
+    taken: BTreeSet<(String, u64)>,
     blocks_max: Option<usize>,
     /// Block that cannot be read.
-    lost_block: Option<(&'static str, u64)>,
+    lost_block: Option<(String, u64)>,
     /// Number of the read that fails.
     lost_read: Option<u64>,
 }
@@ -81,8 +85,13 @@ impl Disk {
     }
 
     /// A file, empty at first, for a process that starts now.
-    pub fn file(&self, name: &'static str) -> Backend {
-        Backend { disk: self.clone(), name, generation: self.state().generation }
+    pub fn file(&self, name: &str) -> Backend {
+        Backend { disk: self.clone(), name: name.to_owned(), generation: self.state().generation }
+    }
+
+    /// The folder of its files, for a process that starts now.
+    pub(crate) fn folder(&self, room: &Arc<Room>) -> Arc<dyn Folder> {
+        Arc::new(DiskFolder { disk: self.clone(), room: room.clone(), generation: self.state().generation })
     }
 
     /// The power goes off and on again: whoever still holds the disk gets errors from now on, and the file is what
@@ -93,6 +102,7 @@ impl Disk {
         state.power_until = None;
         let mut random = Random(if let Loss::Some { seed } = loss { seed } else { 0 });
         state.files.values_mut().for_each(|file| file.lose(loss, &mut random));
+        state.lose_names(loss, &mut random);
     }
 
     /// Lets `count` more writes, resizes and syncs happen; every one after them fails, until the crash.
@@ -119,8 +129,8 @@ impl Disk {
     }
 
     /// Fails every read of a block of 4 KiB from now on, as a drive does that has lost it; of none, mends it.
-    pub fn lose_block(&self, block: Option<(&'static str, u64)>) {
-        self.state().lost_block = block;
+    pub fn lose_block(&self, block: Option<(&str, u64)>) {
+        self.state().lost_block = block.map(|(name, block)| (name.to_owned(), block));
     }
 
     /// Fails the read after so many more, once.
@@ -147,6 +157,18 @@ impl Disk {
     /// Bytes of the blocks that were ever written.
     pub fn taken_bytes(&self) -> u64 {
         self.state().taken.len() as u64 * BLOCK_BYTES
+    }
+
+    /// Names of all files.
+    pub fn names(&self) -> Vec<String> {
+        self.state().files.keys().cloned().collect()
+    }
+
+    /// Changes one bit of a file, as a drive does that rots.
+    pub fn flip(&self, name: &str, bit: u64) {
+        if let Some(file) = self.state().files.get_mut(name) {
+            file.image[(bit / 8) as usize] ^= 1 << (bit % 8);
+        }
     }
 
     /// A file as it is, synced or not.
@@ -223,6 +245,13 @@ impl File {
 }
 
 impl State {
+    fn file(&mut self, name: &str) -> &mut File {
+        if !self.files.contains_key(name) {
+            self.files.insert(name.to_owned(), File::default());
+        }
+        self.files.get_mut(name).expect("it is there")
+    }
+
     /// Counts an operation, unless the power is off.
     fn operate(&mut self, generation: u64) -> io::Result<()> {
         if generation != self.generation || self.power_until.is_some_and(|until| self.operations >= until) {
@@ -233,19 +262,35 @@ impl State {
     }
 
     fn is_lost(&self, name: &str, at: u64, bytes: u64) -> bool {
-        let is_in = |(file, block): (&str, u64)| {
+        let is_in = |(file, block): &(String, u64)| {
             file == name && at < (block + 1) * BLOCK_BYTES && block * BLOCK_BYTES < at + bytes
         };
-        self.lost_read == Some(self.reads) || self.lost_block.is_some_and(is_in)
+        self.lost_read == Some(self.reads) || self.lost_block.as_ref().is_some_and(is_in)
     }
 
-    fn take_blocks(&mut self, name: &'static str, at: u64, bytes: u64) -> io::Result<()> {
+    /// Takes back some of what was made and removed since the last sync of the folder.
+    fn lose_names(&mut self, loss: Loss, random: &mut Random) {
+        if loss == Loss::Nothing {
+            return;
+        }
+        for (name, before) in std::mem::take(&mut self.unsynced_names).into_iter().rev() {
+            if loss == Loss::All || random.below(2) == 0 {
+                match before {
+                    Some(file) => drop(self.files.insert(name, file)),
+                    None => drop(self.files.remove(&name)),
+                }
+            }
+        }
+    }
+
+    fn take_blocks(&mut self, name: &str, at: u64, bytes: u64) -> io::Result<()> {
         for block in at / BLOCK_BYTES..(at + bytes).div_ceil(BLOCK_BYTES) {
             let is_full = self.blocks_max.is_some_and(|max| self.taken.len() >= max);
-            if is_full && !self.taken.contains(&(name, block)) {
+            let block = (name.to_owned(), block);
+            if is_full && !self.taken.contains(&block) {
                 return Err(ErrorKind::StorageFull.into());
             }
-            self.taken.insert((name, block));
+            self.taken.insert(block);
         }
         Ok(())
     }
@@ -253,17 +298,17 @@ impl State {
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.disk.state().files.entry(self.name).or_default().image.len() as u64)
+        Ok(self.disk.state().file(&self.name).image.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut state = self.disk.state();
         state.reads += 1;
-        if state.is_lost(self.name, offset, out.len() as u64) {
+        if state.is_lost(&self.name, offset, out.len() as u64) {
             return Err(io::Error::from_raw_os_error(EIO));
         }
         let at = offset as usize;
-        let file = state.files.entry(self.name).or_default();
+        let file = state.file(&self.name);
         out.copy_from_slice(file.image.get(at..at + out.len()).ok_or(ErrorKind::UnexpectedEof)?);
         Ok(())
     }
@@ -271,7 +316,7 @@ impl StorageBackend for Backend {
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         state.operate(self.generation)?;
-        let file = state.files.entry(self.name).or_default();
+        let file = state.file(&self.name);
         let (old, new) = (file.image.len(), len as usize);
         let cut_off = if new < old { file.image[new..].to_vec() } else { Vec::new() };
         file.image.resize(new, 0);
@@ -283,21 +328,81 @@ impl StorageBackend for Backend {
         let mut state = self.disk.state();
         state.operate(self.generation)?;
         state.syncs += 1;
-        state.files.entry(self.name).or_default().unsynced.clear();
+        state.file(&self.name).unsynced.clear();
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.disk.state();
         state.operate(self.generation)?;
-        state.take_blocks(self.name, offset, data.len() as u64)?;
+        state.take_blocks(&self.name, offset, data.len() as u64)?;
         let at = offset as usize;
-        let file = state.files.entry(self.name).or_default();
+        let file = state.file(&self.name);
         let place = file.image.get_mut(at..at + data.len()).ok_or(ErrorKind::UnexpectedEof)?;
         let old = place.to_vec();
         place.copy_from_slice(data);
         file.unsynced.push(Change::Write { at, old });
         Ok(())
+    }
+}
+
+/// The disk's files as one process sees them.
+#[derive(Debug)]
+struct DiskFolder {
+    disk: Disk,
+    room: Arc<Room>,
+    generation: u64,
+}
+
+impl DiskFolder {
+    fn backend(&self, name: &str) -> Backend {
+        Backend { disk: self.disk.clone(), name: name.to_owned(), generation: self.generation }
+    }
+
+    /// Puts a file, or none, in the place of what is there.
+    fn replace(&self, name: &str, file: Option<File>) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.operate(self.generation)?;
+        let before = state.files.remove(name);
+        state.files.extend(file.map(|file| (name.to_owned(), file)));
+        state.taken.retain(|(of, _)| of != name);
+        state.unsynced_names.push((name.to_owned(), before));
+        Ok(())
+    }
+}
+
+impl Folder for DiskFolder {
+    fn make(&self, name: &str, is_patient: bool) -> io::Result<Box<dyn StorageBackend>> {
+        self.replace(name, Some(File::default()))?;
+        let (file, room) = (self.backend(name), self.room.clone());
+        Ok(if is_patient { Box::new(Patient { file, room, is_journal: true }) } else { Box::new(file) })
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
+        match self.disk.state().files.contains_key(name) {
+            true => Ok(Box::new(Patient { file: self.backend(name), room: self.room.clone(), is_journal: false })),
+            false => Err(ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.replace(name, None)
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.disk.names())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.operate(self.generation)?;
+        state.unsynced_names.clear();
+        Ok(())
+    }
+
+    /// A disk says so by failing: that is tested.
+    fn has_room_for(&self, _bytes: u64) -> bool {
+        true
     }
 }
 

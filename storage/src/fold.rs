@@ -6,6 +6,7 @@
 use crate::journal::Mark;
 use crate::memory::MemTable;
 use crate::row::encode;
+use crate::runs::{self, Kind, Manifest};
 use crate::shared::Shared;
 use crate::tables::{Name, begin_write};
 use crate::value::Writer;
@@ -27,13 +28,20 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Writes the rows durably. Until then they are in memory and in the journal.
+    /// Writes the rows durably. Until then they are in memory and in the journal. Then runs are merged: readers find the
+    /// rows meanwhile, and another fold waits.
     pub fn run(self) -> Result<(), StoreError> {
         let Self { shared, rows, mark } = self;
         shared.poison.check()?;
+        let mut growth = shared.growth();
+        let manifest = growth.fold(&rows).map_err(|error| shared.poison.fail(error))?;
         let parts = Parts { shared: &shared, is_torn: false };
-        parts.write(&rows, &mark).map_err(|error| shared.poison.fail(error))?;
-        shared.rebase(mark)
+        parts.write(&rows, &mark, manifest).map_err(|error| shared.poison.fail(error))?;
+        shared.rebase(mark, growth.committed())?;
+        let bytes = rows.bytes();
+        drop(rows);
+        growth.merge(bytes, shared.room.is_short());
+        Ok(())
     }
 
     /// Bytes of the rows.
@@ -57,12 +65,16 @@ struct Cursor {
 }
 
 impl Parts<'_> {
-    fn write(mut self, rows: &MemTable, mark: &Mark) -> Result<(), redb::Error> {
+    fn write(mut self, rows: &MemTable, mark: &Mark, runs: Option<Manifest>) -> Result<(), redb::Error> {
         let mut cursor = Cursor::default();
         loop {
             let mut transaction = begin_write(&self.shared.database)?;
             if !cursor.write_part(&transaction, rows, self.shared.part_bytes)? {
                 about::set(&transaction, key::JOURNAL, encode(mark))?;
+                if let Some(runs) = runs {
+                    about::set(&transaction, key::RUNS, encode(&runs))?;
+                    about::set(&transaction, key::FORMAT, encode(&about::FORMAT))?; // programs before do not look there
+                }
                 transaction.commit()?;
                 self.is_torn = false;
                 return Ok(());
@@ -95,7 +107,16 @@ impl Cursor {
         while let Some(name) = Name::ALL.get(self.table) {
             if !rows.is_empty(*name) {
                 let mut writer = Writer::open(transaction, *name)?;
+                let has_rows = !writer.is_empty()?;
                 let last = rows.newest(*name, self.after.as_deref(), |key, value| {
+                    let is_of_tree = match runs::takes(*name, key).then(|| runs::kind_of(value)) {
+                        None | Some(Kind::InTree) => true,
+                        Some(Kind::Value) => false, // one that stands in the tree is not seen any more
+                        Some(Kind::Removed) => has_rows,
+                    };
+                    if !is_of_tree {
+                        return Ok(true);
+                    }
                     writer.put(key, value)?;
                     room = room.saturating_sub(PAGES_BYTES + value.map_or(0, <[u8]>::len));
                     Ok::<_, redb::Error>(room > 0)

@@ -15,11 +15,13 @@ pub(crate) const PRUNED: &[u8] = b"pruned";
 pub(crate) const SERVED: &[u8] = b"served";
 /// In [`crate::tables::Name::About`]: from where on the journal is not folded.
 pub(crate) const JOURNAL: &[u8] = b"journal";
+/// In [`crate::tables::Name::About`]: the sorted runs; none before the first.
+pub(crate) const RUNS: &[u8] = b"runs";
 /// In [`crate::tables::Name::About`]: why this replica takes no part any more.
 pub(crate) const BROKEN: &[u8] = b"broken";
 
 /// All keys of [`crate::tables::Name::About`].
-pub(crate) const ABOUT: [&[u8]; 7] = [FORMAT, MEMBER, GROUP, PRUNED, SERVED, JOURNAL, BROKEN];
+pub(crate) const ABOUT: [&[u8]; 8] = [FORMAT, MEMBER, GROUP, PRUNED, SERVED, JOURNAL, RUNS, BROKEN];
 
 /// Position of an own statement (E1). As bytes: 25.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

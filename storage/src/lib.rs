@@ -50,6 +50,7 @@ mod key;
 mod own;
 mod row;
 mod rows;
+mod runs;
 mod tables;
 mod value;
 

@@ -80,10 +80,10 @@ impl Snapshot {
     fn check_count(&self, table: Name) -> Result<(), StoreError> {
         let base = self.base();
         let (mut rows, mut last, mut is_ascending) = (0, Vec::new(), true);
-        let mut range = base.range(table, &[], &[u8::MAX; 64])?;
-        while let Some((at, _)) = base.next(&mut range, Order::Up)? {
-            is_ascending &= rows == 0 || at.value() > last.as_slice();
-            (rows, last) = (rows + 1, at.value().to_vec());
+        let mut range = base.range(table, &[], &[u8::MAX; 64], Order::Up)?;
+        while let Some(row) = base.next(&mut range)? {
+            is_ascending &= rows == 0 || row.key() > last.as_slice();
+            (rows, last) = (rows + 1, row.key().to_vec());
         }
         if is_ascending && rows == base.rows_of(table)? {
             return Ok(());

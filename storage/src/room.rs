@@ -31,6 +31,10 @@ const NOISE_BYTES: u64 = 64 << 10;
 /// The operating system's number of an error of the disk.
 const EIO: i32 = 5;
 
+/// The operating system's numbers of a lack of files, its own and the process's.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
 /// Between two tries of a write.
 const TRY_EVERY: Duration = Duration::from_millis(100);
 
@@ -66,6 +70,11 @@ impl Room {
     /// Times that the disk did not give a place, and zeros were read in its stead.
     pub fn unread(&self) -> usize {
         self.unread.as_ref().map_or(0, |unread| unread.load(Ordering::Acquire))
+    }
+
+    /// Whether the disk is looked at although it is damaged.
+    pub(crate) fn is_of_damaged(&self) -> bool {
+        self.unread.is_some()
     }
 
     /// Whether a place that the disk did not give may be read as zeros; notes it.
@@ -124,15 +133,31 @@ impl Room {
 
     /// Waits a moment, or makes room. Whether to try again.
     fn wait(&self) -> bool {
-        if self.ballast.as_ref().is_some_and(|ballast| fs::remove_file(ballast).is_ok()) {
-            return true;
-        }
+        self.ballast.as_ref().is_some_and(|ballast| fs::remove_file(ballast).is_ok()) || self.wait_a_moment()
+    }
+
+    fn wait_a_moment(&self) -> bool {
         let waited = self.given_up.wait_timeout_while(self.patience(), TRY_EVERY, |is_patient| *is_patient);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn patience(&self) -> MutexGuard<'_, bool> {
         self.is_patient.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a file; waits while there is no room for its name, or while the process may open no more files.
+    pub(crate) fn wait_for_file<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            let opened = open();
+            let goes_on = match &opened {
+                Err(error) if is_full(error) => self.wait(),
+                Err(error) if is_out_of_files(error) => self.wait_a_moment(),
+                _ => false,
+            };
+            if !goes_on {
+                return opened;
+            }
+        }
     }
 
     /// Repeats a write while it finds no room.
@@ -175,6 +200,10 @@ impl Noise {
 
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+fn is_out_of_files(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|number| [ENFILE, EMFILE].contains(&number))
 }
 
 /// File whose writes wait for room, where its [`Room`] is patient.

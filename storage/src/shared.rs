@@ -4,12 +4,13 @@ use crate::error::Poison;
 use crate::journal::{Journal, Mark};
 use crate::memory::MemTable;
 use crate::room::Room;
+use crate::runs::{Growth, Runs};
 use crate::tables::{Name, Writes};
 use crate::view::View;
 use quorate_ledger::StoreError;
 use redb::Database;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// An open database.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     view: Mutex<Arc<View>>,
     journal: Mutex<Option<Journal>>,
     given_back: Condvar,
+    growth: Mutex<Growth>,
     /// Bytes of pages that a part of a fold may dirty.
     pub(crate) part_bytes: usize,
     /// Generation of the journal from which on rows are not folded.
@@ -32,11 +34,13 @@ impl Shared {
         poison: Arc<Poison>,
         view: View,
         (journal, folded): (Journal, Mark),
+        growth: Growth,
         part_bytes: usize,
     ) -> Self {
         let folded = AtomicU64::new(folded.generation);
         let (view, journal) = (Mutex::new(Arc::new(view)), Mutex::new(Some(journal)));
-        Self { database, room, poison, view, journal, given_back: Condvar::new(), part_bytes, folded }
+        let (given_back, growth) = (Condvar::new(), Mutex::new(growth));
+        Self { database, room, poison, view, journal, given_back, growth, part_bytes, folded }
     }
 
     /// The rows after the newest commit.
@@ -47,6 +51,16 @@ impl Shared {
     /// Generation of the journal from which on rows are not folded.
     pub(crate) fn folded(&self) -> u64 {
         self.folded.load(Ordering::Acquire)
+    }
+
+    /// The right to fold; waits while another fold runs or merges.
+    pub(crate) fn growth(&self) -> MutexGuard<'_, Growth> {
+        lock(&self.growth)
+    }
+
+    /// Whether a fold runs, or merges behind it.
+    pub(crate) fn is_growing(&self) -> bool {
+        matches!(self.growth.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Takes the one place to write from; waits while it is taken.
@@ -60,10 +74,10 @@ impl Shared {
         change(Arc::make_mut(&mut lock(&self.view)));
     }
 
-    /// Puts the folded rows below: readers who come now find them in redb.
-    pub(crate) fn rebase(&self, folded: Mark) -> Result<(), StoreError> {
+    /// Puts the folded rows below: readers who come now find them in redb and in the runs.
+    pub(crate) fn rebase(&self, folded: Mark, runs: Runs) -> Result<(), StoreError> {
         self.folded.store(folded.generation, Ordering::Release);
-        let base = Arc::new(crate::base::Base::begin(&self.database, &self.poison)?);
+        let base = Arc::new(crate::base::Base::begin(&self.database, runs, &self.poison)?);
         self.change(|view| (view.base, view.frozen) = (base, None));
         Ok(())
     }

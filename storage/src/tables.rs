@@ -99,8 +99,23 @@ impl Name {
 
     /// Whether execution alone writes the table: its rows are made again from the journal's slots.
     pub(crate) const fn is_executed(self) -> bool {
-        use Name::*;
-        matches!(self, Entries | Names | Contents | Receipts | Range | Past | Index | Archive | Meta)
+        self.table().is_some()
+    }
+
+    /// The ledger's table; none for the core's.
+    pub(crate) const fn table(self) -> Option<Table> {
+        Some(match self {
+            Self::Entries => Table::Entries,
+            Self::Names => Table::Names,
+            Self::Contents => Table::Contents,
+            Self::Receipts => Table::Receipts,
+            Self::Range => Table::Range,
+            Self::Past => Table::Past,
+            Self::Index => Table::Index,
+            Self::Archive => Table::Archive,
+            Self::Meta => Table::Meta,
+            _ => return None,
+        })
     }
 
     /// The table's name on disk.

@@ -6,7 +6,7 @@
 
 use crate::tables::{Definition, Name, Writes};
 use quorate_ledger::StoreError;
-use redb::WriteTransaction;
+use redb::{ReadableTableMetadata, WriteTransaction};
 use std::borrow::Cow;
 
 /// Bytes of a piece: with its key and redb's own, four pages of 4 KiB.
@@ -31,6 +31,11 @@ impl<'t> Writer<'t> {
     pub(crate) fn open(transaction: &'t WriteTransaction, name: Name) -> Result<Self, redb::Error> {
         let table = transaction.open_table(name.definition())?;
         Ok(Self { table, pieces: Pieces { transaction, name, table: None }, stored: Vec::new() })
+    }
+
+    /// Whether the table has no row.
+    pub(crate) fn is_empty(&self) -> Result<bool, redb::Error> {
+        Ok(self.table.is_empty()?)
     }
 
     /// Writes a row, or removes it.

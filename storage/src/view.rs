@@ -1,10 +1,11 @@
 //! The rows after one commit: in memory what is not folded yet, below it redb's state.
 
-use crate::base::Base;
+use crate::base::{Base, Stored};
 use crate::memory::{Bounds, MemTable};
 use crate::rows::{Each, Order};
 use crate::tables::{Name, Value, Writes};
 use quorate_ledger::StoreError;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
@@ -40,13 +41,13 @@ impl View {
         order: Order,
         each: Each<'_>,
     ) -> Result<(), StoreError> {
-        self.walk(writes, range, order, |key, stored| self.base.value(range.0, key, stored), each)
+        self.walk(writes, range, order, |row| self.base.value(range.0, row), each)
     }
 
     /// Calls `each` for the keys of `from..=to` after these writes, ascending, with no values: those of redb are not
     /// read.
     pub(crate) fn keys(&self, writes: &Writes, range: (Name, &[u8], &[u8]), each: Each<'_>) -> Result<(), StoreError> {
-        self.walk(Some(writes), range, Order::Up, |_, _| Ok(Vec::new()), &mut |key, _| each(key, &[]))
+        self.walk(Some(writes), range, Order::Up, |_| Ok(Cow::default()), &mut |key, _| each(key, &[]))
     }
 
     fn walk(
@@ -54,25 +55,25 @@ impl View {
         writes: Option<&Writes>,
         (table, from, to): (Name, &[u8], &[u8]),
         order: Order,
-        value_of: impl Fn(&[u8], &[u8]) -> Result<Vec<u8>, StoreError>,
+        value_of: impl Fn(&Stored) -> Result<Cow<'_, [u8]>, StoreError>,
         each: Each<'_>,
     ) -> Result<(), StoreError> {
         if from > to {
             return Ok(());
         }
         let mut layers = self.layers(writes, (table, from, to), order);
-        let mut range = self.base.range(table, from, to)?;
+        let mut range = self.base.range(table, from, to, order)?;
         let mut new = layers.next();
-        let mut old = self.base.next(&mut range, order)?;
+        let mut old = self.base.next(&mut range)?;
         loop {
             let first = match (&old, &new) {
                 (None, None) => return Ok(()),
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some((old, _)), Some((new, _))) => order.compare(old.value(), new),
+                (Some(old), Some((new, _))) => order.compare(old.key(), new),
             };
             let flow = match (first, &old, &new) {
-                (Ordering::Less, Some((key, stored)), _) => each(key.value(), &value_of(key.value(), stored.value())?)?,
+                (Ordering::Less, Some(row), _) => each(row.key(), &value_of(row)?)?,
                 (_, _, Some((key, Some(value)))) => each(key, value)?,
                 _ => ControlFlow::Continue(()),
             };
@@ -80,7 +81,7 @@ impl View {
                 return Ok(());
             }
             if first != Ordering::Greater {
-                old = self.base.next(&mut range, order)?;
+                old = self.base.next(&mut range)?;
             }
             if first != Ordering::Less {
                 new = layers.next();

@@ -1,5 +1,6 @@
 """Twenty troubles, each as it is made and mended: a generator that makes it, yields, and mends it."""
 
+import glob
 import os
 import random
 import resource
@@ -251,17 +252,24 @@ def the_others_have_forgotten_what_a_member_needs(group):
     group.start(2)
 
 
+def change(file, places):
+    """Changes bytes of a file."""
+    with open(file, "r+b") as database:
+        for place, byte in places:
+            database.seek(place)
+            database.write(bytes([byte]))
+
+
 def changed(group, replica, find):
-    """Changes bytes of a stopped replica's database at the places that `find` gives; false where there are none yet."""
-    file = f"{group.dir(replica)}/data/quorate.redb"
-    with open(file, "rb") as database:
-        content = bytearray(database.read())
-    places = find(content)
-    for place, byte in places:
-        content[place] = byte
-    with open(file, "wb") as database:
-        database.write(content)
-    return bool(places)
+    """Changes bytes of a stopped replica's state at the places that `find` gives of a file; false where there are none yet."""
+    data = f"{group.dir(replica)}/data"
+    for file in [f"{data}/quorate.redb", *sorted(glob.glob(f"{data}/run-*"))]:
+        with open(file, "rb") as database:
+            places = find(database.read(), file)
+        if places:
+            change(file, places)
+            return True
+    return False
 
 
 def damage(group, replica, find):
@@ -297,7 +305,7 @@ def a_bit_of_a_content_flips(group):
     group.put("ports", text)
     length = len(text).to_bytes(4, "little")
 
-    def find(content):  # the content's own row, and not the envelope that brought it
+    def find(content, _):  # the content's own row, and not the envelope that brought it
         places = [place for place in every(content, text) if content[place - 4:place] != length]
         return [(place + 1000, content[place + 1000] ^ 1) for place in places]
 
@@ -311,11 +319,11 @@ def a_receipt_cannot_be_read(group):
     path = b"receipts/of-this-one"
     group.put(path.decode(), "x")
 
-    def find(content):  # of the places that have the path, one in a receipt
+    def find(content, file):  # of the places that have the path, one in a receipt
         for place in every(content, path):
-            changed(group, 3, lambda _: [(place, 0xFF)])
+            change(file, [(place, 0xFF)])
             told = group.run("repair", "--dir", group.dir(3), "--json", codes=(0, 1))
-            changed(group, 3, lambda _: [(place, path[0])])
+            change(file, [(place, path[0])])
             if {found["kind"] for found in told["found"]["damaged"]} == {"receipt"}:
                 return [(place, 0xFF)]
         return []

@@ -1,11 +1,37 @@
 //! Keys of the tables beside the trees. Numbers are big-endian, so that the order of bytes is theirs.
 
 use crate::state::name;
+use crate::state::store::Table;
 use crate::state::tree::{Key, TreeNumber, key_of, row};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
 use crate::vocabulary::path::PATH_BYTES_MAX;
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Digest, PublicKey, SeqNum, Time};
+
+/// Whether a row lies at the place of a hash, and is written once: contents, receipts, versions of a path, and the rows
+/// that find an envelope. Nothing that executing reads by range lies between them but the versions of one path.
+pub fn is_scattered(table: Table, key: &[u8]) -> bool {
+    match table {
+        Table::Contents | Table::Receipts => true,
+        Table::Past => key.len() == PAST_BYTES + VERSION_BYTES,
+        Table::Index => key.first() == Some(&ENVELOPE),
+        Table::Entries | Table::Names | Table::Range | Table::Archive | Table::Meta => false,
+    }
+}
+
+/// Whether a range of keys may have rows of [`is_scattered`]: not where all are numbers of one author, or of a kind of the
+/// index of its own.
+pub fn may_be_scattered(table: Table, from: &[u8], to: &[u8]) -> bool {
+    match table {
+        Table::Contents | Table::Receipts => true,
+        Table::Past => {
+            let is_number = |key: &[u8]| key.len() == PAST_BYTES + NUMBER_BYTES;
+            !(is_number(from) && is_number(to) && from[..PAST_BYTES] == to[..PAST_BYTES])
+        }
+        Table::Index => from.first() <= Some(&ENVELOPE) && to.first() >= Some(&ENVELOPE),
+        Table::Entries | Table::Names | Table::Range | Table::Archive | Table::Meta => false,
+    }
+}
 
 fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
@@ -34,6 +60,9 @@ pub(crate) const SIDE_BYTES: usize = 4;
 
 /// Bytes of the place of a [`version`].
 pub(crate) const VERSION_BYTES: usize = 12;
+
+/// Kind of an [`envelope`].
+const ENVELOPE: u8 = b'k';
 
 /// Bytes of the place of a [`number`].
 pub(crate) const NUMBER_BYTES: usize = 16;
@@ -84,7 +113,7 @@ pub(crate) fn log(domain: u32, revision: Revision) -> Vec<u8> {
 
 /// Index: an envelope to the key of its [`number`] in its own domain.
 pub(crate) fn envelope(envelope: &EnvelopeId) -> Vec<u8> {
-    joined(b'k', &[envelope.0.as_bytes()])
+    joined(ENVELOPE, &[envelope.0.as_bytes()])
 }
 
 /// Index: every envelope whose writes are laid out by path.

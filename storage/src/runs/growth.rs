@@ -1,0 +1,261 @@
+//! Growth of the runs: each fold adds one, and merges keep them few.
+
+use super::folder::Folder;
+use super::heads::Heads;
+use super::list::{Runs, takes};
+use super::mark::{Manifest, Mark};
+use super::merge::{Merge, Stopped};
+use super::row::{Kind, kind_of};
+use super::run::Run;
+use super::sizes::Sizes;
+use super::writer::Writer;
+use crate::memory::MemTable;
+use crate::tables::Name;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// Runs of about one size that are merged; how much larger the runs of the next tier are.
+const FAN: u64 = 4;
+
+/// One removed row for so many rows of a table is merged away, wherever it lies; where room is short, for so many.
+const ROWS_FOR_REMOVED: u64 = 3;
+const ROWS_FOR_REMOVED_IF_SHORT: u64 = 16;
+
+/// Merges in steps at a time: each one has at most a quarter of the bytes of the one begun before it, and goes on first.
+const MAJORS_MAX: usize = 4;
+
+/// Bytes that merges in steps go on by, for each byte of the fold before them: as there are tiers of such merges.
+const STEPS_FOR_FOLDED: u64 = 4;
+
+/// The same at most, in least steps: a stop waits for it.
+const STEPS_MAX: u64 = 8;
+
+/// Folds until a merge that found no room is tried again.
+const FOLDS_WITHOUT_ROOM: u64 = 32;
+
+/// Writer of runs: one fold at a time.
+pub(crate) struct Growth {
+    folder: Arc<dyn Folder>,
+    heads: Arc<Heads>,
+    sizes: Sizes,
+    next: u64,
+    /// The newest first: those in force, but for merges that have ended since the last fold.
+    list: Vec<Arc<Run>>,
+    in_force: Runs,
+    /// Merges in steps, of older and older and larger and larger runs.
+    majors: Vec<Merge>,
+    /// Runs that others have taken the place of, until nobody reads them.
+    retired: Vec<Arc<Run>>,
+    /// Folds until merges of so many bytes are tried again.
+    pause: (u64, u64),
+    /// Whether files that no run in force has were removed since the start.
+    is_swept: bool,
+}
+
+impl Growth {
+    /// Opens the runs of a manifest; see [`Runs::fault`].
+    pub(crate) fn open(manifest: Manifest, folder: Arc<dyn Folder>, sizes: Sizes) -> Self {
+        let heads = Arc::new(Heads::new(sizes.heads));
+        let open = |mark| Arc::new(Run::open(mark, &folder, &heads));
+        let list: Vec<_> = manifest.runs.into_iter().map(open).collect();
+        let in_force = Runs { list: list.clone().into() };
+        let (majors, retired, pause, is_swept) = Default::default();
+        Self { folder, heads, sizes, next: manifest.next, list, in_force, majors, retired, pause, is_swept }
+    }
+
+    /// The runs in force.
+    pub(crate) fn in_force(&self) -> Runs {
+        self.in_force.clone()
+    }
+
+    /// Writes the rows of a fold that belong into runs; the list that comes into force with the fold's commit, none
+    /// where it is the one in force.
+    pub(crate) fn fold(&mut self, rows: &MemTable) -> io::Result<Option<Manifest>> {
+        self.sweep();
+        if let Some(run) = self.write(rows)? {
+            self.list.insert(0, run);
+        }
+        if self.list.iter().map(|run| run.mark.number).eq(self.in_force.list.iter().map(|run| run.mark.number)) {
+            return Ok(None);
+        }
+        self.folder.sync()?;
+        Ok(Some(Manifest { next: self.next, runs: self.list.iter().map(|run| run.mark.clone()).collect() }))
+    }
+
+    /// The commit of the fold is durable.
+    pub(crate) fn committed(&mut self) -> Runs {
+        let before = std::mem::replace(&mut self.in_force, Runs { list: self.list.clone().into() });
+        let replaced = before.list.iter().filter(|run| !listed(&self.list, run)).cloned();
+        self.retired.extend(replaced);
+        self.in_force.clone()
+    }
+
+    /// Merges what is due after a fold of so many bytes. A merge that cannot go on is left: its runs stay in force.
+    pub(crate) fn merge(&mut self, folded: u64, is_short: bool) {
+        self.remove_retired();
+        self.pause.0 = self.pause.0.saturating_sub(1);
+        while let Some(merge) = self.next_merge(is_short) {
+            match self.is_major(merge.inputs()) {
+                true => self.majors.push(merge),
+                false => drop(self.go_on(merge, u64::MAX)),
+            }
+        }
+        if let Some(merge) = self.majors.pop() {
+            let step = self.sizes.step;
+            let merge = self.go_on(merge, (STEPS_FOR_FOLDED * folded).clamp(step, STEPS_MAX * step));
+            self.majors.extend(merge);
+        }
+    }
+
+    /// Goes on with a merge; gives it back if it has not ended.
+    fn go_on(&mut self, mut merge: Merge, bytes: u64) -> Option<Merge> {
+        let (number, inputs) = (merge.number(), merge.inputs().to_vec());
+        let has_room = self.folder.has_room_for(bytes.min(bytes_of(&inputs)));
+        let merged = match if has_room { merge.go_on(bytes) } else { Err(Stopped { run: None }) } {
+            Ok(false) => return Some(merge),
+            Ok(true) => merge.end(&self.heads).map_err(|_| Stopped { run: None }),
+            Err(stopped) => Err(stopped),
+        };
+        match merged {
+            Ok(run) => self.put_in_place(&inputs, run),
+            Err(Stopped { run }) => {
+                let _ = self.folder.remove(&Mark::name_of(number)); // else the next start's first fold removes it
+                match run {
+                    Some(run) => run.leave_unmerged(),
+                    None => self.pause = (FOLDS_WITHOUT_ROOM, bytes_of(&inputs)),
+                }
+            }
+        }
+        None
+    }
+
+    fn put_in_place(&mut self, inputs: &[Arc<Run>], run: Arc<Run>) {
+        let at = self.list.iter().position(|listed| Arc::ptr_eq(listed, &inputs[0])).expect("its inputs are listed");
+        self.list.splice(at..at + inputs.len(), [run]);
+        let was_never_in_force = |input: &&Arc<Run>| !listed(&self.in_force.list, input);
+        self.retired.extend(inputs.iter().filter(was_never_in_force).cloned());
+    }
+
+    /// The next merge, if one is due and has room: of the newest runs, as many as one tier has; else of all, where many rows
+    /// are removed.
+    fn next_merge(&mut self, is_short: bool) -> Option<Merge> {
+        let free = self.list.iter().take_while(|run| !run.is_left_unmerged() && !self.is_merged(run)).count();
+        let (free, is_all) = (&self.list[..free], free == self.list.len());
+        let rows = if is_short { ROWS_FOR_REMOVED_IF_SHORT } else { ROWS_FOR_REMOVED };
+        let of_tier = tier(free, &self.sizes).filter(|count| self.may_begin(&free[..*count]));
+        let of_all = (is_all && is_full_of_removed(free, rows)).then_some(free.len());
+        let count = of_tier.or_else(|| of_all.filter(|count| self.may_begin(&free[..*count])))?;
+        let (inputs, is_lowest) = (free[..count].to_vec(), count == self.list.len());
+        let number = self.next;
+        let Ok(file) = self.folder.make(&Mark::name_of(number), false) else {
+            self.pause = (FOLDS_WITHOUT_ROOM, 0);
+            return None;
+        };
+        self.next += 1;
+        Some(Merge::new(inputs, is_lowest, Writer::new(number, file, self.sizes)))
+    }
+
+    fn may_begin(&self, inputs: &[Arc<Run>]) -> bool {
+        let bytes = bytes_of(inputs);
+        let is_paused = self.pause.0 > 0 && bytes >= self.pause.1;
+        let has_turn = match self.majors.last() {
+            Some(before) if self.is_major(inputs) => {
+                self.majors.len() < MAJORS_MAX && bytes <= bytes_of(before.inputs()) / FAN
+            }
+            _ => true,
+        };
+        !is_paused && has_turn && self.folder.has_room_for(bytes)
+    }
+
+    fn write(&mut self, rows: &MemTable) -> io::Result<Option<Arc<Run>>> {
+        let mut writer = None;
+        for name in Name::ALL.into_iter().filter(|name| name.table().is_some()) {
+            rows.newest(name, None, |key, value| {
+                if takes(name, key) {
+                    let writer = match &mut writer {
+                        Some(writer) => writer,
+                        none => none.insert(self.writer()?),
+                    };
+                    let kind = kind_of(value);
+                    let value = value.filter(|_| kind == Kind::Value).unwrap_or_default();
+                    writer.put(name, key, kind, value)?;
+                }
+                Ok::<_, io::Error>(true)
+            })?;
+        }
+        let Some(writer) = writer else { return Ok(None) };
+        Ok(Some(Run::written(writer.end()?, &self.heads)?))
+    }
+
+    fn writer(&mut self) -> io::Result<Writer> {
+        let number = self.next;
+        self.next += 1;
+        Ok(Writer::new(number, self.folder.make(&Mark::name_of(number), true)?, self.sizes))
+    }
+
+    /// Removes files of runs that are not in force: what a crash left. One that cannot be removed stays until the next start.
+    fn sweep(&mut self) {
+        if !std::mem::replace(&mut self.is_swept, true) {
+            let known: Vec<u64> = self.list.iter().map(|run| run.mark.number).collect();
+            let numbers = self.folder.names().unwrap_or_default().into_iter().filter_map(|name| Mark::number_in(&name));
+            for number in numbers.filter(|number| !known.contains(number)) {
+                let _ = self.folder.remove(&Mark::name_of(number));
+            }
+        }
+    }
+
+    /// Removes files of runs that nobody reads any more.
+    fn remove_retired(&mut self) {
+        let (read, unread) = std::mem::take(&mut self.retired).into_iter().partition(|run| Arc::strong_count(run) > 1);
+        self.retired = read;
+        for run in Vec::into_iter(unread) {
+            let _ = self.folder.remove(&run.mark.file_name()); // else the next start's first fold removes it
+        }
+    }
+
+    /// Whether a merge is done in steps.
+    fn is_major(&self, inputs: &[Arc<Run>]) -> bool {
+        bytes_of(inputs) > self.sizes.minor
+    }
+
+    fn is_merged(&self, run: &Arc<Run>) -> bool {
+        self.majors.iter().any(|merge| listed(merge.inputs(), run))
+    }
+}
+
+fn listed(list: &[Arc<Run>], run: &Arc<Run>) -> bool {
+    list.iter().any(|listed| Arc::ptr_eq(listed, run))
+}
+
+fn bytes_of(runs: &[Arc<Run>]) -> u64 {
+    runs.iter().map(|run| run.mark.bytes).sum()
+}
+
+impl fmt::Debug for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Growth").field("runs", &self.list.len()).finish_non_exhaustive()
+    }
+}
+
+/// How many of the newest runs are merged: those up to a tier, once they are as many as a tier has.
+fn tier(runs: &[Arc<Run>], sizes: &Sizes) -> Option<usize> {
+    let tiers: Vec<u32> = runs.iter().map(|run| tier_of(run.mark.bytes, sizes)).collect();
+    let counts =
+        (0..=tiers.iter().copied().max()?).map(|up_to| tiers.iter().take_while(|tier| **tier <= up_to).count());
+    counts.into_iter().find(|count| *count as u64 >= FAN)
+}
+
+fn tier_of(bytes: u64, sizes: &Sizes) -> u32 {
+    (FAN * bytes / sizes.tier).max(1).ilog(FAN)
+}
+
+/// Whether so many rows of a table are removed that space is worth a merge of all.
+fn is_full_of_removed(runs: &[Arc<Run>], rows_for_removed: u64) -> bool {
+    let is_full = |name: &Name| {
+        let sizes = runs.iter().map(|run| run.size(*name));
+        let (rows, removed) = sizes.fold((0, 0), |sum, (rows, removed, _)| (sum.0 + rows, sum.1 + removed));
+        removed * rows_for_removed > rows
+    };
+    runs.len() > 1 && Name::ALL.iter().any(is_full)
+}

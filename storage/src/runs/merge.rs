@@ -1,0 +1,98 @@
+//! Merging runs: several become one, a bounded part at a time.
+
+use super::cursor::{Cursor, Failed, Merged};
+use super::heads::Heads;
+use super::row::Kind;
+use super::run::Run;
+use super::writer::Writer;
+use crate::rows::Order;
+use crate::tables::Name;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+/// Bytes of a run that a merge reads at once.
+const READ_BYTES: usize = 256 << 10;
+
+/// A merge under way.
+pub(crate) struct Merge {
+    /// Neighbours, the newest first.
+    inputs: Vec<Arc<Run>>,
+    /// Whether no run lies below: what removes a row has nothing left to remove.
+    is_lowest: bool,
+    /// Tables still to be merged, and the rows of the one in hand.
+    tables: Vec<Name>,
+    rows: Option<(Name, Merged)>,
+    /// Bytes of rows that were looked at.
+    bytes: u64,
+    writer: Writer,
+}
+
+/// A merge that did not go on.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// The run that could not be read; none where the new one could not be written.
+    pub(crate) run: Option<Arc<Run>>,
+}
+
+impl From<Failed> for Stopped {
+    fn from(failed: Failed) -> Self {
+        Self { run: Some(failed.run) }
+    }
+}
+
+impl Merge {
+    pub(crate) fn new(inputs: Vec<Arc<Run>>, is_lowest: bool, writer: Writer) -> Self {
+        let mut tables = Name::ALL.to_vec();
+        tables.reverse();
+        Self { inputs, is_lowest, tables, rows: None, bytes: 0, writer }
+    }
+
+    pub(crate) fn inputs(&self) -> &[Arc<Run>] {
+        &self.inputs
+    }
+
+    /// Number of the run that is made.
+    pub(crate) fn number(&self) -> u64 {
+        self.writer.number()
+    }
+
+    /// Goes on through so many bytes of rows; whether that was all. Stops at damage, which a copy would hide: the filter of
+    /// the new run would not know the key that was written.
+    pub(crate) fn go_on(&mut self, bytes: u64) -> Result<bool, Stopped> {
+        let until = self.bytes.saturating_add(bytes);
+        while self.bytes < until {
+            let Some((name, rows)) = &mut self.rows else {
+                let Some(name) = self.tables.pop() else { return Ok(true) };
+                self.rows = Some((name, self.walk(name)?));
+                continue;
+            };
+            let Some(row) = rows.row() else {
+                self.rows = None;
+                continue;
+            };
+            if !row.is_sound() {
+                return Err(Stopped { run: rows.run().cloned() });
+            }
+            self.bytes += row.bytes().len() as u64;
+            if !(self.is_lowest && row.kind() != Kind::Value) {
+                self.writer.copy(*name, &row).map_err(|error| {
+                    let is_damage = error.kind() == ErrorKind::InvalidData;
+                    Stopped { run: rows.run().filter(|_| is_damage).cloned() }
+                })?;
+            }
+            rows.advance()?;
+        }
+        Ok(false)
+    }
+
+    fn walk(&self, name: Name) -> Result<Merged, Stopped> {
+        let walk = |run| Cursor::through(run, name, READ_BYTES).map_err(|_| Stopped { run: Some(run.clone()) });
+        let cursors = self.inputs.iter().map(walk);
+        Ok(Merged::new(cursors.collect::<Result<_, _>>()?, Order::Up))
+    }
+
+    /// The new run.
+    pub(crate) fn end(self, heads: &Arc<Heads>) -> io::Result<Arc<Run>> {
+        Run::written(self.writer.end()?, heads)
+    }
+}
