@@ -33,7 +33,7 @@ impl Dice {
     }
 }
 
-/// One of so many keys of a table: of the past versions and numbers, of the index rows of envelopes and others.
+/// Keys of a table by number: of the past versions and numbers, of the index rows of envelopes and others.
 fn key(table: Table, number: u64) -> Vec<u8> {
     let hash = quorate_pbft::hash_parts("key", &[&number.to_be_bytes()]).0;
     match table {

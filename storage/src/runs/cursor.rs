@@ -1,6 +1,6 @@
 //! Walks through the rows of runs, in either order: of one run, and of several as if they were one.
 
-use super::row::Row;
+use super::row::{Row, rows};
 use super::run::Run;
 use super::section::Head;
 use crate::rows::Order;
@@ -149,10 +149,10 @@ impl Cursor {
         self.read_block()?;
         self.places.clear();
         let mut at = 0;
-        while at < self.rows.len() {
-            let row = Row::first(&self.rows[at..]).map_err(|damage| self.run.damaged(damage))?;
-            self.places.push(at as u32);
-            at += row.bytes().len();
+        for row in rows(&self.rows) {
+            let row = row.map_err(|damage| self.run.damaged(damage))?;
+            self.places.push(at);
+            at += row.bytes().len() as u32;
         }
         self.at = match self.order {
             Order::Up => Some(0),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Runs of about one size that are merged; how much larger the runs of the next tier are.
 const FAN: u64 = 4;
 
-/// One removed row for so many rows of a table is merged away, wherever it lies; where room is short, for so many.
+/// Rows of a table for each removed one below which all runs are merged, wherever those lie; and where room is short.
 const ROWS_FOR_REMOVED: u64 = 3;
 const ROWS_FOR_REMOVED_IF_SHORT: u64 = 16;
 
@@ -144,8 +144,8 @@ impl Growth {
         let (free, is_all) = (&self.list[..free], free == self.list.len());
         let rows = if is_short { ROWS_FOR_REMOVED_IF_SHORT } else { ROWS_FOR_REMOVED };
         let of_tier = tier(free, &self.sizes).filter(|count| self.may_begin(&free[..*count]));
-        let of_all = (is_all && is_full_of_removed(free, rows)).then_some(free.len());
-        let count = of_tier.or_else(|| of_all.filter(|count| self.may_begin(&free[..*count])))?;
+        let of_all = || (is_all && self.may_begin(free) && is_full_of_removed(free, rows)).then_some(free.len());
+        let count = of_tier.or_else(of_all)?;
         let (inputs, is_lowest) = (free[..count].to_vec(), count == self.list.len());
         let number = self.next;
         let Ok(file) = self.folder.make(&Mark::name_of(number), false) else {

@@ -33,7 +33,7 @@ pub(crate) enum Kind {
     InTree,
 }
 
-/// What a run says of a key with this value.
+/// Kind of the row that a run has for a key with this value.
 pub(crate) fn kind_of(value: Option<&[u8]>) -> Kind {
     match value {
         None => Kind::Removed,
@@ -60,6 +60,16 @@ pub(crate) fn write(bytes: &mut Vec<u8>, key: &[u8], kind: Kind, value: &[u8]) {
     bytes.extend_from_slice(value);
     let check = check(&bytes[begin..]);
     bytes[begin + CHECK_AT..begin + HEAD_BYTES].copy_from_slice(&check);
+}
+
+/// Rows of a block, one after the other; ends with the first one that cannot be read.
+pub(crate) fn rows(block: &[u8]) -> impl Iterator<Item = Result<Row<'_>, Damage>> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        let row = (!rest.is_empty()).then(|| Row::first(rest))?;
+        rest = row.as_ref().map_or(&[], |row| &rest[row.bytes.len()..]);
+        Some(row)
+    })
 }
 
 impl<'a> Row<'a> {

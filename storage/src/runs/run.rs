@@ -4,7 +4,7 @@ use super::filter;
 use super::folder::Folder;
 use super::heads::Heads;
 use super::mark::Mark;
-use super::row::{Damage, Kind, Row};
+use super::row::{Damage, Kind, rows};
 use super::section::{Head, Section};
 use crate::tables::Name;
 use redb::StorageBackend;
@@ -83,19 +83,15 @@ impl Run {
 
     /// The row of a key.
     pub(crate) fn get(&self, name: Name, key: &[u8], print: u64) -> io::Result<Option<Found>> {
-        let of = self.of(name)?;
-        let sections = &self.sections()?[of.clone()];
-        let at = sections.partition_point(|section| section.last.as_slice() < key);
-        let Some(section) = sections.get(at).filter(|section| section.first.as_slice() <= key) else { return Ok(None) };
-        let head = self.head(of.start + at)?;
+        let Some((at, section)) = self.first_section(name, (key, key))? else { return Ok(None) };
+        let head = self.head(at)?;
         if !head.may_hold(print) {
             return Ok(None);
         }
         let block = self.block(section, &head, head.block_of(key))?;
-        let mut rest = block.as_slice();
         let mut is_sound = true;
-        while !rest.is_empty() {
-            let row = Row::first(rest).map_err(|damage| self.damaged(damage))?;
+        for row in rows(&block) {
+            let row = row.map_err(|damage| self.damaged(damage))?;
             if row.key == key {
                 return Ok(Some(match row.kind() {
                     Kind::Value => Found::Value(row.value().to_vec()),
@@ -104,7 +100,6 @@ impl Run {
                 }));
             }
             is_sound &= row.is_sound();
-            rest = &rest[row.bytes().len()..];
         }
         // the damaged row may be the one that was asked for
         if is_sound { Ok(None) } else { Err(self.damaged(Damage("a row of a run is not the one that was written"))) }
@@ -112,15 +107,21 @@ impl Run {
 
     /// Whether some key of a range may have a row here: a filter knows it of keys with one begin within one section.
     pub(crate) fn may_hold(&self, name: Name, (from, to): (&[u8], &[u8])) -> io::Result<bool> {
+        let Some((at, section)) = self.first_section(name, (from, to))? else { return Ok(false) };
+        let begin = from.get(..filter::PREFIX_BYTES).filter(|begin| to.starts_with(begin));
+        match begin.filter(|_| section.last.as_slice() >= to) {
+            Some(begin) => Ok(self.head(at)?.may_hold(filter::print(begin))),
+            None => Ok(true),
+        }
+    }
+
+    /// The first section that may have rows of a range, with its place.
+    fn first_section(&self, name: Name, (from, to): (&[u8], &[u8])) -> io::Result<Option<(usize, &Section)>> {
         let of = self.of(name)?;
         let sections = &self.sections()?[of.clone()];
         let at = sections.partition_point(|section| section.last.as_slice() < from);
-        let Some(section) = sections.get(at).filter(|section| section.first.as_slice() <= to) else { return Ok(false) };
-        let begin = from.get(..filter::PREFIX_BYTES).filter(|begin| to.starts_with(begin));
-        match begin.filter(|_| section.last.as_slice() >= to) {
-            Some(begin) => Ok(self.head(of.start + at)?.may_hold(filter::print(begin))),
-            None => Ok(true),
-        }
+        let section = sections.get(at).filter(|section| section.first.as_slice() <= to);
+        Ok(section.map(|section| (of.start + at, section)))
     }
 
     /// The head of a section.

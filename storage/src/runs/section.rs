@@ -187,13 +187,8 @@ mod tests {
         assert!(head.blocks() > 10 && draft.is_empty());
         for number in 0..400 {
             let (begin, end) = head.block(head.block_of(&key(3 * number)));
-            let mut rest = &bytes[begin as usize..end as usize];
-            let mut found = false;
-            while !rest.is_empty() {
-                let row = Row::first(rest).unwrap();
-                found |= row.key == key(3 * number);
-                rest = &rest[row.bytes().len()..];
-            }
+            let mut block = row::rows(&bytes[begin as usize..end as usize]);
+            let found = block.any(|row| row.unwrap().key == key(3 * number));
             assert!(found && head.may_hold(filter::print(&key(3 * number))), "{number}");
         }
         assert_eq!((section.first.as_slice(), section.last.as_slice()), (&key(0)[..], &key(3 * 399)[..]));
