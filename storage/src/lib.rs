@@ -69,7 +69,7 @@ pub use promises::{Promiser, Unkept};
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
 pub use queue::Queued;
-pub use room::{BALLAST_BYTES, ROOM_FOR_BALLAST, Room};
+pub use room::{BALLAST_BYTES, ROOM_FOR_BALLAST, Room, reserve_bytes};
 pub use served::{OldSlot, SERVED_ROWS_MAX};
 pub use snapshot::{LastFold, Snapshot};
 pub use supply::SupplyLimits;

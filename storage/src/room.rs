@@ -22,6 +22,17 @@ pub const BALLAST_BYTES: u64 = 16 << 20;
 /// Bytes that must be free for a ballast to be made: it must not fill the disk itself.
 pub const ROOM_FOR_BALLAST: u64 = 8 * BALLAST_BYTES;
 
+/// Hundredths of the disk that are a reserve: with less free, no new change is taken and nothing is merged.
+const RESERVE_PERCENT: u64 = 5;
+
+/// Bytes that are reserve enough on a disk of any size.
+const RESERVE_BYTES_ENOUGH: u64 = 1 << 30;
+
+/// Reserve of a disk of so many bytes.
+pub fn reserve_bytes(disk_bytes: u64) -> u64 {
+    (disk_bytes / 100 * RESERVE_PERCENT).min(RESERVE_BYTES_ENOUGH)
+}
+
 /// Begin of the ballast's noise; any number but zero.
 const BALLAST_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -1,12 +1,8 @@
 //! Space that a replica may take: within its quota, and with a reserve on the disk for votes and catching up.
 
 use super::disk::Disk;
+use quorate_storage::reserve_bytes;
 use std::fmt;
-
-/// Hundredths of the disk that are a reserve: with less free, no new change is taken.
-const RESERVE_PERCENT: u64 = 5;
-/// Bytes that are reserve enough on a disk of any size.
-const RESERVE_BYTES_ENOUGH: u64 = 1 << 30;
 
 /// Space of a replica's database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +43,7 @@ impl Space {
             return Some(NoRoom::Full);
         }
         if let Some(disk) = disk {
-            let (free, reserve) = (disk.free_bytes, reserve(disk));
+            let (free, reserve) = (disk.free_bytes, reserve_bytes(disk.size_bytes));
             if free < reserve {
                 return Some(NoRoom::Reserve { free, reserve });
             }
@@ -55,10 +51,6 @@ impl Space {
         let (used, quota) = (self.used_bytes, self.quota_bytes?);
         (used > quota).then_some(NoRoom::Quota { used, quota })
     }
-}
-
-fn reserve(disk: Disk) -> u64 {
-    (disk.size_bytes / 100 * RESERVE_PERCENT).min(RESERVE_BYTES_ENOUGH)
 }
 
 impl NoRoom {

@@ -1,6 +1,6 @@
 //! The folder in which runs lie: files by name.
 
-use crate::room::{Patient, Room};
+use crate::room::{Patient, Room, reserve_bytes};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
 use std::fmt::Debug;
@@ -39,10 +39,6 @@ pub(crate) struct Dir {
     room: Arc<Room>,
 }
 
-/// Bytes of a disk that stay free: one of so many, and at most so many.
-const RESERVE_SHARE: u64 = 20;
-const RESERVE_BYTES_MAX: u64 = 1 << 30;
-
 impl Folder for Dir {
     fn make(&self, name: &str, is_patient: bool) -> io::Result<Box<dyn StorageBackend>> {
         let mut options = OpenOptions::new();
@@ -78,8 +74,7 @@ impl Folder for Dir {
     fn has_room_for(&self, bytes: u64) -> bool {
         rustix::fs::statvfs(&self.path).is_ok_and(|disk| {
             let bytes_of = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-            let reserve = (bytes_of(disk.f_blocks) / RESERVE_SHARE).min(RESERVE_BYTES_MAX);
-            bytes_of(disk.f_bavail) >= bytes.saturating_add(reserve)
+            bytes_of(disk.f_bavail) >= bytes.saturating_add(reserve_bytes(bytes_of(disk.f_blocks)))
         })
     }
 }
