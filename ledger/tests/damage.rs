@@ -3,9 +3,9 @@
 mod support;
 
 use core::ops::ControlFlow;
-use quorate_ledger::{Ledger, Mode, OpenError, Read, Store, Table};
+use quorate_ledger::{Base, Ledger, Mode, OpenError, Read, Store, Table};
 use support::digest;
-use support::world::{Edit, World};
+use support::world::{Edit, World, write};
 
 /// A world with one file.
 fn world() -> World {
@@ -68,4 +68,23 @@ fn an_entry_that_is_gone_from_a_domain_is_told_with_the_domain() {
     let told = of_domains.map(|(key, _)| without(&key)).filter(|error| error.to_string().contains("domain \"main\""));
 
     assert!(told.count() > 0);
+}
+
+/// Another replica has the row and accepts: an answer from a damaged one would part them.
+#[test]
+fn a_damaged_row_of_an_envelope_is_no_envelope_that_nobody_knows() {
+    let mut world = world();
+    let first = world.draft(0, world.now(), &[write("a", "1")]);
+    world.slot(&[&first]);
+    let id = world.id(&first);
+    let key = [&b"k"[..], id.0.as_bytes()].concat();
+    assert!(world.store.get(Table::Index, &key).expect("memory does not fail").is_some(), "this is its row");
+    world.store.put(Table::Index, &key, &[]).expect("memory does not fail");
+
+    let second = world.draft(0, Base::Envelope(id), &[write("a", "2")]);
+    let lanes = vec![(0, vec![world.item(&second)])];
+    let decided = world.decided(lanes);
+    let executed = world.ledger.execute(&mut world.store, &decided);
+
+    assert!(executed.is_err_and(|error| error.to_string().contains("envelope")));
 }

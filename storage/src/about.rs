@@ -2,7 +2,7 @@
 
 use crate::error::DbError;
 use crate::key;
-use crate::row::decode;
+use crate::row::{decode, encode};
 use crate::runs::Manifest;
 use crate::tables::{Name, Writes, begin_write};
 use crate::value;
@@ -27,8 +27,12 @@ pub(crate) fn check_format(database: &Database) -> Result<(), DbError> {
 
 /// The sorted runs.
 pub(crate) fn runs(database: &Database) -> Result<Manifest, DbError> {
-    let Some(stored) = read(database, key::RUNS)? else { return Ok(Manifest::default()) };
-    decode(&stored).map_err(|error| DbError::Foreign(error.0))
+    let decoded = match read(database, key::RUNS)? {
+        Some(stored) => decode(&stored),
+        None if read(database, key::FORMAT)? == Some(encode(&OLDEST_FORMAT)) => Ok(Manifest::default()),
+        None => return Err(DbError::Foreign("no list of runs".into())),
+    };
+    decoded.map_err(|error| DbError::Foreign(error.0))
 }
 
 /// The value under a key of [`Name::About`]; whole in every format.

@@ -211,12 +211,22 @@ impl Db {
         }
         let mut turn = self.shared.turn();
         let view = self.shared.view();
-        if view.frozen.is_some() || view.active.bytes() == 0 {
+        if view.frozen.is_some() || view.active.bytes() == 0 && !self.gives_space_back() {
             return Ok(None);
         }
         let folded = self.shared.folded();
         let mark = turn.journal().turn(folded).map_err(|error| self.shared.poison.fail(error))?;
         Ok(Some(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark }))
+    }
+
+    /// Whether room is short, and a fold of no rows would go on with merges.
+    pub fn gives_space_back(&self) -> bool {
+        self.shared.room.is_short() && self.shared.has_merges()
+    }
+
+    /// Damage that keeps rows from being merged, as the fold before found it.
+    pub fn unmerged(&self) -> Option<StoreError> {
+        self.shared.unmerged().map(StoreError)
     }
 
     /// Whether rows are set aside that are not folded yet, or a fold still merges.
@@ -347,6 +357,7 @@ fn make_tables(database: &Database, journal: Mark) -> Result<(), DbError> {
     }
     about::set(&transaction, key::FORMAT, encode(&about::FORMAT))?;
     about::set(&transaction, key::JOURNAL, encode(&journal))?;
+    about::set(&transaction, key::RUNS, encode(&Manifest::default()))?;
     transaction.commit()?;
     Ok(())
 }

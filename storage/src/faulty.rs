@@ -5,7 +5,7 @@
 //! block counts as taken from its first write on, as on a file system with sparse files.
 
 use crate::room::{Patient, Room};
-use crate::runs::Folder;
+use crate::runs::{Folder, Reserve};
 use redb::StorageBackend;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -59,6 +59,7 @@ struct State {
     power_until: Option<u64>,
     taken: BTreeSet<(String, u64)>,
     blocks_max: Option<usize>,
+    has_reserve_only: bool,
     /// Block that cannot be read.
     lost_block: Option<(String, u64)>,
     /// Number of the read that fails.
@@ -126,6 +127,11 @@ impl Disk {
     /// There is space again.
     pub fn free(&self) {
         self.state().blocks_max = None;
+    }
+
+    /// Leaves no more than the part of the disk that is kept for what cannot wait.
+    pub fn leave_the_reserve(&self) {
+        self.state().has_reserve_only = true;
     }
 
     /// Fails every read of a block of 4 KiB from now on, as a drive does that has lost it; of none, mends it.
@@ -401,8 +407,8 @@ impl Folder for DiskFolder {
     }
 
     /// A disk says so by failing: that is tested.
-    fn has_room_for(&self, _bytes: u64) -> bool {
-        true
+    fn has_room_for(&self, _bytes: u64, reserve: Reserve) -> bool {
+        reserve == Reserve::MayBeUsed || !self.disk.state().has_reserve_only
     }
 }
 

@@ -58,6 +58,16 @@ impl Shared {
         lock(&self.growth)
     }
 
+    /// Whether merges wait for another fold; not known while one runs.
+    pub(crate) fn has_merges(&self) -> bool {
+        self.growth.try_lock().is_ok_and(|growth| growth.has_work())
+    }
+
+    /// Damage that keeps runs from being merged; not known while a fold runs.
+    pub(crate) fn unmerged(&self) -> Option<String> {
+        self.growth.try_lock().ok()?.damage()
+    }
+
     /// Whether a fold runs, or merges behind it.
     pub(crate) fn is_growing(&self) -> bool {
         matches!(self.growth.try_lock(), Err(TryLockError::WouldBlock))

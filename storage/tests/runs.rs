@@ -382,6 +382,7 @@ fn a_damaged_run_is_not_merged_and_stops_nothing_else() {
 
     let read = |number: u64| db.snapshot().unwrap().apart().get(Table::Contents, &key(Table::Contents, number));
     assert!(runs_of(&disk).contains(&first));
+    assert!(db.unmerged().is_some_and(|damage| damage.0.contains(&first)));
     assert!(read(1).is_err() || read(1).unwrap().is_some_and(|value| value.is_empty()));
     assert!((2..40).all(|number| read(number).unwrap().as_deref() == Some(&b"more"[..])));
 }
@@ -480,4 +481,175 @@ fn a_value_that_grows_and_shrinks_is_the_newest_wherever_it_lies() {
         let listed = rows(&db.snapshot().unwrap(), Table::Receipts, &[], &[0xff; 32]);
         assert_eq!(listed, expected.map(|value| (at.clone(), value)).into_iter().collect::<Vec<_>>(), "round {round}");
     }
+}
+
+/// Folds rows of contents, `rows` in each, and removes each again so many folds later.
+fn rolling(db: &Db, folds: std::ops::Range<u64>, kept: u64, mut look: impl FnMut(u64)) {
+    const ROWS: u64 = 5;
+    for fold in folds {
+        let mut batch = db.begin().unwrap();
+        for number in fold * ROWS..(fold + 1) * ROWS {
+            batch.put(Table::Contents, &key(Table::Contents, number), &[number as u8; 100]).unwrap();
+        }
+        batch.put(Table::Meta, b"other", &[0; 600]).unwrap();
+        for old in fold.checked_sub(kept).map_or(0..0, |old| old * ROWS..(old + 1) * ROWS) {
+            batch.delete(Table::Contents, &key(Table::Contents, old)).unwrap();
+        }
+        batch.commit().unwrap();
+        db.fold().unwrap();
+        look(fold);
+    }
+}
+
+fn bytes_of_runs(disk: &Disk) -> usize {
+    runs_of(disk).iter().map(|name| disk.image(name).len()).sum()
+}
+
+#[test]
+fn under_constant_load_with_a_history_the_runs_take_a_bounded_multiple_of_what_they_hold() {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    let (mut most, mut most_runs) = (0, 0);
+    rolling(&db, 0..4_000, 300, |fold| {
+        if fold > 300 {
+            most = most.max(bytes_of_runs(&disk));
+            most_runs = most_runs.max(runs_of(&disk).len());
+        }
+    });
+
+    let live = 300 * 5 * 143;
+    assert!(most < 5 * live, "{most} bytes at most for {live}");
+    assert!(most_runs < 40, "{most_runs} files at most");
+}
+
+/// A row is copied by the logarithm of their number: sixteen times as many rows cost less than twice as many copies of each.
+#[test]
+fn merges_copy_each_row_a_few_times() {
+    let written = |folds: u64| {
+        let (mut written, mut known) = (0, BTreeSet::new());
+        let disk = Disk::new();
+        let db = Db::on(&disk).unwrap();
+        rolling(&db, 0..folds, u64::MAX, |_| {
+            for name in runs_of(&disk) {
+                if known.insert(name.clone()) {
+                    written += disk.image(&name).len() as u64;
+                }
+            }
+        });
+        written / folds
+    };
+    let (few, many) = (written(100), written(1_600));
+    assert!(many < 2 * few, "{few} bytes a fold, then {many}");
+}
+
+/// Another program may leave a replica no more than its reserve for weeks.
+#[test]
+fn beside_a_disk_without_room_small_runs_are_merged_all_the_same() {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    disk.leave_the_reserve();
+    let mut most = 0;
+    rolling(&db, 0..300, u64::MAX, |_| most = most.max(runs_of(&disk).len()));
+
+    assert!(most < 100, "{most} files after 300 folds");
+}
+
+#[test]
+fn a_stop_leaves_no_file_of_a_merge_that_was_under_way() {
+    let (disk, mut were_removed) = (Disk::new(), 0);
+    for round in 0..60 {
+        let db = Db::on(&disk).unwrap();
+        rolling(&db, round * 10..round * 10 + 10, u64::MAX, |_| {});
+        let before = runs_of(&disk).len();
+        drop(db);
+        were_removed += before - runs_of(&disk).len();
+    }
+    assert!(were_removed > 10, "{were_removed} files");
+    let db = Db::on(&disk).unwrap();
+    for number in 0..60 * 10 * 5 {
+        let found = db.snapshot().unwrap().get(Table::Contents, &key(Table::Contents, number)).unwrap();
+        assert_eq!(found, Some(vec![number as u8; 100]));
+    }
+}
+
+/// Over the quota nothing is ordered, so that nothing would be folded.
+#[test]
+fn where_room_is_short_folds_of_no_rows_end_the_merges() {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    db.room().note_short(true);
+    let mut folded = 0;
+    while folded < 20 || !db.gives_space_back() {
+        rolling(&db, folded..folded + 1, 10, |_| {});
+        folded += 1;
+    }
+    let before = bytes_of_runs(&disk);
+    db.room().note_short(false);
+    assert!(db.freeze().unwrap().is_none(), "nothing is to be folded");
+
+    db.room().note_short(true);
+    let mut folds = 0;
+    while let Some(fold) = db.freeze().unwrap() {
+        fold.run().unwrap();
+        folds += 1;
+        assert!(folds < 50, "they end");
+    }
+
+    assert!(folds > 0 && bytes_of_runs(&disk) < before, "{folds} folds, {} of {before} bytes", bytes_of_runs(&disk));
+}
+
+#[test]
+fn a_database_whose_list_of_runs_is_gone_is_not_opened() {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    rolling(&db, 0..1, 1, |_| {});
+    drop(db);
+    let raw = Database::builder().create_with_backend(disk.file("quorate.redb")).unwrap();
+    let write = raw.begin_write().unwrap();
+    write.open_table(TableDefinition::<&[u8], &[u8]>::new("about")).unwrap().remove(&b"runs"[..]).unwrap();
+    write.commit().unwrap();
+    drop(raw);
+
+    let refused = Db::on(&disk).unwrap_err();
+
+    assert!(refused.is_damage() && refused.to_string().contains("list of runs"), "{refused}");
+    assert_eq!(runs_of(&disk).len(), 1, "its files stay");
+}
+
+/// Versions of a path are read by range: a row whose key has changed must not leave the range without a word.
+#[test]
+fn a_walk_past_a_changed_bit_names_it() {
+    let entry = |path: u64| key(Table::Past, path * 4)[..36].to_vec();
+    let at = |path: u64, revision: u64| [&entry(path)[..], &revision.to_be_bytes(), &0_u32.to_be_bytes()].concat();
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    let mut batch = db.begin().unwrap();
+    let all: Vec<_> = (0..6).flat_map(|path| (1..5).map(move |revision| (path, revision))).collect();
+    all.iter().for_each(|(path, revision)| batch.put(Table::Past, &at(*path, *revision), &[7; 30]).unwrap());
+    batch.commit().unwrap();
+    db.fold().unwrap();
+    drop(db);
+    let name = runs_of(&disk).into_iter().next().unwrap();
+    let mut named = 0;
+    for bit in (0..8 * disk.image(&name).len() as u64).step_by(3) {
+        disk.flip(&name, bit);
+        if let Ok(db) = Db::on(&disk) {
+            let snapshot = db.snapshot().unwrap().apart();
+            let (mut are_all, mut is_told) = (true, false);
+            for path in 0..6 {
+                let mut found = Vec::new();
+                let mut each = |key: &[u8], value: &[u8]| {
+                    found.push((key.to_vec(), value.to_vec()));
+                    ControlFlow::Continue(())
+                };
+                let walked = snapshot.scan_back(Table::Past, &at(path, 0), &at(path, 100), &mut each);
+                is_told |= walked.is_err() || found.iter().any(|(_, value)| value.is_empty());
+                are_all &= found == [4, 3, 2, 1].map(|revision| (at(path, revision), vec![7; 30]));
+            }
+            assert!(are_all || is_told, "bit {bit}: rows are gone without a word");
+            named += u64::from(is_told);
+        }
+        disk.flip(&name, bit);
+    }
+    assert!(named > 300, "{named} named");
 }

@@ -364,10 +364,13 @@ impl Engine {
     fn fold(&mut self, at_checkpoint: bool) -> Result<Option<Fold>, EngineError> {
         if let Some(folded) = self.folding.ended(&self.db) {
             self.pruning.folded(folded);
+            self.db.unmerged().iter().for_each(|damage| self.reporter.note_damage(damage));
             self.renew()?;
         }
         let seq = self.ledger.executed().seq;
-        let is_short = self.db.room().is_short() && self.pruning.has_forgotten() && self.roots.at(seq).is_some();
+        let gives_space_back = self.db.gives_space_back();
+        let has_forgotten = self.db.room().is_short() && self.pruning.has_forgotten();
+        let is_short = (has_forgotten || gives_space_back) && self.roots.at(seq).is_some();
         if (at_checkpoint || is_short) && self.folding.at_checkpoint(&self.db, seq, self.own_clock)? {
             self.pruning.set_aside();
         }
@@ -415,7 +418,7 @@ impl Engine {
     pub fn next_wakeup(&self, now: Now) -> Option<Ticks> {
         let due = self.core.next_wakeup().into_iter().chain(self.next_telling()).min();
         match self.deferred.is_empty() {
-            true if self.db.room().is_short() && self.pruning.is_due() => {
+            true if self.db.room().is_short() && (self.pruning.is_due() || self.db.gives_space_back()) => {
                 let soon = now.ticks.after(PRUNE_EVERY_MS);
                 Some(due.map_or(soon, |due| due.min(soon)))
             }

@@ -1,6 +1,6 @@
 //! Walks through the rows of runs, in either order: of one run, and of several as if they were one.
 
-use super::row::{Row, rows};
+use super::row::{NOT_AS_WRITTEN, Row, rows};
 use super::run::Run;
 use super::section::Head;
 use crate::rows::Order;
@@ -58,11 +58,10 @@ impl Cursor {
         if let Some(section) = section {
             cursor.head = cursor.run.head(cursor.of.start + section)?;
             cursor.enter(cursor.of.start + section, cursor.head.block_of(begin))?;
-            let passed = |row: &Row<'_>| bounds.order.compare(row.key, begin).is_lt();
-            while cursor.row().is_some_and(|row| passed(&row)) {
+            while cursor.leaves(|key| bounds.order.compare(key, begin).is_lt())? {
                 cursor.step()?;
             }
-            cursor.end_at_bound();
+            cursor.end_at_bound()?;
         }
         Ok(cursor)
     }
@@ -99,8 +98,7 @@ impl Cursor {
     /// Goes on to the next row.
     pub(crate) fn advance(&mut self) -> io::Result<()> {
         self.step()?;
-        self.end_at_bound();
-        Ok(())
+        self.end_at_bound()
     }
 
     fn step(&mut self) -> io::Result<()> {
@@ -176,10 +174,19 @@ impl Cursor {
         Ok(())
     }
 
-    fn end_at_bound(&mut self) {
-        let end = self.end.as_deref();
-        if self.row().is_some_and(|row| end.is_some_and(|end| self.order.compare(row.key, end).is_gt())) {
+    fn end_at_bound(&mut self) -> io::Result<()> {
+        let Some(end) = self.end.as_deref() else { return Ok(()) };
+        if self.leaves(|key| self.order.compare(key, end).is_gt())? {
             self.at = None;
+        }
+        Ok(())
+    }
+
+    /// Whether the row in hand lies outside. A damaged one may have been inside when it was written.
+    fn leaves(&self, is_outside: impl Fn(&[u8]) -> bool) -> io::Result<bool> {
+        match self.row().filter(|row| is_outside(row.key)) {
+            Some(row) if !row.is_sound() => Err(self.run.damaged(NOT_AS_WRITTEN)),
+            row => Ok(row.is_some()),
         }
     }
 }
@@ -224,8 +231,14 @@ impl Merged {
         let in_hand = &mut newer[first];
         if let Some(row) = in_hand.row() {
             for cursor in older {
-                if cursor.row().is_some_and(|older| older.key == row.key) {
-                    cursor.advance().map_err(|error| Failed { run: cursor.run().clone(), error })?;
+                let failed = |error| Failed { run: cursor.run().clone(), error };
+                match cursor.row().filter(|older| older.key == row.key) {
+                    // A merge would forget the row whose key this was.
+                    Some(older) if cursor.end.is_none() && !older.is_sound() => {
+                        return Err(failed(cursor.run.damaged(NOT_AS_WRITTEN)));
+                    }
+                    Some(_) => cursor.advance().map_err(|error| Failed { run: cursor.run().clone(), error })?,
+                    None => {}
                 }
             }
         }

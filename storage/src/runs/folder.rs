@@ -1,6 +1,6 @@
 //! The folder in which runs lie: files by name.
 
-use crate::room::{Patient, Room, reserve_bytes};
+use crate::room::{BALLAST_BYTES, Patient, Room, reserve_bytes};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
 use std::fmt::Debug;
@@ -8,6 +8,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What becomes of the part of a disk that is kept for what cannot wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserve {
+    Stays,
+    MayBeUsed,
+}
 
 /// Files that are made, opened and removed by name.
 pub(crate) trait Folder: Debug + Send + Sync {
@@ -26,8 +33,8 @@ pub(crate) trait Folder: Debug + Send + Sync {
     /// Makes durable which files there are.
     fn sync(&self) -> io::Result<()>;
 
-    /// Whether so many bytes may be written and some are left for what cannot wait.
-    fn has_room_for(&self, bytes: u64) -> bool;
+    /// Whether so many bytes may be written.
+    fn has_room_for(&self, bytes: u64, reserve: Reserve) -> bool;
 }
 
 /// A folder of the file system.
@@ -71,10 +78,14 @@ impl Folder for Dir {
         }
     }
 
-    fn has_room_for(&self, bytes: u64) -> bool {
+    fn has_room_for(&self, bytes: u64, reserve: Reserve) -> bool {
         rustix::fs::statvfs(&self.path).is_ok_and(|disk| {
             let bytes_of = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-            bytes_of(disk.f_bavail) >= bytes.saturating_add(reserve_bytes(bytes_of(disk.f_blocks)))
+            let kept = match reserve {
+                Reserve::Stays => reserve_bytes(bytes_of(disk.f_blocks)),
+                Reserve::MayBeUsed => BALLAST_BYTES,
+            };
+            bytes_of(disk.f_bavail) >= bytes.saturating_add(kept)
         })
     }
 }

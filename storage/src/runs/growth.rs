@@ -1,6 +1,6 @@
 //! Growth of the runs: each fold adds one, and merges keep them few.
 
-use super::folder::Folder;
+use super::folder::{Folder, Reserve};
 use super::heads::Heads;
 use super::list::{Runs, takes};
 use super::mark::{Manifest, Mark};
@@ -15,21 +15,22 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// Runs of about one size that are merged; how much larger the runs of the next tier are.
-const FAN: u64 = 4;
+/// Runs that are merged, at least.
+const FAN: usize = 4;
 
-/// Rows of a table for each removed one below which all runs are merged, wherever those lie; and where room is short.
-const ROWS_FOR_REMOVED: u64 = 3;
+/// Rows of a table for each removed one below which all runs are merged, whatever their sizes; and where room is short.
+const ROWS_FOR_REMOVED: u64 = 5;
 const ROWS_FOR_REMOVED_IF_SHORT: u64 = 16;
 
-/// Merges in steps at a time: each one has at most a quarter of the bytes of the one begun before it, and goes on first.
+/// Merges in steps at a time: each one has at most a quarter of the bytes of the one begun before it.
 const MAJORS_MAX: usize = 4;
 
-/// Bytes that merges in steps go on by, for each byte of the fold before them: as there are tiers of such merges.
-const STEPS_FOR_FOLDED: u64 = 4;
+/// Bytes that merges in steps go on by together, for each byte of the fold before them. A row is merged so about once for each
+/// time that the runs become four times as large: four times up to 8 GiB. With no more than that merges would never be ahead.
+const STEPS_FOR_FOLDED: u64 = 8;
 
 /// The same at most, in least steps: a stop waits for it.
-const STEPS_MAX: u64 = 8;
+const STEPS_MAX: u64 = 32;
 
 /// Folds until a merge that found no room is tried again.
 const FOLDS_WITHOUT_ROOM: u64 = 32;
@@ -61,7 +62,8 @@ impl Growth {
         let list: Vec<_> = manifest.runs.into_iter().map(open).collect();
         let in_force = Runs { list: list.clone().into() };
         let (majors, retired, pause, is_swept) = Default::default();
-        Self { folder, heads, sizes, next: manifest.next, list, in_force, majors, retired, pause, is_swept }
+        let next = list.iter().map(|run| run.mark.number + 1).fold(manifest.next, u64::max);
+        Self { folder, heads, sizes, next, list, in_force, majors, retired, pause, is_swept }
     }
 
     /// The runs in force.
@@ -101,17 +103,35 @@ impl Growth {
                 false => drop(self.go_on(merge, u64::MAX)),
             }
         }
-        if let Some(merge) = self.majors.pop() {
-            let step = self.sizes.step;
-            let merge = self.go_on(merge, (STEPS_FOR_FOLDED * folded).clamp(step, STEPS_MAX * step));
+        let step = self.sizes.step;
+        let majors = std::mem::take(&mut self.majors);
+        let share = (STEPS_FOR_FOLDED * folded).clamp(step, STEPS_MAX * step) / majors.len().max(1) as u64;
+        for merge in majors {
+            let merge = self.go_on(merge, share);
             self.majors.extend(merge);
         }
+    }
+
+    /// Whether another fold, of no rows, would go on with merges or give space back.
+    pub(crate) fn has_work(&self) -> bool {
+        let is_in_force =
+            self.list.len() == self.in_force.list.len() && self.list.iter().all(|run| listed(&self.in_force.list, run));
+        !self.majors.is_empty() || !is_in_force || self.retired.iter().any(|run| Arc::strong_count(run) == 1)
+    }
+
+    /// Damage that keeps runs from being merged.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let run = self.list.iter().find(|run| run.is_left_unmerged())?;
+        Some(format!(
+            "{}: a row is not the one that was written, so that the file cannot be merged",
+            run.mark.file_name()
+        ))
     }
 
     /// Goes on with a merge; gives it back if it has not ended.
     fn go_on(&mut self, mut merge: Merge, bytes: u64) -> Option<Merge> {
         let (number, inputs) = (merge.number(), merge.inputs().to_vec());
-        let has_room = self.folder.has_room_for(bytes.min(bytes_of(&inputs)));
+        let has_room = self.folder.has_room_for(bytes.min(merge.left()), Reserve::MayBeUsed);
         let merged = match if has_room { merge.go_on(bytes) } else { Err(Stopped { run: None }) } {
             Ok(false) => return Some(merge),
             Ok(true) => merge.end(&self.heads).map_err(|_| Stopped { run: None }),
@@ -137,15 +157,15 @@ impl Growth {
         self.retired.extend(inputs.iter().filter(was_never_in_force).cloned());
     }
 
-    /// The next merge, if one is due and has room: of the newest runs, as many as one tier has; else of all, where many rows
-    /// are removed.
+    /// The next merge, if one is due and has room: of all runs, where many rows are removed; else of as many of the newest
+    /// as are of like size, and may begin.
     fn next_merge(&mut self, is_short: bool) -> Option<Merge> {
         let free = self.list.iter().take_while(|run| !run.is_left_unmerged() && !self.is_merged(run)).count();
         let (free, is_all) = (&self.list[..free], free == self.list.len());
         let rows = if is_short { ROWS_FOR_REMOVED_IF_SHORT } else { ROWS_FOR_REMOVED };
-        let of_tier = tier(free, &self.sizes).filter(|count| self.may_begin(&free[..*count]));
-        let of_all = || (is_all && self.may_begin(free) && is_full_of_removed(free, rows)).then_some(free.len());
-        let count = of_tier.or_else(of_all)?;
+        let of_all = (is_all && is_full_of_removed(free, rows) && self.may_begin(free)).then_some(free.len());
+        let of_like_size = || (FAN..=alike(free)).rev().find(|count| self.may_begin(&free[..*count]));
+        let count = of_all.or_else(of_like_size)?;
         let (inputs, is_lowest) = (free[..count].to_vec(), count == self.list.len());
         let number = self.next;
         let Ok(file) = self.folder.make(&Mark::name_of(number), false) else {
@@ -159,13 +179,14 @@ impl Growth {
     fn may_begin(&self, inputs: &[Arc<Run>]) -> bool {
         let bytes = bytes_of(inputs);
         let is_paused = self.pause.0 > 0 && bytes >= self.pause.1;
-        let has_turn = match self.majors.last() {
-            Some(before) if self.is_major(inputs) => {
-                self.majors.len() < MAJORS_MAX && bytes <= bytes_of(before.inputs()) / FAN
-            }
-            _ => true,
-        };
-        !is_paused && has_turn && self.folder.has_room_for(bytes)
+        if !self.is_major(inputs) {
+            // What is small is merged on a full disk, too: files would become too many, and each is asked for a key.
+            return !is_paused && self.folder.has_room_for(bytes, Reserve::MayBeUsed);
+        }
+        let has_turn = self.majors.len() < MAJORS_MAX
+            && self.majors.last().is_none_or(|before| bytes <= bytes_of(before.inputs()) / FAN as u64);
+        let under_way: u64 = self.majors.iter().map(Merge::left).sum();
+        !is_paused && has_turn && self.folder.has_room_for(bytes + under_way, Reserve::Stays)
     }
 
     fn write(&mut self, rows: &MemTable) -> io::Result<Option<Arc<Run>>> {
@@ -232,22 +253,26 @@ fn bytes_of(runs: &[Arc<Run>]) -> u64 {
     runs.iter().map(|run| run.mark.bytes).sum()
 }
 
+impl Drop for Growth {
+    /// A merge under way is begun anew after the next start: its file would lie there until the first fold.
+    fn drop(&mut self) {
+        for merge in &self.majors {
+            let _ = self.folder.remove(&Mark::name_of(merge.number())); // else the next start's first fold removes it
+        }
+    }
+}
+
 impl fmt::Debug for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Growth").field("runs", &self.list.len()).finish_non_exhaustive()
     }
 }
 
-/// How many of the newest runs are merged: those up to a tier, once they are as many as a tier has.
-fn tier(runs: &[Arc<Run>], sizes: &Sizes) -> Option<usize> {
-    let tiers: Vec<u32> = runs.iter().map(|run| tier_of(run.mark.bytes, sizes)).collect();
-    let counts =
-        (0..=tiers.iter().copied().max()?).map(|up_to| tiers.iter().take_while(|tier| **tier <= up_to).count());
-    counts.into_iter().find(|count| *count as u64 >= FAN)
-}
-
-fn tier_of(bytes: u64, sizes: &Sizes) -> u32 {
-    (FAN * bytes / sizes.tier).max(1).ilog(FAN)
+/// How many of the newest runs are of like size: each is no larger than all newer ones together. So a merge at least doubles
+/// the run that a row is in, and rows are copied by the logarithm of their number.
+fn alike(runs: &[Arc<Run>]) -> usize {
+    let is_alike = |count: &usize| *count == 0 || runs[*count].mark.bytes <= bytes_of(&runs[..*count]);
+    (0..runs.len()).take_while(is_alike).count()
 }
 
 /// Whether so many rows of a table are removed that space is worth a merge of all.

@@ -51,6 +51,12 @@ impl Merge {
         &self.inputs
     }
 
+    /// Bytes of rows that are still to be looked at, about.
+    pub(crate) fn left(&self) -> u64 {
+        let bytes: u64 = self.inputs.iter().map(|run| run.mark.bytes).sum();
+        bytes.saturating_sub(self.bytes)
+    }
+
     /// Number of the run that is made.
     pub(crate) fn number(&self) -> u64 {
         self.writer.number()
@@ -82,6 +88,8 @@ impl Merge {
             }
             rows.advance()?;
         }
+        // The sync of gigabytes at the end would hold up the journal's.
+        self.writer.sync().map_err(|_| Stopped { run: None })?;
         Ok(false)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In a tree each of these rows dirties a page of its own, which a fold reads, copies and writes: the larger the tree,
 //! the dearer. A run has the rows of one fold in the order of their keys, in a file that never changes; runs are merged
-//! as they become many (a log-structured merge tree: O'Neil, Cheng, Gawlick, O'Neil 1996; merged by tiers of sizes).
+//! as they become many (a log-structured merge tree: O'Neil, Cheng, Gawlick, O'Neil 1996; those of like size are merged).
 //! redb says which runs there are ([`Manifest`]): they come into force with the commit of their fold.
 //!
 //! - [`Runs`] are read: by key, with filters, and by range.
@@ -25,7 +25,7 @@ mod writer;
 pub(crate) use cursor::{Bounds, Merged};
 pub(crate) use folder::Dir;
 #[cfg(feature = "testing")]
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, Reserve};
 pub(crate) use growth::Growth;
 pub(crate) use list::{Runs, may_take, takes};
 pub(crate) use mark::Manifest;

@@ -16,6 +16,9 @@ const VALUE_BYTES_MAX: usize = 4 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Damage(pub(crate) &'static str);
 
+/// Damage of a row whose checksum is not its own.
+pub(crate) const NOT_AS_WRITTEN: Damage = Damage("a row of a run is not the one that was written");
+
 impl Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)

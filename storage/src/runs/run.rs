@@ -4,7 +4,7 @@ use super::filter;
 use super::folder::Folder;
 use super::heads::Heads;
 use super::mark::Mark;
-use super::row::{Damage, Kind, rows};
+use super::row::{Damage, Kind, NOT_AS_WRITTEN, rows};
 use super::section::{Head, Section};
 use crate::tables::Name;
 use redb::StorageBackend;
@@ -102,7 +102,7 @@ impl Run {
             is_sound &= row.is_sound();
         }
         // the damaged row may be the one that was asked for
-        if is_sound { Ok(None) } else { Err(self.damaged(Damage("a row of a run is not the one that was written"))) }
+        if is_sound { Ok(None) } else { Err(self.damaged(NOT_AS_WRITTEN)) }
     }
 
     /// Whether some key of a range may have a row here: a filter knows it of keys with one begin within one section.

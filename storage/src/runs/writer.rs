@@ -47,6 +47,11 @@ impl Writer {
         self.number
     }
 
+    /// Makes durable what is written so far.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Ends the run, durably but for its name in the folder.
     pub(crate) fn end(mut self) -> io::Result<(Mark, Box<dyn StorageBackend>)> {
         self.end_section()?;
