@@ -13,7 +13,7 @@ pub(crate) use node::{Node, Shell};
 pub use outlet::Intercept;
 
 use crate::answers;
-use crate::api::Service;
+use crate::api::{Service, Threads};
 use crate::config::{Config, GENESIS_FILE, PeerName, REPLICA_KEY_FILE};
 use crate::copying;
 use crate::engine::{Engine, EngineError, History, Inbox, Request, Setup};
@@ -83,6 +83,8 @@ pub struct Running {
     service: Arc<Service>,
     core: oneshot::Receiver<String>,
     servers: Vec<JoinHandle<io::Result<()>>>,
+    /// Kept while the servers run.
+    _threads: Threads,
     pool: Option<Pool>,
     observers: Option<std::thread::JoinHandle<()>>,
 }

@@ -49,12 +49,13 @@ const NO_CONNECTION: Duration = Duration::from_millis(10);
 /// Serves the API at one of its addresses until `stop`; returns when the last connection is closed. All addresses share the
 /// room of the door.
 pub async fn serve(
-    listener: TcpListener,
+    listener: std::net::TcpListener,
     door: Arc<Door>,
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?; // of the runtime that serves
     let tasks = TaskTracker::new();
     tasks.spawn(sweep(door.clone(), stop.clone()));
     let mut in_a_row = 0;
@@ -181,6 +182,7 @@ mod tests {
         let router = Router::new().route("/", axum::routing::get(take));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let (address, stop) = (listener.local_addr().expect("its address"), CancellationToken::new());
+        let listener = listener.into_std().expect("the same one");
         let served = tokio::spawn(serve(listener, Arc::new(Door::new()), None, router, stop.clone()));
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4_096).expect("a narrow one");

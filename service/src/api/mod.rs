@@ -53,6 +53,7 @@ mod signatures;
 mod state;
 mod status;
 mod streams;
+mod threads;
 mod tls;
 
 use admin::Access;
@@ -70,6 +71,7 @@ use problem::Failure;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use signatures::Signatures;
 pub use streams::Streams;
+pub use threads::Threads;
 pub use tls::{TlsError, acceptor};
 
 use axum::Router;

@@ -4,10 +4,10 @@ use super::LaunchError;
 use crate::api::{self, Admin};
 use crate::config::{ADMIN_TOKEN_FILE, Config};
 use crate::tokens::Tokens;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::{fs, io};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsAcceptor;
 
 /// Connections that the kernel keeps until the API takes them, if the system allows so many: more than there is room for at
@@ -44,13 +44,13 @@ async fn listening(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Lau
     Ok((listener, bound))
 }
 
-/// Binds as [`TcpListener::bind`] does, with a longer queue.
+/// Binds as [`tokio::net::TcpListener::bind`] does, with a longer queue, for the runtime of the API.
 fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(QUEUED)
+    socket.listen(QUEUED)?.into_std()
 }
 
 /// Access at the API's address and at that of operators: where there is one, the other is closed but for the token.

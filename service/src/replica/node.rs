@@ -20,11 +20,11 @@ use crate::tokens::Tokens;
 use quorate_ledger::{EnvelopeCheck, Genesis, Ledger, MemoryStore};
 use quorate_pbft::{Certified, Digest, ReplicaId};
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -100,6 +100,7 @@ impl Node {
         let Self { dir, config, genesis, core, payload, metrics, certified, membership, send } = self;
         let Door { listener, api, operations, tls } = door;
         // Errors come before the core's thread runs: nobody would end it.
+        let threads = api::Threads::new().map_err(|error| LaunchError::System(error.to_string()))?;
         let tokens = Arc::new(Tokens::open(&dir));
         let admins = admins(&dir, api, operations.as_ref().map(|(_, address)| *address), &tokens)?;
         let genesis_root = genesis_root(&genesis)?;
@@ -181,11 +182,11 @@ impl Node {
         let door = Arc::new(api::Door::new());
         let serve = |(listener, admin): (TcpListener, Admin)| {
             let (router, stop) = (api::router(service.clone(), admin), service.stop.clone());
-            tokio::spawn(api::serve(listener, door.clone(), tls.clone(), router, stop))
+            threads.spawn(api::serve(listener, door.clone(), tls.clone(), router, stop))
         };
         let listeners = [Some(listener), operations.map(|(listener, _)| listener)].into_iter().flatten();
         let servers = listeners.zip(admins).map(serve).collect();
-        Ok(Running { api, scheme, service, core, servers, pool: None, observers: None })
+        Ok(Running { api, scheme, service, core, servers, _threads: threads, pool: None, observers: None })
     }
 }
 

@@ -1,0 +1,72 @@
+//! Threads of the API: a runtime of its own, whose threads give way to those that agree, execute and speak with members.
+//!
+//! Requests of strangers are a load that nobody bounds in advance. On threads with the votes they made members wait for each
+//! other, and so every author of the group; here they wait for each other.
+
+use std::io;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+/// Threads that read the disk or hash for requests; what else there is to do waits. By itself the runtime makes 512, each with
+/// 2 MiB of addresses and memory that the allocator keeps for it: requests of strangers made 226 of them, and half a gibibyte.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+/// How much nicer threads of the API are than the process: a thread that agrees, executes or speaks with members has three times
+/// their share where both want the processor, and wakes before they go on.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 5;
+
+/// Threads of the API. Dropping them ends what runs there, but for reads that are under way.
+pub struct Threads(Option<Runtime>);
+
+impl Threads {
+    /// As many as the machine has cores, which wait for work.
+    pub fn new() -> io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        builder.enable_all().thread_name("api").max_blocking_threads(BLOCKING_THREADS_MAX).on_thread_start(give_way);
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    /// Runs a task there.
+    pub fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.0.as_ref().expect("taken by the drop alone").spawn(task)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // A plain drop would wait, which no task of another runtime may do.
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
+/// Makes this thread nicer than the process. Where the system does not allow it, nothing is worse than without.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    use rustix::process::{getpriority_process, setpriority_process};
+    // On Linux no process means this thread.
+    let _ = getpriority_process(None).and_then(|nice| setpriority_process(None, nice + NICER));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::process::getpriority_process;
+
+    #[tokio::test]
+    async fn tasks_and_blocking_work_of_the_api_are_nicer_than_the_thread_that_starts_them() {
+        let own = getpriority_process(None).expect("its own");
+        let threads = Threads::new().expect("threads");
+        let nice = || getpriority_process(None).expect("its own");
+
+        let at_work =
+            threads.spawn(async move { (nice(), tokio::task::spawn_blocking(nice).await.expect("no panic")) });
+
+        let expected = (own + NICER).min(19);
+        assert_eq!(at_work.await.expect("no panic"), (expected, expected));
+        assert_eq!(nice(), own);
+    }
+}
