@@ -87,7 +87,8 @@ pub async fn run(args: &BenchArgs, fault: Fault, group: &mut Group) -> anyhow::R
     let seen = Seen { fault, struck, views, began, moment, end, answered };
     let outage = seen.outage(group.genesis.constants().base_timeout_ms)?;
     let answered = load::within(seen.answered, begin, begin + elapsed);
-    Ok((Measured { begin, elapsed, answered, before: usage, after, minutes: Vec::new() }, outage))
+    let view_changes = outage.view_after - view.view;
+    Ok((Measured { begin, elapsed, answered, before: usage, after, view_changes, minutes: Vec::new() }, outage))
 }
 
 /// Replicas that a fault strikes.

@@ -23,6 +23,8 @@ pub struct Figures {
     pub p99_ms: f64,
     /// Processor time of all replicas for one change.
     pub cpu_us_per_change: f64,
+    /// Views that were begun meanwhile.
+    pub view_changes: u64,
     /// Envelopes by what became of them.
     pub outcomes: Outcomes,
 }
@@ -52,6 +54,7 @@ impl Figures {
             p50_ms: percentile_ms(&times, 50.0),
             p99_ms: percentile_ms(&times, 99.0),
             cpu_us_per_change: cpu_seconds * 1e6 / changes.max(1) as f64,
+            view_changes: seen.view_changes,
             outcomes: Outcomes {
                 applied: count(State::Applied),
                 merged: count(State::Merged),

@@ -135,6 +135,11 @@ impl Group {
         Ok(())
     }
 
+    /// Newest view that a replica is in.
+    pub async fn newest_view(&self) -> anyhow::Result<u64> {
+        Ok(self.statuses().await?.iter().map(|status| status.view).max().unwrap_or_default())
+    }
+
     async fn statuses(&self) -> anyhow::Result<Vec<Status>> {
         let mut statuses = Vec::new();
         for node in &self.nodes {

@@ -31,6 +31,8 @@ pub struct Measured {
     pub before: Usage,
     /// Processor time at its end.
     pub after: Usage,
+    /// Views that were begun in it.
+    pub view_changes: u64,
     /// Space at the end of each minute, where minutes count.
     pub minutes: Vec<Minute>,
 }
@@ -125,15 +127,15 @@ pub async fn run(
     let end = due + args.counted();
     let crew = Crew::at_work(authors, pace, end);
     tokio::time::sleep_until(due.into()).await;
+    let view = group.newest_view().await?;
     let (before, begin) = (group.usage()?, Instant::now());
     let minutes = minutes(args, group, begin).await?;
     tokio::time::sleep_until(end.into()).await;
     let (after, elapsed) = (group.usage()?, begin.elapsed());
+    let view_changes = group.newest_view().await? - view;
     let (authors, answered) = crew.done().await?;
-    Ok((
-        authors,
-        Measured { begin, elapsed, answered: within(answered, begin, begin + elapsed), before, after, minutes },
-    ))
+    let answered = within(answered, begin, begin + elapsed);
+    Ok((authors, Measured { begin, elapsed, answered, before, after, view_changes, minutes }))
 }
 
 /// Those that were answered in a time.

@@ -42,10 +42,11 @@ impl Report {
     }
 
     fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { changes_per_second, p50_ms, p99_ms, cpu_us_per_change, .. } = &self.figures;
+        let Figures { changes_per_second, p50_ms, p99_ms, cpu_us_per_change, view_changes, .. } = &self.figures;
         writeln!(f, "  changes a second   {changes_per_second:>10.0}")?;
         writeln!(f, "  latency p50        {p50_ms:>10.1} ms")?;
         writeln!(f, "  latency p99        {p99_ms:>10.1} ms")?;
+        writeln!(f, "  view changes       {view_changes:>10}")?;
         writeln!(f, "  CPU for a change   {cpu_us_per_change:>10.0} µs, all replicas together, of it")?;
         for share in self.cpu_by_thread.iter().take(THREADS_TOLD) {
             writeln!(f, "    {:<17}{:>10.0} µs", share.thread, share.us_per_change)?;

@@ -55,6 +55,13 @@ fn a_bench_kills_a_replica_and_tells_how_long_nothing_was_committed() {
 }
 
 #[test]
+fn a_load_that_loses_its_primary_counts_the_view_that_begins_then() {
+    let report = bench(&["--seconds", "2", "--kill-primary"]);
+
+    assert!(number(&report["view_changes"]) >= 1.0, "{report}");
+}
+
+#[test]
 fn a_ramp_ends_at_a_rate_that_held_below_one_that_did_not() {
     let report = bench(&["--seconds", "1", "--ramp", "--rate", "50", "--p99-ms", "300"]);
 

@@ -10,8 +10,9 @@ use crate::times::Percentile;
 
 fn figures() -> Figures {
     let outcomes = Outcomes { applied: 90, merged: 9, conflict: 1 };
-    let (changes_per_second, cpu_us_per_change) = (100.0, 700.0);
-    Figures { seconds: 1.0, changes: 100, changes_per_second, p50_ms: 4.0, p99_ms: 9.0, cpu_us_per_change, outcomes }
+    let (changes_per_second, cpu_us_per_change, view_changes) = (100.0, 700.0, 3);
+    let (seconds, changes, p50_ms, p99_ms) = (1.0, 100, 4.0, 9.0);
+    Figures { seconds, changes, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, view_changes, outcomes }
 }
 
 fn report() -> Report {
@@ -69,7 +70,8 @@ fn drawn(report: &Report) -> String {
 #[test]
 fn a_page_has_the_figures_and_loads_nothing() {
     let page = drawn(&report());
-    for told in ["100, 0.007 of the ceiling", "90 applied, 9 merged, 1 left a conflict", "&lt;fast&gt; &amp; small"] {
+    let outcomes = "90 applied, 9 merged, 1 left a conflict";
+    for told in ["100, 0.007 of the ceiling", "<th>view changes<td>3", outcomes, "&lt;fast&gt; &amp; small"] {
         assert!(page.contains(told), "{told} is not in {page}");
     }
     for loads in ["http", "src=", "href=", "<script"] {
