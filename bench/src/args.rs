@@ -67,6 +67,9 @@ pub struct BenchArgs {
     /// Load the systems beside this one in the same run, by the program `quorate-peers` of bench/peers
     #[arg(long, conflicts_with_all = ["fault", "ramp", "minutes"])]
     pub peers: bool,
+    /// Rounds of --peers: systems take turns so many times, and the ratio of two is that within a round
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), requires = "peers", conflicts_with = "dir")]
+    pub rounds: u64,
     /// Print a JSON document instead of words
     #[arg(long)]
     pub json: bool,

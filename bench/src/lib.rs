@@ -17,6 +17,7 @@ mod peers;
 mod ramp;
 mod report;
 mod restarts;
+mod rounds;
 mod shared;
 mod threads;
 mod timeline;
@@ -30,7 +31,10 @@ use figures::Figures;
 use group::Group;
 use load::{Measured, Pace};
 use machine::Machine;
+use peers::Peer;
 use report::Size;
+use rounds::Rounds;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,22 +42,43 @@ use std::time::Duration;
 pub async fn measure(args: &BenchArgs, program: &Path) -> anyhow::Result<Report> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let dir = args.dir.clone().unwrap_or_else(|| folder.path().join("group"));
-    let machine = Machine::with(program)?;
-    let groups = args.groups();
+    let (machine, groups) = (Machine::with(program)?, args.groups());
     let (replicas, first) = &groups[0];
-    let mut group = start(first, *replicas, program, dir.clone()).await?;
-    let seen = under_load(first, &mut group).await?;
-    group.stop()?;
+    let (mut loads, mut turns) = (Vec::new(), Vec::new());
+    for round in 1..=args.rounds {
+        if round > 1 {
+            eprintln!("bench: round {round} of {}", args.rounds);
+            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+        }
+        let seen = loaded(first, *replicas, program, dir.clone()).await?;
+        turns.push(turn(args, Peer::own(&machine, &Figures::of(first, &seen.measured)))?);
+        loads.push(seen);
+    }
     eprintln!("bench: measuring this machine's ceilings");
+    let middle = rounds::middle(&turns);
+    let seen = loads.swap_remove(middle);
     let mut report = Report::new(first, *replicas, &seen.measured, ceilings::measure(*replicas)?, machine);
     (report.outage, report.restarts, report.ramp) = (seen.outage, seen.restarts, seen.ramp);
+    report.rounds = (args.rounds > 1).then(|| Rounds::of(&turns));
+    report.peers = turns.swap_remove(middle).split_off(1);
     if groups.len() > 1 {
         report.sizes = sizes(&groups, report.figures.clone(), program, &dir).await?;
     }
-    if args.peers {
-        report.peers = peers::measure(args)?;
-    }
     Ok(report)
+}
+
+/// Load of a group that is started for it and stopped then.
+async fn loaded(args: &BenchArgs, replicas: u16, program: &Path, dir: PathBuf) -> anyhow::Result<Seen> {
+    let mut group = start(args, replicas, program, dir).await?;
+    let seen = under_load(args, &mut group).await?;
+    group.stop()?;
+    Ok(seen)
+}
+
+/// All systems of a round: quorate, and the others where they are asked for.
+fn turn(args: &BenchArgs, own: Peer) -> anyhow::Result<Vec<Peer>> {
+    let others = if args.peers { peers::measure(args)? } else { Vec::new() };
+    Ok([vec![own], others].concat())
 }
 
 /// Load with what belongs to its kind.

@@ -1,6 +1,8 @@
 //! Other systems under the same load, by a program that this workspace does not build: `quorate-peers` of `bench/peers`.
 
 use crate::args::BenchArgs;
+use crate::figures::Figures;
+use crate::machine::Machine;
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -29,6 +31,21 @@ pub struct Peer {
     pub cpu_us_per_change: f64,
     /// Services of quorate's answer that its answer lacks.
     pub leaves_out: Vec<String>,
+}
+
+impl Peer {
+    /// The program that is measured, as one of the systems under the load.
+    pub fn own(machine: &Machine, figures: &Figures) -> Self {
+        let (name, version) = machine.program.split_once(' ').unwrap_or((&machine.program, ""));
+        let Figures { changes_per_second, p50_ms, p99_ms, cpu_us_per_change, .. } = *figures;
+        let (name, version, leaves_out) = (name.into(), version.into(), Vec::new());
+        Self { name, version, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, leaves_out }
+    }
+
+    /// Figures by which systems are compared.
+    pub fn compared(&self) -> [f64; 4] {
+        [self.changes_per_second, self.p50_ms, self.p99_ms, self.cpu_us_per_change]
+    }
 }
 
 /// Loads them, one after the other.

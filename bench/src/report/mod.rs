@@ -16,6 +16,7 @@ use crate::machine::Machine;
 use crate::peers::Peer;
 use crate::ramp::Ramp;
 use crate::restarts::Restarts;
+use crate::rounds::Rounds;
 use crate::threads::{self, Share};
 use crate::timeline::{self, Span, Step};
 use crate::times::{self, Percentile};
@@ -74,6 +75,9 @@ pub struct Report {
     /// Other systems under the same load.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<Peer>,
+    /// All systems over several rounds, of which the other figures are those of the middle one, by quorate's rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<Rounds>,
     /// The machine alone.
     pub ceilings: Ceilings,
     /// Rate as a share of the ceiling for one signature a change.
@@ -131,6 +135,7 @@ impl Report {
             ramp: None,
             sizes: Vec::new(),
             peers: Vec::new(),
+            rounds: None,
             share_of_ceiling: figures.changes_per_second / ceilings.changes_per_second,
             share_of_floor: if p50_ms > 0.0 { ceilings.latency_ms / p50_ms } else { 0.0 },
             figures,

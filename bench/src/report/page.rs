@@ -8,14 +8,20 @@ use crate::figures::{Figures, Outcomes};
 use crate::peers::Peer;
 use crate::ramp::Ramp;
 use crate::restarts::Restarts;
+use crate::rounds::{Compared, Rounds, Spread, System};
 use crate::timeline::Step;
 use std::fmt::Write as _;
+
+/// Heads of a table of systems.
+const OF_SYSTEMS: [&str; 6] = ["system", "changes a second", "p50 ms", "p99 ms", "processor µs", "leaves out"];
 
 /// The page of a report; `json` is the same report, to be copied out of it.
 pub fn page(report: &Report, json: &str) -> String {
     let title = format!("quorate: {} replicas, {} authors", report.replicas, report.authors);
     let mut page = begin(&title);
-    for part in [head, ramp, outage, restarts, latencies, over_time, threads, space, sizes, peers, ceilings, settings] {
+    for part in
+        [head, ramp, outage, restarts, latencies, over_time, threads, space, sizes, peers, rounds, ceilings, settings]
+    {
         page += &part(report);
     }
     let _ = write!(
@@ -169,21 +175,33 @@ fn by_replicas(sizes: &[Size]) -> String {
 }
 
 fn peers(report: &Report) -> String {
-    if report.peers.is_empty() {
+    if report.peers.is_empty() || report.rounds.is_some() {
         return String::new();
     }
-    let own = &report.figures;
-    let row = |name: String, figures: [f64; 4], leaves_out: String| {
-        [vec![name], figures.map(number).into(), vec![leaves_out]].concat()
+    let row = |name: String, peer: &Peer| {
+        [vec![name], peer.compared().map(number).into(), vec![peer.leaves_out.join("; ")]].concat()
     };
-    let own = [own.changes_per_second, own.p50_ms, own.p99_ms, own.cpu_us_per_change];
-    let mut rows = vec![row(report.machine.program.clone(), own, String::new())];
-    rows.extend(report.peers.iter().map(|peer: &Peer| {
-        let figures = [peer.changes_per_second, peer.p50_ms, peer.p99_ms, peer.cpu_us_per_change];
-        row(format!("{} {}", peer.name, peer.version), figures, peer.leaves_out.join("; "))
-    }));
-    let heads = ["system", "changes a second", "p50 ms", "p99 ms", "processor µs", "leaves out"];
-    section("Other systems under the same load, in the same run", &table(&heads, &rows))
+    let own = row(report.machine.program.clone(), &Peer::own(&report.machine, &report.figures));
+    let others = report.peers.iter().map(|peer| row(format!("{} {}", peer.name, peer.version), peer));
+    let rows: Vec<Vec<String>> = [own].into_iter().chain(others).collect();
+    section("Other systems under the same load, in the same run", &table(&OF_SYSTEMS, &rows))
+}
+
+fn rounds(report: &Report) -> String {
+    let Some(Rounds { rounds, systems }) = &report.rounds else { return String::new() };
+    let row = |name: String, figures: &Compared, leaves_out: String| {
+        let told = figures.all().map(|Spread { median, least, greatest }| {
+            format!("{} ({} to {})", number(median), number(least), number(greatest))
+        });
+        [vec![name], told.into(), vec![leaves_out]].concat()
+    };
+    let rows = systems.iter().flat_map(|System { name, version, figures, times_quorate, leaves_out }| {
+        let own = row(format!("{name} {version}"), figures, leaves_out.join("; "));
+        let ratio = times_quorate.map(|times| row("times quorate's in the same round".into(), &times, String::new()));
+        [Some(own), ratio].into_iter().flatten()
+    });
+    let title = format!("Systems in turn, {rounds} rounds: medians (from the least to the greatest)");
+    section(&title, &table(&OF_SYSTEMS, &rows.collect::<Vec<_>>()))
 }
 
 fn ceilings(report: &Report) -> String {

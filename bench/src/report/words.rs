@@ -76,12 +76,20 @@ impl Report {
             )?;
             writeln!(f, "{cpu_us_per_replica:.0} µs a replica for a change")?;
         }
+        match &self.rounds {
+            Some(rounds) => write!(f, "{rounds}")?,
+            None => self.peers(f)?,
+        }
+        if self.sizes.is_empty() && self.peers.is_empty() { Ok(()) } else { writeln!(f) }
+    }
+
+    fn peers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Peer { name, version, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, leaves_out } in &self.peers {
             write!(f, "{name} {version}: {changes_per_second:.0}/s, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, ")?;
             writeln!(f, "{cpu_us_per_change:.0} µs for a change")?;
             writeln!(f, "  leaves out: {}", leaves_out.join("; "))?;
         }
-        if self.sizes.is_empty() && self.peers.is_empty() { Ok(()) } else { writeln!(f) }
+        Ok(())
     }
 
     fn ceilings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

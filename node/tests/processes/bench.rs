@@ -2,15 +2,22 @@
 
 use crate::group::{QUORATE, free_ports};
 use serde_json::Value;
-use std::fs;
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs it on four replicas with eight authors.
 fn bench(args: &[&str]) -> Value {
+    bench_beside(Path::new("no-such-program"), args)
+}
+
+/// Runs it with a program that loads other systems.
+fn bench_beside(peers: &Path, args: &[&str]) -> Value {
     let port = free_ports(10).to_string();
     let load = ["bench", "--json", "--authors", "8", "--warm-up", "0", "--base-port", &port];
-    let output = Command::new(QUORATE).args(load).args(args).output().expect("quorate runs");
+    let mut command = Command::new(QUORATE);
+    let output = command.args(load).args(args).env("QUORATE_BENCH_PEERS", peers).output().expect("quorate runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
@@ -90,6 +97,43 @@ fn groups_with_several_numbers_of_files_take_the_same_load_one_after_the_other()
     let files: Vec<f64> = sizes.iter().map(|size| number(&size["files"])).collect();
     assert_eq!(files, [10.0, 3_000.0]);
     assert!(sizes.iter().all(|size| number(&size["changes"]) > 0.0), "{report}");
+}
+
+/// Program in place of the one that loads other systems: tells of one that is a hundred changes a second faster each time.
+fn other_system(folder: &Path) -> PathBuf {
+    let figures = r#""p50_ms": 2.0, "p99_ms": 3.0, "cpu_us_per_change": 4.0, "leaves_out": ["all"]"#;
+    let system = format!(r#"[{{"name": "other", "version": "1", "changes_per_second": %d00, {figures}}}]"#);
+    let script = format!("#!/bin/sh\necho >>\"$0.turns\"\nprintf '{system}' $(wc -l <\"$0.turns\")\n");
+    let program = folder.join("other");
+    fs::write(&program, script).expect("a script");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("a program");
+    program
+}
+
+#[test]
+fn systems_take_turns_for_as_many_rounds_as_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = other_system(folder.path());
+
+    let report = bench_beside(&other, &["--seconds", "1", "--replicas", "1", "--peers", "--rounds", "3"]);
+
+    let rounds = &report["rounds"];
+    assert_eq!((number(&rounds["rounds"]), rounds["systems"].as_array().map(Vec::len)), (3.0, Some(2)), "{report}");
+    let (own, other) = (&rounds["systems"][0], &rounds["systems"][1]);
+    assert_eq!((&own["name"], &other["name"]), (&"quorate".into(), &"other".into()));
+    assert!(number(&own["changes_per_second"]["least"]) > 0.0 && own["times_quorate"].is_null(), "{own}");
+    let rate = &other["changes_per_second"];
+    assert_eq!(["least", "median", "greatest"].map(|of| number(&rate[of])), [100.0, 200.0, 300.0], "{other}");
+    assert!(number(&other["times_quorate"]["changes_per_second"]["median"]) > 0.0, "{other}");
+}
+
+#[test]
+fn a_single_round_tells_each_other_system_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = bench_beside(&other_system(folder.path()), &["--seconds", "1", "--replicas", "1", "--peers"]);
+
+    assert_eq!(number(&report["peers"][0]["changes_per_second"]), 100.0, "{report}");
+    assert!(report["rounds"].is_null(), "{report}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ const REPLICA_METHODS_MAX: usize = 80;
 const LEDGER_MODULES_MAX: usize = 12;
 
 /// Production lines of all rooms but `tests`. A commit that raises it says what the program does more.
-const PRODUCTION_LINES_MAX: usize = 80_050;
+const PRODUCTION_LINES_MAX: usize = 80_200;
 
 #[test]
 fn the_replica_has_few_fields_and_methods_of_its_own() {

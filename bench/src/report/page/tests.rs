@@ -46,6 +46,7 @@ fn report() -> Report {
         ramp: None,
         sizes: Vec::new(),
         peers: Vec::new(),
+        rounds: None,
         ceilings,
         share_of_ceiling: 0.007,
         share_of_floor: 0.2,
@@ -124,11 +125,29 @@ fn a_page_shows_the_steps_of_a_ramp_and_the_sizes_of_groups() {
     }
 }
 
+fn etcd(changes_per_second: f64) -> Peer {
+    let (name, version, leaves_out) = ("etcd".into(), "3".into(), vec!["no proofs".into()]);
+    let (p50_ms, p99_ms, cpu_us_per_change) = (2.0, 3.0, 4.0);
+    Peer { name, version, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, leaves_out }
+}
+
 #[test]
 fn a_page_names_what_another_system_leaves_out() {
-    let leaves_out = vec!["no proofs".into()];
-    let (name, version) = ("etcd".into(), "3".into());
-    let (changes_per_second, p50_ms, p99_ms, cpu_us_per_change) = (1.0, 2.0, 3.0, 4.0);
-    let peer = Peer { name, version, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, leaves_out };
-    assert!(drawn(&Report { peers: vec![peer], ..report() }).contains("no proofs"));
+    let page = drawn(&Report { peers: vec![etcd(1.0)], ..report() });
+    assert!(page.contains("no proofs") && page.contains("<td>etcd 3<td class=\"n\">1<"), "{page}");
+}
+
+#[test]
+fn a_report_of_several_rounds_tells_medians_and_ratios_and_no_single_round_beside_them() {
+    let own = || Peer::own(&report().machine, &figures());
+    let rounds = Rounds::of(&[50.0, 75.0, 200.0].map(|rate| vec![own(), etcd(rate)]));
+    let of_rounds = Report { peers: vec![etcd(75.0)], rounds: Some(rounds), ..report() };
+
+    let (page, words) = (drawn(&of_rounds), of_rounds.to_string());
+
+    assert!(page.contains("75 (50 to 200)") && page.contains("0.75 (0.50 to 2)"), "{page}");
+    assert!(!page.contains("Other systems under"), "{page}");
+    assert!(words.contains("etcd 3: 75 (50 to 200)/s"), "{words}");
+    assert!(words.contains("0.75 (0.50 to 2.00) the rate") && words.contains("no proofs"), "{words}");
+    assert!(!words.contains("etcd 3: 75/s"), "{words}");
 }
