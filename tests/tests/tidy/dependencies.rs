@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Folders of a room in which a dependency of each kind may be named.
 const BUILT: &[&str] = &["src"];
-const TESTED: &[&str] = &["src", "tests", "benches", "examples"];
+const TESTED: &[&str] = &["src", "tests", "benches", "examples", "measures"];
 
 #[test]
 fn every_dependency_is_named_by_a_source_of_its_room() {
