@@ -1,4 +1,4 @@
-//! Fill of every buffer that peers can grow (B): for metrics, and for tests of the limits.
+//! Fill of every buffer that peers can grow (B): for tests of the limits.
 
 use crate::agreement::slot::Slot;
 use crate::lanes::lane::Lane;

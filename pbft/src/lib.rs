@@ -64,7 +64,10 @@ mod follower;
 mod limits;
 mod invariants;
 mod report;
+#[cfg(feature = "testing")]
 mod holdings;
+#[cfg(feature = "testing")]
+mod inspection;
 #[cfg(feature = "testing")]
 mod journal;
 
@@ -76,8 +79,11 @@ pub use evidence::proof::{Evidence, EvidenceKey, EvidenceKind};
 pub use evidence::reference::Certified;
 pub use evidence::view_evidence::{InvalidNewView, InvalidViewChange, LeafPath, NewViewLeaf, Omission, ViewChangeLeaf};
 pub use follower::{Claims, Follower, FollowerConfig, FollowerReport};
+#[cfg(feature = "testing")]
 pub use holdings::Holdings;
 pub use input::{Executed, Input, Now, ReaderId};
+#[cfg(feature = "testing")]
+pub use inspection::{Inspection, LaneInspection, SlotInspection};
 #[cfg(feature = "testing")]
 pub use journal::Journal;
 pub use limits::Constants;
@@ -85,12 +91,11 @@ pub use recovery::elder::Elder;
 pub use recovery::handover::Handover;
 pub use recovery::recovered::{ExecutedPoint, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
-pub use report::{LaneReport, PeerReport, Report, SlotReport};
+pub use report::{PeerReport, Report};
 pub use views::cause::Cause;
 pub use views::view_change::{
     NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,
 };
-pub use views::waiting::Wait;
 pub use wire::bounded;
 pub use wire::{
     Admitted, Bundle, BundleHeader, CertError, ClaimedCert, Committee, Content, Digest, Ed25519, Ed25519Signer, Epoch,

@@ -12,7 +12,7 @@ fn four_replicas_order_one_bundle_of_each() {
         group.submit(index, &format!("item {index}"));
     }
     let done = group.run_until(5_000, |g| (0..4).all(|at| (0..4).all(|item| g.has(at, &format!("item {item}")))));
-    assert!(done, "{:#?}", group.replica(0).report());
+    assert!(done, "{:#?}", group.replica(0).inspect());
     group.judge();
 }
 

@@ -207,7 +207,7 @@ fn a_bundle_that_no_decided_chain_names_is_refused_and_not_kept() {
     lone.hear(2, Message::Bundle(first));
     lone.decide(1, &content);
     lone.hear(2, Message::Bundle(bundle(2, Tip::default(), 0, envelope("forked"))));
-    assert_eq!((lone.refused(), lone.follower.report().held_bytes), (2, 0));
+    assert_eq!((lone.refused(), lone.follower.held_bytes()), (2, 0));
 }
 
 #[test]

@@ -112,13 +112,6 @@ impl Checkpoints {
         })
     }
 
-    /// Statements that wait for a quorum, of the signer of whom there are most.
-    pub(crate) fn most_votes(&self) -> usize {
-        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
-        self.votes.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
-        counts.values().max().copied().unwrap_or(0)
-    }
-
     fn add(&mut self, signed: Signed) {
         self.votes.entry((signed.statement.seq, signed.signer)).or_insert(signed);
         let of_signer: Vec<_> = self.votes.keys().filter(|(_, signer)| *signer == signed.signer).copied().collect();
@@ -130,6 +123,16 @@ impl Checkpoints {
     fn votes_for(&self, seq: SeqNum, digest: Digest) -> impl Iterator<Item = &Signed> {
         let range = (seq, ReplicaId::new(0))..=(seq, ReplicaId::new(u16::MAX));
         self.votes.range(range).map(|(_, vote)| vote).filter(move |vote| vote.statement.digest == digest)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Checkpoints {
+    /// Statements that wait for a quorum, of the signer of whom there are most.
+    pub(crate) fn most_votes(&self) -> usize {
+        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
+        self.votes.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
+        counts.values().max().copied().unwrap_or(0)
     }
 }
 

@@ -83,11 +83,6 @@ impl Slot {
         }
     }
 
-    /// Contents kept.
-    pub(crate) fn contents_count(&self) -> usize {
-        self.contents.len()
-    }
-
     /// The content whose tips later slots build on: decided, or proposed.
     pub(crate) fn leading(&self) -> Option<&Arc<Content>> {
         self.decided().or_else(|| self.contents.get(&self.proposed()?))
@@ -101,6 +96,14 @@ impl Slot {
     /// Commits of a view with a digest.
     pub(crate) fn commits_for(&self, view: View, digest: Digest) -> impl Iterator<Item = &Signed> + Clone {
         votes_for(&self.commits, view, digest)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Slot {
+    /// Contents kept.
+    pub(crate) fn contents_count(&self) -> usize {
+        self.contents.len()
     }
 }
 

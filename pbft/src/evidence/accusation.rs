@@ -37,10 +37,6 @@ impl Accusations {
         self.held.values()
     }
 
-    pub(crate) fn recorded(&self) -> impl Iterator<Item = &EvidenceKey> {
-        self.recorded.iter()
-    }
-
     /// Whether there is a proof against a replica in this epoch already: one is enough (E2).
     pub(crate) fn is_proved(&self, signer: ReplicaId) -> bool {
         self.held.keys().chain(&self.recorded).any(|key| (key.signer, key.epoch) == (signer, self.epoch))

@@ -101,8 +101,11 @@ impl References {
             self.known.entry(subject).or_default().retain(|of, _| *of > seq);
         }
     }
+}
 
-    /// References of the subject that has most, for reports.
+#[cfg(feature = "testing")]
+impl References {
+    /// References of the subject that has most.
     pub(crate) fn most(&self) -> usize {
         self.known.values().map(BTreeMap::len).max().unwrap_or(0)
     }

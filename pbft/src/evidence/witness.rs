@@ -273,28 +273,6 @@ impl Witness {
         self.unchecked.retain(|(series, place)| self.first.get(series).is_some_and(|of| of.contains_key(place)));
         self.references.drop_slots_up_to(seq);
     }
-
-    /// Statements remembered, for reports.
-    pub(crate) fn remembered_count(&self) -> usize {
-        self.first.values().map(BTreeMap::len).sum()
-    }
-
-    /// Series, for reports.
-    pub(crate) fn series_count(&self) -> usize {
-        self.first.len()
-    }
-
-    /// Statements in the longest series, of those about lanes or of the others.
-    pub(crate) fn longest_series(&self, of_lanes: bool) -> usize {
-        let about_lanes = |kind: EvidenceKind| matches!(kind, EvidenceKind::Bundle | EvidenceKind::Ack);
-        let series = self.first.iter().filter(|((_, kind, _), _)| about_lanes(*kind) == of_lanes);
-        series.map(|(_, places)| places.len()).max().unwrap_or(0)
-    }
-
-    /// Certified digests of the subject of which most are known, for reports.
-    pub(crate) fn most_references(&self) -> usize {
-        self.references.most()
-    }
 }
 
 /// Statements about a slot, one for each view in which there is one.
@@ -317,6 +295,26 @@ fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
             Some(((signed.signer, kind, statement.kind as u64), (statement.view, statement.seq)))
         }
         _ => Some(((signed.signer, kind, 0), (statement.view, statement.seq))),
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Witness {
+    /// Series of statements.
+    pub(crate) fn series_count(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Statements in the longest series, of those about lanes or of the others.
+    pub(crate) fn longest_series(&self, of_lanes: bool) -> usize {
+        let about_lanes = |kind: EvidenceKind| matches!(kind, EvidenceKind::Bundle | EvidenceKind::Ack);
+        let series = self.first.iter().filter(|((_, kind, _), _)| about_lanes(*kind) == of_lanes);
+        series.map(|(_, places)| places.len()).max().unwrap_or(0)
+    }
+
+    /// Certified digests of the subject of which most are known.
+    pub(crate) fn most_references(&self) -> usize {
+        self.references.most()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Members and other followers that serve a follower: their claims, which only say whom to ask.
 
 use crate::effects::Rejected;
-use crate::recovery::peer::{Peer, Peers};
+use crate::recovery::peer::Peers;
 use crate::wire::{ReplicaId, SeqNum, Signed, StatusBody, Ticks};
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -55,8 +55,8 @@ impl Neighbours {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.peers.iter()
+    pub(super) fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// Claims of another follower; those of more than [`FOLLOWERS_MAX`] are forgotten at once.

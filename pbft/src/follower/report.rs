@@ -1,6 +1,8 @@
 //! Read-only answers for status, metrics and people.
 
 use crate::follower::Follower;
+#[cfg(feature = "testing")]
+use crate::lanes::lane::Lane;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::report::PeerReport;
 use crate::wire::{SeqNum, View};
@@ -21,12 +23,6 @@ pub struct FollowerReport {
     pub quorum: usize,
     /// The highest slot that is known as certified, or executed.
     pub decided: SeqNum,
-    /// Decided slots that are not executed yet.
-    pub waiting: usize,
-    /// Questions that are out.
-    pub asking: usize,
-    /// Bytes of bundles in memory.
-    pub held_bytes: u64,
     /// The slot to execute next, if no member that is heard can still hand it out (S1).
     pub unserved: Option<SeqNum>,
 }
@@ -35,25 +31,30 @@ impl Follower {
     /// The report for people and metrics.
     pub fn report(&self) -> FollowerReport {
         let (now, next) = (self.now.ticks, self.point.seq.next());
-        let peers = self.neighbours.iter();
         FollowerReport {
             executed: self.point.clone(),
             stable: self.stable_seq(),
             view: self.view(),
-            peers: peers.map(|peer| PeerReport { heard: peer.heard, status: peer.status.clone() }).collect(),
+            peers: self.neighbours.peers().report(),
             quorum: self.committee.quorum(),
             decided: self.slots.last().unwrap_or_default().max(self.neighbours.proved()).max(self.point.seq),
-            waiting: self.slots.iter().count(),
-            asking: self.pursuits.len(),
-            held_bytes: self.lanes.iter().map(|lane| lane.held_bytes()).sum(),
             unserved: self.neighbours.unserved(next, now).then_some(next),
         }
     }
 
     /// The highest view that f + 1 members say they are in or beyond.
     pub fn view(&self) -> View {
-        let mut views: Vec<View> = self.neighbours.iter().filter_map(|peer| Some(peer.status.as_ref()?.view)).collect();
+        let mut views: Vec<View> =
+            self.neighbours.peers().iter().filter_map(|peer| Some(peer.status.as_ref()?.view)).collect();
         views.sort_unstable_by(|a, b| b.cmp(a));
         views.get(self.committee.weak() - 1).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Follower {
+    /// Bytes of bundles in memory.
+    pub fn held_bytes(&self) -> u64 {
+        self.lanes.iter().map(Lane::held_bytes).sum()
     }
 }

@@ -102,26 +102,7 @@ impl Lane {
         self.held.values().map(|held| held.bundle.header.bytes).sum()
     }
 
-    pub(crate) fn held_count(&self) -> usize {
-        self.held.len()
-    }
-
-    /// Acknowledgements that are kept, of the signer of whom there are most.
-    pub(crate) fn most_acks(&self) -> usize {
-        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
-        self.acks.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
-        counts.values().max().copied().unwrap_or(0)
-    }
-
-    pub(crate) fn certificates_count(&self) -> usize {
-        self.certificates.len()
-    }
-
-    /// Sizes of the bundles that are neither stored nor on the certified chain.
-    pub(crate) fn loose(&self) -> impl Iterator<Item = u64> {
-        self.loose_bundles().map(|(_, bytes)| bytes)
-    }
-
+    /// Bundles that are neither stored nor on the certified chain, with their bytes.
     fn loose_bundles(&self) -> impl Iterator<Item = ((Position, Digest), u64)> {
         let loose = self
             .held
@@ -394,5 +375,28 @@ impl Lane {
                 self.held.remove(&key);
             }
         }
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Lane {
+    pub(crate) fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Acknowledgements that are kept, of the signer of whom there are most.
+    pub(crate) fn most_acks(&self) -> usize {
+        let mut counts: BTreeMap<ReplicaId, usize> = BTreeMap::new();
+        self.acks.keys().for_each(|(_, signer)| *counts.entry(*signer).or_default() += 1);
+        counts.values().max().copied().unwrap_or(0)
+    }
+
+    pub(crate) fn certificates_count(&self) -> usize {
+        self.certificates.len()
+    }
+
+    /// Sizes of the bundles that are neither stored nor on the certified chain.
+    pub(crate) fn loose(&self) -> impl Iterator<Item = u64> {
+        self.loose_bundles().map(|(_, bytes)| bytes)
     }
 }

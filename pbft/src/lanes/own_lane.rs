@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 /// Bytes of items that wait for the own lane; beyond, [`crate::Input::Submit`] is refused. A lane's whole allowance: where an
 /// epoch begins, what was on the void lane of the one before waits as well, at most as much again (L7).
-pub(crate) const PENDING_BYTES_MAX: u64 = 64 << 20;
+const PENDING_BYTES_MAX: u64 = 64 << 20;
 
 /// Slots that f + 1 members must be ahead for an owner to be behind: a second of a busy group.
 const BEHIND_SLOTS: u64 = 32;

@@ -49,8 +49,11 @@ impl Reads {
     pub(crate) fn wait_again(&mut self, reads: Vec<Reader>, now: Ticks) {
         (self.waiting, self.since) = (reads, now);
     }
+}
 
-    /// Reads that wait, for reports.
+#[cfg(feature = "testing")]
+impl Reads {
+    /// Reads that wait.
     pub(crate) fn count(&self) -> usize {
         let placed = self.placed.as_ref().map_or(0, Vec::len);
         self.waiting.len() + placed + self.out.values().map(Vec::len).sum::<usize>()

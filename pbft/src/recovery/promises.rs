@@ -103,11 +103,6 @@ impl Promises {
         assert!(newest.iter().all(|key| self.rows.contains_key(key)), "I27: the newest promise of a kind is dropped");
     }
 
-    /// Statements kept, for reports and tests.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     fn newest(&self) -> Vec<(Kind, View, SeqNum)> {
         let mut newest: BTreeMap<(Kind, View), (Kind, View, SeqNum)> = BTreeMap::new();
         for key in self.rows.keys() {
@@ -156,7 +151,7 @@ mod tests {
         let mut promises = Promises::new(SeqNum::new(0));
         promises.write(say(Kind::Commit, 0, 1, 1));
         promises.write(say(Kind::Commit, 0, 1, 1));
-        assert_eq!(promises.len(), 1);
+        assert_eq!(promises.rows.len(), 1);
     }
 
     #[test]
@@ -172,7 +167,7 @@ mod tests {
         let lanes = [0, 2].map(|lane| (ReplicaId::new(lane), SeqNum::new(9)));
         promises.raise_floors(SeqNum::new(9), lanes);
         promises.prune(ME);
-        assert_eq!(promises.len(), 5);
+        assert_eq!(promises.rows.len(), 5);
         assert!(promises.holds(&say(Kind::ViewChange, 5, 0, 1).statement));
         for (kind, view) in [(Kind::Prepare, 0), (Kind::Commit, 0), (Kind::Ack, 0), (Kind::Ack, 2)] {
             assert!(promises.holds(&say(kind, view, 5, 1).statement), "{kind:?} of {view}");

@@ -76,11 +76,6 @@ pub(crate) struct Pursuits {
 }
 
 impl Pursuits {
-    /// Questions that are out or wait for their grace, for reports.
-    pub(crate) fn len(&self) -> usize {
-        self.out.len()
-    }
-
     /// Forgets the subjects of which nothing is missing any more.
     pub(crate) fn keep(&mut self, needs: &[Need]) {
         let needed = |quest: &Quest| needs.iter().any(|need| need.quest == *quest);
@@ -157,5 +152,13 @@ impl Pursuits {
             pursuit.missing = need.missing;
         }
         Turn { silent, gave_part, ask }
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Pursuits {
+    /// Questions that are out or wait for their grace.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
     }
 }

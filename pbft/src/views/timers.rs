@@ -63,7 +63,7 @@ impl Views {
         let lanes =
             ids.into_iter().filter_map(|id| Some((self.lane_timer(lanes, peers, member, id)?, Cause::Lane(id))));
         let lanes: Vec<_> = lanes.collect();
-        let checkpoint = order.checkpoint_wait(member).map(|(since, _)| (since, Cause::Checkpoint));
+        let checkpoint = order.checkpoint_wait(member).map(|since| (since, Cause::Checkpoint));
         let first = order.awaits_first().then_some((self.since, Cause::FirstSlot));
         let deadline = self.deadline_timer(order, member).map(|since| (since, Cause::Deadline));
         let paused = [checkpoint, first, deadline].into_iter().flatten().chain(lanes);

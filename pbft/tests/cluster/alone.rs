@@ -325,13 +325,13 @@ impl Alone {
     }
 
     pub fn is_committed(&self, seq: u64) -> bool {
-        let report = self.replica.report();
-        report.executed.seq.get() >= seq || report.slots.iter().any(|slot| slot.seq.get() == seq && slot.committed)
+        let slots = self.replica.inspect().slots;
+        self.replica.executed_point().seq.get() >= seq
+            || slots.iter().any(|slot| slot.seq.get() == seq && slot.committed)
     }
 
     pub fn asks_for_view(&self) -> Option<u64> {
-        let report = self.replica.report();
-        report.changing.then(|| report.view.get())
+        self.replica.inspect().changing.then(|| self.replica.view().get())
     }
 
     pub fn demand(&mut self, signer: usize, view: u64) {

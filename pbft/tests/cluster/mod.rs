@@ -112,8 +112,8 @@ impl Cluster {
         let line = |index: usize| match &self.nodes[index].replica {
             None => format!("{index}: down\n"),
             Some(replica) => {
-                let r = replica.report();
-                let lanes: Vec<String> = r
+                let (r, inside, holds) = (replica.report(), replica.inspect(), replica.holdings());
+                let lanes: Vec<String> = inside
                     .lanes
                     .iter()
                     .map(|lane| {
@@ -122,7 +122,7 @@ impl Cluster {
                         format!("{positions:?}/{}", lane.held)
                     })
                     .collect();
-                let slots: Vec<String> = r
+                let slots: Vec<String> = inside
                     .slots
                     .iter()
                     .map(|slot| {
@@ -137,19 +137,19 @@ impl Cluster {
                     })
                     .collect();
                 format!(
-                    "{index}: view {}{} demands {:?} timeout {} low {} executed {} recall {:?} follows {} broken {:?} waits {:?} pending {} asks {} lanes (exec, cert, ack) {lanes:?} slots {slots:?}\n",
+                    "{index}: view {}{} demands {:?} timeout {} low {} executed {} recall {:?} follows {} broken {:?} waits since {:?} pending {} asks {} lanes (exec, cert, ack) {lanes:?} slots {slots:?}\n",
                     r.view,
-                    if r.changing { "?" } else { "" },
-                    r.view_changes,
-                    r.timeout_ms,
+                    if inside.changing { "?" } else { "" },
+                    inside.view_changes,
+                    inside.timeout_ms,
                     r.stable,
                     r.executed.seq,
                     r.recovering,
                     r.following,
                     r.broken,
-                    r.waiting,
-                    r.pending_bytes,
-                    r.asking,
+                    inside.waits_since,
+                    holds.pending_bytes,
+                    holds.asking,
                 )
             }
         };

@@ -102,7 +102,7 @@ fn loose_bundles_of_a_lane_stay_within_their_bytes() {
         let parent = Tip { position: Position::new(5 + byte), digest: Digest([byte as u8; 32]) };
         backup.hear(1, Message::Bundle(bundle(1, parent, 0, envelope(&"x".repeat(300)))));
     }
-    assert!(backup.replica.report().lanes[1].held_bytes <= 1_000);
+    assert!(backup.replica.holdings().bundle_bytes <= 1_000);
 }
 
 /// L1: the next bundle when the last is certified.
@@ -123,8 +123,8 @@ fn an_owner_makes_the_next_bundle_when_the_last_is_certified() {
 #[test]
 fn items_beyond_the_room_of_the_own_lane_are_refused() {
     let mut owner = Alone::starting(4, 3, &Constants::default());
-    let room = owner.replica.report().room;
-    for _ in 0..(room >> 20) {
+    // 64 MiB of them wait at the most.
+    for _ in 0..64 {
         owner.step(Input::Submit(envelope(&"x".repeat(1 << 20))));
     }
     assert!(owner.refused().is_empty());
@@ -157,7 +157,7 @@ fn a_withdrawn_item_is_not_bundled() {
     ["a", "b", "c"].iter().for_each(|text| owner.step(Input::Submit(envelope(text))));
     owner.step(Input::Withdraw([envelope("b").bytes].into()));
     let first = owner.said(Kind::Bundle)[0];
-    assert_eq!(owner.replica.report().pending_bytes, envelope("c").bytes.len() as u64);
+    assert_eq!(owner.replica.holdings().pending_bytes, envelope("c").bytes.len() as u64);
     for signer in [0, 1] {
         owner.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, 1, first.2)));
     }

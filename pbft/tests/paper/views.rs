@@ -112,7 +112,7 @@ fn the_timeout_doubles_up_to_its_cap() {
                 replica.tick(100);
             }
         }
-        timeouts.push(replica.replica.report().timeout_ms);
+        timeouts.push(replica.replica.inspect().timeout_ms);
     }
     let constants = Constants::default();
     let doubled = |of: u64| (2 * of).min(constants.timeout_cap_ms);

@@ -327,7 +327,6 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
     let others = core.peers.iter().zip(0..).map(|(peer, number)| (peer, ReplicaId::new(number)));
     let peers: Vec<PeerFacts> =
         others.filter(|(_, id)| *id != replica.id()).map(|(peer, id)| peer_facts(peer, id, now)).collect();
-    let in_sync = core.slots.iter().all(|slot| !slot.committed);
     let mut report = Report {
         epoch: core.executed.epoch,
         me: Some(replica.id()),
@@ -342,7 +341,7 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         mode: mode(&core, broken),
         why: String::new(),
         peers,
-        last_sync: in_sync.then_some(now.wall),
+        last_sync: (core.waiting == 0).then_some(now.wall),
         quorum: core.quorum,
         behind: behind(&core),
         oldest: SeqNum::default(),

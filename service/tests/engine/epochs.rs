@@ -235,8 +235,8 @@ fn a_member_that_was_cut_off_does_not_bring_into_an_epoch_what_others_brought_in
     group.submit(3, &own);
     group.until("its own has its verdict", |group| group.receipt(0, &own.id).is_some());
 
-    let lane = &group.engine(0).core().member().expect("a member").report().lanes[3];
-    assert_eq!(lane.executed.position.get(), 1, "a bundle for its own alone");
+    let tip = group.engine(0).core().member().expect("a member").executed_point().tips[3];
+    assert_eq!(tip.position.get(), 1, "a bundle for its own alone");
 }
 
 /// E7, C3: the key may have voted in the epoch that names it, with another disk.

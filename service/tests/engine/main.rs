@@ -463,7 +463,7 @@ fn bundles_on_disk(group: &mut Group, site: usize) -> u64 {
 
 /// Whether replica 0 has executed a lane up to this bundle.
 fn is_executed(group: &Group, lane: usize, tip: Tip) -> bool {
-    group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").report().lanes[lane].executed
+    group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").executed_point().tips[lane]
         == tip
 }
 
@@ -559,8 +559,9 @@ fn a_member_that_was_cut_off_does_not_bring_again_what_others_brought_meanwhile(
     group.submit(3, &own);
     group.until("its own has its verdict", |group| group.receipt(0, &own.id).is_some());
 
-    let lane = &group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").report().lanes[3];
-    assert!(lane.executed.position.get() <= 9, "what it had bundled before, and its own: {:?}", lane.executed);
+    let tip =
+        group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").executed_point().tips[3];
+    assert!(tip.position.get() <= 9, "what it had bundled before, and its own: {tip:?}");
 }
 
 /// File of the tables.

@@ -177,7 +177,7 @@ impl World<'_> {
                 executed: onlooked.machine.executed(),
                 stable: core.and_then(|core| core.stable()).map(|stable| stable.seq()).unwrap_or_default(),
                 is_broken: core.is_some_and(|core| core.broken().is_some()),
-                held_bytes: core.map_or(0, |core| core.report().held_bytes),
+                held_bytes: core.map_or(0, |core| core.held_bytes()),
                 spoiled_at: onlooker.spoiled_at,
             }
         });
