@@ -167,7 +167,7 @@ fn start(bodies: &[ViewChange], slots: &[Digest]) -> (Signed, NewView) {
 }
 
 fn invalid_start(signed: &Signed, body: &NewView) -> Option<Evidence> {
-    let found = InvalidNewView::find(signed, body, &committee(N), Content::NULL.digest(), WINDOW)?;
+    let found = InvalidNewView::find(signed, body, &committee(N), WINDOW)?;
     Some(Evidence::InvalidNewView(Box::new(found)))
 }
 

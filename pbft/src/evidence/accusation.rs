@@ -146,7 +146,7 @@ impl Replica {
             Kind::Bundle => near(signed.signer),
             Kind::Ack => near(view.lane()),
             Kind::Checkpoint => seq <= self.order.executed().plus(2 * self.member.constants.window),
-            Kind::ViewChange | Kind::NewView => view <= self.views.expected(self.views.number, &self.member.committee),
+            Kind::ViewChange | Kind::NewView => view <= self.views.expected(&self.member.committee),
             Kind::Status => false,
         }
     }

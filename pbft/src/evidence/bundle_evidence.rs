@@ -6,9 +6,7 @@
 
 use crate::evidence::view_evidence::LeafPath;
 use crate::limits::Constants;
-use crate::wire::{
-    Bundle, BundleHeader, Item, Kind, Signed, VerifyContext, bounded, items_root, merkle_path, merkle_proves,
-};
+use crate::wire::{Bundle, BundleHeader, Item, Kind, Signed, VerifyContext, bounded, items_root};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -59,6 +57,12 @@ impl BundleHeader {
         counted && self.position.get() > 0 && self.lane_bytes >= self.bytes
     }
 
+    /// Whether items are as many and as large as it says.
+    pub(crate) fn counts(&self, items: &[Item]) -> bool {
+        let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
+        (self.items as usize, self.bytes) == (items.len(), bytes as u64)
+    }
+
     /// Whether the statement is its owner's about its place.
     pub(crate) fn is_named_by(&self, signed: &Signed) -> bool {
         let said = &signed.statement;
@@ -74,17 +78,16 @@ impl InvalidBundle {
         if !header.is_named_by(statement) || !header.is_well_formed(context.constants) {
             return found(BundleFault::Header);
         }
-        let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
         if items.len() > Constants::ITEMS_MAX || items_root(items) != header.items_root {
             return None;
         }
         let wrong = |item: &Item| item.bytes.len() as u64 > header.bytes || !context.payload.is_valid(item);
         if let Some(index) = items.iter().position(wrong) {
-            let item = items[index].clone();
-            return found(BundleFault::Item { item, path: path_of(items, index)? }).filter(Self::fits);
+            let digests: Vec<_> = items.iter().map(Item::digest).collect();
+            let (item, path) = (items[index].clone(), LeafPath::of(&digests, index)?);
+            return found(BundleFault::Item { item, path }).filter(Self::fits);
         }
-        let miscounted = items.len() != header.items as usize || bytes as u64 != header.bytes;
-        miscounted.then(|| found(BundleFault::Items(items.clone())))?.filter(Self::fits)
+        (!header.counts(items)).then(|| found(BundleFault::Items(items.clone())))?.filter(Self::fits)
     }
 
     /// Whether the owner signed this header, and the fault is there.
@@ -103,14 +106,11 @@ impl InvalidBundle {
             BundleFault::Header => !header.is_named_by(&self.statement) || !header.is_well_formed(context.constants),
             // Whatever count the path claims: what leads to the root as a leaf is an item that the owner put there.
             BundleFault::Item { item, path } => {
-                let (index, count) = (path.index as usize, path.count as usize);
-                let under = merkle_proves(&header.items_root, &item.digest(), index, count, &path.siblings);
+                let under = path.proves(&header.items_root, &item.digest());
                 under && (item.bytes.len() as u64 > header.bytes || !context.payload.is_valid(item))
             }
             BundleFault::Items(items) => {
-                let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
-                let miscounted = items.len() != header.items as usize || bytes as u64 != header.bytes;
-                miscounted && items.len() <= Constants::ITEMS_MAX && items_root(items) == header.items_root
+                !header.counts(items) && items.len() <= Constants::ITEMS_MAX && items_root(items) == header.items_root
             }
         }
     }
@@ -128,9 +128,3 @@ impl InvalidBundle {
 
 /// Bytes of an item's encoding beside its own: the kind and a length.
 const ITEM_FRAME_BYTES: usize = 5;
-
-fn path_of(items: &[Item], index: usize) -> Option<LeafPath> {
-    let digests: Vec<_> = items.iter().map(Item::digest).collect();
-    let siblings = merkle_path(&digests, index)?;
-    Some(LeafPath { index: index as u32, count: items.len() as u32, siblings })
-}

@@ -233,9 +233,8 @@ impl<'a> Inquest<'a> {
     /// E3: starts that do not follow from their ViewChanges.
     fn new_views(&mut self) {
         let (committee, window) = (self.context.committee, self.context.constants.window);
-        let null = crate::wire::Content::NULL.digest();
         for (signed, body) in self.new_views.clone().into_values() {
-            if let Some(found) = InvalidNewView::find(&signed, &body, committee, null, window) {
+            if let Some(found) = InvalidNewView::find(&signed, &body, committee, window) {
                 self.accuse(Evidence::InvalidNewView(Box::new(found)));
             }
         }

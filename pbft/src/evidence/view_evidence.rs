@@ -8,8 +8,8 @@ use crate::views::view_change::{
     Claim, NewView, SlotClaims, ViewChange, new_view_head, new_view_slot, select, view_change_head,
 };
 use crate::wire::{
-    ClaimedCert, Committee, Digest, Kind, MERKLE_DEPTH_MAX, ReplicaId, SeqNum, Signed, Verify, bounded, merkle_path,
-    merkle_proves,
+    ClaimedCert, Committee, Content, Digest, Kind, MERKLE_DEPTH_MAX, ReplicaId, SeqNum, Signed, Verify, bounded,
+    merkle_path, merkle_proves,
 };
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -91,12 +91,18 @@ pub struct InvalidNewView {
 }
 
 impl LeafPath {
-    fn of(leaves: &[Digest], index: usize) -> Option<Self> {
+    pub(crate) fn of(leaves: &[Digest], index: usize) -> Option<Self> {
         let siblings = merkle_path(leaves, index)?;
         Some(Self { index: index as u32, count: leaves.len() as u32, siblings })
     }
 
-    fn proves(&self, root: &Digest, leaf: &Digest) -> bool {
+    /// Path of a slot above the base of its tree.
+    fn of_slot(leaves: &[Digest], base: SeqNum, seq: SeqNum) -> Option<Self> {
+        let place = seq.get().checked_sub(base.get()).filter(|place| *place > 0)?;
+        Self::of(leaves, usize::try_from(place).ok()?)
+    }
+
+    pub(crate) fn proves(&self, root: &Digest, leaf: &Digest) -> bool {
         merkle_proves(root, leaf, self.index as usize, self.count as usize, &self.siblings)
     }
 }
@@ -105,8 +111,7 @@ impl ViewChangeLeaf {
     /// A ViewChange's leaf of a slot; none outside its window.
     pub fn of(view_change: &Signed, body: &ViewChange, seq: SeqNum, window: u64) -> Option<Self> {
         let leaves = body.leaves(window);
-        let place = seq.get().checked_sub(body.base().get()).filter(|place| *place > 0)?;
-        let slot = LeafPath::of(&leaves, usize::try_from(place).ok()?)?;
+        let slot = LeafPath::of_slot(&leaves, body.base(), seq)?;
         let head = LeafPath::of(&leaves, 0)?;
         let (claims, checkpoint) = (body.claims(seq), body.checkpoint.clone());
         Some(Self { view_change: *view_change, checkpoint, head, seq, claims, slot })
@@ -128,9 +133,6 @@ impl ViewChangeLeaf {
 
     /// Whether the checkpoint and the entries of the slot are what an honest replica would sign.
     fn is_sound(&self, committee: &Committee, verify: &dyn Verify) -> bool {
-        let certified = |claimed: &ClaimedCert, kind: Kind| {
-            claimed.kind == kind && committee.check(claimed.clone(), verify).is_ok()
-        };
         let proposed = |pre_prepare: &Signed, new_view: &Digest| {
             let statement = &pre_prepare.statement;
             statement.kind == Kind::PrePrepare
@@ -142,9 +144,11 @@ impl ViewChangeLeaf {
         };
         let checkpoint = committee.is_rest(self.checkpoint.as_ref(), verify);
         let prepared = self.claims.prepared.as_ref().is_none_or(|entry| {
-            let (claimed, statement) = (&entry.certificate, &entry.pre_prepare.statement);
-            let same = (claimed.view, claimed.seq, claimed.digest) == (statement.view, statement.seq, statement.digest);
-            same && certified(claimed, Kind::Prepare) && proposed(&entry.pre_prepare, &entry.new_view)
+            let certificate = &entry.certificate;
+            certificate.kind == Kind::Prepare
+                && entry.agrees()
+                && committee.check(certificate.clone(), verify).is_ok()
+                && proposed(&entry.pre_prepare, &entry.new_view)
         });
         let voted = self.claims.voted.as_ref().is_none_or(|entry| proposed(&entry.pre_prepare, &entry.new_view));
         checkpoint && prepared && voted
@@ -193,7 +197,7 @@ impl InvalidViewChange {
         committee: &Committee,
         verify: &dyn Verify,
     ) -> Option<Self> {
-        let entries = body.prepared.iter().map(|entry| entry.seq()).chain(body.voted.iter().map(|entry| entry.seq()));
+        let entries = body.entries().map(|(pre_prepare, _)| pre_prepare.statement.seq);
         let slots = entries.chain(core::iter::once(body.base().next()));
         let mut leaves = slots.filter_map(|seq| ViewChangeLeaf::of(view_change, body, seq, window));
         let leaf = leaves.find(|leaf| !leaf.is_sound(committee, verify))?;
@@ -209,21 +213,16 @@ impl InvalidViewChange {
         window: u64,
     ) -> Option<Self> {
         let digest = start.statement.digest;
-        let prepared = body.prepared.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
-        let voted = body.voted.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
         let wrong = |(pre_prepare, of): &(&Signed, Digest)| {
             let statement = &pre_prepare.statement;
             let carried = named.carries(statement.seq);
             *of == digest && statement.view == named.view && carried.is_some_and(|of| of != statement.digest)
         };
-        let (pre_prepare, _) = prepared.chain(voted).find(wrong)?;
+        let (pre_prepare, _) = body.entries().find(wrong)?;
         let seq = pre_prepare.statement.seq;
-        let place = seq.get().checked_sub(named.base().get())?;
-        let path = LeafPath::of(&named.leaves(window), usize::try_from(place).ok()?)?;
-        Some(Self {
-            leaf: ViewChangeLeaf::of(view_change, body, seq, window)?,
-            named: Some((named.carries(seq), path)),
-        })
+        let path = LeafPath::of_slot(&named.leaves(window), named.base(), seq)?;
+        let leaf = ViewChangeLeaf::of(view_change, body, seq, window)?;
+        Some(Self { leaf, named: Some((named.carries(seq), path)) })
     }
 
     pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
@@ -246,7 +245,8 @@ impl InvalidViewChange {
 
 impl InvalidNewView {
     /// The first slot of a start that does not follow from its ViewChanges, as evidence.
-    pub fn find(start: &Signed, body: &NewView, committee: &Committee, null: Digest, window: u64) -> Option<Self> {
+    pub fn find(start: &Signed, body: &NewView, committee: &Committee, window: u64) -> Option<Self> {
+        let null = Content::NULL.digest();
         let computed = body.recompute(committee, null);
         let found = computed.iter().copied().chain(body.pre_prepares.iter().map(|signed| {
             let seq = signed.statement.seq;
@@ -260,18 +260,13 @@ impl InvalidNewView {
             .map(|(signed, view_change)| ViewChangeLeaf::of(signed, view_change, seq, window))
             .collect();
         let leaves = body.leaves(window);
-        let place = usize::try_from(seq.get().checked_sub(body.base().get())?).ok()?;
         let leaf = NewViewLeaf {
             new_view: *start,
-            view_changes: body
-                .view_changes
-                .iter()
-                .map(|(signed, _)| (signed.signer, signed.statement.digest))
-                .collect(),
+            view_changes: body.signers(),
             head: LeafPath::of(&leaves, 0)?,
             seq,
             carried: body.carries(seq),
-            slot: LeafPath::of(&leaves, place)?,
+            slot: LeafPath::of_slot(&leaves, body.base(), seq)?,
         };
         Some(Self { leaf, view_changes: view_changes? })
     }
@@ -295,7 +290,7 @@ impl InvalidNewView {
     /// V5 for this one slot. Null at the end and nothing at all are the same here.
     fn follows(&self, committee: &Committee) -> bool {
         let claims: Vec<Claim> = self.view_changes.iter().map(|leaf| Claim::of(&leaf.claims)).collect();
-        let null = crate::wire::Content::NULL.digest();
+        let null = Content::NULL.digest();
         let chosen = select(&claims, committee.quorum() - committee.faulty_max());
         chosen.unwrap_or(null) == self.leaf.carried.unwrap_or(null)
     }

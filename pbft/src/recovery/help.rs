@@ -90,20 +90,14 @@ impl Help<'_> {
     fn views(&mut self) {
         let (replica, to) = (self.replica, self.to);
         let Some(status) = &replica.peers[to].status else { return };
-        let own = replica
-            .views
-            .view_change_of(replica.member.me)
-            .filter(|(_, body)| body.view == replica.views.number && replica.views.changing);
-        let holds = |of: &Signed| {
-            let said = (replica.member.me, replica.views.number, of.statement.digest);
-            status.view_changes.contains(&said)
-        };
-        if let Some((statement, body)) = own.filter(|(signed, _)| !holds(signed) && status.view <= replica.views.number)
-        {
+        let (me, view) = (replica.member.me, replica.views.number);
+        let own = replica.views.latest.get(&me).filter(|(_, body)| body.view == view && replica.views.changing);
+        let holds = |of: &Signed| status.view_changes.contains(&(me, view, of.statement.digest));
+        if let Some((statement, body)) = own.filter(|(signed, _)| !holds(signed) && status.view <= view) {
             self.out.send(to, Message::ViewChange { statement: *statement, body: body.clone() });
         }
         for (member, view, digest) in &status.view_changes {
-            let held = replica.views.view_change_of(*member).filter(|(_, body)| body.view == *view);
+            let held = replica.views.latest.get(member).filter(|(_, body)| body.view == *view);
             if let Some((signed, _)) = held.filter(|(signed, _)| signed.statement.digest != *digest) {
                 self.out.send(to, Message::Contradiction(*signed));
             }

@@ -84,7 +84,7 @@ impl Replica {
             lanes: lanes.filter(|(lane, status)| all || changed(*lane, status)).collect(),
             stuck,
             new_view: self.views.new_view_digest(),
-            view_changes: self.views.view_changes().map(view_change).collect(),
+            view_changes: self.views.latest.values().map(view_change).collect(),
             heard,
             program: self.member.program,
         }

@@ -72,12 +72,9 @@ impl Views {
         self.new_views.get(self.entered.get(&view)?)
     }
 
-    pub(crate) fn view_change_of(&self, member: ReplicaId) -> Option<&ViewChangeMsg> {
-        self.latest.get(&member)
-    }
-
-    pub(crate) fn view_changes(&self) -> impl Iterator<Item = &ViewChangeMsg> {
-        self.latest.values()
+    /// Whether a view may still be entered: it is above the own one, or is that and asked for.
+    pub(crate) fn may_enter(&self, view: View) -> bool {
+        view > self.number || (view == self.number && self.changing)
     }
 
     /// Members that ask for `view` or a later one.
@@ -93,16 +90,14 @@ impl Views {
     }
 
     /// The highest view of which statements are remembered: a little above what f + 1 members ask for.
-    pub(crate) fn expected(&self, own: View, committee: &Committee) -> View {
-        own.max(self.pull(committee.weak()).unwrap_or_default()).plus(VIEWS_AHEAD_MAX)
+    pub(crate) fn expected(&self, committee: &Committee) -> View {
+        self.number.max(self.pull(committee.weak()).unwrap_or_default()).plus(VIEWS_AHEAD_MAX)
     }
 
     /// Whether every start that a ViewChange names is here and agrees with its entries (V4). `Err` if one disagrees.
     pub(crate) fn counts(&self, body: &ViewChange) -> Result<bool, ()> {
         let mut complete = true;
-        let prepared = body.prepared.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
-        let voted = body.voted.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
-        for (pre_prepare, named) in prepared.chain(voted) {
+        for (pre_prepare, named) in body.entries() {
             let statement = &pre_prepare.statement;
             if statement.view.get() == 0 {
                 continue;
@@ -180,7 +175,7 @@ impl Replica {
                 body.pre_prepares.iter().for_each(|signed| self.member.promises.write(*signed));
             }
             // An own start that was stored and not entered is entered when it comes back.
-            let entered = view < self.views.number || (view == self.views.number && !self.views.changing);
+            let entered = !self.views.may_enter(view);
             // Own entries name an own start even if the crash came before it was entered.
             if entered || statement.signer == self.member.me {
                 self.views.entered.insert(view, digest);
@@ -190,8 +185,7 @@ impl Replica {
             }
             if statement.signer == self.member.me {
                 self.order.note_started(&body);
-            }
-            if statement.signer != self.member.me {
+            } else {
                 self.witness.hear(&statement);
             }
             self.views.new_views.insert(digest, (statement, body));

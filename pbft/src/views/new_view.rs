@@ -27,25 +27,17 @@ impl Replica {
         let computed = body.recompute(&self.member.committee, self.order.null);
         let carried: Vec<_> =
             body.pre_prepares.iter().map(|signed| (signed.statement.seq, signed.statement.digest)).collect();
-        if computed != carried {
-            let window = self.member.constants.window;
-            if let Some(proof) =
-                InvalidNewView::find(&statement, &body, &self.member.committee, self.order.null, window)
-            {
-                self.accuse(Evidence::InvalidNewView(Box::new(proof)));
-            }
-            if news {
-                self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
-            }
-            return Err(Rejected::WrongNewView { from, view });
+        let (follows, window) = (computed == carried, self.member.constants.window);
+        if !follows && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
+            self.accuse(Evidence::InvalidNewView(Box::new(proof)));
         }
-        let wanted = self.views.lacking().contains_key(&(view, digest));
-        let current = view > self.views.number || (view == self.views.number && self.views.changing);
-        if !wanted && !current {
+        let current = self.views.may_enter(view);
+        let wanted = current || self.views.lacking().contains_key(&(view, digest));
+        if !follows || !wanted {
             if news {
                 self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
             }
-            return Ok(());
+            return if follows { Ok(()) } else { Err(Rejected::WrongNewView { from, view }) };
         }
         self.views.new_views.insert(digest, (statement, body));
         self.find_contradictions(digest);
@@ -67,11 +59,10 @@ impl Replica {
         else {
             return;
         };
-        let passed = start.view < self.views.number || (start.view == self.views.number && !self.views.changing);
         let counted: Result<Vec<bool>, ()> =
             start.view_changes.iter().map(|(_, body)| self.views.counts(body)).collect();
         match counted {
-            _ if passed => self.views.waiting = None,
+            _ if !self.views.may_enter(start.view) => self.views.waiting = None,
             Err(()) => {
                 self.views.waiting = None;
                 self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
@@ -86,8 +77,7 @@ impl Replica {
 
     fn enter_view(&mut self, statement: Signed, start: Arc<NewView>) {
         let (view, epoch) = (start.view, self.member.committee.epoch());
-        let opens = view > self.views.number || (view == self.views.number && self.views.changing);
-        assert!(opens, "I10: view {view} entered from {}", self.views.number);
+        assert!(self.views.may_enter(view), "I10: view {view} entered from {}", self.views.number);
         let askers: BTreeSet<_> = start.view_changes.iter().map(|(signed, _)| signed.signer).collect();
         assert!(3 * askers.len() > 2 * self.member.committee.len(), "I31: {} ViewChanges start {view}", askers.len());
         for signed in &start.pre_prepares {
@@ -194,12 +184,11 @@ impl Views {
         }
         let counted =
             |view_change: &&ViewChangeMsg| view_change.1.view == view && self.counts(&view_change.1) == Ok(true);
-        let view_changes: Vec<ViewChangeMsg> = self.view_changes().filter(counted).cloned().collect();
-        let own = view_changes.iter().position(|(signed, _)| signed.signer == member.me);
-        if view_changes.len() < member.committee.quorum() || own.is_none() {
+        let mut view_changes: Vec<ViewChangeMsg> = self.latest.values().filter(counted).cloned().collect();
+        let has_own = view_changes.iter().any(|(signed, _)| signed.signer == member.me);
+        if view_changes.len() < member.committee.quorum() || !has_own {
             return;
         }
-        let mut view_changes = view_changes;
         view_changes.truncate(member.committee.quorum());
         let bodies: Vec<&ViewChange> = view_changes.iter().map(|(_, body)| &**body).collect();
         let slots = recompute(&bodies, &member.committee, order.null);

@@ -69,6 +69,12 @@ impl PreparedEntry {
     pub fn seq(&self) -> SeqNum {
         self.pre_prepare.statement.seq
     }
+
+    /// Whether its certificate says the same as the primary's statement.
+    pub(crate) fn agrees(&self) -> bool {
+        let (claimed, said) = (&self.certificate, &self.pre_prepare.statement);
+        (claimed.view, claimed.seq, claimed.digest) == (said.view, said.seq, said.digest)
+    }
 }
 
 impl VotedEntry {
@@ -91,17 +97,9 @@ impl ViewChange {
 
     /// The leaves under its digest: the head, then the slots above its checkpoint.
     pub fn leaves(&self, window: u64) -> Vec<Digest> {
-        let mut leaves = Vec::with_capacity(window as usize + 1);
-        leaves.push(view_change_head(self.view, &self.checkpoint));
-        let empty = SlotClaims::default();
-        leaves.extend((1..=window).map(|place| empty.digest(self.base().plus(place))));
-        for (seq, claims) in self.by_slot() {
-            let place = seq.get().saturating_sub(self.base().get()) as usize;
-            if let Some(leaf) = leaves.get_mut(place).filter(|_| place > 0) {
-                *leaf = claims.digest(seq);
-            }
-        }
-        leaves
+        let (head, empty) = (view_change_head(self.view, &self.checkpoint), SlotClaims::default());
+        let slots = self.by_slot().into_iter().map(|(seq, claims)| (seq, claims.digest(seq)));
+        leaves(head, self.base(), window, |seq| empty.digest(seq), slots)
     }
 
     /// P and Q of a slot.
@@ -122,33 +120,33 @@ impl ViewChange {
         slots
     }
 
+    /// Proposals of P, then of Q, each with the digest of the NewView that it was accepted under.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Signed, Digest)> {
+        let prepared = self.prepared.iter().map(|entry| (&entry.pre_prepare, entry.new_view));
+        prepared.chain(self.voted.iter().map(|entry| (&entry.pre_prepare, entry.new_view)))
+    }
+
     /// The NewViews that its entries name, with their views.
     pub fn named(&self) -> impl Iterator<Item = (View, Digest)> + '_ {
-        let prepared = self.prepared.iter().map(|entry| (entry.pre_prepare.statement.view, entry.new_view));
-        let voted = self.voted.iter().map(|entry| (entry.pre_prepare.statement.view, entry.new_view));
-        prepared.chain(voted).filter(|(view, _)| view.get() > 0)
+        let named = self.entries().map(|(pre_prepare, new_view)| (pre_prepare.statement.view, new_view));
+        named.filter(|(view, _)| view.get() > 0)
     }
 
     /// Entries ascend, lie in the window above its checkpoint, which is of the epoch, and are of views below the one asked for.
     pub fn is_well_formed(&self, committee: &Committee, window: u64) -> bool {
         let base = self.base();
-        let fits = |pre_prepare: &Signed, new_view: &Digest| {
+        let fits = |(pre_prepare, new_view): (&Signed, Digest)| {
             let statement = &pre_prepare.statement;
             let in_window = base < statement.seq && statement.seq <= base.plus(window);
-            let named = (*new_view == Digest::ZERO) == (statement.view.get() == 0);
+            let named = (new_view == Digest::ZERO) == (statement.view.get() == 0);
             let by_primary = pre_prepare.signer == committee.primary(statement.view);
             in_window && named && by_primary && statement.view < self.view
         };
-        let prepared = self.prepared.iter().all(|entry| {
-            let (claimed, statement) = (&entry.certificate, &entry.pre_prepare.statement);
-            let same = (claimed.view, claimed.seq, claimed.digest) == (statement.view, statement.seq, statement.digest);
-            same && fits(&entry.pre_prepare, &entry.new_view)
-        });
-        let voted = self.voted.iter().all(|entry| fits(&entry.pre_prepare, &entry.new_view));
+        let sound = self.prepared.iter().all(PreparedEntry::agrees) && self.entries().all(fits);
         let ascending = self.prepared.windows(2).all(|pair| pair[0].seq() < pair[1].seq())
             && self.voted.windows(2).all(|pair| pair[0].seq() < pair[1].seq());
-        let rests = self.base() >= committee.base();
-        self.view.get() > 0 && rests && ascending && prepared && voted && self.names_one_start_for_a_view()
+        let rests = base >= committee.base();
+        self.view.get() > 0 && rests && ascending && sound && self.names_one_start_for_a_view()
     }
 
     /// V4: a replica accepts one NewView for a view, so an honest ViewChange names no two of one view.
@@ -200,18 +198,15 @@ impl NewView {
 
     /// The leaves under its digest: the head, then the slots above its base.
     pub fn leaves(&self, window: u64) -> Vec<Digest> {
-        let signers: Vec<(ReplicaId, Digest)> =
-            self.view_changes.iter().map(|(signed, _)| (signed.signer, signed.statement.digest)).collect();
-        let mut leaves = Vec::with_capacity(window as usize + 1);
-        leaves.push(new_view_head(self.view, &signers));
-        leaves.extend((1..=window).map(|place| new_view_slot(self.base().plus(place), None)));
-        for signed in &self.pre_prepares {
-            let place = signed.statement.seq.get().saturating_sub(self.base().get()) as usize;
-            if let Some(leaf) = leaves.get_mut(place).filter(|_| place > 0) {
-                *leaf = new_view_slot(signed.statement.seq, Some(signed.statement.digest));
-            }
-        }
-        leaves
+        let head = new_view_head(self.view, &self.signers());
+        let carried = self.pre_prepares.iter().map(|signed| (signed.statement.seq, signed.statement.digest));
+        let slots = carried.map(|(seq, digest)| (seq, new_view_slot(seq, Some(digest))));
+        leaves(head, self.base(), window, |seq| new_view_slot(seq, None), slots)
+    }
+
+    /// Signers of its ViewChanges, with their digests.
+    pub(crate) fn signers(&self) -> Vec<(ReplicaId, Digest)> {
+        self.view_changes.iter().map(|(signed, _)| (signed.signer, signed.statement.digest)).collect()
     }
 
     /// q ViewChanges for this view in order; statements of its view, from above its base, without gaps.
@@ -243,6 +238,25 @@ pub fn new_view_head(view: View, signers: &[(ReplicaId, Digest)]) -> Digest {
 /// A slot's leaf of a NewView; it says which slot it is about.
 pub fn new_view_slot(seq: SeqNum, digest: Option<Digest>) -> Digest {
     hash("quorate/v1/new-view-slot", &(seq, digest))
+}
+
+/// The head, then a leaf for each slot of the window above `base`: that in `slots`, or `empty`.
+fn leaves(
+    head: Digest,
+    base: SeqNum,
+    window: u64,
+    empty: impl Fn(SeqNum) -> Digest,
+    slots: impl Iterator<Item = (SeqNum, Digest)>,
+) -> Vec<Digest> {
+    let empty = (1..=window).map(|place| empty(base.plus(place)));
+    let mut leaves: Vec<Digest> = core::iter::once(head).chain(empty).collect();
+    for (seq, leaf) in slots {
+        let place = seq.get().saturating_sub(base.get()) as usize;
+        if let Some(of_slot) = leaves.get_mut(place).filter(|_| place > 0) {
+            *of_slot = leaf;
+        }
+    }
+    leaves
 }
 
 /// V5 for a set of ViewChanges: slots from above the highest checkpoint to the last one that found a value.

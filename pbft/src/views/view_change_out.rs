@@ -14,9 +14,7 @@ use alloc::sync::Arc;
 impl Replica {
     pub(crate) fn on_view_change(&mut self, statement: Signed, body: Arc<ViewChange>) -> Result<(), Rejected> {
         self.hear(&statement);
-        let proposed = body.prepared.iter().map(|entry| &entry.pre_prepare);
-        let proposed = proposed.chain(body.voted.iter().map(|entry| &entry.pre_prepare));
-        proposed.for_each(|signed| self.hear(signed));
+        body.entries().for_each(|(pre_prepare, _)| self.hear(pre_prepare));
         let from = statement.signer;
         let newer = self.views.latest.get(&from).is_none_or(|(_, last)| last.view < body.view);
         if !newer {

@@ -42,8 +42,8 @@ pub struct VerifyContext<'a> {
 /// A message as it came from an authenticated peer.
 #[derive(Debug, Clone)]
 pub struct Unverified<M> {
-    from: ReplicaId,
-    message: M,
+    pub(super) from: ReplicaId,
+    pub(super) message: M,
 }
 
 /// A message of which every signature and every form was checked, against the members of one epoch (M3).
@@ -104,18 +104,6 @@ impl Unverified<Message> {
     /// A message that `from`, known by its transport key, handed over.
     pub fn new(from: ReplicaId, message: Message) -> Self {
         Self { from, message }
-    }
-
-    pub(crate) fn from(&self) -> ReplicaId {
-        self.from
-    }
-
-    pub(crate) fn message(&self) -> &Message {
-        &self.message
-    }
-
-    pub(crate) fn into_message(self) -> Message {
-        self.message
     }
 
     /// Checks everything that can be checked without the replica's state.
@@ -275,17 +263,13 @@ impl VerifyContext<'_> {
         let Bundle { header, statement, items } = bundle;
         self.statement(statement, &[Kind::Bundle])?;
         ensure(header.is_named_by(statement) && statement.statement.digest == header.digest(), Invalid::Mismatch)?;
-        let bytes: usize = items.iter().map(|item| item.bytes.len()).sum();
-        let counted = (header.items as usize, header.bytes) == (items.len(), bytes as u64);
-        ensure(counted && header.is_well_formed(self.constants), Invalid::Malformed)?;
+        ensure(header.counts(items) && header.is_well_formed(self.constants), Invalid::Malformed)?;
         ensure(header.items_root == items_root(items), Invalid::Mismatch)?;
         if self.payload.all_valid(&items.iter().collect::<Vec<_>>()) {
             return Ok(());
         }
-        match items.iter().position(|item| !self.payload.is_valid(item)) {
-            Some(index) => Err(Invalid::Item(index)),
-            None => Ok(()),
-        }
+        let wrong = items.iter().position(|item| !self.payload.is_valid(item));
+        wrong.map_or(Ok(()), |index| Err(Invalid::Item(index)))
     }
 }
 

@@ -88,7 +88,7 @@ impl Unverified<Message> {
     #[allow(clippy::result_large_err)] // What comes back is what went in.
     pub fn into_word(self, context: &VerifyContext<'_>, certified: &Certified) -> Result<Word, Self> {
         match self.late_word(context).filter(|signed| certified.agrees(signed)) {
-            Some(signed) => Ok(Word { signed, message: self.into_message() }),
+            Some(signed) => Ok(Word { signed, message: self.message }),
             None => Err(self),
         }
     }
@@ -96,7 +96,7 @@ impl Unverified<Message> {
     /// The statement of a message that is nothing else, if its form is right and its signer is who sent it: whoever hands
     /// on another one's words could make them up.
     fn late_word(&self, context: &VerifyContext<'_>) -> Option<Signed> {
-        let (signed, kind) = match self.message() {
+        let (signed, kind) = match &self.message {
             Message::Commit(signed) => (signed, Kind::Commit),
             Message::Ack(signed) => (signed, Kind::Ack),
             Message::Checkpoint(signed) => (signed, Kind::Checkpoint),
@@ -105,7 +105,7 @@ impl Unverified<Message> {
         let said = &signed.statement;
         let here = (said.group, said.epoch) == (context.committee.group(), context.committee.epoch());
         let formed = said.kind == kind && (kind != Kind::Checkpoint || said.view == View::new(0));
-        (here && formed && signed.signer == self.from()).then_some(*signed)
+        (here && formed && signed.signer == self.from).then_some(*signed)
     }
 }
 
