@@ -3,7 +3,7 @@
 
 use crate::effects::Decided;
 use crate::recovery::recovered::ExecutedPoint;
-use crate::wire::{Bundle, Committee, Content, Digest, ReplicaId, SeqNum, Tip, hash_parts};
+use crate::wire::{Bundle, Committee, Content, Digest, Position, ReplicaId, SeqNum, Tip, hash_parts};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -31,11 +31,11 @@ impl ExecutedPoint {
         let mut next = Self { seq: self.seq.next(), ..self.clone() };
         let mut bundles = Vec::new();
         for lane in lane_order(next.seq, self.tips.len()) {
-            let Some((_, tip)) = content.cut.iter().find(|(of, _)| *of == lane) else { continue };
+            let Some(tip) = content.tip_of(lane) else { continue };
             if tip.position <= self.tips[lane.index()].position {
                 continue; // L4: changes nothing.
             }
-            for bundle in path(lane, *tip)? {
+            for bundle in path(lane, tip)? {
                 next.take(lane, &bundle);
                 bundles.push(bundle);
             }
@@ -56,6 +56,23 @@ impl ExecutedPoint {
         self.lane_bytes[lane.index()] = header.lane_bytes;
         self.lane_hash = lane_hash(self.lane_hash, tip, lane);
     }
+}
+
+/// Tips that contents advance lanes to, one content after the other, from the positions `reached`.
+///
+/// A tip above all tips of the slots below was certified before anybody honest voted for it. Any other changes nothing,
+/// and its digest is nobody's word (L4).
+pub(crate) fn advances<'a>(
+    mut reached: Vec<Position>,
+    contents: impl Iterator<Item = &'a Content>,
+) -> Vec<(ReplicaId, Tip)> {
+    let mut tips: Vec<_> = contents.flat_map(|content| &content.cut).copied().collect();
+    tips.retain(|(lane, tip)| {
+        let known = core::mem::replace(&mut reached[lane.index()], tip.position);
+        reached[lane.index()] = known.max(tip.position);
+        tip.position > known
+    });
+    tips
 }
 
 /// L5: in replica order from the slot's number on, so that no organisation always comes first.

@@ -1,5 +1,6 @@
 //! Decided slots become executed ones, in order, once their data is here (N6, L5).
 
+use crate::agreement::assembly::advances;
 use crate::agreement::order::Order;
 use crate::effects::{Effect, Record, Rejected};
 use crate::evidence::witness::Subject;
@@ -15,10 +16,10 @@ use alloc::vec::Vec;
 
 /// A slot that the shell executes now.
 #[derive(Debug, Clone)]
-struct Running {
-    seq: SeqNum,
-    content: Arc<Content>,
-    next: ExecutedPoint,
+pub(crate) struct Running {
+    pub(crate) content: Arc<Content>,
+    /// The point after it, but for the state.
+    pub(crate) next: ExecutedPoint,
 }
 
 /// Executed state, the slot at work and the next deadline.
@@ -52,20 +53,19 @@ impl Execution {
 
 impl Replica {
     pub(crate) fn on_executed(&mut self, executed: Executed) -> Result<(), Rejected> {
-        let Some(running) = self.order.execution.running.take_if(|running| running.seq == executed.seq) else {
+        let Some(running) = self.order.execution.running.take_if(|running| running.next.seq == executed.seq) else {
             return Err(Rejected::Unknown { from: self.member.me, what: "executed slot" });
         };
-        let point = self.order.execution.point();
-        assert!(running.next.time >= point.time, "I30: slot {} sets the ledger's time back", running.seq);
-        assert!(running.next.epoch == self.member.committee.epoch(), "I23: slot {} in another epoch", running.seq);
-        assert!(running.next.seq == self.order.executed().next(), "I6: slot {} executed out of order", running.seq);
+        let (Running { content, next }, seq) = (running, executed.seq);
+        assert!(next.time >= self.order.execution.point.time, "I30: slot {seq} sets the ledger's time back");
+        assert!(next.epoch == self.member.committee.epoch(), "I23: slot {seq} in another epoch");
+        assert!(next.seq == self.order.executed().next(), "I6: slot {seq} executed out of order");
         let known = self.order.last();
-        self.order.execution.point = running.next.settled(&self.member.committee, &executed);
+        self.order.execution.point = next.settled(&self.member.committee, &executed);
         self.order.note_last(&mut self.member, known);
         self.order.execution.deadline = executed.deadline;
-        for lane in self.member.committee.replicas() {
-            let point = self.order.execution.point();
-            let (tip, bytes) = (point.tips[lane.index()], point.lane_bytes[lane.index()]);
+        let lanes: Vec<_> = self.member.committee.replicas().zip(self.order.execution.point.lanes()).collect();
+        for (lane, (tip, bytes)) in lanes {
             if tip.position > self.lanes[lane].executed.position {
                 let executed = self.lanes[lane].executed_up_to(tip, bytes);
                 self.lanes.touched.insert(lane);
@@ -74,11 +74,11 @@ impl Replica {
                 }
             }
         }
-        self.lanes.answer_reads(&mut self.member, executed.seq);
+        self.lanes.answer_reads(&mut self.member, seq);
         for key in &executed.recorded {
             self.record(*key);
         }
-        if running.content.is_checkpoint(executed.seq, &self.member.constants) {
+        if content.is_checkpoint(seq, &self.member.constants) {
             self.order.take_checkpoint(&mut self.member);
         }
         self.check_stable();
@@ -103,8 +103,7 @@ impl Order {
 
     /// Tip to which the next slot advances a lane, if it is decided.
     pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
-        let content = self.log.get(self.executed().next())?.decided()?;
-        content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
+        self.log.get(self.executed().next())?.decided()?.tip_of(lane).map(|tip| tip.position)
     }
 
     /// B: of what was executed in a long catch-up a window stays in memory.
@@ -127,11 +126,7 @@ impl Order {
         if self.execution.running.is_some() || member.is_stopped() {
             return;
         }
-        let seq = self.executed().next();
-        let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) else {
-            return;
-        };
-        let content = content.clone();
+        let Some(content) = self.log.recorded(self.executed().next()).cloned() else { return };
         self.want_decided(lanes, pursuits, member);
         if member.is_stopped() {
             return; // a lane has forked: the tip that was decided is not the one that the chain leads to
@@ -144,26 +139,16 @@ impl Order {
                 member.out.persist(Record::Bundle(bundle));
             }
         }
-        self.execution.running = Some(Running { seq, content, next });
+        self.execution.running = Some(Running { content, next });
         member.out.push(Effect::Execute(Arc::new(decided)));
     }
 
     /// Wants the data of all slots that are decided without a gap (L5), so that who is behind fetches many at once.
-    ///
-    /// A tip above all tips of the slots below was certified before anybody honest voted for it. Any other changes
-    /// nothing, and its digest is nobody's word (L4).
-    fn want_decided(&mut self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member) {
-        let mut reached = lanes.executed();
-        let mut seq = self.executed().next();
-        while let Some(content) = self.log.get(seq).filter(|slot| slot.recorded).and_then(|slot| slot.decided()) {
-            let content = content.clone();
-            for (lane, tip) in &content.cut {
-                if tip.position > reached[lane.index()] {
-                    reached[lane.index()] = tip.position;
-                    lanes.want_tip(pursuits, member, *lane, *tip);
-                }
-            }
-            seq = seq.next();
+    fn want_decided(&self, lanes: &mut Lanes, pursuits: &mut Pursuits, member: &mut Member) {
+        let slots = core::iter::successors(Some(self.executed().next()), |seq| Some(seq.next()));
+        let decided = slots.map_while(|seq| self.log.recorded(seq));
+        for (lane, tip) in advances(lanes.executed(), decided.map(|content| &**content)) {
+            lanes.want_tip(pursuits, member, lane, tip);
         }
     }
 }

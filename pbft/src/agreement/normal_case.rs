@@ -1,7 +1,7 @@
 //! From a proposal to a decision (N1 to N5, N8).
 
 use crate::agreement::order::Order;
-use crate::agreement::slot::{Prepared, Proposal, Slot};
+use crate::agreement::slot::{Prepared, Proposal, Slot, votes_for};
 use crate::effects::{Broken, Record, Rejected};
 use crate::evidence::witness::Subject;
 use crate::lanes::Lanes;
@@ -190,7 +190,7 @@ impl Replica {
             return;
         }
         let Some(((view, digest), _)) = counts.into_iter().find(|(_, count)| *count >= quorum) else { return };
-        if let Some(certificate) = self.member.committee.assemble(slot.commits_for(view, digest).take(quorum)) {
+        if let Some(certificate) = self.member.committee.assemble(votes_for(&slot.commits, view, digest).take(quorum)) {
             self.commit(certificate);
         }
     }
@@ -307,7 +307,7 @@ impl Order {
         if known || !own || !agrees {
             return None;
         }
-        let votes = slot.prepares_for(view, digest);
+        let votes = votes_for(&slot.prepares, view, digest);
         let certificate = member.committee.assemble(votes.take(member.committee.quorum()))?;
         Some((pre_prepare, certificate))
     }

@@ -87,16 +87,6 @@ impl Slot {
     pub(crate) fn leading(&self) -> Option<&Arc<Content>> {
         self.decided().or_else(|| self.contents.get(&self.proposed()?))
     }
-
-    /// Prepares of a view with a digest.
-    pub(crate) fn prepares_for(&self, view: View, digest: Digest) -> impl Iterator<Item = &Signed> + Clone {
-        votes_for(&self.prepares, view, digest)
-    }
-
-    /// Commits of a view with a digest.
-    pub(crate) fn commits_for(&self, view: View, digest: Digest) -> impl Iterator<Item = &Signed> + Clone {
-        votes_for(&self.commits, view, digest)
-    }
 }
 
 #[cfg(feature = "testing")]
@@ -107,7 +97,12 @@ impl Slot {
     }
 }
 
-fn votes_for(votes: &BTreeMap<ReplicaId, Signed>, view: View, digest: Digest) -> impl Iterator<Item = &Signed> + Clone {
+/// Those of a slot's votes that are of a view and for a digest.
+pub(crate) fn votes_for(
+    votes: &BTreeMap<ReplicaId, Signed>,
+    view: View,
+    digest: Digest,
+) -> impl Iterator<Item = &Signed> {
     votes.values().filter(move |vote| vote.statement.view == view && vote.statement.digest == digest)
 }
 
@@ -122,6 +117,11 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn get(&self, seq: SeqNum) -> Option<&Slot> {
         self.slots.get(&seq)
+    }
+
+    /// The content of a slot whose decision is on disk.
+    pub(crate) fn recorded(&self, seq: SeqNum) -> Option<&Arc<Content>> {
+        self.get(seq).filter(|slot| slot.recorded)?.decided()
     }
 
     /// The slot, made if it was not there, to be looked at again. The caller has checked that it is in the window.

@@ -4,7 +4,7 @@
 use crate::effects::{Effects, Question, Wanted};
 use crate::follower::Follower;
 use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
-use crate::recovery::pursuits::{Bundles, Need, Patience, Quest};
+use crate::recovery::pursuits::{Need, Patience, Quest};
 use crate::wire::{Message, Position, QuorumCert, ReplicaId};
 use alloc::vec::Vec;
 
@@ -23,7 +23,7 @@ impl Follower {
             return;
         }
         let mut needs: Vec<Need> = self.need_of_slots().into_iter().chain(self.need_of_checkpoint()).collect();
-        needs.extend(self.members().filter_map(|lane| self.need_of_bundles(lane)));
+        needs.extend(self.committee.replicas().filter_map(|lane| self.need_of_bundles(lane)));
         self.pursuits.keep(&needs);
         for need in needs {
             // Data takes its time on a slow line, but who never handed out any may never do, and is not waited for once a
@@ -53,9 +53,7 @@ impl Follower {
             self.neighbours_from(0).filter(|id| self.neighbours.serves(*id, from, now)).collect();
         let furthest = peers.iter().map(|peer| self.neighbours.claims(*peer)).max()?;
         let to = furthest.min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(self.reach());
-        let (missing, asked) = (from.get(), (from.get(), to.get()));
-        let wanted = Wanted::Slots { from, to };
-        (from <= to).then_some(Need { quest: Quest::Slots, wanted, missing, asked, is_cut: false, peers })
+        (from <= to).then(|| Need::of_slots(from, to, peers))
     }
 
     /// The certificate of a checkpoint that a member says is stable and that is newer than all that are known here.
@@ -63,22 +61,19 @@ impl Follower {
         let newest = self.newest_checkpoint().map_or(self.committee.base(), QuorumCert::seq);
         let has = |neighbour: &ReplicaId| self.neighbours.stable(*neighbour, self.now.ticks) > newest;
         let peers: Vec<ReplicaId> = self.neighbours_from(0).filter(has).collect();
-        let (missing, asked) = (newest.get(), (newest.get(), newest.get()));
-        let (quest, wanted) = (Quest::Checkpoint, Wanted::StableCheckpoint);
-        (!peers.is_empty()).then_some(Need { quest, wanted, missing, asked, is_cut: false, peers })
+        let (quest, asked) = (Quest::Checkpoint, (newest.get(), newest.get()));
+        (!peers.is_empty()).then(|| Need::new(quest, Wanted::StableCheckpoint, asked, peers))
     }
 
     /// Data on the chain below decided tips, as far as memory bears it; beyond that what the next slot needs.
     fn need_of_bundles(&self, id: ReplicaId) -> Option<Need> {
         let lane = &self.lanes[id.index()];
-        let Bundles { from, to, is_cut } =
-            self.pursuits.bundles_of(id, lane, self.furthest(id), self.next_tip(id), ANSWER_BYTES_MAX)?;
-        let (missing, asked) = (to.get(), (from.get(), to.get()));
+        let (furthest, next_tip) = (self.furthest(id), self.next_tip(id));
+        let need = self.pursuits.need_of_bundles(id, lane, furthest, next_tip, ANSWER_BYTES_MAX)?;
         let (next, now) = (self.point.seq.next(), self.now.ticks);
         let has = |neighbour: &ReplicaId| self.neighbours.serves_data(*neighbour, next, now);
         let peers = self.neighbours_from(id.index()).filter(has).collect();
-        let wanted = Wanted::Bundles { lane: id, from, to };
-        Some(Need { quest: Quest::Bundles(id), wanted, missing, asked, is_cut, peers })
+        Some(Need { peers, ..need })
     }
 
     /// The position up to which a lane's bundles are fetched before the next slot needs them.

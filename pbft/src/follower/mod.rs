@@ -18,6 +18,7 @@ mod slots;
 pub use neighbours::Claims;
 pub use report::FollowerReport;
 
+use crate::agreement::execution::Running;
 use crate::effects::{Broken, Effect, Effects, Record, Rejected};
 use crate::follower::checkpoints::{Checkpoints, Divergence};
 use crate::follower::neighbours::Neighbours;
@@ -27,7 +28,7 @@ use crate::lanes::lane::Lane;
 use crate::limits::Constants;
 use crate::recovery::pursuits::Pursuits;
 use crate::recovery::recovered::ExecutedPoint;
-use crate::wire::{Committee, Content, Message, PayloadCheck, QuorumCert, ReplicaId, SeqNum, Ticks, Verified, Verify};
+use crate::wire::{Committee, Message, PayloadCheck, QuorumCert, ReplicaId, SeqNum, Ticks, Verified, Verify};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -60,13 +61,6 @@ pub struct Follower {
     payload: Option<Arc<dyn PayloadCheck>>,
     /// Whether the shell was told that the epoch is over.
     over: bool,
-}
-
-/// A slot that the shell executes now.
-#[derive(Debug, Clone)]
-struct Running {
-    content: Arc<Content>,
-    next: ExecutedPoint,
 }
 
 impl core::fmt::Debug for Follower {
@@ -181,19 +175,7 @@ impl Follower {
                 }
                 Ok(())
             }
-            Message::PrePrepare { .. }
-            | Message::Prepare { .. }
-            | Message::Commit(_)
-            | Message::Ack(_)
-            | Message::LaneCert(_)
-            | Message::Checkpoint(_)
-            | Message::Contradiction(_)
-            | Message::Evidence(_)
-            | Message::Content { .. }
-            | Message::Ask(_)
-            | Message::Recalled { .. }
-            | Message::ViewChange { .. }
-            | Message::NewView { .. } => Err(Rejected::Unknown { from, what: "a follower's part in it" }),
+            _ => Err(Rejected::Unknown { from, what: "a follower's part in it" }),
         }
     }
 
@@ -251,9 +233,5 @@ impl Follower {
 
     fn stable_seq(&self) -> SeqNum {
         self.stable().map_or(self.committee.base(), QuorumCert::seq)
-    }
-
-    fn members(&self) -> impl Iterator<Item = ReplicaId> + use<> {
-        (0..self.committee.len() as u16).map(ReplicaId::new)
     }
 }

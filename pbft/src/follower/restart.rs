@@ -35,8 +35,8 @@ impl Follower {
                 let _ = self.slots.decide(seq, certificate.digest(), content);
             }
         }
-        for (lane, (tip, bytes)) in self.lanes.iter_mut().zip(self.point.tips.iter().zip(&self.point.lane_bytes)) {
-            lane.executed_up_to(*tip, *bytes);
+        for (lane, (tip, bytes)) in self.lanes.iter_mut().zip(self.point.lanes()) {
+            lane.executed_up_to(tip, bytes);
         }
         for bundle in recovered.bundles {
             let lane = &mut self.lanes[bundle.header.lane.index()];

@@ -1,13 +1,14 @@
 //! Decided slots and their data, on the way to execution (N6, L5).
 
+use crate::agreement::assembly::advances;
+use crate::agreement::execution::Running;
 use crate::effects::{Broken, Effect, Effects, Record, Rejected};
-use crate::follower::{Follower, Running};
+use crate::follower::Follower;
 use crate::input::Executed;
 use crate::lanes::lane::Fork;
 use crate::wire::{Bundle, Content, Digest, Position, QuorumCert, ReplicaId, SeqNum, Ticks, Tip};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 /// Decided slots above the executed one, at most a window of them.
 #[derive(Debug, Clone, Default)]
@@ -113,35 +114,22 @@ impl Follower {
 
     /// Tip to which the next slot advances a lane, if it is decided.
     pub(super) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
-        let content = self.slots.get(self.point.seq.next())?;
-        content.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| tip.position)
+        self.slots.get(self.point.seq.next())?.tip_of(lane).map(|tip| tip.position)
     }
 
-    /// Wants the data of all slots that are decided without a gap (L5). A tip above all tips of the slots below was certified
-    /// before an honest member voted for it; any other changes nothing (L4).
+    /// Wants the data of all slots that are decided without a gap (L5).
     pub(super) fn want_decided(&mut self, out: &mut Effects) {
         let gap = self.slots.first_gap(self.point.seq.next());
         if self.slots.wanted.next() >= gap {
             return;
         }
         self.slots.wanted = gap.previous().unwrap_or_default();
-        for (lane, tip) in self.tips_before(gap) {
+        let reached = self.point.tips.iter().map(|tip| tip.position).collect();
+        let decided = self.slots.iter().take_while(|(seq, _)| *seq < gap);
+        for (lane, tip) in advances(reached, decided.map(|(_, content)| content)) {
             let wanted = self.lanes[lane.index()].want(tip);
             self.stop_at_fork(lane, wanted, out);
         }
-    }
-
-    /// The tips that slots from the executed one up to a gap advance lanes to.
-    fn tips_before(&self, gap: SeqNum) -> Vec<(ReplicaId, Tip)> {
-        let mut reached: Vec<Position> = self.point.tips.iter().map(|tip| tip.position).collect();
-        let mut tips = Vec::new();
-        for (lane, tip) in self.slots.iter().take_while(|(seq, _)| *seq < gap).flat_map(|(_, content)| &content.cut) {
-            if tip.position > reached[lane.index()] {
-                reached[lane.index()] = tip.position;
-                tips.push((*lane, *tip));
-            }
-        }
-        tips
     }
 
     fn stop_at_fork(&mut self, lane: ReplicaId, outcome: Result<(), Fork>, out: &mut Effects) {
@@ -169,8 +157,7 @@ impl Follower {
         let seq = executed.seq;
         assert!(seq == self.point.seq.next(), "I6: slot {seq} executed out of order");
         self.point = next.settled(&self.committee, &executed);
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
-            let (tip, bytes) = (self.point.tips[index], self.point.lane_bytes[index]);
+        for (lane, (tip, bytes)) in self.lanes.iter_mut().zip(self.point.lanes()) {
             if tip.position > lane.executed.position {
                 lane.executed_up_to(tip, bytes);
             }

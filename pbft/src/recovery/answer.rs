@@ -56,7 +56,7 @@ impl Answer<'_> {
             return; // Its status said so.
         }
         let last = last.min(first.plus(SLOTS_PER_ANSWER_MAX - 1));
-        let in_memory = replica.order.log.get(first).is_some_and(|slot| slot.recorded);
+        let in_memory = replica.order.log.recorded(first).is_some();
         if first <= replica.order.executed() && !in_memory {
             let wanted = Wanted::Slots { from: first, to: last.min(replica.order.executed()) };
             self.supply(wanted);

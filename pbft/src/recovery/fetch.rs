@@ -5,7 +5,7 @@ use crate::effects::Wanted;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::answer::{BYTES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
-use crate::recovery::pursuits::{Bundles, Need, Patience, Pursuits, Quest};
+use crate::recovery::pursuits::{Need, Patience, Pursuits, Quest};
 use crate::replica::Replica;
 use crate::wire::{Digest, ReplicaId, SeqNum, View};
 use alloc::collections::BTreeMap;
@@ -57,8 +57,7 @@ impl Needs<'_> {
     fn all(&self) -> Vec<Need> {
         let mut needs = Vec::new();
         needs.extend(self.of_slots());
-        needs.extend(self.of_views());
-        needs.extend(self.of_named_new_views());
+        needs.extend(self.of_new_views());
         for (seq, slot) in self.0.order.log.above(self.0.order.executed()) {
             needs.extend(self.of_content(seq, slot));
         }
@@ -68,55 +67,42 @@ impl Needs<'_> {
 
     /// Decided slots that a peer has and this replica lacks.
     fn of_slots(&self) -> Option<Need> {
-        let lacks = |seq: SeqNum| !self.0.order.log.get(seq).is_some_and(|slot| slot.recorded);
         let mut from = self.0.order.executed().next();
-        while !lacks(from) {
+        while self.0.order.log.recorded(from).is_some() {
             from = from.next();
         }
         let peers: Vec<ReplicaId> = self.0.member.others().filter(|peer| self.0.peers[*peer].serves(from)).collect();
         let furthest = peers.iter().filter_map(|peer| Some(self.0.peers[*peer].status.as_ref()?.executed)).max();
         let reach = self.0.order.executed().max(self.0.order.low()).plus(self.0.member.constants.window);
         let to = furthest?.max(from).min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(reach);
-        let missing = from.get();
-        let wanted = Wanted::Slots { from, to };
-        (from <= to).then_some(Need {
-            quest: Quest::Slots,
-            wanted,
-            missing,
-            asked: (missing, to.get()),
-            is_cut: false,
-            peers,
-        })
+        (from <= to).then(|| Need::of_slots(from, to, peers))
     }
 
-    /// The NewViews that peers are in and this replica is not (V6): each that is claimed, for some may be lies.
-    fn of_views(&self) -> Vec<Need> {
+    /// The NewViews that peers are in and this replica is not (V6): each that is claimed, for some may be lies. Then those
+    /// that ViewChanges name (V4).
+    fn of_new_views(&self) -> impl Iterator<Item = Need> {
         let mut claimed: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
         for peer in self.0.member.others() {
             let Some(status) = &self.0.peers[peer].status else { continue };
-            let later =
-                status.view > self.0.views.number || (status.view == self.0.views.number && self.0.views.changing);
-            if later && status.new_view != Digest::ZERO && !self.0.views.new_views.contains_key(&status.new_view) {
+            if self.0.views.may_enter(status.view)
+                && status.new_view != Digest::ZERO
+                && !self.0.views.new_views.contains_key(&status.new_view)
+            {
                 claimed.entry((status.view, status.new_view)).or_default().push(peer);
             }
         }
-        claimed.into_iter().map(|((view, digest), peers)| need_of_new_view(view, digest, peers)).collect()
-    }
-
-    /// V4: the starts that ViewChanges name.
-    fn of_named_new_views(&self) -> impl Iterator<Item = Need> {
-        let me = self.0.member.me;
-        self.0.views.lacking().into_iter().map(move |((view, digest), mut peers)| {
-            peers.retain(|peer| *peer != me);
-            need_of_new_view(view, digest, peers)
+        claimed.into_iter().chain(self.0.views.lacking()).map(|((view, digest), mut peers)| {
+            peers.retain(|peer| *peer != self.0.member.me);
+            let (quest, wanted) = (Quest::NewViewMsg(view, digest), Wanted::NewView { view, digest });
+            Need::new(quest, wanted, (view.get(), view.get()), peers)
         })
     }
 
     /// A content that is proposed or decided and not here: those who voted for it have it.
     fn of_content(&self, seq: SeqNum, slot: &Slot) -> Option<Need> {
         let decided = slot.committed.as_ref().map(|certificate| certificate.digest());
-        let lacking = |digest: &crate::wire::Digest| slot.content(digest).is_none();
-        let uncertified = |digest: &crate::wire::Digest| {
+        let lacking = |digest: &Digest| slot.content(digest).is_none();
+        let uncertified = |digest: &Digest| {
             // Content is here, but not the certificates that a vote needs.
             let content = slot.content(digest)?;
             let carried = slot.proposal.is_some_and(|proposal| proposal.carried);
@@ -133,9 +119,8 @@ impl Needs<'_> {
         peers.extend(votes.filter(|vote| vote.statement.digest == digest).map(|vote| vote.signer));
         peers.extend(slot.committed.iter().flat_map(|certificate| certificate.signers()));
         peers.retain(|peer| *peer != self.0.member.me);
-        let quest = Quest::Content(seq);
-        let wanted = Wanted::Content { seq, digest };
-        Some(Need { quest, wanted, missing: seq.get(), asked: (seq.get(), seq.get()), is_cut: false, peers })
+        let (quest, wanted) = (Quest::Content(seq), Wanted::Content { seq, digest });
+        Some(Need::new(quest, wanted, (seq.get(), seq.get()), peers))
     }
 
     /// Data on the certified chain, as far as memory bears it; beyond that what the next slot needs.
@@ -144,9 +129,8 @@ impl Needs<'_> {
         let constants = &self.0.member.constants;
         let furthest = lane.furthest(constants.bundles_ahead(), constants.lane_ahead_bytes_max);
         let next_tip = self.0.order.next_tip(id);
-        let Bundles { from, to, is_cut } =
-            self.0.pursuits.bundles_of(id, lane, furthest, next_tip, BYTES_PER_ANSWER_MAX)?;
-        let has = |peer: &ReplicaId| self.0.peers[*peer].acknowledged(id).position >= to;
+        let need = self.0.pursuits.need_of_bundles(id, lane, furthest, next_tip, BYTES_PER_ANSWER_MAX)?;
+        let has = |peer: &ReplicaId| self.0.peers[*peer].acknowledged(id).position.get() >= need.missing;
         let mut peers: Vec<ReplicaId> = Vec::new();
         let shy = lane.silent_at.is_some_and(|at| self.0.member.now.ticks.since(at) < SILENT_OWNER_MS);
         let owner =
@@ -155,13 +139,6 @@ impl Needs<'_> {
         peers.extend(self.0.member.others().filter(|peer| *peer != id && has(peer)));
         peers.extend(self.0.member.others().filter(|peer| *peer != id && !has(peer)));
         peers.extend((id != self.0.member.me && owner.is_none()).then_some(id));
-        let wanted = Wanted::Bundles { lane: id, from, to };
-        let asked = (from.get(), to.get());
-        Some(Need { quest: Quest::Bundles(id), wanted, missing: to.get(), asked, is_cut, peers })
+        Some(Need { peers, ..need })
     }
-}
-
-fn need_of_new_view(view: View, digest: Digest, peers: Vec<ReplicaId>) -> Need {
-    let (quest, wanted) = (Quest::NewViewMsg(view, digest), Wanted::NewView { view, digest });
-    Need { quest, wanted, missing: view.get(), asked: (view.get(), view.get()), is_cut: false, peers }
 }

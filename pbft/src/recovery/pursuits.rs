@@ -29,12 +29,16 @@ pub(crate) struct Need {
     pub(crate) peers: Vec<ReplicaId>,
 }
 
-/// Bundles of a lane that are missing, from and to a position.
-pub(crate) struct Bundles {
-    pub(crate) from: Position,
-    pub(crate) to: Position,
-    /// As in [`Need`].
-    pub(crate) is_cut: bool,
+impl Need {
+    /// A subject of which the first that is asked for is missing.
+    pub(crate) fn new(quest: Quest, wanted: Wanted, asked: (u64, u64), peers: Vec<ReplicaId>) -> Self {
+        Self { quest, wanted, missing: asked.0, asked, is_cut: false, peers }
+    }
+
+    /// Decided slots.
+    pub(crate) fn of_slots(from: SeqNum, to: SeqNum, peers: Vec<ReplicaId>) -> Self {
+        Self::new(Quest::Slots, Wanted::Slots { from, to }, (from.get(), to.get()), peers)
+    }
 }
 
 /// Times of a pursuit, milliseconds.
@@ -84,15 +88,15 @@ impl Pursuits {
 
     /// Bundles of a lane to ask for: the rest of the question that is out, so that none is asked for again because a slot was
     /// executed meanwhile; else the highest that are missing, up to `furthest`, or what the next slot needs. Bundles above
-    /// both are not taken, so the rest ends there.
-    pub(crate) fn bundles_of(
+    /// both are not taken, so the rest ends there. Whom to ask is still open.
+    pub(crate) fn need_of_bundles(
         &self,
         id: ReplicaId,
         lane: &Lane,
         furthest: Position,
         next_tip: Option<Position>,
         answer_bytes: u64,
-    ) -> Option<Bundles> {
+    ) -> Option<Need> {
         let asked = self.out.get(&Quest::Bundles(id)).and_then(|pursuit| pursuit.asked);
         let reach = next_tip.map_or(furthest, |tip| furthest.max(tip));
         let rest_of = |(from, to)| lane.missing(reach.min(Position::new(to))).filter(|rest| rest.get() >= from);
@@ -105,7 +109,9 @@ impl Pursuits {
         // Bundles weigh more on their way than their items.
         let (count, came) = lane.held_between(to, asked);
         let is_full = count > 0 && came + came / count * 5 / 4 > answer_bytes;
-        Some(Bundles { from, to, is_cut: is_full || asked > reach.max(to) })
+        let is_cut = is_full || asked > reach.max(to);
+        let (wanted, asked) = (Wanted::Bundles { lane: id, from, to }, (from.get(), to.get()));
+        Some(Need { missing: to.get(), is_cut, ..Need::new(Quest::Bundles(id), wanted, asked, Vec::new()) })
     }
 
     /// When a question is due next.

@@ -33,6 +33,11 @@ pub struct ExecutedPoint {
 }
 
 impl ExecutedPoint {
+    /// The executed tip of each lane, with the bytes of the lane up to it, by place in the member list.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (Tip, u64)> {
+        self.tips.iter().copied().zip(self.lane_bytes.iter().copied())
+    }
+
     /// The last slot of the epoch, once it is known (M1).
     pub fn last(&self) -> Option<SeqNum> {
         self.next.as_ref().map(|next| next.base())

@@ -67,11 +67,7 @@ impl Replica {
     }
 
     fn resume_lanes(&mut self, bundles: &[Arc<crate::wire::Bundle>]) {
-        for lane in self.member.committee.replicas() {
-            let (tip, bytes) = (
-                self.order.execution.point().tips[lane.index()],
-                self.order.execution.point().lane_bytes[lane.index()],
-            );
+        for (lane, (tip, bytes)) in self.member.committee.replicas().zip(self.order.execution.point().lanes()) {
             self.lanes[lane].executed_up_to(tip, bytes);
             self.member.promises.raise_floors(SeqNum::new(0), [(lane, SeqNum::new(tip.position.get()))]);
             if let Some(row) = self.member.promises.highest(Kind::Ack, View::of_lane(lane)) {
@@ -146,21 +142,17 @@ impl Replica {
         }
         let voted = signed.signer == self.member.me || self.member.promises.get(Kind::Prepare, view, seq).is_some();
         let slot = self.order.log.touch(seq);
-        let mut named = false;
         if active == Some(view) {
             // Its certificates were here before it was accepted, and its time was judged then.
             slot.proposal = Some(Proposal { statement: signed, arrived: Ticks::new(0), carried: true });
-            named = true;
         }
         if voted && slot.voted.is_none_or(|last| last.statement.view <= view) {
             slot.voted = Some(signed);
-            named = true;
         }
         if let Some(certificate) = prepared.filter(|certificate| certificate.view() == view) {
             slot.prepared = Some(Prepared { certificate: certificate.clone(), pre_prepare: signed });
-            named = true;
         }
-        if named {
+        if slot.wants(&digest) {
             slot.offer(Arc::new(content), digest);
         }
     }

@@ -34,6 +34,11 @@ impl Content {
         self.mark || seq.get().is_multiple_of(constants.checkpoint_period)
     }
 
+    /// The tip that it names for a lane.
+    pub fn tip_of(&self, lane: ReplicaId) -> Option<Tip> {
+        self.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| *tip)
+    }
+
     /// Whether this is the null content.
     pub fn is_null(&self) -> bool {
         *self == Self::NULL
