@@ -138,17 +138,17 @@ impl Member {
         self.wake = Some(self.wake.map_or(ticks, |wake| wake.min(ticks)));
     }
 
-    /// Wants a tick when the wall clock shows `wall`.
-    pub(crate) fn wake_at_wall(&mut self, wall: Time) {
-        self.wake_at(self.now.ticks.after(wall.get().saturating_sub(self.now.wall.get())));
-    }
-
     /// Whether a time has come; if not, a tick is wanted then.
     pub(crate) fn is_due(&mut self, due: Ticks) -> bool {
         if due > self.now.ticks {
             self.wake_at(due);
         }
         due <= self.now.ticks
+    }
+
+    /// The same by the wall clock.
+    pub(crate) fn is_due_by_wall(&mut self, due: Time) -> bool {
+        self.is_due(self.now.ticks.after(due.get().saturating_sub(self.now.wall.get())))
     }
 
     /// Old enough for what was sent then to have been lost.

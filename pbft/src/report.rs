@@ -69,7 +69,7 @@ impl Replica {
             view: self.view(),
             cause: self.views.cause,
             primary: self.primary(),
-            executed: self.order.execution.point().clone(),
+            executed: self.order.execution.point.clone(),
             stable: self.order.low(),
             recovering: self.is_recovering().then(|| self.member.recall.answered()),
             following: matches!(self.member.standing, Standing::Follower(_)),
@@ -104,7 +104,7 @@ impl Replica {
 
     /// The executed point.
     pub fn executed_point(&self) -> &ExecutedPoint {
-        self.order.execution.point()
+        &self.order.execution.point
     }
 
     /// The newest certified checkpoint, executed or not.

@@ -2,7 +2,7 @@
 
 mod cluster;
 
-use cluster::{HashSigner, HashVerify, committee, context, id, key};
+use cluster::{HashSigner, committee, context, id, key};
 use quorate_pbft::{
     ClaimedCert, Constants, Content, Digest, Epoch, Evidence, InvalidNewView, InvalidViewChange, Kind, NewView,
     Omission, PreparedEntry, SeqNum, Signed, Signer, Statement, View, ViewChange, VotedEntry,
@@ -133,7 +133,7 @@ fn an_omission_of_which_any_part_is_changed_proves_nothing() {
 }
 
 fn invalid_demand(body: &ViewChange) -> Option<Evidence> {
-    let found = InvalidViewChange::find(&signed_demand(2, body), body, WINDOW, &committee(N), &HashVerify)?;
+    let found = InvalidViewChange::find(&signed_demand(2, body), body, &context(&committee(N), &constants()))?;
     Some(Evidence::InvalidViewChange(Box::new(found)))
 }
 

@@ -68,9 +68,10 @@ pub(crate) fn advances<'a>(
 ) -> Vec<(ReplicaId, Tip)> {
     let mut tips: Vec<_> = contents.flat_map(|content| &content.cut).copied().collect();
     tips.retain(|(lane, tip)| {
-        let known = core::mem::replace(&mut reached[lane.index()], tip.position);
-        reached[lane.index()] = known.max(tip.position);
-        tip.position > known
+        let known = &mut reached[lane.index()];
+        let is_further = tip.position > *known;
+        *known = tip.position.max(*known);
+        is_further
     });
     tips
 }

@@ -53,7 +53,7 @@ pub(crate) struct Checkpoints {
     /// The executed slot that was found on disk at start.
     pub(crate) found_executed: SeqNum,
     /// The last slot before the epoch (M1).
-    base: SeqNum,
+    pub(crate) base: SeqNum,
     /// Where ViewChanges rest before a checkpoint of this epoch is stable.
     origin: Option<ClaimedCert>,
     /// Whether the shell was told that the epoch is over.
@@ -71,10 +71,6 @@ impl Checkpoints {
     /// The highest stable checkpoint that is executed; at first the slot that the epoch begins after.
     pub(crate) fn low(&self) -> SeqNum {
         self.stable.as_ref().map_or(self.base, QuorumCert::seq)
-    }
-
-    pub(crate) fn base(&self) -> SeqNum {
-        self.base
     }
 
     /// Checkpoint that an own ViewChange rests on (V4).
@@ -180,7 +176,7 @@ impl Replica {
         let (seq, certified) = (certificate.seq(), certificate.digest());
         assert!(self.order.low() < seq && seq <= executed, "I5: stable {seq} below the last or above execution");
         let own = self.order.checkpoints.own.get(&seq).copied();
-        let own = own.or_else(|| (seq == executed).then(|| self.order.execution.point().checkpoint_digest()));
+        let own = own.or_else(|| (seq == executed).then(|| self.order.execution.point.checkpoint_digest()));
         if let Some(ours) = own.filter(|ours| *ours != certified) {
             self.member.stop(Broken::Diverged { seq, ours, certified });
             return;
@@ -220,7 +216,7 @@ impl Order {
         else {
             return;
         };
-        let next = self.execution.point().next.clone();
+        let next = self.execution.point.next.clone();
         if let Some(next) = next.filter(|_| !core::mem::replace(&mut self.checkpoints.over, true)) {
             member.out.push(Effect::EpochOver { certificate, next });
         }
@@ -228,7 +224,7 @@ impl Order {
 
     /// Signs the state after the slot that was just executed.
     pub(crate) fn take_checkpoint(&mut self, member: &mut Member) {
-        let (seq, digest) = (self.executed(), self.execution.point().checkpoint_digest());
+        let (seq, digest) = (self.executed(), self.execution.point.checkpoint_digest());
         self.checkpoints.own.insert(seq, digest);
         if self.checkpoints.own.len() > OWN_MAX {
             self.checkpoints.own.pop_first();
@@ -246,7 +242,7 @@ impl Order {
         let executed = self.executed();
         let content = self.log.get(executed).and_then(|slot| slot.decided());
         if content.is_some_and(|content| content.is_checkpoint(executed, &member.constants)) {
-            let digest = self.execution.point().checkpoint_digest();
+            let digest = self.execution.point.checkpoint_digest();
             self.checkpoints.own.entry(executed).or_insert(digest);
         }
     }

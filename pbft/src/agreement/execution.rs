@@ -25,7 +25,7 @@ pub(crate) struct Running {
 /// Executed state, the slot at work and the next deadline.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
-    point: ExecutedPoint,
+    pub(crate) point: ExecutedPoint,
     running: Option<Running>,
     /// The earliest deadline in ledger time that something waits for, as the shell says it (T3).
     pub(crate) deadline: Option<Time>,
@@ -43,11 +43,6 @@ impl Execution {
         let lanes = |point: &ExecutedPoint| (point.epoch, point.tips.len(), point.lane_bytes.len());
         assert_eq!(lanes(&point), lanes(&self.point), "I23: an executed point of another member list");
         self.point = point;
-    }
-
-    /// The executed point.
-    pub(crate) fn point(&self) -> &ExecutedPoint {
-        &self.point
     }
 }
 

@@ -262,9 +262,8 @@ impl Order {
     /// T2 ahead, and the pace of empty slots (N7). If not, the slot is looked at again when it may be.
     fn is_timely(&mut self, lanes: &Lanes, member: &mut Member, seq: SeqNum, content: &Content) -> bool {
         let earliest = content.time.unwrap_or_default().get().saturating_sub(member.constants.clock_ahead_ms);
-        if earliest > member.now.wall.get() {
+        if !member.is_due_by_wall(Time::new(earliest)) {
             self.log.touch(seq);
-            member.wake_at_wall(Time::new(earliest));
             return false;
         }
         let pace = self.proposing.empty_vote_at.map(|at| at.after(member.constants.cut_delay_ms));

@@ -46,17 +46,17 @@ impl Order {
 
     /// The highest executed slot.
     pub(crate) fn executed(&self) -> SeqNum {
-        self.execution.point().seq
+        self.execution.point.seq
     }
 
     /// The last slot of the epoch, once it is known (M1).
     pub(crate) fn last(&self) -> Option<SeqNum> {
-        self.execution.point().last()
+        self.execution.point.last()
     }
 
     /// Whether the last slot of the epoch is executed: from then on this replica only helps those who are behind (M1, N9).
     pub(crate) fn is_over(&self) -> bool {
-        self.execution.point().is_last()
+        self.execution.point.is_last()
     }
 
     /// Slots up to the end of the epoch that are not decided yet.
@@ -68,7 +68,7 @@ impl Order {
 
     /// Whether the first slot of a later epoch is still to be decided.
     pub(crate) fn awaits_first(&self) -> bool {
-        let first = self.checkpoints.base().next();
+        let first = self.checkpoints.base.next();
         let decided = || self.log.get(first).is_some_and(|slot| slot.committed.is_some());
         first > SeqNum::new(1) && self.executed() < first && !decided()
     }

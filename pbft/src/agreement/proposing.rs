@@ -50,9 +50,7 @@ impl Replica {
         let content = Content { cut: draft.cut, time: Some(self.member.now.wall), mark: draft.mark };
         let digest = content.digest();
         assert!(content.is_well_formed(self.member.committee.len()), "I19: an own proposal that others refuse");
-        let certificates: Vec<_> =
-            content.cut.iter().filter_map(|(lane, tip)| self.lanes[*lane].certificate(*tip)).collect();
-        let certificates = certificates.into_iter().map(|certificate| certificate.claim().clone()).collect();
+        let certificates = self.lanes.certificates_of(&content);
         let statement =
             self.member.promise(Kind::PrePrepare, self.views.number, seq, digest).expect("asked before: may sign");
         // The content first: a primary that restarts must be able to send what it promised (V6).
@@ -176,19 +174,14 @@ impl Order {
     }
 
     /// T3: a deadline has passed by the own clock and no slot reaches it yet.
-    fn is_deadline_due(&mut self, member: &mut Member) -> bool {
-        let Some(deadline) = self.execution.deadline.filter(|deadline| *deadline > self.newest_time()) else {
-            return false;
-        };
-        if deadline > member.now.wall {
-            member.wake_at_wall(deadline);
-        }
-        deadline <= member.now.wall
+    fn is_deadline_due(&self, member: &mut Member) -> bool {
+        let ahead = self.execution.deadline.filter(|deadline| *deadline > self.newest_time());
+        ahead.is_some_and(|deadline| member.is_due_by_wall(deadline))
     }
 
     /// The highest time of any slot that is executed, decided or proposed.
     fn newest_time(&self) -> Time {
         let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.leading()?.time);
-        ahead.fold(self.execution.point().time, Time::max)
+        ahead.fold(self.execution.point.time, Time::max)
     }
 }

@@ -200,10 +200,9 @@ impl<'a> Inquest<'a> {
 
     /// E3: ViewChanges that are not sound, that a start contradicts which they name, or that leave something out.
     fn view_changes(&mut self) {
-        let (committee, verify) = (self.context.committee, self.context.verify);
         let window = self.context.constants.window;
         for (signed, body) in self.view_changes.clone().into_values() {
-            if let Some(found) = InvalidViewChange::find(&signed, &body, window, committee, verify) {
+            if let Some(found) = InvalidViewChange::find(&signed, &body, self.context) {
                 self.accuse(Evidence::InvalidViewChange(Box::new(found)));
             }
             let named: BTreeSet<Digest> = body.named().map(|(_, digest)| digest).collect();

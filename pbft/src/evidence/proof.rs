@@ -2,7 +2,7 @@
 
 use crate::evidence::bundle_evidence::InvalidBundle;
 use crate::evidence::view_evidence::{InvalidNewView, InvalidViewChange, Omission};
-use crate::wire::{Digest, Epoch, Kind, QuorumCert, ReplicaId, SeqNum, Signed, VerifyContext, View, hash};
+use crate::wire::{Digest, Epoch, Kind, ReplicaId, SeqNum, Signed, VerifyContext, View, hash};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -82,18 +82,6 @@ impl Evidence {
         let contradict =
             a.signer == b.signer && a.statement.same_position(&b.statement) && a.statement.digest != b.statement.digest;
         contradict.then(|| Self::Equivocation(*a.min(b), *a.max(b)))
-    }
-
-    /// E4: what two certificates of one view (or of one position of a lane) that contradict each other prove: each of
-    /// their common signers said two things. At least f + 1 of them, for two quorums share so many.
-    ///
-    /// Across views common signers may be honest: then the guilty are found by E3 along the views between.
-    pub fn between(a: &QuorumCert, b: &QuorumCert, group: Digest) -> Vec<Self> {
-        let pairs = a.statements(group).filter_map(|of_a| {
-            let of_b = b.statements(group).find(|of_b| of_b.signer == of_a.signer)?;
-            Self::pair(&of_a, &of_b)
-        });
-        pairs.collect()
     }
 
     /// Whether the form is right: a real contradiction in the one order. Reads no signature.

@@ -8,8 +8,8 @@ use crate::views::view_change::{
     Claim, NewView, SlotClaims, ViewChange, new_view_head, new_view_slot, select, view_change_head,
 };
 use crate::wire::{
-    ClaimedCert, Committee, Content, Digest, Kind, MERKLE_DEPTH_MAX, ReplicaId, SeqNum, Signed, Verify, bounded,
-    merkle_path, merkle_proves,
+    ClaimedCert, Committee, Content, Digest, Kind, MERKLE_DEPTH_MAX, ReplicaId, SeqNum, Signed, Verify, VerifyContext,
+    bounded, merkle_path, merkle_proves,
 };
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -190,16 +190,11 @@ fn is_left_out(vote: &Signed, claims: &SlotClaims) -> bool {
 
 impl InvalidViewChange {
     /// The first slot of a ViewChange that is not sound, as evidence.
-    pub fn find(
-        view_change: &Signed,
-        body: &ViewChange,
-        window: u64,
-        committee: &Committee,
-        verify: &dyn Verify,
-    ) -> Option<Self> {
+    pub fn find(view_change: &Signed, body: &ViewChange, context: &VerifyContext<'_>) -> Option<Self> {
+        let VerifyContext { committee, verify, constants, .. } = *context;
         let entries = body.entries().map(|(pre_prepare, _)| pre_prepare.statement.seq);
         let slots = entries.chain(core::iter::once(body.base().next()));
-        let mut leaves = slots.filter_map(|seq| ViewChangeLeaf::of(view_change, body, seq, window));
+        let mut leaves = slots.filter_map(|seq| ViewChangeLeaf::of(view_change, body, seq, constants.window));
         let leaf = leaves.find(|leaf| !leaf.is_sound(committee, verify))?;
         Some(Self { leaf, named: None })
     }

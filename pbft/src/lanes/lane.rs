@@ -41,6 +41,13 @@ pub(crate) struct Fork {
     pub(crate) second: Digest,
 }
 
+impl Fork {
+    /// Two certified digests of one position have to be the same.
+    fn unless_equal(position: Position, first: Digest, second: Digest) -> Result<(), Self> {
+        if first == second { Ok(()) } else { Err(Self { position, first, second }) }
+    }
+}
+
 /// A lane above its executed tip.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lane {
@@ -157,13 +164,8 @@ impl Lane {
             return Ok(false);
         }
         if let Some(known) = self.certificates.get_mut(&tip.position) {
-            let first = known.certificate.digest();
             known.cited |= cited;
-            return if first == tip.digest {
-                Ok(false)
-            } else {
-                Err(Fork { position: tip.position, first, second: tip.digest })
-            };
+            return Fork::unless_equal(tip.position, known.certificate.digest(), tip.digest).map(|()| false);
         }
         let newest = self.certified().position;
         if !cited && tip.position < newest {
@@ -221,10 +223,7 @@ impl Lane {
             return Ok(());
         }
         match self.chain.get(&tip.position) {
-            Some(first) if *first != tip.digest => {
-                Err(Fork { position: tip.position, first: *first, second: tip.digest })
-            }
-            Some(_) => Ok(()),
+            Some(first) => Fork::unless_equal(tip.position, *first, tip.digest),
             None => {
                 self.chain.insert(tip.position, tip.digest);
                 self.walk(tip)
@@ -244,10 +243,7 @@ impl Lane {
                 self.chain.get(&below.position).copied()
             };
             match known {
-                Some(first) if first != below.digest => {
-                    return Err(Fork { position: below.position, first, second: below.digest });
-                }
-                Some(_) => return Ok(()),
+                Some(first) => return Fork::unless_equal(below.position, first, below.digest),
                 None => self.chain.insert(below.position, below.digest),
             };
             tip = below;
@@ -294,13 +290,8 @@ impl Lane {
 
     /// The highest position at or below `to` on the known chain whose bundle is missing.
     pub(crate) fn missing(&self, to: Position) -> Option<Position> {
-        let mut missing = None;
-        for (position, digest) in self.chain.range(..=to) {
-            if self.held(Tip { position: *position, digest: *digest }).is_none() {
-                missing = Some(*position);
-            }
-        }
-        missing
+        let mut chain = self.chain.range(..=to).rev();
+        chain.find(|(position, digest)| !self.held.contains_key(&(**position, **digest))).map(|(position, _)| *position)
     }
 
     /// The first position from `from` on, below `to`, that is not on the known chain or whose bundle is missing.

@@ -7,7 +7,7 @@ use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
 use crate::recovery::peer::Peers;
 use crate::recovery::repair::SUPPLY_BYTES;
 use crate::replica::ReplicaConfig;
-use crate::wire::{ClaimedCert, Digest, Message, Position, ReplicaId, SeqNum, StatusBody, Ticks, Verified, View};
+use crate::wire::{ClaimedCert, Message, Position, ReplicaId, SeqNum, StatusBody, Ticks, Verified};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -106,18 +106,11 @@ impl Elder {
         let body = StatusBody {
             incarnation: self.member.incarnation,
             epoch: self.member.committee.epoch(),
-            view: View::new(0),
-            changing: false,
             stable: last,
             executed: last,
             oldest: self.oldest,
-            slots: Vec::new(),
-            lanes: Vec::new(),
-            stuck: false,
-            new_view: Digest::ZERO,
-            view_changes: Vec::new(),
-            heard: Vec::new(),
             program: self.member.program,
+            ..StatusBody::default()
         };
         let statement = self.member.sign_status(SeqNum::new(self.statuses), body.digest());
         [Message::Status { statement, body }, Message::StableCheckpoint(self.certificate.clone())].into()

@@ -90,7 +90,7 @@ impl Replica {
             items: items.filter(|item| item.kind != ItemKind::ReadMark).collect(),
             reads: self.lanes.reads.take_all(),
             evidence: self.accusations.held().cloned().collect(),
-            ..Handover::of(self.member.now, self.order.execution.point())
+            ..Handover::of(self.member.now, &self.order.execution.point)
         }
     }
 

@@ -4,7 +4,7 @@ use crate::effects::Effects;
 use crate::limits::Constants;
 use crate::recovery::answer::BYTES_PER_ANSWER_MAX;
 use crate::replica::Replica;
-use crate::wire::{Digest, Kind, Message, ReplicaId, SeqNum, Signed, SlotStatus, View};
+use crate::wire::{Digest, Kind, Message, ReplicaId, SeqNum, Signed, SlotStatus, Tip, View};
 use alloc::vec::Vec;
 
 /// Slots whose votes are sent again for one status.
@@ -46,8 +46,8 @@ impl Help<'_> {
         let own = &replica.lanes[replica.member.me];
         let lacking = peer.acknowledged(replica.member.me).position.plus(1);
         let bundles = own.stored_between(lacking, replica.lanes.own.tip.position);
-        let mut bundles: Vec<_> =
-            bundles.filter(|bundle| replica.lanes.is_old_bundle(&replica.member, bundle)).cloned().collect();
+        let is_old = |tip: Tip| own.held(tip).is_some_and(|held| replica.member.is_old(held.since));
+        let mut bundles: Vec<_> = bundles.filter(|bundle| is_old(bundle.header.tip())).cloned().collect();
         bundles.reverse();
         let mut bytes = 0;
         for bundle in bundles.into_iter().take(BUNDLES_PER_HELP_MAX) {

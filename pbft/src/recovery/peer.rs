@@ -14,7 +14,7 @@ const ANSWERS_PER_SECOND_MAX: u32 = 256;
 const ANSWER_BYTES_PER_SECOND_MAX: u64 = 64 << 20;
 
 /// A member, as seen from here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Peer {
     /// When anything came from it.
     pub(crate) heard: Option<Ticks>,
@@ -95,17 +95,7 @@ impl IndexMut<ReplicaId> for Peers {
 
 impl Peer {
     pub(crate) fn new(n: usize) -> Self {
-        Self {
-            heard: None,
-            status: None,
-            lanes: vec![LaneStatus::default(); n],
-            counter: SeqNum::new(0),
-            helped_at: None,
-            recalled_at: None,
-            second: 0,
-            answers: 0,
-            bytes: 0,
-        }
+        Self { lanes: vec![LaneStatus::default(); n], ..Self::default() }
     }
 
     pub(crate) fn is_heard(&self, now: Ticks) -> bool {
@@ -133,10 +123,8 @@ impl Peer {
 
     /// Whether its status says that it holds the decision of a slot.
     pub(crate) fn has_decided(&self, seq: SeqNum) -> bool {
-        self.status.as_ref().is_some_and(|status| {
-            let listed = status.slots.binary_search_by_key(&seq, |(of, _)| *of);
-            seq <= status.executed || listed.is_ok_and(|index| status.slots[index].1 == SlotStatus::Committed)
-        })
+        let has_executed = self.status.as_ref().is_some_and(|status| seq <= status.executed);
+        has_executed || self.slot(seq) == Some(SlotStatus::Committed)
     }
 
     /// Whether its status says that it can still hand a decision out: it holds it, and has dropped none above it (S1).

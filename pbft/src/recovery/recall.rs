@@ -1,12 +1,13 @@
 //! After a start: what did I say before? Nothing is signed until q − 1 others have answered (E7).
 
 use crate::agreement::order::Order;
-use crate::effects::{Rejected, Wanted};
+use crate::effects::{Effect, Rejected, Wanted};
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::wire::{Kind, Message, ReplicaId, SeqNum, Signed, Ticks};
+use crate::wire::{Kind, Message, ReplicaId, SeqNum, Signed, Ticks, View};
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Progress of the recall: who has answered.
@@ -27,6 +28,10 @@ impl Recall {
         self.done_since.is_some()
     }
 
+    fn is_answered(&self) -> bool {
+        self.answered.len() >= self.needed
+    }
+
     pub(crate) fn answered(&self) -> usize {
         self.answered.len()
     }
@@ -38,16 +43,11 @@ impl Replica {
         if self.member.recall.is_done() {
             return;
         }
-        if self.member.recall.answered.len() >= self.member.recall.needed {
+        if self.member.recall.is_answered() {
             self.finish_recall();
             return;
         }
-        let due = self
-            .member
-            .recall
-            .asked_at
-            .is_none_or(|at| self.member.now.ticks.since(at) >= self.member.constants.status_period_ms);
-        if !due {
+        if self.member.recall.asked_at.is_some_and(|at| !self.member.is_old(at)) {
             return;
         }
         self.member.recall.asked_at = Some(self.member.now.ticks);
@@ -72,7 +72,7 @@ impl Replica {
             self.hear(signed);
         }
         self.member.recall.answered.insert(from);
-        if !self.member.recall.is_done() && self.member.recall.answered.len() >= self.member.recall.needed {
+        if !self.member.recall.is_done() && self.member.recall.is_answered() {
             self.finish_recall();
         }
         Ok(())
@@ -105,7 +105,7 @@ impl Replica {
             self.order.log.iter().filter(|(_, slot)| slot.committed.is_none()).map(|(seq, _)| seq).collect();
         for seq in in_flight {
             for message in self.order.own_votes(&self.lanes, &self.member, view, seq) {
-                self.member.out.push(crate::effects::Effect::Broadcast(alloc::sync::Arc::new(message)));
+                self.member.out.push(Effect::Broadcast(Arc::new(message)));
             }
         }
     }
@@ -113,13 +113,7 @@ impl Replica {
 
 impl Order {
     /// The own stored statements about a slot in a view, with the content if this replica is its primary.
-    pub(crate) fn own_votes(
-        &self,
-        lanes: &Lanes,
-        member: &Member,
-        view: crate::wire::View,
-        seq: SeqNum,
-    ) -> Vec<Message> {
+    pub(crate) fn own_votes(&self, lanes: &Lanes, member: &Member, view: View, seq: SeqNum) -> Vec<Message> {
         let mut votes = Vec::new();
         let Some(slot) = self.log.get(seq) else { return votes };
         if let Some(statement) = member.promises.get(Kind::Prepare, view, seq)

@@ -10,7 +10,9 @@ use crate::recovery::peer::Peers;
 use crate::replica::Replica;
 use crate::views::ViewChangeMsg;
 use crate::views::Views;
-use crate::wire::{Content, LaneStatus, Message, ReplicaId, SeqNum, Signed, SlotStatus, StatusBody, Ticks, Tip};
+use crate::wire::{
+    ClaimedCert, Content, LaneStatus, Message, ReplicaId, SeqNum, Signed, SlotStatus, StatusBody, Ticks, Tip,
+};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -156,15 +158,14 @@ impl Lanes {
         member.committee.replicas().map(of).collect()
     }
 
-    /// A content with the certificates of its tips, as far as they are here.
-    pub(crate) fn content_message(&self, content: &Content) -> Message {
+    /// Certificates of the tips that a content names, as far as they are here.
+    pub(crate) fn certificates_of(&self, content: &Content) -> Vec<ClaimedCert> {
         let certificates = content.cut.iter().filter_map(|(lane, tip)| self[*lane].certificate(*tip));
-        let certificates = certificates.map(|certificate| certificate.claim().clone()).collect();
-        Message::Content { content: content.clone(), certificates }
+        certificates.map(|certificate| certificate.claim().clone()).collect()
     }
 
-    pub(crate) fn is_old_bundle(&self, member: &Member, bundle: &crate::wire::Bundle) -> bool {
-        self[member.me].held(bundle.header.tip()).is_some_and(|held| member.is_old(held.since))
+    pub(crate) fn content_message(&self, content: &Content) -> Message {
+        Message::Content { content: content.clone(), certificates: self.certificates_of(content) }
     }
 }
 

@@ -67,7 +67,7 @@ impl Replica {
     }
 
     fn resume_lanes(&mut self, bundles: &[Arc<crate::wire::Bundle>]) {
-        for (lane, (tip, bytes)) in self.member.committee.replicas().zip(self.order.execution.point().lanes()) {
+        for (lane, (tip, bytes)) in self.member.committee.replicas().zip(self.order.execution.point.lanes()) {
             self.lanes[lane].executed_up_to(tip, bytes);
             self.member.promises.raise_floors(SeqNum::new(0), [(lane, SeqNum::new(tip.position.get()))]);
             if let Some(row) = self.member.promises.highest(Kind::Ack, View::of_lane(lane)) {

@@ -16,7 +16,7 @@ pub(crate) struct Timers {
     /// When the content of a committed slot was last missing, or the window was full of committed slots.
     pub(crate) paused_at: Ticks,
     /// The lowest open slot, and since when it is the lowest.
-    open_slot: Option<(SeqNum, Ticks)>,
+    open_slot: Option<(Ticks, SeqNum)>,
     /// Start of the wait for the end of the epoch, and the slots that were missing then.
     filling: Option<(Ticks, u64)>,
     /// Start of the wait for an overdue deadline (T3).
@@ -59,9 +59,8 @@ impl Views {
         if order.lacks_decided_content() || order.is_window_decided() {
             self.timers.paused_at = member.now.ticks;
         }
-        let ids: Vec<_> = member.committee.replicas().collect();
-        let lanes =
-            ids.into_iter().filter_map(|id| Some((self.lane_timer(lanes, peers, member, id)?, Cause::Lane(id))));
+        let ids = member.committee.replicas();
+        let lanes = ids.filter_map(|id| Some((self.lane_timer(lanes, peers, member, id)?, Cause::Lane(id))));
         let lanes: Vec<_> = lanes.collect();
         let checkpoint = order.checkpoint_wait(member).map(|since| (since, Cause::Checkpoint));
         let first = order.awaits_first().then_some((self.since, Cause::FirstSlot));
@@ -133,24 +132,19 @@ impl Views {
     fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<(Ticks, SeqNum)> {
         // A slot that others have decided is fetched; that blames nobody.
         let open = order.open_slot().filter(|(_, seq)| peers.decided(member, *seq) < member.committee.weak());
-        let Some((_, seq)) = open else {
-            self.timers.open_slot = None;
-            return None;
-        };
-        let since = match self.timers.open_slot {
-            Some((of, since)) if of == seq => since,
-            _ => member.now.ticks,
-        };
-        self.timers.open_slot = Some((seq, since));
-        Some((since, seq))
+        let known = self.timers.open_slot;
+        self.timers.open_slot = open.map(|(_, seq)| match known {
+            Some((since, of)) if of == seq => (since, seq),
+            _ => (member.now.ticks, seq),
+        });
+        self.timers.open_slot
     }
 
     /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.
     fn deadline_timer(&mut self, order: &Order, member: &mut Member) -> Option<Ticks> {
         let deadline = order.execution.deadline.filter(|deadline| *deadline > order.committed_time())?;
         let due = deadline.get().saturating_add(member.constants.clock_behind_ms);
-        if due > member.now.wall.get() {
-            member.wake_at_wall(Time::new(due));
+        if !member.is_due_by_wall(Time::new(due)) {
             self.timers.overdue_since = None;
             return None;
         }
@@ -166,6 +160,6 @@ impl Order {
 
     fn committed_time(&self) -> Time {
         let ahead = self.log.above(self.executed()).filter_map(|(_, slot)| slot.decided()?.time);
-        ahead.fold(self.execution.point().time, Time::max)
+        ahead.fold(self.execution.point.time, Time::max)
     }
 }

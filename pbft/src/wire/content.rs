@@ -35,7 +35,7 @@ impl Content {
     }
 
     /// The tip that it names for a lane.
-    pub fn tip_of(&self, lane: ReplicaId) -> Option<Tip> {
+    pub(crate) fn tip_of(&self, lane: ReplicaId) -> Option<Tip> {
         self.cut.iter().find(|(of, _)| *of == lane).map(|(_, tip)| *tip)
     }
 

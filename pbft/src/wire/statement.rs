@@ -1,6 +1,6 @@
 //! Statements: the one thing that a replica signs (rules E).
 
-use crate::wire::{Committee, Digest, Epoch, ReplicaId, SeqNum, Signature, Signer, Verify, View, hash};
+use crate::wire::{Committee, Digest, Epoch, ReplicaId, SeqNum, Signature, Signer, Verify, View};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
@@ -64,11 +64,6 @@ impl Statement {
         bytes.extend_from_slice(DOMAIN);
         borsh::to_writer(&mut bytes, self).expect("writing into memory cannot fail");
         bytes
-    }
-
-    /// Names this statement, whoever signed it.
-    pub fn id(&self) -> Digest {
-        hash("quorate/v1/statement-id", self)
     }
 
     /// Signs as `signer`.

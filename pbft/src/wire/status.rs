@@ -22,7 +22,7 @@ pub struct Program {
 }
 
 /// The body of a Status statement; the statement's digest is [`StatusBody::digest`], its seq a counter.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct StatusBody {
     /// Drawn at start; counters are compared only under the same number (E1).
     pub incarnation: u64,

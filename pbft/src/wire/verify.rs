@@ -235,7 +235,7 @@ impl VerifyContext<'_> {
         if !small || self.signature(statement).is_err() || statement.statement.digest != body.digest(window) {
             return None;
         }
-        InvalidViewChange::find(statement, body, window, self.committee, self.verify).map(Box::new)
+        InvalidViewChange::find(statement, body, self).map(Box::new)
     }
 
     fn invalid_bundle(&self, bundle: &Bundle) -> Option<Box<InvalidBundle>> {

@@ -51,15 +51,15 @@ fn two_conflicting_certificates_of_one_view_prove_the_fault_of_f_plus_one() {
         let (committee, q) = (committee(n), committee(n).quorum());
         let first: Vec<usize> = (0..q).collect();
         let last: Vec<usize> = (n - q..n).collect();
-        let check = |digest: u8, signers: &[usize]| {
-            let claimed = certificate(Kind::Commit, 3, 7, Digest([digest; 32]), signers);
-            committee.check(claimed, &cluster::HashVerify).expect("a quorum")
-        };
-        let culprits = Evidence::between(&check(1, &first), &check(2, &last), committee.group());
-        assert!(culprits.len() >= committee.weak(), "{n} replicas");
         let constants = Constants::default();
         let context = cluster::context(&committee, &constants);
-        assert!(culprits.iter().all(|evidence| evidence.is_valid(&context)));
-        assert!(Evidence::between(&check(1, &first), &check(1, &last), committee.group()).is_empty());
+        let proofs = |digests: [u8; 2]| {
+            let commits = |at: usize, of: &[usize]| certificate(Kind::Commit, 3, 7, Digest([digests[at]; 32]), of);
+            let certificates = vec![commits(0, &first), commits(1, &last)];
+            Remains { certificates, ..Remains::default() }.investigate(&context).proofs
+        };
+        assert!(proofs([1, 2]).len() >= committee.weak(), "{n} replicas");
+        assert!(proofs([1, 2]).iter().all(|evidence| evidence.is_valid(&context)));
+        assert!(proofs([1, 1]).is_empty());
     }
 }

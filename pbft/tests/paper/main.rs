@@ -20,8 +20,8 @@ use cluster::alone::{Alone, ask, bundle, certificate, empty, say};
 use cluster::{WALL, committee, envelope, id};
 use quorate_pbft::{
     Admitted, CertError, Committee, Constants, Content, Digest, Effect, Epoch, Evidence, EvidenceKey, Executed, Input,
-    Invalid, Item, Kind, Message, Position, Question, Record, Recovered, Rejected, Replica, SeqNum, Signature, Signed,
-    StatusBody, Tip, Unverified, View, Wanted, checkpoint_digest,
+    Invalid, Item, Kind, Message, Position, Question, Record, Recovered, Rejected, Remains, Replica, SeqNum, Signature,
+    Signed, StatusBody, Tip, Unverified, View, Wanted, checkpoint_digest,
 };
 
 /// A group of one, and all sizes at which f or the distance to the next f changes.
