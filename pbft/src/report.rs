@@ -124,7 +124,7 @@ impl Replica {
 
     /// The newest certified digests, for the door ([`crate::Unverified::admit`]).
     pub fn certified(&self) -> &Certified {
-        self.witness.certified()
+        &self.witness.references.certified
     }
 
     /// Whether changes can be ordered as far as this replica knows: it may sign, and hears q members.

@@ -1,8 +1,8 @@
 //! First words of each replica and certified references, so that a word which contradicts either is noticed (E2, E5).
 
 use crate::evidence::proof::{Evidence, EvidenceKind};
+use crate::evidence::reference::References;
 pub(crate) use crate::evidence::reference::Subject;
-use crate::evidence::reference::{Certified, References};
 use crate::member::Member;
 use crate::wire::{Digest, Kind, ReplicaId, SeqNum, Signed, View, hash};
 use alloc::boxed::Box;
@@ -57,7 +57,7 @@ pub(crate) struct Witness {
     first: BTreeMap<Series, BTreeMap<(View, SeqNum), Signed>>,
     /// Places of first statements that were let in unchecked and not looked at since.
     unchecked: BTreeSet<(Series, (View, SeqNum))>,
-    references: References,
+    pub(crate) references: References,
     /// Words that might have been sent on for each signer in the second that began at the tick.
     contrary: BTreeMap<ReplicaId, (u64, u64)>,
     /// Seed of the die, and its throws so far.
@@ -187,11 +187,6 @@ impl Witness {
     /// An odd word of this signer was heard: from now on the door checks all that it says.
     pub(crate) fn suspect(&mut self, signer: ReplicaId) {
         self.references.certified.suspect(signer);
-    }
-
-    /// The newest references, for the door.
-    pub(crate) fn certified(&self) -> &Certified {
-        &self.references.certified
     }
 
     /// First statements about a slot or position, in every view.

@@ -69,12 +69,6 @@ impl Admitted {
     }
 }
 
-impl From<Verified<Message>> for Admitted {
-    fn from(verified: Verified<Message>) -> Self {
-        Self::Verified(verified)
-    }
-}
-
 impl Unverified<Message> {
     /// [`Unverified::verify`], but for words that say what `certified` has.
     pub fn admit(self, context: &VerifyContext<'_>, certified: &Certified) -> Result<Admitted, Invalid> {
@@ -106,11 +100,5 @@ impl Unverified<Message> {
         let here = (said.group, said.epoch) == (context.committee.group(), context.committee.epoch());
         let formed = said.kind == kind && (kind != Kind::Checkpoint || said.view == View::new(0));
         (here && formed && signed.signer == self.from).then_some(*signed)
-    }
-}
-
-impl From<Word> for Admitted {
-    fn from(word: Word) -> Self {
-        Self::Word(word)
     }
 }

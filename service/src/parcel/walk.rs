@@ -223,7 +223,7 @@ impl<'g> Walk<'g> {
         match verified.message() {
             // What is left of a bundle that its owner has signed wrongly.
             Message::Evidence(_) => Err(Wrong::Misplaced),
-            _ => Ok(Some(Admitted::from(verified))),
+            _ => Ok(Some(Admitted::Verified(verified))),
         }
     }
 }

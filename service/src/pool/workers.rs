@@ -135,7 +135,7 @@ impl Checker {
         };
         let message = Unverified::new(from, message);
         if epoch != current {
-            return Ok(message.verify(&context)?.into());
+            return Ok(Admitted::Verified(message.verify(&context)?));
         }
         let certified = self.certified.read().unwrap_or_else(PoisonError::into_inner).clone();
         let invalid = |invalid| if named { Dropped::Invalid(invalid) } else { Dropped::Unplaced(invalid) };
@@ -162,7 +162,7 @@ impl Checker {
             constants: &self.constants,
         };
         let invalid = |invalid| if named { Dropped::Invalid(invalid) } else { Dropped::Unplaced(invalid) };
-        Unverified::new(from, message).verify(&context).map(Admitted::from).map_err(invalid)
+        Unverified::new(from, message).verify(&context).map(Admitted::Verified).map_err(invalid)
     }
 
     /// The member lists of now.

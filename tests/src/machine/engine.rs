@@ -6,8 +6,8 @@ use crate::dice::Dice;
 use crate::keys::{Authors, Keys};
 use quorate_ledger::{Admission, Code, Envelope, EnvelopeId, Found, Genesis, Ledger, Receipt};
 use quorate_pbft::{
-    Committee, Digest, Epoch, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica, ReplicaId, SeqNum,
-    Signer, Ticks, Time, Verify, Wanted,
+    Admitted, Committee, Digest, Epoch, EvidenceKey, Input, Item, Message, Now, PublicKey, Question, Replica,
+    ReplicaId, SeqNum, Signer, Ticks, Time, Verify, Wanted,
 };
 use quorate_service::engine::{self, Candidate, Engine, History, Notice, Request, Round, Setup};
 use quorate_storage::faulty::{Disk, Loss};
@@ -128,8 +128,10 @@ impl Machine for EngineMachine {
         self.now = now;
         self.is_due = true;
         match input {
-            Some(Input::Message(message)) => self.requests.push(Request::Message(Box::new(message.into()))),
-            Some(Input::Word(word)) => self.requests.push(Request::Message(Box::new(word.into()))),
+            Some(Input::Message(message)) => {
+                self.requests.push(Request::Message(Box::new(Admitted::Verified(message))));
+            }
+            Some(Input::Word(word)) => self.requests.push(Request::Message(Box::new(Admitted::Word(word)))),
             Some(Input::Submit(item)) => {
                 let envelope = self.candidate(item);
                 self.requests.push(Request::Submit { caller: 0, envelope, queues: false });
