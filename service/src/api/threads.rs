@@ -23,8 +23,8 @@ impl Threads {
     /// As many as the machine has cores, which wait for work.
     pub fn new() -> io::Result<Self> {
         let mut builder = Builder::new_multi_thread();
-        builder.enable_all().thread_name("api").max_blocking_threads(BLOCKING_THREADS_MAX).on_thread_start(give_way);
-        builder.build().map(|runtime| Self(Some(runtime)))
+        builder.enable_all().thread_name("api").max_blocking_threads(BLOCKING_THREADS_MAX);
+        builder.on_thread_start(giving_way()).build().map(|runtime| Self(Some(runtime)))
     }
 
     /// Runs a task there.
@@ -40,16 +40,22 @@ impl Drop for Threads {
     }
 }
 
-/// Makes this thread nicer than the process. Where the system does not allow it, nothing is worse than without.
+/// Makes the thread that calls it nicer than the one that asks for it now. Where the system does not allow it, nothing is worse
+/// than without.
 #[cfg(target_os = "linux")]
-fn give_way() {
+fn giving_way() -> impl Fn() + Send + Sync {
     use rustix::process::{getpriority_process, setpriority_process};
-    // On Linux no process means this thread.
-    let _ = getpriority_process(None).and_then(|nice| setpriority_process(None, nice + NICER));
+    // On Linux no process means this thread. One that the runtime starts later begins as nice as the one that starts it.
+    let nice = getpriority_process(None).map(|nice| nice + NICER);
+    move || {
+        let _ = nice.and_then(|nice| setpriority_process(None, nice));
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn give_way() {}
+fn giving_way() -> impl Fn() + Send + Sync {
+    || ()
+}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
