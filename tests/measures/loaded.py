@@ -59,7 +59,7 @@ class Loaded:
     def __init__(self, rate, base):
         self.temporary = tempfile.TemporaryDirectory(prefix="loaded-")
         self.folder = pathlib.Path(self.temporary.name) / "group"
-        self.ports = [base + 100 + number for number in range(VOTERS)]
+        self.ports = [base + VOTERS + number for number in range(VOTERS)]
         load = [PROGRAM, "bench", "--rate", rate, "--authors", 16, "--dir", self.folder, "--base-port", base]
         self.command = [str(word) for word in [*load, "--warm-up", 1, "--seconds", 3_600]]
         self.pids = []
