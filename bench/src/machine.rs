@@ -19,7 +19,7 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// Kernel.
     pub kernel: String,
-    /// Code that curve arithmetic picks on this processor: `avx2`, or `serial`.
+    /// Code that curve arithmetic picks on this processor: `avx512`, `avx2`, or `serial`.
     pub curve_code: String,
     /// Version that the program tells.
     pub program: String,
@@ -43,7 +43,7 @@ impl Machine {
             cores: std::thread::available_parallelism()?.get(),
             memory_bytes: proc("/proc/meminfo", "MemTotal").map_or(0, |size| kibibytes(&size)),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().into(),
-            curve_code: if has_avx2() { "avx2" } else { "serial" }.into(),
+            curve_code: curve_code().into(),
             program: String::from_utf8_lossy(&output.stdout).trim().into(),
             program_sha256: hex::encode(Sha256::digest(&bytes)),
             build: if cfg!(debug_assertions) { "debug" } else { "release" }.into(),
@@ -64,11 +64,15 @@ fn kibibytes(size: &str) -> u64 {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    std::arch::is_x86_feature_detected!("avx2")
+fn curve_code() -> &'static str {
+    let built_with_avx512 = cfg!(curve25519_dalek_backend = "avx512"); // `.cargo/config.toml`
+    if built_with_avx512 && is_x86_feature_detected!("avx512ifma") && is_x86_feature_detected!("avx512vl") {
+        return "avx512";
+    }
+    if is_x86_feature_detected!("avx2") { "avx2" } else { "serial" }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn has_avx2() -> bool {
-    false
+fn curve_code() -> &'static str {
+    "serial"
 }
