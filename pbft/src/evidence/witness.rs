@@ -257,27 +257,40 @@ impl Witness {
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// Votes and checkpoints at or below `seq` are no longer needed (E5); the newest of each kind stays (E7).
+    /// Votes and checkpoints at or below `seq` are no longer needed (E5); the newest of each kind stays (E7). Costs what is
+    /// dropped, not what stays.
     pub(crate) fn drop_votes_up_to(&mut self, seq: SeqNum) {
-        for ((_, kind, _), places) in &mut self.first {
-            if matches!(kind, EvidenceKind::Proposal | EvidenceKind::Checkpoint) {
-                let newest = places.last_key_value().map(|(place, _)| *place);
-                places.retain(|place, _| place.1 > seq || Some(*place) == newest);
+        for (series, places) in &mut self.first {
+            if matches!(series.1, EvidenceKind::Proposal | EvidenceKind::Checkpoint) {
+                for place in old_places(places, seq) {
+                    places.remove(&place);
+                    self.unchecked.remove(&(*series, place));
+                }
             }
         }
-        self.unchecked.retain(|(series, place)| self.first.get(series).is_some_and(|of| of.contains_key(place)));
         self.references.drop_slots_up_to(seq);
     }
 }
 
-/// Statements about a slot, one for each view in which there is one.
-fn in_every_view(places: &BTreeMap<(View, SeqNum), Signed>, seq: SeqNum) -> impl Iterator<Item = &Signed> {
+/// Views in which there is a statement, ascending.
+fn views(places: &BTreeMap<(View, SeqNum), Signed>) -> impl Iterator<Item = View> {
     let first = places.first_key_value().map(|((view, _), _)| *view);
-    let views = core::iter::successors(first, |view| {
+    core::iter::successors(first, |view| {
         let above = (Bound::Excluded((*view, SeqNum::new(u64::MAX))), Bound::Unbounded);
         places.range(above).next().map(|((view, _), _)| *view)
-    });
-    views.filter_map(move |view| places.get(&(view, seq)))
+    })
+}
+
+/// Places at or below a slot, in every view, but for the newest of all.
+fn old_places(places: &BTreeMap<(View, SeqNum), Signed>, seq: SeqNum) -> Vec<(View, SeqNum)> {
+    let newest = places.last_key_value().map(|(place, _)| *place);
+    let old = views(places).flat_map(|view| places.range((view, SeqNum::new(0))..=(view, seq)));
+    old.map(|(place, _)| *place).filter(|place| Some(*place) != newest).collect()
+}
+
+/// Statements about a slot, one for each view in which there is one.
+fn in_every_view(places: &BTreeMap<(View, SeqNum), Signed>, seq: SeqNum) -> impl Iterator<Item = &Signed> {
+    views(places).filter_map(move |view| places.get(&(view, seq)))
 }
 
 fn filed(signed: &Signed) -> Option<(Series, (View, SeqNum))> {
