@@ -60,8 +60,11 @@ impl Batch {
         let Self { writes, mut turn, durable, .. } = self;
         let poison = turn.shared.poison.clone();
         poison.check()?;
-        let record = journaled(&writes);
-        let appended = record.map_or(Ok(()), |record| turn.journal().append(&record));
+        let count = journaled(&writes).count() as u32;
+        let appended = match count {
+            0 => Ok(()),
+            _ => turn.journal().append(|record| write_rows(journaled(&writes), count, record)),
+        };
         let synced = appended.and_then(|()| if durable { turn.journal().sync() } else { Ok(()) });
         synced.map_err(|error| poison.fail(error))?;
         if writes.iter().any(|writes| !writes.is_empty()) {
@@ -88,22 +91,20 @@ impl Batch {
 /// A row of the journal: table, key, new value.
 pub(crate) type Journaled = (u8, Vec<u8>, Option<Vec<u8>>);
 
-/// The rows that a start cannot make again, as [`Journaled`] rows in borsh; none if there is none.
-fn journaled(writes: &[Writes; Name::COUNT]) -> Option<Vec<u8>> {
-    let tables = || Name::ALL.into_iter().zip(writes).filter(|(name, _)| !name.is_executed());
-    let count: usize = tables().map(|(_, writes)| writes.len()).sum();
-    if count == 0 {
-        return None;
-    }
-    let mut record = Vec::new();
-    (count as u32).serialize(&mut record).expect("writing into memory cannot fail");
-    for (name, writes) in tables() {
-        for (key, value) in writes {
-            let row = (name as u8, key, value.as_deref());
-            row.serialize(&mut record).expect("writing into memory cannot fail");
-        }
-    }
-    Some(record)
+/// The rows that a start cannot make again.
+fn journaled(writes: &[Writes; Name::COUNT]) -> impl Iterator<Item = (u8, &Vec<u8>, Option<&Vec<u8>>)> {
+    let tables = Name::ALL.into_iter().zip(writes).filter(|(name, _)| !name.is_executed());
+    tables.flat_map(|(name, writes)| writes.iter().map(move |(key, value)| (name as u8, key, value.as_deref())))
+}
+
+/// Writes rows as a list of [`Journaled`] in borsh.
+fn write_rows<'w>(
+    rows: impl Iterator<Item = (u8, &'w Vec<u8>, Option<&'w Vec<u8>>)>,
+    count: u32,
+    record: &mut Vec<u8>,
+) {
+    count.serialize(record).expect("writing into memory cannot fail");
+    rows.for_each(|row| row.serialize(record).expect("writing into memory cannot fail"));
 }
 
 impl Rows for Batch {

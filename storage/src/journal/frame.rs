@@ -50,20 +50,17 @@ pub(crate) struct Head {
     checksum: Checksum,
 }
 
-/// The bytes of a record, and its checksum.
-pub(crate) fn encode(place: Place, payload: &[u8], seed: &Checksum) -> (Vec<u8>, Checksum) {
+/// Makes a record of bytes that are [`HEAD_BYTES`] of any kind and a payload: writes the head, and zeros behind. Returns the
+/// checksum.
+pub(crate) fn seal(bytes: &mut Vec<u8>, place: Place, seed: &Checksum) -> Checksum {
+    let payload = &bytes[HEAD_BYTES..];
     let length = u32::try_from(payload.len()).expect("a round weighs less than 4 GiB");
     let (check, checksum) = (check(seed, length, place), checksum(seed, place, payload));
-    let mut bytes = Vec::with_capacity((HEAD_BYTES + payload.len()).next_multiple_of(ALIGN));
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&check);
-    bytes.extend_from_slice(&place.number.to_le_bytes());
-    bytes.extend_from_slice(&place.durable.to_le_bytes());
-    bytes.extend_from_slice(&place.after);
-    bytes.extend_from_slice(&checksum);
-    bytes.extend_from_slice(payload);
+    let (number, durable) = (place.number.to_le_bytes(), place.durable.to_le_bytes());
+    let head: [&[u8]; 6] = [&length.to_le_bytes(), &check, &number, &durable, &place.after, &checksum];
+    bytes[..HEAD_BYTES].copy_from_slice(&head.concat());
     bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
-    (bytes, checksum)
+    checksum
 }
 
 impl Head {

@@ -16,10 +16,10 @@ mod frame;
 mod replay;
 
 use crate::row::encode;
-use frame::{Header, Place};
+use frame::{HEAD_BYTES, Header, Place};
 use redb::StorageBackend;
-use std::io;
 use std::sync::Arc;
+use std::{io, mem};
 
 pub(crate) use frame::{Checksum, Mark};
 pub(crate) use replay::{JournalError, Replayed, replay};
@@ -29,6 +29,13 @@ pub(crate) const FILES: usize = 3;
 
 /// Bytes that stay allocated when a file is written over.
 const KEPT_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes by which a growing file is written. Linux may keep what one write brings as one folio, and counts it whole as written
+/// each time that a byte of it changes: by 2 MiB for a record of 900 bytes.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Bytes that stay in memory for the next record.
+const BUFFER_BYTES_MAX: usize = 4 << 20;
 
 /// The files, and by how many bytes one grows.
 #[derive(Debug, Clone)]
@@ -52,6 +59,8 @@ pub(crate) struct Journal {
     durable: u64,
     /// Bytes of the file.
     length: u64,
+    /// Memory for the next record: what a busy group writes in a round would else come from the system each time.
+    buffer: Vec<u8>,
 }
 
 /// End of what was recorded.
@@ -78,7 +87,7 @@ impl Journal {
     pub(crate) fn resume(files: Files, end: End) -> io::Result<Self> {
         files.files.iter().try_for_each(|file| file.sync_data())?;
         let length = files.of(end.mark.generation).len()?;
-        Ok(Self { files, end, durable: end.number, length })
+        Ok(Self { files, end, durable: end.number, length, buffer: Vec::new() })
     }
 
     fn begin(files: Files, header: Header) -> io::Result<Self> {
@@ -89,20 +98,27 @@ impl Journal {
             length = KEPT_BYTES_MAX;
         }
         let end = End { mark: header.mark, last: header.mark.seed, number: 0, at: 0 };
-        let mut journal = Self { files, end, durable: 0, length };
-        journal.append(&encode(&header))?;
+        let mut journal = Self { files, end, durable: 0, length, buffer: Vec::new() };
+        journal.append(|record| record.extend_from_slice(&encode(&header)))?;
         Ok(journal)
     }
 
-    /// Appends a record: durable after the next sync.
-    pub(crate) fn append(&mut self, payload: &[u8]) -> io::Result<()> {
+    /// Appends a record, whose payload `put` adds to the bytes: durable after the next sync.
+    pub(crate) fn append(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let mut bytes = mem::take(&mut self.buffer);
+        bytes.clear();
+        bytes.resize(HEAD_BYTES, 0);
+        put(&mut bytes);
         let place = Place { number: self.end.number, durable: self.durable, after: self.end.last };
-        let (bytes, checksum) = frame::encode(place, payload, &self.end.mark.seed);
+        let checksum = frame::seal(&mut bytes, place, &self.end.mark.seed);
         self.grow(self.end.at + bytes.len() as u64)?;
         self.files.of(self.end.mark.generation).write(self.end.at, &bytes)?;
         self.end.at += bytes.len() as u64;
         self.end.number += 1;
         self.end.last = checksum;
+        if bytes.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = bytes;
+        }
         Ok(())
     }
 
@@ -138,9 +154,12 @@ impl Journal {
     fn grow(&mut self, needed: u64) -> io::Result<()> {
         let file = self.files.of(self.end.mark.generation);
         while self.length < needed {
-            file.set_len(self.length + self.files.step)?;
-            file.write(self.length, &vec![0; self.files.step as usize])?;
-            self.length += self.files.step;
+            let end = self.length + self.files.step;
+            file.set_len(end)?;
+            for at in (self.length..end).step_by(ZEROS.len()) {
+                file.write(at, &ZEROS[..ZEROS.len().min((end - at) as usize)])?;
+            }
+            self.length = end;
         }
         Ok(())
     }
