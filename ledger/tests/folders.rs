@@ -2,9 +2,9 @@
 
 mod support;
 
-use quorate_ledger::{PathOutcome, State};
+use quorate_ledger::{PathOutcome, State, Store as _, Table};
 use std::time::Instant;
-use support::world::{World, remove, rename, revision, write};
+use support::world::{World, at, remove, rename, revision, write};
 
 /// A folder with two files.
 fn folder() -> World {
@@ -104,6 +104,26 @@ fn what_stands_at_the_new_place_already_is_a_conflict_and_nothing_is_lost() {
         (State::Conflict, Some(PathOutcome::Conflict))
     );
     assert_eq!(world.text("new/c").as_deref(), Some("theirs\n"));
+}
+
+/// A program before disk format 7 wrote a second row of each path with a file, which a later one finds and does not write.
+#[test]
+fn second_rows_of_paths_with_files_change_nothing() {
+    let mut world = folder();
+    world.does(2, &[write("old/c", "c\n")]);
+    assert!(world.rows_of(Table::Index, b'p').is_empty(), "they are not written any more");
+    for row in world.rows(Table::Names) {
+        world.store.put(Table::Index, &[b"p", row.as_slice()].concat(), &[]).expect("memory does not fail");
+    }
+    let moved = [rename("old/a", "new/a"), rename("old/sub/b", "new/sub/b")];
+    let change = world.draft(1, revision("1"), &moved);
+    let decided = world.decided(vec![(1, vec![world.item(&change)])]);
+    world.ledger.execute(&mut world.store, &decided).expect("memory does not fail");
+
+    assert_eq!((world.text("old/c"), world.text("new/c").as_deref()), (None, Some("c\n")));
+    let files = world.view().ls("main", "", Some(at("1")), None, 10).expect("known").items;
+    let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["old/a", "old/sub/b"]);
 }
 
 /// An author renames a full folder; another, who has not seen it, adds thousands of files to it in one change. The

@@ -9,8 +9,9 @@ use crate::value;
 use redb::{Database, ReadableDatabase, TableError, WriteTransaction};
 use std::sync::Arc;
 
-/// Version of the layout that this program writes. Goes up with every change of a table's key or value.
-pub(crate) const FORMAT: u32 = 6;
+/// Version of the layout that this program writes. Goes up with every change of a table's key or value, and where a row is not
+/// written any more that programs before it look for: format 7 has no second row of a path with a file.
+pub(crate) const FORMAT: u32 = 7;
 
 /// The oldest version that this program reads: format 5 has no runs.
 const OLDEST_FORMAT: u32 = 5;

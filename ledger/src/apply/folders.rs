@@ -27,17 +27,25 @@ const MOVES_MAX: usize = 16;
 impl Applier<'_, '_> {
     /// Folder to which a file that its author adds belongs, if others renamed its folder meanwhile.
     pub(super) fn renamed_folder(&mut self, path: &str, view: &AuthorView) -> Result<Option<String>, StoreError> {
-        for folder in path::folders(path) {
-            if !self.overlay.has_below(self.domain, folder)? {
-                if !self.renamed.contains_key(folder) {
-                    let renames = self.renames_of_others(folder, view)?;
-                    self.renamed.insert(folder.to_owned(), renames);
-                }
-                let renames = self.renamed.get(folder).and_then(Option::as_ref);
-                return Ok(renames.and_then(|renames| follow(renames, path)));
-            }
+        let Some(folder) = self.empty_folder(path)? else { return Ok(None) };
+        if !self.renamed.contains_key(folder) {
+            let renames = self.renames_of_others(folder, view)?;
+            self.renamed.insert(folder.to_owned(), renames);
         }
-        Ok(None)
+        let renames = self.renamed.get(folder).and_then(Option::as_ref);
+        Ok(renames.and_then(|renames| follow(renames, path)))
+    }
+
+    /// The highest folder above a path with no file in it. The lowest is asked first: if it has one, so have all above it.
+    fn empty_folder<'p>(&self, path: &'p str) -> Result<Option<&'p str>, StoreError> {
+        let mut empty = None;
+        for folder in path::folders(path).collect::<Vec<_>>().into_iter().rev() {
+            if self.overlay.has_below(self.domain, folder)? {
+                break;
+            }
+            empty = Some(folder);
+        }
+        Ok(empty)
     }
 
     /// Renames of a folder of which nothing is left: the new places of the files that the author saw there. New files
@@ -141,20 +149,25 @@ impl Applier<'_, '_> {
 
     /// Every path below a folder where a file stands or stood within the horizon; none where there are too many.
     fn known_below(&self, folder: &str) -> Result<Option<Vec<String>>, StoreError> {
-        let (from, to) = rows::below(&rows::listed(self.domain, &format!("{folder}/")), path::PATH_BYTES_MAX);
-        let (mut found, mut failed) = (Vec::new(), None);
-        self.overlay.stored().scan(Live::Index, &rows::known(&from), &rows::known(&to), &mut |key, _| {
-            match path_of(&key[1..]) {
-                Ok(path) => found.push(path),
-                Err(error) => failed = Some(error),
-            }
-            let more = failed.is_none() && found.len() <= FILES_MAX;
-            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let (from, to) = rows::below_path(&rows::listed(self.domain, &format!("{folder}/")));
+        let mut found = self.first_paths(Live::Names, (&from, &to), 0)?;
+        found.extend(self.first_paths(Live::Index, (&rows::fileless(&from), &rows::fileless(&to)), 1)?);
+        Ok((found.len() <= FILES_MAX).then(|| found.into_iter().collect()))
+    }
+
+    /// The first paths in a range of a table, one more than are looked through; a key begins with `kind` bytes of its kind.
+    fn first_paths(
+        &self,
+        table: Live,
+        (from, to): (&[u8], &[u8]),
+        kind: usize,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let mut found = Vec::new();
+        self.overlay.stored().scan(table, from, to, &mut |key, _| {
+            found.push(path_of(&key[kind..]));
+            if found.len() <= FILES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok((found.len() <= FILES_MAX).then_some(found)),
-        }
+        found.into_iter().collect()
     }
 }
 

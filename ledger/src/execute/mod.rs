@@ -114,6 +114,9 @@ impl<'l, 's> Execution<'l, 's> {
 
     /// Executes the slot and moves the ledger's head.
     pub(crate) fn run(mut self, decided: &Decided) -> Result<Outcome, StoreError> {
+        let items = decided.bundles.iter().map(|bundle| bundle.items.len()).sum();
+        self.list.reserve(items);
+        self.receipts.reserve(items);
         self.leases()?;
         for bundle in &decided.bundles {
             for item in &bundle.items {

@@ -94,7 +94,7 @@ pub(super) fn related(overlay: &Overlay, domain: u32, path: &str) -> Result<Vec<
     let mut paths: Vec<String> = above(path).map(str::to_owned).collect();
     paths.push(path.to_owned());
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
-    let (from, to) = rows::below(&rows::locked(domain, &folder), path::PATH_BYTES_MAX);
+    let (from, to) = rows::below_path(&rows::locked(domain, &folder));
     for key in overlay.keys(Live::Index, &from, &to)? {
         paths.extend(rows::locked_path(&key).filter(|found| !found.is_empty()));
     }

@@ -4,7 +4,6 @@ use super::line::{At, above};
 use super::record::{LockNode, LockRequest};
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, name, rows};
-use crate::vocabulary::path::PATH_BYTES_MAX;
 use core::ops::ControlFlow;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -77,7 +76,7 @@ impl Queue {
 fn near(read: &dyn Read, domain: u32, path: &str) -> Result<Vec<String>, StoreError> {
     let mut found: Vec<String> = above(path).chain([path]).map(str::to_owned).collect();
     let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
-    let (from, to) = rows::below(&rows::locked(domain, &folder), PATH_BYTES_MAX);
+    let (from, to) = rows::below_path(&rows::locked(domain, &folder));
     let mut looked = 0;
     read.scan(Table::Index, &from, &to, &mut |key, _| {
         found.extend(rows::locked_path(key).filter(|below| !below.is_empty()));

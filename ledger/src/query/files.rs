@@ -146,7 +146,7 @@ impl<'a> StateView<'a> {
         if from.is_some() {
             start.push(0); // no path has a NUL: the first key after it
         }
-        let (_, end) = rows::below(&rows::listed(number, prefix), crate::vocabulary::path::PATH_BYTES_MAX);
+        let (_, end) = rows::below_path(&rows::listed(number, prefix));
         match at.filter(|at| *at != self.ledger.revision()) {
             None => self.ls_now(number, (&start, &end), page::limit(limit)),
             Some(at) => self.ls_at(number, (&start, &end), at, page::limit(limit)),
@@ -169,7 +169,8 @@ impl<'a> StateView<'a> {
         limit: usize,
     ) -> Result<Page<FileEntry>, QueryError> {
         let mut paths = BTreeSet::new();
-        for (table, row) in [(Table::Index, rows::known as Listing), (Table::Archive, rows::forgotten)] {
+        paths.extend(self.paths(Table::Names, 0, (start, end), page::LOOKED_AT_MAX)?);
+        for (table, row) in [(Table::Index, rows::fileless as Listing), (Table::Archive, rows::forgotten)] {
             paths.extend(self.paths(table, 1, (&row(start), &row(end)), page::LOOKED_AT_MAX)?);
         }
         let (mut items, is_all) = (Vec::new(), paths.len() < page::LOOKED_AT_MAX);

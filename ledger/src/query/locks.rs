@@ -6,7 +6,6 @@ use crate::lock::{AuthorLocks, Held, LeftLine, LockRequest, Queue, Wanted, node}
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::hexed;
-use crate::vocabulary::path::PATH_BYTES_MAX;
 use core::ops::ControlFlow;
 use quorate_pbft::PublicKey;
 
@@ -83,7 +82,7 @@ impl<'a> StateView<'a> {
         let folder = if below.is_empty() { itself.clone() } else { rows::locked(domain, &format!("{below}/")) };
         let first = rows::locked(domain, from.unwrap_or(""));
         let mut found = Vec::new();
-        for (start, end) in [(itself.clone(), itself), rows::below(&folder, PATH_BYTES_MAX)] {
+        for (start, end) in [(itself.clone(), itself), rows::below_path(&folder)] {
             self.read.scan(Table::Index, &start.max(first.clone()), &end, &mut |key, _| {
                 found.extend(rows::locked_path(key).filter(|path| found.last() != Some(path)));
                 if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

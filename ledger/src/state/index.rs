@@ -44,10 +44,10 @@ impl Indexed for FileRecord {
     fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
         let path = core::str::from_utf8(name).ok()?;
         let listed = rows::listed(tree, path);
-        let mut found = vec![(Live::Index, rows::known(&listed), Vec::new())];
-        if self.file.is_some() {
-            found.push((Live::Names, listed, Vec::new()));
-        }
+        let mut found = match self.file {
+            Some(_) => vec![(Live::Names, listed, Vec::new())],
+            None => vec![(Live::Index, rows::fileless(&listed), Vec::new())],
+        };
         if self.is_gone() {
             let key = key_of(&name::file(path));
             found.push((Live::Index, rows::deleted(self.since, tree, &key), name.to_vec()));

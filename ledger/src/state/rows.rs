@@ -215,8 +215,9 @@ pub(crate) fn conflict_domain(id: &ConflictId) -> Vec<u8> {
     joined(b'q', &[id.0.as_bytes()])
 }
 
-/// Index: (domain, path) of every path that has a record, from its key in [`listed`].
-pub(crate) fn known(listed: &[u8]) -> Vec<u8> {
+/// Index: (domain, path) of every path that has a record and no file, from its key in [`listed`]. A program before disk format 7
+/// wrote it for paths with a file, too.
+pub(crate) fn fileless(listed: &[u8]) -> Vec<u8> {
     joined(b'p', &[listed])
 }
 
@@ -301,4 +302,9 @@ pub(crate) fn below(prefix: &[u8], longest: usize) -> (Vec<u8>, Vec<u8>) {
     let mut last = prefix.to_vec();
     last.resize(prefix.len() + longest, 0xff);
     (prefix.to_vec(), last)
+}
+
+/// The same for rows whose keys go on with a path: no byte of UTF-8 is as high as the one behind the prefix.
+pub(crate) fn below_path(prefix: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    below(prefix, 1)
 }

@@ -182,7 +182,7 @@ impl<'s> Overlay<'s> {
     /// Whether any file stands below a folder as the envelope in hand sees it.
     pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
         let prefix = rows::listed(domain, &format!("{folder}/"));
-        let (from, to) = rows::below(&prefix, crate::vocabulary::path::PATH_BYTES_MAX);
+        let (from, to) = rows::below_path(&prefix);
         let mut found = false;
         self.scan(Live::Names, &from, &to, &mut |_, _| {
             found = true;
@@ -194,7 +194,7 @@ impl<'s> Overlay<'s> {
     /// The first `most` files below a folder as the envelope in hand sees them, by their paths.
     pub(crate) fn below(&self, domain: u32, folder: &str, most: usize) -> Result<Vec<String>, StoreError> {
         let prefix = rows::listed(domain, &format!("{folder}/"));
-        let (from, to) = rows::below(&prefix, crate::vocabulary::path::PATH_BYTES_MAX);
+        let (from, to) = rows::below_path(&prefix);
         let mut found = Vec::new();
         self.scan(Live::Names, &from, &to, &mut |key, _| {
             found.push(path_of(key));
