@@ -36,9 +36,9 @@ extern crate self as quorate_ledger;
 
 mod vocabulary;
 pub mod policy;
+mod format;
 #[cfg(feature = "execution")]
 pub mod answers;
-mod format;
 mod state;
 pub mod proof;
 #[cfg(feature = "execution")]

@@ -1,9 +1,10 @@
-//! Known answers: fixed documents whose verdicts and merges are compiled in as one digest.
+//! Known answers: verdicts on fixed signatures and documents, and merges, compiled in as one digest.
 //!
 //! A group goes on as one only while its programs answer alike. A replica gives these answers before it takes part, and
 //! keeps out if they are not [`DIGEST`]: its compiler, its machine or a library has made another program of the same rules.
 
 mod documents;
+mod signatures;
 
 use crate::policy::{Format, PathRule, Schema};
 use quorate_pbft::{Digest, hash};
@@ -27,6 +28,9 @@ pub fn digest() -> Digest {
     let mut take = |answer: &[u8]| digest = hash("quorate/v1/answer", &(digest, answer));
     for verdict in verdicts() {
         take(verdict.as_bytes());
+    }
+    for holds in signatures::verdicts() {
+        take(&[u8::from(holds)]);
     }
     for rules in Rules::ALL {
         samples::chosen(rules, |_, answer| take(answer));

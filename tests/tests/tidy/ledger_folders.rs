@@ -3,13 +3,13 @@
 use crate::sources::{root, rust_files};
 use std::fs;
 
-/// Folders in reading order: words and policies and their known answers, signed forms, state, its changes, its readers. A new
+/// Folders in reading order: words and policies, signed forms, known answers, state, its changes, its readers. A new
 /// folder, or another order, starts here.
 const FOLDERS: &[&str] = &[
     "vocabulary",
     "policy",
-    "answers",
     "format",
+    "answers",
     "state",
     "proof",
     "lock",
