@@ -30,5 +30,26 @@ fn a_group_of_older_rules_goes_on_to_merge_as_they_do() {
 
 #[test]
 fn a_group_of_rules_10_merges_by_rules_22_of_merging() {
-    assert_eq!(merged(10), (State::Conflict, Some(INDENTED.into())));
+    for rules in [10, 11] {
+        assert_eq!(merged(rules), (State::Conflict, Some(INDENTED.into())), "rules {rules}");
+    }
+}
+
+const FUNCTIONS: &str =
+    "fn one() {\n    wait(old);\n}\n\nfn two() {\n    wait(old);\n}\n\nfn three() {\n    wait(old);\n}\n";
+
+/// State of a change that edits a word in three functions, in a group of these rules whose current version lacks one of them.
+fn swept(rules: u32) -> State {
+    let mut world = World::of(support::genesis_by(Some(rules)));
+    world.does(0, &[write("a.rs", FUNCTIONS)]);
+    let base = world.now();
+    world.does(0, &[write("a.rs", &FUNCTIONS.replace("fn two() {\n    wait(old);\n}\n\n", ""))]);
+
+    world.does_on(base, 1, &[write("a.rs", &FUNCTIONS.replace("old", "new"))]).state
+}
+
+#[test]
+fn a_group_of_rules_12_merges_by_rules_23_of_merging() {
+    assert_eq!([8, 11].map(swept), [State::Merged, State::Merged], "the edit of the function that is gone is lost");
+    assert_eq!(swept(12), State::Conflict);
 }

@@ -6,9 +6,13 @@
 
 mod accounting;
 mod additions;
+mod branches;
 mod commented;
+mod doubled;
 mod indents;
 mod items;
+mod joints;
+mod lost;
 mod names;
 mod numbering;
 mod order;
@@ -16,6 +20,7 @@ mod parses;
 mod pattern;
 mod words;
 
+pub(crate) use items::items_gone;
 pub(crate) use parses::is_read;
 pub(crate) use pattern::pieces;
 
@@ -116,6 +121,7 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
         accounting::words(input, merged)
             .or_else(|| if input.options.rules >= Rules::V22 { items::kept(input, merged) } else { None })
             .or_else(|| additions::kept(input, merged))
+            .or_else(|| if input.options.rules >= Rules::V23 { doubled::stands_twice(input, merged) } else { None })
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))
             .or_else(|| words::twins(input, merged))

@@ -1,6 +1,7 @@
 //! Edits of a file's lines by one side.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::Work;
 use crate::diff3;
@@ -17,19 +18,24 @@ pub(crate) struct Edits<'a> {
     pub(crate) added: Vec<&'a [u8]>,
     /// Lines in the place of others that they have little in common with.
     pub(crate) put: Vec<&'a [u8]>,
+    /// Those of `put` in the place of each line that is gone; none where nothing is.
+    pub(crate) instead: BTreeMap<usize, Range<usize>>,
 }
 
 impl<'a> Edits<'a> {
     /// None out of steps.
     pub(crate) fn of(base: &[&'a [u8]], side: &[&'a [u8]], keyed: bool, work: &Work) -> Option<Self> {
         let ([b, s], count) = lines::numbered([base, side]);
-        let mut edits = Edits { changed: Vec::new(), gone: BTreeSet::new(), added: Vec::new(), put: Vec::new() };
+        let (changed, added, put) = (Vec::new(), Vec::new(), Vec::new());
+        let mut edits = Edits { changed, gone: BTreeSet::new(), added, put, instead: BTreeMap::new() };
         for hunk in pairs::refine(diff3::hunks(&b, &s, count, work)?, base, side, keyed, work)? {
             if hunk.base.len() == 1 && hunk.side.len() == 1 {
                 edits.changed.push((hunk.base.start, side[hunk.side.start]));
             } else if hunk.base.is_empty() {
                 edits.added.extend_from_slice(&side[hunk.side]);
             } else {
+                let put = edits.put.len()..edits.put.len() + hunk.side.len();
+                edits.instead.extend(hunk.base.clone().map(|at| (at, put.clone())));
                 edits.gone.extend(hunk.base);
                 edits.put.extend_from_slice(&side[hunk.side]);
             }

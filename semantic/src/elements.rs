@@ -68,6 +68,9 @@ impl Added<'_> {
         if self.rules >= Rules::V22 && [self.ours, self.theirs].iter().any(|side| jumps(side)) {
             return None;
         }
+        if self.rules >= Rules::V23 && [self.ours, self.theirs].iter().any(|side| is_bare_entry(self.above, side)) {
+            return None;
+        }
         let one_after_other = |ours: &[u8], theirs: &[u8]| {
             are_two_elements(ours, theirs, language, self.rules).then(|| [ours, theirs].concat())
         };
@@ -95,6 +98,14 @@ impl Added<'_> {
     }
 }
 
+/// Whether an addition is an entry of a list without the comma that another one behind it needs; an arm in braces needs none.
+fn is_bare_entry(above: &[u8], side: &[u8]) -> bool {
+    let said = |text| lines::split(text).into_iter().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let is_in_list = said(above).last().is_some_and(|line| matches!(line.last(), Some(b',' | b'(' | b'[')));
+    let is_arm = || said(side).next().is_some_and(|line| line.ends_with(b"=> {")) && side.trim_ascii().ends_with(b"}");
+    is_in_list && !side.trim_ascii().ends_with(b",") && !is_arm()
+}
+
 /// Words that leave a block.
 const JUMPS: &[&[u8]] = &[b"return", b"throw", b"raise", b"break", b"continue", b"goto", b"panic", b"exit"];
 
@@ -107,6 +118,22 @@ pub(crate) fn jumps(text: &[u8]) -> bool {
     lines.filter_map(|line| line.strip_prefix(outermost)).any(leaves)
 }
 
+/// The edit of a line behind which the other side only put a comma, with that comma; none where neither did just that.
+pub(crate) fn with_comma(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    let entry =
+        base.strip_suffix(b"\n").filter(|line| !line.is_empty() && !line.ends_with(b",") && !line.contains(&b'\n'))?;
+    let ends = [entry, b",\n"].concat();
+    let edit = match (ours == ends, theirs == ends) {
+        (true, false) => theirs,
+        (false, true) => ours,
+        _ => return None,
+    };
+    let line =
+        edit.strip_suffix(b"\n").filter(|line| !line.contains(&b'\n') && !line.trim_ascii_end().ends_with(b","))?;
+    let says = pairs::alike(line, entry) >= pairs::ALIKE_MIN && indent::of(line) == indent::of(entry);
+    says.then(|| [line, b",\n"].concat())
+}
+
 /// Of two sides that both only put words into base, the one that has what the other put in, and more.
 pub(crate) fn larger<'a>(
     base: &[u8],
@@ -117,7 +144,7 @@ pub(crate) fn larger<'a>(
 ) -> Option<&'a [u8]> {
     match rules {
         Rules::V21 => larger_words::larger(base, ours, theirs, language),
-        Rules::V22 => larger::larger(base, ours, theirs, language),
+        _ => larger::larger(base, ours, theirs, language, rules),
     }
 }
 
@@ -140,7 +167,7 @@ pub(crate) fn are_apart(added: &[u8], gone: &[u8], language: &Language, rules: R
     }
     let is_statement = match rules {
         Rules::V21 => added.trim_ascii().ends_with(b";"),
-        Rules::V22 => is_statement(added, language),
+        _ => is_statement(added, language),
     };
     !is_statement && are_two_elements(added, gone, language, rules)
 }

@@ -24,9 +24,12 @@ pub(crate) fn resolve(hunk: &Hunk, style: &Imports, rules: Rules, work: &Work) -
     let (base, ours, theirs) = (text(&hunk.base)?, text(&hunk.ours)?, text(&hunk.theirs)?);
     let texts = [&base, &ours, &theirs].map(|side| split_end(side));
     let [(_, end_b), (_, end_o), (_, end_t)] = texts;
-    let [base, ours, theirs] = texts.map(|(side, _)| statements(side, style, work));
+    let [base, ours, theirs] = texts.map(|(side, _)| statements(side, style, rules, work));
     let (base, ours, theirs) = (base?, ours?, theirs?);
     if is_replaced_and_removed(&base, &ours, &theirs) {
+        return None;
+    }
+    if rules >= Rules::V23 && is_moved_and_renamed(&base, &ours, &theirs) {
         return None;
     }
     if is_order_disputed(&base, &ours, &theirs, style) {
@@ -114,6 +117,22 @@ fn is_replaced_and_removed(base: &[Statement], ours: &[Statement], theirs: &[Sta
     let gone_from_both = b.iter().any(|f| !o.contains(f) && !t.contains(f));
     let adds_nothing = |side: &BTreeSet<Fact>| side.is_subset(&b);
     gone_from_both && adds_nothing(&o) != adds_nothing(&t)
+}
+
+/// Whether one side takes a name from elsewhere, and the other takes another name from where it was: two edits of one import.
+fn is_moved_and_renamed(base: &[Statement], ours: &[Statement], theirs: &[Statement]) -> bool {
+    let (b, o, t) = (facts(base), facts(ours), facts(theirs));
+    renames(&b, &o, &t) || renames(&b, &t, &o)
+}
+
+/// Whether `other` puts a name in the place of one that `side` only takes from elsewhere.
+fn renames(base: &BTreeSet<Fact>, side: &BTreeSet<Fact>, other: &BTreeSet<Fact>) -> bool {
+    let names: BTreeSet<&str> = other.iter().map(|(_, name)| bound(name)).collect();
+    let anew: BTreeSet<&str> = other.difference(base).map(|(place, _)| *place).collect();
+    let replaced: BTreeSet<&str> =
+        base.iter().filter(|(place, _)| anew.contains(place)).map(|(_, name)| bound(name)).collect();
+    let mut new = side.difference(base).map(|(_, name)| bound(name));
+    new.any(|name| binds_a_name(name) && replaced.contains(name) && !names.contains(name))
 }
 
 /// Whether both add imports of which the order can be observed: for their effects, or of all names that a place has,
@@ -216,7 +235,7 @@ mod tests {
         let list = |of: &str| (0..100_000).map(|i| format!("{of}{i}, ")).collect::<String>();
         let [base, ours, theirs] = ["a", "b", "c"].map(|of| {
             let text = format!("use x::{{{}}};\n", list(of));
-            statements(&text, style("a.rs"), &Work::default()).expect("one import")
+            statements(&text, style("a.rs"), Rules::NEWEST, &Work::default()).expect("one import")
         });
         assert_eq!(merged_facts(&base, &ours, &theirs).len(), 200_000);
     }

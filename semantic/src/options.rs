@@ -10,13 +10,15 @@ pub enum Rules {
     V21,
     /// Rules 22: more of what came out clean and wrong is a conflict.
     V22,
+    /// Rules 23: no edit of one side is lost beside what the other wrote, and no continuation stands alone.
+    V23,
 }
 
 impl Rules {
     /// All of them, the oldest first.
-    pub const ALL: [Self; 2] = [Self::V21, Self::V22];
+    pub const ALL: [Self; 3] = [Self::V21, Self::V22, Self::V23];
     /// The rules of a merge that no group made.
-    pub const NEWEST: Self = Self::V22;
+    pub const NEWEST: Self = Self::V23;
 
     /// Name with everything that decides what [`merge`](crate::merge) answers: these rules, and the exact releases of what
     /// compares lines and spellings.
@@ -24,6 +26,7 @@ impl Rules {
         match self {
             Self::V21 => "quorate-semantic 0.1.0 rules 21, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
             Self::V22 => "quorate-semantic 0.1.0 rules 22, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
+            Self::V23 => "quorate-semantic 0.1.0 rules 23, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
         }
     }
 }

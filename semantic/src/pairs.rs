@@ -111,7 +111,7 @@ pub(crate) fn alike(a: &[u8], b: &[u8]) -> u32 {
 }
 
 /// Shared words in thousandths of all; two blank lines are the same line.
-fn likeness(a: &[&[u8]], b: &[&[u8]]) -> u32 {
+pub(crate) fn likeness(a: &[&[u8]], b: &[&[u8]]) -> u32 {
     let (mut i, mut j, mut shared) = (0, 0, 0);
     while i < a.len() && j < b.len() {
         match a[i].cmp(b[j]) {

@@ -26,8 +26,8 @@ pub(crate) fn rebased(input: &Task) -> Option<Vec<u8>> {
     let (ours, theirs) = (lines::split(input.ours), lines::split(input.theirs));
     let keyed = language::of(input.path).is_data();
     input.work.take_len(LINE_STEPS * (input.len() + base.len() + ours.len() + theirs.len()))?;
-    let o = Side { edits: Edits::of(&base, &ours, keyed, input.work)?, lines: counts(&ours) };
-    let t = Side { edits: Edits::of(&base, &theirs, keyed, input.work)?, lines: counts(&theirs) };
+    let o = Side { text: input.ours, edits: Edits::of(&base, &ours, keyed, input.work)?, lines: counts(&ours) };
+    let t = Side { text: input.theirs, edits: Edits::of(&base, &theirs, keyed, input.work)?, lines: counts(&theirs) };
     let known = counts(&base);
     let (from_ours, from_theirs) = (o.gives_way(&t, &base, &known, input)?, t.gives_way(&o, &base, &known, input)?);
     let mut given: BTreeMap<usize, &[u8]> = from_ours.into_iter().collect();
@@ -48,6 +48,7 @@ fn counts<'a>(lines: &[&'a [u8]]) -> BTreeMap<&'a [u8], usize> {
 }
 
 struct Side<'a> {
+    text: &'a [u8],
     edits: Edits<'a>,
     /// Lines without their indentation.
     lines: BTreeMap<&'a [u8], usize>,
@@ -84,11 +85,26 @@ impl<'a> Side<'a> {
             let is_gone = taken.contains(&at) && other.lines.get(line).copied().unwrap_or_default() < known[line];
             let is_sweep = !change.is_empty() && seen[&change] >= ALIKE_MIN;
             let is_own = || names.as_ref().is_some_and(|names| !kept.contains(&change) || names.are_changed(&change));
-            if is_gone && is_sweep && !other.has_like(base[at], input.work)? && !is_own() {
+            let is_meant = || input.options.rules >= Rules::V23 && other.writes_instead(at, &change);
+            if is_gone && is_sweep && !other.has_like(base[at], input.work)? && !is_own() && !is_meant() {
                 out.push((at, new));
             }
         }
+        if input.options.rules >= Rules::V23 && !out.is_empty() && other.takes_an_item(&out, base, input)? {
+            out.clear();
+        }
         Some(out)
+    }
+
+    /// Whether one of the lines stands in a declaration that this side took away: it may have been edited for its own sake.
+    /// None out of steps.
+    fn takes_an_item(&self, lines: &[(usize, &[u8])], base: &[&[u8]], input: &Task) -> Option<bool> {
+        let gone = check::items_gone(input, input.base?, self.text);
+        let starts: Vec<usize> =
+            base.iter().scan(0, |at, line| Some(std::mem::replace(at, *at + line.len()))).collect();
+        let stands = |(at, _): &(usize, &[u8])| gone.iter().any(|item| item.contains(&starts[*at]));
+        input.work.take_len(LINE_STEPS * base.len() + lines.len() * gone.len())?;
+        Some(lines.iter().any(stands))
     }
 
     /// Whether a line is written anew much like this one: then it was moved, not taken away.
@@ -96,6 +112,20 @@ impl<'a> Side<'a> {
         let written = || self.edits.added.iter().chain(&self.edits.put);
         work.take_len(LINE_STEPS * written().map(|other| other.len() + line.len()).sum::<usize>())?;
         Some(written().any(|other| pairs::alike(line, other) >= pairs::ALIKE_MIN))
+    }
+
+    /// Whether a line in the place of the one at `at` has words that the change would be made to. Words that it only puts
+    /// in may belong into any, but for a comma.
+    fn writes_instead(&self, at: usize, change: &Change) -> bool {
+        let written = self.edits.instead.get(&at).map_or(&[][..], |put| &self.edits.put[put.clone()]);
+        let replaced = self.edits.changed.iter().filter(|(place, _)| *place == at).map(|(_, new)| new);
+        let is_meant = |line: &&[u8]| {
+            let line = check::pieces(line);
+            let has = |from: &[&[u8]]| line.windows(from.len()).any(|there| there == from);
+            let fits = |(from, to): &(Vec<&[u8]>, Vec<&[u8]>)| if from.is_empty() { *to != [b","] } else { has(from) };
+            !line.is_empty() && change.iter().all(fits)
+        };
+        written.iter().chain(replaced).any(is_meant)
     }
 
     /// Places in base of lines that are gone, or replaced by something else.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
 use super::accounting::Counts;
+use super::lost;
 use super::words::names as names_of;
+use crate::Rules;
 use crate::imports::Parted;
 use crate::ladder::Task;
 use crate::language;
@@ -17,7 +19,7 @@ const LOOK_STEPS: u64 = 16;
 pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
     let style = language::of(input.path).imports;
     input.work.take_len(input.len() + merged.len())?;
-    let part = |file: &[u8]| Parted::of(std::str::from_utf8(file).ok()?, style, input.work);
+    let part = |file: &[u8]| Parted::of(std::str::from_utf8(file).ok()?, style, input.options.rules, input.work);
     let files = [input.base.unwrap_or_default(), input.ours, input.theirs, merged].map(part);
     let [base, ours, theirs, merged] = files;
     let (base, ours, theirs, merged) = (base?, ours?, theirs?, merged?);
@@ -29,7 +31,9 @@ pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
     let files = [0, 1, 2, 3].map(|i: usize| told[i].as_bytes());
     let shared = shared(input, files)?;
     let is_word_missing = |(word, counts): (&&[u8], &Counts)| is_missing(counts, shared.get(word).copied());
-    let is_missing = is_import_missing || words_of(input, files)?.iter().any(is_word_missing);
+    let is_line_missing =
+        || if input.options.rules >= Rules::V23 { lost::misses_a_line(input, files) } else { Some(false) };
+    let is_missing = is_import_missing || words_of(input, files)?.iter().any(is_word_missing) || is_line_missing()?;
     is_missing.then_some(Check::Addition)
 }
 

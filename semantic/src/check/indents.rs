@@ -31,7 +31,7 @@ fn is_deeper(indent: &[u8], level: &[u8]) -> bool {
 }
 
 /// The tokens of each line, with those that its brackets hold; comments are none.
-fn logical_lines(tokens: &[Token]) -> Vec<Vec<Token>> {
+pub(super) fn logical_lines(tokens: &[Token]) -> Vec<Vec<Token>> {
     let (mut depth, mut line, mut out) = (0usize, Vec::new(), Vec::new());
     for token in tokens.iter().filter(|token| token.kind != Kind::Comment) {
         match token.kind {

@@ -17,7 +17,7 @@ use crate::limits;
 const READ_STEPS: usize = 16;
 
 /// Places of the named items of a file by their numbers; none of a name that stands twice.
-type Places = BTreeMap<usize, Option<Range<usize>>>;
+pub(super) type Places = BTreeMap<usize, Option<Range<usize>>>;
 
 pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
     input.work.take_len(READ_STEPS * input.structured_len(merged))?;
@@ -30,6 +30,18 @@ pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
         same(&base, &ours) && !same(&merged, &theirs) || same(&base, &theirs) && !same(&merged, &ours)
     };
     base.1.keys().any(|id| is_told(id) && strays(id)).then_some(Check::ItemAccounting)
+}
+
+/// Places in `base` of the named items, of more lines than one, that a side has no more.
+pub(crate) fn items_gone(input: &Task, text: &[u8], side: &[u8]) -> Vec<Range<usize>> {
+    let mut names = Names::default();
+    let mut read = |file: &[u8]| {
+        input.work.take_len(READ_STEPS * file.len())?;
+        places(input, file, &mut names)
+    };
+    let (Some(base), Some(side)) = (read(text), read(side)) else { return Vec::new() };
+    let gone = base.into_iter().filter(|(id, _)| !side.contains_key(id)).filter_map(|(_, place)| place);
+    gone.filter(|item| said(&text[item.clone()]).count() > 1).collect()
 }
 
 /// Whether an item says the same in two files, or stands in neither.
@@ -46,7 +58,7 @@ fn said(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Where each named item stands; none out of steps.
-fn places(input: &Task, file: &[u8], names: &mut Names) -> Option<Places> {
+pub(super) fn places(input: &Task, file: &[u8], names: &mut Names) -> Option<Places> {
     if file.len() > limits::STRUCTURE_BYTES_MAX {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Code still parses, and data say what merging key by key says.
 
-use super::{Check, indents};
+use super::{Check, branches, indents, joints};
 use crate::data::{self, Unread};
 use crate::items;
 use crate::ladder::Task;
@@ -86,8 +86,32 @@ pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
         !has_levels || file.len() > limits::STRUCTURE_BYTES_MAX || indents::are_level(file, &language.lexis)
     };
     let broke = |holds: &dyn Fn(&[u8]) -> bool| !holds(merged) && inputs.iter().all(|input| holds(input));
-    (broke(&balanced) || broke(&one_indent) || broke(&level) || broke(&|file| !doubles_operator(file)))
-        .then_some(Check::Parses)
+    let is_joined = |file: &[u8]| {
+        let is_small = file.len() <= limits::STRUCTURE_BYTES_MAX;
+        let looks = input.options.rules >= Rules::V23 && is_small;
+        !looks || branches::follow(file, language) && joints::fit(file, language)
+    };
+    if input.options.rules >= Rules::V23 && imports_inside(input, merged) {
+        return Some(Check::Parses);
+    }
+    (broke(&balanced)
+        || broke(&one_indent)
+        || broke(&level)
+        || broke(&is_joined)
+        || broke(&|file| !doubles_operator(file)))
+    .then_some(Check::Parses)
+}
+
+/// Whether an import that a side has outside of every block stands in one, which it does in none of the three.
+fn imports_inside(input: &Task, merged: &[u8]) -> bool {
+    let language = language::of(input.path);
+    let files = [merged, input.base.unwrap_or_default(), input.ours, input.theirs];
+    if files.iter().any(|file| file.len() > limits::STRUCTURE_BYTES_MAX) {
+        return false;
+    }
+    let [[_, inside], base, ours, theirs] = files.map(|file| joints::imports(file, language));
+    let has = |of: usize, line: &[u8]| [&base, &ours, &theirs].iter().any(|file| file[of].contains(line));
+    inside.iter().any(|line| has(0, line) && !has(1, line))
 }
 
 /// Whether a line ends with the operator that the next one begins with: one side moved it, the other added a line.

@@ -1,5 +1,6 @@
 //! Larger of two edits that both only put words into base: the one that has all that the other put in, where it put it.
 
+use crate::Rules;
 use crate::indent;
 use crate::language::Language;
 use crate::lines;
@@ -15,7 +16,18 @@ type Words<'a> = Vec<(Said<'a>, usize)>;
 type Run<'a> = Vec<Vec<Said<'a>>>;
 
 /// Of two sides that both only put words into base, the one that has what the other put in at the same places, and more.
-pub(super) fn larger<'a>(base: &[u8], ours: &'a [u8], theirs: &'a [u8], language: &Language) -> Option<&'a [u8]> {
+pub(super) fn larger<'a>(
+    base: &[u8],
+    ours: &'a [u8],
+    theirs: &'a [u8],
+    language: &Language,
+    rules: Rules,
+) -> Option<&'a [u8]> {
+    // A comma that one side alone put behind the last entry is for another one, which it added.
+    let ends_entry = |side: &[u8]| side.trim_ascii_end().ends_with(b",");
+    if rules >= Rules::V23 && !language.is_data() && !ends_entry(base) && ends_entry(ours) != ends_entry(theirs) {
+        return None;
+    }
     let mut files = [base, ours, theirs].map(|side| said(side, language));
     let from_start = holds_more(&files)?;
     files.iter_mut().for_each(|words| words.reverse());

@@ -96,6 +96,10 @@ fn refuse_neighbours(
     if rules >= Rules::V22 && belong_together(&a, &b, around, language) {
         return Err(No::Never);
     }
+    // An entry needs the comma that the other side took from the one above it.
+    if rules >= Rules::V23 && language.words().is_some() && b.adds(language) && a.drops_its_comma(language) {
+        return Err(No::Never);
+    }
     // What stands after an edit that leaves its block stands in another one.
     if (a.base.is_empty() || b.base.is_empty()) && [&a, &b].iter().any(|edit| edit.leaves_its_block(language)) {
         return Err(No::Next);
@@ -141,7 +145,7 @@ fn are_apart(a: &Edit, b: &Edit, is_read: bool, language: &Language, rules: Rule
     work.take_len(ELEMENT_STEPS * (added.len() + gone.len()))?;
     let are_entries = match rules {
         Rules::V21 => language.is_data() || language.shape == Shape::Markdown,
-        Rules::V22 => is_read || language.shape == Shape::Markdown && elements::are_blocks(&added, &gone),
+        _ => is_read || language.shape == Shape::Markdown && elements::are_blocks(&added, &gone),
     };
     Some(are_entries || elements::are_apart(&added, &gone, language, rules))
 }
@@ -188,6 +192,14 @@ impl<'a> Edit<'a> {
     fn jumps_anew(&self) -> bool {
         let [from, to] = [self.base, self.side].map(|lines| lines.last().is_some_and(|line| elements::jumps(line)));
         to && !from && !self.base.is_empty()
+    }
+
+    /// Whether its last line lost the comma that ended it.
+    fn drops_its_comma(&self, language: &Language) -> bool {
+        let ends = |lines: &[&[u8]]| {
+            said(lines, language).next_back().is_some_and(|line| line.trim_ascii_end().ends_with(b","))
+        };
+        ends(self.base) && !self.side.is_empty() && !ends(self.side)
     }
 
     fn leaves_its_block(&self, language: &Language) -> bool {
@@ -246,6 +258,11 @@ fn inside(
         && let Some(shifted) = indent::shifted_line(&base.concat(), &ours.concat(), &theirs.concat())
     {
         return Some(shifted);
+    }
+    if mode.rules >= Rules::V23
+        && let Some(entry) = elements::with_comma(&base.concat(), &ours.concat(), &theirs.concat())
+    {
+        return Some(entry);
     }
     if let Some(larger) = elements::larger(&base.concat(), &ours.concat(), &theirs.concat(), language, mode.rules) {
         return Some(larger.to_vec());

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::syntax::{is_whole, opens, statement};
 use super::{binds_a_name, bound};
+use crate::Rules;
 use crate::language::Imports;
 use crate::work::Work;
 
@@ -23,14 +24,14 @@ pub(crate) struct Parted {
 
 impl Parted {
     /// Parts a file; none out of steps.
-    pub(crate) fn of(file: &str, style: Option<&Imports>, work: &Work) -> Option<Self> {
+    pub(crate) fn of(file: &str, style: Option<&Imports>, rules: Rules, work: &Work) -> Option<Self> {
         let lines: Vec<&str> = file.split_inclusive('\n').collect();
         let (mut out, mut at, mut in_block) = (Self::default(), 0, false);
         let Some(style) = style else { return Some(Self { rest: file.into(), ..out }) };
         while at < lines.len() {
             let bare = lines[at].trim();
             in_block = style.block.is_some_and(|[open, close]| (in_block && bare != close) || bare == open);
-            let len = if begins(bare, style, in_block) { out.take(&lines[at..], style, work)? } else { 0 };
+            let len = if begins(bare, style, in_block) { out.take(&lines[at..], style, rules, work)? } else { 0 };
             if len == 0 {
                 out.rest.push_str(lines[at]);
             }
@@ -40,13 +41,13 @@ impl Parted {
     }
 
     /// Takes the statement that begins here; its number of lines, or 0 where none does.
-    fn take(&mut self, lines: &[&str], style: &Imports, work: &Work) -> Option<usize> {
+    fn take(&mut self, lines: &[&str], style: &Imports, rules: Rules, work: &Work) -> Option<usize> {
         let mut text = String::new();
         for (line, len) in lines.iter().zip(1..=STATEMENT_LINES_MAX) {
             text.push_str(line);
             work.take_len(text.len())?;
             if is_whole(&text, style) {
-                let Some(statement) = statement("", &text, style) else { return Some(0) };
+                let Some(statement) = statement("", &text, style, rules) else { return Some(0) };
                 for name in statement.names {
                     // What a list in a list takes is told by its words.
                     match name.contains('{') {

@@ -1,5 +1,6 @@
 //! Import statements as text: where one begins and ends, what it takes and from where.
 
+use crate::Rules;
 use crate::language::{Imports, Place};
 use crate::words;
 use crate::work::Work;
@@ -18,7 +19,7 @@ pub(super) struct Statement {
 }
 
 /// Cuts text into import statements; none if anything else is there.
-pub(super) fn statements(text: &str, style: &Imports, work: &Work) -> Option<Vec<Statement>> {
+pub(super) fn statements(text: &str, style: &Imports, rules: Rules, work: &Work) -> Option<Vec<Statement>> {
     let mut out = Vec::new();
     let (mut lead, mut current) = (String::new(), String::new());
     for line in text.split_inclusive('\n') {
@@ -33,7 +34,7 @@ pub(super) fn statements(text: &str, style: &Imports, work: &Work) -> Option<Vec
         current.push_str(line);
         work.take_len(current.len())?;
         if is_whole(&current, style) {
-            out.push(statement(&lead, &current, style)?);
+            out.push(statement(&lead, &current, style, rules)?);
             (lead, current) = (String::new(), String::new());
         }
     }
@@ -73,7 +74,7 @@ fn without_comment<'a>(line: &'a str, style: &Imports) -> &'a str {
 }
 
 /// Reads one statement; none if it is not an import.
-pub(super) fn statement(lead: &str, text: &str, style: &Imports) -> Option<Statement> {
+pub(super) fn statement(lead: &str, text: &str, style: &Imports, rules: Rules) -> Option<Statement> {
     let start = lead.len();
     let whole = format!("{lead}{text}");
     let indent = text.len() - text.trim_start().len();
@@ -81,17 +82,21 @@ pub(super) fn statement(lead: &str, text: &str, style: &Imports) -> Option<State
     let attributes: String = lead.lines().map(str::trim).filter(|line| is_attribute(line, style)).collect();
     let (place, list) = parts(code, style)?;
     let inner = &code[list.0..list.1];
-    let names: Vec<String> = split_names(inner, style);
+    let names: Vec<String> = split_names(inner, style, rules);
     let place = format!("{attributes}{}{place}", &text[..indent]);
     let at = start + indent;
     Some(Statement { text: whole, place, names, list: Some((at + list.0, at + list.1)) })
 }
 
 /// The names between commas that stand in no inner brackets.
-fn split_names(inner: &str, style: &Imports) -> Vec<String> {
+fn split_names(inner: &str, style: &Imports, rules: Rules) -> Vec<String> {
     let (mut out, mut depth, mut name) = (Vec::new(), 0, String::new());
     for line in inner.lines() {
-        for c in without_comment(line, style).chars() {
+        let line = without_comment(line, style);
+        // A statement that ends with its line goes on behind a backslash, which is no part of a name.
+        let goes_on = rules >= Rules::V23 && style.end.is_empty();
+        let line = if goes_on { line.trim_end().trim_end_matches('\\') } else { line };
+        for c in line.chars() {
             match c {
                 '{' => depth += 1,
                 '}' => depth -= 1,

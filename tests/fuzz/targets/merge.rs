@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let wishes = source.byte();
     let lists = vec![ListKey { list: "*".into(), key: "k".into() }];
     let options = Options {
-        rules: if wishes & 32 == 0 { Rules::V22 } else { Rules::V21 },
+        rules: Rules::ALL[usize::from(wishes >> 5) % Rules::ALL.len()],
         same_line: wishes & 1 != 0,
         newest_version: wishes & 2 != 0,
         union_lists: wishes & 16 != 0,
