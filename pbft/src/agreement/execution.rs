@@ -96,9 +96,10 @@ impl Order {
         }
     }
 
-    /// Tip to which the next slot advances a lane, if it is decided.
+    /// Tip of a lane after the next slot, if that is decided.
     pub(crate) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
-        self.log.get(self.executed().next())?.decided()?.tip_of(lane).map(|tip| tip.position)
+        let content = self.log.get(self.executed().next())?.decided()?;
+        Some(content.tip_of(lane).unwrap_or(self.execution.point.tips[lane.index()]).position)
     }
 
     /// B: of what was executed in a long catch-up a window stays in memory.

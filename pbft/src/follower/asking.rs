@@ -53,7 +53,8 @@ impl Follower {
             self.neighbours_from(0).filter(|id| self.neighbours.serves(*id, from, now)).collect();
         let furthest = peers.iter().map(|peer| self.neighbours.claims(*peer)).max()?;
         let to = furthest.min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(self.reach());
-        (from <= to).then(|| Need::of_slots(from, to, peers))
+        let waits = to == self.reach() && self.pursuits.waits_for_slots(from, to, self.constants.window);
+        (from <= to && !waits).then(|| Need::of_slots(from, to, peers))
     }
 
     /// The certificate of a checkpoint that a member says is stable and that is newer than all that are known here.

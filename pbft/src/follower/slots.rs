@@ -112,9 +112,10 @@ impl Follower {
         Ok(true)
     }
 
-    /// Tip to which the next slot advances a lane, if it is decided.
+    /// Tip of a lane after the next slot, if that is decided.
     pub(super) fn next_tip(&self, lane: ReplicaId) -> Option<Position> {
-        self.slots.get(self.point.seq.next())?.tip_of(lane).map(|tip| tip.position)
+        let content = self.slots.get(self.point.seq.next())?;
+        Some(content.tip_of(lane).unwrap_or(self.point.tips[lane.index()]).position)
     }
 
     /// Wants the data of all slots that are decided without a gap (L5).

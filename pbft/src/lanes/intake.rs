@@ -29,7 +29,9 @@ impl Replica {
         let chained = lane.on_chain(position) == Some(tip.digest);
         let next = self.order.next_tip(id).unwrap_or_default().max(lane.executed.position.next());
         let is_heavy = header.lane_bytes > bytes_max && position > next;
-        if chained && is_heavy && position <= lane.executed.position.plus(self.member.constants.bundles_ahead()) {
+        let constants = &self.member.constants;
+        let is_fetched = || position <= lane.furthest(constants.bundles_ahead(), constants.lane_ahead_bytes_max);
+        if chained && is_heavy && is_fetched() {
             self.lanes[id].refuse_heavy(header);
             self.pursuits.is_due = true;
         }

@@ -9,6 +9,9 @@ use alloc::vec::Vec;
 /// Acks of one signer that are kept for a lane: twice what an owner may have out (L1), so that an honest one's fit.
 const ACKS_PER_SIGNER_MAX: usize = 16;
 
+/// Times as many bundles as memory bears if each is full that are fetched ahead where they are light.
+const LIGHT_TIMES: u64 = 4;
+
 /// Certified bundles of a lane that are timed while no cut has them; younger ones are noticed when these are cut.
 const UNCUT_MAX: usize = 64;
 
@@ -279,10 +282,12 @@ impl Lane {
         self.heavy.insert(header.position, header.lane_bytes);
     }
 
-    /// The position up to which bundles are fetched before their slots are next: so many, and none that is known to be too
-    /// heavy for memory yet (L5).
+    /// The position up to which bundles are fetched before their slots are next: so many, more where those held are light,
+    /// and none that is known to be too heavy for memory yet (L5).
     pub(crate) fn furthest(&self, few: u64, bytes_max: u64) -> Position {
-        let few = self.executed.position.plus(few);
+        let (count, bytes) = self.held_between(self.executed.position, Position::new(u64::MAX));
+        let many = if count < few / 2 { few } else { bytes_max / (bytes / count.max(1)).max(1) };
+        let few = self.executed.position.plus(many.clamp(few, few.saturating_mul(LIGHT_TIMES)));
         let bytes_max = self.executed_bytes.saturating_add(bytes_max);
         let heavy = self.heavy.iter().find(|(_, bytes)| **bytes > bytes_max);
         heavy.and_then(|(position, _)| position.previous()).map_or(few, |borne| few.min(borne))

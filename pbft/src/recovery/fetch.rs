@@ -15,11 +15,13 @@ use alloc::vec::Vec;
 const SILENT_OWNER_MS: u64 = 10_000;
 
 impl Pursuits {
-    fn pursue_one(&mut self, lanes: &mut Lanes, member: &mut Member, need: Need) {
+    fn pursue_one(&mut self, lanes: &mut Lanes, member: &mut Member, need: Need, is_far: bool) {
         let (now, base_ms) = (member.now.ticks, member.constants.base_timeout_ms);
         // Within one base time-out several peers are asked for what is small; data takes its time on a slow line.
         let patience = if matches!(need.quest, Quest::Bundles(_)) { 2 } else { 5 };
-        let patience = Patience { grace_ms: base_ms / 10, answer_ms: base_ms / patience };
+        let is_late = is_far && matches!(need.quest, Quest::Slots | Quest::Bundles(_));
+        let grace_ms = if is_late { 0 } else { base_ms / 10 };
+        let patience = Patience { grace_ms, answer_ms: base_ms / patience };
         let turn = self.turn(&need, now, &patience);
         if let (Quest::Bundles(lane), Some(silent)) = (need.quest, turn.silent)
             && lane == silent
@@ -40,13 +42,20 @@ impl Replica {
             self.pursuits.looked_at = self.member.now.ticks;
             let needs = Needs(self).all();
             self.pursuits.keep(&needs);
+            let is_far = self.is_far_behind();
             for need in needs {
-                self.pursuits.pursue_one(&mut self.lanes, &mut self.member, need);
+                self.pursuits.pursue_one(&mut self.lanes, &mut self.member, need, is_far);
             }
         }
         if let Some(next) = self.pursuits.next_due() {
             self.member.wake_at(next.max(self.member.now.ticks.after(1)));
         }
+    }
+
+    /// Whether f + 1 members are so far ahead that slots and bundles come when they are asked for, and not by themselves.
+    fn is_far_behind(&self) -> bool {
+        let far = self.order.executed().plus(SLOTS_PER_ANSWER_MAX);
+        self.peers.decided(&self.member, far) >= self.member.committee.weak()
     }
 }
 
@@ -75,7 +84,8 @@ impl Needs<'_> {
         let furthest = peers.iter().filter_map(|peer| Some(self.0.peers[*peer].status.as_ref()?.executed)).max();
         let reach = self.0.order.executed().max(self.0.order.low()).plus(self.0.member.constants.window);
         let to = furthest?.max(from).min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(reach);
-        (from <= to).then(|| Need::of_slots(from, to, peers))
+        let waits = to == reach && self.0.pursuits.waits_for_slots(from, to, self.0.member.constants.window);
+        (from <= to && !waits).then(|| Need::of_slots(from, to, peers))
     }
 
     /// The NewViews that peers are in and this replica is not (V6): each that is claimed, for some may be lies. Then those

@@ -2,10 +2,14 @@
 
 use crate::effects::Wanted;
 use crate::lanes::lane::Lane;
-use crate::recovery::answer::BUNDLES_PER_ANSWER_MAX;
+use crate::recovery::answer::{BUNDLES_PER_ANSWER_MAX, SLOTS_PER_ANSWER_MAX};
 use crate::wire::{Digest, Position, ReplicaId, SeqNum, Ticks, View};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+
+/// Bundles of a lane in hand while which fewer than an answer holds are not asked for: execution takes longer for their slots
+/// than a question and its answer.
+const IN_HAND: u64 = BUNDLES_PER_ANSWER_MAX / 2;
 
 /// Subjects that are pursued; one question of each is out at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,9 +90,22 @@ impl Pursuits {
         self.out.retain(|quest, _| needed(quest));
     }
 
+    /// Whether slots from one on, up to the last that may be here, are too few to ask for them: others are here before them,
+    /// and a question for a few costs a peer as much as one for many. A question that is out goes on.
+    pub(crate) fn waits_for_slots(&self, from: SeqNum, reach: SeqNum, window: u64) -> bool {
+        let room = reach.next().get().saturating_sub(from.get());
+        let is_out = self.asked(Quest::Slots).is_some_and(|(first, last)| (first..=last).contains(&from.get()));
+        room < SLOTS_PER_ANSWER_MAX.min(window / 4) && !is_out
+    }
+
+    fn asked(&self, quest: Quest) -> Option<(u64, u64)> {
+        self.out.get(&quest).and_then(|pursuit| pursuit.asked)
+    }
+
     /// Bundles of a lane to ask for: the rest of the question that is out, so that none is asked for again because a slot was
-    /// executed meanwhile; else the highest that are missing, up to `furthest`, or what the next slot needs. Bundles above
-    /// both are not taken, so the rest ends there. Whom to ask is still open.
+    /// executed meanwhile; else the lowest that are missing, up to `furthest`, or what the next slot needs. Bundles above
+    /// both are not taken, so the rest ends there. A few are not asked for while execution goes on without them. Whom to ask
+    /// is still open.
     pub(crate) fn need_of_bundles(
         &self,
         id: ReplicaId,
@@ -97,12 +114,19 @@ impl Pursuits {
         next_tip: Option<Position>,
         answer_bytes: u64,
     ) -> Option<Need> {
-        let asked = self.out.get(&Quest::Bundles(id)).and_then(|pursuit| pursuit.asked);
+        let asked = self.asked(Quest::Bundles(id));
         let reach = next_tip.map_or(furthest, |tip| furthest.max(tip));
         let rest_of = |(from, to)| lane.missing(reach.min(Position::new(to))).filter(|rest| rest.get() >= from);
         let rest = asked.and_then(rest_of);
         let of_next = || next_tip.and_then(|tip| lane.missing(tip));
-        let to = rest.or_else(|| lane.missing(furthest)).or_else(of_next)?;
+        let first = lane.first_missing(lane.executed.position.next(), furthest);
+        let lowest_of = || lane.missing(furthest.min(first.plus(BUNDLES_PER_ANSWER_MAX - 1)));
+        let to = rest.or_else(lowest_of).or_else(|| lane.missing(furthest)).or_else(of_next)?;
+        let is_in_hand =
+            first.get() - lane.executed.position.get() > IN_HAND && next_tip.is_some_and(|tip| tip < first);
+        if rest.is_none() && is_in_hand && to < first.plus(BUNDLES_PER_ANSWER_MAX - 1) {
+            return None;
+        }
         let lowest = Position::new(to.get().saturating_sub(BUNDLES_PER_ANSWER_MAX - 1));
         let from = lane.first_missing(lowest.max(lane.executed.position.next()), to);
         let asked = asked.filter(|_| rest.is_some()).map_or(to, |(_, asked)| Position::new(asked));
@@ -143,7 +167,8 @@ impl Pursuits {
         let pursuit = self.out.entry(need.quest).or_insert(first);
         let is_past = |(from, to)| need.is_cut || need.missing < from || need.missing > to;
         let answered = pursuit.asked.is_some_and(is_past);
-        if !answered && now < pursuit.next {
+        let is_late = pursuit.asked.is_none() && patience.grace_ms == 0;
+        if !answered && !is_late && now < pursuit.next {
             return Turn::default();
         }
         let unanswered = !answered && pursuit.asked.is_some();

@@ -205,6 +205,17 @@ impl Alone {
         self.step(Input::Message(verified));
     }
 
+    /// Messages that verify and arrive in one round.
+    pub fn hear_together(&mut self, from: usize, messages: impl IntoIterator<Item = Message>) {
+        let mut out = Effects::new();
+        for message in messages {
+            let verified = self.verify(from, message).expect("a message that verifies");
+            self.replica.take_in(Input::Message(verified), &mut out);
+        }
+        self.replica.advance(&mut out);
+        self.work_off(out.take());
+    }
+
     pub fn verify(
         &self,
         from: usize,

@@ -4,6 +4,7 @@
 mod cluster;
 
 mod bounds;
+mod catching_up;
 mod certificates;
 mod checkpoints;
 mod crossing;
