@@ -101,7 +101,7 @@ impl Added<'_> {
 /// Whether an addition is an entry of a list without the comma that another one behind it needs; an arm in braces needs none.
 fn is_bare_entry(above: &[u8], side: &[u8]) -> bool {
     let said = |text| lines::split(text).into_iter().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    let is_in_list = said(above).last().is_some_and(|line| matches!(line.last(), Some(b',' | b'(' | b'[')));
+    let is_in_list = said(above).next_back().is_some_and(|line| matches!(line.last(), Some(b',' | b'(' | b'[')));
     let is_arm = || said(side).next().is_some_and(|line| line.ends_with(b"=> {")) && side.trim_ascii().ends_with(b"}");
     is_in_list && !side.trim_ascii().ends_with(b",") && !is_arm()
 }
