@@ -11,7 +11,7 @@ use crate::lines;
 use crate::pairs;
 use crate::words;
 
-/// Steps of finding one line among all, or of holding one byte against another line.
+/// Steps of finding one line among all.
 const LOOK_STEPS: usize = 16;
 
 /// Lines of each file by what they say.
@@ -49,10 +49,11 @@ pub(super) fn misses_a_line(input: &Task, files: [&[u8]; 4]) -> Option<bool> {
 
 /// Counts of each line that says more than marks; none out of steps.
 fn counts<'a>(input: &Task, files: [&'a [u8]; 4]) -> Option<Lines<'a>> {
-    input.work.take_len(LOOK_STEPS * files.iter().map(|file| file.len()).sum::<usize>())?;
+    input.work.take_len(files.iter().map(|file| file.len()).sum())?;
     let mut out = Lines::new();
     for (column, file) in files.into_iter().enumerate() {
         for line in lines::split(file) {
+            input.work.take_len(LOOK_STEPS)?;
             let line = line.trim_ascii();
             let line = line.strip_suffix(b",").unwrap_or(line);
             if line.iter().any(|b| words::is_word_byte(*b)) {
