@@ -235,3 +235,35 @@ fn the_remains_of_an_honest_history_name_nobody() {
     assert!(findings.conflicts.is_empty());
     assert_eq!(findings.culprits(), BTreeSet::<ReplicaId>::new());
 }
+
+#[test]
+fn a_start_or_a_demand_that_is_longer_than_a_window_is_not_read() {
+    let entries =
+        || (1..=WINDOW + 1).map(|seq| VotedEntry { pre_prepare: proposed(0, seq, digest(1)), new_view: digest(0) });
+    for (long, named) in [(WINDOW, vec![1]), (WINDOW + 1, vec![])] {
+        let (_, body) = start(1, vec![demand(1, nothing(1)), demand(2, nothing(1)), demand(3, nothing(1))]);
+        let pre_prepares = (1..=long).map(|seq| proposed(1, seq, digest(9))).collect();
+        let body = NewView { pre_prepares, ..NewView::clone(&body) };
+        let signed = say(1, Kind::NewView, 1, 0, body.digest(WINDOW));
+        let remains = Remains { new_views: vec![(signed, Arc::new(body))], ..Remains::default() };
+        assert_eq!(names(&investigate(&remains)), named, "a start of {long} slots");
+        let body = ViewChange { voted: entries().take(long as usize).collect(), ..nothing(1) };
+        let statements = vec![say(1, Kind::Commit, 0, 1, digest(1))];
+        let remains = Remains { statements, view_changes: vec![demand(1, body)], ..Remains::default() };
+        assert_eq!(names(&investigate(&remains)), named, "a demand about {long} slots");
+    }
+}
+
+/// Memory is bounded however much a store holds.
+#[test]
+fn of_the_words_at_one_place_512_are_read() {
+    for (forged, named) in [(510, vec![1]), (511, vec![])] {
+        let mut statements: Vec<Signed> = (0..forged).map(|_| say(1, Kind::Commit, 0, 1, digest(3))).collect();
+        for (number, forged) in statements.iter_mut().enumerate() {
+            forged.signature.0[..8].copy_from_slice(&(number as u64 + 1).to_le_bytes());
+        }
+        statements.extend([digest(1), digest(2)].map(|of| say(1, Kind::Commit, 0, 1, of)));
+        let remains = Remains { statements, ..Remains::default() };
+        assert_eq!(names(&investigate(&remains)), named, "after {forged} forged ones");
+    }
+}

@@ -229,3 +229,13 @@ fn a_demand_that_disagrees_with_the_start_that_it_names_is_evidence() {
     let truth = vote(digest(2));
     assert_eq!(InvalidViewChange::against(&signed_demand(3, &truth), &truth, &signed, &named, WINDOW), None);
 }
+
+#[test]
+fn an_entry_of_the_demanded_view_is_evidence() {
+    for (view, proved) in [(0, false), (1, true)] {
+        let mut body = honest_demand();
+        let new_view = if view == 0 { Digest::ZERO } else { digest(9) };
+        body.voted[1] = VotedEntry { pre_prepare: proposed(view, 2, digest(2)), new_view };
+        assert_eq!(invalid_demand(&body).is_some_and(|evidence| proves(&evidence)), proved, "view {view}");
+    }
+}

@@ -358,6 +358,7 @@ mod tests {
         for seq in 2..2 + POSITIONS_REMEMBERED_MAX {
             assert_eq!(witness.hear(&word(seq)), Heard::First);
         }
+        assert!(witness.has(&word(2)), "there is room for so many");
         assert_eq!([1, 1].map(|seq| witness.hear(&word(seq))), [Heard::Known, Heard::Known]);
     }
 

@@ -56,3 +56,31 @@ fn an_idle_primary_marks_an_empty_slot_when_a_decided_one_is_not_covered() {
         primary.sent().filter(|message| matches!(message, Message::PrePrepare { content, .. } if content.mark));
     assert_eq!((unmarked, marked.count() >= 1), (1, true));
 }
+
+/// B: two windows above execution.
+#[test]
+fn a_checkpoint_two_windows_ahead_is_kept_and_the_next_one_is_refused() {
+    let last = 2 * Constants::default().window;
+    let mut replica = Alone::new(4, 3);
+    for (seq, refused) in [(last, 0), (last + 1, 1)] {
+        replica.hear(0, Message::Checkpoint(say(0, Kind::Checkpoint, 0, seq, Digest([1; 32]))));
+        assert_eq!((replica.refused().len(), replica.replica.holdings().checkpoint_votes), (refused, 1));
+    }
+}
+
+/// C3: until a certificate shows that it was not.
+#[test]
+fn a_slot_for_which_no_digest_can_get_q_votes_is_told_until_it_is_stable() {
+    let mut replica = Alone::new(4, 3);
+    replica.decide(1, &Content { mark: true, ..empty(1_000) });
+    replica.execute();
+    let own = replica.said(Kind::Checkpoint)[0].2;
+    for (signer, hopeless) in [(0, false), (1, false), (2, true)] {
+        replica.hear(signer, Message::Checkpoint(say(signer, Kind::Checkpoint, 0, 2, Digest([signer as u8; 32]))));
+        assert_eq!(replica.replica.report().hopeless_checkpoint, hopeless, "{signer}");
+    }
+    replica.decide(2, &Content { mark: true, ..empty(1_001) });
+    replica.execute();
+    replica.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 2, own, &[0, 1, 2])));
+    assert!(!replica.replica.report().hopeless_checkpoint, "{:?}", replica.broken());
+}

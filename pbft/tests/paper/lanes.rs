@@ -216,3 +216,17 @@ fn an_owner_that_stays_behind_makes_bundles_after_a_minute() {
     owner.step(Input::Submit(envelope("later")));
     assert_eq!(owner.said(Kind::Bundle).len(), 2, "it waits once");
 }
+
+/// B: what fits stays.
+#[test]
+fn loose_bundles_that_just_fit_stay() {
+    let constants = Constants { bundle_bytes_max: 1_000, ..Constants::default() };
+    for (second, kept) in [(500, 2), (501, 1)] {
+        let mut backup = Alone::with(4, 3, &constants);
+        for (byte, size) in [(1, 500), (2, second)] {
+            let parent = Tip { position: Position::new(5), digest: Digest([byte; 32]) };
+            backup.hear(1, Message::Bundle(bundle(1, parent, 0, envelope(&"x".repeat(size)))));
+        }
+        assert_eq!(backup.replica.holdings().loose_bundles, kept, "500 and {second} bytes");
+    }
+}

@@ -1,7 +1,8 @@
 //! §4.4: another primary (V).
 
 use super::*;
-use quorate_pbft::{Cause, Input};
+use quorate_pbft::{Cause, Input, NewView, ViewChange};
+use std::sync::Arc;
 
 fn proofs_sent(replica: &Alone) -> usize {
     replica.sent().filter(|message| matches!(message, Message::Evidence(_))).count()
@@ -309,4 +310,37 @@ fn a_lane_that_is_left_out_is_the_cause_of_the_next_view() {
     backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
     (0..30).for_each(|_| backup.tick(100));
     assert_eq!((backup.asks_for_view(), backup.replica.report().cause), (Some(1), Some(Cause::Lane(id(1)))));
+}
+
+/// The start of a view by its primary that rests on three demands which report nothing.
+fn start(view: u64) -> (Signed, Message) {
+    let window = Constants::default().window;
+    let body = ViewChange { view: View::new(view), checkpoint: None, prepared: Vec::new(), voted: Vec::new() };
+    let demand = |signer| (say(signer, Kind::ViewChange, view, 0, body.digest(window)), Arc::new(body.clone()));
+    let view_changes = [0, 1, 2].map(demand).to_vec();
+    let body = NewView { view: View::new(view), view_changes, pre_prepares: Vec::new() };
+    let statement = say(view as usize % 4, Kind::NewView, view, 0, body.digest(window));
+    (statement, Message::NewView { statement, body: Arc::new(body) })
+}
+
+/// E2: whoever entered another start of that view lacks this word, and nobody else asks for it.
+#[test]
+fn a_start_of_a_view_that_is_passed_is_sent_on_once() {
+    let mut replica = Alone::new(4, 3);
+    replica.hear(2, start(2).1);
+    assert_eq!((replica.replica.view(), replica.asks_for_view()), (View::new(2), None));
+    let (statement, passed) = start(1);
+    replica.hear(1, passed.clone());
+    replica.hear(0, passed);
+    let sent = replica.sent().filter(|message| matches!(message, Message::Contradiction(word) if *word == statement));
+    assert_eq!(sent.count(), 1);
+}
+
+/// E2: the start that was entered is what others have too.
+#[test]
+fn the_start_that_was_entered_is_not_sent_on() {
+    let mut replica = Alone::new(4, 3);
+    [1, 1, 2].into_iter().for_each(|view| replica.hear(2, start(view).1));
+    assert_eq!(replica.replica.view(), View::new(2));
+    assert!(!replica.sent().any(|message| matches!(message, Message::Contradiction(_))));
 }

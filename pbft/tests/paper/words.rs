@@ -160,3 +160,30 @@ fn whoever_sent_a_word_that_is_not_genuine_is_checked_from_when_it_is_found_out(
     replica.demand(LIAR, 1);
     assert!(admit(&replica, LIAR, unsigned(commit(decided))).is_err());
 }
+
+/// G2: the shell copies what the door knows when this count has changed.
+#[test]
+fn each_decision_and_each_odd_word_changes_the_count_of_what_the_door_knows() {
+    let mut replica = Alone::new(N, 6);
+    let mut counts = vec![replica.replica.certified().count()];
+    for seq in [1, 2] {
+        replica.decide(seq, &empty(1_000));
+        counts.push(replica.replica.certified().count());
+    }
+    replica.hear(LIAR, Message::Commit(commit(Digest([1; 32]))));
+    counts.push(replica.replica.certified().count());
+    assert!(counts.windows(2).all(|pair| pair[0] < pair[1]), "{counts:?}");
+}
+
+/// G2: late words follow their certificate soon.
+#[test]
+fn the_door_knows_the_newest_256_certified_digests() {
+    let mut replica = Alone::new(N, 6);
+    let first = commit(empty(1_001).digest());
+    let known = (1..=257).map(|seq| {
+        replica.decide(seq, &empty(1_000 + seq));
+        replica.execute();
+        admit(&replica, LIAR, unsigned(first)).is_ok()
+    });
+    assert_eq!(known.collect::<Vec<_>>(), [[true; 256].as_slice(), &[false]].concat());
+}
