@@ -219,3 +219,13 @@ fn items_of_a_bundle_without_its_owners_signature_are_not_looked_at() {
     assert!(refused.is_err());
     assert_eq!(payload.0.into_inner(), 0);
 }
+
+/// A proof holds no more items than a bundle.
+#[test]
+fn of_more_items_than_a_bundle_may_have_no_proof_is_made() {
+    for (count, proved) in [(Constants::ITEMS_MAX, true), (Constants::ITEMS_MAX + 1, false)] {
+        let mut wrong = honest(vec![envelope("a"); count]);
+        wrong.header.items = 3;
+        assert_eq!(proof(resigned(wrong)).is_some_and(|evidence| proves(&evidence)), proved, "{count} items");
+    }
+}

@@ -267,3 +267,18 @@ fn of_the_words_at_one_place_512_are_read() {
         assert_eq!(names(&investigate(&remains)), named, "after {forged} forged ones");
     }
 }
+
+#[test]
+fn a_body_that_was_not_signed_hides_none_that_was() {
+    let (_, honest) = start(1, vec![demand(1, nothing(1)), demand(2, nothing(1)), demand(3, nothing(1))]);
+    let lie = Arc::new(NewView { pre_prepares: vec![proposed(1, 1, digest(9))], ..NewView::clone(&honest) });
+    let signed = say(1, Kind::NewView, 1, 0, lie.digest(WINDOW));
+    let remains = Remains { new_views: vec![(signed, honest), (signed, lie)], ..Remains::default() };
+    assert_eq!(names(&investigate(&remains)), [1]);
+
+    let (signed, omits) = demand(1, nothing(1));
+    let other = Arc::new(ViewChange { voted: vec![voted(0, digest(1), Digest::ZERO)], ..nothing(1) });
+    let statements = vec![say(1, Kind::Commit, 0, 1, digest(1))];
+    let remains = Remains { statements, view_changes: vec![(signed, other), (signed, omits)], ..Remains::default() };
+    assert_eq!(names(&investigate(&remains)), [1]);
+}

@@ -239,3 +239,24 @@ fn an_entry_of_the_demanded_view_is_evidence() {
         assert_eq!(invalid_demand(&body).is_some_and(|evidence| proves(&evidence)), proved, "view {view}");
     }
 }
+
+#[test]
+fn an_entry_of_an_earlier_view_or_of_the_same_with_another_digest_leaves_a_vote_out() {
+    let vote = sign(2, Kind::Prepare, 1, 2, digest(2));
+    for (view, of, left_out) in [(0, 2, true), (1, 7, true), (1, 2, false), (2, 7, false)] {
+        let new_view = if view == 0 { Digest::ZERO } else { digest(9) };
+        let voted = vec![VotedEntry { pre_prepare: proposed(view, 2, digest(of)), new_view }];
+        let body = ViewChange { view: View::new(3), voted, ..honest_demand() };
+        assert_eq!(omission(&vote, &body).is_some(), left_out, "{of} in view {view}");
+    }
+}
+
+#[test]
+fn a_certificate_beside_a_proposal_of_another_slot_view_or_digest_is_evidence() {
+    for (view, seq, of, proved) in [(0, 1, 1, false), (0, 1, 7, true), (0, 2, 1, true)] {
+        let mut body = honest_demand();
+        body.prepared[0].pre_prepare = proposed(view, seq, digest(of));
+        assert_eq!(invalid_demand(&body).is_some_and(|evidence| proves(&evidence)), proved, "{of} in slot {seq}");
+        assert_eq!(body.is_well_formed(&committee(N), WINDOW), !proved);
+    }
+}

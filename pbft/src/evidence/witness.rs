@@ -382,4 +382,20 @@ mod tests {
         assert_eq!((0..40).filter(|_| witness.may_send(ReplicaId::new(1), 0)).count().min(32), 32);
         assert!(witness.may_send(ReplicaId::new(2), 0) && witness.may_send(ReplicaId::new(1), 1_000));
     }
+
+    #[test]
+    fn of_what_is_settled_the_newest_word_stays_and_no_reference() {
+        let mut witness = Witness::new(4, 1);
+        let word = |seq| {
+            let (group, epoch, digest) = (Digest::ZERO, Epoch::new(0), Digest::ZERO);
+            let (kind, view, seq) = (Kind::Commit, View::new(0), SeqNum::new(seq));
+            let statement = Statement { group, epoch, kind, view, seq, digest };
+            Signed { statement, signer: ReplicaId::new(1), signature: Signature([0; 64]) }
+        };
+        [1, 2].iter().for_each(|seq| assert_eq!(witness.hear(&word(*seq)), Heard::First));
+        [1, 9].iter().for_each(|seq| assert!(witness.refer(Subject::Slot, SeqNum::new(*seq), Digest::ZERO)));
+        witness.drop_votes_up_to(SeqNum::new(5));
+        assert_eq!([1, 2].map(|seq| witness.has(&word(seq))), [false, true]);
+        assert_eq!([1, 9].map(|seq| witness.agrees(&word(seq))), [false, true]);
+    }
 }

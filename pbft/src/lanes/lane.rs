@@ -396,3 +396,27 @@ impl Lane {
         self.loose_bundles().map(|(_, bytes)| bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// L5.
+    #[test]
+    fn a_bundle_that_was_too_heavy_is_fetched_when_memory_bears_it_to_the_byte() {
+        let mut lane = Lane::default();
+        let (position, lane_bytes) = (Position::new(3), 100);
+        let (items, bytes, items_root) = (1, 1, Digest::ZERO);
+        let header = BundleHeader {
+            lane: ReplicaId::new(1),
+            position,
+            parent: Digest::ZERO,
+            items,
+            bytes,
+            items_root,
+            lane_bytes,
+        };
+        lane.refuse_heavy(&header);
+        assert_eq!([99, 100].map(|bytes_max| lane.furthest(8, bytes_max).get()), [2, 8]);
+    }
+}

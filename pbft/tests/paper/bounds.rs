@@ -186,3 +186,35 @@ fn a_replica_is_told_the_newest_of_each_kind_that_it_said() {
     assert!(all_votes, "votes of a view may be signed in any order within a window");
     assert!(statements.iter().all(|said| said.signer == id(2)));
 }
+
+/// E5: votes for a liar's proposals were looked at when it was proved, and the record of that proof is no news.
+#[test]
+fn a_record_of_a_known_proof_sends_nothing_on_again() {
+    let mut replica = Alone::new(7, 6);
+    let (proposed, decided) = (empty(1_000), empty(1_001));
+    replica.prepare(2, 0, 1, proposed.digest());
+    let certificate = certificate(Kind::Commit, 1, 1, decided.digest(), &[1, 3, 4, 5, 6]);
+    replica.hear(1, Message::Decided { certificate, content: decided });
+    for byte in [8, 9] {
+        replica.hear(0, Message::Contradiction(say(0, Kind::Checkpoint, 0, 0, Digest([byte; 32]))));
+    }
+    let (before, recorded) = (passed_on(&replica), accused(&replica));
+    assert_eq!((before.len(), recorded.len()), (2, 1));
+    let members_after = replica.committee.digest();
+    let (seq, state_root) = (SeqNum::new(1), Digest([66; 32]));
+    replica.step(Input::Executed(Executed { seq, state_root, members_after, recorded, deadline: None, next: None }));
+    assert_eq!(passed_on(&replica), before);
+}
+
+/// B: checkpoints are compared up to two windows above execution.
+#[test]
+fn two_checkpoints_two_windows_ahead_are_proved_and_none_beyond() {
+    let last = 2 * Constants::default().window;
+    for (seq, proofs) in [(last, 1), (last + 1, 0)] {
+        let mut replica = Alone::new(4, 3);
+        for byte in [8, 9] {
+            replica.hear(1, Message::Contradiction(say(2, Kind::Checkpoint, 0, seq, Digest([byte; 32]))));
+        }
+        assert_eq!(accused(&replica).len(), proofs, "slot {seq}");
+    }
+}

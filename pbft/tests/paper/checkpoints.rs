@@ -84,3 +84,13 @@ fn a_slot_for_which_no_digest_can_get_q_votes_is_told_until_it_is_stable() {
     replica.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 2, own, &[0, 1, 2])));
     assert!(!replica.replica.report().hopeless_checkpoint, "{:?}", replica.broken());
 }
+
+/// C3: what was signed is compared as long as nothing is certified there, however far execution went.
+#[test]
+fn a_state_that_is_not_the_certified_one_stops_a_replica_that_executed_more_since() {
+    let mut replica = Alone::new(4, 3);
+    [true, false].into_iter().zip(1..).for_each(|(mark, seq)| replica.decide(seq, &Content { mark, ..empty(1_000) }));
+    replica.execute();
+    replica.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 1, Digest([5; 32]), &[0, 1, 2])));
+    assert!(matches!(replica.broken()[..], [quorate_pbft::Broken::Diverged { .. }]));
+}

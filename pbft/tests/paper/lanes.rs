@@ -230,3 +230,39 @@ fn loose_bundles_that_just_fit_stay() {
         assert_eq!(backup.replica.holdings().loose_bundles, kept, "500 and {second} bytes");
     }
 }
+
+/// L4: a certificate stays while a content on offer names it; of others the newest is enough.
+#[test]
+fn an_older_certificate_stays_if_a_content_on_offer_names_it() {
+    let mut backup = Alone::new(4, 3);
+    let first = bundle(1, Tip::default(), 0, envelope("a"));
+    let second = bundle(1, first.header.tip(), 1, envelope("b"));
+    let elsewhere = bundle(2, Tip::default(), 0, envelope("c")).header.tip();
+    let certify = |backup: &mut Alone, lane: usize, tip: Tip| {
+        let signers = &[0, 1, 2];
+        backup.hear(1, Message::LaneCert(certificate(Kind::Ack, lane as u64, tip.position.get(), tip.digest, signers)));
+    };
+    certify(&mut backup, 1, first.header.tip());
+    let cut = vec![(id(1), first.header.tip()), (id(2), elsewhere)];
+    backup.propose(0, 0, 1, &Content { cut, ..empty(1_000) });
+    certify(&mut backup, 1, second.header.tip());
+    certify(&mut backup, 2, elsewhere);
+    assert_eq!(backup.said(Kind::Prepare).len(), 1, "both are here");
+    let third = bundle(1, second.header.tip(), 2, envelope("d"));
+    certify(&mut backup, 1, third.header.tip());
+    assert_eq!(backup.replica.holdings().certificates, 2, "the one that is named, and the newest");
+}
+
+/// B: what is certified needs no acknowledgement any more.
+#[test]
+fn acknowledgements_leave_memory_with_the_certificate() {
+    let mut owner = Alone::new(4, 3);
+    owner.step(Input::Submit(envelope("a")));
+    let digest = owner.said(Kind::Bundle)[0].2;
+    let mut kept = vec![owner.replica.holdings().acks];
+    for signer in [0, 1] {
+        owner.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, 1, digest)));
+        kept.push(owner.replica.holdings().acks);
+    }
+    assert_eq!(kept, [1, 1, 0], "of each signer");
+}

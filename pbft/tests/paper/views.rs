@@ -344,3 +344,23 @@ fn the_start_that_was_entered_is_not_sent_on() {
     assert_eq!(replica.replica.view(), View::new(2));
     assert!(!replica.sent().any(|message| matches!(message, Message::Contradiction(_))));
 }
+
+/// V2.
+#[test]
+fn the_timeout_is_back_at_its_base_after_a_decision_in_the_view_that_is_not_of_an_empty_slot() {
+    let base = Constants::default().base_timeout_ms;
+    let tip = bundle(1, Tip::default(), 0, envelope("a")).header.tip();
+    let full = Content { cut: vec![(id(1), tip)], ..empty(1_000) };
+    for (view, content, timeout) in [(2, full.clone(), base), (2, empty(1_000), 2 * base), (0, full, 2 * base)] {
+        let mut replica = Alone::new(4, 3);
+        [0, 2].into_iter().for_each(|signer| replica.demand(signer, 1));
+        while replica.replica.view() == View::new(1) {
+            replica.tick(100);
+        }
+        replica.hear(2, start(2).1);
+        assert_eq!(replica.replica.inspect().timeout_ms, 2 * base);
+        let certificate = certificate(Kind::Commit, view, 1, content.digest(), &[0, 1, 2]);
+        replica.hear(1, Message::Decided { certificate, content });
+        assert_eq!(replica.replica.inspect().timeout_ms, timeout, "view {view}");
+    }
+}

@@ -187,3 +187,13 @@ fn the_door_knows_the_newest_256_certified_digests() {
     });
     assert_eq!(known.collect::<Vec<_>>(), [[true; 256].as_slice(), &[false]].concat());
 }
+
+/// G2: the door's copy of what is certified may be older than what the core knows, or another's.
+#[test]
+fn a_word_that_was_let_in_for_a_certificate_that_is_not_here_is_refused() {
+    let (knows, decided) = who_knows_a_decision();
+    let admitted = admit(&knows, LIAR, commit(decided)).expect("let in");
+    let mut other = Alone::new(N, 6);
+    other.step(Input::from(admitted));
+    assert!(matches!(other.refused()[..], [Rejected::Unknown { .. }]));
+}
