@@ -18,6 +18,7 @@ mod answer;
 mod check;
 mod errand;
 mod written;
+mod frontier;
 mod session;
 mod feed;
 mod compare;

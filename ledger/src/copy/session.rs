@@ -4,10 +4,11 @@
 //! pass may come from several servers and from several states, so passes follow each other until the store holds one
 //! certified state whole. To go on after a stop is to walk again: parts that are here hash equal.
 
-use super::check::{Certified, Refused, TakeError, Under};
+use super::check::{Certified, Refused, TakeError};
 use super::errand::{Arrived, Entry, Errand, Stage};
 use super::forget;
-use super::frame::{Ask, Given, Held, LEVELS, PARTS_MAX, Wanted, WantedPart};
+use super::frame::{Ask, Given, Held, Wanted, WantedPart};
+use super::frontier::Frontier;
 use super::written::{remove, remove_tree, write};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
@@ -16,45 +17,30 @@ use crate::state::ledger::{GENESIS, OpenError, ROOT, domain_record, domain_recor
 use crate::state::record::{DomainRoot, Head};
 use crate::state::scope::Scope;
 use crate::state::store::{Read, Store, StoreError, Table};
-use crate::state::tree::part::{Part, Subtree};
 use crate::state::tree::{Changes, Key, Tree, TreeNumber, row};
 use crate::state::{entry, name};
 use quorate_pbft::SeqNum;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The row of [`Table::Meta`] with the newest state of which parts were written.
 const COPIED_FROM: &[u8] = b"copied-from";
 
-/// Entries of a part that are asked for at once where the store holds none of them.
-const ENTRIES_WHERE_NONE: u64 = 256;
-/// The same where it holds some: most of them are the same.
-const ENTRIES_WHERE_SOME: u64 = 16;
-/// Entries, by estimate, that one errand asks for.
-const ENTRIES_AT_ONCE: u64 = 512;
-/// Parts of one errand that are asked for by their subtrees.
-const SUBTREES_AT_ONCE: usize = 16;
+/// Reason why the tree of an errand is there.
+const KNOWN: &str = "a domain is known before anything is asked about it";
 
 /// Copying in progress.
 pub struct Session {
     pub(super) certified: Certified,
     /// Trees of the store, by domain.
     pub(super) trees: BTreeMap<String, Tree>,
-    todo: VecDeque<Todo>,
+    frontier: Frontier,
     /// Errands on their way.
     out: usize,
     phase: Phase,
     passes: u32,
     /// Domains whose trees are wanted; none where all are.
     pub(super) scope: Option<Arc<Scope>>,
-}
-
-/// Part that may differ.
-struct Todo {
-    domain: String,
-    wanted: WantedPart,
-    /// Entries by estimate.
-    weight: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +86,7 @@ impl Session {
         let steps = epochs::kept(read, genesis)?.into_iter().filter(|step| step.certificate.epoch < epoch);
         let epochs = Epochs::kept(genesis, steps.collect()).ok_or_else(|| entry::damaged("the epochs"))?;
         let certified = Certified::new(genesis.clone(), epochs, least);
-        Ok(Self { certified, trees, todo: VecDeque::new(), out: 0, phase: Phase::Begin, passes: 0, scope })
+        Ok(Self { certified, trees, frontier: Frontier::default(), out: 0, phase: Phase::Begin, passes: 0, scope })
     }
 
     /// Takes no state below this slot, whatever the store holds.
@@ -135,13 +121,13 @@ impl Session {
         let Wanted::Parts(parts) = &ask.wanted else { return None };
         let tree = self.trees.get(&ask.domain)?;
         self.out += 1;
-        self.todo.clear(); // the record says what follows
+        self.frontier.clear(); // the record says what follows
         Some(Errand::new(ask.domain.clone(), tree.number(), parts.clone()))
     }
 
     /// Whether nothing is to be asked for until something follows from what is here.
     pub fn is_idle(&self) -> bool {
-        self.todo.is_empty() && self.out == 0
+        self.frontier.is_empty() && self.out == 0
     }
 
     /// Passes so far.
@@ -185,9 +171,8 @@ impl Session {
     }
 
     fn want_tree(&mut self, domain: &str, count: u64) {
-        let entries = is_few(count, self.tree(domain).count());
-        let wanted = WantedPart { part: Part::WHOLE, entries };
-        self.todo.push_back(Todo { domain: domain.to_owned(), wanted, weight: count });
+        let tree = self.trees.get(domain).expect(KNOWN);
+        self.frontier.want_tree(domain, tree, count);
     }
 
     /// State that the store holds whole, if one that was shown is. One that is older than any of which a part was
@@ -205,19 +190,8 @@ impl Session {
         Ok(Some(shown.clone()))
     }
 
-    /// Parts of one tree that are asked for alike.
     fn errand(&mut self) -> Option<Errand> {
-        let first = self.todo.pop_front()?;
-        let (domain, entries) = (first.domain, first.wanted.entries);
-        let (mut parts, mut weight) = (vec![first.wanted], first.weight);
-        let most = if entries { PARTS_MAX } else { SUBTREES_AT_ONCE };
-        while let Some(next) = self.todo.pop_front_if(|next| {
-            let is_alike = next.domain == domain && next.wanted.entries == entries;
-            is_alike && parts.len() < most && (!entries || weight < ENTRIES_AT_ONCE)
-        }) {
-            weight += next.weight.max(1);
-            parts.push(next.wanted);
-        }
+        let (domain, parts) = self.frontier.next()?;
         let number = self.tree(&domain).number();
         let errand = Errand::new(domain, number, parts);
         Some(if self.scope.is_some() { errand.by_entry() } else { errand })
@@ -236,10 +210,13 @@ impl Session {
                 for (wanted, given) in core::mem::take(&mut errand.parts).into_iter().zip(given) {
                     match given.held {
                         Held::Entries(entries) => errand.arrive(&*store, wanted.part, entries, &under)?,
-                        Held::Subtrees(theirs) => self.compare(&errand.domain, &wanted.part, &theirs, &under),
+                        Held::Subtrees(theirs) => {
+                            let tree = self.trees.get(&errand.domain).expect(KNOWN);
+                            self.frontier.compare(&errand.domain, tree, &wanted, &theirs, under.count);
+                        }
                     }
                 }
-                self.want_again(&errand.domain, rest);
+                self.frontier.want_again(&errand.domain, rest);
                 if errand.stage == Stage::Parts {
                     errand.stage = Stage::Done;
                 }
@@ -251,35 +228,12 @@ impl Session {
         Ok(errand.advance(&*store)?)
     }
 
-    /// Wants the parts below one whose hashes differ.
-    fn compare(&mut self, domain: &str, part: &Part, theirs: &[Subtree], under: &Under) {
-        let tree = self.tree(domain);
-        let ours = tree.look(part).below(LEVELS);
-        let mut wanted = Vec::new();
-        for ((part, theirs), ours) in part.below(LEVELS).into_iter().zip(theirs).zip(&ours) {
-            if theirs.hash() == ours.hash() {
-                continue;
-            }
-            let estimate = under.count.checked_shr(u32::from(part.bits())).unwrap_or(0).max(1);
-            let weight = if matches!(theirs, Subtree::Inner(_)) { estimate } else { 1 };
-            let entries = is_few(weight, tree.look(&part).count());
-            wanted.push(Todo { domain: domain.to_owned(), wanted: WantedPart { part, entries }, weight });
-        }
-        self.todo.extend(wanted);
-    }
-
     /// Takes back an errand that its server did not finish.
     pub fn give_back(&mut self, errand: Errand) {
         self.out -= 1;
         let again = |arrived: Arrived| WantedPart { part: arrived.part, entries: true };
         let parts = errand.parts.into_iter().chain(errand.arrived.into_iter().map(again)).collect();
-        self.want_again(&errand.domain, parts);
-    }
-
-    fn want_again(&mut self, domain: &str, parts: Vec<WantedPart>) {
-        for wanted in parts.into_iter().rev() {
-            self.todo.push_front(Todo { domain: domain.to_owned(), wanted, weight: 1 });
-        }
+        self.frontier.want_again(&errand.domain, parts);
     }
 
     /// Writes what an errand has brought: entries, the rows that they vouch for and the index of both.
@@ -301,7 +255,8 @@ impl Session {
                 write(store, (&errand.domain, errand.number), entry)?;
             }
         }
-        self.trees.get_mut(&errand.domain).expect("an errand is about a known tree").touch(&changes);
+        self.frontier.brings(changes.len());
+        self.trees.get_mut(&errand.domain).expect(KNOWN).touch(&changes);
         Ok(())
     }
 
@@ -349,7 +304,7 @@ impl Session {
     }
 
     fn tree(&self, domain: &str) -> &Tree {
-        self.trees.get(domain).expect("a domain is known before anything is asked about it")
+        self.trees.get(domain).expect(KNOWN)
     }
 }
 
@@ -357,10 +312,6 @@ fn copied_from(read: &dyn Read) -> Result<SeqNum, StoreError> {
     let stored = read.get(Table::Meta, COPIED_FROM)?;
     let stored = stored.map(|bytes| bytes.try_into().map_err(|_| entry::damaged("the slot of a copy")));
     Ok(stored.transpose()?.map_or(SeqNum::default(), |bytes| SeqNum::new(u64::from_be_bytes(bytes))))
-}
-
-fn is_few(theirs: u64, ours: u64) -> bool {
-    theirs <= if ours == 0 { ENTRIES_WHERE_NONE } else { ENTRIES_WHERE_SOME }
 }
 
 fn domain_root(read: &dyn Read, domain: &str) -> Result<Option<DomainRoot>, StoreError> {

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 /// Bytes of answers between two folds: memory, and what is lost by a stop.
 const FOLD_BYTES: u64 = 16 << 20;
 /// The same for a copy that has just begun, or gone on: one that is stopped again and again gets on.
-const FOLD_BYTES_FIRST: u64 = 1 << 20;
+const FOLD_BYTES_FIRST: u64 = 256 << 10;
 /// Share of what this run has brought that a stop may lose: one in so many.
-const FOLD_SHARE: u64 = 64;
+const FOLD_SHARE: u64 = 32;
 
 /// Database in the making.
 pub(super) struct Load {
