@@ -65,7 +65,8 @@ fn kibibytes(size: &str) -> u64 {
 
 #[cfg(target_arch = "x86_64")]
 fn curve_code() -> &'static str {
-    let built_with_avx512 = cfg!(curve25519_dalek_backend = "avx512"); // `.cargo/config.toml`
+    // By `.cargo/config.toml`, or for a processor that has it.
+    let built_with_avx512 = cfg!(any(curve25519_dalek_backend = "avx512", target_feature = "avx512ifma"));
     if built_with_avx512 && is_x86_feature_detected!("avx512ifma") && is_x86_feature_detected!("avx512vl") {
         return "avx512";
     }

@@ -24,7 +24,10 @@ impl OtherAnswers {
     /// Answers that were found and expected, without advice.
     pub fn why(&self) -> String {
         let found = self.found.map_or_else(|| "a panic".to_owned(), |found| format!("{found:?}"));
-        format!("its answers to {DOCUMENTS} known documents are {found}, those of its rules are {:?}", self.expected)
+        format!(
+            "its answers to {DOCUMENTS} known documents and signatures are {found}, those of its rules are {:?}",
+            self.expected
+        )
     }
 }
 

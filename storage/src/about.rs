@@ -26,6 +26,11 @@ pub(crate) fn check_format(database: &Database) -> Result<(), DbError> {
     }
 }
 
+/// Whether an older program wrote it.
+pub(crate) fn is_older(database: &Database) -> Result<bool, DbError> {
+    Ok(read(database, key::FORMAT)? != Some(encode(&FORMAT)))
+}
+
 /// The sorted runs.
 pub(crate) fn runs(database: &Database) -> Result<Manifest, DbError> {
     let decoded = match read(database, key::RUNS)? {

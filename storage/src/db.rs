@@ -7,7 +7,7 @@ use crate::fold::Fold;
 use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
 use crate::room::{Patient, Room};
 use crate::row::{decode, encode};
-use crate::runs::{Dir, Growth, Manifest, Sizes};
+use crate::runs::{Dir, Folder, Growth, Manifest, Sizes};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::tables::{Name, Writes, begin_write};
@@ -124,7 +124,7 @@ impl Db {
         let patient = |file| Patient { file, room: room.clone(), is_journal: true };
         let files = journal_files(dir, OpenOptions::new().read(true).write(true), patient)?;
         let journal = Files { files: Arc::new(files), step: JOURNAL_STEP };
-        let growth = Growth::open(about::runs(&database)?, Dir::at(dir, &room), Sizes::LARGE);
+        let growth = growth(&database, Dir::at(dir, &room), Sizes::LARGE)?;
         Self::recover((database, room), journal, growth, Some(dir.join(FILE)))
     }
 
@@ -142,7 +142,7 @@ impl Db {
             return Self::make((database, room), (journal, Checksum::default()), growth, None);
         }
         about::check_format(&database)?;
-        let growth = Growth::open(about::runs(&database)?, folder, Sizes::SMALL);
+        let growth = growth(&database, folder, Sizes::SMALL)?;
         Self::recover((database, room), journal, growth, None)
     }
 
@@ -346,6 +346,12 @@ fn unfolded(records: Vec<Vec<u8>>) -> Result<Unfolded, DbError> {
         }
     }
     Ok(writes)
+}
+
+/// The runs that a database lists.
+fn growth(database: &Database, folder: Arc<dyn Folder>, sizes: Sizes) -> Result<Growth, DbError> {
+    let growth = Growth::open(about::runs(database)?, folder, sizes);
+    Ok(if about::is_older(database)? { growth.told_anew() } else { growth })
 }
 
 /// The first commit: every table, so that no reader meets one that does not exist, the format, and where the journal

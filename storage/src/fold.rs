@@ -73,7 +73,7 @@ impl Parts<'_> {
                 about::set(&transaction, key::JOURNAL, encode(mark))?;
                 if let Some(runs) = runs {
                     about::set(&transaction, key::RUNS, encode(&runs))?;
-                    about::set(&transaction, key::FORMAT, encode(&about::FORMAT))?; // programs before do not look there
+                    about::set(&transaction, key::FORMAT, encode(&about::FORMAT))?; // programs before would miss rows
                 }
                 transaction.commit()?;
                 self.is_torn = false;

@@ -7,7 +7,7 @@ use quorate_ledger::{Read, Store, StoreError, Table};
 use quorate_pbft::Kind;
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Batch, Db, DbError};
-use redb::{Database, TableDefinition};
+use redb::{Database, ReadableTable as _, TableDefinition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::ControlFlow;
@@ -411,6 +411,32 @@ fn a_disk_without_room_for_a_merge_is_written_on() {
             assert_eq!(value, Some(vec![number as u8; 100]), "{number} of {written}, {blocks} blocks");
         }
     }
+}
+
+/// A program of format 6 looks for rows that this one does not write any more.
+#[test]
+fn the_first_fold_of_any_row_makes_a_database_of_this_format() {
+    let disk = Disk::new();
+    drop(Db::on(&disk).unwrap());
+    let format = |value: Option<&[u8]>| {
+        let raw = Database::builder().create_with_backend(disk.file("quorate.redb")).unwrap();
+        let write = raw.begin_write().unwrap();
+        let mut about = write.open_table(TableDefinition::<&[u8], &[u8]>::new("about")).unwrap();
+        let before = about.get(&b"format"[..]).unwrap().map(|value| value.value().to_vec());
+        value.into_iter().for_each(|value| drop(about.insert(&b"format"[..], value).unwrap()));
+        drop(about);
+        write.commit().unwrap();
+        before
+    };
+    let newest = format(Some(&[6, 0, 0, 0, 0]));
+    let db = Db::on(&disk).unwrap();
+    let mut batch = db.begin().unwrap();
+    batch.put(Table::Names, b"a row of a tree", b"").unwrap();
+    batch.commit().unwrap();
+    db.fold().unwrap();
+    drop(db);
+
+    assert_eq!(format(None), newest);
 }
 
 /// Format 5 had no runs: rows of the same tables lie in trees.

@@ -6,7 +6,7 @@ use crate::testing::certificate_of;
 use crate::testing::twin::{asked, rows};
 use crate::testing::world::{Edit, World, revision, write};
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Act, GROUP_DOMAIN, Ledger, MemoryStore, Op, Principal, ProposalId, Table};
+use quorate_ledger::{Act, GROUP_DOMAIN, Ledger, MemoryStore, Op, Principal, ProposalId, Store as _, Table};
 
 fn copied(world: &World, into: MemoryStore) -> MemoryStore {
     asked(&world.ledger, &world.store, into, usize::MAX)
@@ -70,6 +70,26 @@ fn a_domain_under_the_number_that_a_diverged_state_gave_another_is_copied_whole(
         }
     }
     leaves_nothing(&diverged, &certified);
+}
+
+/// A program before disk format 7 wrote a second row of each path with a file; a copy that it began goes on by this one.
+#[test]
+fn a_second_row_of_a_path_goes_with_its_file() {
+    let mut certified = World::new();
+    certified.does(0, &[write("stays", "1")]);
+    let mut before = certified.clone();
+    before.does(0, &[write("goes", "1")]);
+    certified.does(0, &[write("stays", "2")]);
+    let mut begun = copied(&before, MemoryStore::new());
+    for listed in rows(&begun, Table::Names).into_keys() {
+        begun.put(Table::Index, &[b"p", listed.as_slice()].concat(), &[]).expect("memory does not fail");
+    }
+
+    let ended = copied(&certified, begun);
+
+    let (names, index) = (rows(&ended, Table::Names), rows(&ended, Table::Index));
+    let second = index.keys().filter_map(|key| key.strip_prefix(b"p"));
+    assert!(second.into_iter().all(|listed| names.contains_key(listed)), "a path without a record has a row");
 }
 
 /// A conflict may have more sides than one answer holds.

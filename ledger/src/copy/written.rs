@@ -3,9 +3,9 @@
 use super::derived;
 use super::errand::Entry;
 use super::vouched::Vouched;
-use crate::state::index::IndexRow;
-use crate::state::record::NumberRow;
-use crate::state::store::{Store, StoreError, Table};
+use crate::state::index::{IndexRow, Indexed as _};
+use crate::state::record::{FileRecord, NumberRow};
+use crate::state::store::{Live, Store, StoreError, Table};
 use crate::state::tree::{Key, TreeNumber, row};
 use crate::state::{chain, entry, rows};
 use core::ops::ControlFlow;
@@ -25,7 +25,12 @@ fn rows_of(
     let Some(stored) = store.get(Table::Entries, &row(number, key))? else { return Ok(Default::default()) };
     let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
     let listings = derived::listings(domain, name, value)?.into_iter().map(|(key, _)| key).collect();
-    Ok((derived::of(number, name, value, &Vouched::default())?, listings))
+    let mut index = derived::of(number, name, value, &Vouched::default())?;
+    if let Some((&FileRecord::KIND, path)) = name.split_first() {
+        let listed = [&number.to_be_bytes(), path].concat();
+        index.push((Live::Index, rows::fileless(&listed), Vec::new())); // by a program before disk format 7, if there is a file
+    }
+    Ok((index, listings))
 }
 
 /// Writes an entry in place of the one that is there. Rows of the past that do not lead to it go: a store of another

@@ -156,8 +156,9 @@ impl Journal {
         while self.length < needed {
             let end = self.length + self.files.step;
             file.set_len(end)?;
-            for at in (self.length..end).step_by(ZEROS.len()) {
-                file.write(at, &ZEROS[..ZEROS.len().min((end - at) as usize)])?;
+            let piece = ZEROS.len().min(self.files.step as usize / 4);
+            for at in (self.length..end).step_by(piece) {
+                file.write(at, &ZEROS[..piece.min((end - at) as usize)])?;
             }
             self.length = end;
         }

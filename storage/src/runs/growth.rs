@@ -52,6 +52,8 @@ pub(crate) struct Growth {
     pause: (u64, u64),
     /// Whether files that no run in force has were removed since the start.
     is_swept: bool,
+    /// Whether the next fold lists the runs, changed or not.
+    is_told_anew: bool,
 }
 
 impl Growth {
@@ -61,9 +63,15 @@ impl Growth {
         let open = |mark| Arc::new(Run::open(mark, &folder, &heads));
         let list: Vec<_> = manifest.runs.into_iter().map(open).collect();
         let in_force = Runs { list: list.clone().into() };
-        let (majors, retired, pause, is_swept) = Default::default();
+        let (majors, retired, pause, is_swept, is_told_anew) = Default::default();
         let next = list.iter().map(|run| run.mark.number + 1).fold(manifest.next, u64::max);
-        Self { folder, heads, sizes, next, list, in_force, majors, retired, pause, is_swept }
+        Self { folder, heads, sizes, next, list, in_force, majors, retired, pause, is_swept, is_told_anew }
+    }
+
+    /// The same in a database of an older format, which the next fold makes one of this format.
+    pub(crate) fn told_anew(mut self) -> Self {
+        self.is_told_anew = true;
+        self
     }
 
     /// The runs in force.
@@ -78,7 +86,9 @@ impl Growth {
         if let Some(run) = self.write(rows)? {
             self.list.insert(0, run);
         }
-        if self.list.iter().map(|run| run.mark.number).eq(self.in_force.list.iter().map(|run| run.mark.number)) {
+        let is_same =
+            self.list.iter().map(|run| run.mark.number).eq(self.in_force.list.iter().map(|run| run.mark.number));
+        if is_same && !self.is_told_anew {
             return Ok(None);
         }
         self.folder.sync()?;
@@ -90,6 +100,7 @@ impl Growth {
         let before = std::mem::replace(&mut self.in_force, Runs { list: self.list.clone().into() });
         let replaced = before.list.iter().filter(|run| !listed(&self.list, run)).cloned();
         self.retired.extend(replaced);
+        self.is_told_anew = false;
         self.in_force.clone()
     }
 
