@@ -53,7 +53,9 @@ impl Follower {
             self.neighbours_from(0).filter(|id| self.neighbours.serves(*id, from, now)).collect();
         let furthest = peers.iter().map(|peer| self.neighbours.claims(*peer)).max()?;
         let to = furthest.min(from.plus(SLOTS_PER_ANSWER_MAX - 1)).min(self.reach());
-        let waits = to == self.reach() && self.pursuits.waits_for_slots(from, to, self.constants.window);
+        // Where the epoch ends, execution makes no room.
+        let full = self.point.seq.plus(self.constants.window);
+        let waits = to == full && self.pursuits.waits_for_slots(from, full, self.constants.window);
         (from <= to && !waits).then(|| Need::of_slots(from, to, peers))
     }
 

@@ -376,6 +376,36 @@ fn entered_follower() -> Follower {
     Follower::enter(config(next()), follower.hand_over(), &mut out)
 }
 
+/// M1, N9: above the last slot nothing is asked for, and below it whatever is missing, for execution makes no room there.
+#[test]
+fn a_follower_asks_for_the_last_slots_of_an_epoch_however_few() {
+    let constants = Constants::default();
+    let last = constants.last_slot(SeqNum::new(1));
+    let members = [0, 1, 2, 4].map(cluster::key).to_vec();
+    let next = Committee::new(Digest([7; 32]), Epoch::new(1), members).expect("distinct keys").after(last);
+    let fresh = member(3).replica.executed_point().clone();
+    let executed = ExecutedPoint { seq: SeqNum::new(last.get() - 3), next: Some(Arc::new(next)), ..fresh };
+    let config =
+        FollowerConfig { committee: committee(4), constants: constants.clone(), verify: Arc::new(cluster::HashVerify) };
+    let mut follower = Follower::recover(config, Recovered { executed, ..Recovered::default() });
+    let body = status(Vec::new(), last.get());
+    let statement = say_in(&committee(4), 1, Kind::Status, 0, 1, body.digest());
+    let told = Unverified::new(id(1), Message::Status { statement, body });
+    let told = told.verify(&cluster::context(&committee(4), &constants)).expect("a status that verifies");
+    let mut out = quorate_pbft::Effects::new();
+    follower.step(Input::Message(told), &mut out);
+
+    let effects = out.take();
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Send { message, .. } => match &**message {
+            Message::Ask(Question { wanted: Wanted::Slots { from, to }, .. }) => Some((from.get(), to.get())),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(asked, Some((last.get() - 2, last.get())));
+}
+
 /// M3: who is in no list executes on, by other members' certificates.
 #[test]
 fn a_follower_goes_over_and_counts_by_the_next_list() {
