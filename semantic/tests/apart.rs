@@ -96,7 +96,7 @@ fn a_new_line_that_only_has_the_words_of_the_other_is_another_line() {
 #[test]
 fn of_two_edits_at_one_place_the_one_with_all_lines_of_the_other_stands() {
     let of = |added: &str| format!("start(\n{added}end)\n");
-    let larger = of("a,\nb,\n");
+    let larger = of("a,\nb\n");
     assert_eq!(merged("a.txt", &of(""), &of("a\n"), &larger), Some(larger));
 }
 

@@ -10,6 +10,7 @@ use crate::language;
 use crate::lines;
 use crate::pairs;
 use crate::words;
+use crate::work::Work;
 
 /// Steps of finding one line among all.
 const LOOK_STEPS: usize = 16;
@@ -32,19 +33,13 @@ pub(super) fn misses_a_line(input: &Task, files: [&[u8]; 4]) -> Option<bool> {
     if missing.is_empty() {
         return Some(false);
     }
-    // Lines that the merge put together, and those that stand in the place of another.
-    let new: Vec<&[u8]> = counts.iter().filter(|(_, c)| c[3] > c[0]).map(|(line, _)| *line).collect();
-    let said = said(files[0]);
-    let bytes: usize = new.iter().map(|line| line.len()).sum();
-    input.work.take_len(missing.len() * (bytes + said.len()) + files[0].len())?;
-    let is_joined = |line: &[u8]| new.iter().any(|other| are_alike(line, other, input) || holds(other, line));
-    // A line of words that stood together in base adds nothing, and neither does one without names.
-    let was: Vec<&[u8]> = counts.iter().filter(|(_, c)| c[0] > 0).map(|(line, _)| *line).collect();
-    let is_laid_out = |line: &[u8]| {
-        let words = self::said(line);
-        said.windows(words.len().max(1)).any(|there| there == words) || was.iter().any(|old| holds(old, line))
-    };
-    Some(missing.into_iter().any(|line| !is_joined(line) && !is_laid_out(line)))
+    let finder = Finder::new(input, &counts, files[0])?;
+    for line in missing {
+        if !finder.joined(line)? && !finder.laid_out(line)? {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// Counts of each line that says more than marks; none out of steps.
@@ -64,22 +59,114 @@ fn counts<'a>(input: &Task, files: [&'a [u8]; 4]) -> Option<Lines<'a>> {
     Some(out)
 }
 
-/// Whether two lines share half of their words, those in quotes one by one. Of two versions the newer one may stand alone.
-fn are_alike(one: &[u8], other: &[u8], input: &Task) -> bool {
-    let is_version = |word: &&[u8]| input.options.newest_version && word[0].is_ascii_digit();
-    let bag = |line| {
-        let mut words: Vec<&[u8]> = identifiers(line).filter(|word| !is_version(word)).collect();
-        words.sort_unstable();
-        words
-    };
-    let (one, other) = (bag(one), bag(other));
-    one.is_empty() || pairs::likeness(&one, &other) >= pairs::ALIKE_MIN
+/// Lines of the result and of base that a missing line may have become, or was.
+struct Finder<'t, 'a> {
+    input: &'t Task<'t>,
+    /// Lines that the merge put together, and those that stand in the place of another, by their words, those in quotes one by
+    /// one; and by all that they say.
+    new: [Index<'a>; 2],
+    /// Lines of base, and base as one line.
+    base: Index<'a>,
+    text: Index<'a>,
 }
 
-/// Whether a line has all the words of another.
-fn holds(large: &[u8], small: &[u8]) -> bool {
-    let has: BTreeSet<&[u8]> = said(large).into_iter().collect();
-    said(small).into_iter().all(|word| has.contains(word))
+impl<'t, 'a> Finder<'t, 'a> {
+    fn new(input: &'t Task<'t>, counts: &Lines<'a>, base: &'a [u8]) -> Option<Self> {
+        let lines = |is_one: fn(&Counts) -> bool| counts.iter().filter(move |(_, c)| is_one(c)).map(|(line, _)| *line);
+        let new = || lines(|c| c[3] > c[0]);
+        let bag = |line| bag(line, input);
+        let new = [Index::of(new(), bag, input.work)?, Index::of(new(), said, input.work)?];
+        let text = Index::of([base].into_iter(), said, input.work)?;
+        Some(Self { input, new, base: Index::of(lines(|c| c[0] > 0), said, input.work)?, text })
+    }
+
+    /// Whether a line that is new in the result shares half of its words with this one, or has all that it says.
+    fn joined(&self, line: &[u8]) -> Option<bool> {
+        let ([alike, holding], work) = (&self.new, self.input.work);
+        let bag = bag(line, self.input);
+        let is_alike = |other: &[&[u8]]| pairs::likeness(&bag, other) >= pairs::ALIKE_MIN;
+        if bag.is_empty() {
+            return Some(!alike.lines.is_empty());
+        }
+        // Likeness asks that a third of its words be in the other line: who has none of the rarest two thirds has too few.
+        let rarest = bag.len() - bag.len().div_ceil(3) + 1;
+        Some(alike.any(&bag, rarest, work, is_alike)? || holding.holds(&said(line), work)?)
+    }
+
+    /// Whether the words of a line stood together in base, or all in one line of it: such a line adds nothing.
+    fn laid_out(&self, line: &[u8]) -> Option<bool> {
+        let (words, work) = (said(line), self.input.work);
+        Some(self.text.has_in_order(&words, work)? || self.base.holds(&words, work)?)
+    }
+}
+
+/// Lines by their words.
+struct Index<'a> {
+    lines: Vec<Vec<&'a [u8]>>,
+    /// Places of each word: the line, and where in it.
+    places: BTreeMap<&'a [u8], Vec<(usize, usize)>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(
+        lines: impl Iterator<Item = &'a [u8]>,
+        words: impl Fn(&'a [u8]) -> Vec<&'a [u8]>,
+        work: &Work,
+    ) -> Option<Self> {
+        let lines: Vec<_> = lines.map(words).collect();
+        let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (number, line) in lines.iter().enumerate() {
+            work.take_len(LOOK_STEPS * line.len())?;
+            line.iter().enumerate().for_each(|(at, word)| places.entry(*word).or_default().push((number, at)));
+        }
+        Some(Self { lines, places })
+    }
+
+    fn places(&self, word: &[u8]) -> &[(usize, usize)] {
+        self.places.get(word).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether one of the lines with one of the `few` rarest of these words is such.
+    fn any(&self, words: &[&[u8]], few: usize, work: &Work, is_such: impl Fn(&[&[u8]]) -> bool) -> Option<bool> {
+        let mut rarest = words.to_vec();
+        rarest.sort_by_key(|word| self.places(word).len());
+        for (line, _) in rarest.iter().take(few).flat_map(|word| self.places(word)) {
+            work.take_len(words.len() + self.lines[*line].len())?;
+            if is_such(&self.lines[*line]) {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
+    /// Whether a line has all of these words.
+    fn holds(&self, words: &[&[u8]], work: &Work) -> Option<bool> {
+        self.any(words, 1, work, |line| {
+            let has: BTreeSet<&[u8]> = line.iter().copied().collect();
+            words.iter().all(|word| has.contains(word))
+        })
+    }
+
+    /// Whether a line has these words one behind the other.
+    fn has_in_order(&self, words: &[&[u8]], work: &Work) -> Option<bool> {
+        let Some(rarest) = (0..words.len()).min_by_key(|at| self.places(words[*at]).len()) else { return Some(true) };
+        for (line, at) in self.places(words[rarest]) {
+            work.take_len(words.len())?;
+            let from = at.checked_sub(rarest).and_then(|begin| self.lines[*line].get(begin..));
+            if from.is_some_and(|from| from.starts_with(words)) {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+}
+
+/// Words of a line in order, those in quotes one by one. Of two versions the newer one may stand alone.
+fn bag<'a>(line: &'a [u8], input: &Task) -> Vec<&'a [u8]> {
+    let is_version = |word: &&[u8]| input.options.newest_version && word[0].is_ascii_digit();
+    let mut words: Vec<&[u8]> = identifiers(line).filter(|word| !is_version(word)).collect();
+    words.sort_unstable();
+    words
 }
 
 fn said(text: &[u8]) -> Vec<&[u8]> {
