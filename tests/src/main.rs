@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use quorate_tests::attacks::{self, attackers::Attack, target::Target};
-use quorate_tests::bugs::{self, Hunted, Workshop};
+use quorate_tests::bugs::{self, Hunted, Shard};
 use quorate_tests::campaign::{Summary, replay_command, simulate, simulate_until_failure};
 use quorate_tests::contents::contents;
 use quorate_tests::explore::{Explored, explore};
@@ -18,7 +18,7 @@ use quorate_tests::sites::{self, sites};
 use quorate_tests::twins::{Game, TwinsSummary, twins};
 use std::fmt::Display;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -266,6 +266,12 @@ enum Command {
         /// Plants this one alone.
         #[arg(long)]
         only: Option<String>,
+        /// A part of them: the first of six is `0/6`.
+        #[arg(long, default_value = "0/1", value_name = "I/K")]
+        shard: Shard,
+        /// Lines of JSON, one for each mistake as it was looked for: those that have one are not looked for again.
+        #[arg(long, value_name = "FILE")]
+        results: Option<PathBuf>,
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,
@@ -366,10 +372,13 @@ fn main() -> ExitCode {
             },
             |()| ExitCode::SUCCESS,
         ),
-        Command::Bugs { list, only, json } => hunt_bugs(list, only.as_deref(), json).unwrap_or_else(|error| {
-            eprintln!("{error:#}");
-            ExitCode::from(2)
-        }),
+        Command::Bugs { list, only, shard, results, json } => {
+            let hunted = hunt_bugs(list, only.as_deref(), shard, results.as_deref(), json);
+            hunted.unwrap_or_else(|error| {
+                eprintln!("{error:#}");
+                ExitCode::from(2)
+            })
+        }
     }
 }
 
@@ -422,28 +431,27 @@ fn attack_as(attack: Attack, target: &str) -> anyhow::Result<()> {
     attack.run(serde_json::from_str::<Target>(target)?)
 }
 
-fn hunt_bugs(list: bool, only: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+fn hunt_bugs(
+    list: bool,
+    only: Option<&str>,
+    shard: Shard,
+    results: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let root = bugs::repository()?;
     let mut mistakes = bugs::all(&root)?;
     mistakes.retain(|mistake| only.is_none_or(|name| mistake.name == name));
     anyhow::ensure!(!mistakes.is_empty(), "there is no such mistake in tests/bugs; `bugs --list` says which there are");
-    if list {
-        let listed: Vec<Hunted> = mistakes.iter().map(Hunted::unknown).collect();
-        print_bugs(&listed, true, json);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let workshop = Workshop::of(&root)?;
-    // Those of one file follow each other: what is built between them is less.
-    mistakes.sort_by(|a, b| (&a.files, &a.name).cmp(&(&b.files, &b.name)));
-    let mut hunted = Vec::new();
-    for (at, mistake) in mistakes.iter().enumerate() {
-        let outcome = bugs::hunt(&workshop, mistake);
-        eprintln!("[{} of {}] {:.0} s, {}", at + 1, mistakes.len(), outcome.seconds, in_words(&outcome));
-        hunted.push(outcome);
-    }
-    hunted.sort_by(|a, b| a.name.cmp(&b.name));
-    print_bugs(&hunted, false, json);
-    Ok(ExitCode::from(u8::from(hunted.iter().any(|hunted| !hunted.found))))
+    let mistakes = shard.of(mistakes);
+    let mut all = match list {
+        true => mistakes.iter().map(Hunted::unknown).collect(),
+        false => bugs::hunt_all(&root, &mistakes, results, |hunted| {
+            eprintln!("{:.0} s, {}", hunted.seconds, in_words(hunted));
+        })?,
+    };
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    print_bugs(&all, list, json);
+    Ok(ExitCode::from(u8::from(!list && all.iter().any(|hunted| !hunted.found))))
 }
 
 fn in_words(hunted: &Hunted) -> String {

@@ -2,7 +2,7 @@
 
 use super::{Mistake, Workshop};
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::Path;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const RUN_MAX: Duration = Duration::from_secs(600);
 
 /// A mistake, and whether the machine found it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Hunted {
     /// The patch file's name without its ending.
     pub name: String,

@@ -3,10 +3,12 @@
 //!
 //! Never as features of the real crates: a `--workspace` build would carry them into `quorate`.
 
+mod campaign;
 mod hunt;
 mod patch;
 mod workshop;
 
+pub use self::campaign::{Shard, hunt_all};
 pub use self::hunt::{Hunted, hunt};
 pub use self::patch::{Mistake, all};
 pub use self::workshop::{Workshop, repository};
