@@ -4,9 +4,18 @@ use crate::sources::{root, rust_files};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Rules of lanes, views and the rest by letter, and how many there are. Of membership M4 and M5 are not built.
-const RULES: [(&str, std::ops::RangeInclusive<u32>); 7] =
-    [("M", 1..=3), ("E", 1..=7), ("L", 1..=7), ("N", 1..=9), ("T", 1..=3), ("C", 1..=3), ("V", 1..=7)];
+/// Rules of lanes, views and the rest by letter, and how many there are.
+const RULES: [(&str, std::ops::RangeInclusive<u32>); 9] = [
+    ("E", 1..=7),
+    ("L", 1..=7),
+    ("N", 1..=9),
+    ("T", 1..=3),
+    ("C", 1..=3),
+    ("V", 1..=7),
+    ("S", 1..=1),
+    ("M", 1..=5),
+    ("G", 1..=2),
+];
 
 fn document() -> String {
     fs::read_to_string(root().join("docs/protocol.md")).expect("the document")
