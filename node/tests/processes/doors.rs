@@ -97,7 +97,8 @@ fn connections_that_say_nothing_leave_a_replica_the_files_that_it_needs() {
         (0..FILES * 3).map(|_| TcpStream::connect(group.api(0)).expect("the kernel takes it")).collect();
 
     group.put(0, "a", "1");
-    assert!(!group.get(0, "/v1/issues").text().contains("\"files\""));
+    // A connection whose place another one takes holds its file for a moment longer.
+    eventually("files are left", || (!group.get(0, "/v1/issues").text().contains("\"files\"")).then_some(()));
 }
 
 #[test]
