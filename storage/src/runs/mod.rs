@@ -23,9 +23,9 @@ mod sizes;
 mod writer;
 
 pub(crate) use cursor::{Bounds, Merged};
-pub(crate) use folder::Dir;
 #[cfg(feature = "testing")]
-pub(crate) use folder::{Folder, Reserve};
+pub(crate) use folder::Reserve;
+pub(crate) use folder::{Dir, Folder};
 pub(crate) use growth::Growth;
 pub(crate) use list::{Runs, may_take, takes};
 pub(crate) use mark::Manifest;
