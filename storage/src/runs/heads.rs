@@ -45,12 +45,24 @@ impl Heads {
         Ok(head)
     }
 
+    /// Gives back the memory of a run's heads: nobody reads the run any more.
+    pub(crate) fn forget(&self, run: u64) {
+        self.with(|kept| kept.forget(run));
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
         work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Kept {
+    fn forget(&mut self, run: u64) {
+        for (_, held) in self.heads.extract_if((run, 0)..=(run, u32::MAX), |_, _| true) {
+            self.bytes -= held.head.weight();
+        }
+        self.order.retain(|(of, _)| *of != run);
+    }
+
     fn get(&mut self, place: Place) -> Option<Arc<Head>> {
         let held = self.heads.get_mut(&place)?;
         held.is_wanted = true;
@@ -74,5 +86,22 @@ impl Kept {
                 _ => self.bytes -= self.heads.remove(&place).map_or(0, |held| held.head.weight()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_of_a_run_that_is_gone_take_no_memory() {
+        let heads = Heads::new(1 << 20);
+        for place in [(1, 0), (1, 1), (2, 0)] {
+            heads.get(place, || Ok(Head::default())).expect("a head");
+        }
+        heads.forget(1);
+        let kept = heads.kept.into_inner().expect("nobody panicked");
+        assert_eq!((kept.heads.len(), kept.bytes), (1, Head::default().weight()));
+        assert_eq!(kept.order, [(2, 0)]);
     }
 }

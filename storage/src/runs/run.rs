@@ -37,6 +37,12 @@ pub(crate) enum Found {
     InTree,
 }
 
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.heads.forget(self.mark.number);
+    }
+}
+
 impl Run {
     /// Opens a run. One that is missing, or whose top is damaged, opens too, for others can be read: it has no sections.
     pub(crate) fn open(mark: Mark, folder: &Arc<dyn Folder>, heads: &Arc<Heads>) -> Self {
