@@ -177,12 +177,12 @@ impl Story {
             10 => rename(&path, &self.path()),
             11 => Edit::Put(path, *self.dice.pick(&[Mode::File, Mode::Exec]), b"a = 1\n".to_vec()),
             12 => write(path.split('/').next().unwrap_or_default(), "a file where a folder is\n"),
-            13 => acquire_for(
-                &path,
-                *self.dice.pick(&[LockMode::X, LockMode::S]),
-                1 + self.dice.below(400),
-                self.dice.below(200),
-            ),
+            13 => {
+                // Most ask for one path, so that some stand in line.
+                let path = if self.dice.chance(60) { "locked.txt" } else { &path };
+                let (lease_ms, wait_ms) = (1 + self.dice.below(400), self.dice.below(2_000));
+                acquire_for(path, *self.dice.pick(&[LockMode::X, LockMode::S]), lease_ms, wait_ms)
+            }
             14 => release(&path),
             15 => fence(self.dice.below(40)),
             16 => Edit::Other(Op::Anchor { revision: self.world.ledger.revision() }),
