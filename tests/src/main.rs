@@ -445,8 +445,8 @@ fn hunt_bugs(
     let mistakes = shard.of(mistakes);
     let mut all = match list {
         true => mistakes.iter().map(Hunted::unknown).collect(),
-        false => bugs::hunt_all(&root, &mistakes, results, |hunted| {
-            eprintln!("{:.0} s, {}", hunted.seconds, in_words(hunted));
+        false => bugs::hunt_all(&root, &mistakes, results, |at, hunted| {
+            eprintln!("[{} of {}] {:.0} s, {}", at + 1, mistakes.len(), hunted.seconds, in_words(hunted));
         })?,
     };
     all.sort_by(|a, b| a.name.cmp(&b.name));

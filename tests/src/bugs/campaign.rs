@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-/// One of several parts of equal size, counted from 0: `2/6` is the third of six.
+/// Part of all mistakes, of several of equal size that are counted from 0: `2/6` is the third of six.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     at: usize,
@@ -33,20 +33,20 @@ impl Shard {
     }
 }
 
-/// Hunts for each mistake that `results` has no line of, and adds its line; the outcomes of all.
+/// Hunts for each mistake that `results` has no line of, and adds its line; the outcomes of all. `told` hears each with its place.
 pub fn hunt_all(
     root: &Path,
     mistakes: &[Mistake],
     results: Option<&Path>,
-    told: impl Fn(&Hunted),
+    told: impl Fn(usize, &Hunted),
 ) -> Result<Vec<Hunted>> {
     let (workshop, known) = (Workshop::of(root)?, results.map_or_else(|| Ok(Vec::new()), read)?);
     let mut file = results.map(appended).transpose()?;
     let mut all = Vec::new();
-    for mistake in mistakes {
+    for (at, mistake) in mistakes.iter().enumerate() {
         let before = known.iter().find(|hunted| hunted.name == mistake.name).cloned();
         let hunted = before.map_or_else(|| hunt_noted(&workshop, mistake, file.as_mut()), Ok)?;
-        told(&hunted);
+        told(at, &hunted);
         all.push(hunted);
     }
     Ok(all)
@@ -105,9 +105,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (path, hunted) = (folder.path().join("results"), Hunted { found: true, ..Hunted::unknown(&mistake("a")) });
         fs::write(&path, serde_json::to_string(&hunted).expect("a line")).expect("written");
-        let all = hunt_all(folder.path(), &[mistake("a")], Some(&path), |_| ()).expect("nothing is hunted");
+        let all = hunt_all(folder.path(), &[mistake("a")], Some(&path), |_, _| ()).expect("nothing is hunted");
         assert!(all[0].found);
         fs::write(&path, "{").expect("written");
-        assert!(hunt_all(folder.path(), &[], Some(&path), |_| ()).is_err(), "a torn line is told");
+        assert!(hunt_all(folder.path(), &[], Some(&path), |_, _| ()).is_err(), "a torn line is told");
     }
 }
