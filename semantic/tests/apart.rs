@@ -98,6 +98,8 @@ fn of_two_edits_at_one_place_the_one_with_all_lines_of_the_other_stands() {
     let of = |added: &str| format!("start(\n{added}end)\n");
     let larger = of("a,\nb\n");
     assert_eq!(merged("a.txt", &of(""), &of("a\n"), &larger), Some(larger));
+    // A comma behind the last entry is for one that would come after it.
+    conflicts("a.txt", &of(""), &of("a\n"), &of("a,\nb,\n"));
 }
 
 // ── moved units ──
