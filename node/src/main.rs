@@ -3,6 +3,7 @@
 mod cli;
 mod counted;
 mod demo;
+mod idle;
 mod lines;
 mod memory;
 

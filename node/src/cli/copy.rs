@@ -3,6 +3,7 @@
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::client;
+use crate::idle;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
 use quorate_service::config::{Config, DATA, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
@@ -18,9 +19,6 @@ use std::{fs, io};
 
 /// Time for which one node may be silent.
 pub(super) const SILENT_MAX: Duration = Duration::from_secs(10);
-
-/// How nice the command is: beside replicas that want the processor it has a tenth of the share of each.
-const NICE: i32 = 10;
 
 /// Fill the folder of a stopped replica or observer with the group's state, checked against its genesis
 ///
@@ -77,7 +75,7 @@ const KEEP_VOTE: &str = "nothing was changed: `quorate start` goes on with it, a
 
 /// Runs the command.
 pub async fn run(args: &Copy) -> Outcome {
-    let _ = rustix::process::setpriority_process(None, NICE); // without it others wait a little longer, and no more
+    idle::give_way(); // replicas of this machine have authors who wait
     let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
     if !is_observers(&args.dir) {
         args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
