@@ -53,3 +53,20 @@ fn a_group_of_rules_12_merges_by_rules_23_of_merging() {
     assert_eq!([8, 11].map(swept), [State::Merged, State::Merged], "the edit of the function that is gone is lost");
     assert_eq!(swept(12), State::Conflict);
 }
+
+/// What a file says in a group of these rules once two authors have added an import each, one of them with a call behind it.
+fn imported(rules: u32) -> String {
+    let mut world = World::of(support::genesis_by(Some(rules)));
+    world.does(0, &[write("a.py", "import a\n\nq()\n")]);
+    let base = world.now();
+    world.does(0, &[write("a.py", "import a\nimport os  # os.getcwd()\n\nq()\n")]);
+
+    assert_eq!(world.does_on(base, 1, &[write("a.py", "import a\nimport z\n\nq()\n")]).state, State::Merged);
+    world.text("a.py").expect("a file")
+}
+
+#[test]
+fn a_group_of_rules_13_merges_by_rules_24_of_merging() {
+    assert_eq!([8, 12].map(imported), ["import a\nimport z\n\nq()\n"; 2], "the import with a comment is lost");
+    assert_eq!(imported(13), "import a\nimport os  # os.getcwd()\nimport z\n\nq()\n");
+}

@@ -6,6 +6,7 @@
 
 mod accounting;
 mod additions;
+mod blocks;
 mod branches;
 mod commented;
 mod doubled;
@@ -122,6 +123,7 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
             .or_else(|| if input.options.rules >= Rules::V22 { items::kept(input, merged) } else { None })
             .or_else(|| additions::kept(input, merged))
             .or_else(|| if input.options.rules >= Rules::V23 { doubled::stands_twice(input, merged) } else { None })
+            .or_else(|| if input.options.rules >= Rules::V24 { blocks::hold(input, merged) } else { None })
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))
             .or_else(|| words::twins(input, merged))

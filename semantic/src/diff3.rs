@@ -22,6 +22,9 @@ pub(crate) struct Hunk {
 /// more than is left.
 pub(crate) fn hunks(base: &[u32], side: &[u32], ids: u32, work: &Work) -> Option<Vec<Hunk>> {
     work.take(cost::of(base, side, ids))?;
+    if work.counts_looks() {
+        work.take(cost::of_looks(base, side, ids))?;
+    }
     let tokens = |s: &[u32]| s.iter().map(|id| Token(*id)).collect::<Vec<_>>();
     let (before, after) = (tokens(base), tokens(side));
     let mut diff = Diff::default();

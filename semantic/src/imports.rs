@@ -35,7 +35,7 @@ pub(crate) fn resolve(hunk: &Hunk, style: &Imports, rules: Rules, work: &Work) -
     if is_order_disputed(&base, &ours, &theirs, style) {
         return None;
     }
-    let merged = merged_facts(&base, &ours, &theirs);
+    let merged = merged_facts(&base, &ours, &theirs, rules);
     if !binds_each_name_once(&merged, [&ours, &theirs]) {
         return None;
     }
@@ -49,7 +49,9 @@ pub(crate) fn resolve(hunk: &Hunk, style: &Imports, rules: Rules, work: &Work) -
     }
     let mut out = in_order(&kept, &ours, &theirs, rules, work)?;
     work.take_len(out.len() + texts.iter().map(|(text, _)| text.len()).sum::<usize>())?;
-    if is_comment_lost(&out, texts[0].0, [texts[1].0, texts[2].0], style) {
+    let told = texts.map(|(text, _)| text);
+    let is_lost = if rules >= Rules::V24 { is_comment_changed } else { is_comment_lost };
+    if is_lost(&out, told, style) {
         return None;
     }
     let end = if end_o == end_b || end_o == end_t {
@@ -78,10 +80,23 @@ pub(crate) fn may_begin(line: &[u8], style: Option<&Imports>) -> bool {
 }
 
 /// Whether a comment that a side added above its statements is not in the result.
-fn is_comment_lost(merged: &str, base: &str, sides: [&str; 2], style: &Imports) -> bool {
-    let has = |text: &str, line: &str| text.lines().any(|other| other.trim() == line);
-    let mut lines = sides.into_iter().flat_map(str::lines).map(str::trim);
-    lines.any(|line| syntax::is_lead(line, style) && !has(base, line) && !has(merged, line))
+fn is_comment_lost(merged: &str, [base, ours, theirs]: [&str; 3], style: &Imports) -> bool {
+    let known: BTreeSet<&str> = [base, merged].into_iter().flat_map(str::lines).map(str::trim).collect();
+    let mut lines = [ours, theirs].into_iter().flat_map(str::lines).map(str::trim);
+    lines.any(|line| syntax::is_lead(line, style) && !known.contains(line))
+}
+
+/// Whether a comment stands in the result more or less often than the sides made it stand, above statements or behind them.
+fn is_comment_changed(merged: &str, [base, ours, theirs]: [&str; 3], style: &Imports) -> bool {
+    let mut counts: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
+    for (column, text) in [base, ours, theirs, merged].into_iter().enumerate() {
+        syntax::comments(text, style).for_each(|comment| counts.entry(comment).or_default()[column] += 1);
+    }
+    counts.into_values().any(|[base, ours, theirs, merged]| match () {
+        () if ours == base => merged != theirs,
+        () if theirs == base || ours == theirs => merged != ours,
+        () => merged < ours.max(theirs),
+    })
 }
 
 /// The blank lines at the end.
@@ -99,15 +114,30 @@ fn facts(statements: &[Statement]) -> BTreeSet<Fact<'_>> {
 
 /// Facts of both sides, and those that either added. A name that one side only took from elsewhere (its place changed)
 /// while the other dropped it is dropped: nothing new was asked for. Should it be in use after all, the gone-word check
-/// finds it. Imports that bind no name of their own are told apart by their place alone, so none of them is a move.
-fn merged_facts<'a>(base: &'a [Statement], ours: &'a [Statement], theirs: &'a [Statement]) -> BTreeSet<Fact<'a>> {
+/// finds it. Imports that bind no name of their own are told apart by their place alone, so none of them is a move, and a
+/// side that still takes the name from where it was has added another one (from rules 24 on).
+fn merged_facts<'a>(
+    base: &'a [Statement],
+    ours: &'a [Statement],
+    theirs: &'a [Statement],
+    rules: Rules,
+) -> BTreeSet<Fact<'a>> {
     let (b, o, t) = (facts(base), facts(ours), facts(theirs));
     let names = |facts: &BTreeSet<Fact<'a>>| facts.iter().map(|(_, name)| bound(name)).collect::<BTreeSet<_>>();
     let [in_base, in_ours, in_theirs] = [&b, &o, &t].map(names);
-    let moved = |(_, name): &Fact, other: &BTreeSet<&str>| {
-        binds_a_name(name) && in_base.contains(bound(name)) && !other.contains(bound(name))
+    let [stay_in_ours, stay_in_theirs] = [&o, &t].map(|side| match rules >= Rules::V24 {
+        true => names(&side.intersection(&b).copied().collect()),
+        false => BTreeSet::new(),
+    });
+    let moved = |(_, name): &Fact, stay: &BTreeSet<&str>, other: &BTreeSet<&str>| {
+        let name = bound(name);
+        in_base.contains(name) && !other.contains(name) && !stay.contains(name)
     };
-    let added = |f: &Fact| !b.contains(f) && !moved(f, if o.contains(f) { &in_theirs } else { &in_ours });
+    let is_moved = |f: &Fact| match o.contains(f) {
+        true => moved(f, &stay_in_ours, &in_theirs),
+        false => moved(f, &stay_in_theirs, &in_ours),
+    };
+    let added = |f: &Fact| !b.contains(f) && !(binds_a_name(f.1) && is_moved(f));
     o.union(&t).filter(|f| (o.contains(*f) && t.contains(*f)) || added(f)).copied().collect()
 }
 
@@ -237,7 +267,7 @@ mod tests {
             let text = format!("use x::{{{}}};\n", list(of));
             statements(&text, style("a.rs"), Rules::NEWEST, &Work::default()).expect("one import")
         });
-        assert_eq!(merged_facts(&base, &ours, &theirs).len(), 200_000);
+        assert_eq!(merged_facts(&base, &ours, &theirs, Rules::NEWEST).len(), 200_000);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub fn merge(input: &Input) -> Outcome {
 /// The same in at most the steps of `work`; what would take more is a conflict.
 pub fn merge_within(input: &Input, work: &Work) -> Outcome {
     let Input { base, ours, theirs, path, options } = *input;
+    work.count_by(options.rules);
     merge_task(&Task { base, ours, theirs, path, options, work })
 }
 

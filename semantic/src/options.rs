@@ -12,13 +12,16 @@ pub enum Rules {
     V22,
     /// Rules 23: no edit of one side is lost beside what the other wrote, and no continuation stands alone.
     V23,
+    /// Rules 24: no import is lost beside a comment, a second statement of its line or another of its name, and what the
+    /// diff engine looks back over counts.
+    V24,
 }
 
 impl Rules {
     /// All of them, the oldest first.
-    pub const ALL: [Self; 3] = [Self::V21, Self::V22, Self::V23];
+    pub const ALL: [Self; 4] = [Self::V21, Self::V22, Self::V23, Self::V24];
     /// The rules of a merge that no group made.
-    pub const NEWEST: Self = Self::V23;
+    pub const NEWEST: Self = Self::V24;
 
     /// Name with everything that decides what [`merge`](crate::merge) answers: these rules, and the exact releases of what
     /// compares lines and spellings.
@@ -27,6 +30,7 @@ impl Rules {
             Self::V21 => "quorate-semantic 0.1.0 rules 21, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
             Self::V22 => "quorate-semantic 0.1.0 rules 22, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
             Self::V23 => "quorate-semantic 0.1.0 rules 23, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
+            Self::V24 => "quorate-semantic 0.1.0 rules 24, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
         }
     }
 }

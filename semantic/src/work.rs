@@ -1,6 +1,7 @@
 //! Cost of a merge, counted in steps: a byte read, a cell compared, a token walked over. Never time, so every
 //! replica stops at the same place.
 
+use crate::Rules;
 use std::cell::Cell;
 
 /// Steps of one merge, all rungs and checks together.
@@ -15,6 +16,7 @@ pub struct Work {
     may: u64,
     left: Cell<u64>,
     is_spent: Cell<bool>,
+    counts_looks: Cell<bool>,
 }
 
 impl Default for Work {
@@ -26,7 +28,16 @@ impl Default for Work {
 impl Work {
     /// A merge that may take so many steps.
     pub fn of(steps: u64) -> Self {
-        Self { may: steps, left: Cell::new(steps), is_spent: Cell::new(false) }
+        Self { may: steps, left: Cell::new(steps), is_spent: Cell::new(false), counts_looks: Cell::new(true) }
+    }
+
+    /// Counts by these rules from now on: older ones leave out what the diff engine looks back over.
+    pub(crate) fn count_by(&self, rules: Rules) {
+        self.counts_looks.set(rules >= Rules::V24);
+    }
+
+    pub(crate) fn counts_looks(&self) -> bool {
+        self.counts_looks.get()
     }
 
     /// Steps taken so far.

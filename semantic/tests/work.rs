@@ -1,10 +1,14 @@
 //! What a merge costs at most, in counted steps: inputs made to be dear, each in two sizes.
 
-use quorate_semantic::{Input, Options, Outcome, Reason, STEPS_MAX, Work, merge, merge_within};
+use quorate_semantic::{Input, Options, Outcome, Reason, Rules, STEPS_MAX, Work, merge, merge_within};
 
 /// Steps, and the answer.
-fn measured(path: &str, [base, ours, theirs]: [&str; 3], steps: u64) -> (u64, Outcome) {
-    let (options, work) = (Options { newest_version: true, ..Options::default() }, Work::of(steps));
+fn measured(path: &str, files: [&str; 3], steps: u64) -> (u64, Outcome) {
+    measured_by(Rules::NEWEST, path, files, steps)
+}
+
+fn measured_by(rules: Rules, path: &str, [base, ours, theirs]: [&str; 3], steps: u64) -> (u64, Outcome) {
+    let (options, work) = (Options { rules, newest_version: true, ..Options::default() }, Work::of(steps));
     let input = Input {
         base: Some(base.as_bytes()),
         ours: ours.as_bytes(),
@@ -19,10 +23,29 @@ fn measured(path: &str, [base, ours, theirs]: [&str; 3], steps: u64) -> (u64, Ou
 /// Twice the input costs about twice the steps, and none is left out of the count: more than one for each byte.
 #[track_caller]
 fn grows_with_its_size(path: &str, times: usize, files: impl Fn(usize) -> [String; 3]) {
+    grows_by(Rules::NEWEST, path, times, files);
+}
+
+/// The same of rows of equal lines: all but what the diff engine looks back over, which is a square of a row without end.
+#[track_caller]
+fn rows_grow_with_their_size(path: &str, times: usize, files: impl Fn(usize) -> [String; 3]) {
+    grows_by(Rules::V23, path, times, &files);
+    grows_by(Rules::NEWEST, path, times, |times| files(times).map(|file| parted(&file)));
+}
+
+/// A file with a line of its own behind each 32.
+fn parted(file: &str) -> String {
+    let mut lines = file.split_inclusive('\n').enumerate();
+    let own = |at: usize| if at % 32 == 31 { format!("own{at} = {at}\n") } else { String::new() };
+    lines.by_ref().map(|(at, line)| line.to_owned() + &own(at)).collect()
+}
+
+#[track_caller]
+fn grows_by(rules: Rules, path: &str, times: usize, files: impl Fn(usize) -> [String; 3]) {
     let steps = |times: usize| {
         let files = files(times);
         let bytes = files.iter().map(String::len).sum::<usize>() as u64;
-        let (steps, outcome) = measured(path, files.each_ref().map(String::as_str), STEPS_MAX);
+        let (steps, outcome) = measured_by(rules, path, files.each_ref().map(String::as_str), STEPS_MAX);
         assert!(steps > bytes, "{path}: {steps} steps for {bytes} bytes");
         assert!(!is_spent(&outcome), "{path}, {times}: {steps} steps");
         steps
@@ -46,16 +69,30 @@ fn around(middle: &str) -> [String; 3] {
 fn blank_lines_and_comments_and_decorators_in_code_are_walked_over_once() {
     for path in CODE {
         for piece in ["\n", "// a\n", "# a\n", "@a\n", "x\n\n\n", "{}\n", "a = {}\n"] {
-            grows_with_its_size(path, 4_000, |times| around(&piece.repeat(times)));
+            rows_grow_with_their_size(path, 4_000, |times| around(&piece.repeat(times)));
         }
     }
 }
 
 #[test]
+fn a_row_of_equal_lines_is_merged_or_a_conflict_and_never_takes_minutes() {
+    let file = |lines: usize, [one, two, three, four]: [&str; 4]| {
+        let middle = "\n".repeat(lines);
+        format!("{one}\nsep one\nsep two\n{two}\n{middle}{three}\nsep three\nsep four\n{four}\n")
+    };
+    let row = |lines| [["a", "b", "c", "d"], ["x", "b", "y", "d"], ["a", "v", "c", "w"]].map(|ends| file(lines, ends));
+    let told = |lines: usize| measured("a.txt", row(lines).each_ref().map(String::as_str), STEPS_MAX);
+    let (once, outcome) = told(10_000);
+    assert!(matches!(outcome, Outcome::Clean { .. }));
+    assert!(told(20_000).0 > 3 * once, "each line looks back over the row");
+    assert!(is_spent(&told(400_000).1));
+}
+
+#[test]
 fn many_equal_lines_cost_no_square() {
     for path in ["a.txt", "a.md", "a.rs", "a.yaml"] {
-        grows_with_its_size(path, 8_000, |times| around(&"same\n".repeat(times)));
-        grows_with_its_size(path, 8_000, |times| {
+        rows_grow_with_their_size(path, 8_000, |times| around(&"same\n".repeat(times)));
+        rows_grow_with_their_size(path, 8_000, |times| {
             let side = |every: usize| (0..times).map(|i| if i % every == 0 { "x\n" } else { "same\n" }).collect();
             [3, 5, 7].map(side)
         });
@@ -110,10 +147,10 @@ fn a_change_is_looked_for_at_every_place_of_a_line_and_each_comparison_counts() 
 fn strings_that_never_end_are_read_once() {
     for path in ["a.txt", "a.rs", "a.ts", "a.py", "a.json"] {
         for piece in ["\\\"", "\\'", "\\`", "\\\"\\\n", "\"\\\\\n"] {
-            grows_with_its_size(path, 4_000, |times| {
+            rows_grow_with_their_size(path, 4_000, |times| {
                 ["a", "b", "c"].map(|of| format!("{of}\"{}\n", piece.repeat(times)))
             });
-            grows_with_its_size(path, 4_000, |times| around(&piece.repeat(times)));
+            rows_grow_with_their_size(path, 4_000, |times| around(&piece.repeat(times)));
         }
     }
 }

@@ -10,8 +10,12 @@ const POLICIES_4: &str = "policy rules 4, serde_json 1.0.154, toml 1.2.1+spec-1.
 /// Rules of merging and of policies, by the first number of rules that has them. Their names stand in the state, so those of
 /// a number never change: a release that answers otherwise has a number of its own, and goes on to answer older ones as
 /// before.
-const PARTS: &[(u32, Merging, &str)] =
-    &[(RULES_FIRST, Merging::V21, POLICIES_4), (10, Merging::V22, POLICIES_4), (12, Merging::V23, POLICIES_4)];
+const PARTS: &[(u32, Merging, &str)] = &[
+    (RULES_FIRST, Merging::V21, POLICIES_4),
+    (10, Merging::V22, POLICIES_4),
+    (12, Merging::V23, POLICIES_4),
+    (13, Merging::V24, POLICIES_4),
+];
 
 /// Rules of merging and of policies that belong to a number; none of one that this program cannot execute.
 fn parts(rules: u32) -> Option<(Merging, &'static str)> {

@@ -23,9 +23,16 @@ pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
     let files = [input.base.unwrap_or_default(), input.ours, input.theirs, merged].map(part);
     let [base, ours, theirs, merged] = files;
     let (base, ours, theirs, merged) = (base?, ours?, theirs?, merged?);
-    let is_import_missing = ours.is_missing_in(&merged, &base, &theirs) || theirs.is_missing_in(&merged, &base, &ours);
+    let rules = input.options.rules;
+    let is_missing_of = |side: &Parted, other: &Parted| side.is_missing_in(&merged, &base, other, rules);
+    let is_import_missing = is_missing_of(&ours, &theirs) || is_missing_of(&theirs, &ours);
     if rebinds(input, &ours, [&base, &theirs])? || rebinds(input, &theirs, [&base, &ours])? {
         return Some(Check::Rebound);
+    }
+    if rules >= Rules::V24
+        && (unbinds(input, &ours, [&base, &theirs, &merged])? || unbinds(input, &theirs, [&base, &ours, &merged])?)
+    {
+        return Some(Check::GoneWord);
     }
     let told = [&base, &ours, &theirs, &merged].map(|file| file.told());
     let files = [0, 1, 2, 3].map(|i: usize| told[i].as_bytes());
@@ -50,6 +57,23 @@ fn rebinds(input: &Task, side: &Parted, [base, other]: [&Parted; 2]) -> Option<b
     let [was, used] =
         [base, other].map(|file| names_of(file.rest.as_bytes(), language).into_iter().collect::<BTreeSet<_>>());
     Some(added.any(|name| used.contains(name.as_bytes()) && !was.contains(name.as_bytes())))
+}
+
+/// Whether a name whose import a side took away, for it used it no more, is in use by what the other side added. None out of
+/// steps.
+fn unbinds(input: &Task, side: &Parted, [base, other, merged]: [&Parted; 3]) -> Option<bool> {
+    let (has, has_other) = (side.names(), other.names());
+    let stays = merged.names();
+    let is_gone = |name: &&str| has_other.contains(name) && !has.contains(name) && !stays.contains(name);
+    let gone: Vec<&str> = base.names().into_iter().filter(is_gone).collect();
+    if gone.is_empty() {
+        return Some(false);
+    }
+    input.work.take_len(side.rest.len() + merged.rest.len())?;
+    let language = language::of(input.path);
+    let [was, used] =
+        [side, merged].map(|file| names_of(file.rest.as_bytes(), language).into_iter().collect::<BTreeSet<_>>());
+    Some(gone.iter().any(|name| used.contains(name.as_bytes()) && !was.contains(name.as_bytes())))
 }
 
 /// The words of a line, as they are accounted for.

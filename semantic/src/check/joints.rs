@@ -4,20 +4,21 @@
 
 use std::collections::BTreeSet;
 
+use crate::Rules;
 use crate::imports;
 use crate::language::{Both, Language};
 use crate::lex::{self, Kind, Token};
 use crate::lines;
 
 /// Whether each line goes on with one that may go on.
-pub(super) fn fit(file: &[u8], language: &Language) -> bool {
+pub(super) fn fit(file: &[u8], language: &Language, rules: Rules) -> bool {
     if language.words().is_none_or(|words| words.both == Both::Blocks || words.end.is_some()) {
         return true;
     }
     let tokens = lex::tokens(file, &language.lexis);
     let bytes = |token: &Token| &file[token.from..token.to];
     let (mut last, mut is_fresh): (Option<&Token>, bool) = (None, true);
-    for token in &tokens {
+    for (at, token) in tokens.iter().enumerate() {
         match token.kind {
             Kind::Line => is_fresh = true,
             Kind::Comment | Kind::Directive => (),
@@ -28,6 +29,12 @@ pub(super) fn fit(file: &[u8], language: &Language) -> bool {
                     let goes_on = matches!(next, b"," | b"." | b"?") && !is_range;
                     let is_ended = end == b";" || next == b"," && matches!(end, b"{" | b"(");
                     if goes_on && is_ended {
+                        return false;
+                    }
+                    let is_entry =
+                        token.kind == Kind::Text && tokens.get(at + 1).is_some_and(|next| bytes(next) == b":");
+                    let ends_without_comma = last.kind == Kind::Close || last.kind == Kind::Text;
+                    if rules >= Rules::V24 && is_entry && ends_without_comma {
                         return false;
                     }
                 }
@@ -73,7 +80,7 @@ mod tests {
 
     #[test]
     fn lines_go_on_with_lines_that_may_go_on() {
-        let fit = |path: &str, file: &str| fit(file.as_bytes(), language::of(path));
+        let fit = |path: &str, file: &str| fit(file.as_bytes(), language::of(path), Rules::NEWEST);
         let whole = [
             "a(\n  b,\n)\n  .c();\n",
             "var a = 1 // ;\n  , b = 2;\n",
@@ -83,6 +90,8 @@ mod tests {
         assert!(whole.iter().all(|file| fit("a.js", file)));
         assert!(fit("a.rs", "let Foo {\n    a,\n    ..\n} = b;\n..c\n"));
         assert!(fit("a.css", "@import 'a';\n.b {\n}\n"), "a point begins a rule");
+        assert!(fit("a.js", "a = {\n  'b': c(), // d\n  'e': f\n};\n"));
+        assert!(!fit("a.js", "a = {\n  'b': c()\n  // d\n  'e': f\n};\n"));
         let broken = ["var a = 1;\n  , b = 2;\n", "a();\n\n// more\n  .b();\n", "f({\n  , a\n});\n"];
         assert!(!broken.iter().any(|file| fit("a.js", file)));
     }

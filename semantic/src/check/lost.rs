@@ -2,7 +2,7 @@
 //!
 //! Words are accounted for in the whole file, where one that is lost here may come back there; a line is looked for as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::accounting::{Counts, identifiers};
 use crate::ladder::Task;
@@ -84,7 +84,7 @@ impl<'t, 'a> Finder<'t, 'a> {
     fn joined(&self, line: &[u8]) -> Option<bool> {
         let ([alike, holding], work) = (&self.new, self.input.work);
         let bag = bag(line, self.input);
-        let is_alike = |other: &[&[u8]]| pairs::likeness(&bag, other) >= pairs::ALIKE_MIN;
+        let is_alike = |line: usize| pairs::likeness(&bag, &alike.lines[line]) >= pairs::ALIKE_MIN;
         if bag.is_empty() {
             return Some(!alike.lines.is_empty());
         }
@@ -127,12 +127,12 @@ impl<'a> Index<'a> {
     }
 
     /// Whether one of the lines with one of the `few` rarest of these words is such.
-    fn any(&self, words: &[&[u8]], few: usize, work: &Work, is_such: impl Fn(&[&[u8]]) -> bool) -> Option<bool> {
+    fn any(&self, words: &[&[u8]], few: usize, work: &Work, is_such: impl Fn(usize) -> bool) -> Option<bool> {
         let mut rarest = words.to_vec();
-        rarest.sort_by_key(|word| self.places(word).len());
+        rarest.sort_by_cached_key(|word| self.places(word).len());
         for (line, _) in rarest.iter().take(few).flat_map(|word| self.places(word)) {
             work.take_len(words.len() + self.lines[*line].len())?;
-            if is_such(&self.lines[*line]) {
+            if is_such(*line) {
                 return Some(true);
             }
         }
@@ -141,10 +141,8 @@ impl<'a> Index<'a> {
 
     /// Whether a line has all of these words.
     fn holds(&self, words: &[&[u8]], work: &Work) -> Option<bool> {
-        self.any(words, 1, work, |line| {
-            let has: BTreeSet<&[u8]> = line.iter().copied().collect();
-            words.iter().all(|word| has.contains(word))
-        })
+        let has = |line: usize, word: &[u8]| self.places(word).binary_search_by_key(&line, |(line, _)| *line).is_ok();
+        self.any(words, 1, work, |line| words.iter().all(|word| has(line, word)))
     }
 
     /// Whether a line has these words one behind the other.

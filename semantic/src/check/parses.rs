@@ -89,7 +89,7 @@ pub(super) fn code(input: &Task, merged: &[u8]) -> Option<Check> {
     let is_joined = |file: &[u8]| {
         let is_small = file.len() <= limits::STRUCTURE_BYTES_MAX;
         let looks = input.options.rules >= Rules::V23 && is_small;
-        !looks || branches::follow(file, language) && joints::fit(file, language)
+        !looks || branches::follow(file, language) && joints::fit(file, language, input.options.rules)
     };
     if input.options.rules >= Rules::V23 && imports_inside(input, merged) {
         return Some(Check::Parses);

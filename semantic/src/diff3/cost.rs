@@ -34,6 +34,42 @@ pub(super) fn of(base: &[u32], side: &[u32], ids: u32) -> u64 {
     linear + walked + found.min(bound)
 }
 
+/// Looks of the engine in the time of a step.
+const LOOKS_A_STEP: u64 = 8;
+
+/// Occurrences from which an element is frequent in a file of any length.
+const FREQUENT_MAX: u32 = 1_024;
+
+/// Elements in front that the engine looks back over as far as it should.
+const WINDOW: usize = 100;
+
+/// Steps for what the engine looks back over before it searches: from each element that is frequent in the other sequence to the
+/// last one that is known there and is not, or to the first hundred. Where many stand in a row that is their square.
+pub(super) fn of_looks(base: &[u32], side: &[u32], ids: u32) -> u64 {
+    let (base, side) = without_common_ends(base, side);
+    (looks(base, side, ids) + looks(side, base, ids)) / LOOKS_A_STEP
+}
+
+fn looks(of: &[u32], other: &[u32], ids: u32) -> u64 {
+    let mut counts = vec![0u32; ids as usize];
+    other.iter().for_each(|id| counts[*id as usize] += 1);
+    // The engine's root: of half as many bits.
+    let frequent = FREQUENT_MAX.min(1 << ((usize::BITS - of.len().leading_zeros()) / 2));
+    let (mut looks, mut row) = (0, 0);
+    for (at, id) in of.iter().enumerate() {
+        match counts[*id as usize] {
+            0 => row += 1,
+            count if count < frequent => row = 0,
+            _ => {
+                let first = if at > WINDOW { WINDOW } else { 0 };
+                looks += row.min(at - first) as u64;
+                row += 1;
+            }
+        }
+    }
+    looks
+}
+
 fn without_common_ends<'a>(a: &'a [u32], b: &'a [u32]) -> (&'a [u32], &'a [u32]) {
     let before = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let (a, b) = (&a[before..], &b[before..]);
@@ -97,6 +133,15 @@ mod tests {
             assert_eq!(walk(b, a, 1_000).1, Some(distance), "{b:?} {a:?}");
         }
         assert_eq!(walk(&[1; 100], &[2; 100], 100).1, None);
+    }
+
+    #[test]
+    fn frequent_elements_in_a_row_cost_a_square_and_others_between_them_end_it() {
+        let row = |middle: Vec<u32>| [vec![1], middle, vec![2]].concat();
+        let (equal, changed) = (row(vec![0; 1_000]), [vec![3], vec![0; 1_000], vec![4]].concat());
+        assert!((400_000..500_000).contains(&looks(&equal, &changed, 5)));
+        let parted = (0..1_000).map(|at| if at % 10 == 0 { at } else { 0 }).collect::<Vec<u32>>();
+        assert!(looks(&row(parted.clone()), &[vec![3], parted, vec![4]].concat(), 1_000) < 10_000);
     }
 
     #[test]

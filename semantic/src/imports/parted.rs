@@ -76,12 +76,16 @@ impl Parted {
     }
 
     /// Whether a fact that this side added to `base` is missing in `merged`, though no move explains it: a name that
-    /// was in base and that the other side dropped.
-    pub(crate) fn is_missing_in(&self, merged: &Self, base: &Self, other: &Self) -> bool {
+    /// was in base and that the other side dropped, and that this one no longer takes from there.
+    pub(crate) fn is_missing_in(&self, merged: &Self, base: &Self, other: &Self, rules: Rules) -> bool {
         let names = |of: &Self| of.facts.iter().map(|(_, name)| bound(name).to_owned()).collect::<BTreeSet<_>>();
         let (in_base, in_other) = (names(base), names(other));
-        let is_moved =
-            |name: &str| binds_a_name(name) && in_base.contains(bound(name)) && !in_other.contains(bound(name));
+        let stay = self.facts.intersection(&base.facts).filter(|_| rules >= Rules::V24);
+        let stay: BTreeSet<&str> = stay.map(|(_, name)| bound(name)).collect();
+        let is_moved = |name: &str| {
+            let (is_name, name) = (binds_a_name(name), bound(name));
+            is_name && in_base.contains(name) && !in_other.contains(name) && !stay.contains(name)
+        };
         let mut added = self.facts.difference(&base.facts);
         added.any(|fact| !merged.facts.contains(fact) && !is_moved(&fact.1))
     }

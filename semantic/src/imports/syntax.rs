@@ -73,16 +73,54 @@ fn without_comment<'a>(line: &'a str, style: &Imports) -> &'a str {
     line.find(style.comment).map_or(line, |i| &line[..i])
 }
 
+/// The text with blanks in place of comments, byte for byte; none where it holds more than one statement.
+fn without_comments(text: &str, style: &Imports) -> Option<String> {
+    let mut told = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (code, comment) = line.split_at(code_len(line, style));
+        told.push_str(code);
+        told.extend(comment.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+    }
+    let is_one = !told.trim_end().trim_end_matches(';').contains(';') && !told.contains("/*");
+    is_one.then_some(told)
+}
+
+/// Bytes of a line before its comment, which no quotes hold.
+fn code_len(line: &str, style: &Imports) -> usize {
+    let mut quote = None;
+    for (at, c) in line.char_indices() {
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if line[at..].starts_with(style.comment) => return at,
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            _ => (),
+        }
+    }
+    // A quote that nothing closes was none.
+    let len = line.len();
+    quote.and_then(|_| line.find(style.comment)).unwrap_or(len)
+}
+
+/// Comments of import statements: lines of their own, and those behind code.
+pub(super) fn comments<'a>(text: &'a str, style: &'a Imports) -> impl Iterator<Item = &'a str> {
+    let of = |line: &'a str| if is_lead(line, style) { line } else { line[code_len(line, style)..].trim_start() };
+    text.lines().map(str::trim).map(of).filter(|comment| !comment.is_empty())
+}
+
 /// Reads one statement; none if it is not an import.
 pub(super) fn statement(lead: &str, text: &str, style: &Imports, rules: Rules) -> Option<Statement> {
     let start = lead.len();
     let whole = format!("{lead}{text}");
     let indent = text.len() - text.trim_start().len();
-    let code = text.trim();
+    let told = if rules >= Rules::V24 { without_comments(text, style)? } else { text.to_owned() };
+    let code = told.trim();
     let attributes: String = lead.lines().map(str::trim).filter(|line| is_attribute(line, style)).collect();
     let (place, list) = parts(code, style)?;
     let inner = &code[list.0..list.1];
     let names: Vec<String> = split_names(inner, style, rules);
+    if rules >= Rules::V24 && names.is_empty() {
+        return None; // a statement without facts would be gone
+    }
     let place = format!("{attributes}{}{place}", &text[..indent]);
     let at = start + indent;
     Some(Statement { text: whole, place, names, list: Some((at + list.0, at + list.1)) })
