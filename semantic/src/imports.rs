@@ -133,12 +133,12 @@ fn merged_facts<'a>(
         let name = bound(name);
         in_base.contains(name) && !other.contains(name) && !stay.contains(name)
     };
-    let is_moved = |f: &Fact| match o.contains(f) {
-        true => moved(f, &stay_in_ours, &in_theirs),
-        false => moved(f, &stay_in_theirs, &in_ours),
+    let is_known = |f: &Fact| match o.contains(f) {
+        _ if b.contains(f) => true,
+        true => binds_a_name(f.1) && moved(f, &stay_in_ours, &in_theirs),
+        false => binds_a_name(f.1) && moved(f, &stay_in_theirs, &in_ours),
     };
-    let added = |f: &Fact| !b.contains(f) && !(binds_a_name(f.1) && is_moved(f));
-    o.union(&t).filter(|f| (o.contains(*f) && t.contains(*f)) || added(f)).copied().collect()
+    o.union(&t).filter(|f| (o.contains(*f) && t.contains(*f)) || !is_known(f)).copied().collect()
 }
 
 /// Whether one side put something in the place of what the other only removed: an edit against a deletion.

@@ -17,6 +17,9 @@ use crate::words;
 /// Steps of cutting one byte into tokens and finding its line.
 const READ_STEPS: usize = 32;
 
+/// Steps of comparing one byte of a line that opens a block with another's.
+const ALIKE_STEPS: usize = 16;
+
 /// Blocks around a line, the innermost last, each by the line that opens it.
 type Around<'a> = Vec<&'a [u8]>;
 
@@ -43,7 +46,7 @@ pub(super) fn hold(input: &Task, merged: &[u8]) -> Option<Check> {
         let is_known = |homes: &&BTreeSet<Home>| homes.iter().any(|(block, _)| *block == home(around).0);
         let Some(homes) = homes.get(line).filter(|homes| !is_known(homes)) else { return };
         let bytes = line.len() + homes.iter().map(|(block, outer)| block.len() + outer.len()).sum::<usize>();
-        let may = input.work.take_len(bytes * (around.len() + 1)).is_some();
+        let may = input.work.take_len(ALIKE_STEPS * bytes * (around.len() + 1)).is_some();
         // Headings are in no other, and a bracket belongs to the block that it ends.
         let is_whole = language.shape == Shape::Markdown || !line.iter().any(|b| words::is_word_byte(*b));
         is_astray |= may && !is_at_home(around, homes, [&known, &left], is_whole);

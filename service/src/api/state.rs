@@ -11,6 +11,7 @@ use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::proofs::certified;
 use super::service::Service;
+use super::threads::after_all_others;
 use crate::engine::Certified;
 use axum::Json;
 use axum::body::Body;
@@ -76,7 +77,7 @@ async fn make(service: &Service, which: Which, ask: Ask) -> Answer<Response> {
             None => copy::answer_executed(&moment.ledger, &moment.snapshot, &ask)?,
         })
     };
-    service.answers.send("application/octet-stream", make).await
+    service.answers.send("application/octet-stream", || after_all_others(make)).await
 }
 
 async fn state(service: &Service, Which { seq, after, executed }: Which) -> Answer<Held> {

@@ -16,6 +16,21 @@ const BLOCKING_THREADS_MAX: usize = 64;
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 
+#[cfg(target_os = "linux")]
+const NICEST: i32 = 19;
+
+/// Does work on a thread of its own that is as nice as one can be: copies of the whole state are read for minutes, and a thread of
+/// the API would have authors of this replica wait for each part.
+pub fn after_all_others<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let nicest = || {
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::setpriority_process(None, NICEST);
+        work()
+    };
+    let done = std::thread::scope(|threads| threads.spawn(nicest).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Threads of the API. Dropping them ends what runs there, but for reads that are under way.
 pub struct Threads(Option<Runtime>);
 
@@ -61,6 +76,13 @@ fn giving_way() -> impl Fn() + Send + Sync {
 mod tests {
     use super::*;
     use rustix::process::getpriority_process;
+
+    #[test]
+    fn work_after_all_others_is_done_on_the_nicest_thread() {
+        let nice = || getpriority_process(None).expect("its own");
+        let own = nice();
+        assert_eq!((after_all_others(nice), nice()), (NICEST, own));
+    }
 
     #[tokio::test]
     async fn tasks_and_blocking_work_of_the_api_are_nicer_than_the_thread_that_starts_them() {
