@@ -45,6 +45,11 @@ impl Batch {
         self.writes.iter().all(Writes::is_empty)
     }
 
+    /// Rows that it writes.
+    pub fn len(&self) -> usize {
+        self.writes.iter().map(Writes::len).sum()
+    }
+
     /// Notes that answers rest on what was recorded up to now, as receipts do on the data of executed slots: the commit
     /// then syncs.
     pub fn vouch(&mut self) {

@@ -6,12 +6,19 @@ use super::history::{History, Reached};
 use quorate_ledger::{Ledger, Sweep};
 use quorate_pbft::{Constants, ExecutedPoint, SeqNum, Time};
 use quorate_storage::Batch;
+use std::ops::RangeInclusive;
 
 /// Windows of decided slots that stay, whatever the policy says: replicas that are a little behind catch up by them.
 const WINDOWS_KEPT: u64 = 4;
 
-/// Rows of the ledger's history that one round looks at: some tenths of a millisecond.
-const SWEPT_ROWS: usize = 128;
+/// Rows of the ledger's history that a sweep looks at in one round, if the round does not write more: some tenths of a
+/// millisecond. Fewer wait for the next rounds.
+const SWEPT_ROWS: RangeInclusive<u64> = 64..=128;
+
+/// Rows that it looks at for each millisecond, and for each row that is written: the history of a million files leaves
+/// within minutes, not in a burst that commits wait for, and faster than any load makes more.
+const SWEPT_FOR_MS: u64 = 8;
+const SWEPT_FOR_WRITTEN: u64 = 4;
 
 /// Milliseconds between two looks for older history, while a group without room executes nothing.
 const LOOK_EVERY_MS: u64 = 1_000;
@@ -36,6 +43,7 @@ pub(super) struct Pruning {
     oldest: Option<SeqNum>,
     /// Walk through the ledger's tables.
     sweep: Sweep,
+    pace: Pace,
     /// The oldest slot that the sweep keeps; none where nothing is to be forgotten.
     keeps: Option<SeqNum>,
     /// The oldest slot that a whole sweep has kept.
@@ -55,6 +63,7 @@ impl Pruning {
             has_forgotten: false,
             oldest: None,
             sweep: Sweep::default(),
+            pace: Pace::default(),
             keeps: None,
             swept: SeqNum::default(),
         }
@@ -107,10 +116,11 @@ impl Pruning {
         if !self.is_due {
             return Ok(());
         }
+        let most = self.pace.rows(now, batch.len(), is_short);
         let covered = stable.min(self.folded);
         let votes = batch.prune(covered, constants.checkpoint_period)?;
         let slots = self.prune_slots(batch, &reached, (covered, WINDOWS_KEPT * constants.window))?;
-        if !votes && !slots && !self.forget(batch, ledger)? {
+        if !votes && !slots && !self.forget(batch, ledger, most)? {
             (self.is_due, self.done_at) = (false, now);
         }
         self.has_forgotten |= !batch.is_empty();
@@ -151,9 +161,9 @@ impl Pruning {
     }
 
     /// Forgets history of the ledger, and contents without a name. Whether some rows are left to look at.
-    fn forget(&mut self, batch: &mut Batch, ledger: &mut Ledger) -> Result<bool, EngineError> {
+    fn forget(&mut self, batch: &mut Batch, ledger: &mut Ledger, most: usize) -> Result<bool, EngineError> {
         let Some(oldest) = self.keeps else { return Ok(false) };
-        if ledger.forget(batch, &mut self.sweep, oldest, SWEPT_ROWS)? {
+        if most > 0 && ledger.forget(batch, &mut self.sweep, oldest, most)? {
             self.swept = if self.sweep.is_anew() { oldest } else { self.swept };
             self.keeps = None;
         }
@@ -161,9 +171,39 @@ impl Pruning {
     }
 }
 
+/// Pace of the sweep: rows that it may look at, which come with time and with what is written.
+#[derive(Debug, Default)]
+struct Pace {
+    at: Time,
+    left: u64,
+}
+
+impl Pace {
+    /// Rows for a round that writes so many rows itself; none while few may be looked at. Without room, as many as ever.
+    fn rows(&mut self, now: Time, written: usize, is_short: bool) -> usize {
+        let (written, passed) = (written as u64, now.get().saturating_sub(self.at.get()));
+        let come = passed.saturating_mul(SWEPT_FOR_MS).saturating_add(written * SWEPT_FOR_WRITTEN);
+        let most = written.max(*SWEPT_ROWS.end());
+        self.at = now;
+        self.left = if is_short { most } else { self.left.saturating_add(come).min(most) };
+        if self.left < *SWEPT_ROWS.start() { 0 } else { std::mem::take(&mut self.left) as usize }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sweep_goes_on_with_time_and_with_what_is_written() {
+        let mut pace = Pace::default();
+        let mut rows = |now, written| pace.rows(Time::new(now), written, false);
+        let idle = [1_000, 1_001, 1_008, 1_009, 9_000].map(|now| rows(now, 0));
+        let loaded = [9_000, 9_001, 9_001].map(|now| rows(now, 30));
+        assert_eq!((idle, loaded), ([128, 0, 64, 0, 128], [120, 128, 120]));
+        assert_eq!([rows(9_002, 1_000), rows(9_002, 0)], [1_000, 0], "a round looks at no more than it writes");
+        assert_eq!([0, 500].map(|written| pace.rows(Time::new(9_002), written, true)), [128, 500]);
+    }
 
     #[test]
     fn only_time_over_the_quota_and_without_a_slot_counts_as_ledger_time() {

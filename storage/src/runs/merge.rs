@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Bytes of a run that a merge reads at once.
 const READ_BYTES: usize = 256 << 10;
 
+/// Bytes of rows after which what is written is made durable: the journal's sync waits for no more.
+const SYNC_BYTES: u64 = 8 << 20;
+
 /// A merge under way.
 pub(crate) struct Merge {
     /// Neighbours, the newest first.
@@ -65,8 +68,12 @@ impl Merge {
     /// Goes on through so many bytes of rows; whether that was all. Stops at damage, which a copy would hide: the filter of
     /// the new run would not know the key that was written.
     pub(crate) fn go_on(&mut self, bytes: u64) -> Result<bool, Stopped> {
-        let until = self.bytes.saturating_add(bytes);
+        let (until, mut synced) = (self.bytes.saturating_add(bytes), self.bytes);
         while self.bytes < until {
+            if self.bytes - synced >= SYNC_BYTES {
+                self.sync()?;
+                synced = self.bytes;
+            }
             let Some((name, rows)) = &mut self.rows else {
                 let Some(name) = self.tables.pop() else { return Ok(true) };
                 self.rows = Some((name, self.walk(name)?));
@@ -88,9 +95,13 @@ impl Merge {
             }
             rows.advance()?;
         }
-        // The sync of gigabytes at the end would hold up the journal's.
-        self.writer.sync().map_err(|_| Stopped { run: None })?;
+        self.sync()?;
         Ok(false)
+    }
+
+    /// Makes durable what is written so far: the sync of gigabytes at the end would hold up the journal's.
+    fn sync(&self) -> Result<(), Stopped> {
+        self.writer.sync().map_err(|_| Stopped { run: None })
     }
 
     fn walk(&self, name: Name) -> Result<Merged, Stopped> {
