@@ -24,6 +24,8 @@ use std::time::Instant;
 const CHANGES: u64 = 120;
 /// Paths of the domain.
 const PATHS: u64 = 6;
+/// Files beside them, which stay: a sweep walks through the files in several looks, and one may move meanwhile.
+const FILES: u64 = 300;
 /// Texts that come again and again.
 const TEXTS: u64 = 30;
 /// Milliseconds of ledger time that the replica keeps, and that a base may lie back.
@@ -116,6 +118,7 @@ impl Replica {
 
     fn play(&mut self) -> Result<(), String> {
         self.start()?;
+        self.fill()?;
         while self.changes < CHANGES {
             if self.dice.chance(10) {
                 self.disk.cut_power_after(self.dice.below(OPERATIONS));
@@ -132,6 +135,13 @@ impl Replica {
         }
         self.forgotten = self.written.len() as u64 - kept;
         Ok(())
+    }
+
+    fn fill(&mut self) -> Result<(), String> {
+        let text = text(TEXTS, 0);
+        let put = |number| Op::Put { path: format!("files/{number}"), mode: Mode::File, content: hash(&text) };
+        let candidate = self.signed(Revision::GENESIS, (0..FILES).map(put).collect(), vec![text.clone()])?;
+        self.order(&candidate)
     }
 
     fn start(&mut self) -> Result<(), String> {
@@ -196,11 +206,16 @@ impl Replica {
         mempool.lock().is_ok_and(|mempool| mempool.place(id).is_some())
     }
 
-    /// The author's next envelope, which may be based on a state of a few changes ago.
+    /// An envelope of one operation, which may be based on a state of a few changes ago.
     fn candidate(&mut self) -> Result<Candidate, String> {
         let (op, contents) = self.op()?;
         let back = if self.dice.chance(30) { self.dice.below(4) as usize } else { 0 };
         let base = self.revisions.iter().rev().nth(back).copied().unwrap_or(Revision::GENESIS);
+        self.signed(base, vec![op], contents)
+    }
+
+    /// The author's next envelope.
+    fn signed(&self, base: Revision, ops: Vec<Op>, contents: Vec<Vec<u8>>) -> Result<Candidate, String> {
         let author = &self.keys.authors.signers[0];
         let standing = self.moment().view().author("main", &author.public_key()).map_err(|error| error.to_string())?;
         let body = Body {
@@ -209,7 +224,7 @@ impl Replica {
             from_seq: standing.next_seq,
             to_seq: standing.next_seq,
             attempt: standing.attempt + 1,
-            changes: vec![Change::new(Base::Revision(base), vec![op], "", 0)],
+            changes: vec![Change::new(Base::Revision(base), ops, "", 0)],
             carried: vec![],
         };
         let envelope = Envelope::sign(&self.genesis.group(), body, contents, author);
@@ -231,7 +246,7 @@ impl Replica {
             return Ok((op, vec![]));
         }
         let text = text(self.dice.below(TEXTS), self.dice.below(3));
-        let content = Digest(Sha256::digest(&text).into());
+        let content = hash(&text);
         self.written.insert(content);
         Ok((Op::Put { path, mode: Mode::File, content }, vec![text]))
     }
@@ -262,6 +277,10 @@ fn has_content(view: &StateView<'_>, path: &str, at: Option<Revision>) -> Result
         Ok(None) => Err(format!("{path} has lost its content {}, at {at:?}", file.hash)),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn hash(text: &[u8]) -> Digest {
+    Digest(Sha256::digest(text).into())
 }
 
 fn path(number: u64) -> String {
