@@ -5,8 +5,8 @@ mod cluster;
 use cluster::alone::{certificate, say};
 use cluster::{committee, context, id};
 use quorate_pbft::{
-    Constants, Content, Digest, EvidenceKind, Findings, Kind, NewView, PreparedEntry, Remains, ReplicaId, SeqNum,
-    Signed, View, ViewChange, VotedEntry,
+    Conflict, Constants, Content, Digest, EvidenceKind, Findings, Kind, NewView, PreparedEntry, Remains, ReplicaId,
+    SeqNum, Signed, View, ViewChange, VotedEntry,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -79,7 +79,8 @@ fn two_decisions_of_one_view_name_their_common_signers() {
     let findings = investigate(&remains);
     assert_eq!(names(&findings), [1, 2]);
     assert_eq!(findings.conflicts.len(), 1);
-    assert_eq!(findings.conflicts[0].first.seq(), SeqNum::new(1));
+    let Conflict { first, second } = &findings.conflicts[0];
+    assert_eq!([first, second].map(|of| (of.seq(), of.digest())), [1, 2].map(|of| (SeqNum::new(1), digest(of))));
 }
 
 #[test]

@@ -110,3 +110,20 @@ impl References {
         self.known.values().map(BTreeMap::len).max().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G2: the door's copy has room for few, and lets words pass for what it holds.
+    #[test]
+    fn the_door_learns_a_reference_once_and_none_that_has_no_room() {
+        let mut references = References::default();
+        for (seq, of, news, count) in
+            [(5, 1, true, 1), (5, 1, false, 1), (6, 1, true, 2), (4, 1, true, 2), (6, 2, true, 3)]
+        {
+            let found = references.add(Subject::Slot, SeqNum::new(seq), Digest([of; 32]), 2);
+            assert_eq!((found, references.certified.count()), (news, count), "{of} in slot {seq}");
+        }
+    }
+}

@@ -400,6 +400,39 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Epoch, Kind, SeqNum, Signature, Statement};
+
+    /// A lane of which bundles of these sizes are held, up to one that is certified.
+    fn holding(sizes: &[u64]) -> Lane {
+        let (mut lane, mut tip, owner, zero) = (Lane::default(), Tip::default(), ReplicaId::new(1), Digest::ZERO);
+        for bytes in sizes.iter().copied() {
+            let (position, parent) = (tip.position.next(), tip.digest);
+            let header =
+                BundleHeader { lane: owner, position, parent, items: 1, bytes, items_root: zero, lane_bytes: 0 };
+            tip = header.tip();
+            let (epoch, kind, view, seq) = (Epoch::new(0), Kind::Bundle, View::new(0), SeqNum::new(position.get()));
+            let statement = Statement { group: zero, epoch, kind, view, seq, digest: tip.digest };
+            let statement = Signed { statement, signer: owner, signature: Signature([0; 64]) };
+            lane.hold(Arc::new(Bundle { header, statement, items: Vec::new() }), true, Ticks::default());
+        }
+        assert_eq!(lane.want(tip), Ok(()));
+        lane
+    }
+
+    /// L5.
+    #[test]
+    fn so_many_bundles_are_fetched_ahead_as_fit_at_the_mean_size_of_those_held() {
+        for (sizes, many) in [([30].as_slice(), 4), (&[20, 40], 10), (&[25, 40], 9), (&[1, 1], 16), (&[90, 90], 4)] {
+            assert_eq!(holding(sizes).furthest(4, 300), Position::new(many), "{sizes:?} are held");
+        }
+    }
+
+    #[test]
+    fn the_first_missing_position_lies_at_the_end_at_most_although_its_bundle_is_held() {
+        let lane = holding(&[1, 1, 1]);
+        let first = [2, 3, 4, 5].map(|to| lane.first_missing(Position::new(1), Position::new(to)).get());
+        assert_eq!(first, [2, 3, 4, 4]);
+    }
 
     /// L5.
     #[test]

@@ -8,6 +8,7 @@ mod catching_up;
 mod certificates;
 mod checkpoints;
 mod crossing;
+mod demands;
 mod epochs;
 mod lanes;
 mod normal_case;
