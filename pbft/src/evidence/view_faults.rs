@@ -3,8 +3,10 @@
 use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::{InvalidViewChange, Omission};
 use crate::replica::Replica;
+use crate::views::view_change::NewView;
 use crate::wire::{Digest, ReplicaId, Signed};
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl Replica {
@@ -27,6 +29,19 @@ impl Replica {
         let Some((view_change, body)) = self.views.latest.get(&vote.signer) else { return };
         if let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window) {
             self.accuse(Evidence::Omission(Box::new(proof)));
+        }
+    }
+
+    /// E3: the newest ViewChange of a member against the NewViews that are here.
+    pub(crate) fn compare_with_new_views(&mut self, of: ReplicaId) {
+        let Some((view_change, body)) = self.views.latest.get(&of) else { return };
+        let window = self.member.constants.window;
+        let mut starts = self.views.new_views.values();
+        let against = |(start, named): &(Signed, Arc<NewView>)| {
+            InvalidViewChange::against(view_change, body, start, named, window)
+        };
+        if let Some(proof) = starts.find_map(against) {
+            self.accuse(Evidence::InvalidViewChange(Box::new(proof)));
         }
     }
 

@@ -111,18 +111,23 @@ fn of_two_demands_of_one_member_for_one_view_a_primary_starts_with_the_first() {
 
 /// E3.
 #[test]
-fn a_demand_that_contradicts_the_start_that_it_names_is_proved_when_that_start_comes() {
+fn a_demand_that_contradicts_the_start_that_it_names_is_proved_whichever_comes_first() {
     let (statement, body) = start(&[digest(1)]);
-    for (of, culprits) in [(1, vec![]), (7, vec![id(2)])] {
+    for (of, is_start_first, culprits) in
+        [(1, false, vec![]), (7, false, vec![id(2)]), (1, true, vec![]), (7, true, vec![id(2)])]
+    {
         let mut replica = Alone::new(N, 3);
         let (asks, asked) = demand(2, 2, &[(proposed(1, 1, digest(of)), statement.statement.digest)]);
-        replica.hear(2, Message::ViewChange { statement: asks, body: asked });
-        replica.hear(1, Message::NewView { statement, body: body.clone() });
+        let asks = (2, Message::ViewChange { statement: asks, body: asked });
+        let starts = (1, Message::NewView { statement, body: body.clone() });
+        for (from, message) in if is_start_first { [starts, asks] } else { [asks, starts] } {
+            replica.hear(from, message);
+        }
         let proved = replica.sent().filter_map(|message| match message {
             Message::Evidence(Evidence::InvalidViewChange(found)) => Some(found.leaf.view_change.signer),
             _ => None,
         });
-        assert_eq!(proved.collect::<Vec<_>>(), culprits, "voted for {of}");
+        assert_eq!(proved.collect::<Vec<_>>(), culprits, "voted for {of}, the start first: {is_start_first}");
     }
 }
 
