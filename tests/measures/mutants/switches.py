@@ -110,9 +110,10 @@ def guarded(pattern, off):
     return f"{head} if {off} && ({guard})".encode() if found else f"{head} if {off}".encode()
 
 
-def blamed(text, line, column):
-    """The switch that stands last before a place's end in a written file: the compiler complains of what it chooses."""
+def blamed(text, line, column, is_of_match):
+    """The switch that stands last before a place's end in a written file: the compiler complains of what it chooses. Of a
+    match that lacks an arm it names the beginning: the first switch behind."""
     lines = text.split("\n")
     before = "\n".join([*lines[: line - 1], lines[line - 1][: column - 1]])
-    found = re.findall(r"crate::mutant\((\d+)\)", before)
-    return int(found[-1]) if found else None
+    found = re.findall(r"crate::mutant\((\d+)\)", text[len(before) :] if is_of_match else before)
+    return int(found[0 if is_of_match else -1]) if found else None
