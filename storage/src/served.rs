@@ -17,10 +17,10 @@ use quorate_pbft::{Digest, Epoch, Position, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 
 /// Rows that one call removes.
-pub const SERVED_ROWS_MAX: usize = 256;
+pub const SERVED_ROWS_MAX: usize = 512;
 
-/// Slots that one call goes on by.
-const SLOTS_MAX: u64 = 16;
+/// Slots that one call goes on by: as many as a replica that catches up executes in a round.
+const SLOTS_MAX: u64 = 64;
 
 /// Decided slot, for whoever says how long it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -73,7 +73,12 @@ impl Sweep {
             Some(last) => self.from = [last, &[0]].concat(),
             None => (self.walk, self.from) = ((self.walk + 1) % WALKS.len(), Vec::new()),
         }
-        self.walk == 0 && self.from.is_empty()
+        !self.is_begun()
+    }
+
+    /// Whether it is on its way through the tables.
+    pub fn is_begun(&self) -> bool {
+        self.walk > 0 || !self.from.is_empty()
     }
 
     /// Whether the next walk begins at the first content, not behind those that the last one held.

@@ -14,11 +14,18 @@ use serde_json::json;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
 /// Time for which one node may be silent.
 pub(super) const SILENT_MAX: Duration = Duration::from_secs(10);
+
+/// Time after which a copy that waits for the processor says so.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const STARVED: &str = "other programs keep the processor busy, and the copy waits for them most of the time: with --now it takes \
+                       its share, and goes on from here";
 
 /// Fill the folder of a stopped replica or observer with the group's state, checked against its genesis
 ///
@@ -41,6 +48,9 @@ pub struct Copy {
     ca: Option<PathBuf>,
     #[command(flatten)]
     vote: Vote,
+    /// Take a share of the processor beside other programs; without it the copy gets what they leave, which may be nothing
+    #[arg(long)]
+    now: bool,
     /// Afterwards load the same rows into a fresh database too, and tell how long that takes: no copy is faster
     #[arg(long)]
     floor: bool,
@@ -75,13 +85,15 @@ const KEEP_VOTE: &str = "nothing was changed: `quorate start` goes on with it, a
 
 /// Runs the command.
 pub async fn run(args: &Copy) -> Outcome {
-    idle::give_way(); // replicas of this machine have authors who wait
+    if !args.now {
+        idle::give_way(); // replicas of this machine have authors who wait
+    }
     let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
     if !is_observers(&args.dir) {
         args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
     }
     let (begun, data, genesis) = (Instant::now(), plan.data.clone(), plan.genesis.clone());
-    let copied = copying::run(plan, teller()).await.map_err(failed)?;
+    let copied = copying::run(plan, watch(begun)).await.map_err(not_copied)?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
     print((&args.dir, args.json), "copied", &copied, took, floor)
@@ -90,7 +102,7 @@ pub async fn run(args: &Copy) -> Outcome {
 /// Fills the folder of a replica that joins.
 pub(super) async fn fill(dir: &Path, from: &[String]) -> Outcome {
     let plan = Plan { is_joiner: true, ..plan(dir, from, (None, None))? };
-    copying::run(plan, teller()).await.map(drop).map_err(failed)
+    copying::run(plan, teller()).await.map(drop).map_err(not_copied)
 }
 
 /// Plan to fill the database of a folder from nodes, reached with an authority to trust and a token.
@@ -125,6 +137,17 @@ pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
     }
 }
 
+/// Tells progress, and once that others leave the copy too little of the processor.
+fn watch(begun: Instant) -> impl Fn(&Progress) + Send + Sync + 'static {
+    let (tell, told) = (teller(), AtomicBool::new(false));
+    move |progress| {
+        tell(progress);
+        if begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed()) && !told.swap(true, Ordering::Relaxed) {
+            eprintln!("quorate: {STARVED}");
+        }
+    }
+}
+
 fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
     let scratch = data.with_extension("floor");
     let failed_at = |error: io::Error| Failure::file(&scratch, error);
@@ -134,10 +157,19 @@ fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
     took
 }
 
-pub(super) fn failed(error: CopyError) -> Failure {
+fn not_copied(error: CopyError) -> Failure {
     match error {
         CopyError::NobodyLeft(_) => Failure::new(Exit::Unreachable, plain(&error.to_string()))
             .next("name more nodes with --from; run again it goes on from where it was"),
+        error => failed(error),
+    }
+}
+
+pub(super) fn failed(error: CopyError) -> Failure {
+    match error {
+        CopyError::NobodyLeft(_) => {
+            Failure::new(Exit::Unreachable, plain(&error.to_string())).next("run again, or ask another node")
+        }
         CopyError::Unsound { .. } => Failure::no(plain(&error.to_string())),
         error => Failure::usage(error),
     }

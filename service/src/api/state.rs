@@ -77,7 +77,8 @@ async fn make(service: &Service, which: Which, ask: Ask) -> Answer<Response> {
             None => copy::answer_executed(&moment.ledger, &moment.snapshot, &ask)?,
         })
     };
-    service.answers.send("application/octet-stream", || after_all_others(make)).await
+    let make = || after_all_others(make).unwrap_or_else(|_| Err(Failure::busy("no thread is free for the answer")));
+    service.answers.send("application/octet-stream", make).await
 }
 
 async fn state(service: &Service, Which { seq, after, executed }: Which) -> Answer<Held> {

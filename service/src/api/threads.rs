@@ -3,7 +3,7 @@
 //! Requests of strangers are a load that nobody bounds in advance. On threads with the votes they made members wait for each
 //! other, and so every author of the group; here they wait for each other.
 
-use std::io;
+use std::{io, thread};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -20,15 +20,21 @@ const NICER: i32 = 5;
 const NICEST: i32 = 19;
 
 /// Does work on a thread of its own that is as nice as one can be: copies of the whole state are read for minutes, and a thread of
-/// the API would have authors of this replica wait for each part.
-pub fn after_all_others<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let nicest = || {
+/// the API would have authors of this replica wait for each part. Fails where the system gives no thread.
+pub fn after_all_others<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    nicest(thread::Builder::new(), work)
+}
+
+fn nicest<T: Send>(builder: thread::Builder, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let work = || {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::setpriority_process(None, NICEST);
         work()
     };
-    let done = std::thread::scope(|threads| threads.spawn(nicest).join());
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread::scope(|threads| {
+        let done = builder.spawn_scoped(threads, work)?.join();
+        Ok(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// Threads of the API. Dropping them ends what runs there, but for reads that are under way.
@@ -81,7 +87,13 @@ mod tests {
     fn work_after_all_others_is_done_on_the_nicest_thread() {
         let nice = || getpriority_process(None).expect("its own");
         let own = nice();
-        assert_eq!((after_all_others(nice), nice()), (NICEST, own));
+        assert_eq!((after_all_others(nice).expect("a thread"), nice()), (NICEST, own));
+    }
+
+    #[test]
+    fn work_for_which_there_is_no_thread_is_refused() {
+        let builder = thread::Builder::new().stack_size(1 << 60);
+        assert!(nicest(builder, || ()).is_err());
     }
 
     #[tokio::test]

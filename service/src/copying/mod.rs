@@ -29,7 +29,7 @@ use crate::framed::beside;
 use load::Load;
 
 use outcome::at;
-use place::{BEFORE, GROWING, open_old, settle, slot, swap, swap_marked};
+use place::{BEFORE, GROWING, ended_by_its_own, open_old, settle, slot, swap, swap_marked};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, PublicKey};
@@ -61,7 +61,8 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     if let Some(copied) = settle(&data, (&growing, &before), &genesis)? {
         return Ok(copied);
     }
-    let old = open_old(&data, &before)?;
+    ended_by_its_own(&data)?;
+    let old = open_old(&data, &before)?; // its lock is held until the copy is in its place
     let is_new = !growing.exists();
     make_dir(&growing)?;
     let db = match Db::open(&growing) {
@@ -79,7 +80,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
     check(&growing, &genesis, checkpoint.state_root())?;
-    let before_seq = old.and_then(|old| slot(&old, &genesis));
+    let before_seq = old.as_ref().and_then(|old| slot(old, &genesis));
     let was_marked = marked(&data).map_err(at(&data))?.is_some();
     let may_vote = is_joiner && !was_marked && unmark(&growing, &genesis, member)?;
     let before = match may_vote {

@@ -85,6 +85,9 @@ pub enum CopyError {
     /// A database that was replaced before stands in the way.
     #[error("{0} holds a database that was replaced before: move it away or remove it")]
     InTheWay(PathBuf),
+    /// A copy that is not whole, where the database is gone.
+    #[error("{0} holds a part of a state, and no database stands beside it: remove that folder and run again")]
+    Part(PathBuf),
     /// Promises that the disk does not give: they may be whole.
     #[error(
         "the disk does not give the replica's promises: {0}; move its files to a sound disk and run again, or make a copy, which does not vote"

@@ -80,9 +80,13 @@ pub(super) fn settle(
     if !is_cut_off(data, growing, before) {
         return Ok(None);
     }
-    let db = Db::open(growing)?;
-    let ledger = Ledger::open(&db.snapshot()?, genesis)?;
-    drop(db);
+    let ledger = match Db::open(growing) {
+        Ok(db) => Ledger::open(&db.snapshot()?, genesis).ok(),
+        Err(DbError::Missing(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    // No swap leaves a part of a state there: somebody took the database away since.
+    let ledger = ledger.ok_or_else(|| CopyError::Part(growing.to_owned()))?;
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
     let (seq, state_root, before) = (ledger.head().seq, ledger.state_root(), Some(before.to_owned()));
@@ -95,6 +99,12 @@ pub(crate) fn cut_off(data: &Path) -> Option<&'static str> {
     let is_it =
         |(_, growing, before): &(_, &str, &str)| is_cut_off(data, &beside(data, growing), &beside(data, before));
     commands.into_iter().find(is_it).map(|(command, _, _)| command)
+}
+
+/// Refuses to begin where another command was cut off between its renames: what it made is whole, and may hold promises.
+pub(super) fn ended_by_its_own(data: &Path) -> Result<(), CopyError> {
+    let refused = |command| Err(CopyError::CutOff { path: data.to_owned(), command });
+    cut_off(data).map_or(Ok(()), refused)
 }
 
 fn is_cut_off(data: &Path, growing: &Path, before: &Path) -> bool {
@@ -163,9 +173,20 @@ mod tests {
         [&growing, &before].into_iter().for_each(|dir| fs::create_dir(dir).expect("a folder"));
         drop(Db::create(&growing).expect("a database"));
 
-        assert!(settle(&data, (&growing, &before), &genesis()).is_err());
+        let settled = settle(&data, (&growing, &before), &genesis());
 
-        assert!(!data.exists() && growing.exists());
+        assert!(matches!(settled, Err(CopyError::Part(at)) if at == growing) && !data.exists() && growing.exists());
+    }
+
+    #[test]
+    fn what_another_command_has_made_whole_is_left_to_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        for dir in [MENDED, BEFORE_REPAIR] {
+            fs::create_dir(beside(&data, dir)).expect("a folder");
+        }
+        let refused = ended_by_its_own(&data);
+        assert!(matches!(refused, Err(CopyError::CutOff { command: "repair", .. })), "{refused:?}");
     }
 
     #[test]

@@ -303,7 +303,7 @@ async fn anew(
         load.seed(&old.snapshot()?.apart(), &genesis)?;
         load.not_below(least(&old.snapshot()?.apart(), &genesis));
     }
-    // Opened anew: what was met in the state says nothing of the promises. The lock is held until all is here.
+    // Opened anew: what was met in the state says nothing of the promises. The lock is held until what is made is in its place.
     let _ = sheltered(|| drop(old)); // closing a damaged file may fail
     let old = opened(&data)?;
     let promises = match done.left.promises {
@@ -316,18 +316,19 @@ async fn anew(
     done.failures.extend(failures);
     let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
     let finished = load.finish(&genesis, promises.as_ref())?;
-    let _ = sheltered(|| drop((promises, old)));
+    drop(promises);
     let Some((progress, checkpoint)) = finished else {
+        let _ = sheltered(|| drop(old));
         fs::remove_dir_all(&mended).map_err(at(&mended))?;
         return Ok(None);
     };
     done.taken += progress.answers;
-    check(&mended, &genesis, checkpoint.state_root())?;
     let seq = checkpoint.head().seq;
-    if loses_promises {
-        mark(&data, seq)?;
-    }
-    let before = swap(&data, &mended, before)?;
+    let placed = check(&mended, &genesis, checkpoint.state_root())
+        .and_then(|()| if loses_promises { mark(&data, seq) } else { Ok(()) })
+        .and_then(|()| swap(&data, &mended, before));
+    let _ = sheltered(|| drop(old));
+    let before = placed?;
     Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq: None }))
 }
 

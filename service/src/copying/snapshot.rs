@@ -7,7 +7,7 @@
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::place::{BEFORE, RESTORED, cut_off, slot, swap_marked};
+use super::place::{BEFORE, RESTORED, cut_off, ended_by_its_own, slot, swap_marked};
 use super::record::{Frame, Reader, Recorder};
 use super::{check, fill, make_dir, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
@@ -111,7 +111,8 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
     if let Some(copied) = settle(data, (&growing, &before), genesis)? {
         return Ok(copied);
     }
-    let old = open_old(data, &before)?;
+    ended_by_its_own(data)?;
+    let old = open_old(data, &before)?; // its lock is held until the state is in its place
     let mut reader = Reader::open(path)?;
     let db = fresh(&growing)?;
     db.claim(member)?;
@@ -122,7 +123,7 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
     }
     let (progress, checkpoint) = replayed?.expect("the snapshot was whole");
     check(&growing, genesis, checkpoint.state_root())?;
-    let before_seq = old.and_then(|old| slot(&old, genesis));
+    let before_seq = old.as_ref().and_then(|old| slot(old, genesis));
     let before = swap_marked(data, &growing, before, checkpoint.head().seq)?;
     Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before, before_seq })
 }

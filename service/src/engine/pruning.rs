@@ -11,14 +11,18 @@ use std::ops::RangeInclusive;
 /// Windows of decided slots that stay, whatever the policy says: replicas that are a little behind catch up by them.
 const WINDOWS_KEPT: u64 = 4;
 
-/// Rows of the ledger's history that a sweep looks at in one round, if the round does not write more: some tenths of a
-/// millisecond. Fewer wait for the next rounds.
+/// Rows of the ledger's history that a sweep looks at in one round, if no more come: some tenths of a millisecond. Fewer
+/// wait for the next rounds.
 const SWEPT_ROWS: RangeInclusive<u64> = 64..=128;
 
-/// Rows that it looks at for each millisecond, and for each row that is written: the history of a million files leaves
-/// within minutes, not in a burst that commits wait for, and faster than any load makes more.
+/// Rows that come for each millisecond, and milliseconds that count in one round: the history of a million files leaves
+/// within minutes, not in a burst that commits wait for.
 const SWEPT_FOR_MS: u64 = 8;
-const SWEPT_FOR_WRITTEN: u64 = 4;
+const SWEPT_MS_MAX: u64 = 64;
+
+/// Rows that come for each one that a round writes. A sweep looks about once at each row that is written, and at those
+/// written while it goes on: with two it ends sooner than the one before it.
+const SWEPT_FOR_WRITTEN: u64 = 2;
 
 /// Milliseconds between two looks for older history, while a group without room executes nothing.
 const LOOK_EVERY_MS: u64 = 1_000;
@@ -116,11 +120,12 @@ impl Pruning {
         if !self.is_due {
             return Ok(());
         }
-        let most = self.pace.rows(now, batch.len(), is_short);
+        self.pace.go_on(now, batch.len(), is_short);
         let covered = stable.min(self.folded);
         let votes = batch.prune(covered, constants.checkpoint_period)?;
         let slots = self.prune_slots(batch, &reached, (covered, WINDOWS_KEPT * constants.window))?;
-        if !votes && !slots && !self.forget(batch, ledger, most)? {
+        let history = self.forget(batch, ledger)?;
+        if !votes && !slots && !history {
             (self.is_due, self.done_at) = (false, now);
         }
         self.has_forgotten |= !batch.is_empty();
@@ -154,15 +159,16 @@ impl Pruning {
         let last = SeqNum::new(covered.get() - kept);
         let (oldest, is_left) = batch.prune_slots(last, |slot| history.is_over(slot, now))?;
         self.oldest = Some(oldest);
-        if self.keeps.is_none() && self.swept < oldest {
+        if self.swept < oldest && (self.keeps.is_none() || !self.sweep.is_begun()) {
             self.keeps = Some(oldest);
         }
         Ok(is_left)
     }
 
     /// Forgets history of the ledger, and contents without a name. Whether some rows are left to look at.
-    fn forget(&mut self, batch: &mut Batch, ledger: &mut Ledger, most: usize) -> Result<bool, EngineError> {
+    fn forget(&mut self, batch: &mut Batch, ledger: &mut Ledger) -> Result<bool, EngineError> {
         let Some(oldest) = self.keeps else { return Ok(false) };
+        let most = self.pace.take();
         if most > 0 && ledger.forget(batch, &mut self.sweep, oldest, most)? {
             self.swept = if self.sweep.is_anew() { oldest } else { self.swept };
             self.keeps = None;
@@ -179,13 +185,17 @@ struct Pace {
 }
 
 impl Pace {
-    /// Rows for a round that writes so many rows itself; none while few may be looked at. Without room, as many as ever.
-    fn rows(&mut self, now: Time, written: usize, is_short: bool) -> usize {
-        let (written, passed) = (written as u64, now.get().saturating_sub(self.at.get()));
-        let come = passed.saturating_mul(SWEPT_FOR_MS).saturating_add(written * SWEPT_FOR_WRITTEN);
-        let most = written.max(*SWEPT_ROWS.end());
+    /// A round writes so many rows itself. Without room, as many are looked at as ever.
+    fn go_on(&mut self, now: Time, written: usize, is_short: bool) {
+        let passed = now.get().saturating_sub(self.at.get()).min(SWEPT_MS_MAX);
+        let come = passed * SWEPT_FOR_MS + written as u64 * SWEPT_FOR_WRITTEN;
+        let most = come.max(*SWEPT_ROWS.end());
         self.at = now;
-        self.left = if is_short { most } else { self.left.saturating_add(come).min(most) };
+        self.left = if is_short { most } else { (self.left + come).min(most) };
+    }
+
+    /// Rows to look at; none while they are few.
+    fn take(&mut self) -> usize {
         if self.left < *SWEPT_ROWS.start() { 0 } else { std::mem::take(&mut self.left) as usize }
     }
 }
@@ -197,12 +207,36 @@ mod tests {
     #[test]
     fn a_sweep_goes_on_with_time_and_with_what_is_written() {
         let mut pace = Pace::default();
-        let mut rows = |now, written| pace.rows(Time::new(now), written, false);
-        let idle = [1_000, 1_001, 1_008, 1_009, 9_000].map(|now| rows(now, 0));
-        let loaded = [9_000, 9_001, 9_001].map(|now| rows(now, 30));
-        assert_eq!((idle, loaded), ([128, 0, 64, 0, 128], [120, 128, 120]));
-        assert_eq!([rows(9_002, 1_000), rows(9_002, 0)], [1_000, 0], "a round looks at no more than it writes");
-        assert_eq!([0, 500].map(|written| pace.rows(Time::new(9_002), written, true)), [128, 500]);
+        let mut rows = |now, written, is_short| {
+            pace.go_on(Time::new(now), written, is_short);
+            pace.take()
+        };
+        let idle = [1_000, 1_001, 1_008, 1_009, 9_000].map(|now| rows(now, 0, false));
+        let loaded = [9_000, 9_001, 9_001].map(|now| rows(now, 40, false));
+        assert_eq!((idle, loaded), ([512, 0, 64, 0, 512], [80, 88, 80]));
+        assert_eq!([rows(9_002, 1_000, false), rows(9_002, 0, false)], [2_008, 0], "twice what the round writes");
+        assert_eq!([0, 500].map(|written| rows(9_002, written, true)), [128, 1_000]);
+    }
+
+    /// A change writes eight rows, and a sweep looks at each, those written behind it left to the next.
+    #[test]
+    fn under_any_load_a_sweep_ends_sooner_than_the_one_before_it() {
+        for written in [30, 800, 8_000] {
+            let (mut pace, mut now, mut table) = (Pace::default(), 0, 1_000_000);
+            let mut sweep = || {
+                let (mut looked, mut come, mut rounds) = (0, 0, 0);
+                while looked < table {
+                    now += 50;
+                    pace.go_on(Time::new(now), written, false);
+                    (looked, come, rounds) = (looked + pace.take(), come + written, rounds + 1);
+                    table += written / 2; // half of what comes lies before it
+                }
+                table = come;
+                rounds
+            };
+            let ended = [sweep(), sweep(), sweep()];
+            assert!(ended[0] > ended[1] && ended[1] > ended[2], "{written} rows a round: {ended:?}");
+        }
     }
 
     #[test]
