@@ -3,8 +3,7 @@
 use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::{InvalidViewChange, Omission};
 use crate::replica::Replica;
-use crate::views::view_change::NewView;
-use crate::wire::{Digest, ReplicaId, Signed};
+use crate::wire::{ReplicaId, Signed};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -32,29 +31,17 @@ impl Replica {
         }
     }
 
-    /// E3: the newest ViewChange of a member against the NewViews that are here.
-    pub(crate) fn compare_with_new_views(&mut self, of: ReplicaId) {
-        let Some((view_change, body)) = self.views.latest.get(&of) else { return };
-        let window = self.member.constants.window;
-        let mut starts = self.views.new_views.values();
-        let against = |(start, named): &(Signed, Arc<NewView>)| {
-            InvalidViewChange::against(view_change, body, start, named, window)
-        };
-        if let Some(proof) = starts.find_map(against) {
-            self.accuse(Evidence::InvalidViewChange(Box::new(proof)));
-        }
-    }
-
-    /// E3: ViewChanges that contradict the NewView that they name.
-    pub(crate) fn find_contradictions(&mut self, digest: Digest) {
-        let Some((start, named)) = self.views.new_views.get(&digest) else { return };
-        let window = self.member.constants.window;
-        let view_changes = self.views.latest.values();
-        let proofs: Vec<InvalidViewChange> = view_changes
-            .filter_map(|(view_change, body)| InvalidViewChange::against(view_change, body, start, named, window))
+    /// E3: ViewChanges that contradict a NewView that they name, and that is here.
+    pub(crate) fn find_contradictions(&mut self) {
+        let (window, views) = (self.member.constants.window, &self.views);
+        let left = views.latest.values().filter(|(said, _)| !self.accusations.is_proved(said.signer));
+        let proofs: Vec<_> = left
+            .filter_map(|(said, body)| {
+                let against =
+                    |(start, named): &(_, Arc<_>)| InvalidViewChange::against(said, body, start, named, window);
+                views.new_views.values().find_map(against)
+            })
             .collect();
-        for proof in proofs {
-            self.accuse(Evidence::InvalidViewChange(Box::new(proof)));
-        }
+        proofs.into_iter().for_each(|proof| self.accuse(Evidence::InvalidViewChange(Box::new(proof))));
     }
 }

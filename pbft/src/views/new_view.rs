@@ -40,7 +40,7 @@ impl Replica {
             return if follows { Ok(()) } else { Err(Rejected::WrongNewView { from, view }) };
         }
         self.views.new_views.insert(digest, (statement, body));
-        self.find_contradictions(digest);
+        self.find_contradictions();
         self.pursuits.is_due = true;
         if current {
             let better =

@@ -28,7 +28,7 @@ impl Replica {
         }
         self.views.latest.insert(from, (statement, body));
         self.find_omissions(from);
-        self.compare_with_new_views(from);
+        self.find_contradictions();
         self.pursuits.is_due = true;
         self.views.drop_unnamed(&self.order);
         Ok(())
