@@ -2,7 +2,7 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use super::notify::Notify;
-use super::runtime;
+use super::{print, runtime};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
@@ -146,7 +146,7 @@ pub(super) async fn attend(mut running: Running) -> Result<(), StartError> {
         peer = running.peer_id(),
         "started"
     );
-    println!("ready {} {}", running.api_url(), running.peer_id());
+    let _ = print::say(format!("ready {} {}", running.api_url(), running.peer_id())); // to a file on a full disk, perhaps
 
     let notify = Notify::from_environment();
     let node = running.replica().map_or_else(|| "observer".to_owned(), |number| format!("replica {number}"));

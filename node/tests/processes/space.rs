@@ -58,6 +58,21 @@ fn a_replica_over_its_quota_takes_no_new_change_and_goes_on_with_all_else() {
 }
 
 #[test]
+fn a_replica_whose_log_lies_on_a_full_disk_starts() {
+    let mut group = Group::running(4);
+    group.kill(3);
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").expect("a device"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["start", "--dir"]).arg(group.dir().join("replica-3")).stdout(full()).stderr(full());
+    let mut replica = command.spawn().expect("quorate starts");
+    let answers = || std::net::TcpStream::connect(group.api(3)).is_ok();
+    let is_active = || answers().then(|| group.status(3)).filter(|status| status["mode"] == "active");
+    eventually("it votes", is_active);
+    assert!(replica.try_wait().expect("our child").is_none(), "it has ended");
+    replica.kill().and_then(|()| replica.wait()).expect("our child");
+}
+
+#[test]
 fn a_replica_over_its_quota_takes_small_changes_that_bring_no_content() {
     let mut group = Group::init(4);
     set(&group, 3, "space_quota", "1MiB");
