@@ -7,7 +7,7 @@ use super::outcome::{Copied, CopyError, at};
 use crate::engine::replay;
 use crate::framed::{beside, sync_parent};
 use crate::shelter::sheltered;
-use quorate_ledger::{Genesis, Ledger};
+use quorate_ledger::{Genesis, Ledger, OpenError};
 use quorate_pbft::SeqNum;
 use quorate_storage::{Db, DbError};
 use std::fs;
@@ -80,13 +80,14 @@ pub(super) fn settle(
     if !is_cut_off(data, growing, before) {
         return Ok(None);
     }
-    let ledger = match Db::open(growing) {
-        Ok(db) => Ledger::open(&db.snapshot()?, genesis).ok(),
-        Err(DbError::Missing(_)) => None,
-        Err(error) => return Err(error.into()),
-    };
     // No swap leaves a part of a state there: somebody took the database away since.
-    let ledger = ledger.ok_or_else(|| CopyError::Part(growing.to_owned()))?;
+    let part = || CopyError::Part(growing.to_owned());
+    let db = Db::open(growing).map_err(|error| if let DbError::Missing(_) = error { part() } else { error.into() })?;
+    let ledger = match Ledger::open(&db.snapshot()?, genesis) {
+        Err(OpenError::Absent) => return Err(part()),
+        opened => opened?,
+    };
+    drop(db);
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
     let (seq, state_root, before) = (ledger.head().seq, ledger.state_root(), Some(before.to_owned()));
@@ -120,10 +121,14 @@ mod tests {
     use quorate_pbft::{Constants, Ed25519Signer, SeqNum};
 
     fn genesis() -> Genesis {
+        named("places")
+    }
+
+    fn named(name: &str) -> Genesis {
         let member = |number: u8| Ed25519Signer::from_seed(&[number; 32]);
         let file = GenesisFile {
             format: FORMAT.into(),
-            name: "places".into(),
+            name: name.into(),
             rules: None,
             restarted_from: None,
             organisations: vec!["org".into()],
@@ -176,6 +181,19 @@ mod tests {
         let settled = settle(&data, (&growing, &before), &genesis());
 
         assert!(matches!(settled, Err(CopyError::Part(at)) if at == growing) && !data.exists() && growing.exists());
+    }
+
+    #[test]
+    fn a_whole_state_that_does_not_open_is_not_called_a_part_of_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
+        create_database(&growing, &genesis()).expect("a database");
+        fs::create_dir(&before).expect("a folder");
+
+        let settled = settle(&data, (&growing, &before), &named("others"));
+
+        assert!(matches!(settled, Err(CopyError::Open(OpenError::OtherGenesis))), "{settled:?}");
     }
 
     #[test]
