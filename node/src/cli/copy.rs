@@ -125,27 +125,35 @@ pub(super) fn place(dir: &Path) -> Result<(PathBuf, PathBuf), Failure> {
 
 /// Tells progress on standard error, once a second.
 pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
+    each_second(say)
+}
+
+/// Tells progress, and once that others leave the copy too little of the processor.
+fn watch(begun: Instant) -> impl Fn(&Progress) + Send + Sync + 'static {
+    let told = AtomicBool::new(false);
+    each_second(move |progress| {
+        say(progress);
+        if begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed()) && !told.swap(true, Ordering::Relaxed) {
+            eprintln!("quorate: {STARVED}");
+        }
+    })
+}
+
+fn each_second(tell: impl Fn(&Progress) + Send + Sync + 'static) -> impl Fn(&Progress) + Send + Sync + 'static {
     let told = Mutex::new(Instant::now());
     move |progress| {
         let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if told.elapsed() >= Duration::from_secs(1) {
             *told = Instant::now();
-            let Progress { entries, entries_of_group, bytes, nodes, .. } = progress;
-            let megabytes = bytes / 1_000_000;
-            eprintln!("quorate: {entries} of about {entries_of_group} entries, {megabytes} MB, from {nodes} nodes");
+            tell(progress);
         }
     }
 }
 
-/// Tells progress, and once that others leave the copy too little of the processor.
-fn watch(begun: Instant) -> impl Fn(&Progress) + Send + Sync + 'static {
-    let (tell, told) = (teller(), AtomicBool::new(false));
-    move |progress| {
-        tell(progress);
-        if begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed()) && !told.swap(true, Ordering::Relaxed) {
-            eprintln!("quorate: {STARVED}");
-        }
-    }
+fn say(progress: &Progress) {
+    let Progress { entries, entries_of_group, bytes, nodes, .. } = progress;
+    let megabytes = bytes / 1_000_000;
+    eprintln!("quorate: {entries} of about {entries_of_group} entries, {megabytes} MB, from {nodes} nodes");
 }
 
 fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {

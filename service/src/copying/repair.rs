@@ -8,9 +8,9 @@ use super::liars::note;
 use super::load::Load;
 use super::mark::{mark, marked};
 use super::outcome::{Copied, CopyError, Progress, at};
-use super::place::{BEFORE_REPAIR, MENDED};
+use super::place::{BEFORE_REPAIR, MENDED, ended_by_its_own};
 use super::vote::promises_fault;
-use super::{Plan, beside, check, cut_off, fill, make_dir, settle, swap};
+use super::{Plan, beside, check, fill, make_dir, settle, swap};
 use crate::engine::{EngineError, replay};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
@@ -117,9 +117,7 @@ impl Repaired {
 /// Looks at the database of a stopped replica: each entry, each row that it vouches for, each content and receipt, the
 /// slots that were decided since, and, where its key is known, the promises.
 pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
-    if let Some(command) = cut_off(data) {
-        return Err(CopyError::CutOff { path: data.to_owned(), command });
-    }
+    ended_by_its_own(data)?;
     // Opened anew for each part: the library gives nothing more to who met an error once.
     let mut found = match part(data, |db| look_at_all(db, genesis))? {
         Ok(Ok(found)) => found,
@@ -316,9 +314,8 @@ async fn anew(
     done.failures.extend(failures);
     let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
     let finished = load.finish(&genesis, promises.as_ref())?;
-    drop(promises);
     let Some((progress, checkpoint)) = finished else {
-        let _ = sheltered(|| drop(old));
+        let _ = sheltered(|| drop((promises, old)));
         fs::remove_dir_all(&mended).map_err(at(&mended))?;
         return Ok(None);
     };
@@ -327,7 +324,7 @@ async fn anew(
     let placed = check(&mended, &genesis, checkpoint.state_root())
         .and_then(|()| if loses_promises { mark(&data, seq) } else { Ok(()) })
         .and_then(|()| swap(&data, &mended, before));
-    let _ = sheltered(|| drop(old));
+    let _ = sheltered(|| drop((promises, old)));
     let before = placed?;
     Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq: None }))
 }

@@ -7,7 +7,7 @@
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::place::{BEFORE, RESTORED, cut_off, ended_by_its_own, slot, swap_marked};
+use super::place::{BEFORE, RESTORED, ended_by_its_own, slot, swap_marked};
 use super::record::{Frame, Reader, Recorder};
 use super::{check, fill, make_dir, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
@@ -175,9 +175,7 @@ fn look(data: &Path, genesis: &Genesis, (restart, epochs): (Restart, Epochs)) ->
 pub fn go_on(path: &Path, data: &Path, genesis: &Genesis) -> Result<(), CopyError> {
     restarted_from(genesis).map_err(CopyError::Unproven)?;
     let (_, before) = genesis.restarted().expect("who gives a snapshot has a genesis that names its group");
-    if let Some(command) = cut_off(data) {
-        return Err(CopyError::CutOff { path: data.to_owned(), command });
-    }
+    ended_by_its_own(data)?;
     let mut reader = Reader::open(path)?;
     let mut load = Load::open(fresh(data)?, before)?;
     replay(&mut load, &mut reader)?;
