@@ -226,7 +226,7 @@ impl Planner {
             faults: self.faults(calm_at, &attackers),
             requests: self.all_requests(calm_at, &attackers),
             clocks: self.clocks(),
-            onlookers: self.onlookers(calm_at),
+            onlookers: self.onlookers(calm_at, &attackers),
             attackers,
             calm_at,
         }
@@ -242,11 +242,11 @@ impl Planner {
     }
 
     /// Followers of the core alone: their book executes what the group's books do.
-    fn onlookers(&mut self, calm_at: Micros) -> Vec<Onlooker> {
+    fn onlookers(&mut self, calm_at: Micros, attackers: &[(ReplicaId, Attack)]) -> Vec<Onlooker> {
         match self.preset {
             Preset::Disk | Preset::Levels | Preset::Epochs => Vec::new(),
             _ if self.n >= LARGE => Vec::new(),
-            _ => onlookers::onlookers(self.onlookers.clone(), self.n, calm_at),
+            _ => onlookers::onlookers(self.onlookers.clone(), self.n, attackers, calm_at),
         }
     }
 
