@@ -3,6 +3,7 @@
 use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::{InvalidViewChange, Omission};
 use crate::replica::Replica;
+use crate::views::ViewChangeMsg;
 use crate::wire::{ReplicaId, Signed};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -31,15 +32,15 @@ impl Replica {
         }
     }
 
-    /// E3: ViewChanges that contradict a NewView that they name, and that is here.
-    pub(crate) fn find_contradictions(&mut self) {
-        let (window, views) = (self.member.constants.window, &self.views);
-        let left = views.latest.values().filter(|(said, _)| !self.accusations.is_proved(said.signer));
+    /// E3: of these ViewChanges those that contradict a NewView that they name, and that is here.
+    pub(crate) fn find_contradictions(&mut self, said: &[ViewChangeMsg]) {
+        let (window, starts) = (self.member.constants.window, &self.views.new_views);
+        let left = said.iter().filter(|(said, _)| !self.accusations.is_proved(said.signer));
         let proofs: Vec<_> = left
             .filter_map(|(said, body)| {
                 let against =
                     |(start, named): &(_, Arc<_>)| InvalidViewChange::against(said, body, start, named, window);
-                views.new_views.values().find_map(against)
+                starts.values().find_map(against)
             })
             .collect();
         proofs.into_iter().for_each(|proof| self.accuse(Evidence::InvalidViewChange(Box::new(proof))));

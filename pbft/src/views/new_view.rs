@@ -40,7 +40,8 @@ impl Replica {
             return if follows { Ok(()) } else { Err(Rejected::WrongNewView { from, view }) };
         }
         self.views.new_views.insert(digest, (statement, body));
-        self.find_contradictions();
+        let latest: Vec<_> = self.views.latest.values().cloned().collect();
+        self.find_contradictions(&latest);
         self.pursuits.is_due = true;
         if current {
             let better =
@@ -65,6 +66,7 @@ impl Replica {
             _ if !self.views.may_enter(start.view) => self.views.waiting = None,
             Err(()) => {
                 self.views.waiting = None;
+                self.find_contradictions(&start.view_changes);
                 self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
                 self.member
                     .out

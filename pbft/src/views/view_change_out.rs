@@ -26,9 +26,9 @@ impl Replica {
         if self.views.active().is_some_and(|view| body.view > view) {
             self.views.leave_office(&self.member, from);
         }
-        self.views.latest.insert(from, (statement, body));
+        self.views.latest.insert(from, (statement, body.clone()));
         self.find_omissions(from);
-        self.find_contradictions();
+        self.find_contradictions(&[(statement, body)]);
         self.pursuits.is_due = true;
         self.views.drop_unnamed(&self.order);
         Ok(())

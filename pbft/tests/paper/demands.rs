@@ -3,7 +3,7 @@
 use super::*;
 use cluster::context;
 use quorate_pbft::{
-    InvalidNewView, InvalidViewChange, LeafPath, NewView, NewViewLeaf, Omission, ViewChange, ViewChangeLeaf,
+    InvalidNewView, InvalidViewChange, LeafPath, NewView, NewViewLeaf, Omission, ReplicaId, ViewChange, ViewChangeLeaf,
     VotedEntry, merkle_path,
 };
 use std::sync::Arc;
@@ -33,6 +33,15 @@ fn start(carried: &[Digest]) -> (Signed, Arc<NewView>) {
     let pre_prepares = carried.iter().zip(1..).map(|(of, seq)| proposed(1, seq, *of)).collect();
     let body = NewView { view: View::new(1), view_changes: demands.to_vec(), pre_prepares };
     (say(1, Kind::NewView, 1, 0, body.digest(WINDOW)), Arc::new(body))
+}
+
+/// Members whose demands it has proved to contradict a start.
+fn proved(replica: &Alone) -> Vec<ReplicaId> {
+    let proved = replica.sent().filter_map(|message| match message {
+        Message::Evidence(Evidence::InvalidViewChange(found)) => Some(found.leaf.view_change.signer),
+        _ => None,
+    });
+    proved.collect()
 }
 
 fn proves(evidence: &Evidence) -> bool {
@@ -123,11 +132,30 @@ fn a_demand_that_contradicts_the_start_that_it_names_is_proved_whichever_comes_f
         for (from, message) in if is_start_first { [starts, asks] } else { [asks, starts] } {
             replica.hear(from, message);
         }
-        let proved = replica.sent().filter_map(|message| match message {
-            Message::Evidence(Evidence::InvalidViewChange(found)) => Some(found.leaf.view_change.signer),
-            _ => None,
-        });
-        assert_eq!(proved.collect::<Vec<_>>(), culprits, "voted for {of}, the start first: {is_start_first}");
+        assert_eq!(proved(&replica), culprits, "voted for {of}, the start first: {is_start_first}");
+    }
+}
+
+/// E3: the demand comes inside a start alone, before or after the start that it contradicts.
+#[test]
+fn a_demand_that_only_a_start_hands_over_is_proved_to_contradict_the_start_that_it_names() {
+    let (first, named) = start(&[digest(1)]);
+    for (of, is_named_first, culprits) in
+        [(1, true, vec![]), (7, true, vec![id(2)]), (1, false, vec![]), (7, false, vec![id(2)])]
+    {
+        let mut replica = Alone::new(N, 3);
+        let voted = [(proposed(1, 1, digest(of)), first.statement.digest)];
+        let view_changes = vec![demand(0, 2, &[]), demand(1, 2, &[]), demand(2, 2, &voted)];
+        let mut body = NewView { view: View::new(2), view_changes, pre_prepares: Vec::new() };
+        let carried = body.recompute(&committee(N), Content::NULL.digest());
+        body.pre_prepares = carried.into_iter().map(|(seq, of)| proposed(2, seq.get(), of)).collect();
+        let second = say(2, Kind::NewView, 2, 0, body.digest(WINDOW));
+        let first = (1, Message::NewView { statement: first, body: named.clone() });
+        let second = (2, Message::NewView { statement: second, body: Arc::new(body) });
+        for (from, message) in if is_named_first { [first, second] } else { [second, first] } {
+            replica.hear(from, message);
+        }
+        assert_eq!(proved(&replica), culprits, "voted for {of}, the named start first: {is_named_first}");
     }
 }
 
