@@ -55,6 +55,9 @@ const KEY_BYTES_MAX: usize = 8_192;
 /// Bytes of rows after which one look at a table ends: a change that waits may be as large as an envelope.
 const LOOK_BYTES: usize = 1 << 20;
 
+/// Contents that are looked at to be dropped in one go: those that go leave in one batch.
+const DROPPED_MAX: usize = 8_192;
+
 /// Row of a table.
 type Row = (Vec<u8>, Vec<u8>);
 
@@ -170,6 +173,7 @@ impl Ledger {
         most: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         self.mark_noted(sweep);
+        let most = most.min(DROPPED_MAX);
         let (begin, until) = (sweep.named.from(), sweep.named.until());
         let from = sweep.from.as_slice().max(&begin);
         let found = store.first_keys(Table::Contents, from, &until, most)?;
