@@ -87,6 +87,11 @@ pub enum InitError {
     /// A command that ended between two renames: the database is there, under another name.
     #[error("`quorate {0}` was cut off before it had put {1} in its place: run it again")]
     CutOff(&'static str, PathBuf),
+    /// A command that fills a folder beside the place, which it will take.
+    #[error(
+        "`quorate {0}` is filling {1} from other nodes: wait until it has ended, or stop it and remove what it has made"
+    )]
+    Filling(&'static str, PathBuf),
     /// Ports beyond 65535, or one that two things would listen on.
     #[error("ports {0} and on for replicas, {1} and on for APIs: they overlap or end above 65535")]
     Ports(u16, u16),
@@ -321,6 +326,9 @@ pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> 
     }
     if data.exists() {
         return fill_database(data, data, genesis); // a file system of its own, say
+    }
+    if let Some(command) = copying::filling(data) {
+        return Err(InitError::Filling(command, data.to_owned()));
     }
     let growing = beside(data, GROWING);
     if growing.exists() {

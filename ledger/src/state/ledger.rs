@@ -147,6 +147,11 @@ impl Ledger {
         }
     }
 
+    /// Whether a store was written to its end: a copy that is not whole has no root.
+    pub fn is_whole(read: &dyn Read) -> Result<bool, StoreError> {
+        Ok(read.get(Table::Meta, ROOT)?.is_some())
+    }
+
     /// The ledger over trees that are known: of all domains, or of those in a scope. The latter executes nothing, and holds a
     /// state of any rules.
     pub(crate) fn over(

@@ -19,7 +19,7 @@ pub(crate) use liars::{Liar, liars};
 pub use load::floor;
 pub(crate) use mark::marked;
 pub use outcome::{Copied, CopyError, Progress, Unsound};
-pub(crate) use place::cut_off;
+pub(crate) use place::{cut_off, filling};
 pub use record::is_snapshot;
 pub use repair::{Found, Repaired, look, repair};
 pub use snapshot::{Exported, Files, Left, export, files, go_on, left, rehearse, restore, verify};
@@ -62,7 +62,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
         return Ok(copied);
     }
     ended_by_its_own(&data)?;
-    let old = open_old(&data, &before)?; // its lock is held until the copy is in its place
+    let old = open_old(&data, &before)?; // its lock, if it opens, is held until the copy is in its place
     let is_new = !growing.exists();
     make_dir(&growing)?;
     let db = match Db::open(&growing) {
@@ -79,14 +79,15 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let Some((progress, checkpoint)) = load.finish(&genesis, None)? else {
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
-    check(&growing, &genesis, checkpoint.state_root())?;
     let before_seq = old.as_ref().and_then(|old| slot(old, &genesis));
     let was_marked = marked(&data).map_err(at(&data))?.is_some();
     let may_vote = is_joiner && !was_marked && unmark(&growing, &genesis, member)?;
+    let copy = check(&growing, &genesis, checkpoint.state_root())?; // no other command takes it meanwhile
     let before = match may_vote {
-        true => swap(&data, &growing, before)?,
-        false => swap_marked(&data, &growing, before, checkpoint.head().seq)?,
+        true => swap(&data, &growing, before, old.as_ref())?,
+        false => swap_marked(&data, &growing, before, (old.as_ref(), checkpoint.head().seq))?,
     };
+    drop(copy);
     Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before, before_seq })
 }
 
@@ -117,12 +118,12 @@ fn make_dir(dir: &Path) -> Result<(), CopyError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
-/// Opens the copy as a start would: every row is looked at.
-fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<(), CopyError> {
+/// Opens the copy as a start would: every row is looked at. Its lock is the caller's.
+fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<Db, CopyError> {
     let db = Db::open(growing)?;
     let ledger = Ledger::open(&db.snapshot()?, genesis)?;
     assert_eq!(ledger.state_root(), root, "a copy opens at the root that was certified");
-    Ok(())
+    Ok(db)
 }
 
 /// Takes the row of a copy out of the database of a key that is in no member list up to this state. Whether it did.

@@ -88,6 +88,25 @@ pub enum CopyError {
     /// A copy that is not whole, where the database is gone.
     #[error("{0} holds a part of a state, and no database stands beside it: remove that folder and run again")]
     Part(PathBuf),
+    /// A database that was not there, or did not open, when the command began.
+    #[error(
+        "{0}: a database has come there since this began, and nothing was moved: stop the replica that runs on it and run \
+         again, or keep it and remove what lies beside it"
+    )]
+    Taken(PathBuf),
+    /// A state that was made whole, and was damaged before it came to its place.
+    #[error(
+        "{growing} was made whole and is damaged now: remove it and rename {before} back to {data}, on which nothing has run \
+         since; then run again"
+    )]
+    Spoiled {
+        /// Folder of that state.
+        growing: PathBuf,
+        /// Database that it was to replace.
+        before: PathBuf,
+        /// Place of the database.
+        data: PathBuf,
+    },
     /// Promises that the disk does not give: they may be whole.
     #[error(
         "the disk does not give the replica's promises: {0}; move its files to a sound disk and run again, or make a copy, which does not vote"

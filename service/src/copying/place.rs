@@ -7,7 +7,7 @@ use super::outcome::{Copied, CopyError, at};
 use crate::engine::replay;
 use crate::framed::{beside, sync_parent};
 use crate::shelter::sheltered;
-use quorate_ledger::{Genesis, Ledger, OpenError};
+use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::SeqNum;
 use quorate_storage::{Db, DbError};
 use std::fs;
@@ -44,8 +44,21 @@ pub(super) fn slot(db: &Db, genesis: &Genesis) -> Option<SeqNum> {
     sheltered(|| replay::open(db, genesis).ok().map(|opened| opened.ledger.head().seq)).flatten()
 }
 
-/// Moves the database that stands there out of the way, and what grew beside it in.
-pub(super) fn swap(data: &Path, growing: &Path, before: PathBuf) -> Result<Option<PathBuf>, CopyError> {
+/// Refuses to move a database that the caller does not hold, where it opens by now or somebody else holds it.
+fn unless_taken(data: &Path, old: Option<&Db>) -> Result<(), CopyError> {
+    let opens = || matches!(sheltered(|| Db::open(data).map(drop)), Some(Ok(()) | Err(DbError::Locked(_))));
+    let is_taken = old.is_none() && data.exists() && opens();
+    if is_taken { Err(CopyError::Taken(data.to_owned())) } else { Ok(()) }
+}
+
+/// Moves the database that stands there, and that the caller holds if it opens, out of the way, and what grew beside it in.
+pub(super) fn swap(
+    data: &Path,
+    growing: &Path,
+    before: PathBuf,
+    old: Option<&Db>,
+) -> Result<Option<PathBuf>, CopyError> {
+    unless_taken(data, old)?;
     let before = data.exists().then_some(before);
     if let Some(before) = &before {
         fs::rename(data, before).map_err(at(data))?;
@@ -60,11 +73,12 @@ pub(super) fn swap_marked(
     data: &Path,
     growing: &Path,
     before: PathBuf,
-    seq: SeqNum,
+    (old, seq): (Option<&Db>, SeqNum),
 ) -> Result<Option<PathBuf>, CopyError> {
+    unless_taken(data, old)?;
     let was_marked = marked(data).map_err(at(data))?.is_some();
     mark(data, seq)?;
-    let swapped = swap(data, growing, before);
+    let swapped = swap(data, growing, before, old);
     if swapped.is_err() && !was_marked && data.exists() && growing.exists() {
         unnote(data)?;
     }
@@ -80,26 +94,54 @@ pub(super) fn settle(
     if !is_cut_off(data, growing, before) {
         return Ok(None);
     }
-    // No swap leaves a part of a state there: somebody took the database away since.
-    let part = || CopyError::Part(growing.to_owned());
-    let db = Db::open(growing).map_err(|error| if let DbError::Missing(_) = error { part() } else { error.into() })?;
-    let ledger = match Ledger::open(&db.snapshot()?, genesis) {
-        Err(OpenError::Absent) => return Err(part()),
-        opened => opened?,
+    let spoiled =
+        || CopyError::Spoiled { growing: growing.to_owned(), before: before.to_owned(), data: data.to_owned() };
+    let db = match sheltered(|| Db::open(growing)) {
+        Some(Err(error)) if !error.is_damage() && !matches!(error, DbError::Missing(_)) => return Err(error.into()),
+        Some(opened) => opened.map_err(|_| spoiled())?,
+        None => return Err(spoiled()),
     };
-    drop(db);
+    // No swap leaves a part of a state there: somebody took the database away since.
+    if !Ledger::is_whole(&db.snapshot()?)? {
+        return Err(CopyError::Part(growing.to_owned()));
+    }
+    let ledger = Ledger::open(&db.snapshot()?, genesis)?;
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
+    drop(db); // its lock is held until it is in its place
     let (seq, state_root, before) = (ledger.head().seq, ledger.state_root(), Some(before.to_owned()));
     Ok(Some(Copied { progress: Default::default(), seq, state_root, before, before_seq: None }))
 }
 
-/// Command that was cut off between the two renames, and whose next run ends it.
+/// Command that was cut off between the two renames, and whose next run ends it. A copy that was stopped before may lie
+/// beside what another command has made whole.
 pub(crate) fn cut_off(data: &Path) -> Option<&'static str> {
-    let commands = [("repair", MENDED, BEFORE_REPAIR), ("copy", GROWING, BEFORE), ("restore", RESTORED, BEFORE)];
+    let commands =
+        [("repair --from URL", MENDED, BEFORE_REPAIR), ("copy", GROWING, BEFORE), ("restore", RESTORED, BEFORE)];
     let is_it =
         |(_, growing, before): &(_, &str, &str)| is_cut_off(data, &beside(data, growing), &beside(data, before));
-    commands.into_iter().find(is_it).map(|(command, _, _)| command)
+    let is_part = |(_, growing, _): &(_, &str, _)| is_part(&beside(data, growing));
+    let mut found = commands.into_iter().filter(is_it);
+    let first = found.next()?;
+    let whole = if is_part(&first) { found.find(|next| !is_part(next)) } else { None };
+    Some(whole.unwrap_or(first).0)
+}
+
+/// Whether a database opens, and holds no state to its end.
+fn is_part(growing: &Path) -> bool {
+    let whole = sheltered(|| Ok::<_, CopyError>(Ledger::is_whole(&Db::open(growing)?.snapshot()?)?));
+    matches!(whole, Some(Ok(false)))
+}
+
+/// Command that fills a folder beside the place of a database now.
+pub(crate) fn filling(data: &Path) -> Option<&'static str> {
+    let is_held = |folder: &str| {
+        let growing = beside(data, folder);
+        growing.exists() && matches!(sheltered(|| Db::open(&growing).map(drop)), Some(Err(DbError::Locked(_))))
+    };
+    [("copy", GROWING), ("restore", RESTORED)]
+        .into_iter()
+        .find_map(|(command, folder)| is_held(folder).then_some(command))
 }
 
 /// Refuses to begin where another command was cut off between its renames: what it made is whole, and may hold promises.
@@ -115,13 +157,23 @@ fn is_cut_off(data: &Path, growing: &Path, before: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::create_database;
+    use crate::copying::load::Load;
+    use crate::copying::{self, Plan, restore};
+    use crate::init::{InitError, create_database};
     use quorate_ledger::keys::Purpose;
-    use quorate_ledger::{DomainRules, Enrolment, FORMAT, GenesisFile, Limits};
+    use quorate_ledger::{DomainRules, Enrolment, FORMAT, GenesisFile, Limits, OpenError};
     use quorate_pbft::{Constants, Ed25519Signer, SeqNum};
 
     fn genesis() -> Genesis {
         named("places")
+    }
+
+    /// A copy that was stopped after its first fold.
+    fn begin_a_copy(growing: &Path) -> PathBuf {
+        fs::create_dir(growing).expect("a folder");
+        let load = Load::open(Db::create(growing).expect("a database"), &genesis()).expect("an empty copy");
+        assert!(load.finish(&genesis(), None).expect("a fold").is_none());
+        growing.to_owned()
     }
 
     fn named(name: &str) -> Genesis {
@@ -162,7 +214,7 @@ mod tests {
         let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
         create_database(&growing, &genesis()).expect("a database");
         fs::create_dir(&before).expect("a folder");
-        assert_eq!(cut_off(&data), Some("repair"));
+        assert_eq!(cut_off(&data), Some("repair --from URL"));
 
         let copied = settle(&data, (&growing, &before), &genesis()).expect("it opens").expect("it was cut off");
 
@@ -175,8 +227,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
-        [&growing, &before].into_iter().for_each(|dir| fs::create_dir(dir).expect("a folder"));
-        drop(Db::create(&growing).expect("a database"));
+        fs::create_dir(&before).expect("a folder");
+        begin_a_copy(&growing);
 
         let settled = settle(&data, (&growing, &before), &genesis());
 
@@ -203,8 +255,70 @@ mod tests {
         for dir in [MENDED, BEFORE_REPAIR] {
             fs::create_dir(beside(&data, dir)).expect("a folder");
         }
-        let refused = ended_by_its_own(&data);
-        assert!(matches!(refused, Err(CopyError::CutOff { command: "repair", .. })), "{refused:?}");
+        let restored = restore(&folder.path().join("a.backup"), &data, &genesis(), &[1; 32]);
+        let from = Vec::new();
+        let plan = Plan { data: data.clone(), genesis: genesis(), member: [1; 32], from, is_joiner: false };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let copied = runtime.block_on(copying::run(plan, |_| ()));
+        for refused in [restored, copied] {
+            assert!(matches!(refused, Err(CopyError::CutOff { command: "repair --from URL", .. })), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_was_stopped_before_hides_no_restored_state_that_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        begin_a_copy(&beside(&data, GROWING));
+        create_database(&beside(&data, RESTORED), &genesis()).expect("a database");
+        fs::create_dir(beside(&data, BEFORE)).expect("a folder");
+        assert_eq!(cut_off(&data), Some("restore"));
+    }
+
+    #[test]
+    fn a_state_that_was_damaged_before_it_came_to_its_place_is_told_with_the_way_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
+        create_database(&growing, &genesis()).expect("a database");
+        fs::create_dir(&before).expect("a folder");
+        let base = growing.join("quorate.redb");
+        fs::write(&base, vec![0x5a; fs::metadata(&base).expect("a file").len() as usize]).expect("it is written");
+
+        let settled = settle(&data, (&growing, &before), &genesis());
+
+        assert!(matches!(settled, Err(CopyError::Spoiled { .. })) && growing.exists(), "{settled:?}");
+    }
+
+    #[test]
+    fn a_database_that_came_while_a_copy_was_made_stays_where_it_is_without_a_mark() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
+        create_database(&growing, &genesis()).expect("a copy");
+        create_database(&data, &genesis()).expect("a database");
+        let running = Db::open(&data).expect("a replica's");
+
+        for replica in [Some(running), None] {
+            let swapped = swap_marked(&data, &growing, before.clone(), (None, SeqNum::new(7)));
+            assert!(matches!(swapped, Err(CopyError::Taken(_))), "{swapped:?}");
+            drop(replica);
+        }
+        assert!(growing.exists() && !before.exists() && marked(&data).expect("it is read").is_none());
+    }
+
+    #[test]
+    fn no_database_is_made_where_a_copy_is_about_to_come() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let copy = begin_a_copy(&beside(&data, GROWING));
+        let held = Db::open(&copy).expect("it opens");
+
+        let refused = create_database(&data, &genesis());
+
+        assert!(matches!(refused, Err(InitError::Filling("copy", _))) && !data.exists(), "{refused:?}");
+        drop(held);
+        create_database(&data, &genesis()).expect("the copy has been stopped");
     }
 
     #[test]
@@ -216,11 +330,12 @@ mod tests {
         create_database(&data, &genesis()).expect("a database");
         fs::create_dir(&growing).expect("a folder");
 
-        assert!(swap_marked(&data, &growing, before.clone(), SeqNum::new(7)).is_err());
+        let old = open_old(&data, &before.with_extension("none")).expect("it opens");
+        assert!(swap_marked(&data, &growing, before.clone(), (old.as_ref(), SeqNum::new(7))).is_err());
         assert_eq!(marked(&data).expect("it is read"), None);
 
         fs::remove_dir_all(&before).expect("it was there");
-        swap_marked(&data, &growing, before, SeqNum::new(7)).expect("a swap");
+        swap_marked(&data, &growing, before, (old.as_ref(), SeqNum::new(7))).expect("a swap");
         assert_eq!(marked(&data).expect("it is read"), Some(SeqNum::new(7)));
     }
 

@@ -321,9 +321,15 @@ async fn anew(
     };
     done.taken += progress.answers;
     let seq = checkpoint.head().seq;
-    let placed = check(&mended, &genesis, checkpoint.state_root())
-        .and_then(|()| if loses_promises { mark(&data, seq) } else { Ok(()) })
-        .and_then(|()| swap(&data, &mended, before));
+    let place = |whole: Db| {
+        if loses_promises {
+            mark(&data, seq)?;
+        }
+        let before = swap(&data, &mended, before, old.as_ref().ok())?;
+        drop(whole); // no other command has taken it meanwhile
+        Ok(before)
+    };
+    let placed = check(&mended, &genesis, checkpoint.state_root()).and_then(place);
     let _ = sheltered(|| drop((promises, old)));
     let before = placed?;
     Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq: None }))

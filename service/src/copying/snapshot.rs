@@ -112,7 +112,7 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
         return Ok(copied);
     }
     ended_by_its_own(data)?;
-    let old = open_old(data, &before)?; // its lock is held until the state is in its place
+    let old = open_old(data, &before)?; // its lock, if it opens, is held until the state is in its place
     let mut reader = Reader::open(path)?;
     let db = fresh(&growing)?;
     db.claim(member)?;
@@ -122,9 +122,10 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
         fs::remove_dir_all(&growing).map_err(at(&growing))?;
     }
     let (progress, checkpoint) = replayed?.expect("the snapshot was whole");
-    check(&growing, genesis, checkpoint.state_root())?;
+    let restored = check(&growing, genesis, checkpoint.state_root())?; // no other command takes it meanwhile
     let before_seq = old.as_ref().and_then(|old| slot(old, genesis));
-    let before = swap_marked(data, &growing, before, checkpoint.head().seq)?;
+    let before = swap_marked(data, &growing, before, (old.as_ref(), checkpoint.head().seq))?;
+    drop(restored);
     Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before, before_seq })
 }
 
@@ -180,7 +181,7 @@ pub fn go_on(path: &Path, data: &Path, genesis: &Genesis) -> Result<(), CopyErro
     let mut load = Load::open(fresh(data)?, before)?;
     replay(&mut load, &mut reader)?;
     let root = load.go_on(genesis, marked(data).map_err(at(data))?)?;
-    check(data, genesis, root)
+    check(data, genesis, root).map(drop)
 }
 
 /// Tries whether a group can go on from a snapshot under this genesis, and leaves nothing behind.

@@ -3,7 +3,7 @@
 use super::load::{Load, Task};
 use super::outcome::{CopyError, Progress};
 use super::turn::TURN_MAX;
-use quorate_client::http::Client;
+use quorate_client::http::{Client, ClientError};
 use quorate_ledger::copy::{Errand, Refused, TakeError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,9 @@ const REST: Duration = Duration::from_secs(1);
 
 /// Times that a node may lie behind before it is of no use.
 const BEHIND_MAX: u32 = 30;
+
+/// Times in a row that a node which has answered may be silent: it, or this machine, had something else to do.
+const SILENCES_MAX: u32 = 2;
 
 /// Parts that a node may call changed while it was asked: one that always says so serves nothing.
 const MOVED_MAX: u32 = 4_096;
@@ -30,7 +33,7 @@ pub(super) async fn work(
     (number, node): (usize, Client),
     tell: Arc<dyn Fn(&Progress) + Send + Sync>,
 ) -> Result<Option<String>, CopyError> {
-    let (mut moved, mut behind) = (0, 0);
+    let (mut moved, mut behind, mut silent) = (0, 0, SILENCES_MAX);
     loop {
         let task = lock(&load).task(number)?;
         let mut errand = match task {
@@ -43,7 +46,7 @@ pub(super) async fn work(
         };
         let why = match bring(&load, &node, &mut errand).await? {
             Brought::All => {
-                moved += errand.moved();
+                (moved, silent) = (moved + errand.moved(), 0);
                 let is_of_use = moved <= MOVED_MAX;
                 if is_of_use {
                     let mut load = lock(&load);
@@ -64,8 +67,19 @@ pub(super) async fn work(
                 tokio::time::sleep(REST).await;
                 continue;
             }
+            Brought::Silent(_) if silent < SILENCES_MAX => {
+                silent += 1;
+                let progress = {
+                    let mut load = lock(&load);
+                    load.give_back(errand);
+                    load.progress.clone()
+                };
+                tell(&progress);
+                tokio::time::sleep(REST).await;
+                continue;
+            }
             Brought::Behind(why) => format!("{} lies behind: {why}", node.node()),
-            Brought::Nothing(why) => why,
+            Brought::Silent(why) | Brought::Nothing(why) => why,
         };
         return Ok(Some(ended(&load, number, errand, why)));
     }
@@ -78,7 +92,9 @@ enum Brought {
     TooSlow,
     /// The node answers from a state that another one has left behind: no lie.
     Behind(Refused),
-    /// No answer, or a wrong one.
+    /// No answer in time.
+    Silent(String),
+    /// A refusal, or a wrong answer.
     Nothing(String),
 }
 
@@ -90,6 +106,7 @@ async fn bring(load: &Mutex<Load>, node: &Client, errand: &mut Errand) -> Result
         }
         let answer = match node.renewed().state(ask.encode()).await {
             Ok(answer) => answer,
+            Err(error @ ClientError::NoAnswer { .. }) => return Ok(Brought::Silent(error.to_string())),
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
