@@ -1,5 +1,9 @@
 //! The program `quorate`.
 
+#![warn(clippy::print_stderr, reason = "panics on a full disk: see tell.rs")]
+
+#[macro_use]
+mod tell;
 mod cli;
 mod counted;
 mod demo;
@@ -24,8 +28,8 @@ fn main() -> ExitCode {
             return;
         }
         if shelter::is_damage(panic) {
-            eprintln!("quorate: the database is damaged: its structure cannot be read");
-            eprintln!("  next: `quorate doctor --dir DIR` says more; docs/operations.md, \"A damaged or lost disk\"");
+            tell!("quorate: the database is damaged: its structure cannot be read");
+            tell!("  next: `quorate doctor --dir DIR` says more; docs/operations.md, \"A damaged or lost disk\"");
             std::process::exit(DISK_DAMAGED);
         }
         print(panic);

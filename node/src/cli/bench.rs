@@ -14,7 +14,7 @@ pub async fn run(args: &BenchArgs) -> Outcome {
         let json = serde_json::to_string_pretty(&report).expect("a report is JSON");
         let written = fs::write(file, page(&report, &json));
         written.map_err(|error| Failure::usage(format!("cannot write {}: {error}", file.display())))?;
-        eprintln!("bench: wrote {}", file.display());
+        tell!("bench: wrote {}", file.display());
     }
     match args.json {
         true => print::json(&report)?,

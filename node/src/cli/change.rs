@@ -201,10 +201,10 @@ pub fn tell_earlier(answer: &Answer) {
     match answer {
         Answer::Verdict(receipt) if matches!(receipt.state, State::Refused | State::Conflict) => {
             let code = receipt.code.map(|code| format!(": {code}")).unwrap_or_default();
-            eprintln!("quorate: an earlier change: {}{code}", word(receipt.state));
-            eprintln!("  `quorate receipt {}` tells more", receipt.id);
+            tell!("quorate: an earlier change: {}{code}", word(receipt.state));
+            tell!("  `quorate receipt {}` tells more", receipt.id);
         }
-        Answer::Gate(problem) => eprintln!("quorate: an earlier change was refused: {problem}"),
+        Answer::Gate(problem) => tell!("quorate: an earlier change was refused: {problem}"),
         Answer::Verdict(_) => (),
     }
 }

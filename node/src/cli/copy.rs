@@ -93,7 +93,7 @@ pub async fn run(args: &Copy) -> Outcome {
         args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
     }
     let (begun, data, genesis) = (Instant::now(), plan.data.clone(), plan.genesis.clone());
-    let copied = copying::run(plan, watch(begun)).await.map_err(not_copied)?;
+    let copied = copying::run(plan, watch(begun)).await.map_err(|error| not_copied(error, begun))?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
     print((&args.dir, args.json), "copied", &copied, took, floor)
@@ -101,8 +101,8 @@ pub async fn run(args: &Copy) -> Outcome {
 
 /// Fills the folder of a replica that joins.
 pub(super) async fn fill(dir: &Path, from: &[String]) -> Outcome {
-    let plan = Plan { is_joiner: true, ..plan(dir, from, (None, None))? };
-    copying::run(plan, teller()).await.map(drop).map_err(not_copied)
+    let (plan, begun) = (Plan { is_joiner: true, ..plan(dir, from, (None, None))? }, Instant::now());
+    copying::run(plan, teller()).await.map(drop).map_err(|error| not_copied(error, begun))
 }
 
 /// Plan to fill the database of a folder from nodes, reached with an authority to trust and a token.
@@ -134,7 +134,7 @@ fn watch(begun: Instant) -> impl Fn(&Progress) + Send + Sync + 'static {
     each_second(move |progress| {
         say(progress);
         if begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed()) && !told.swap(true, Ordering::Relaxed) {
-            eprintln!("quorate: {STARVED}");
+            tell!("quorate: {STARVED}");
         }
     })
 }
@@ -153,7 +153,7 @@ fn each_second(tell: impl Fn(&Progress) + Send + Sync + 'static) -> impl Fn(&Pro
 fn say(progress: &Progress) {
     let Progress { entries, entries_of_group, bytes, nodes, .. } = progress;
     let megabytes = bytes / 1_000_000;
-    eprintln!("quorate: {entries} of about {entries_of_group} entries, {megabytes} MB, from {nodes} nodes");
+    tell!("quorate: {entries} of about {entries_of_group} entries, {megabytes} MB, from {nodes} nodes");
 }
 
 fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
@@ -165,8 +165,11 @@ fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
     took
 }
 
-fn not_copied(error: CopyError) -> Failure {
+fn not_copied(error: CopyError, begun: Instant) -> Failure {
     match error {
+        CopyError::NobodyLeft(_) if idle::is_starved(begun.elapsed()) => {
+            Failure::new(Exit::Unreachable, plain(&error.to_string())).next(STARVED)
+        }
         CopyError::NobodyLeft(_) => Failure::new(Exit::Unreachable, plain(&error.to_string()))
             .next("name more nodes with --from; run again it goes on from where it was"),
         error => failed(error),

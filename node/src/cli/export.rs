@@ -173,7 +173,7 @@ impl Run<'_> {
         let (domain, tip) = (&self.args.scope.domain, self.tip.as_deref());
         let (files, seconds) = (self.files.len(), begun.elapsed().as_secs_f64());
         if io::stderr().is_terminal() {
-            eprintln!();
+            tell!();
         }
         if self.args.reach.json {
             return Ok(print::json(&json!({
@@ -197,7 +197,7 @@ impl Run<'_> {
 
 fn progress(done: usize, total: usize) {
     if io::stderr().is_terminal() {
-        eprint!("\r{done} of {total} commits");
+        tell_part!("\r{done} of {total} commits");
     }
 }
 

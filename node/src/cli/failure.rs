@@ -73,7 +73,7 @@ impl Failure {
         if io::stdin().is_terminal() {
             return Err(self);
         }
-        eprintln!("quorate: {}", self.what);
+        tell!("quorate: {}", self.what);
         Ok(())
     }
 
@@ -99,10 +99,10 @@ impl Failure {
             document(&self.what, self.next.as_deref(), exit);
         }
         if !self.what.is_empty() {
-            eprintln!("quorate: {}", self.what);
+            tell!("quorate: {}", self.what);
         }
         if let Some(next) = &self.next {
-            eprintln!("  {next}");
+            tell!("  {next}");
         }
         ExitCode::from(exit)
     }

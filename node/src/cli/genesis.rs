@@ -248,13 +248,13 @@ fn committee(genesis: &Genesis) -> &Committee {
 fn advise(genesis: &Genesis) {
     let (committee, members) = (committee(genesis), &genesis.file().members);
     if committee.faulty_max() == 0 {
-        eprintln!("warning: {} replicas survive no liar and no lost one; four survive one", committee.len());
+        tell!("warning: {} replicas survive no liar and no lost one; four survive one", committee.len());
     }
     for organisation in &genesis.file().organisations {
         let held = members.iter().filter(|member| member.organisation == *organisation).count();
         if held > committee.faulty_max() && committee.faulty_max() > 0 {
             let f = committee.faulty_max();
-            eprintln!(
+            tell!(
                 "warning: {organisation} has {held} of {} replicas; with more than {f} it can stop the group, \
                        or break its agreement",
                 committee.len()

@@ -55,7 +55,7 @@ pub async fn run(args: &Get) -> Outcome {
             let replaces = stands_otherwise(out, mode, &file.body);
             write(out, mode, &file.body).map_err(|error| Failure::file(out, error))?;
             if replaces {
-                eprintln!("quorate: {} held another content and was replaced", out.display());
+                tell!("quorate: {} held another content and was replaced", out.display());
             }
         }
         None if !args.reach.json => print::bytes(&file.body)?,
@@ -79,8 +79,8 @@ async fn folder(args: &Get, client: &Client) -> Option<Failure> {
 
 fn warn(path: &str, file: &Answer) {
     if let Some(conflict) = file.header(CONFLICT_HEADER) {
-        eprintln!("quorate: {} is in conflict; this is the last agreed content", plain(path));
-        eprintln!("  `quorate conflicts show {}` tells more", plain(conflict));
+        tell!("quorate: {} is in conflict; this is the last agreed content", plain(path));
+        tell!("  `quorate conflicts show {}` tells more", plain(conflict));
     }
 }
 

@@ -161,7 +161,7 @@ fn tell(made: &Made) -> std::io::Result<()> {
     print::say(format!("group {} ({})", made.name, made.group))?;
     if made.replicas.len() < FIRST_TO_BEAR_ONE {
         let few = counted(made.replicas.len(), "replica");
-        eprintln!("quorate: {few}: none may fail or lie, or nothing is ordered; from {FIRST_TO_BEAR_ONE} on one may");
+        tell!("quorate: {few}: none may fail or lie, or nothing is ordered; from {FIRST_TO_BEAR_ONE} on one may");
     }
     for (dir, api) in made.replicas.iter().zip(&made.apis) {
         print::say(format!("  quorate start --dir {}   # {api}", dir.display()))?;

@@ -45,7 +45,7 @@ impl Wish {
         }
         let strong = choices.iter().position(|choice| choice.level == Level::Strong);
         let auto::Choice { level, why } = choices.swap_remove(strong.unwrap_or_default());
-        eprintln!("quorate: level {}: {}", level_name(level), plain(&why));
+        tell!("quorate: level {}: {}", level_name(level), plain(&why));
         Ok(level)
     }
 }

@@ -169,7 +169,7 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, d
             Stands::Waits(lock) if !detach => {
                 if told != lock.place {
                     told = lock.place;
-                    eprintln!("quorate: {}", waits(lock));
+                    tell!("quorate: {}", waits(lock));
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }

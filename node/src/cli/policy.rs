@@ -46,9 +46,7 @@ pub async fn run(command: &Command) -> Outcome {
             let found: PolicyOfGroup = reach.client()?.get(&["policy"], &[]).await?;
             if found.decides.stuck {
                 let Decides { needed, voices, .. } = found.decides;
-                eprintln!(
-                    "warning: this policy asks for more than can speak; {needed} of the {voices} that can decide"
-                );
+                tell!("warning: this policy asks for more than can speak; {needed} of the {voices} that can decide");
             }
             Ok(print::json(&found.policy)?)
         }
@@ -56,10 +54,10 @@ pub async fn run(command: &Command) -> Outcome {
             let found: PolicyOfDomain = reach.client()?.get(&["domains", &scope.domain, "policy"], &[]).await?;
             if found.decides.stuck {
                 let Decides { needed, voices, .. } = found.decides;
-                eprintln!(
+                tell!(
                     "warning: nobody in the domain can change it any more: {needed} organisations must agree, {voices} can"
                 );
-                eprintln!("the group can: quorate propose rescue FILE --domain {}", print::plain(&found.domain));
+                tell!("the group can: quorate propose rescue FILE --domain {}", print::plain(&found.domain));
             }
             Ok(print::json(&found.policy)?)
         }
@@ -79,8 +77,8 @@ pub async fn set(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
 /// Tells whoever restricts readers what that does not do.
 pub fn tell_readers(policy: &DomainPolicy) {
     if !policy.readers.contains(&Principal::Everyone) {
-        eprintln!("quorate: `readers` hides nothing: every GET of a replica's API is open; it says who is a member");
-        eprintln!("  encrypt what others must not read, or give it a group of its own");
+        tell!("quorate: `readers` hides nothing: every GET of a replica's API is open; it says who is a member");
+        tell!("  encrypt what others must not read, or give it a group of its own");
     }
 }
 

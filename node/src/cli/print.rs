@@ -51,7 +51,7 @@ impl Table {
     /// Prints the table, or `none` where it has no row.
     pub fn print(&self, none: &str) -> io::Result<()> {
         if self.rows.len() == 1 {
-            eprintln!("{none}");
+            tell!("{none}");
             return Ok(());
         }
         let bold = io::stdout().is_terminal();

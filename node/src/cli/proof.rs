@@ -22,7 +22,7 @@ pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(An
     let (seq, hash) = proof.claim();
     output::write(out, TAG, &bytes)?;
     if !nonce.is_empty() {
-        eprintln!("quorate: the proof is of the read with --nonce {nonce}");
+        tell!("quorate: the proof is of the read with --nonce {nonce}");
     }
     let Some(hash) = hash else {
         let what = format!("nothing stands at {}; {} proves it", super::print::plain(read.path), out.display());

@@ -81,7 +81,7 @@ fn secret(file: &Path) -> Result<String, Failure> {
 
 /// Tells what a command waits for.
 fn tell(node: &str, why: &str) {
-    eprintln!("quorate: waiting for {node}: {}", plain(why));
+    tell!("quorate: waiting for {node}: {}", plain(why));
 }
 
 /// Which domain.

@@ -81,7 +81,7 @@ fn newest(args: &Args) -> Result<Left, Failure> {
         Failure::no(why).next(next)
     };
     let newest = newest.ok_or_else(none)?;
-    faults.iter().for_each(|fault| eprintln!("quorate: left out: {fault}"));
+    faults.iter().for_each(|fault| tell!("quorate: left out: {fault}"));
     Ok(newest)
 }
 
@@ -122,7 +122,7 @@ pub fn compare(genesis: &Genesis, own: &Path) -> Outcome {
     if ours == theirs {
         return copying::rehearse(own, genesis).map_err(Failure::no);
     }
-    eprintln!(
+    tell!(
         "quorate: {} is older than the state that is named: whether a group can begin with that is not tried",
         own.display()
     );

@@ -65,7 +65,7 @@ pub(super) fn seen(path: &Path, genesis: &Path) -> Result<SeenEpochs, Failure> {
     })?;
     if seen.is_new() {
         let what = "is new: the genesis is all that is known, so members that left could have signed what it accepts";
-        eprintln!("quorate: {} {what}", path.display());
+        tell!("quorate: {} {what}", path.display());
     }
     Ok(seen)
 }

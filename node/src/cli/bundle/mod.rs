@@ -138,7 +138,7 @@ pub async fn run(command: &Command) -> Outcome {
             let genesis = genesis.as_deref().map(read_genesis).transpose().map_err(Failure::usage)?;
             let (from, to) = (SeqNum::new(*from), to.map(SeqNum::new));
             let plan = Plan { from, to, out: out.clone(), genesis: genesis.as_ref() };
-            let tell = seldom(|so_far: Exported| eprintln!("quorate: slot {} of {}", so_far.last, so_far.to));
+            let tell = seldom(|so_far: Exported| tell!("quorate: slot {} of {}", so_far.last, so_far.to));
             exported(out, &parcel::export(&reach.client()?, plan, tell).await.map_err(failed)?, reach.json)
         }
         Command::Snapshot { out, genesis, reach } => {
@@ -334,7 +334,7 @@ fn answers(
 fn execute(args: &Import, dir: &Path) -> Outcome {
     let Import { file, genesis, reach, .. } = args;
     let genesis = Arc::new(given_genesis(dir, genesis.as_deref())?);
-    let tell = seldom(|slot| eprintln!("quorate: executed up to slot {slot}"));
+    let tell = seldom(|slot| tell!("quorate: executed up to slot {slot}"));
     let Imported { before, seq, state_root, certified } = parcel::import(file, dir, &genesis, tell).map_err(failed)?;
     if reach.json {
         return Ok(print::json(&json!({

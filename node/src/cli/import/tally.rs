@@ -58,7 +58,7 @@ impl Tally {
         self.split += usize::from(changes > 1);
         self.skipped.extend(piece.change.skipped.iter().map(skipped));
         if io::stderr().is_terminal() {
-            eprint!("\r{}: {} of {} commits", self.domain, self.commits, self.total.max(self.commits));
+            tell_part!("\r{}: {} of {} commits", self.domain, self.commits, self.total.max(self.commits));
         }
     }
 
@@ -89,7 +89,7 @@ impl Tally {
     pub fn end(&mut self) {
         self.seconds = self.begun.elapsed().as_secs_f64();
         if io::stderr().is_terminal() && self.commits > 0 {
-            eprintln!();
+            tell!();
         }
     }
 
@@ -147,7 +147,7 @@ pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, jso
         _ => tallies.iter().flat_map(Tally::words).try_for_each(print::say)?,
     }
     for (line, failure) in failed {
-        eprintln!("{}:", line.branch);
+        tell!("{}:", line.branch);
         failure.report(false);
     }
     let conflicts: usize = tallies.iter().map(|tally| tally.conflicts).sum();
