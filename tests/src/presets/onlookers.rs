@@ -1,7 +1,7 @@
 //! Followers beside a group: some of the members that serve them lie, they are killed, and some execute wrongly.
 
-use crate::dice::Dice;
 use crate::attackers::Attack;
+use crate::dice::Dice;
 use crate::plan::{Onlooker, ServingLie};
 use crate::weather::Micros;
 use quorate_pbft::{ReplicaId, SeqNum};
@@ -14,12 +14,7 @@ const SPOILED_PERCENT: u64 = 15;
 const SPOILED_BEFORE: u64 = 20;
 
 /// The followers of a run, from dice of their own.
-pub(super) fn onlookers(
-    mut dice: Dice,
-    n: usize,
-    attackers: &[(ReplicaId, Attack)],
-    calm_at: Micros,
-) -> Vec<Onlooker> {
+pub(super) fn onlookers(mut dice: Dice, n: usize, attackers: &[(ReplicaId, Attack)], calm_at: Micros) -> Vec<Onlooker> {
     if !dice.chance(FOLLOWED_PERCENT) {
         return Vec::new();
     }
