@@ -87,10 +87,8 @@ pub enum InitError {
     /// A command that ended between two renames: the database is there, under another name.
     #[error("`quorate {0}` was cut off before it had put {1} in its place: run it again")]
     CutOff(&'static str, PathBuf),
-    /// A command that fills a folder beside the place, which it will take.
-    #[error(
-        "`quorate {0}` is filling {1} from other nodes: wait until it has ended, or stop it and remove what it has made"
-    )]
+    /// A command that makes a database in a folder beside the place, which it will take.
+    #[error("`quorate {0}` is making a database in {1}: wait until it has ended, or stop it and remove that folder")]
     Filling(&'static str, PathBuf),
     /// Ports beyond 65535, or one that two things would listen on.
     #[error("ports {0} and on for replicas, {1} and on for APIs: they overlap or end above 65535")]
@@ -324,11 +322,11 @@ pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> 
         let why = OpenError::Restarted { group: restart.group, seq: restart.seq };
         return Err(InitError::Ledger(why.to_string()));
     }
+    if let Some((command, growing)) = copying::filling(data) {
+        return Err(InitError::Filling(command, growing));
+    }
     if data.exists() {
         return fill_database(data, data, genesis); // a file system of its own, say
-    }
-    if let Some(command) = copying::filling(data) {
-        return Err(InitError::Filling(command, data.to_owned()));
     }
     let growing = beside(data, GROWING);
     if growing.exists() {

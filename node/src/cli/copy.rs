@@ -93,7 +93,8 @@ pub async fn run(args: &Copy) -> Outcome {
         args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
     }
     let (begun, data, genesis) = (Instant::now(), plan.data.clone(), plan.genesis.clone());
-    let copied = copying::run(plan, watch(begun)).await.map_err(|error| not_copied(error, begun))?;
+    let starves = || !args.now && begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed());
+    let copied = copying::run(plan, watch(begun)).await.map_err(|error| not_copied(error, starves()))?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
     print((&args.dir, args.json), "copied", &copied, took, floor)
@@ -101,8 +102,8 @@ pub async fn run(args: &Copy) -> Outcome {
 
 /// Fills the folder of a replica that joins.
 pub(super) async fn fill(dir: &Path, from: &[String]) -> Outcome {
-    let (plan, begun) = (Plan { is_joiner: true, ..plan(dir, from, (None, None))? }, Instant::now());
-    copying::run(plan, teller()).await.map(drop).map_err(|error| not_copied(error, begun))
+    let plan = Plan { is_joiner: true, ..plan(dir, from, (None, None))? };
+    copying::run(plan, teller()).await.map(drop).map_err(|error| not_copied(error, false))
 }
 
 /// Plan to fill the database of a folder from nodes, reached with an authority to trust and a token.
@@ -165,13 +166,13 @@ fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
     took
 }
 
-fn not_copied(error: CopyError, begun: Instant) -> Failure {
+fn not_copied(error: CopyError, starves: bool) -> Failure {
+    let next = "name more nodes with --from; run again it goes on from where it was";
     match error {
-        CopyError::NobodyLeft(_) if idle::is_starved(begun.elapsed()) => {
-            Failure::new(Exit::Unreachable, plain(&error.to_string())).next(STARVED)
+        CopyError::NobodyLeft(_) => {
+            let failure = Failure::new(Exit::Unreachable, plain(&error.to_string()));
+            failure.next(if starves { format!("{next}\n  {STARVED}") } else { next.to_owned() })
         }
-        CopyError::NobodyLeft(_) => Failure::new(Exit::Unreachable, plain(&error.to_string()))
-            .next("name more nodes with --from; run again it goes on from where it was"),
         error => failed(error),
     }
 }

@@ -90,14 +90,19 @@ pub enum CopyError {
     Part(PathBuf),
     /// A database that was not there, or did not open, when the command began.
     #[error(
-        "{0}: a database has come there since this began, and nothing was moved: stop the replica that runs on it and run \
-         again, or keep it and remove what lies beside it"
+        "{data}: a database has come there since this began, and nothing was moved: stop the replica that runs on it and run \
+         again, or keep it and remove {growing}"
     )]
-    Taken(PathBuf),
+    Taken {
+        /// Place of the database.
+        data: PathBuf,
+        /// Folder of the state that was to come there.
+        growing: PathBuf,
+    },
     /// A state that was made whole, and was damaged before it came to its place.
     #[error(
-        "{growing} was made whole and is damaged now: remove it and rename {before} back to {data}, on which nothing has run \
-         since; then run again"
+        "{growing} was made whole and is damaged now; nothing has run on it. Remove it, rename {before} back to {data}, and see \
+         docs/copies.md, \"A database put back\", for whether it votes"
     )]
     Spoiled {
         /// Folder of that state.
@@ -147,6 +152,18 @@ pub enum CopyError {
     /// No node is left to ask.
     #[error("no node is left to copy from: {0}")]
     NobodyLeft(String),
+}
+
+impl CopyError {
+    /// Whether a database that lies there is damaged, and not of another group, program or process.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            CopyError::Db(error) => error.is_damage(),
+            CopyError::Open(OpenError::OtherGenesis | OpenError::OtherRules { .. }) => false,
+            CopyError::Store(_) | CopyError::Open(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Error of a file or folder.

@@ -45,10 +45,11 @@ pub(super) fn slot(db: &Db, genesis: &Genesis) -> Option<SeqNum> {
 }
 
 /// Refuses to move a database that the caller does not hold, where it opens by now or somebody else holds it.
-fn unless_taken(data: &Path, old: Option<&Db>) -> Result<(), CopyError> {
+fn unless_taken(data: &Path, growing: &Path, old: Option<&Db>) -> Result<(), CopyError> {
     let opens = || matches!(sheltered(|| Db::open(data).map(drop)), Some(Ok(()) | Err(DbError::Locked(_))));
     let is_taken = old.is_none() && data.exists() && opens();
-    if is_taken { Err(CopyError::Taken(data.to_owned())) } else { Ok(()) }
+    let taken = || CopyError::Taken { data: data.to_owned(), growing: growing.to_owned() };
+    if is_taken { Err(taken()) } else { Ok(()) }
 }
 
 /// Moves the database that stands there, and that the caller holds if it opens, out of the way, and what grew beside it in.
@@ -58,7 +59,7 @@ pub(super) fn swap(
     before: PathBuf,
     old: Option<&Db>,
 ) -> Result<Option<PathBuf>, CopyError> {
-    unless_taken(data, old)?;
+    unless_taken(data, growing, old)?;
     let before = data.exists().then_some(before);
     if let Some(before) = &before {
         fs::rename(data, before).map_err(at(data))?;
@@ -75,7 +76,7 @@ pub(super) fn swap_marked(
     before: PathBuf,
     (old, seq): (Option<&Db>, SeqNum),
 ) -> Result<Option<PathBuf>, CopyError> {
-    unless_taken(data, old)?;
+    unless_taken(data, growing, old)?;
     let was_marked = marked(data).map_err(at(data))?.is_some();
     mark(data, seq)?;
     let swapped = swap(data, growing, before, old);
@@ -96,21 +97,29 @@ pub(super) fn settle(
     }
     let spoiled =
         || CopyError::Spoiled { growing: growing.to_owned(), before: before.to_owned(), data: data.to_owned() };
-    let db = match sheltered(|| Db::open(growing)) {
-        Some(Err(error)) if !error.is_damage() && !matches!(error, DbError::Missing(_)) => return Err(error.into()),
-        Some(opened) => opened.map_err(|_| spoiled())?,
+    let (db, ledger) = match sheltered(|| open_whole(growing, genesis)) {
         None => return Err(spoiled()),
+        Some(Err(error)) => return Err(if error.is_damage() { spoiled() } else { error }),
+        Some(Ok(opened)) => opened,
     };
-    // No swap leaves a part of a state there: somebody took the database away since.
-    if !Ledger::is_whole(&db.snapshot()?)? {
-        return Err(CopyError::Part(growing.to_owned()));
-    }
-    let ledger = Ledger::open(&db.snapshot()?, genesis)?;
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
     drop(db); // its lock is held until it is in its place
     let (seq, state_root, before) = (ledger.head().seq, ledger.state_root(), Some(before.to_owned()));
     Ok(Some(Copied { progress: Default::default(), seq, state_root, before, before_seq: None }))
+}
+
+fn open_whole(growing: &Path, genesis: &Genesis) -> Result<(Db, Ledger), CopyError> {
+    // No swap leaves a part of a state there: somebody took the database away since.
+    let part = || CopyError::Part(growing.to_owned());
+    let db = Db::open(growing).map_err(|error| if let DbError::Missing(_) = error { part() } else { error.into() })?;
+    let snapshot = db.snapshot()?;
+    if !Ledger::is_whole(&snapshot)? {
+        return Err(part());
+    }
+    let ledger = Ledger::open(&snapshot, genesis)?;
+    drop(snapshot);
+    Ok((db, ledger))
 }
 
 /// Command that was cut off between the two renames, and whose next run ends it. A copy that was stopped before may lie
@@ -120,28 +129,23 @@ pub(crate) fn cut_off(data: &Path) -> Option<&'static str> {
         [("repair --from URL", MENDED, BEFORE_REPAIR), ("copy", GROWING, BEFORE), ("restore", RESTORED, BEFORE)];
     let is_it =
         |(_, growing, before): &(_, &str, &str)| is_cut_off(data, &beside(data, growing), &beside(data, before));
-    let is_part = |(_, growing, _): &(_, &str, _)| is_part(&beside(data, growing));
-    let mut found = commands.into_iter().filter(is_it);
-    let first = found.next()?;
-    let whole = if is_part(&first) { found.find(|next| !is_part(next)) } else { None };
-    Some(whole.unwrap_or(first).0)
+    let found: Vec<_> = commands.into_iter().filter(is_it).collect();
+    let is_whole = |(_, growing, _): &&(_, &str, _)| found.len() == 1 || is_whole(&beside(data, growing));
+    found.iter().find(is_whole).or(found.first()).map(|(command, _, _)| *command)
 }
 
-/// Whether a database opens, and holds no state to its end.
-fn is_part(growing: &Path) -> bool {
+/// Whether a database opens, and holds a state to its end.
+fn is_whole(growing: &Path) -> bool {
     let whole = sheltered(|| Ok::<_, CopyError>(Ledger::is_whole(&Db::open(growing)?.snapshot()?)?));
-    matches!(whole, Some(Ok(false)))
+    matches!(whole, Some(Ok(true)))
 }
 
-/// Command that fills a folder beside the place of a database now.
-pub(crate) fn filling(data: &Path) -> Option<&'static str> {
-    let is_held = |folder: &str| {
-        let growing = beside(data, folder);
-        growing.exists() && matches!(sheltered(|| Db::open(&growing).map(drop)), Some(Err(DbError::Locked(_))))
-    };
-    [("copy", GROWING), ("restore", RESTORED)]
-        .into_iter()
-        .find_map(|(command, folder)| is_held(folder).then_some(command))
+/// Command that fills a folder beside the place of a database now, and that folder.
+pub(crate) fn filling(data: &Path) -> Option<(&'static str, PathBuf)> {
+    let is_held =
+        |growing: &PathBuf| matches!(sheltered(|| Db::open(growing).map(drop)), Some(Err(DbError::Locked(_))));
+    let folders = [("copy", beside(data, GROWING)), ("restore", beside(data, RESTORED))];
+    folders.into_iter().find(|(_, growing)| growing.exists() && is_held(growing))
 }
 
 /// Refuses to begin where another command was cut off between its renames: what it made is whole, and may hold promises.
@@ -161,7 +165,9 @@ mod tests {
     use crate::copying::{self, Plan, restore};
     use crate::init::{InitError, create_database};
     use quorate_ledger::keys::Purpose;
-    use quorate_ledger::{DomainRules, Enrolment, FORMAT, GenesisFile, Limits, OpenError};
+    use quorate_ledger::{
+        DomainRules, Enrolment, FORMAT, GenesisFile, Limits, OpenError, Read as _, Store as _, Table,
+    };
     use quorate_pbft::{Constants, Ed25519Signer, SeqNum};
 
     fn genesis() -> Genesis {
@@ -277,13 +283,39 @@ mod tests {
 
     #[test]
     fn a_state_that_was_damaged_before_it_came_to_its_place_is_told_with_the_way_back() {
+        let spoil: [fn(&mut [u8]); 2] = [|all| all.fill(0x5a), |all| all[4_096..].fill(0x5a)];
+        for spoil in spoil {
+            let folder = tempfile::tempdir().expect("a folder");
+            let data = folder.path().join("data");
+            let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
+            create_database(&growing, &genesis()).expect("a database");
+            fs::create_dir(&before).expect("a folder");
+            let base = growing.join("quorate.redb");
+            let mut bytes = fs::read(&base).expect("a file");
+            spoil(&mut bytes);
+            fs::write(&base, bytes).expect("it is written");
+
+            let settled = settle(&data, (&growing, &before), &genesis());
+
+            assert!(matches!(settled, Err(CopyError::Spoiled { .. })) && growing.exists(), "{settled:?}");
+        }
+    }
+
+    #[test]
+    fn a_state_with_one_damaged_entry_is_told_with_the_way_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
         create_database(&growing, &genesis()).expect("a database");
         fs::create_dir(&before).expect("a folder");
-        let base = growing.join("quorate.redb");
-        fs::write(&base, vec![0x5a; fs::metadata(&base).expect("a file").len() as usize]).expect("it is written");
+        let db = Db::open(&growing).expect("it opens");
+        let mut batch = db.begin().expect("a batch");
+        let snapshot = db.snapshot().expect("a snapshot");
+        let key = snapshot.first_keys(Table::Entries, &[], &[0xff; 64], 1).expect("entries").remove(0);
+        drop(snapshot);
+        batch.put(Table::Entries, &key, b"another").expect("it is put");
+        batch.commit().and_then(|()| db.fold()).expect("it is folded");
+        drop(db);
 
         let settled = settle(&data, (&growing, &before), &genesis());
 
@@ -301,7 +333,7 @@ mod tests {
 
         for replica in [Some(running), None] {
             let swapped = swap_marked(&data, &growing, before.clone(), (None, SeqNum::new(7)));
-            assert!(matches!(swapped, Err(CopyError::Taken(_))), "{swapped:?}");
+            assert!(matches!(swapped, Err(CopyError::Taken { .. })), "{swapped:?}");
             drop(replica);
         }
         assert!(growing.exists() && !before.exists() && marked(&data).expect("it is read").is_none());
@@ -316,7 +348,10 @@ mod tests {
 
         let refused = create_database(&data, &genesis());
 
-        assert!(matches!(refused, Err(InitError::Filling("copy", _))) && !data.exists(), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(InitError::Filling("copy", at)) if *at == copy) && !data.exists(),
+            "{refused:?}"
+        );
         drop(held);
         create_database(&data, &genesis()).expect("the copy has been stopped");
     }

@@ -6,11 +6,11 @@
 
 use super::liars::note;
 use super::load::Load;
-use super::mark::{mark, marked};
+use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, at};
 use super::place::{BEFORE_REPAIR, MENDED, ended_by_its_own};
 use super::vote::promises_fault;
-use super::{Plan, beside, check, fill, make_dir, settle, swap};
+use super::{Plan, beside, check, fill, make_dir, settle, swap, swap_marked};
 use crate::engine::{EngineError, replay};
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
@@ -322,12 +322,13 @@ async fn anew(
     done.taken += progress.answers;
     let seq = checkpoint.head().seq;
     let place = |whole: Db| {
-        if loses_promises {
-            mark(&data, seq)?;
-        }
-        let before = swap(&data, &mended, before, old.as_ref().ok())?;
+        let old = old.as_ref().ok();
+        let placed = match loses_promises {
+            true => swap_marked(&data, &mended, before, (old, seq)),
+            false => swap(&data, &mended, before, old),
+        };
         drop(whole); // no other command has taken it meanwhile
-        Ok(before)
+        placed
     };
     let placed = check(&mended, &genesis, checkpoint.state_root()).and_then(place);
     let _ = sheltered(|| drop((promises, old)));

@@ -33,7 +33,7 @@ pub(super) async fn work(
     (number, node): (usize, Client),
     tell: Arc<dyn Fn(&Progress) + Send + Sync>,
 ) -> Result<Option<String>, CopyError> {
-    let (mut moved, mut behind, mut silent) = (0, 0, SILENCES_MAX);
+    let (mut moved, mut behind, mut has_answered) = (0, 0, false);
     loop {
         let task = lock(&load).task(number)?;
         let mut errand = match task {
@@ -44,9 +44,10 @@ pub(super) async fn work(
                 continue;
             }
         };
-        let why = match bring(&load, &node, &mut errand).await? {
+        let may_be_silent = if has_answered { SILENCES_MAX } else { 0 };
+        let why = match bring(&load, &node, (&mut errand, may_be_silent), &*tell).await? {
             Brought::All => {
-                (moved, silent) = (moved + errand.moved(), 0);
+                (moved, has_answered) = (moved + errand.moved(), true);
                 let is_of_use = moved <= MOVED_MAX;
                 if is_of_use {
                     let mut load = lock(&load);
@@ -67,19 +68,8 @@ pub(super) async fn work(
                 tokio::time::sleep(REST).await;
                 continue;
             }
-            Brought::Silent(_) if silent < SILENCES_MAX => {
-                silent += 1;
-                let progress = {
-                    let mut load = lock(&load);
-                    load.give_back(errand);
-                    load.progress.clone()
-                };
-                tell(&progress);
-                tokio::time::sleep(REST).await;
-                continue;
-            }
             Brought::Behind(why) => format!("{} lies behind: {why}", node.node()),
-            Brought::Silent(why) | Brought::Nothing(why) => why,
+            Brought::Nothing(why) => why,
         };
         return Ok(Some(ended(&load, number, errand, why)));
     }
@@ -92,26 +82,37 @@ enum Brought {
     TooSlow,
     /// The node answers from a state that another one has left behind: no lie.
     Behind(Refused),
-    /// No answer in time.
-    Silent(String),
-    /// A refusal, or a wrong answer.
+    /// No answer, or a wrong one.
     Nothing(String),
 }
 
-async fn bring(load: &Mutex<Load>, node: &Client, errand: &mut Errand) -> Result<Brought, CopyError> {
-    let begun = Instant::now();
+/// Asks for all parts of an errand. A node may be silent so many times in a row: its question is asked again, for a record
+/// holds the answers before it.
+async fn bring(
+    load: &Mutex<Load>,
+    node: &Client,
+    (errand, may_be_silent): (&mut Errand, u32),
+    tell: &(dyn Fn(&Progress) + Send + Sync),
+) -> Result<Brought, CopyError> {
+    let (begun, mut silent) = (Instant::now(), 0);
     while let Some(ask) = errand.ask() {
         if begun.elapsed() > TURN_MAX && lock(load).has_others() {
             return Ok(Brought::TooSlow);
         }
         let answer = match node.renewed().state(ask.encode()).await {
             Ok(answer) => answer,
-            Err(error @ ClientError::NoAnswer { .. }) => return Ok(Brought::Silent(error.to_string())),
+            Err(ClientError::NoAnswer { .. }) if silent < may_be_silent => {
+                silent += 1;
+                let progress = lock(load).progress.clone();
+                tell(&progress);
+                tokio::time::sleep(REST).await;
+                continue;
+            }
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
-            Ok(()) => (),
+            Ok(()) => silent = 0,
             Err(TakeError::Store(error)) => return Err(error.into()),
             Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why)),
             Err(TakeError::Refused(why)) => {
