@@ -2,10 +2,8 @@
 
 use crate::governance::text;
 use crate::group::{Group, eventually};
-use crate::http;
+use crate::{http, proxy};
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -135,47 +133,16 @@ fn a_copy_is_made_while_the_node_that_it_comes_from_executes_and_folds() {
     });
 }
 
-/// Address of a server that answers as the one behind it does, but for the last byte of each answer about its state.
-fn liar_before(honest: SocketAddr) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("it is bound");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || lie(stream, honest));
-        }
-    });
-    address
-}
-
-/// Answers one question of a connection.
-fn lie(mut stream: TcpStream, honest: SocketAddr) -> Option<()> {
-    let (mut come, mut piece) = (Vec::new(), [0; 4_096]);
-    let (head, begin) = loop {
-        let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
-        come.extend_from_slice(&piece[..count]);
-        if let Some(end) = come.windows(4).position(|four| four == b"\r\n\r\n") {
-            break (String::from_utf8_lossy(&come[..end]).to_lowercase(), end + 4);
-        }
-    };
-    let length = head.split("content-length: ").nth(1)?.lines().next()?.trim().parse::<usize>().ok()?;
-    while come.len() < begin + length {
-        let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
-        come.extend_from_slice(&piece[..count]);
-    }
-    let mut answer = http::post(honest, "/v1/state", &come[begin..]).ok()?;
-    *answer.body.last_mut()? ^= 1;
-    let (status, length) = (answer.status, answer.body.len());
-    write!(stream, "HTTP/1.1 {status} OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n").ok()?;
-    stream.write_all(&answer.body).ok()
-}
-
 #[test]
 fn a_node_that_lied_to_a_copy_is_named_among_the_peers_of_the_replica_that_starts_on_it() {
     let mut group = Group::running(4);
     group.put(0, "file", "kept");
     group.kill(3);
     remove(&folder(&group, 3).join("data"));
-    let liar = format!("http://{}", liar_before(group.api(0)));
+    let liar = proxy::before(group.api(0), |_, answer| {
+        answer.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+    });
+    let liar = format!("http://{liar}");
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
     command.args(["copy", "--json", "--dir", text(&folder(&group, 3)), "--from", &liar]);

@@ -2,12 +2,16 @@
 
 use crate::governance::text;
 use crate::group::{Group, at_terminal, eventually};
+use crate::proxy;
 use quorate_ledger::Genesis;
 use quorate_service::observer::furnish;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 fn quorate(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
@@ -52,6 +56,45 @@ fn restore(file: &Path, dir: &Path) -> Output {
 
 fn give_up_for(file: &Path, dir: &Path) -> Output {
     says(&["restore", text(file), "--json", "--dir", text(dir), "--give-up-vote"])
+}
+
+#[test]
+fn a_snapshot_of_a_node_that_was_silent_for_a_while_is_whole() {
+    let mut group = Group::running(4);
+    (0..8).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), "kept")));
+    let asked = Arc::new(AtomicUsize::new(0));
+    for silent in 1.. {
+        let (out, counted) = (group.dir().join(format!("{silent}.snapshot")), asked.clone());
+        let proxy = proxy::before(group.api(1), move |number, _| {
+            counted.fetch_max(number, Ordering::SeqCst);
+            if number == silent {
+                std::thread::sleep(Duration::from_secs(3));
+            }
+        });
+        let (genesis, proxy) = (genesis(&group), format!("http://{proxy}"));
+        let exported = says(&[
+            "snapshot",
+            "export",
+            "--timeout",
+            "1",
+            "--node",
+            &proxy,
+            "--genesis",
+            text(&genesis),
+            "--out",
+            text(&out),
+        ]);
+        // A node that never answered is no node.
+        assert_eq!(exported.status.success(), silent > 1, "{silent}: {exported:?}");
+        let is_over = silent > asked.load(Ordering::SeqCst);
+        if silent > 1 {
+            told(&verify(&group, &out));
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert!(asked.load(Ordering::SeqCst) > 3, "questions of several kinds");
 }
 
 /// A group with files, and a snapshot of its state.

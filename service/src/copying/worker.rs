@@ -44,10 +44,9 @@ pub(super) async fn work(
                 continue;
             }
         };
-        let may_be_silent = if has_answered { SILENCES_MAX } else { 0 };
-        let why = match bring(&load, &node, (&mut errand, may_be_silent), &*tell).await? {
+        let why = match bring(&load, &node, (&mut errand, &mut has_answered), &*tell).await? {
             Brought::All => {
-                (moved, has_answered) = (moved + errand.moved(), true);
+                moved += errand.moved();
                 let is_of_use = moved <= MOVED_MAX;
                 if is_of_use {
                     let mut load = lock(&load);
@@ -86,12 +85,12 @@ enum Brought {
     Nothing(String),
 }
 
-/// Asks for all parts of an errand. A node may be silent so many times in a row: its question is asked again, for a record
-/// holds the answers before it.
+/// Asks for all parts of an errand. A node that has answered may be silent some times in a row: its question is asked again,
+/// for a record holds the answers before it.
 async fn bring(
     load: &Mutex<Load>,
     node: &Client,
-    (errand, may_be_silent): (&mut Errand, u32),
+    (errand, has_answered): (&mut Errand, &mut bool),
     tell: &(dyn Fn(&Progress) + Send + Sync),
 ) -> Result<Brought, CopyError> {
     let (begun, mut silent) = (Instant::now(), 0);
@@ -101,7 +100,7 @@ async fn bring(
         }
         let answer = match node.renewed().state(ask.encode()).await {
             Ok(answer) => answer,
-            Err(ClientError::NoAnswer { .. }) if silent < may_be_silent => {
+            Err(ClientError::NoAnswer { .. }) if *has_answered && silent < SILENCES_MAX => {
                 silent += 1;
                 let progress = lock(load).progress.clone();
                 tell(&progress);
@@ -112,7 +111,7 @@ async fn bring(
         };
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
-            Ok(()) => silent = 0,
+            Ok(()) => (silent, *has_answered) = (0, true),
             Err(TakeError::Store(error)) => return Err(error.into()),
             Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why)),
             Err(TakeError::Refused(why)) => {

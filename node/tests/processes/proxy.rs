@@ -1,0 +1,46 @@
+//! Server that stands before a node, and does something to its answers about the state.
+
+use crate::http;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Deed to the answer of the question of this number, from 1 on.
+type Deed = dyn Fn(usize, &mut Vec<u8>) + Send + Sync;
+
+/// Address of a server that answers as the node behind it does, but for what the deed does to the answers.
+pub fn before(node: SocketAddr, deed: impl Fn(usize, &mut Vec<u8>) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    let (deed, asked): (Arc<Deed>, _) = (Arc::new(deed), Arc::new(AtomicUsize::new(0)));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let (deed, asked) = (deed.clone(), asked.clone());
+            std::thread::spawn(move || answer(stream, node, &*deed, &asked));
+        }
+    });
+    address
+}
+
+/// Answers one question of a connection.
+fn answer(mut stream: TcpStream, node: SocketAddr, deed: &Deed, asked: &AtomicUsize) -> Option<()> {
+    let (mut come, mut piece) = (Vec::new(), [0; 4_096]);
+    let (head, begin) = loop {
+        let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
+        come.extend_from_slice(&piece[..count]);
+        if let Some(end) = come.windows(4).position(|four| four == b"\r\n\r\n") {
+            break (String::from_utf8_lossy(&come[..end]).to_lowercase(), end + 4);
+        }
+    };
+    let length = head.split("content-length: ").nth(1)?.lines().next()?.trim().parse::<usize>().ok()?;
+    while come.len() < begin + length {
+        let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
+        come.extend_from_slice(&piece[..count]);
+    }
+    let mut answer = http::post(node, "/v1/state", &come[begin..]).ok()?;
+    deed(1 + asked.fetch_add(1, Ordering::SeqCst), &mut answer.body);
+    let (status, length) = (answer.status, answer.body.len());
+    write!(stream, "HTTP/1.1 {status} OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n").ok()?;
+    stream.write_all(&answer.body).ok()
+}
