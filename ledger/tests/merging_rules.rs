@@ -70,19 +70,3 @@ fn a_group_of_rules_13_merges_by_rules_24_of_merging() {
     assert_eq!([8, 12].map(imported), ["import a\nimport z\n\nq()\n"; 2], "the import with a comment is lost");
     assert_eq!(imported(13), "import a\nimport os  # os.getcwd()\nimport z\n\nq()\n");
 }
-
-/// Verdict in a group of these rules on a text that one author adds, one word of which the other took out of all values.
-fn translated(rules: u32) -> State {
-    let mut world = World::of(support::genesis_by(Some(rules)));
-    world.does(0, &[write("a.json", "{\n  \"a\": \"the link\",\n  \"b\": \"the link\"\n}\n")]);
-    let base = world.now();
-    world.does(0, &[write("a.json", "{\n  \"a\": \"der Verweis\",\n  \"b\": \"der Verweis\"\n}\n")]);
-    let added = "{\n  \"a\": \"the link\",\n  \"b\": \"the link\",\n  \"c\": \"a bad link\"\n}\n";
-    world.does_on(base, 1, &[write("a.json", added)]).state
-}
-
-#[test]
-fn a_group_of_rules_14_merges_by_rules_25_of_merging() {
-    assert_eq!([8, 13].map(translated), [State::Conflict; 2], "a word of a text is taken for a name");
-    assert_eq!(translated(14), State::Merged);
-}

@@ -26,7 +26,6 @@ pub(crate) use parses::is_read;
 pub(crate) use pattern::pieces;
 
 use crate::ladder::Task;
-use crate::lines;
 use crate::{Rules, Rung};
 
 /// A named check; its name travels into the conflict that it makes.
@@ -44,8 +43,6 @@ pub enum Check {
     Rebound,
     /// A word that one side removed from the whole file is back.
     GoneWord,
-    /// A side holds the markers of a conflict.
-    Markers,
     /// A line that one side added misses what the other did to all lines like it.
     Pattern,
     /// Two spellings that look the same (equal after NFC) meet; no side had both.
@@ -76,7 +73,6 @@ impl Check {
             Check::Addition => "addition",
             Check::Rebound => "rebound",
             Check::GoneWord => "gone-word",
-            Check::Markers => "markers",
             Check::Pattern => "pattern",
             Check::Twins => "twins",
             Check::CommentedOut => "commented-out",
@@ -98,7 +94,6 @@ impl Check {
             Check::Addition => "a statement or line that one side added would be missing",
             Check::Rebound => "an import of one side would give a word of the other another meaning",
             Check::GoneWord => "a word that one side removed from the whole file would be back",
-            Check::Markers => "a side holds the markers of a conflict that nobody settled",
             Check::Pattern => "a new line would miss what the other side did to the lines like it",
             Check::Twins => "two spellings that look the same would meet",
             Check::CommentedOut => "an entry would stand beside its commented-out twin",
@@ -129,8 +124,6 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
             .or_else(|| additions::kept(input, merged))
             .or_else(|| if input.options.rules >= Rules::V23 { doubled::stands_twice(input, merged) } else { None })
             .or_else(|| if input.options.rules >= Rules::V24 { blocks::hold(input, merged) } else { None })
-            .or_else(|| if input.options.rules >= Rules::V25 { doubled::neighbours(input, merged) } else { None })
-            .or_else(|| if input.options.rules >= Rules::V25 { markers(input) } else { None })
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))
             .or_else(|| words::twins(input, merged))
@@ -138,16 +131,6 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
             .or_else(|| names::stated_once(input, merged))
     };
     of_every().or_else(|| if rung == Rung::OneSided { None } else { of_ours() })
-}
-
-/// A side that holds the markers of a conflict that nobody settled: nothing says which of its lines are meant.
-fn markers(input: &Task) -> Option<Check> {
-    let holds = |file: &[u8]| {
-        let has = |mark: &[u8]| lines::split(file).into_iter().any(|line| line.starts_with(mark));
-        has(b"<<<<<<< ") && has(b">>>>>>> ")
-    };
-    let is_new = !holds(input.base.unwrap_or_default()) && [input.ours, input.theirs].into_iter().any(holds);
-    is_new.then_some(Check::Markers)
 }
 
 #[cfg(test)]

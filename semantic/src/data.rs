@@ -12,13 +12,12 @@ mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::Options;
 use crate::diff3::{self, Chunk, Touch};
 use crate::language::Shape;
 use crate::lines::Interner;
 use crate::versions;
-use crate::words;
 use crate::work::Work;
-use crate::{Options, Rules};
 
 pub(crate) use json::{restore_commas, strip_commas};
 
@@ -132,49 +131,11 @@ impl<'a> Merger<'a> {
             (base @ (Some(Value::Scalar(_)) | None), Value::Scalar(o), Value::Scalar(t))
                 if self.options.newest_version =>
             {
-                let newest = versions::newest(base.and_then(Value::spelled), o.as_bytes(), t.as_bytes());
-                let newest = newest.map(|newest| String::from_utf8_lossy(newest).into_owned());
-                Some(Some(Value::Scalar(newest.or_else(|| self.merge_words(base?.spelled()?, o, t))?)))
-            }
-            (Some(Value::Scalar(b)), Value::Scalar(o), Value::Scalar(t)) => {
-                self.merge_words(b.as_bytes(), o, t).map(|merged| Some(Value::Scalar(merged)))
+                let newest = versions::newest(base.and_then(Value::spelled), o.as_bytes(), t.as_bytes())?;
+                Some(Some(Value::Scalar(String::from_utf8_lossy(newest).into_owned())))
             }
             _ => None,
         }
-    }
-
-    /// A scalar of which each side changed other words.
-    fn merge_words(&self, base: &[u8], ours: &str, theirs: &str) -> Option<String> {
-        if self.options.rules < Rules::V25 {
-            return None;
-        }
-        let [b, o, t] = [base, ours.as_bytes(), theirs.as_bytes()].map(words::split);
-        let mut interner = Interner::default();
-        let ids = [&b, &o, &t].map(|words| words.iter().map(|word| interner.id(word)).collect::<Vec<_>>());
-        let mut out = Vec::new();
-        for chunk in diff3::align([&ids[0], &ids[1], &ids[2]], interner.len(), Touch::Replacing, self.work)? {
-            match chunk {
-                Chunk::Same(range) => out.extend_from_slice(&b[range]),
-                Chunk::Ours(_, range) | Chunk::Both(_, range) => out.extend_from_slice(&o[range]),
-                Chunk::Theirs(_, range) => out.extend_from_slice(&t[range]),
-                Chunk::Conflict(_) => return None,
-            }
-        }
-        String::from_utf8(out.concat()).ok()
-    }
-
-    /// Whether one side gave a key another name, along with the value that the other side gave it.
-    fn is_renamed(&self, key: &str, base: Option<&Map>, ours: &Map, theirs: &Map) -> Option<bool> {
-        self.work.take_len(ours.len() + theirs.len())?;
-        let is_new = |name: &String| base.is_none_or(|base| !base.contains_key(name));
-        let renames = |gone: &Map, kept: &Map| {
-            let value = kept.get(key).filter(|value| value.spelled().is_some());
-            let has_it =
-                |value: &Value| gone.iter().any(|(name, it)| it == value && is_new(name) && !kept.contains_key(name));
-            !gone.contains_key(key) && value.is_some_and(has_it)
-        };
-        let was_there = base.is_some_and(|base| base.contains_key(key));
-        Some(self.options.rules >= Rules::V25 && was_there && (renames(ours, theirs) || renames(theirs, ours)))
     }
 
     fn merge_maps(&mut self, base: Option<&'a Map>, ours: &'a Map, theirs: &'a Map) -> Option<Value> {
@@ -182,13 +143,9 @@ impl<'a> Merger<'a> {
         let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
         for key in keys {
             self.place.push(key);
-            let merged = self.merge(base.and_then(|b| b.get(key)), ours.get(key), theirs.get(key));
+            let value = self.merge(base.and_then(|b| b.get(key)), ours.get(key), theirs.get(key))?;
             self.place.pop();
-            match merged {
-                Some(value) => out.extend(value.map(|value| (key.clone(), value))),
-                None if self.is_renamed(key, base, ours, theirs)? => (),
-                None => return None,
-            }
+            out.extend(value.map(|value| (key.clone(), value)));
         }
         Some(Value::Map(out))
     }
@@ -254,30 +211,6 @@ impl<'a> Merger<'a> {
         }
         Some(Value::List(out))
     }
-}
-
-/// Whether one side gave all maps under one key the same new keys, and the other added a map there that has none of them.
-pub(crate) fn misses_new_keys(base: &Value, side: &Value, other: &Value) -> bool {
-    let (Value::Map(base), Value::Map(side), Value::Map(other)) = (base, side, other) else { return false };
-    let children = |(name, of): (&'_ String, &Value)| match (of, side.get(name)) {
-        (Value::Map(before), Some(Value::Map(after))) => {
-            Some(after.keys().filter(|key| !before.contains_key(*key)).cloned().collect::<BTreeSet<_>>())
-        }
-        _ => None,
-    };
-    let gained: Vec<BTreeSet<String>> = base.iter().filter_map(children).collect();
-    let by_all = gained.iter().skip(1).fold(gained.first().cloned().unwrap_or_default(), |all, of| &all & of);
-    let lacks = |(name, of): (&String, &Value)| match of {
-        Value::Map(keys) => {
-            !base.contains_key(name) && !side.contains_key(name) && !keys.keys().any(|key| by_all.contains(key))
-        }
-        _ => false,
-    };
-    let is_missed = gained.len() > 1 && !by_all.is_empty() && other.iter().any(lacks);
-    let inside = |(name, of): (&String, &Value)| {
-        side.get(name).zip(other.get(name)).is_some_and(|(side, other)| misses_new_keys(of, side, other))
-    };
-    is_missed || base.iter().any(inside)
 }
 
 /// Keys that name an item among its siblings, the most telling first.

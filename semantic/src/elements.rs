@@ -13,6 +13,7 @@ mod targets;
 
 use std::collections::BTreeSet;
 
+use crate::Rules;
 use crate::imports;
 use crate::indent;
 use crate::language::{Both, Break, Language, Shape, Words};
@@ -20,7 +21,6 @@ use crate::lex::{self, Kind, Token};
 use crate::lines;
 use crate::pairs;
 use crate::words;
-use crate::{Rules, Work};
 pub(crate) use blocks::are_apart as are_blocks;
 use names::{heads, is_first, names};
 use targets::targets;
@@ -33,8 +33,6 @@ const DEPTH_MAX: usize = 64;
 
 /// Shared words, in thousandths of all, up to which two additions are two things.
 const ALIKE_MAX: u32 = 600;
-/// The same where both name themselves, each otherwise.
-const ALIKE_MAX_NAMED: u32 = 850;
 
 /// Two additions with the lines that all three have around them.
 pub(crate) struct Added<'a> {
@@ -62,8 +60,7 @@ impl Added<'_> {
         }
         language.words()?;
         // Imports are a set: what is none here is no list of statements either.
-        let declares = |line: &[u8]| self.rules >= Rules::V25 && exports_a_declaration(line);
-        let is_import = |line: &[u8]| imports::may_begin(line, language.imports) && !declares(line);
+        let is_import = |line: &[u8]| imports::may_begin(line, language.imports);
         if [self.ours, self.theirs].iter().any(|side| lines::split(side).into_iter().any(is_import)) {
             return None;
         }
@@ -75,8 +72,7 @@ impl Added<'_> {
             return None;
         }
         let one_after_other = |ours: &[u8], theirs: &[u8]| {
-            let most = if self.rules >= Rules::V25 { ALIKE_MAX_NAMED } else { ALIKE_MAX };
-            are_two_elements(ours, theirs, (language, most), self.rules).then(|| [ours, theirs].concat())
+            are_two_elements(ours, theirs, language, self.rules).then(|| [ours, theirs].concat())
         };
         if let Some(both) = one_after_other(self.ours, self.theirs) {
             return Some(both);
@@ -152,17 +148,6 @@ pub(crate) fn larger<'a>(
     }
 }
 
-/// Of two sides the one that did all that the other did to base, and more.
-pub(crate) fn fuller<'a>(
-    base: &[u8],
-    ours: &'a [u8],
-    theirs: &'a [u8],
-    language: &Language,
-    work: &Work,
-) -> Option<&'a [u8]> {
-    larger::fuller([base, ours, theirs], language, work).map(|is_theirs| if is_theirs { theirs } else { ours })
-}
-
 fn first_lines(text: &[u8], len: usize) -> Option<&[u8]> {
     let lines = lines::split(text);
     (lines.len() >= len).then(|| &text[..lines[..len].concat().len()])
@@ -182,9 +167,9 @@ pub(crate) fn are_apart(added: &[u8], gone: &[u8], language: &Language, rules: R
     }
     let is_statement = match rules {
         Rules::V21 => added.trim_ascii().ends_with(b";"),
-        _ => is_statement(added, language) && !(rules >= Rules::V25 && are_declarations(added, language)),
+        _ => is_statement(added, language),
     };
-    !is_statement && are_two_elements(added, gone, (language, ALIKE_MAX), rules)
+    !is_statement && are_two_elements(added, gone, language, rules)
 }
 
 /// Whether an addition may be a statement. Where a line end may end one, all but blocks, entries of lists and declarations may.
@@ -201,39 +186,13 @@ fn is_statement(added: &[u8], language: &Language) -> bool {
     text.ends_with(b";") || !(declares || text.ends_with(b"}") || text.ends_with(b","))
 }
 
-/// Whether each line declares something without a value, outside of every block: a type, a module, a field.
-fn are_declarations(added: &[u8], language: &Language) -> bool {
-    let Some(row) = language.words() else { return false };
-    let is_one = |words: &[&str], word: &[u8]| words.iter().any(|one| one.as_bytes() == word);
-    let declares = |line: &[u8]| {
-        let mut said = words::split(line).into_iter().filter(|word| !words::is_blank(word)).peekable();
-        while said.next_if(|word| is_one(row.modify, word)).is_some() {}
-        let (first, second) = (said.next().unwrap_or_default(), said.next().unwrap_or_default());
-        let is_field = second == b":" || second == b"?" && said.next() == Some(b":");
-        line.ends_with(b";")
-            && !line.contains(&b'(')
-            && (is_one(row.declare, first) && !is_one(row.ordered, first)
-                || is_field && !line.contains(&b'=') && !is_one(row.keywords, first))
-    };
-    let mut said = lines::split(added).into_iter().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).peekable();
-    said.peek().is_some() && said.all(|line| language.lexis.is_comment(line) || declares(line))
-}
-
-/// Whether an `export` declares something here; others hand on what another file has.
-fn exports_a_declaration(line: &[u8]) -> bool {
-    let rest = line.trim_ascii().strip_prefix(b"export ").map(<[u8]>::trim_ascii_start).unwrap_or_default();
-    let rest = rest.strip_prefix(b"type ").map(<[u8]>::trim_ascii_start).unwrap_or(rest);
-    rest.first().is_some_and(|b| words::is_word_byte(*b))
-}
-
-/// Two with at most so many words in common, in thousandths; the same many as ever where one has no name.
-fn are_two_elements(ours: &[u8], theirs: &[u8], (language, most): (&Language, u32), rules: Rules) -> bool {
+fn are_two_elements(ours: &[u8], theirs: &[u8], language: &Language, rules: Rules) -> bool {
     let read = |side| Element::read(side, language, rules);
     let (Some(o), Some(t)) = (read(ours), read(theirs)) else { return false };
     o.indent == t.indent
         && o.ends_with_comma == t.ends_with_comma
         && o.names.is_disjoint(&t.names)
-        && pairs::alike(ours, theirs) <= if o.names.is_empty() || t.names.is_empty() { ALIKE_MAX } else { most }
+        && pairs::alike(ours, theirs) <= ALIKE_MAX
 }
 
 /// Whole elements, one or more.
@@ -260,7 +219,6 @@ impl<'a> Element<'a> {
         let said: Vec<&Token> = tokens.iter().filter(|t| !matches!(t.kind, Kind::Line | Kind::Comment)).collect();
         let bytes = |token: &Token| &text[token.from..token.to];
         let (head, tail) = (bytes(said.first()?), bytes(said.last()?));
-        let spreads = rules >= Rules::V25 && text[said[0].from..].starts_with(b"...");
         let is_whole = text.ends_with(b"\n")
             && lines.iter().all(|line| line.starts_with(indent))
             && lex::is_balanced(text, &tokens, DEPTH_MAX)
@@ -274,9 +232,9 @@ impl<'a> Element<'a> {
             Both::Elements => {
                 let is_directive = head[0] == b'#' && said.iter().any(|token| token.kind == Kind::Directive);
                 let is_more = |line: &&[u8]| is_more_than_attribute(&line[indent.len()..]);
-                (spreads || !GOES_ON.contains(&head[0])) && (is_directive || lines.iter().any(is_more))
+                !GOES_ON.contains(&head[0]) && (is_directive || lines.iter().any(is_more))
             }
-            Both::Closed => b";,}#".contains(&tail[0]) && (spreads || !GOES_ON.contains(&head[0])),
+            Both::Closed => b";,}#".contains(&tail[0]) && !GOES_ON.contains(&head[0]),
             Both::Statements => tail == b";",
             Both::Blocks => tail == b"}",
         };

@@ -79,25 +79,13 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
     // Each rule below reads the stretch a few times, and looks for its lines and words among all.
     input.work.take_len(READ_STEPS * hunk.len())?;
     let language = language::of(input.path);
-    if mode.rules >= Rules::V25
-        && let Some(bytes) = beside_an_end(hunk)
-    {
-        return Some((bytes.to_vec(), Rung::Text));
-    }
     if let Some(style) = language.imports
         && let Some(bytes) = imports::resolve(hunk, style, mode.rules, input.work)
     {
         return Some((bytes, Rung::Imports));
     }
     if hunk.is_free
-        && let Some(bytes) = layout::edited(hunk, language, mode.rules)
-    {
-        return Some((bytes.to_vec(), Rung::Text));
-    }
-    if mode.rules >= Rules::V25
-        && language.has_indented_blocks()
-        && !has_fence(hunk)
-        && let Some(bytes) = layout::same_in_blocks(hunk, language)
+        && let Some(bytes) = layout::edited(hunk, language)
     {
         return Some((bytes.to_vec(), Rung::Text));
     }
@@ -106,17 +94,6 @@ pub(crate) fn resolve(hunk: &Hunk, input: &Task, mode: Mode) -> Option<(Vec<u8>,
         None => by_edits(hunk, language, mode, input.work),
     };
     merged.map(|bytes| (bytes, Rung::Text))
-}
-
-/// The edit of one side, where the other left all but the line end at the end of the file as it was.
-fn beside_an_end(hunk: &Hunk) -> Option<&[u8]> {
-    let bare = |side: &'_ [u8]| side.strip_suffix(b"\n").unwrap_or(side).to_vec();
-    let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| bare(side));
-    match (base == ours, base == theirs) {
-        (true, false) => Some(&hunk.theirs),
-        (false, true) => Some(&hunk.ours),
-        _ => None,
-    }
 }
 
 /// An edit of lines that the other side shifted. Where indentation says something, no other rule may place it.

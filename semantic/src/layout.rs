@@ -5,10 +5,8 @@
 
 use std::ops::Range;
 
-use crate::Rules;
 use crate::diff3::Region;
 use crate::hunk::Hunk;
-use crate::indent;
 use crate::ladder::Task;
 use crate::language::{self, Break, Language, Lexis, Shape};
 use crate::lex::{self, Kind};
@@ -78,19 +76,11 @@ fn strings_over_lines(file: &[u8], lexis: &Lexis) -> Vec<Range<usize>> {
 /// The side that edited, where the other only laid the stretch out anew.
 ///
 /// Its own layout stays as it wrote it: nobody can say how the other would have laid out what it did not see.
-pub(crate) fn edited<'a>(hunk: &'a Hunk, language: &Language, rules: Rules) -> Option<&'a [u8]> {
-    if rules < Rules::V25 && has_other_ends(&[&hunk.base, &hunk.ours, &hunk.theirs]) {
+pub(crate) fn edited<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a [u8]> {
+    if has_other_ends(hunk) {
         return None;
     }
-    let said = |side| said(side, language, rules);
-    let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| said(side));
-    // Both say the same: neither has more reason, so the shorter text.
-    if rules >= Rules::V25 && ours == theirs && !has_other_ends(&[&hunk.ours, &hunk.theirs]) {
-        return Some(shorter(&hunk.ours, &hunk.theirs));
-    }
-    if rules >= Rules::V25 && has_other_ends(&[&hunk.base, &hunk.ours, &hunk.theirs]) {
-        return None;
-    }
+    let [base, ours, theirs] = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| said(side, language));
     match (base == ours, base == theirs) {
         // Both only laid it out anew: neither has more reason, so the smaller text.
         (true, true) => Some(hunk.ours.as_slice().min(&hunk.theirs)),
@@ -100,57 +90,17 @@ pub(crate) fn edited<'a>(hunk: &'a Hunk, language: &Language, rules: Rules) -> O
     }
 }
 
-/// Of two sides that both wrote the same, in other lines, the shorter text, where indentation tells the block.
-pub(crate) fn same_in_blocks<'a>(hunk: &'a Hunk, language: &Language) -> Option<&'a [u8]> {
-    let [ours, theirs] = [&hunk.ours, &hunk.theirs].map(|side| in_blocks(side, language));
-    let is_same = ours == theirs && !has_other_ends(&[&hunk.ours, &hunk.theirs]);
-    is_same.then(|| shorter(&hunk.ours, &hunk.theirs))
-}
-
-/// The words of a stretch with the indentation of each line outside of brackets.
-fn in_blocks<'a>(side: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
-    let (mut depth, mut out) = (0usize, Vec::new());
-    for line in lines::split(side).into_iter().filter(|line| !line.trim_ascii().is_empty()) {
-        if depth == 0 {
-            out.extend([&b"\n"[..], indent::of(line)]);
-        }
-        let is_comment = language.lexis.is_comment(line.trim_ascii());
-        if is_comment || language.lexis.may_end_in_comment(line) {
-            out.extend([line.trim_ascii(), b"\n"]); // blanks and the end of a comment are its own
-        } else {
-            out.extend(words::split(line).into_iter().filter(|word| !words::is_blank(word)));
-        }
-        for token in lex::tokens(line, &language.lexis) {
-            match token.kind {
-                Kind::Open => depth += 1,
-                Kind::Close => depth = depth.saturating_sub(1),
-                _ => (),
-            }
-        }
-    }
-    out
-}
-
-fn shorter<'a>(ours: &'a [u8], theirs: &'a [u8]) -> &'a [u8] {
-    if (ours.len(), ours) <= (theirs.len(), theirs) { ours } else { theirs }
-}
-
 /// Whether the lines of one end otherwise than those of another.
-fn has_other_ends(sides: &[&Vec<u8>]) -> bool {
-    let ends = sides.iter().map(|side| LineEnds::of(side)).collect::<Vec<_>>();
+fn has_other_ends(hunk: &Hunk) -> bool {
+    let ends = [&hunk.base, &hunk.ours, &hunk.theirs].map(|side| LineEnds::of(side));
     let mut said = ends.into_iter().filter(|ends| *ends != LineEnds::Absent);
     said.next().is_some_and(|first| said.any(|ends| ends != first))
 }
 
 /// The words of a stretch, with the line ends that say something.
-fn said<'a>(side: &'a [u8], language: &Language, rules: Rules) -> Vec<&'a [u8]> {
+fn said<'a>(side: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
     let mut out = Vec::new();
     for line in lines::split(side) {
-        // Blanks inside a comment are no layout.
-        if rules >= Rules::V25 && language.lexis.is_comment(line.trim_ascii()) {
-            out.extend([line.trim_ascii(), b"\n"]);
-            continue;
-        }
         out.extend(words::split(line).into_iter().filter(|word| !words::is_blank(word)));
         if ends_something(line, language) {
             out.push(b"\n");

@@ -12,8 +12,8 @@ pub const RULES_FIRST: u32 = 8;
 
 /// Rules that this program can execute: 8; 9, which enrol observers and go up by one number at a time; 10, which merge by
 /// rules 22 and count all steps of merging; 11, whose authors' signatures can be checked many at once; 12, which merge by
-/// rules 23; 13, which merge by rules 24; and 14, which merge by rules 25.
-pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 14 };
+/// rules 23; and 13, which merge by rules 24.
+pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 13 };
 
 /// Rules from which on a proposal names no rules but those of the next number.
 pub(crate) const NEXT_SINCE: u32 = 9;

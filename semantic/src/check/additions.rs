@@ -54,8 +54,8 @@ fn rebinds(input: &Task, side: &Parted, [base, other]: [&Parted; 2]) -> Option<b
         return Some(false);
     }
     input.work.take_len(base.rest.len() + other.rest.len())?;
-    let [was, used] = [base, other]
-        .map(|file| names_of(file.rest.as_bytes(), language, input.options.rules).into_iter().collect::<BTreeSet<_>>());
+    let [was, used] =
+        [base, other].map(|file| names_of(file.rest.as_bytes(), language).into_iter().collect::<BTreeSet<_>>());
     Some(added.any(|name| used.contains(name.as_bytes()) && !was.contains(name.as_bytes())))
 }
 
@@ -71,8 +71,8 @@ fn unbinds(input: &Task, side: &Parted, [base, other, merged]: [&Parted; 3]) -> 
     }
     input.work.take_len(side.rest.len() + merged.rest.len())?;
     let language = language::of(input.path);
-    let [was, used] = [side, merged]
-        .map(|file| names_of(file.rest.as_bytes(), language, input.options.rules).into_iter().collect::<BTreeSet<_>>());
+    let [was, used] =
+        [side, merged].map(|file| names_of(file.rest.as_bytes(), language).into_iter().collect::<BTreeSet<_>>());
     Some(gone.iter().any(|name| used.contains(name.as_bytes()) && !was.contains(name.as_bytes())))
 }
 

@@ -9,7 +9,6 @@ use super::items::{Places, places};
 use super::names::Names;
 use crate::Rules;
 use crate::ladder::Task;
-use crate::language;
 use crate::lines;
 use crate::words;
 
@@ -61,25 +60,6 @@ fn lines_of<'a>(file: &'a [u8], places: &Places, rules: Rules) -> BTreeMap<(usiz
         }
     }
     out
-}
-
-/// Two equal lines of code, one after the other, that no input has so often: both added them, the diff in other places.
-pub(super) fn neighbours(input: &Task, merged: &[u8]) -> Option<Check> {
-    language::of(input.path).words()?;
-    input.work.take_len(READ_STEPS * (input.len() + merged.len()))?;
-    let pairs = |file| {
-        let said: Vec<&[u8]> =
-            lines::split(file).into_iter().map(<[u8]>::trim_ascii).filter(|l| !l.is_empty()).collect();
-        let says = |line: &[u8]| line.iter().any(u8::is_ascii_alphanumeric);
-        let mut out: BTreeMap<&[u8], usize> = BTreeMap::new();
-        said.windows(2)
-            .filter(|pair| pair[0] == pair[1] && says(pair[0]))
-            .for_each(|pair| *out.entry(pair[0]).or_default() += 1);
-        out
-    };
-    let inputs = [input.base.unwrap_or_default(), input.ours, input.theirs].map(pairs);
-    let had = |line: &[u8]| inputs.iter().filter_map(|pairs| pairs.get(line)).max().copied().unwrap_or_default();
-    pairs(merged).into_iter().any(|(line, count)| count > had(line)).then_some(Check::LineAccounting)
 }
 
 /// Words in front of a call that make no signature of it.

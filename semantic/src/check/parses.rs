@@ -52,10 +52,6 @@ pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
         Err(Unread::DuplicateKey) => Some(Check::DuplicateKey),
         Err(Unread::Unparsed) => Some(Check::Parses),
         Ok(merged) if rung != Rung::OneSided && !key_wise.contains(&merged) => Some(Check::Value),
-        Ok(_) if rung != Rung::OneSided && input.options.rules >= Rules::V25 => {
-            let misses = |side, other| base.as_ref().is_some_and(|base| data::misses_new_keys(base, side, other));
-            (misses(&ours, &theirs) || misses(&theirs, &ours)).then_some(Check::Pattern)
-        }
         Ok(_) => None,
     }
 }

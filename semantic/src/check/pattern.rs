@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use crate::Work;
 use crate::edits::Edits;
 use crate::ladder::Task;
 use crate::language;
 use crate::lines;
 use crate::words::is_word_byte;
-use crate::{Rules, Work};
 
 /// Steps of looking at one line, or at one byte of a line that is searched.
 const LINE_STEPS: usize = 16;
@@ -21,16 +21,12 @@ const ALIKE_MIN: usize = 3;
 
 pub(super) fn missed(input: &Task) -> Option<Check> {
     let base = lines::split(input.base.unwrap_or_default());
-    let (o, t) = (lines::split(input.ours), lines::split(input.theirs));
+    let (ours, theirs) = (lines::split(input.ours), lines::split(input.theirs));
     let keyed = language::of(input.path).is_data();
-    input.work.take_len(LINE_STEPS * (base.len() + o.len() + t.len()))?;
-    let (ours, theirs) = (Edits::of(&base, &o, keyed, input.work)?, Edits::of(&base, &t, keyed, input.work)?);
-    let sweeps = |side: &'_ [&[u8]], change: &Change| match input.options.rules >= Rules::V25 {
-        true => change.sweeps(&base, side, input.work),
-        false => Some(true),
-    };
-    let is_missed = is_missed(&ours.pairs(&base), &theirs.added, &|change| sweeps(&o, change), input.work)?
-        || is_missed(&theirs.pairs(&base), &ours.added, &|change| sweeps(&t, change), input.work)?;
+    input.work.take_len(LINE_STEPS * (base.len() + ours.len() + theirs.len()))?;
+    let (ours, theirs) = (Edits::of(&base, &ours, keyed, input.work)?, Edits::of(&base, &theirs, keyed, input.work)?);
+    let is_missed = is_missed(&ours.pairs(&base), &theirs.added, input.work)?
+        || is_missed(&theirs.pairs(&base), &ours.added, input.work)?;
     is_missed.then_some(Check::Pattern)
 }
 
@@ -47,14 +43,8 @@ struct Line<'a> {
     pieces: Vec<&'a [u8]>,
 }
 
-/// Whether some line of `added` misses a change that `changed` (pairs of old and new lines) makes again and again, and that is
-/// made in most lines of the file.
-fn is_missed(
-    changed: &[(&[u8], &[u8])],
-    added: &[&[u8]],
-    sweeps: &dyn Fn(&Change) -> Option<bool>,
-    work: &Work,
-) -> Option<bool> {
+/// Whether some line of `added` misses a change that `changed` (pairs of old and new lines) makes again and again.
+fn is_missed(changed: &[(&[u8], &[u8])], added: &[&[u8]], work: &Work) -> Option<bool> {
     let bytes = |lines: &[&[u8]]| lines.iter().map(|line| line.len()).sum::<usize>();
     let cut = changed.iter().map(|(old, new)| bytes(&[old, new])).sum::<usize>() + bytes(added);
     work.take_len(LINE_STEPS * cut)?;
@@ -68,7 +58,7 @@ fn is_missed(
     let added: Vec<Line> = added.iter().map(|line| Line { bytes: line.len(), pieces: pieces(line) }).collect();
     for change in again {
         for line in &added {
-            if change.is_missed_by(line, work)? && sweeps(&change)? {
+            if change.is_missed_by(line, work)? {
                 return Some(true);
             }
         }
@@ -77,20 +67,6 @@ fn is_missed(
 }
 
 impl Change<'_> {
-    /// Whether it says a word, and the side that makes it left less than half of the lines of the old kind. None out of steps.
-    fn sweeps(&self, base: &[&[u8]], side: &[&[u8]], work: &Work) -> Option<bool> {
-        let old = |lines: &[&[u8]]| {
-            let mut count = 0usize;
-            for line in lines {
-                work.take_len(LINE_STEPS * line.len())?;
-                count += usize::from(Line { bytes: line.len(), pieces: pieces(line) }.has(&self.from, work)?);
-            }
-            Some(count)
-        };
-        let says = self.from.iter().any(|piece| piece.iter().any(|b| is_word_byte(*b)) || **piece == *NUMBER);
-        Some(says && 2 * old(side)? < old(base)?)
-    }
-
     /// None out of steps.
     fn is_missed_by(&self, line: &Line, work: &Work) -> Option<bool> {
         Some(line.has(&self.from, work)? && !line.has(&self.to, work)?)
@@ -163,30 +139,30 @@ mod tests {
 
     #[test]
     fn a_new_line_of_the_old_kind_misses_the_change() {
-        assert!(is_missed(&RENAMED, &[b"- v1-c\n"], &|_| Some(true), &Work::default()).expect("little work"));
+        assert!(is_missed(&RENAMED, &[b"- v1-c\n"], &Work::default()).expect("little work"));
     }
 
     #[test]
     fn a_new_line_of_the_new_kind_does_not() {
-        assert!(!is_missed(&RENAMED, &[b"- v2-c\n"], &|_| Some(true), &Work::default()).expect("little work"));
-        assert!(!is_missed(&RENAMED, &[b"- w-c\n"], &|_| Some(true), &Work::default()).expect("little work"));
+        assert!(!is_missed(&RENAMED, &[b"- v2-c\n"], &Work::default()).expect("little work"));
+        assert!(!is_missed(&RENAMED, &[b"- w-c\n"], &Work::default()).expect("little work"));
     }
 
     #[test]
     fn numbers_that_became_strings_are_a_pattern() {
         let edited: [(&[u8], &[u8]); 3] = [(b"a: 1,", b"a: '1',"), (b"b: 2,", b"b: '2',"), (b"c: 3,", b"c: '3',")];
-        assert!(is_missed(&edited, &[b"d: 4,"], &|_| Some(true), &Work::default()).expect("little work"));
-        assert!(!is_missed(&edited, &[b"d: '4',"], &|_| Some(true), &Work::default()).expect("little work"));
+        assert!(is_missed(&edited, &[b"d: 4,"], &Work::default()).expect("little work"));
+        assert!(!is_missed(&edited, &[b"d: '4',"], &Work::default()).expect("little work"));
     }
 
     #[test]
     fn two_changed_lines_are_no_pattern() {
-        assert!(!is_missed(&RENAMED[..2], &[b"- v1-c\n"], &|_| Some(true), &Work::default()).expect("little work"));
+        assert!(!is_missed(&RENAMED[..2], &[b"- v1-c\n"], &Work::default()).expect("little work"));
     }
 
     #[test]
     fn something_put_in_everywhere_is_no_pattern() {
         let edited: [(&[u8], &[u8]); 3] = [(b"f(a);", b"f(x, a);"), (b"f(b);", b"f(x, b);"), (b"f(c);", b"f(x, c);")];
-        assert!(!is_missed(&edited, &[b"g(a);"], &|_| Some(true), &Work::default()).expect("little work"));
+        assert!(!is_missed(&edited, &[b"g(a);"], &Work::default()).expect("little work"));
     }
 }

@@ -6,7 +6,6 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::Check;
 use super::accounting::{Counts, counts, identifiers};
-use crate::Rules;
 use crate::imports;
 use crate::ladder::Task;
 use crate::language::{self, Language};
@@ -24,62 +23,17 @@ const REMOVED_MIN: i64 = 2;
 pub(super) fn gone(input: &Task, merged: &[u8]) -> Option<Check> {
     let language = language::of(input.path);
     input.work.take_len(input.len() + merged.len())?;
-    let rules = input.options.rules;
-    let free = counts(input, merged, |file| names(file, language, rules).into_iter())?;
+    let free = counts(input, merged, |file| names(file, language).into_iter())?;
     for (word, [base, ours, theirs, merged]) in &free {
         if *base == 0 || (*ours > 0 && *theirs > 0) || *merged == 0 {
             continue;
         }
         let is_used_more = ours.max(theirs) > base;
-        if rules >= Rules::V25 && LITERALS.contains(word) {
-            continue;
-        }
-        if rules >= Rules::V25 && language.is_data() && !is_key(input, word)? {
-            continue; // a word of a value names nothing
-        }
-        if *base >= REMOVED_MIN && !is_path_head(input, word, language)?
-            || is_used_more && is_bound(input, word, language)?
-        {
+        if *base >= REMOVED_MIN || is_used_more && is_bound(input, word, language)? {
             return Some(Check::GoneWord);
         }
     }
     None
-}
-
-/// Words of values, in some languages no keywords.
-const LITERALS: &[&[u8]] = &[b"true", b"false", b"null", b"nil", b"None", b"True", b"False"];
-
-/// Whether a word stands in base at the head of import paths alone: `std` in `use std::x`, which binds `x`. None out of steps.
-fn is_path_head(input: &Task, word: &[u8], language: &Language) -> Option<bool> {
-    let Some(style) = language.imports.filter(|style| input.options.rules >= Rules::V25 && !style.binds_head) else {
-        return Some(false);
-    };
-    let base = input.base.unwrap_or_default();
-    input.work.take_len(BOUND_STEPS * base.len())?;
-    let mut with = lines::split(base).into_iter().filter(|line| identifiers(line).any(|other| other == word));
-    Some(with.all(|line| {
-        let said: Vec<&[u8]> = words::split(line).into_iter().filter(|w| !words::is_blank(w)).collect();
-        let leads = |i: usize| said.get(i + 1).is_some_and(|next| matches!(*next, b"." | b":"));
-        let mut at = (0..said.len()).filter(|i| said[*i] == word).peekable();
-        imports::may_begin(line, Some(style)) && at.peek().is_some() && at.all(leads)
-    }))
-}
-
-/// Whether a word is a key or a label somewhere in the base of a data file. None out of steps.
-fn is_key(input: &Task, word: &[u8]) -> Option<bool> {
-    let base = input.base.unwrap_or_default();
-    input.work.take_len(base.len())?;
-    let is_free = |at: usize| base.get(at).is_none_or(|b| !words::is_word_byte(*b));
-    let names = |from: usize| {
-        let (before, to) = (base[..from].last(), from + word.len());
-        let rest = base[to..].trim_ascii_start();
-        let rest = rest.strip_prefix(b"\"").or(rest.strip_prefix(b"'")).unwrap_or(rest).trim_ascii_start();
-        let is_label = matches!(before, Some(b'&' | b'*' | b'[' | b'.'));
-        is_label || matches!(rest.first(), Some(b':' | b'=' | b']'))
-    };
-    let is_there = |from: usize| base[from..].starts_with(word) && is_free(from + word.len());
-    let starts = (0..base.len()).filter(|at| *at == 0 || is_free(at - 1));
-    Some(starts.filter(|at| is_there(*at)).any(names))
 }
 
 /// Steps of finding where one word is bound, for each byte.
@@ -111,13 +65,13 @@ fn binds(line: &[u8], word: &[u8], language: &Language) -> bool {
 
 /// The words that name something by themselves: no numbers, no members of something else (after a dot), and of code no
 /// keywords and no words of comments.
-pub(super) fn names<'a>(file: &'a [u8], language: &Language, rules: Rules) -> Vec<&'a [u8]> {
-    let Some(words) = language.words() else { return free_words(file, 0, rules) };
+pub(super) fn names<'a>(file: &'a [u8], language: &Language) -> Vec<&'a [u8]> {
+    let Some(words) = language.words() else { return free_words(file, 0) };
     let is_keyword = |word: &&[u8]| words.is_keyword(word);
     let (mut at, mut out) = (0, Vec::new());
     let comments = lex::tokens(file, &language.lexis).into_iter().filter(|token| token.kind == Kind::Comment);
     for (from, to) in comments.map(|token| (token.from, token.to)).chain([(file.len(), file.len())]) {
-        out.extend(free_words(&file[..from], at, rules));
+        out.extend(free_words(&file[..from], at));
         at = to;
     }
     out.retain(|word| !is_keyword(word));
@@ -125,10 +79,10 @@ pub(super) fn names<'a>(file: &'a [u8], language: &Language, rules: Rules) -> Ve
 }
 
 /// Words from a place on.
-fn free_words(file: &[u8], from: usize, rules: Rules) -> Vec<&[u8]> {
+fn free_words(file: &[u8], from: usize) -> Vec<&[u8]> {
     let (mut at, mut out) = (from, Vec::new());
     for word in file[from.min(file.len())..].split(|b| !words::is_word_byte(*b)) {
-        let is_member = at > 0 && file[at - 1] == b'.' || rules >= Rules::V25 && at > 1 && &file[at - 2..at] == b"::";
+        let is_member = at > 0 && file[at - 1] == b'.';
         if word.first().is_some_and(|b| !b.is_ascii_digit()) && !is_member {
             out.push(word);
         }

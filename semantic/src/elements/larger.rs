@@ -1,11 +1,10 @@
 //! Larger of two edits that both only put words into base: the one that has all that the other put in, where it put it.
 
-use crate::diff3::{self, Hunk};
+use crate::Rules;
 use crate::indent;
 use crate::language::Language;
 use crate::lines;
 use crate::words;
-use crate::{Rules, Work};
 
 /// A word with whether it stands in a line of comment: no entry contains its commented-out twin.
 type Said<'a> = (bool, &'a [u8]);
@@ -34,46 +33,6 @@ pub(super) fn larger<'a>(
     files.iter_mut().for_each(|words| words.reverse());
     // Where a word of base stands twice, what was put in may be read in two ways: both must say the same.
     (holds_more(&files)? == from_start).then_some(if from_start { theirs } else { ours })
-}
-
-/// Whether theirs did all that ours did, and more; none where neither side did, or what the smaller did is in comments.
-///
-/// Each edit of the smaller side is one of the other's, or replaces words inside of one by some that stand there in one piece.
-pub(super) fn fuller(files: [&[u8]; 3], language: &Language, work: &Work) -> Option<bool> {
-    let mut files = files.map(|file| said(file, language).into_iter().map(|(word, _)| word).collect::<Vec<_>>());
-    let from_start = did_more(&files, work)?;
-    files.iter_mut().for_each(|words| words.reverse());
-    (did_more(&files, work)? == from_start).then_some(from_start)
-}
-
-fn did_more([base, ours, theirs]: &[Vec<Said>; 3], work: &Work) -> Option<bool> {
-    let bytes = [base, ours, theirs].map(|words| words.iter().map(|(_, word)| *word).collect::<Vec<_>>());
-    let ([b, o, t], count) = lines::numbered(bytes.each_ref().map(Vec::as_slice));
-    let (by_ours, by_theirs) = (diff3::hunks(&b, &o, count, work)?, diff3::hunks(&b, &t, count, work)?);
-    work.take(by_ours.len() as u64 * (t.len() + by_theirs.len()) as u64)?;
-    work.take(by_theirs.len() as u64 * (o.len() + by_ours.len()) as u64)?;
-    let (ours, theirs) = ((&by_ours[..], &ours[..]), (&by_theirs[..], &theirs[..]));
-    match (is_done_by(base, ours, theirs), is_done_by(base, theirs, ours)) {
-        (true, false) => Some(true),
-        (false, true) => Some(false),
-        _ => None,
-    }
-}
-
-fn is_done_by(base: &[Said], (small, put): (&[Hunk], &[Said]), (large, whole): (&[Hunk], &[Said])) -> bool {
-    let is_done = |hunk: &Hunk| {
-        let text = &put[hunk.side.clone()];
-        large.iter().any(|other| {
-            let whole = &whole[other.side.clone()];
-            let is_inside = other.base.start <= hunk.base.start && hunk.base.end <= other.base.end;
-            let is_part = || whole.windows(text.len()).any(|words| words == text);
-            hunk.base == other.base && text == whole
-                || is_inside && !hunk.base.is_empty() && !text.is_empty() && is_part()
-        })
-    };
-    let says =
-        |hunk: &Hunk| base[hunk.base.clone()].iter().chain(&put[hunk.side.clone()]).any(|(is_comment, _)| !is_comment);
-    small.iter().any(says) && small.iter().all(is_done)
 }
 
 /// Whether theirs holds ours, and not only the other way round; none where neither holds the other alone.

@@ -15,9 +15,6 @@ use crate::{Rules, Work};
 /// Steps of looking whether one byte stands in a whole element, wherever the stretch is slid to.
 const ELEMENT_STEPS: usize = 64;
 
-/// Words that rewritten lines share with those before, in thousandths, from which on they are the same lines edited.
-const KEPT_MIN: u32 = 500;
-
 /// Why a rule gives no answer.
 pub(super) enum No {
     /// This rule does not apply; another may.
@@ -56,15 +53,6 @@ pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work
     let ([b, o, t], count) = lines::numbered([&lines.base, &lines.ours, &lines.theirs]);
     let mut ours = diff3::hunks(&b, &o, count, work).ok_or(No::Never)?;
     let mut theirs = diff3::hunks(&b, &t, count, work).ok_or(No::Never)?;
-    if mode.rules >= Rules::V25 && cut == Cut::Paired {
-        let rewrites = |by: &[diff3::Hunk], side: &[&[u8]], others: &[diff3::Hunk]| {
-            by.iter().any(|hunk| is_rewritten_around(hunk, &lines.base, side, others))
-        };
-        work.take_len(ELEMENT_STEPS * hunk.len()).ok_or(No::Never)?;
-        if rewrites(&ours, &lines.ours, &theirs) || rewrites(&theirs, &lines.theirs, &ours) {
-            return Err(No::Never);
-        }
-    }
     if cut == Cut::Paired {
         ours = pairs::refine(ours, &lines.base, &lines.ours, language.is_data(), work).ok_or(No::Never)?;
         theirs = pairs::refine(theirs, &lines.base, &lines.theirs, language.is_data(), work).ok_or(No::Never)?;
@@ -84,16 +72,6 @@ pub(super) fn merge(hunk: &Hunk, cut: Cut, language: &Language, mode: Mode, work
     }
     let merged = out.concat();
     if doubles_a_line(&merged, &lines, language, mode) { Err(No::Next) } else { Ok(merged) }
-}
-
-/// Whether a side rewrote lines, with less than half of their words kept, into the middle of which the other put one.
-fn is_rewritten_around(hunk: &diff3::Hunk, base: &[&[u8]], side: &[&[u8]], others: &[diff3::Hunk]) -> bool {
-    let is_inside = |other: &diff3::Hunk| {
-        other.base.is_empty() && hunk.base.start < other.base.start && other.base.start < hunk.base.end
-    };
-    !hunk.side.is_empty()
-        && others.iter().any(is_inside)
-        && pairs::alike(&base[hunk.base.clone()].concat(), &side[hunk.side.clone()].concat()) < KEPT_MIN
 }
 
 /// Neighbouring edits of different sides that are about one thing.
@@ -116,10 +94,6 @@ fn refuse_neighbours(
         return Err(No::Never);
     }
     if rules >= Rules::V22 && belong_together(&a, &b, around, language) {
-        return Err(No::Never);
-    }
-    // What a condition decides is about the condition.
-    if rules >= Rules::V25 && language.words().is_some() && a.edits_a_condition() && b.edits() {
         return Err(No::Never);
     }
     // An entry needs the comma that the other side took from the one above it.
@@ -228,17 +202,6 @@ impl<'a> Edit<'a> {
         ends(self.base) && !self.side.is_empty() && !ends(self.side)
     }
 
-    /// Whether it puts other lines in the place of some.
-    fn edits(&self) -> bool {
-        !self.base.is_empty() && !self.takes_away()
-    }
-
-    /// Whether its last line is the head of a block with a condition, before and after.
-    fn edits_a_condition(&self) -> bool {
-        let is_head = |lines: &[&[u8]]| lines.last().is_some_and(|line| is_condition(line));
-        is_head(self.base) && is_head(self.side)
-    }
-
     fn leaves_its_block(&self, language: &Language) -> bool {
         leaves_its_block(&self.base.concat(), &self.side.concat(), language)
     }
@@ -274,18 +237,6 @@ pub(super) fn said<'a>(lines: &'a [&'a [u8]], language: &Language) -> impl Doubl
     lines.iter().copied().filter(|line| !line.trim_ascii().is_empty() && !language.lexis.is_comment(line.trim_ascii()))
 }
 
-/// Words that begin the head of a block which runs on a condition, or again and again.
-const CONDITIONS: &[&[u8]] =
-    &[b"if", b"elif", b"elsif", b"while", b"for", b"with", b"except", b"catch", b"switch", b"match"];
-
-fn is_condition(line: &[u8]) -> bool {
-    let line = line.trim_ascii();
-    let bare = line.strip_prefix(b"}").unwrap_or(line).trim_ascii_start();
-    let bare = bare.strip_prefix(b"else ").unwrap_or(bare).trim_ascii_start();
-    let word = bare.split(|b| !crate::words::is_word_byte(*b)).next().unwrap_or_default();
-    matches!(line.last(), Some(b'{' | b':')) && CONDITIONS.contains(&word)
-}
-
 /// Whether a line stands deeper, or less deep, than the one that it replaces.
 pub(super) fn shifts(from: Option<&[u8]>, to: Option<&[u8]>) -> bool {
     from.zip(to).is_some_and(|(from, to)| indent::of(from) != indent::of(to))
@@ -313,19 +264,8 @@ fn inside(
     {
         return Some(entry);
     }
-    if mode.rules >= Rules::V25 {
-        let (base, ours, theirs) = (base.concat(), ours.concat(), theirs.concat());
-        if let Some(edit) = trimmed(&base, &ours, &theirs, language) {
-            return Some(edit);
-        }
-    }
     if let Some(larger) = elements::larger(&base.concat(), &ours.concat(), &theirs.concat(), language, mode.rules) {
         return Some(larger.to_vec());
-    }
-    if mode.rules >= Rules::V25
-        && let Some(fuller) = elements::fuller(&base.concat(), &ours.concat(), &theirs.concat(), language, work)
-    {
-        return Some(fuller.to_vec());
     }
     if base.is_empty() && mode.newest_version {
         let newest = words::newest_of_both(&ours.concat(), &theirs.concat(), work);
@@ -351,33 +291,6 @@ fn inside(
     let is_free = around.is_free;
     let hunk = Hunk { base: base.concat(), ours: ours.concat(), theirs: theirs.concat(), is_free, ..Hunk::empty() };
     words::merge(&hunk, mode, work)
-}
-
-/// The edit of one side, without blanks at line ends, where the other side only took those away. In Markdown two of them break
-/// a line.
-fn trimmed(base: &[u8], ours: &[u8], theirs: &[u8], language: &Language) -> Option<Vec<u8>> {
-    let trim = |text: &[u8]| {
-        let line = |line: &[u8]| {
-            let end: &[u8] = if line.ends_with(b"\r\n") {
-                b"\r\n"
-            } else if line.ends_with(b"\n") {
-                b"\n"
-            } else {
-                b""
-            };
-            [line.trim_ascii_end(), end].concat()
-        };
-        lines::split(text).into_iter().flat_map(line).collect::<Vec<u8>>()
-    };
-    let bare = |line: &[u8]| line.strip_suffix(b"\n").map_or(line.len(), <[u8]>::len);
-    let breaks = |text: &[u8]| lines::split(text).iter().any(|line| line.trim_ascii_end().len() + 2 <= bare(line));
-    let edit = match (trim(base) == ours && ours != base, trim(base) == theirs && theirs != base) {
-        (true, false) => theirs,
-        (false, true) => ours,
-        _ => return None,
-    };
-    let says = language.shape == Shape::Markdown && (breaks(base) || breaks(edit));
-    (!says).then(|| trim(edit))
 }
 
 /// Whether a line that both added, each once, would stand twice.
