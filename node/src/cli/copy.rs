@@ -94,7 +94,7 @@ pub async fn run(args: &Copy) -> Outcome {
     }
     let (begun, data, genesis) = (Instant::now(), plan.data.clone(), plan.genesis.clone());
     let starves = || !args.now && begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed());
-    let copied = copying::run(plan, watch(begun)).await.map_err(|error| not_copied(error, starves()))?;
+    let copied = copying::run(plan, watch(begun, args.now)).await.map_err(|error| not_copied(error, starves()))?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
     print((&args.dir, args.json), "copied", &copied, took, floor)
@@ -130,11 +130,15 @@ pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
 }
 
 /// Tells progress, and once that others leave the copy too little of the processor.
-fn watch(begun: Instant) -> impl Fn(&Progress) + Send + Sync + 'static {
+fn watch(begun: Instant, now: bool) -> impl Fn(&Progress) + Send + Sync + 'static {
     let told = AtomicBool::new(false);
     each_second(move |progress| {
         say(progress);
-        if begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed()) && !told.swap(true, Ordering::Relaxed) {
+        if !now
+            && begun.elapsed() > PATIENCE
+            && idle::is_starved(begun.elapsed())
+            && !told.swap(true, Ordering::Relaxed)
+        {
             tell!("quorate: {STARVED}");
         }
     })

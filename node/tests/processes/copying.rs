@@ -134,6 +134,27 @@ fn a_copy_is_made_while_the_node_that_it_comes_from_executes_and_folds() {
 }
 
 #[test]
+fn a_copy_whose_nodes_have_gone_silent_says_so_and_ends() {
+    let mut group = Group::running(4);
+    (0..8).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), "kept")));
+    group.kill(3);
+    remove(&folder(&group, 3).join("data"));
+    let silent = |number, _: &mut Vec<u8>| {
+        if number > 2 {
+            std::thread::sleep(Duration::from_secs(600));
+        }
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["copy", "--now", "--dir", text(&folder(&group, 3))]);
+    for node in [0, 1] {
+        command.args(["--from", &format!("http://{}", proxy::before(group.api(node), silent))]);
+    }
+    let ended = command.output().expect("quorate runs");
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("no node is left to copy from"), "{ended:?}");
+}
+
+#[test]
 fn a_node_that_lied_to_a_copy_is_named_among_the_peers_of_the_replica_that_starts_on_it() {
     let mut group = Group::running(4);
     group.put(0, "file", "kept");

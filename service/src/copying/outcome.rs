@@ -85,9 +85,6 @@ pub enum CopyError {
     /// A database that was replaced before stands in the way.
     #[error("{0} holds a database that was replaced before: move it away or remove it")]
     InTheWay(PathBuf),
-    /// A copy that is not whole, where the database is gone.
-    #[error("{0} holds a part of a state, and no database stands beside it: remove that folder and run again")]
-    Part(PathBuf),
     /// A database that was not there, or did not open, when the command began.
     #[error(
         "{data}: a database has come there since this began, and nothing was moved: stop the replica that runs on it and run \
@@ -99,10 +96,11 @@ pub enum CopyError {
         /// Folder of the state that was to come there.
         growing: PathBuf,
     },
-    /// A state that was made whole, and was damaged before it came to its place.
+    /// A state that was made whole, and cannot be read whole before it has come to its place.
     #[error(
-        "{growing} was made whole and is damaged now; nothing has run on it. Remove it, rename {before} back to {data}, and see \
-         docs/copies.md, \"A database put back\", for whether it votes"
+        "{growing} was made to come to {data}, and cannot be read whole now. If the disk gives errors, move its files to a sound disk \
+         and run again; else remove it, rename {before} back to {data} and run again. Keep {before}: it may hold what the replica has \
+         promised (docs/copies.md, \"A database put back\")"
     )]
     Spoiled {
         /// Folder of that state.
@@ -158,7 +156,7 @@ impl CopyError {
     /// Whether a database that lies there is damaged, and not of another group, program or process.
     pub(super) fn is_damage(&self) -> bool {
         match self {
-            CopyError::Db(error) => error.is_damage(),
+            CopyError::Db(error) => error.is_damage() || matches!(error, DbError::Missing(_)),
             CopyError::Open(OpenError::OtherGenesis | OpenError::OtherRules { .. }) => false,
             CopyError::Store(_) | CopyError::Open(_) => true,
             _ => false,

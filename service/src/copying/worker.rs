@@ -33,7 +33,7 @@ pub(super) async fn work(
     (number, node): (usize, Client),
     tell: Arc<dyn Fn(&Progress) + Send + Sync>,
 ) -> Result<Option<String>, CopyError> {
-    let (mut moved, mut behind, mut has_answered) = (0, 0, false);
+    let (mut moved, mut behind, mut silent) = (0, 0, SILENCES_MAX); // one that never answers is no node
     loop {
         let task = lock(&load).task(number)?;
         let mut errand = match task {
@@ -44,7 +44,7 @@ pub(super) async fn work(
                 continue;
             }
         };
-        let why = match bring(&load, &node, (&mut errand, &mut has_answered), &*tell).await? {
+        let why = match bring(&load, &node, (&mut errand, &mut silent), &*tell).await? {
             Brought::All => {
                 moved += errand.moved();
                 let is_of_use = moved <= MOVED_MAX;
@@ -85,23 +85,23 @@ enum Brought {
     Nothing(String),
 }
 
-/// Asks for all parts of an errand. A node that has answered may be silent some times in a row: its question is asked again,
-/// for a record holds the answers before it.
+/// Asks for all parts of an errand. A node that has answered may be silent some times in a row, in whatever errands: its
+/// question is asked again, for a record holds the answers before it.
 async fn bring(
     load: &Mutex<Load>,
     node: &Client,
-    (errand, has_answered): (&mut Errand, &mut bool),
+    (errand, silent): (&mut Errand, &mut u32),
     tell: &(dyn Fn(&Progress) + Send + Sync),
 ) -> Result<Brought, CopyError> {
-    let (begun, mut silent) = (Instant::now(), 0);
+    let begun = Instant::now();
     while let Some(ask) = errand.ask() {
         if begun.elapsed() > TURN_MAX && lock(load).has_others() {
             return Ok(Brought::TooSlow);
         }
         let answer = match node.renewed().state(ask.encode()).await {
             Ok(answer) => answer,
-            Err(ClientError::NoAnswer { .. }) if *has_answered && silent < SILENCES_MAX => {
-                silent += 1;
+            Err(ClientError::NoAnswer { .. }) if *silent < SILENCES_MAX => {
+                *silent += 1;
                 let progress = lock(load).progress.clone();
                 tell(&progress);
                 tokio::time::sleep(REST).await;
@@ -111,7 +111,7 @@ async fn bring(
         };
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
-            Ok(()) => (silent, *has_answered) = (0, true),
+            Ok(()) => *silent = 0,
             Err(TakeError::Store(error)) => return Err(error.into()),
             Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why)),
             Err(TakeError::Refused(why)) => {

@@ -21,7 +21,8 @@ const SWEPT_FOR_MS: u64 = 8;
 const SWEPT_MS_MAX: u64 = 64;
 
 /// Rows that come for each one that a round writes. A sweep looks at the rows that stay, at those written since the last one,
-/// and at half of those written while it goes on: with two a row, none takes longer and longer, whatever the load.
+/// and at half of those written while it goes on: with two a row, none takes longer and longer, as long as a round's
+/// looks are bounded by them.
 const SWEPT_FOR_WRITTEN: u64 = 2;
 
 /// Milliseconds between two looks for older history, while a group without room executes nothing.
