@@ -24,8 +24,10 @@ use std::time::Instant;
 const CHANGES: u64 = 120;
 /// Paths of the domain.
 const PATHS: u64 = 6;
-/// Files beside them, which stay: a sweep walks through the files in several looks, and one may move meanwhile.
-const FILES: u64 = 300;
+/// Files beside them, which stay: a sweep looks at no more than some 500 rows a round, and a file may move between two looks.
+const FILES: u64 = 1_800;
+/// Files of one envelope.
+const FILES_AT_ONCE: u64 = 300;
 /// Texts that come again and again.
 const TEXTS: u64 = 30;
 /// Milliseconds of ledger time that the replica keeps, and that a base may lie back.
@@ -140,8 +142,12 @@ impl Replica {
     fn fill(&mut self) -> Result<(), String> {
         let text = text(TEXTS, 0);
         let put = |number| Op::Put { path: format!("files/{number}"), mode: Mode::File, content: hash(&text) };
-        let candidate = self.signed(Revision::GENESIS, (0..FILES).map(put).collect(), vec![text.clone()])?;
-        self.order(&candidate)
+        for first in (0..FILES).step_by(FILES_AT_ONCE as usize) {
+            let ops = (first..first + FILES_AT_ONCE).map(put).collect();
+            let candidate = self.signed(Revision::GENESIS, ops, vec![text.clone()])?;
+            self.order(&candidate)?;
+        }
+        Ok(())
     }
 
     fn start(&mut self) -> Result<(), String> {
