@@ -93,8 +93,8 @@ pub async fn run(args: &Copy) -> Outcome {
         args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
     }
     let (begun, data, genesis) = (Instant::now(), plan.data.clone(), plan.genesis.clone());
-    let starves = || !args.now && begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed());
-    let copied = copying::run(plan, watch(begun, args.now)).await.map_err(|error| not_copied(error, starves()))?;
+    let starves = starving(begun, args.now);
+    let copied = copying::run(plan, watch(starves.clone())).await.map_err(|error| not_copied(error, starves()))?;
     let took = begun.elapsed();
     let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
     print((&args.dir, args.json), "copied", &copied, took, floor)
@@ -130,18 +130,19 @@ pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
 }
 
 /// Tells progress, and once that others leave the copy too little of the processor.
-fn watch(begun: Instant, now: bool) -> impl Fn(&Progress) + Send + Sync + 'static {
+fn watch(starves: impl Fn() -> bool + Send + Sync + 'static) -> impl Fn(&Progress) + Send + Sync + 'static {
     let told = AtomicBool::new(false);
     each_second(move |progress| {
         say(progress);
-        if !now
-            && begun.elapsed() > PATIENCE
-            && idle::is_starved(begun.elapsed())
-            && !told.swap(true, Ordering::Relaxed)
-        {
+        if starves() && !told.swap(true, Ordering::Relaxed) {
             tell!("quorate: {STARVED}");
         }
     })
+}
+
+/// Whether others leave a copy that takes what they leave, and has gone on for a while, too little of the processor.
+fn starving(begun: Instant, now: bool) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
+    move || !now && begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed())
 }
 
 fn each_second(tell: impl Fn(&Progress) + Send + Sync + 'static) -> impl Fn(&Progress) + Send + Sync + 'static {

@@ -29,7 +29,7 @@ use crate::framed::beside;
 use load::Load;
 
 use outcome::at;
-use place::{BEFORE, GROWING, ended_by_its_own, open_old, settle, slot, swap, swap_marked};
+use place::{BEFORE, GROWING, ended_by_its_own, open_old, open_whole, settle, slot, swap, swap_marked};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, PublicKey};
@@ -118,10 +118,9 @@ fn make_dir(dir: &Path) -> Result<(), CopyError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
-/// Opens the copy as a start would: every row is looked at. Its lock is the caller's.
+/// Opens the copy at the root that was certified. Its lock is the caller's.
 fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<Db, CopyError> {
-    let db = Db::open(growing)?;
-    let ledger = Ledger::open(&db.snapshot()?, genesis)?;
+    let (db, ledger) = open_whole(growing, genesis)?;
     assert_eq!(ledger.state_root(), root, "a copy opens at the root that was certified");
     Ok(db)
 }

@@ -111,11 +111,10 @@ pub(super) fn settle(
     Ok(Some(Copied { progress: Default::default(), seq, state_root, before, before_seq: None }))
 }
 
-fn open_whole(growing: &Path, genesis: &Genesis) -> Result<(Db, Ledger), CopyError> {
+/// Opens what was made whole as a start would: every row is looked at.
+pub(super) fn open_whole(growing: &Path, genesis: &Genesis) -> Result<(Db, Ledger), CopyError> {
     let db = Db::open(growing)?;
-    let snapshot = db.snapshot()?;
-    let ledger = Ledger::open(&snapshot, genesis)?;
-    drop(snapshot);
+    let ledger = Ledger::open(&db.snapshot()?, genesis)?;
     Ok((db, ledger))
 }
 
@@ -179,6 +178,16 @@ mod tests {
         growing.to_owned()
     }
 
+    /// A repair that was cut off between its renames: the place of the database, the state made whole, the database before.
+    fn cut_off_repair() -> (tempfile::TempDir, PathBuf, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
+        create_database(&growing, &genesis()).expect("a database");
+        fs::create_dir(&before).expect("a folder");
+        (folder, data, growing, before)
+    }
+
     fn named(name: &str) -> Genesis {
         let member = |number: u8| Ed25519Signer::from_seed(&[number; 32]);
         let file = GenesisFile {
@@ -212,11 +221,7 @@ mod tests {
 
     #[test]
     fn renames_that_were_cut_off_are_finished_by_the_next_run() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
-        create_database(&growing, &genesis()).expect("a database");
-        fs::create_dir(&before).expect("a folder");
+        let (_folder, data, growing, before) = cut_off_repair();
         assert_eq!(cut_off(&data), Some("repair --from URL"));
 
         let copied = settle(&data, (&growing, &before), &genesis()).expect("it opens").expect("it was cut off");
@@ -240,11 +245,7 @@ mod tests {
 
     #[test]
     fn a_whole_state_that_does_not_open_is_not_called_a_part_of_one() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
-        create_database(&growing, &genesis()).expect("a database");
-        fs::create_dir(&before).expect("a folder");
+        let (_folder, data, growing, before) = cut_off_repair();
 
         let settled = settle(&data, (&growing, &before), &named("others"));
 
@@ -284,11 +285,7 @@ mod tests {
     fn a_state_that_was_damaged_before_it_came_to_its_place_is_told_with_the_way_back() {
         let spoil: [fn(&mut [u8]); 2] = [|all| all.fill(0x5a), |all| all[4_096..].fill(0x5a)];
         for spoil in spoil {
-            let folder = tempfile::tempdir().expect("a folder");
-            let data = folder.path().join("data");
-            let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
-            create_database(&growing, &genesis()).expect("a database");
-            fs::create_dir(&before).expect("a folder");
+            let (_folder, data, growing, before) = cut_off_repair();
             let base = growing.join("quorate.redb");
             let mut bytes = fs::read(&base).expect("a file");
             spoil(&mut bytes);
@@ -302,11 +299,7 @@ mod tests {
 
     #[test]
     fn a_state_with_one_damaged_entry_is_told_with_the_way_back() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
-        create_database(&growing, &genesis()).expect("a database");
-        fs::create_dir(&before).expect("a folder");
+        let (_folder, data, growing, before) = cut_off_repair();
         let db = Db::open(&growing).expect("it opens");
         let mut batch = db.begin().expect("a batch");
         let snapshot = db.snapshot().expect("a snapshot");
@@ -344,6 +337,9 @@ mod tests {
         let data = folder.path().join("data");
         let copy = begin_a_copy(&beside(&data, GROWING));
         let held = Db::open(&copy).expect("it opens");
+        fs::create_dir(&data).expect("a file system of its own, say");
+        assert!(matches!(create_database(&data, &genesis()), Err(InitError::Filling("copy", _))));
+        fs::remove_dir(&data).expect("it is empty");
 
         let refused = create_database(&data, &genesis());
 

@@ -102,8 +102,7 @@ async fn bring(
             Ok(answer) => answer,
             Err(ClientError::NoAnswer { .. }) if *silent < SILENCES_MAX => {
                 *silent += 1;
-                let progress = lock(load).progress.clone();
-                tell(&progress);
+                tell(&lock(load).progress);
                 tokio::time::sleep(REST).await;
                 continue;
             }
