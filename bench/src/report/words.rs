@@ -63,6 +63,12 @@ impl Report {
             let (disk, memory) = (disk_bytes >> 20, memory_bytes >> 20);
             writeln!(f, "  {minute:>3} {disk:>8} MiB on the disk {memory:>8} MiB of memory")?;
         }
+        if let Some((middle, last)) = later_thirds(&self.minutes) {
+            writeln!(
+                f,
+                "disk on the mean: {middle:.0} MiB in the middle third of the minutes, {last:.0} MiB in the last"
+            )?;
+        }
         writeln!(f)
     }
 
@@ -103,5 +109,35 @@ impl Report {
         writeln!(f, "  floor              {:>10.2} ms to an executed change", ceilings.latency_ms)?;
         writeln!(f, "measured / ceiling   {:>10.3}", self.share_of_ceiling)?;
         write!(f, "floor / p50          {:>10.3}", self.share_of_floor)
+    }
+}
+
+/// Mean MiB on the disk in the second third of the minutes and in the last one. Runs are merged and removed in a saw tooth, so that
+/// two single minutes say little about growth.
+fn later_thirds(minutes: &[Minute]) -> Option<(f64, f64)> {
+    let third = minutes.len() / 3;
+    let mean = |minutes: &[Minute]| {
+        let mib: f64 = minutes.iter().map(|minute| minute.disk_bytes as f64 / f64::from(1 << 20)).sum();
+        mib / minutes.len() as f64
+    };
+    let (before, last) = minutes.split_at(minutes.len() - third);
+    (third > 0).then(|| (mean(&before[before.len() - third..]), mean(last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_of_the_last_third_of_the_minutes_stands_beside_that_of_the_third_before() {
+        let minutes: Vec<Minute> = [900, 1, 3, 4, 6]
+            .into_iter()
+            .zip(1..)
+            .map(|(mib, minute)| Minute { minute, disk_bytes: mib << 20, memory_bytes: 0 })
+            .collect();
+        assert_eq!(later_thirds(&minutes), Some((4.0, 6.0)));
+        assert_eq!(later_thirds(&minutes[..2]), None, "two minutes have no thirds");
+        let six = [minutes.as_slice(), &[Minute { minute: 6, disk_bytes: 8 << 20, memory_bytes: 0 }]].concat();
+        assert_eq!(later_thirds(&six), Some((3.5, 7.0)));
     }
 }
