@@ -15,7 +15,7 @@ const ENTRIES_WHERE_SOME: u64 = 16;
 /// Entries, by estimate, that one errand asks for: an errand that a stop cuts off is asked for again.
 const ENTRIES_AT_ONCE: u64 = 512;
 /// The same at first.
-const ENTRIES_AT_FIRST: u64 = 128;
+pub(super) const ENTRIES_AT_FIRST: u64 = 128;
 /// Share of the entries that this walk has brought which one errand asks for, between the two: one in so many.
 const ENTRIES_SHARE: u64 = 64;
 /// Parts of one errand that are asked for by their subtrees.
@@ -69,9 +69,11 @@ impl Frontier {
         self.brought += entries as u64;
     }
 
-    pub(super) fn want_again(&mut self, domain: &str, parts: Vec<WantedPart>) {
+    /// Wants parts first of all that an answer had no room for, or, with more weight, that an errand did not bring in
+    /// time: the next ones are smaller.
+    pub(super) fn want_again(&mut self, domain: &str, parts: Vec<WantedPart>, weight: u64) {
         for wanted in parts.into_iter().rev() {
-            self.todo.push_front(Todo { domain: domain.to_owned(), wanted, weight: 1 });
+            self.todo.push_front(Todo { domain: domain.to_owned(), wanted, weight });
         }
     }
 

@@ -8,7 +8,7 @@ use super::check::{Certified, Refused, TakeError};
 use super::errand::{Arrived, Entry, Errand, Stage};
 use super::forget;
 use super::frame::{Ask, Given, Held, Wanted, WantedPart};
-use super::frontier::Frontier;
+use super::frontier::{ENTRIES_AT_FIRST, Frontier};
 use super::written::{remove, remove_tree, write};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
@@ -216,7 +216,7 @@ impl Session {
                         }
                     }
                 }
-                self.frontier.want_again(&errand.domain, rest);
+                self.frontier.want_again(&errand.domain, rest, 1);
                 if errand.stage == Stage::Parts {
                     errand.stage = Stage::Done;
                 }
@@ -233,7 +233,7 @@ impl Session {
         self.out -= 1;
         let again = |arrived: Arrived| WantedPart { part: arrived.part, entries: true };
         let parts = errand.parts.into_iter().chain(errand.arrived.into_iter().map(again)).collect();
-        self.frontier.want_again(&errand.domain, parts);
+        self.frontier.want_again(&errand.domain, parts, ENTRIES_AT_FIRST);
     }
 
     /// Writes what an errand has brought: entries, the rows that they vouch for and the index of both.

@@ -58,6 +58,9 @@ pub async fn run(args: &Repair) -> Outcome {
             "state and promises are whole, and the replica may go on; with --from URL the receipts are dropped"
         }
         true => "name nodes to ask with --from URL",
+        false if done.is_unanswered => {
+            "contents alone are damaged, and a node did not answer: run again when it does, or name others"
+        }
         false => "name other nodes with --from, such as one that keeps the whole history; or `quorate copy`",
     };
     Err(Failure::new(Exit::No, "the database is not whole").next(next))

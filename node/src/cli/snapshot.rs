@@ -190,7 +190,11 @@ pub fn restore(args: &Restore) -> Outcome {
     args.vote.guard(&data, &genesis, &member)?;
     let restored = copying::restore(&args.file, &data, &genesis, &member).map_err(failed)?;
     stage.place()?;
-    print_copied((&args.dir, args.json), "restored", &restored, begun.elapsed(), None)
+    let done = match restored.progress.answers {
+        0 => "ended the restore that was cut off, this file unread:",
+        _ => "restored",
+    };
+    print_copied((&args.dir, args.json), done, &restored, begun.elapsed(), None)
 }
 
 /// Refuses a folder that would have no configuration or key of a replica.

@@ -111,6 +111,11 @@ impl Load {
         self.turn.nodes() > 1
     }
 
+    /// Whether an errand that takes so long is left to others.
+    pub(super) fn is_late(&self, took: Duration) -> bool {
+        self.has_others() && took > self.turn.errand_max()
+    }
+
     /// The next task of a node. The first pass is everybody's; those after it belong to one node at a time, for they end
     /// where all answers come from one state.
     pub(super) fn task(&mut self, number: usize) -> Result<Task, StoreError> {
@@ -160,9 +165,16 @@ impl Load {
         self.session.give_back(errand);
     }
 
+    /// Takes back an errand that a node did not bring in time.
+    pub(super) fn give_back_late(&mut self, errand: Errand) {
+        self.turn.brought(false);
+        self.give_back(errand);
+    }
+
     pub(super) fn install(&mut self, errand: Errand) -> Result<(), StoreError> {
         let batch = self.batch.as_mut().expect("a batch is open between folds");
         self.session.install(errand, batch)?;
+        self.turn.brought(true);
         if self.is_fold_due() {
             self.fold()?;
         }

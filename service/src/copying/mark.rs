@@ -1,7 +1,7 @@
 //! The mark of a copy: a file that outlives the databases beside it, and keeps them from voting.
 
 use super::outcome::{CopyError, at};
-use crate::framed::beside;
+use crate::framed::{beside, sync_parent};
 use quorate_pbft::SeqNum;
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,24 +10,22 @@ use std::path::Path;
 /// Name, after that of the database, of the file that outlives the databases: they came from others, and tell nothing of
 /// what the key signed.
 const MARK: &str = "copied";
+/// The same while it is written.
+const DRAFT: &str = "copied.new";
 
 /// Notes beside the database, for every database that follows it there, that it was copied.
 pub(super) fn mark(data: &Path, seq: SeqNum) -> Result<(), CopyError> {
-    let path = beside(data, MARK);
-    let written = fs::File::create(&path).and_then(|mut file| {
+    let (path, draft) = (beside(data, MARK), beside(data, DRAFT));
+    let written = fs::File::create(&draft).and_then(|mut file| {
         writeln!(
             file,
             "{seq}\nThe slot of the state that was copied to this folder: a replica with this file never votes."
         )?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(&draft, &path)?; // a full disk leaves the mark before, or none
+        sync_parent(&path)
     });
     written.map_err(at(&path))
-}
-
-/// Takes back a mark for which there is no copy.
-pub(super) fn unnote(data: &Path) -> Result<(), CopyError> {
-    let path = beside(data, MARK);
-    fs::remove_file(&path).map_err(at(&path))
 }
 
 /// Slot of a copy that took the place of a database, even where that copy is lost by now.

@@ -29,7 +29,7 @@ use crate::framed::beside;
 use load::Load;
 
 use outcome::at;
-use place::{BEFORE, GROWING, ended_by_its_own, open_old, open_whole, settle, slot, swap, swap_marked};
+use place::{BEFORE, GROWING, ended_by_its_own, open_old, open_whole, settle, slot, swap};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, PublicKey};
@@ -72,23 +72,22 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?;
     if let Some(old) = old.as_ref().filter(|_| is_new) {
-        load.seed(&old.snapshot()?.apart(), &genesis)?;
+        load.seed(&old.db.snapshot()?.apart(), &genesis)?;
     }
     let (load, failures) = fill(load, from, tell).await?;
     liars::note(&data, &load.progress.refused)?;
     let Some((progress, checkpoint)) = load.finish(&genesis, None)? else {
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
-    let before_seq = old.as_ref().and_then(|old| slot(old, &genesis));
+    let before_seq = old.as_ref().and_then(|old| slot(&old.db, &genesis));
     let was_marked = marked(&data).map_err(at(&data))?.is_some();
     let may_vote = is_joiner && !was_marked && unmark(&growing, &genesis, member)?;
     let copy = check(&growing, &genesis, checkpoint.state_root())?; // no other command takes it meanwhile
-    let before = match may_vote {
-        true => swap(&data, &growing, before, old.as_ref())?,
-        false => swap_marked(&data, &growing, before, (old.as_ref(), checkpoint.head().seq))?,
-    };
+    let seq = checkpoint.head().seq;
+    let held = old.as_ref().map(|old| old.folder);
+    let before = swap(&data, &growing, before, (held, (!may_vote).then_some(seq)))?;
     drop(copy);
-    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before, before_seq })
+    Ok(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq })
 }
 
 /// Asks all nodes until the state is whole or none is left; in words why nodes ended before.

@@ -87,8 +87,8 @@ pub enum CopyError {
     InTheWay(PathBuf),
     /// A database that was not there, or did not open, when the command began.
     #[error(
-        "{data}: a database has come there since this began, and nothing was moved: stop the replica that runs on it and run \
-         again, or keep it and remove {growing}"
+        "{data}: another database has come there since this began, or one opens that did not then; nothing was moved: stop the replica \
+         that runs on it and run again, or keep it and remove {growing}"
     )]
     Taken {
         /// Place of the database.

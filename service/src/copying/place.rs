@@ -2,15 +2,16 @@
 //!
 //! A swap is two renames. The next run that finds them cut off between finishes them: what grew was whole before the first one.
 
-use super::mark::{mark, marked, unnote};
+use super::mark::mark;
 use super::outcome::{Copied, CopyError, at};
 use crate::engine::replay;
 use crate::framed::{beside, sync_parent};
 use crate::shelter::sheltered;
 use quorate_ledger::{Genesis, Ledger};
-use quorate_pbft::SeqNum;
+use quorate_pbft::{Broken, SeqNum};
 use quorate_storage::{Db, DbError};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Name of the folder in which a copy grows, after that of the database.
@@ -23,17 +24,31 @@ pub(super) const MENDED: &str = "repair";
 pub(super) const BEFORE_REPAIR: &str = "before-repair";
 /// Name of the folder in which a database is restored.
 pub(super) const RESTORED: &str = "restore";
+/// The commands that do so: of a replica, and of an observer.
+const RESTORE: &str = "restore FILE` or `quorate bundle import FILE";
 
-/// The database that stands there, if it can be read; its lock is held, so that no replica runs on it.
-pub(super) fn open_old(data: &Path, before: &Path) -> Result<Option<Db>, CopyError> {
+/// Database that is to be replaced: its lock is held, so that no replica runs on it.
+pub(super) struct Old {
+    pub db: Db,
+    pub folder: FolderId,
+}
+
+/// Device and number of a folder, which go with it where it is renamed.
+pub(super) type FolderId = (u64, u64);
+
+/// The folder that stands at a path now.
+pub(super) fn folder_at(path: &Path) -> Option<FolderId> {
+    fs::metadata(path).ok().map(|folder| (folder.dev(), folder.ino()))
+}
+
+/// The database that stands there, if it can be read.
+pub(super) fn open_old(data: &Path, before: &Path) -> Result<Option<Old>, CopyError> {
     if before.exists() {
         return Err(CopyError::InTheWay(before.to_owned()));
     }
-    if !data.exists() {
-        return Ok(None);
-    }
+    let Some(folder) = folder_at(data) else { return Ok(None) };
     match sheltered(|| Db::open(data)) {
-        Some(Ok(db)) => Ok(Some(db)),
+        Some(Ok(db)) => Ok(Some(Old { db, folder })),
         Some(Err(error @ DbError::Locked(_))) => Err(error.into()),
         Some(Err(_)) | None => Ok(None), // damaged: nothing of it is needed
     }
@@ -45,47 +60,35 @@ pub(super) fn slot(db: &Db, genesis: &Genesis) -> Option<SeqNum> {
 }
 
 /// Refuses to move a database that the caller does not hold, where it opens by now or somebody else holds it.
-fn unless_taken(data: &Path, growing: &Path, old: Option<&Db>) -> Result<(), CopyError> {
+fn unless_taken(data: &Path, growing: &Path, held: Option<FolderId>) -> Result<(), CopyError> {
     let opens = || matches!(sheltered(|| Db::open(data).map(drop)), Some(Ok(()) | Err(DbError::Locked(_))));
-    let is_taken = old.is_none() && data.exists() && opens();
+    let stands = folder_at(data);
+    let is_taken = stands.is_some() && stands != held && opens();
     let taken = || CopyError::Taken { data: data.to_owned(), growing: growing.to_owned() };
     if is_taken { Err(taken()) } else { Ok(()) }
 }
 
 /// Moves the database that stands there, and that the caller holds if it opens, out of the way, and what grew beside it in.
+/// The place of a copy is marked between: a database that stays where it is keeps its votes.
 pub(super) fn swap(
     data: &Path,
     growing: &Path,
     before: PathBuf,
-    old: Option<&Db>,
+    (held, copied): (Option<FolderId>, Option<SeqNum>),
 ) -> Result<Option<PathBuf>, CopyError> {
-    unless_taken(data, growing, old)?;
+    unless_taken(data, growing, held)?;
     let before = data.exists().then_some(before);
     if let Some(before) = &before {
         fs::rename(data, before).map_err(at(data))?;
     }
+    let marked = copied.map_or(Ok(()), |seq| mark(data, seq));
+    if let (Err(_), Some(before)) = (&marked, &before) {
+        fs::rename(before, data).map_err(at(before))?;
+    }
+    marked?;
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
     Ok(before)
-}
-
-/// Marks the place of a database, and swaps a copy in. Where the old database stays, so do its votes.
-pub(super) fn swap_marked(
-    data: &Path,
-    growing: &Path,
-    before: PathBuf,
-    (old, seq): (Option<&Db>, SeqNum),
-) -> Result<Option<PathBuf>, CopyError> {
-    unless_taken(data, growing, old)?;
-    let was_marked = marked(data).map_err(at(data))?.is_some();
-    mark(data, seq)?;
-    let swapped = swap(data, growing, before, old);
-    // The mark of a database that has come meanwhile may be its own.
-    let is_taken = matches!(swapped, Err(CopyError::Taken { .. }));
-    if swapped.is_err() && !is_taken && !was_marked && data.exists() && growing.exists() {
-        unnote(data)?;
-    }
-    swapped
 }
 
 /// Ends a [`swap`] that was cut off between its renames; none where there was none.
@@ -94,16 +97,21 @@ pub(super) fn settle(
     (growing, before): (&Path, &Path),
     genesis: &Genesis,
 ) -> Result<Option<Copied>, CopyError> {
-    if !is_cut_off(data, growing, before) {
+    if !is_cut_off(data, growing, before) || is_whole(growing) == Some(false) {
         return Ok(None);
     }
-    let spoiled =
-        || CopyError::Spoiled { growing: growing.to_owned(), before: before.to_owned(), data: data.to_owned() };
     let (db, ledger) = match sheltered(|| open_whole(growing, genesis)) {
-        None => return Err(spoiled()),
-        Some(Err(error)) => return Err(if error.is_damage() { spoiled() } else { error }),
         Some(Ok(opened)) => opened,
+        Some(Err(error)) if !error.is_damage() => return Err(error),
+        _ if !is_cut_off(data, growing, before) => return Ok(None), // another run has ended it meanwhile
+        _ => {
+            let [growing, before, data] = [growing, before, data].map(Path::to_owned);
+            return Err(CopyError::Spoiled { growing, before, data });
+        }
     };
+    if let Some(Broken::Copied(seq)) = db.snapshot()?.broken()? {
+        mark(data, seq)?;
+    }
     fs::rename(growing, data).map_err(at(growing))?;
     sync_parent(data).map_err(at(data))?;
     drop(db); // its lock is held until it is in its place
@@ -119,28 +127,27 @@ pub(super) fn open_whole(growing: &Path, genesis: &Genesis) -> Result<(Db, Ledge
 }
 
 /// Command that was cut off between the two renames, and whose next run ends it. A copy that was stopped before may lie
-/// beside what another command has made whole.
+/// beside what another command has made whole, and beside a database that a command before has replaced.
 pub(crate) fn cut_off(data: &Path) -> Option<&'static str> {
     let commands =
-        [("repair --from URL", MENDED, BEFORE_REPAIR), ("copy", GROWING, BEFORE), ("restore", RESTORED, BEFORE)];
+        [("repair --from URL", MENDED, BEFORE_REPAIR), ("copy", GROWING, BEFORE), (RESTORE, RESTORED, BEFORE)];
     let is_it =
         |(_, growing, before): &(_, &str, &str)| is_cut_off(data, &beside(data, growing), &beside(data, before));
-    let found: Vec<_> = commands.into_iter().filter(is_it).collect();
-    let is_whole = |(_, growing, _): &&(_, &str, _)| found.len() == 1 || is_whole(&beside(data, growing));
-    found.iter().find(is_whole).or(found.first()).map(|(command, _, _)| *command)
+    let found =
+        commands.into_iter().filter(is_it).map(|(command, growing, _)| (is_whole(&beside(data, growing)), command));
+    found.filter(|(whole, _)| *whole != Some(false)).max_by_key(|(whole, _)| *whole).map(|(_, command)| command)
 }
 
-/// Whether a database opens, and holds a state to its end.
-fn is_whole(growing: &Path) -> bool {
-    let whole = sheltered(|| Ok::<_, CopyError>(Ledger::is_whole(&Db::open(growing)?.snapshot()?)?));
-    matches!(whole, Some(Ok(true)))
+/// Whether a database holds a state to its end; none where it does not open. No command begins to put a part in its place.
+fn is_whole(growing: &Path) -> Option<bool> {
+    sheltered(|| Ok::<_, CopyError>(Ledger::is_whole(&Db::open(growing)?.snapshot()?)?))?.ok()
 }
 
 /// Command that fills a folder beside the place of a database now, and that folder.
 pub(crate) fn filling(data: &Path) -> Option<(&'static str, PathBuf)> {
     let is_held =
         |growing: &PathBuf| matches!(sheltered(|| Db::open(growing).map(drop)), Some(Err(DbError::Locked(_))));
-    let folders = [("copy", beside(data, GROWING)), ("restore", beside(data, RESTORED))];
+    let folders = [("copy", beside(data, GROWING)), (RESTORE, beside(data, RESTORED))];
     folders.into_iter().find(|(_, growing)| growing.exists() && is_held(growing))
 }
 
@@ -158,13 +165,14 @@ fn is_cut_off(data: &Path, growing: &Path, before: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::copying::load::Load;
+    use crate::copying::mark::marked;
     use crate::copying::{self, Plan, restore};
     use crate::init::{InitError, create_database};
     use quorate_ledger::keys::Purpose;
     use quorate_ledger::{
         DomainRules, Enrolment, FORMAT, GenesisFile, Limits, OpenError, Read as _, Store as _, Table,
     };
-    use quorate_pbft::{Constants, Ed25519Signer, SeqNum};
+    use quorate_pbft::{Constants, Ed25519Signer, Record, SeqNum};
 
     fn genesis() -> Genesis {
         named("places")
@@ -231,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_not_whole_takes_no_place() {
+    fn a_part_of_a_state_beside_a_replaced_database_is_no_command_that_was_cut_off() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let (growing, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
@@ -240,7 +248,8 @@ mod tests {
 
         let settled = settle(&data, (&growing, &before), &genesis());
 
-        assert!(matches!(settled, Err(CopyError::Spoiled { .. })) && !data.exists() && growing.exists(), "{settled:?}");
+        assert!(matches!(settled, Ok(None)) && !data.exists() && growing.exists(), "{settled:?}");
+        assert_eq!(cut_off(&data), None);
     }
 
     #[test]
@@ -276,9 +285,9 @@ mod tests {
         begin_a_copy(&beside(&data, GROWING));
         create_database(&beside(&data, RESTORED), &genesis()).expect("a database");
         fs::create_dir(beside(&data, BEFORE)).expect("a folder");
-        assert_eq!(cut_off(&data), Some("restore"));
+        assert_eq!(cut_off(&data), Some(RESTORE));
         fs::write(beside(&data, GROWING).join("quorate.redb"), b"no database").expect("it is written");
-        assert_eq!(cut_off(&data), Some("restore"), "a damaged copy hides it as little");
+        assert_eq!(cut_off(&data), Some(RESTORE), "a damaged copy hides it as little");
     }
 
     #[test]
@@ -324,11 +333,58 @@ mod tests {
         let running = Db::open(&data).expect("a replica's");
 
         for replica in [Some(running), None] {
-            let swapped = swap_marked(&data, &growing, before.clone(), (None, SeqNum::new(7)));
+            let swapped = swap(&data, &growing, before.clone(), (None, Some(SeqNum::new(7))));
             assert!(matches!(swapped, Err(CopyError::Taken { .. })), "{swapped:?}");
             drop(replica);
         }
         assert!(growing.exists() && !before.exists() && marked(&data).expect("it is read").is_none());
+    }
+
+    #[test]
+    fn a_database_that_took_the_place_of_the_one_to_be_replaced_stays_where_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
+        create_database(&growing, &genesis()).expect("a copy");
+        create_database(&data, &genesis()).expect("the old database");
+        let old = open_old(&data, &before).expect("it opens").expect("it is there");
+        fs::rename(&data, folder.path().join("away")).expect("an operator moves it");
+        create_database(&data, &genesis()).expect("a restored one");
+
+        let swapped = swap(&data, &growing, before.clone(), (Some(old.folder), Some(SeqNum::new(7))));
+
+        assert!(matches!(swapped, Err(CopyError::Taken { .. })), "{swapped:?}");
+        assert!(growing.exists() && !before.exists() && marked(&data).expect("it is read").is_none());
+    }
+
+    #[test]
+    fn a_copy_whose_mark_was_cut_off_is_marked_before_it_comes_to_its_place() {
+        let (_folder, data, growing, before) = cut_off_repair();
+        let db = Db::open(&growing).expect("it opens");
+        let mut batch = db.begin().expect("a batch");
+        batch.record(&Record::Broken(Broken::Copied(SeqNum::new(7)))).expect("the row of a copy");
+        batch.commit().and_then(|()| db.fold()).expect("it is folded");
+        drop(db);
+
+        settle(&data, (&growing, &before), &genesis()).expect("it opens").expect("it was cut off");
+
+        assert_eq!(marked(&data).expect("it is read"), Some(SeqNum::new(7)));
+    }
+
+    #[test]
+    fn a_database_whose_place_cannot_be_marked_stays_where_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
+        create_database(&growing, &genesis()).expect("a copy");
+        create_database(&data, &genesis()).expect("the old database");
+        fs::create_dir(beside(&data, "copied.new")).expect("in the way of the mark");
+        let held = folder_at(&data);
+
+        let swapped = swap(&data, &growing, before.clone(), (held, Some(SeqNum::new(7))));
+
+        assert!(matches!(swapped, Err(CopyError::Io { .. })) && !before.exists(), "{swapped:?}");
+        assert_eq!((folder_at(&data), marked(&data).expect("it is read")), (held, None));
     }
 
     #[test]
@@ -361,11 +417,12 @@ mod tests {
         fs::create_dir(&growing).expect("a folder");
 
         let old = open_old(&data, &before.with_extension("none")).expect("it opens");
-        assert!(swap_marked(&data, &growing, before.clone(), (old.as_ref(), SeqNum::new(7))).is_err());
+        let held = old.as_ref().map(|old| old.folder);
+        assert!(swap(&data, &growing, before.clone(), (held, Some(SeqNum::new(7)))).is_err());
         assert_eq!(marked(&data).expect("it is read"), None);
 
         fs::remove_dir_all(&before).expect("it was there");
-        swap_marked(&data, &growing, before, (old.as_ref(), SeqNum::new(7))).expect("a swap");
+        swap(&data, &growing, before, (held, Some(SeqNum::new(7)))).expect("a swap");
         assert_eq!(marked(&data).expect("it is read"), Some(SeqNum::new(7)));
     }
 

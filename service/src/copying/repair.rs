@@ -8,12 +8,13 @@ use super::liars::note;
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, at};
-use super::place::{BEFORE_REPAIR, MENDED, ended_by_its_own};
+use super::place::{BEFORE_REPAIR, MENDED, ended_by_its_own, folder_at};
 use super::vote::promises_fault;
-use super::{Plan, beside, check, fill, make_dir, settle, swap, swap_marked};
+use super::worker::{REST, SILENCES_MAX};
+use super::{Plan, beside, check, fill, make_dir, settle, swap};
 use crate::engine::{EngineError, replay};
 use crate::shelter::sheltered;
-use quorate_client::http::Client;
+use quorate_client::http::{Client, ClientError};
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
 use quorate_ledger::{Genesis, Ledger, OpenError, Store as _, StoreError, Table};
 use quorate_pbft::{Digest, SeqNum, Tip};
@@ -105,6 +106,8 @@ pub struct Repaired {
     pub taken: u64,
     /// Receipts of history that could not be read, and are not here any more.
     pub dropped: Vec<String>,
+    /// Whether contents alone are damaged, and a node did not answer that may have them: history is not given up for it.
+    pub is_unanswered: bool,
 }
 
 impl Repaired {
@@ -203,15 +206,16 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
         settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE_REPAIR)), &genesis)?;
     }
     let found = look(&data, &genesis, Some(&member))?;
-    let mut done =
-        Repaired { left: found.clone(), found, anew: None, failures: Vec::new(), taken: 0, dropped: Vec::new() };
+    let (left, failures, dropped) = (found.clone(), Vec::new(), Vec::new());
+    let mut done = Repaired { left, found, anew: None, failures, taken: 0, dropped, is_unanswered: false };
     if done.found.are_contents() && mends {
         if let Some(Ok(db)) = sheltered(|| Db::open(&data)) {
             put_back(&db, &from, &mut done).await?;
         }
         done.left = look(&data, &genesis, Some(&member))?;
+        done.is_unanswered &= done.left.are_contents();
     }
-    if !done.left.is_whole() && !done.left.is_of_history() && mends {
+    if !done.left.is_whole() && !done.left.is_of_history() && mends && !done.is_unanswered {
         let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from, is_joiner: false };
         if let Some(copied) = anew(plan, &mut done, tell).await? {
             done.anew = Some(copied);
@@ -241,19 +245,26 @@ fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
     Ok(())
 }
 
-/// Puts contents back in their place, from one node after the other.
+/// Puts contents back in their place, from one node after the other; a node that is silent is asked again, as in a copy.
 async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<(), CopyError> {
     let mut left = done.found.contents.clone();
     for node in from {
-        let mut lacking = Lacking::new(left.clone());
+        let (mut lacking, mut silent) = (Lacking::new(left.clone()), 0);
         while let Some(ask) = lacking.ask() {
             let answer = match node.renewed().state(ask.encode()).await {
                 Ok(answer) => answer,
+                Err(ClientError::NoAnswer { .. }) if silent < SILENCES_MAX => {
+                    silent += 1;
+                    tokio::time::sleep(REST).await;
+                    continue;
+                }
                 Err(error) => {
+                    done.is_unanswered |= matches!(error, ClientError::NoAnswer { .. });
                     done.failures.push(error.to_string());
                     break;
                 }
             };
+            silent = 0;
             let mut batch = db.begin()?;
             match lacking.take(&mut batch, &answer) {
                 Ok(()) => done.taken += 1,
@@ -304,6 +315,7 @@ async fn anew(
     // Opened anew: what was met in the state says nothing of the promises. The lock is held until what is made is in its place.
     let _ = sheltered(|| drop(old)); // closing a damaged file may fail
     let old = opened(&data)?;
+    let held = folder_at(&data).filter(|_| old.is_ok());
     let promises = match done.left.promises {
         None => Some(old.as_ref().map_err(|why| StoreError(why.clone()))?),
         Some(_) => None,
@@ -322,11 +334,7 @@ async fn anew(
     done.taken += progress.answers;
     let seq = checkpoint.head().seq;
     let place = |whole: Db| {
-        let old = old.as_ref().ok();
-        let placed = match loses_promises {
-            true => swap_marked(&data, &mended, before, (old, seq)),
-            false => swap(&data, &mended, before, old),
-        };
+        let placed = swap(&data, &mended, before, (held, loses_promises.then_some(seq)));
         drop(whole); // no other command has taken it meanwhile
         placed
     };

@@ -7,7 +7,7 @@
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::place::{BEFORE, RESTORED, ended_by_its_own, slot, swap_marked};
+use super::place::{BEFORE, RESTORED, ended_by_its_own, slot, swap};
 use super::record::{Frame, Reader, Recorder};
 use super::{check, fill, make_dir, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
@@ -123,10 +123,11 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
     }
     let (progress, checkpoint) = replayed?.expect("the snapshot was whole");
     let restored = check(&growing, genesis, checkpoint.state_root())?; // no other command takes it meanwhile
-    let before_seq = old.as_ref().and_then(|old| slot(old, genesis));
-    let before = swap_marked(data, &growing, before, (old.as_ref(), checkpoint.head().seq))?;
+    let before_seq = old.as_ref().and_then(|old| slot(&old.db, genesis));
+    let seq = checkpoint.head().seq;
+    let before = swap(data, &growing, before, (old.as_ref().map(|old| old.folder), Some(seq)))?;
     drop(restored);
-    Ok(Copied { progress, seq: checkpoint.head().seq, state_root: checkpoint.state_root(), before, before_seq })
+    Ok(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq })
 }
 
 /// Certified state that is left of a group.

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 /// Passes that one node answers before another one does.
 const PASSES_MAX: u32 = 4;
-/// Time for which one node answers before another one does, and for which it keeps parts that others could bring.
-pub(super) const TURN_MAX: Duration = Duration::from_secs(10);
+/// Time for which one node answers before another one does.
+const TURN_MAX: Duration = Duration::from_secs(10);
+/// Times that the time for an errand is doubled at most.
+const DOUBLED_MAX: u32 = 6;
 
 /// Nodes that answer, and whose turn it is.
 #[derive(Debug)]
@@ -17,11 +19,13 @@ pub(super) struct Turn {
     begun: Instant,
     /// Pass with which it began.
     pass: u32,
+    /// Errands that nodes did not bring in time, less those that they brought.
+    late: u32,
 }
 
 impl Turn {
     pub(super) fn new(now: Instant) -> Self {
-        Self { nodes: BTreeSet::new(), at: 0, begun: now, pass: 0 }
+        Self { nodes: BTreeSet::new(), at: 0, begun: now, pass: 0, late: 0 }
     }
 
     pub(super) fn enter(&mut self, node: usize) {
@@ -35,6 +39,16 @@ impl Turn {
     /// Number of the nodes.
     pub(super) fn nodes(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Time for which a node keeps parts that others could bring: longer as long as none brings them in time.
+    pub(super) fn errand_max(&self) -> Duration {
+        TURN_MAX * (1 << self.late.min(DOUBLED_MAX))
+    }
+
+    /// Notes whether a node brought an errand in time.
+    pub(super) fn brought(&mut self, in_time: bool) {
+        self.late = if in_time { self.late.saturating_sub(1) } else { self.late + 1 };
     }
 
     /// Whether it is a node's turn in a pass.
@@ -73,6 +87,15 @@ mod tests {
         let of = |turn: &mut Turn, pass| (0..3).find(|node| turn.is_of(*node, pass, now));
         let turns: Vec<_> = (1..14).map(|pass| of(&mut turn, pass).expect("it is the turn of one")).collect();
         assert_eq!(turns, [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0]);
+    }
+
+    #[test]
+    fn an_errand_that_no_node_brings_in_time_gets_more_of_it() {
+        let (mut turn, _) = turn();
+        [false, false, true].into_iter().for_each(|in_time| turn.brought(in_time));
+        assert_eq!(turn.errand_max(), 2 * TURN_MAX);
+        (0..100).for_each(|_| turn.brought(false));
+        assert_eq!(turn.errand_max(), 64 * TURN_MAX);
     }
 
     #[test]

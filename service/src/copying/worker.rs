@@ -2,7 +2,6 @@
 
 use super::load::{Load, Task};
 use super::outcome::{CopyError, Progress};
-use super::turn::TURN_MAX;
 use quorate_client::http::{Client, ClientError};
 use quorate_ledger::copy::{Errand, Refused, TakeError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +11,13 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Pause of a worker whose node was too slow or lies behind: others go on meanwhile.
-const REST: Duration = Duration::from_secs(1);
+pub(super) const REST: Duration = Duration::from_secs(1);
 
 /// Times that a node may lie behind before it is of no use.
 const BEHIND_MAX: u32 = 30;
 
 /// Times in a row that a node which has answered may be silent: it, or this machine, had something else to do.
-const SILENCES_MAX: u32 = 2;
+pub(super) const SILENCES_MAX: u32 = 2;
 
 /// Parts that a node may call changed while it was asked: one that always says so serves nothing.
 const MOVED_MAX: u32 = 4_096;
@@ -57,7 +56,7 @@ pub(super) async fn work(
                 format!("{} moves on faster than it can be copied", node.node())
             }
             Brought::TooSlow => {
-                lock(&load).give_back(errand);
+                lock(&load).give_back_late(errand);
                 tokio::time::sleep(REST).await;
                 continue;
             }
@@ -95,7 +94,7 @@ async fn bring(
 ) -> Result<Brought, CopyError> {
     let begun = Instant::now();
     while let Some(ask) = errand.ask() {
-        if begun.elapsed() > TURN_MAX && lock(load).has_others() {
+        if lock(load).is_late(begun.elapsed()) {
             return Ok(Brought::TooSlow);
         }
         let answer = match node.renewed().state(ask.encode()).await {
