@@ -160,7 +160,7 @@ impl Replica {
             return;
         }
         if !proposal.carried {
-            self.views.judge_pace(&mut self.lanes, &self.peers, &self.member, &content);
+            self.views.judge_pace((&mut self.lanes, &self.order), &self.peers, &self.member, &content);
         }
         // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no
         // content.

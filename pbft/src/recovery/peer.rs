@@ -73,6 +73,14 @@ impl Peers {
         (executed >= member.committee.weak() && !heard().any(|peer| peer.serves(next))).then_some(next)
     }
 
+    /// The highest slot that f + 1 other members say they have executed.
+    pub(crate) fn executed_by_weak(&self, member: &Member) -> SeqNum {
+        let executed = member.others().filter_map(|peer| Some(self[peer].status.as_ref()?.executed));
+        let mut executed: Vec<SeqNum> = executed.collect();
+        executed.sort_unstable_by(|a, b| b.cmp(a));
+        executed.get(member.committee.weak() - 1).copied().unwrap_or_default()
+    }
+
     /// Count of other members whose status says that they hold the decision of a slot.
     pub(crate) fn decided(&self, member: &Member, seq: SeqNum) -> usize {
         member.others().filter(|peer| self[*peer].has_decided(seq)).count()

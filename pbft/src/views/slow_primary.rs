@@ -4,6 +4,7 @@
 //! the time that the own last bundles took to be certified, never against an earlier primary, who may have lied as
 //! well.
 
+use crate::agreement::order::Order;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::peer::Peers;
@@ -76,18 +77,25 @@ fn push(samples: &mut VecDeque<u64>, sample: u64) {
 
 impl Views {
     /// V7: judges the primary by a proposal that was just accepted. A certificate waits from when it came, the primary
-    /// had it, the view began and a slot was free.
-    pub(crate) fn judge_pace(&mut self, lanes: &mut Lanes, peers: &Peers, member: &Member, content: &Content) {
+    /// had it and the view began, up to now or to the decision of a slot whose content is missing, for that may cover it.
+    pub(crate) fn judge_pace(
+        &mut self,
+        (lanes, order): (&mut Lanes, &Order),
+        peers: &Peers,
+        member: &Member,
+        content: &Content,
+    ) {
         let Some(view) = self.active().filter(|view| member.committee.primary(*view) != member.me) else { return };
-        let (now, began) = (member.now.ticks, self.since.max(self.timers.paused_at));
+        let until = order.lacks_content_since().unwrap_or(member.now.ticks);
         for (lane, tip) in &content.cut {
             for (position, came) in lanes[*lane].proposes(tip.position) {
                 if let Some(shown) = self.shown_at(lanes, peers, member, *lane, position) {
-                    self.pace.note_proposed(*lane, now.since(came.max(shown).max(began)));
+                    let waited_ms = self.waited_ms(came.max(shown), until);
+                    self.pace.note_proposed(*lane, waited_ms);
                 }
             }
         }
-        if self.pace.is_too_slow() && self.pace.may_ask(now, member.constants.timeout_cap_ms) {
+        if self.pace.is_too_slow() && self.pace.may_ask(member.now.ticks, member.constants.timeout_cap_ms) {
             self.leave_view(view, Cause::Slow);
         }
     }

@@ -8,13 +8,21 @@ use crate::recovery::peer::Peers;
 use crate::views::Views;
 use crate::views::cause::Cause;
 use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks, Time};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+/// Times that the window was full which no wait counts. A primary that passes a bundle over more often than that, each time it
+/// might propose again, is to blame.
+const PAUSES_MAX: usize = 4;
+
 /// Start of each timer of the current view that no certificate or slot dates.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Timers {
-    /// When the content of a committed slot was last missing, or the window was full of committed slots.
-    pub(crate) paused_at: Ticks,
+    /// Begin and end, so far, of the last times that the window was full of committed slots.
+    pauses: VecDeque<(Ticks, Ticks)>,
+    is_full: bool,
+    /// When a wait was due while decided slots were missing here, and the highest of them then.
+    held: Option<(Ticks, SeqNum)>,
     /// The lowest open slot, and since when it is the lowest.
     open_slot: Option<(Ticks, SeqNum)>,
     /// Start of the wait for the end of the epoch, and the slots that were missing then.
@@ -23,7 +31,53 @@ pub(crate) struct Timers {
     overdue_since: Option<Ticks>,
 }
 
+impl Timers {
+    fn note_window(&mut self, is_full: bool, now: Ticks) {
+        if let Some((_, end)) = self.pauses.back_mut().filter(|_| self.is_full) {
+            *end = now;
+        } else if is_full {
+            self.pauses.push_back((now, now));
+        }
+        if self.pauses.len() > PAUSES_MAX {
+            self.pauses.pop_front();
+        }
+        self.is_full = is_full;
+    }
+
+    /// Milliseconds between two moments for which the window was full.
+    fn paused_ms(&self, from: Ticks, to: Ticks) -> u64 {
+        self.pauses.iter().map(|(begin, end)| to.min(*end).since(from.max(*begin))).sum()
+    }
+
+    /// V1: whether a wait that is due holds, for slots are missing here that were decided by then, and one of them may end
+    /// it. Slots that are decided later extend nothing.
+    fn holds(&mut self, due: Ticks, order: &Order, peers: &Peers, member: &Member) -> bool {
+        let known = order.known_up_to();
+        match self.held {
+            Some((_, up_to)) if known < up_to => true,
+            Some((at, _)) if due <= at => false,
+            _ => {
+                let up_to = order.highest_committed().max(peers.executed_by_weak(member));
+                self.held = (known < up_to).then_some((member.now.ticks, up_to));
+                self.held.is_some()
+            }
+        }
+    }
+}
+
 impl Views {
+    /// Moment at which a wait under the current primary has lasted so long, times apart in which it might not propose.
+    fn due(&self, since: Ticks, wait_ms: u64, member: &Member) -> Ticks {
+        let since = since.max(self.since);
+        since.after(wait_ms).after(self.timers.paused_ms(since, member.now.ticks))
+    }
+
+    /// Milliseconds of such a wait up to a moment.
+    pub(crate) fn waited_ms(&self, since: Ticks, until: Ticks) -> u64 {
+        let since = since.max(self.since);
+        until.since(since).saturating_sub(self.timers.paused_ms(since, until))
+    }
+
     /// V3: the NewView timer runs once q members ask for this view or later ones (pitfall 12).
     fn new_view_due(&mut self, member: &Member) -> Option<Ticks> {
         if self.quorum_at.is_none() && self.asking_for(self.number) >= member.committee.quorum() {
@@ -56,22 +110,22 @@ impl Views {
         peers: &Peers,
         member: &mut Member,
     ) -> Option<(Ticks, Cause)> {
-        if order.lacks_decided_content() || order.is_window_decided() {
-            self.timers.paused_at = member.now.ticks;
-        }
+        self.timers.note_window(order.is_window_decided(), member.now.ticks);
         let ids = member.committee.replicas();
         let lanes = ids.filter_map(|id| Some((self.lane_timer(lanes, peers, member, id)?, Cause::Lane(id))));
         let lanes: Vec<_> = lanes.collect();
         let checkpoint = order.checkpoint_wait(member).map(|since| (since, Cause::Checkpoint));
         let first = order.awaits_first().then_some((self.since, Cause::FirstSlot));
         let deadline = self.deadline_timer(order, member).map(|since| (since, Cause::Deadline));
-        let paused = [checkpoint, first, deadline].into_iter().flatten().chain(lanes);
-        let paused_at = self.timers.paused_at;
-        let paused = paused.map(|(since, cause)| (since.max(paused_at), cause));
         let fill = self.fill_timer(order).map(|since| (since, Cause::EpochEnd));
         let slot = self.slot_timer(order, peers, member).map(|(since, seq)| (since, Cause::Slot(seq)));
-        let (since, cause) = paused.chain(fill).chain(slot).min_by_key(|(since, _)| *since)?;
-        Some((since.max(self.since).after(self.timeout_ms(member)), cause))
+        let due = |(since, cause): (Ticks, Cause)| (self.due(since, self.timeout_ms(member), member), cause);
+        let by_contents =
+            [checkpoint, first, deadline].into_iter().flatten().chain(lanes).map(due).min_by_key(|(due, _)| *due);
+        let others = [fill, slot].map(|wait| wait.map(due));
+        let by_contents =
+            by_contents.filter(|(due, _)| *due > member.now.ticks || !self.timers.holds(*due, order, peers, member));
+        others.into_iter().flatten().chain(by_contents).min_by_key(|(due, _)| *due)
     }
 
     /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it
@@ -81,8 +135,7 @@ impl Views {
         if let Some(at) = self.shown_at(lanes, peers, member, id, oldest) {
             return Some(since.max(at));
         }
-        let since = since.max(self.since).max(self.timers.paused_at);
-        if !member.is_due(since.after(self.timeout_ms(member) / 2)) {
+        if !member.is_due(self.due(since, self.timeout_ms(member) / 2, member)) {
             return None;
         }
         let lane = &mut lanes[id];
@@ -120,7 +173,7 @@ impl Views {
             self.timers.filling = None;
             return None;
         }
-        let since = order.last_since.max(self.since).max(self.timers.paused_at);
+        let since = order.last_since.max(self.since);
         let (since, slots) = *self.timers.filling.insert(match self.timers.filling {
             Some((at, slots)) if at >= since => (at, slots),
             _ => (since, left),
@@ -153,9 +206,25 @@ impl Views {
 }
 
 impl Order {
-    /// V1 a: paused while the content of a committed slot is missing.
-    fn lacks_decided_content(&self) -> bool {
-        self.log.above(self.executed()).any(|(_, slot)| slot.committed.is_some() && slot.decided().is_none())
+    /// Slot up to which all are decided, and the lanes told of their contents.
+    fn known_up_to(&self) -> SeqNum {
+        let is_known = |seq: SeqNum| self.log.get(seq).is_some_and(|slot| slot.recorded);
+        let mut known = self.executed();
+        while is_known(known.next()) {
+            known = known.next();
+        }
+        known
+    }
+
+    fn highest_committed(&self) -> SeqNum {
+        let highest = self.log.iter().rev().find(|(_, slot)| slot.committed.is_some());
+        highest.map_or(self.executed(), |(seq, _)| seq.max(self.executed()))
+    }
+
+    /// When the lowest slot was decided whose content is missing; it may cover whatever came before.
+    pub(crate) fn lacks_content_since(&self) -> Option<Ticks> {
+        let mut slots = self.log.above(self.executed()).map(|(_, slot)| slot);
+        slots.find(|slot| slot.committed.is_some() && !slot.recorded).map(|slot| slot.committed_at)
     }
 
     fn committed_time(&self) -> Time {
