@@ -158,11 +158,17 @@ impl ViewChangeLeaf {
 impl Omission {
     /// The vote and the ViewChange as evidence, if the ViewChange leaves the vote out.
     pub fn find(vote: &Signed, view_change: &Signed, body: &ViewChange, window: u64) -> Option<Self> {
-        let said = &vote.statement;
-        if !is_left_out(vote, &body.claims(said.seq)) || vote.signer != view_change.signer || said.view >= body.view {
-            return None;
-        }
-        Some(Self { vote: *vote, leaf: ViewChangeLeaf::of(view_change, body, said.seq, window)? })
+        let is_left_out = Self::leaves_out(vote, view_change, body, window);
+        let leaf = if is_left_out { ViewChangeLeaf::of(view_change, body, vote.statement.seq, window) } else { None };
+        Some(Self { vote: *vote, leaf: leaf? })
+    }
+
+    /// Whether a ViewChange leaves a vote of its signer out. Hashes nothing.
+    pub(crate) fn leaves_out(vote: &Signed, view_change: &Signed, body: &ViewChange, window: u64) -> bool {
+        let (said, base) = (&vote.statement, body.base());
+        let is_about = vote.signer == view_change.signer && said.view < body.view;
+        let is_in_window = base < said.seq && said.seq <= base.plus(window);
+        is_about && is_in_window && is_left_out(vote, &body.claims(said.seq))
     }
 
     pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {

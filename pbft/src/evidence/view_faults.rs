@@ -4,30 +4,35 @@ use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::{InvalidViewChange, Omission};
 use crate::replica::Replica;
 use crate::views::ViewChangeMsg;
-use crate::wire::{ReplicaId, Signed};
+use crate::wire::Signed;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl Replica {
-    /// E3: the newest ViewChange of a member against every vote of it that was heard.
-    pub(crate) fn find_omissions(&mut self, of: ReplicaId) {
-        let Some((view_change, body)) = self.views.latest.get(&of).filter(|_| of != self.member.me).cloned() else {
-            return;
-        };
+    /// E3: a ViewChange against every vote of its signer that was heard.
+    pub(crate) fn find_omissions(&mut self, demand: &ViewChangeMsg) {
         let window = self.member.constants.window;
-        let omitted = |vote: &Signed| Omission::find(vote, &view_change, &body, window);
+        let omitted = |vote: &&Signed| Omission::leaves_out(vote, &demand.0, &demand.1, window);
+        let votes: Vec<Signed> = self.witness.votes_of(demand.0.signer).filter(omitted).copied().collect();
         // A vote that turns out not to be genuine is forgotten, and hides no other.
-        while !self.accusations.is_proved(of) {
-            let Some(proof) = self.witness.votes_of(of).find_map(omitted) else { return };
-            self.accuse(Evidence::Omission(Box::new(proof)));
-        }
+        votes.iter().for_each(|vote| self.accuse_of_omission(vote, demand));
     }
 
     /// E3: a vote that came after its signer's ViewChange.
     pub(crate) fn compare_with_view_change(&mut self, vote: &Signed) {
-        let Some((view_change, body)) = self.views.latest.get(&vote.signer) else { return };
-        if let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window) {
+        if let Some(demand) = self.views.latest.get(&vote.signer).cloned() {
+            self.accuse_of_omission(vote, &demand);
+        }
+    }
+
+    /// The proof hashes the whole ViewChange, so it is made for a genuine vote of a signer who is not proved a liar yet.
+    fn accuse_of_omission(&mut self, vote: &Signed, (view_change, body): &ViewChangeMsg) {
+        if vote.signer != self.member.me
+            && !self.accusations.is_proved(vote.signer)
+            && self.witness.is_genuine(&self.member, vote)
+            && let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window)
+        {
             self.accuse(Evidence::Omission(Box::new(proof)));
         }
     }

@@ -31,6 +31,9 @@ impl Replica {
         if !follows && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
             self.accuse(Evidence::InvalidNewView(Box::new(proof)));
         }
+        if news {
+            body.view_changes.iter().for_each(|demand| self.find_omissions(demand));
+        }
         let current = self.views.may_enter(view);
         let wanted = current || self.views.lacking().contains_key(&(view, digest));
         if !follows || !wanted {
@@ -44,9 +47,9 @@ impl Replica {
         self.find_contradictions(&latest);
         self.pursuits.is_due = true;
         if current {
-            let better =
-                self.views.waiting.and_then(|of| self.views.new_views.get(&of)).is_none_or(|(_, at)| at.view < view);
-            if better {
+            // One of the same view that still waits may name what nobody has.
+            let waiting = self.views.waiting.and_then(|of| self.views.new_views.get(&of));
+            if waiting.is_none_or(|(_, at)| at.view <= view) {
                 self.views.waiting = Some(digest);
             }
         }

@@ -26,9 +26,10 @@ impl Replica {
         if self.views.active().is_some_and(|view| body.view > view) {
             self.views.leave_office(&self.member, from);
         }
-        self.views.latest.insert(from, (statement, body.clone()));
-        self.find_omissions(from);
-        self.find_contradictions(&[(statement, body)]);
+        let demand = (statement, body);
+        self.views.latest.insert(from, demand.clone());
+        self.find_omissions(&demand);
+        self.find_contradictions(&[demand]);
         self.pursuits.is_due = true;
         self.views.drop_unnamed(&self.order);
         Ok(())
@@ -49,12 +50,14 @@ impl Views {
         }
     }
 
-    /// V3: evidence that the current primary equivocated in this view. Whether it is the first of this view.
+    /// V3: evidence that the primary equivocated in the view at work, or asked for. Whether it is the first of this view.
     pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) -> bool {
         let key = evidence.key();
-        let Some(view) = self.active().filter(|view| self.equivocated != Some(*view)) else { return false };
+        let view = self.number;
         let about_view = matches!(key.kind, crate::EvidenceKind::Proposal | crate::EvidenceKind::NewView);
-        let in_view = about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view;
+        let is_first = self.equivocated != Some(view);
+        let in_view =
+            is_first && about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view;
         if in_view {
             self.equivocated = Some(view);
             self.leave_view(view, Cause::Equivocation);

@@ -1,7 +1,7 @@
 //! §4.4: another primary (V).
 
 use super::*;
-use quorate_pbft::{Cause, Input, NewView, ViewChange};
+use quorate_pbft::{Cause, Input, NewView, ViewChange, VotedEntry};
 use std::sync::Arc;
 
 fn proofs_sent(replica: &Alone) -> usize {
@@ -208,6 +208,70 @@ fn a_full_window_that_is_executed_slowly_blames_nobody() {
     assert_eq!(backup.asks_for_view(), None, "executed, and not stable yet");
 }
 
+/// A backup that knows a certified bundle of lane 1, the bundle's tip, and its lane's next one.
+fn with_certified_bundle(constants: &Constants) -> (Alone, Tip) {
+    let mut backup = Alone::with(4, 3, constants);
+    let tip = bundle(1, Tip::default(), 0, envelope("waits")).header.tip();
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
+    (backup, tip)
+}
+
+/// V1 a: each third slot reaches this replica as a decision without its content, which it fetches in 300 ms: a primary that
+/// leaves out another replica each time would restart the wait of all of them for ever.
+#[test]
+fn contents_that_are_always_missing_do_not_hide_a_lane_that_is_left_out() {
+    let (mut backup, _) = with_certified_bundle(&Constants::default());
+    let content = |seq: u64| Content { mark: true, ..empty(1_000 + seq) };
+    for seq in 1..=30 {
+        backup.tick(100);
+        match seq % 3 {
+            0 => (0..3).for_each(|signer| backup.commit(signer, 0, seq, content(seq).digest())),
+            _ => backup.decide(seq, &content(seq)),
+        }
+        if seq % 3 == 2 && seq > 3 {
+            backup.tick(99);
+            backup.decide(seq - 2, &content(seq - 2));
+            backup.execute();
+        }
+    }
+    assert_eq!((backup.asks_for_view(), backup.replica.report().cause), (Some(1), Some(Cause::Lane(id(1)))));
+}
+
+/// V1 a: what was decided in time may cover the bundle, so the wait holds until its content is here.
+#[test]
+fn a_decided_slot_whose_content_comes_late_blames_nobody_if_it_covers_the_bundle() {
+    let covers = |covers: bool| {
+        let (mut backup, tip) = with_certified_bundle(&Constants::default());
+        let cut = if covers { vec![(id(1), tip)] } else { Vec::new() };
+        let content = Content { cut, mark: true, ..empty(1_000) };
+        backup.tick(900);
+        (0..3).for_each(|signer| backup.commit(signer, 0, 1, content.digest()));
+        (0..80).for_each(|_| backup.tick(50));
+        assert_eq!(backup.asks_for_view(), None, "the content is missing");
+        backup.decide(1, &content);
+        backup.tick(1);
+        backup.asks_for_view()
+    };
+    assert_eq!((covers(true), covers(false)), (None, Some(1)));
+}
+
+/// V1: a window that is filled anew each time it opens, past a bundle that waits, is no excuse.
+#[test]
+fn windows_filled_past_a_certified_bundle_do_not_hide_it() {
+    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
+    let (mut backup, _) = with_certified_bundle(&constants);
+    for first in (1..=64).step_by(8) {
+        backup.tick(400);
+        (first..first + 8).for_each(|seq| backup.decide(seq, &empty(1_000 + seq)));
+        backup.tick(100);
+        backup.execute();
+        let (_, seq, digest) = backup.said(Kind::Checkpoint).last().copied().expect("one");
+        let stable = certificate(Kind::Checkpoint, 0, seq, digest, &[0, 1, 2]);
+        backup.hear(1, Message::StableCheckpoint(stable));
+    }
+    assert_eq!((backup.asks_for_view(), backup.replica.report().cause), (Some(1), Some(Cause::Lane(id(1)))));
+}
+
 /// A replica whose own bundles are certified in `own_ms`, and whose primary proposes them after `wait_ms`.
 fn under_a_primary_that_waits(own_ms: u64, wait_ms: u64) -> Alone {
     let mut backup = Alone::new(4, 3);
@@ -314,13 +378,41 @@ fn a_lane_that_is_left_out_is_the_cause_of_the_next_view() {
 
 /// The start of a view by its primary that rests on three demands which report nothing.
 fn start(view: u64) -> (Signed, Message) {
+    start_resting_on(view, Vec::new())
+}
+
+/// The same, but that the primary's own demand reports these votes.
+fn start_resting_on(view: u64, voted: Vec<VotedEntry>) -> (Signed, Message) {
     let window = Constants::default().window;
-    let body = ViewChange { view: View::new(view), checkpoint: None, prepared: Vec::new(), voted: Vec::new() };
-    let demand = |signer| (say(signer, Kind::ViewChange, view, 0, body.digest(window)), Arc::new(body.clone()));
+    let demand = |signer: usize| {
+        let voted = if signer == view as usize % 4 { voted.clone() } else { Vec::new() };
+        let body = ViewChange { view: View::new(view), checkpoint: None, prepared: Vec::new(), voted };
+        (say(signer, Kind::ViewChange, view, 0, body.digest(window)), Arc::new(body))
+    };
     let view_changes = [0, 1, 2].map(demand).to_vec();
     let body = NewView { view: View::new(view), view_changes, pre_prepares: Vec::new() };
     let statement = say(view as usize % 4, Kind::NewView, view, 0, body.digest(window));
     (statement, Message::NewView { statement, body: Arc::new(body) })
+}
+
+/// V3, V4: a primary that is proved already sends one replica alone a start that rests on what nobody has, and another one to
+/// all: that replica enters with the others, and shows them both.
+#[test]
+fn a_start_that_cannot_be_entered_hides_no_other_one_of_its_view() {
+    let mut replica = Alone::new(4, 3);
+    for byte in [1, 2] {
+        replica.hear(1, Message::Contradiction(say(2, Kind::Checkpoint, 0, 1, Digest([byte; 32]))));
+    }
+    [0, 1].into_iter().for_each(|signer| replica.demand(signer, 2));
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(2)));
+    let pre_prepare = say(1, Kind::PrePrepare, 1, 1, Digest([7; 32]));
+    let voted = vec![VotedEntry { pre_prepare, new_view: Digest([8; 32]) }];
+    replica.hear(2, start_resting_on(2, voted).1);
+    assert_eq!(replica.asks_for_view(), Some(2), "nobody has the start that it names");
+
+    replica.hear(2, start(2).1);
+
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view(), replica.replica.view()), (2, None, View::new(2)));
 }
 
 /// E2: whoever entered another start of that view lacks this word, and nobody else asks for it.
