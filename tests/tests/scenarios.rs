@@ -32,6 +32,17 @@ fn a_primary_that_lets_bundles_trickle_into_its_cuts_is_left() {
     assert!(outcome.stats.view_changes > 0, "the trickler is primary of the first view for ever");
 }
 
+/// V1 a: a decided slot whose content is missing excuses a primary once.
+#[test]
+fn a_primary_that_keeps_each_empty_slot_from_another_backup_is_left() {
+    let plan = Plan { attackers: vec![(ReplicaId::new(0), Attack::Excluder)], ..busy(6) };
+    let outcome = run(&plan, true);
+    assert_eq!(outcome.failure, None);
+    let asked = outcome.trace.lines().find(|line| line.contains("ViewChange by")).expect("the excluder is left");
+    let at: f64 = asked.split_whitespace().next().and_then(|at| at.parse().ok()).expect("a time");
+    assert!(at < 3.0, "the first bundle is there after 1.1 s, and waits a time-out and for missing contents: {asked}");
+}
+
 /// V1, V7: nobody honest is left in good weather.
 #[test]
 fn an_honest_primary_under_load_is_not_left() {

@@ -25,4 +25,8 @@ impl Attacker for CutFarAhead {
     fn outgoing(&mut self, _to: ReplicaId, message: &Arc<Message>) -> Vec<Arc<Message>> {
         vec![self.1.rewrite(&self.0, message, far)]
     }
+
+    fn may_hear(&mut self, message: &Arc<Message>) -> bool {
+        self.1.may_hear(&self.0, message)
+    }
 }

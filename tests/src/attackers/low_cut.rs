@@ -35,4 +35,8 @@ impl Attacker for LowCut {
         };
         vec![self.rewriting.rewrite(&self.mask, message, low)]
     }
+
+    fn may_hear(&mut self, message: &Arc<Message>) -> bool {
+        self.rewriting.may_hear(&self.mask, message)
+    }
 }

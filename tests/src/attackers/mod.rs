@@ -9,6 +9,7 @@ mod contrary;
 mod cut_far_ahead;
 mod data_withholder;
 mod equivocator;
+mod excluder;
 mod false_votes;
 mod flooder;
 mod future;
@@ -56,6 +57,7 @@ pub enum Attack {
     CutFarAhead,
     DataWithholder,
     Equivocator,
+    Excluder,
     FalseVotes,
     Flooder,
     Future,
@@ -120,7 +122,7 @@ impl Attack {
     pub const NEWEST: &[(u64, Self)] = &[(2, Self::Splits), (1, Self::Contrary)];
 
     /// The newest of all.
-    pub const LATEST: &[(u64, Self)] = &[(1, Self::Trickler)];
+    pub const LATEST: &[(u64, Self)] = &[(1, Self::Trickler), (1, Self::Excluder)];
 
     /// Those that are about changes of the member list.
     pub const OF_EPOCHS: &[(u64, Self)] = &[(2, Self::BoundaryIdler), (2, Self::Straddler), (2, Self::Ghost)];
@@ -155,6 +157,7 @@ impl Attack {
             Self::CutFarAhead => Box::new(cut_far_ahead::CutFarAhead::new(mask)),
             Self::DataWithholder => Box::new(data_withholder::DataWithholder(mask)),
             Self::Equivocator => Box::new(equivocator::Equivocator::new(&mask)),
+            Self::Excluder => Box::new(excluder::Excluder::new(mask)),
             Self::FalseVotes => Box::new(false_votes::FalseVotes::new(mask)),
             Self::Flooder => Box::new(flooder::Flooder::new(mask, dice)),
             Self::Future => Box::new(future::Future(mask)),

@@ -46,6 +46,18 @@ impl Rewriting {
         }
     }
 
+    /// Whether the replica inside may hear this: it stops where it meets a word in its name that it did not say (E7).
+    pub(super) fn may_hear(&self, mask: &Mask, message: &Message) -> bool {
+        match message {
+            Message::Prepare { pre_prepare, .. } => pre_prepare.signer != mask.me || self.of(pre_prepare).is_none(),
+            Message::Decided { certificate, .. } => {
+                let is_own = certificate.signatures.iter().any(|(signer, _)| *signer == mask.me);
+                !is_own || !self.0.contains_key(&(certificate.view, certificate.seq))
+            }
+            _ => !super::speaks_of(message, mask.me),
+        }
+    }
+
     fn of(&self, vote: &Signed) -> Option<Signed> {
         self.0.get(&(vote.statement.view, vote.statement.seq)).copied()
     }

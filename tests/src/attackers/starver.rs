@@ -24,4 +24,8 @@ impl Attacker for Starver {
         };
         vec![self.1.rewrite(&self.0, message, without)]
     }
+
+    fn may_hear(&mut self, message: &Arc<Message>) -> bool {
+        self.1.may_hear(&self.0, message)
+    }
 }

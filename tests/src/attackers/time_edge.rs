@@ -31,4 +31,8 @@ impl Attacker for TimeEdge {
         };
         vec![self.1.rewrite(&self.0, message, edge)]
     }
+
+    fn may_hear(&mut self, message: &Arc<Message>) -> bool {
+        self.1.may_hear(&self.0, message)
+    }
 }

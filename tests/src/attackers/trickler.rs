@@ -99,4 +99,8 @@ impl Attacker for Trickler {
     fn overhear(&mut self, message: &Arc<Message>) {
         self.note(message);
     }
+
+    fn may_hear(&mut self, message: &Arc<Message>) -> bool {
+        self.rewriting.may_hear(&self.mask, message)
+    }
 }
