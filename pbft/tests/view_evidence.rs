@@ -106,6 +106,20 @@ fn a_vote_that_the_checkpoint_of_the_demand_covers_is_not_omitted() {
     assert_eq!(omission(&sign(2, Kind::Prepare, 0, 2, digest(2)), &body), None);
 }
 
+/// A vote at s says that the stable checkpoint is at s − window at least, and it never goes back.
+#[test]
+fn a_demand_whose_window_ends_below_a_vote_leaves_it_out() {
+    let vote = |seq| sign(2, Kind::Commit, 0, seq, digest(3));
+    let body = honest_demand();
+    let evidence = omission(&vote(WINDOW + 1), &body).expect("left out");
+    assert!(proves(&evidence));
+    assert_eq!((evidence.key().signer, evidence.place().1.get()), (id(2), WINDOW + 1));
+
+    let Some(Evidence::Omission(mut within)) = omission(&vote(WINDOW + 1), &body) else { panic!("left out") };
+    within.vote = vote(WINDOW);
+    assert!(!proves(&Evidence::Omission(within)), "the leaf is about another slot of the window");
+}
+
 #[test]
 fn a_vote_of_the_demanded_view_or_a_later_one_is_not_omitted() {
     assert_eq!(omission(&sign(2, Kind::Prepare, 1, 3, digest(3)), &honest_demand()), None);
@@ -164,6 +178,25 @@ fn start(bodies: &[ViewChange], slots: &[Digest]) -> (Signed, NewView) {
     let pre_prepares = slots.iter().zip(1..).map(|(of, seq)| proposed(view.get(), seq, *of)).collect();
     let body = NewView { view, view_changes: demands.collect(), pre_prepares };
     (sign(view.get() as usize % N, Kind::NewView, view.get(), 0, body.digest(WINDOW)), body)
+}
+
+/// The same slot of demands of which one has a window that ends below it: it says nothing there.
+#[test]
+fn a_start_is_held_against_demands_whose_windows_end_below_the_slot() {
+    let seq = WINDOW + 1;
+    let checkpoint = Some(certificate(Kind::Checkpoint, 0, 1, digest(9)));
+    let voted = vec![VotedEntry { pre_prepare: proposed(0, seq, digest(1)), new_view: Digest::ZERO }];
+    let says = ViewChange { checkpoint, prepared: Vec::new(), voted, ..honest_demand() };
+    let old = ViewChange { prepared: Vec::new(), voted: Vec::new(), ..honest_demand() };
+    let bodies = [says.clone(), says, old];
+    let demands = bodies.iter().zip(1..).map(|(body, signer)| (signed_demand(signer, body), Arc::new(body.clone())));
+    let lie = NewView { view: View::new(1), view_changes: demands.collect(), pre_prepares: Vec::new() };
+    let signed = sign(1, Kind::NewView, 1, 0, lie.digest(WINDOW));
+
+    let evidence = invalid_start(&signed, &lie).expect("two of three voted for it");
+
+    assert!(proves(&evidence));
+    assert_eq!(evidence.place().1.get(), seq);
 }
 
 fn invalid_start(signed: &Signed, body: &NewView) -> Option<Evidence> {

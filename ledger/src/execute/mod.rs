@@ -172,7 +172,7 @@ impl<'l, 's> Execution<'l, 's> {
         }
         if count >= OFFENCES_MAX
             || !self.is_within_horizon(key.epoch)?
-            || !check::proves(&evidence, &committee, &genesis)
+            || !check::proves(&evidence, &committee, (&genesis, self.ledger.rules()))
         {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use super::ProofError;
 use super::epochs::{EPOCHS_MAX, EpochStep, Epochs, of_group};
 use crate::format::check;
 use crate::format::genesis::Genesis;
+use crate::format::rules::RULES;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Evidence, EvidenceKey, PublicKey, SeqNum, View, bounded};
 
@@ -48,7 +49,7 @@ impl EvidenceProof {
             return Err(ProofError::Epoch);
         }
         let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
-        if !check::proves(&self.evidence, committee, genesis) {
+        if !check::proves(&self.evidence, committee, (genesis, RULES.newest)) {
             return Err(ProofError::Evidence);
         }
         let (view, seq) = self.evidence.place();

@@ -160,7 +160,8 @@ impl Replica {
             return;
         }
         if !proposal.carried {
-            self.views.judge_pace((&mut self.lanes, &self.order), &self.peers, &self.member, &content);
+            let until = self.order.lacks_content_since().unwrap_or(self.member.now.ticks);
+            self.views.judge_pace(&mut self.lanes, &self.peers, &self.member, (&content, until));
         }
         // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no
         // content.

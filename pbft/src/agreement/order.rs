@@ -49,6 +49,15 @@ impl Order {
         self.execution.point.seq
     }
 
+    /// Slot up to which all are decided, with their contents on the disk.
+    pub(crate) fn known_up_to(&self) -> SeqNum {
+        let mut known = self.executed();
+        while self.log.recorded(known.next()).is_some() {
+            known = known.next();
+        }
+        known
+    }
+
     /// The last slot of the epoch, once it is known (M1).
     pub(crate) fn last(&self) -> Option<SeqNum> {
         self.execution.point.last()

@@ -217,13 +217,11 @@ impl<'a> Inquest<'a> {
     }
 
     fn omissions(&mut self, view_change: &Signed, body: &ViewChange) {
-        let (window, base) = (self.context.constants.window, body.base());
+        let window = self.context.constants.window;
         let from = (view_change.signer, None, View::new(0), SeqNum::new(0));
         let to = (view_change.signer, None, body.view, SeqNum::new(0));
         let votes = self.words.range(from..to).flat_map(|(_, words)| words);
-        let reach = |vote: &&Signed| base < vote.statement.seq && vote.statement.seq <= base.plus(window);
-        let left_out: Vec<Omission> =
-            votes.filter(reach).filter_map(|vote| Omission::find(vote, view_change, body, window)).collect();
+        let left_out: Vec<_> = votes.filter_map(|vote| Omission::find(vote, view_change, body, window)).collect();
         for found in left_out {
             self.accuse(Evidence::Omission(Box::new(found)));
         }

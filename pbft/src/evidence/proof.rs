@@ -100,9 +100,9 @@ impl Evidence {
         let VerifyContext { committee, verify, .. } = *context;
         let proved = match self {
             Self::Equivocation(a, b) => a.is_valid(committee, verify) && b.is_valid(committee, verify),
-            Self::Omission(omission) => omission.is_valid(committee, verify),
+            Self::Omission(omission) => omission.is_valid(context),
             Self::InvalidViewChange(invalid) => invalid.is_valid(committee, verify),
-            Self::InvalidNewView(invalid) => invalid.is_valid(committee, verify),
+            Self::InvalidNewView(invalid) => invalid.is_valid(context),
             Self::InvalidBundle(invalid) => invalid.is_valid(context),
         };
         self.is_well_formed() && proved

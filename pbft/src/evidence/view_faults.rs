@@ -7,33 +7,30 @@ use crate::views::ViewChangeMsg;
 use crate::wire::Signed;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
 impl Replica {
-    /// E3: a ViewChange against every vote of its signer that was heard.
-    pub(crate) fn find_omissions(&mut self, demand: &ViewChangeMsg) {
-        let window = self.member.constants.window;
-        let omitted = |vote: &&Signed| Omission::leaves_out(vote, &demand.0, &demand.1, window);
-        let votes: Vec<Signed> = self.witness.votes_of(demand.0.signer).filter(omitted).copied().collect();
-        // A vote that turns out not to be genuine is forgotten, and hides no other.
-        votes.iter().for_each(|vote| self.accuse_of_omission(vote, demand));
+    /// E3: a ViewChange against one vote of its signer, or every one that was heard. A proof hashes the whole ViewChange, so
+    /// it is made for a genuine vote that is left out; one that is not genuine is forgotten, and hides no other.
+    pub(crate) fn find_omissions(&mut self, (view_change, body): &ViewChangeMsg, vote: Option<&Signed>) {
+        let heard = || self.witness.votes_of(view_change.signer);
+        let votes = vote.map_or_else(|| heard().copied().collect(), |vote| vec![*vote]);
+        for vote in votes.iter().filter(|vote| Omission::leaves_out(vote, view_change, body)) {
+            if vote.signer != self.member.me
+                && !self.accusations.is_proved(vote.signer)
+                && self.witness.is_genuine(&self.member, vote)
+                && let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window)
+            {
+                self.accuse(Evidence::Omission(Box::new(proof)));
+            }
+        }
     }
 
     /// E3: a vote that came after its signer's ViewChange.
     pub(crate) fn compare_with_view_change(&mut self, vote: &Signed) {
         if let Some(demand) = self.views.latest.get(&vote.signer).cloned() {
-            self.accuse_of_omission(vote, &demand);
-        }
-    }
-
-    /// The proof hashes the whole ViewChange, so it is made for a genuine vote of a signer who is not proved a liar yet.
-    fn accuse_of_omission(&mut self, vote: &Signed, (view_change, body): &ViewChangeMsg) {
-        if vote.signer != self.member.me
-            && !self.accusations.is_proved(vote.signer)
-            && self.witness.is_genuine(&self.member, vote)
-            && let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window)
-        {
-            self.accuse(Evidence::Omission(Box::new(proof)));
+            self.find_omissions(&demand, Some(vote));
         }
     }
 

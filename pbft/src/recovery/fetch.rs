@@ -76,10 +76,7 @@ impl Needs<'_> {
 
     /// Decided slots that a peer has and this replica lacks.
     fn of_slots(&self) -> Option<Need> {
-        let mut from = self.0.order.executed().next();
-        while self.0.order.log.recorded(from).is_some() {
-            from = from.next();
-        }
+        let from = self.0.order.known_up_to().next();
         let peers: Vec<ReplicaId> = self.0.member.others().filter(|peer| self.0.peers[*peer].serves(from)).collect();
         let furthest = peers.iter().filter_map(|peer| Some(self.0.peers[*peer].status.as_ref()?.executed)).max();
         let reach = self.0.order.executed().max(self.0.order.low()).plus(self.0.member.constants.window);

@@ -74,11 +74,9 @@ impl Peers {
     }
 
     /// The highest slot that f + 1 other members say they have executed.
-    pub(crate) fn executed_by_weak(&self, member: &Member) -> SeqNum {
+    pub(crate) fn executed_by_weak(&self, member: &Member) -> Option<SeqNum> {
         let executed = member.others().filter_map(|peer| Some(self[peer].status.as_ref()?.executed));
-        let mut executed: Vec<SeqNum> = executed.collect();
-        executed.sort_unstable_by(|a, b| b.cmp(a));
-        executed.get(member.committee.weak() - 1).copied().unwrap_or_default()
+        executed.filter(|seq| self.decided(member, *seq) >= member.committee.weak()).max()
     }
 
     /// Count of other members whose status says that they hold the decision of a slot.

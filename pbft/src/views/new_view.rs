@@ -31,9 +31,7 @@ impl Replica {
         if !follows && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
             self.accuse(Evidence::InvalidNewView(Box::new(proof)));
         }
-        if news {
-            body.view_changes.iter().for_each(|demand| self.find_omissions(demand));
-        }
+        body.view_changes.iter().filter(|_| news).for_each(|demand| self.find_omissions(demand, None));
         let current = self.views.may_enter(view);
         let wanted = current || self.views.lacking().contains_key(&(view, digest));
         if !follows || !wanted {

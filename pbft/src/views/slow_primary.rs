@@ -4,7 +4,6 @@
 //! the time that the own last bundles took to be certified, never against an earlier primary, who may have lied as
 //! well.
 
-use crate::agreement::order::Order;
 use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::recovery::peer::Peers;
@@ -77,16 +76,10 @@ fn push(samples: &mut VecDeque<u64>, sample: u64) {
 
 impl Views {
     /// V7: judges the primary by a proposal that was just accepted. A certificate waits from when it came, the primary
-    /// had it and the view began, up to now or to the decision of a slot whose content is missing, for that may cover it.
-    pub(crate) fn judge_pace(
-        &mut self,
-        (lanes, order): (&mut Lanes, &Order),
-        peers: &Peers,
-        member: &Member,
-        content: &Content,
-    ) {
+    /// had it and the view began, up to a moment: now, or the decision of a slot whose content is missing and may cover it.
+    pub(crate) fn judge_pace(&mut self, lanes: &mut Lanes, peers: &Peers, member: &Member, of: (&Content, Ticks)) {
         let Some(view) = self.active().filter(|view| member.committee.primary(*view) != member.me) else { return };
-        let until = order.lacks_content_since().unwrap_or(member.now.ticks);
+        let (content, until) = of;
         for (lane, tip) in &content.cut {
             for (position, came) in lanes[*lane].proposes(tip.position) {
                 if let Some(shown) = self.shown_at(lanes, peers, member, *lane, position) {

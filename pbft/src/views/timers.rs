@@ -57,7 +57,7 @@ impl Timers {
             Some((_, up_to)) if known < up_to => true,
             Some((at, _)) if due <= at => false,
             _ => {
-                let up_to = order.highest_committed().max(peers.executed_by_weak(member));
+                let up_to = order.highest_committed().max(peers.executed_by_weak(member).unwrap_or_default());
                 self.held = (known < up_to).then_some((member.now.ticks, up_to));
                 self.held.is_some()
             }
@@ -206,19 +206,9 @@ impl Views {
 }
 
 impl Order {
-    /// Slot up to which all are decided, and the lanes told of their contents.
-    fn known_up_to(&self) -> SeqNum {
-        let is_known = |seq: SeqNum| self.log.get(seq).is_some_and(|slot| slot.recorded);
-        let mut known = self.executed();
-        while is_known(known.next()) {
-            known = known.next();
-        }
-        known
-    }
-
     fn highest_committed(&self) -> SeqNum {
-        let highest = self.log.iter().rev().find(|(_, slot)| slot.committed.is_some());
-        highest.map_or(self.executed(), |(seq, _)| seq.max(self.executed()))
+        let committed = self.log.above(self.executed()).filter(|(_, slot)| slot.committed.is_some());
+        committed.last().map_or(self.executed(), |(seq, _)| seq)
     }
 
     /// When the lowest slot was decided whose content is missing; it may cover whatever came before.

@@ -28,7 +28,7 @@ impl Replica {
         }
         let demand = (statement, body);
         self.views.latest.insert(from, demand.clone());
-        self.find_omissions(&demand);
+        self.find_omissions(&demand, None);
         self.find_contradictions(&[demand]);
         self.pursuits.is_due = true;
         self.views.drop_unnamed(&self.order);
