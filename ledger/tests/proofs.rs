@@ -5,8 +5,7 @@ mod support;
 use quorate_ledger::proof::{Marked, NonceProof, Proof, ProofError, Proved, ProvedFile, ProvedReceipt};
 use quorate_ledger::{Code, State};
 use quorate_pbft::{
-    Digest, Epoch, Evidence, Item, ItemKind, Kind, Omission, QuorumCert, ReplicaId, Statement, View, ViewChange,
-    merkle_root,
+    Digest, Epoch, Evidence, Item, ItemKind, Kind, QuorumCert, ReplicaId, Statement, View, merkle_root,
 };
 use support::world::{World, at, remove, revision, write};
 use support::{certificate_of, digest, replica};
@@ -226,29 +225,6 @@ fn evidence_whose_signatures_do_not_fit_is_not_recorded() {
     a.signature.0[0] ^= 1;
     let forged = Evidence::pair(&a, &b).expect("still a contradiction");
     assert_eq!(world.slot_of(vec![(0, vec![item(&forged)])]).recorded, []);
-}
-
-/// A Commit of replica 3 above the window of its demand for view 1, which reports nothing.
-fn above_its_window(world: &World) -> Evidence {
-    let window = world.genesis.constants().window;
-    let demand = ViewChange { view: View::new(1), checkpoint: None, prepared: Vec::new(), voted: Vec::new() };
-    let sign = |kind, view, seq, digest| {
-        let (group, epoch, seq) = (world.genesis.group(), Epoch::new(0), quorate_pbft::SeqNum::new(seq));
-        Statement { group, epoch, kind, view, seq, digest }.sign(ReplicaId::new(3), &replica(3))
-    };
-    let vote = sign(Kind::Commit, View::new(0), window + 1, Digest([1; 32]));
-    let signed = sign(Kind::ViewChange, View::new(1), 0, demand.digest(window));
-    Evidence::Omission(Box::new(Omission::find(&vote, &signed, &demand, window).expect("left out")))
-}
-
-#[test]
-fn a_vote_above_the_window_of_its_signers_demand_is_recorded_from_rules_14_on() {
-    let recorded = |rules| {
-        let mut world = World::of(support::genesis_by(Some(rules)));
-        let evidence = above_its_window(&world);
-        world.slot_of(vec![(0, vec![item(&evidence)])]).recorded.len()
-    };
-    assert_eq!((recorded(13), recorded(14)), (0, 1));
 }
 
 #[test]

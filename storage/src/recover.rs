@@ -74,6 +74,14 @@ impl Snapshot {
         first.map(|key| key::parse_slot(&key)).transpose()
     }
 
+    /// Slot of the newest stable checkpoint that was certified to this replica, executed or not.
+    pub fn newest_stable(&self) -> Result<Option<SeqNum>, StoreError> {
+        let newest = self.nearest(Name::Stable, &[], &key::slot(SeqNum::new(u64::MAX)), Order::Down)?;
+        let slot = |(key, value): (Vec<u8>, Vec<u8>)| Ok((key::parse_slot(&key)?, decode::<ClaimedCert>(&value)?.seq));
+        let slots = newest.map(slot).transpose()?;
+        Ok(slots.filter(|(key, seq)| key == seq).map(|(_, seq)| seq)) // a damaged row says nothing
+    }
+
     /// The highest stable checkpoint up to a slot.
     pub(crate) fn stable(&self, up_to: SeqNum) -> Result<Option<ClaimedCert>, StoreError> {
         let newest = self.nearest(Name::Stable, &[], &key::slot(up_to), Order::Down)?;

@@ -64,6 +64,17 @@ fn executed_bundles_and_certificates_and_slots_below_the_stable_checkpoint_stay_
 }
 
 #[test]
+fn the_newest_stable_checkpoint_is_told_whatever_is_executed() {
+    let db = db();
+    let newest = || db.snapshot().unwrap().newest_stable().unwrap();
+    assert_eq!(newest(), None);
+    for seq in [8, 16, 12] {
+        store(&db, &[Record::Stable(cert(Kind::Checkpoint, 0, seq, digest("state")))]);
+    }
+    assert_eq!(newest(), Some(SeqNum::new(16)));
+}
+
+#[test]
 fn votes_come_back_above_the_stable_checkpoint_and_acks_above_the_executed_tips() {
     let db = db();
     (1..=5).for_each(|seq| store(&db, &mark_slot(seq, 2, seq)));

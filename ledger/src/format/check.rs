@@ -4,11 +4,10 @@ use crate::format::analysis::Analysis;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
-use crate::format::rules::ABOVE_WINDOWS_SINCE;
 use crate::format::signature::{Keys, Predicate, Signed};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::Refusal;
-use quorate_pbft::{Committee, Constants, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
+use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
 use std::sync::Arc;
 
 /// Checks items for [`quorate_pbft::VerifyContext`]: structure, size, and the signature against the key that an
@@ -81,12 +80,14 @@ pub(crate) fn evidence(bytes: &[u8]) -> Option<Evidence> {
     evidence.is_well_formed().then_some(evidence)
 }
 
-/// Whether evidence holds in this group, by rules of execution, to whoever has its genesis.
-pub(crate) fn proves(evidence: &Evidence, committee: &Committee, (genesis, rules): (&Genesis, u32)) -> bool {
-    let (payload, known) = (EnvelopeCheck::new(genesis), genesis.constants());
-    let window = if rules < ABOVE_WINDOWS_SINCE { u64::MAX } else { known.window }; // no slot is above that
-    let constants = Constants { window, ..known.clone() };
-    evidence.is_valid(&VerifyContext { committee, verify: &Ed25519, payload: &payload, constants: &constants })
+/// Whether evidence holds in this group, to whoever has its genesis: by the predicate of execution, or that of remains.
+pub(crate) fn proves(
+    (evidence, holds): (&Evidence, fn(&Evidence, &VerifyContext<'_>) -> bool),
+    committee: &Committee,
+    genesis: &Genesis,
+) -> bool {
+    let payload = EnvelopeCheck::new(genesis);
+    holds(evidence, &VerifyContext { committee, verify: &Ed25519, payload: &payload, constants: genesis.constants() })
 }
 
 #[cfg(test)]

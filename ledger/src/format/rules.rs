@@ -12,9 +12,8 @@ pub const RULES_FIRST: u32 = 8;
 
 /// Rules that this program can execute: 8; 9, which enrol observers and go up by one number at a time; 10, which merge by
 /// rules 22 and count all steps of merging; 11, whose authors' signatures can be checked many at once; 12, which merge by
-/// rules 23; 13, which merge by rules 24; and 14, which record that a ViewChange with an old checkpoint leaves out votes above its
-/// window.
-pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 14 };
+/// rules 23; and 13, which merge by rules 24.
+pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 13 };
 
 /// Rules from which on a proposal names no rules but those of the next number.
 pub(crate) const NEXT_SINCE: u32 = 9;
@@ -24,9 +23,6 @@ pub(crate) const PRINCIPLES_COUNT_SINCE: u32 = 10;
 
 /// Rules from which on a genesis has authors' signatures checked by the cofactored equation.
 pub(crate) const BATCHES_SINCE: u32 = 11;
-
-/// Rules from which on a fault is recorded that a ViewChange proves whose window ends below the slot in question.
-pub(crate) const ABOVE_WINDOWS_SINCE: u32 = 14;
 
 /// Rules that a program can execute, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]

@@ -4,7 +4,6 @@ use super::ProofError;
 use super::epochs::{EPOCHS_MAX, EpochStep, Epochs, of_group};
 use crate::format::check;
 use crate::format::genesis::Genesis;
-use crate::format::rules::RULES;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Evidence, EvidenceKey, PublicKey, SeqNum, View, bounded};
 
@@ -49,7 +48,7 @@ impl EvidenceProof {
             return Err(ProofError::Epoch);
         }
         let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
-        if !check::proves(&self.evidence, committee, (genesis, RULES.newest)) {
+        if !check::proves((&self.evidence, Evidence::is_valid_in_remains), committee, genesis) {
             return Err(ProofError::Evidence);
         }
         let (view, seq) = self.evidence.place();

@@ -179,7 +179,7 @@ impl<'a> Inquest<'a> {
     /// Adds a proof that verifies, if it is the first of its signer and kind.
     fn accuse(&mut self, evidence: Evidence) {
         let key = evidence.key();
-        if !self.proofs.contains_key(&key) && evidence.is_valid(self.context) {
+        if !self.proofs.contains_key(&key) && evidence.is_valid_in_remains(self.context) {
             self.proofs.insert(key, evidence);
         }
     }

@@ -97,12 +97,21 @@ impl Evidence {
 
     /// Whether it proves its claim to whoever trusts the committee and the group's numbers.
     pub fn is_valid(&self, context: &VerifyContext<'_>) -> bool {
+        self.is_valid_by(context, u64::MAX)
+    }
+
+    /// The same for what is left of a group (E4), or offline. Also a ViewChange whose window ends below the slot proves a lie.
+    pub fn is_valid_in_remains(&self, context: &VerifyContext<'_>) -> bool {
+        self.is_valid_by(context, context.constants.window)
+    }
+
+    fn is_valid_by(&self, context: &VerifyContext<'_>, window: u64) -> bool {
         let VerifyContext { committee, verify, .. } = *context;
         let proved = match self {
             Self::Equivocation(a, b) => a.is_valid(committee, verify) && b.is_valid(committee, verify),
-            Self::Omission(omission) => omission.is_valid(context),
+            Self::Omission(omission) => omission.is_valid(committee, verify, window),
             Self::InvalidViewChange(invalid) => invalid.is_valid(committee, verify),
-            Self::InvalidNewView(invalid) => invalid.is_valid(context),
+            Self::InvalidNewView(invalid) => invalid.is_valid(committee, verify),
             Self::InvalidBundle(invalid) => invalid.is_valid(context),
         };
         self.is_well_formed() && proved

@@ -108,10 +108,8 @@ impl LeafPath {
 }
 
 impl ViewChangeLeaf {
-    /// A ViewChange's leaf of a slot; for one above its window, of which it says nothing, that of the first. None for one
-    /// that its checkpoint covers.
+    /// A ViewChange's leaf of a slot; none outside its window.
     pub fn of(view_change: &Signed, body: &ViewChange, seq: SeqNum, window: u64) -> Option<Self> {
-        let seq = if seq > body.base().plus(window) { body.base().next() } else { seq };
         let leaves = body.leaves(window);
         let slot = LeafPath::of_slot(&leaves, body.base(), seq)?;
         let head = LeafPath::of(&leaves, 0)?;
@@ -121,12 +119,6 @@ impl ViewChangeLeaf {
 
     fn base(&self) -> SeqNum {
         self.checkpoint.as_ref().map_or(SeqNum::new(0), |certificate| certificate.seq)
-    }
-
-    /// Whether its window ends below a slot: then the head alone says that it reports nothing there. An honest replica
-    /// votes in its window, and reports its stable checkpoint, which never goes back.
-    fn ends_below(&self, seq: SeqNum, window: u64) -> bool {
-        seq > self.base().plus(window)
     }
 
     /// Both leaves are in the signed tree.
@@ -166,9 +158,10 @@ impl ViewChangeLeaf {
 impl Omission {
     /// The vote and the ViewChange as evidence, if the ViewChange leaves the vote out.
     pub fn find(vote: &Signed, view_change: &Signed, body: &ViewChange, window: u64) -> Option<Self> {
-        let is_left_out = Self::leaves_out(vote, view_change, body);
-        let leaf = if is_left_out { ViewChangeLeaf::of(view_change, body, vote.statement.seq, window) } else { None };
-        Some(Self { vote: *vote, leaf: leaf? })
+        let (base, seq) = (body.base(), vote.statement.seq);
+        let seq = if seq > base.plus(window) { base.next() } else { seq }; // above the window the head says enough
+        let leaf = Some(seq).filter(|_| Self::leaves_out(vote, view_change, body));
+        Some(Self { vote: *vote, leaf: ViewChangeLeaf::of(view_change, body, leaf?, window)? })
     }
 
     /// Whether a ViewChange leaves a vote of its signer out. Hashes nothing.
@@ -178,10 +171,11 @@ impl Omission {
         is_about && is_left_out(vote, &body.claims(said.seq))
     }
 
-    pub(crate) fn is_valid(&self, context: &VerifyContext<'_>) -> bool {
-        let VerifyContext { committee, verify, constants, .. } = *context;
+    /// A vote above the window is left out by the head: an honest one says that the checkpoint was near enough, and that
+    /// never goes back.
+    pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify, window: u64) -> bool {
         let (vote, view_change) = (&self.vote.statement, &self.leaf.view_change.statement);
-        let is_above = self.leaf.ends_below(vote.seq, constants.window);
+        let is_above = vote.seq > self.leaf.base().plus(window);
         let about = self.vote.signer == self.leaf.view_change.signer
             && vote.kind.is_vote()
             && vote.view < view_change.view
@@ -281,8 +275,7 @@ impl InvalidNewView {
         Some(Self { leaf, view_changes: view_changes? })
     }
 
-    pub(crate) fn is_valid(&self, context: &VerifyContext<'_>) -> bool {
-        let VerifyContext { committee, verify, constants, .. } = *context;
+    pub(crate) fn is_valid(&self, committee: &Committee, verify: &dyn Verify) -> bool {
         let start = &self.leaf.new_view.statement;
         let named: Vec<(ReplicaId, Digest)> =
             self.view_changes.iter().map(|leaf| (leaf.view_change.signer, leaf.view_change.statement.digest)).collect();
@@ -292,19 +285,15 @@ impl InvalidNewView {
             && self.leaf.head.proves(&start.digest, &new_view_head(start.view, &named))
             && self.leaf.slot.proves(&start.digest, &new_view_slot(self.leaf.seq, self.leaf.carried));
         let about = self.view_changes.iter().all(|leaf| {
-            let about = leaf.seq == self.leaf.seq || leaf.ends_below(self.leaf.seq, constants.window);
-            about
-                && leaf.view_change.statement.view == start.view
-                && leaf.base() < leaf.seq
-                && leaf.is_signed(committee, verify)
+            let same = leaf.seq == self.leaf.seq && leaf.view_change.statement.view == start.view;
+            same && leaf.base() < leaf.seq && leaf.is_signed(committee, verify)
         });
-        signed && about && !self.follows(committee, constants.window)
+        signed && about && !self.follows(committee)
     }
 
     /// V5 for this one slot. Null at the end and nothing at all are the same here.
-    fn follows(&self, committee: &Committee, window: u64) -> bool {
-        let above = |leaf: &&ViewChangeLeaf| !leaf.ends_below(self.leaf.seq, window);
-        let claims: Vec<Claim> = self.view_changes.iter().filter(above).map(|leaf| Claim::of(&leaf.claims)).collect();
+    fn follows(&self, committee: &Committee) -> bool {
+        let claims: Vec<Claim> = self.view_changes.iter().map(|leaf| Claim::of(&leaf.claims)).collect();
         let null = Content::NULL.digest();
         let chosen = select(&claims, committee.quorum() - committee.faulty_max());
         chosen.unwrap_or(null) == self.leaf.carried.unwrap_or(null)

@@ -16,8 +16,10 @@ impl Replica {
     pub(crate) fn find_omissions(&mut self, (view_change, body): &ViewChangeMsg, vote: Option<&Signed>) {
         let heard = || self.witness.votes_of(view_change.signer);
         let votes = vote.map_or_else(|| heard().copied().collect(), |vote| vec![*vote]);
-        for vote in votes.iter().filter(|vote| Omission::leaves_out(vote, view_change, body)) {
-            if vote.signer != self.member.me
+        let last = body.base().plus(self.member.constants.window); // the record holds no proof of an omission above (E4)
+        for vote in votes.iter().filter(|vote| vote.statement.seq <= last) {
+            if Omission::leaves_out(vote, view_change, body)
+                && vote.signer != self.member.me
                 && !self.accusations.is_proved(vote.signer)
                 && self.witness.is_genuine(&self.member, vote)
                 && let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window)

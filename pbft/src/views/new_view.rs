@@ -9,6 +9,7 @@ use crate::member::Member;
 use crate::replica::Replica;
 use crate::views::ViewChangeMsg;
 use crate::views::Views;
+use crate::views::cause::Cause;
 use crate::views::view_change::{NewView, ViewChange, recompute};
 use crate::wire::{Content, Digest, Kind, Message, SeqNum, Signed, View};
 use alloc::boxed::Box;
@@ -19,6 +20,7 @@ use alloc::vec::Vec;
 impl Replica {
     pub(crate) fn on_new_view(&mut self, statement: Signed, body: Arc<NewView>) -> Result<(), Rejected> {
         let news = !self.witness.has(&statement);
+        let demands: Vec<_> = body.view_changes.iter().filter(|(of, _)| !self.witness.has(of)).cloned().collect();
         self.hear(&statement);
         // Statements like any other, whatever becomes of the start that carries them (E2).
         body.view_changes.iter().for_each(|(signed, _)| self.hear(signed));
@@ -31,7 +33,7 @@ impl Replica {
         if !follows && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
             self.accuse(Evidence::InvalidNewView(Box::new(proof)));
         }
-        body.view_changes.iter().filter(|_| news).for_each(|demand| self.find_omissions(demand, None));
+        demands.iter().for_each(|demand| self.find_omissions(demand, None));
         let current = self.views.may_enter(view);
         let wanted = current || self.views.lacking().contains_key(&(view, digest));
         if !follows || !wanted {
@@ -105,6 +107,7 @@ impl Replica {
         self.views.pace.enter();
         self.lanes.enter_view();
         self.views.since = self.member.now.ticks;
+        self.views.leave = self.views.equivocated.filter(|of| *of == view).map(|of| (of, Cause::Equivocation));
         self.views.quorum_at = None;
         self.order.proposing.carried = start.last();
         if let Some(stable) = start.checkpoint().and_then(|claimed| self.member.committee.certified(claimed)) {

@@ -21,7 +21,7 @@ pub(crate) struct Timers {
     /// Begin and end, so far, of the last times that the window was full of committed slots.
     pauses: VecDeque<(Ticks, Ticks)>,
     is_full: bool,
-    /// When a wait was due while decided slots were missing here, and the highest of them then.
+    /// When a wait was due while decided slots were missing here, and the highest that f + 1 members had executed then.
     held: Option<(Ticks, SeqNum)>,
     /// The lowest open slot, and since when it is the lowest.
     open_slot: Option<(Ticks, SeqNum)>,
@@ -52,13 +52,14 @@ impl Timers {
     /// V1: whether a wait that is due holds, for slots are missing here that were decided by then, and one of them may end
     /// it. Slots that are decided later extend nothing.
     fn holds(&mut self, due: Ticks, order: &Order, peers: &Peers, member: &Member) -> bool {
-        let known = order.known_up_to();
+        let (known, lacks) = (order.known_up_to(), order.lacks_content_since());
+        let lacks = |(at, up_to): (Ticks, SeqNum)| known < up_to || lacks.is_some_and(|since| since <= at);
         match self.held {
-            Some((_, up_to)) if known < up_to => true,
+            Some(held) if lacks(held) => true,
             Some((at, _)) if due <= at => false,
             _ => {
-                let up_to = order.highest_committed().max(peers.executed_by_weak(member).unwrap_or_default());
-                self.held = (known < up_to).then_some((member.now.ticks, up_to));
+                let now = (member.now.ticks, peers.executed_by_weak(member).unwrap_or_default());
+                self.held = Some(now).filter(|held| lacks(*held));
                 self.held.is_some()
             }
         }
@@ -66,10 +67,12 @@ impl Timers {
 }
 
 impl Views {
-    /// Moment at which a wait under the current primary has lasted so long, times apart in which it might not propose.
+    /// Moment at which a wait under the current primary has lasted so long, times apart in which it might not propose; after
+    /// each of these it has half of the time again.
     fn due(&self, since: Ticks, wait_ms: u64, member: &Member) -> Ticks {
         let since = since.max(self.since);
-        since.after(wait_ms).after(self.timers.paused_ms(since, member.now.ticks))
+        let pauses = self.timers.pauses.iter().filter(|(_, end)| *end > since).count() as u64;
+        since.after(wait_ms + wait_ms / 2 * pauses).after(self.timers.paused_ms(since, member.now.ticks))
     }
 
     /// Milliseconds of such a wait up to a moment.
@@ -120,8 +123,8 @@ impl Views {
         let fill = self.fill_timer(order).map(|since| (since, Cause::EpochEnd));
         let slot = self.slot_timer(order, peers, member).map(|(since, seq)| (since, Cause::Slot(seq)));
         let due = |(since, cause): (Ticks, Cause)| (self.due(since, self.timeout_ms(member), member), cause);
-        let by_contents =
-            [checkpoint, first, deadline].into_iter().flatten().chain(lanes).map(due).min_by_key(|(due, _)| *due);
+        let waits = [checkpoint, first, deadline].into_iter().flatten().chain(lanes);
+        let by_contents = waits.filter(|_| !self.timers.is_full).map(due).min_by_key(|(due, _)| *due);
         let others = [fill, slot].map(|wait| wait.map(due));
         let by_contents =
             by_contents.filter(|(due, _)| *due > member.now.ticks || !self.timers.holds(*due, order, peers, member));
@@ -173,7 +176,8 @@ impl Views {
             self.timers.filling = None;
             return None;
         }
-        let since = order.last_since.max(self.since);
+        let paused_at = self.timers.pauses.back().map_or(self.since, |(_, end)| *end);
+        let since = order.last_since.max(self.since).max(paused_at);
         let (since, slots) = *self.timers.filling.insert(match self.timers.filling {
             Some((at, slots)) if at >= since => (at, slots),
             _ => (since, left),
@@ -181,14 +185,16 @@ impl Views {
         Some(since.after(slots.saturating_mul(FILL_PATIENCE_MS)))
     }
 
-    /// V1 b: the moment at which this slot became the lowest open one.
+    /// V1 b: the moment at which this slot became the lowest open one; where it is not voted for, that at which it was to be
+    /// expected.
     fn slot_timer(&mut self, order: &Order, peers: &Peers, member: &Member) -> Option<(Ticks, SeqNum)> {
         // A slot that others have decided is fetched; that blames nobody.
         let open = order.open_slot().filter(|(_, seq)| peers.decided(member, *seq) < member.committee.weak());
+        let voted = |seq| order.log.get(seq).and_then(|slot| slot.voted).map(|voted| voted.statement.view);
         let known = self.timers.open_slot;
-        self.timers.open_slot = open.map(|(_, seq)| match known {
+        self.timers.open_slot = open.map(|(came, seq)| match known {
             Some((since, of)) if of == seq => (since, seq),
-            _ => (member.now.ticks, seq),
+            _ => (if voted(seq) == Some(self.number) { member.now.ticks } else { came }, seq),
         });
         self.timers.open_slot
     }
@@ -206,15 +212,10 @@ impl Views {
 }
 
 impl Order {
-    fn highest_committed(&self) -> SeqNum {
-        let committed = self.log.above(self.executed()).filter(|(_, slot)| slot.committed.is_some());
-        committed.last().map_or(self.executed(), |(seq, _)| seq)
-    }
-
-    /// When the lowest slot was decided whose content is missing; it may cover whatever came before.
+    /// When the first of those slots was decided whose content is missing; it may cover whatever came before.
     pub(crate) fn lacks_content_since(&self) -> Option<Ticks> {
-        let mut slots = self.log.above(self.executed()).map(|(_, slot)| slot);
-        slots.find(|slot| slot.committed.is_some() && !slot.recorded).map(|slot| slot.committed_at)
+        let slots = self.log.above(self.executed()).map(|(_, slot)| slot);
+        slots.filter(|slot| slot.committed.is_some() && !slot.recorded).map(|slot| slot.committed_at).min()
     }
 
     fn committed_time(&self) -> Time {

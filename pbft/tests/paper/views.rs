@@ -260,7 +260,7 @@ fn a_decided_slot_whose_content_comes_late_blames_nobody_if_it_covers_the_bundle
 fn windows_filled_past_a_certified_bundle_do_not_hide_it() {
     let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
     let (mut backup, _) = with_certified_bundle(&constants);
-    for first in (1..=64).step_by(8) {
+    for first in (1..=128).step_by(8) {
         backup.tick(400);
         (first..first + 8).for_each(|seq| backup.decide(seq, &empty(1_000 + seq)));
         backup.tick(100);
@@ -270,6 +270,25 @@ fn windows_filled_past_a_certified_bundle_do_not_hide_it() {
         backup.hear(1, Message::StableCheckpoint(stable));
     }
     assert_eq!((backup.asks_for_view(), backup.replica.report().cause), (Some(1), Some(Cause::Lane(id(1)))));
+}
+
+/// V1: slots that nobody has proposed are no decided ones that are missing here, and each is to be there a time-out after the
+/// first one above it.
+#[test]
+fn a_primary_that_leaves_a_gap_and_fills_it_slot_by_slot_is_left() {
+    let cause = |lane: bool| {
+        let (mut backup, tip) = with_certified_bundle(&Constants::default());
+        let cut = if lane { Vec::new() } else { vec![(id(1), tip)] };
+        let top = Content { cut, mark: true, ..empty(1_000) };
+        backup.decide(200, &top);
+        for seq in 1..=3 {
+            backup.tick(950);
+            backup.decide(seq, &empty(1_000 + seq));
+        }
+        (backup.asks_for_view(), backup.replica.report().cause)
+    };
+    assert_eq!(cause(true), (Some(1), Some(Cause::Slot(SeqNum::new(2)))));
+    assert_eq!(cause(false), (Some(1), Some(Cause::Slot(SeqNum::new(2)))));
 }
 
 /// A replica whose own bundles are certified in `own_ms`, and whose primary proposes them after `wait_ms`.
@@ -396,7 +415,7 @@ fn start_resting_on(view: u64, voted: Vec<VotedEntry>) -> (Signed, Message) {
 }
 
 /// V3, V4: a primary that is proved already sends one replica alone a start that rests on what nobody has, and another one to
-/// all: that replica enters with the others, and shows them both.
+/// all: that replica enters with the others, shows them both, and leaves.
 #[test]
 fn a_start_that_cannot_be_entered_hides_no_other_one_of_its_view() {
     let mut replica = Alone::new(4, 3);
@@ -412,7 +431,7 @@ fn a_start_that_cannot_be_entered_hides_no_other_one_of_its_view() {
 
     replica.hear(2, start(2).1);
 
-    assert_eq!((proofs_sent(&replica), replica.asks_for_view(), replica.replica.view()), (2, None, View::new(2)));
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (2, Some(3)), "the primary has said two things");
 }
 
 /// E2: whoever entered another start of that view lacks this word, and nobody else asks for it.
