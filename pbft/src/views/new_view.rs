@@ -9,7 +9,6 @@ use crate::member::Member;
 use crate::replica::Replica;
 use crate::views::ViewChangeMsg;
 use crate::views::Views;
-use crate::views::cause::Cause;
 use crate::views::view_change::{NewView, ViewChange, recompute};
 use crate::wire::{Content, Digest, Kind, Message, SeqNum, Signed, View};
 use alloc::boxed::Box;
@@ -107,7 +106,6 @@ impl Replica {
         self.views.pace.enter();
         self.lanes.enter_view();
         self.views.since = self.member.now.ticks;
-        self.views.leave = self.views.equivocated.filter(|of| *of == view).map(|of| (of, Cause::Equivocation));
         self.views.quorum_at = None;
         self.order.proposing.carried = start.last();
         if let Some(stable) = start.checkpoint().and_then(|claimed| self.member.committee.certified(claimed)) {

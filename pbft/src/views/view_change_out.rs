@@ -50,14 +50,12 @@ impl Views {
         }
     }
 
-    /// V3: evidence that the primary equivocated in the view at work, or asked for. Whether it is the first of this view.
+    /// V3: evidence that the current primary equivocated in this view. Whether it is the first of this view.
     pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) -> bool {
         let key = evidence.key();
-        let view = self.number;
+        let Some(view) = self.active().filter(|view| self.equivocated != Some(*view)) else { return false };
         let about_view = matches!(key.kind, crate::EvidenceKind::Proposal | crate::EvidenceKind::NewView);
-        let is_first = self.equivocated != Some(view);
-        let in_view =
-            is_first && about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view;
+        let in_view = about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view;
         if in_view {
             self.equivocated = Some(view);
             self.leave_view(view, Cause::Equivocation);

@@ -209,6 +209,24 @@ fn a_primary_that_does_not_fill_the_epoch_is_left_and_so_is_one_that_trickles() 
     }
 }
 
+/// V1 c: each full window is progress towards the end, however many of them it takes.
+#[test]
+fn an_epoch_whose_last_windows_become_stable_slowly_blames_nobody() {
+    let (window, last) = (32, 64);
+    let mut backup = Alone::with(4, 3, &Constants { checkpoint_period: 2, window, ..Constants::default() });
+    backup.next = Some((window, Arc::new(next().after(SeqNum::new(last)))));
+    (1..=window).for_each(|seq| decide(&mut backup, seq, &empty(1_000 + seq)));
+    for low in (2..=window).step_by(2) {
+        backup.tick(400);
+        assert_eq!(backup.asks_for_view(), None, "{low} is not stable yet");
+        let certified = stable(&backup, low, &[0, 1, 2]);
+        backup.hear(1, certified);
+        backup.tick(30);
+        (window + low - 1..=window + low).for_each(|seq| decide(&mut backup, seq, &empty(1_000 + seq)));
+    }
+    assert_eq!(backup.replica.executed_point().seq.get(), last);
+}
+
 /// M1: whoever is done has nothing to wait for.
 #[test]
 fn after_the_last_slot_there_are_no_timers_and_nobody_is_followed_into_a_view() {
