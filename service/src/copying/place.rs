@@ -196,6 +196,16 @@ mod tests {
         (folder, data, growing, before)
     }
 
+    /// A whole copy beside a database: the place of the database, the copy, and where the database is to go.
+    fn copy_beside_a_database() -> (tempfile::TempDir, PathBuf, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
+        create_database(&growing, &genesis()).expect("a copy");
+        create_database(&data, &genesis()).expect("a database");
+        (folder, data, growing, before)
+    }
+
     fn named(name: &str) -> Genesis {
         let member = |number: u8| Ed25519Signer::from_seed(&[number; 32]);
         let file = GenesisFile {
@@ -325,11 +335,7 @@ mod tests {
 
     #[test]
     fn a_database_that_came_while_a_copy_was_made_stays_where_it_is_without_a_mark() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
-        create_database(&growing, &genesis()).expect("a copy");
-        create_database(&data, &genesis()).expect("a database");
+        let (_folder, data, growing, before) = copy_beside_a_database();
         let running = Db::open(&data).expect("a replica's");
 
         for replica in [Some(running), None] {
@@ -342,11 +348,7 @@ mod tests {
 
     #[test]
     fn a_database_that_took_the_place_of_the_one_to_be_replaced_stays_where_it_is() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
-        create_database(&growing, &genesis()).expect("a copy");
-        create_database(&data, &genesis()).expect("the old database");
+        let (folder, data, growing, before) = copy_beside_a_database();
         let old = open_old(&data, &before).expect("it opens").expect("it is there");
         fs::rename(&data, folder.path().join("away")).expect("an operator moves it");
         create_database(&data, &genesis()).expect("a restored one");
@@ -373,11 +375,7 @@ mod tests {
 
     #[test]
     fn a_database_whose_place_cannot_be_marked_stays_where_it_is() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
-        create_database(&growing, &genesis()).expect("a copy");
-        create_database(&data, &genesis()).expect("the old database");
+        let (_folder, data, growing, before) = copy_beside_a_database();
         fs::create_dir(beside(&data, "copied.new")).expect("in the way of the mark");
         let held = folder_at(&data);
 
