@@ -5,7 +5,8 @@
 //! learned the other since it was started, and remembers it until a stable checkpoint lies two periods above. Votes beyond
 //! its view or its window it may drop. Headers are compared with the tips that others announce, ViewChanges and NewViews
 //! with those that they hold, in the storm too: two headers of which nobody honest acknowledged a bundle, and two statements
-//! about views of which nobody honest has seen a body, need not meet. One proof for each signer is enough.
+//! about views of which nobody honest has seen a body, need not meet. Of a signer's ViewChanges a replica holds the newest:
+//! a word about an older view that comes to another one later meets nothing. One proof for each signer is enough.
 
 use super::{Oracle, Verdict};
 use crate::attackers::Attack;
@@ -52,6 +53,9 @@ fn is_announced(kind: EvidenceKind) -> bool {
 impl Evidenced {
     fn hear(&mut self, by: ReplicaId, signed: &Signed, calm: bool) {
         let Some(place) = place(signed).filter(|place| calm || is_announced(place.1)) else { return };
+        if place.1 == EvidenceKind::ViewChange && !self.is_newest_demand(by, &place) {
+            return;
+        }
         let holders = self.heard.entry(place).or_default();
         let digest = signed.statement.digest;
         if holders.contains(&(by, digest)) {
@@ -62,6 +66,22 @@ impl Evidenced {
         if !was_split && is_split(holders) {
             self.split.push(place);
         }
+    }
+
+    /// Whether a replica has no later demand of that signer. It keeps the newest alone: older ones that have met no other
+    /// word are forgotten here too.
+    fn is_newest_demand(&mut self, by: ReplicaId, place: &Place) -> bool {
+        let (signer, kind, epoch, ..) = *place;
+        let demands = self.heard.range_mut((signer, kind, epoch, View::new(0), SeqNum::new(0))..);
+        for (other, holders) in demands.take_while(|(other, _)| (other.0, other.1, other.2) == (signer, kind, epoch)) {
+            if other > place && holders.iter().any(|(holder, _)| *holder == by) {
+                return false;
+            }
+            if other < place && !is_split(holders) {
+                holders.retain(|(holder, _)| *holder != by);
+            }
+        }
+        true
     }
 
     fn acknowledge(&mut self, ack: &Statement) {
@@ -173,7 +193,9 @@ impl Oracle for Evidenced {
                 standing.recorded.iter().any(|key| (key.signer, key.epoch) == (signer, epoch))
             };
             let missing = !survey.standings.iter().all(proves) && self.is_held(place, survey, scene);
-            missing.then(|| format!("{signer} said two things ({kind:?}, view {view}, slot {seq}), nobody proved it"))
+            missing.then(|| {
+                format!("{signer} said two things ({kind:?}, epoch {epoch}, view {view}, slot {seq}), nobody proved it")
+            })
         })
     }
 }
