@@ -163,8 +163,7 @@ impl Replica {
             let until = self.order.lacks_content_since().unwrap_or(self.member.now.ticks);
             self.views.judge_pace(&mut self.lanes, &self.peers, &self.member, (&content, until));
         }
-        // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no
-        // content.
+        // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no content.
         let fresh =
             proposal.carried || self.order.log.get(seq).is_some_and(|slot| slot.voted != Some(proposal.statement));
         let Some(statement) = self.member.promise(Kind::Prepare, view, seq, digest) else { return };

@@ -13,9 +13,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Positions above a lane's certified tip at which statements are remembered: an owner has eight out (L1), and whoever
-/// has not heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the
-/// rest.
+/// Positions above a lane's certified tip at which statements are remembered: an owner has eight out (L1), and whoever has not
+/// heard of that many certificates lags. Less than what is remembered, so that nobody's flood pushes out the rest.
 const POSITIONS_AHEAD_MAX: u64 = 512;
 const _: () = assert!(POSITIONS_AHEAD_MAX < POSITIONS_REMEMBERED_MAX as u64);
 
@@ -172,17 +171,13 @@ impl Replica {
         Ok(())
     }
 
-    /// E5: gossip it and put it on the own lane, once. A proof that ends the view goes to all, once a view, also if there
-    /// is one against the primary already: it may have lied to this replica alone, which would be parked alone (V3).
+    /// E5: gossip it and put it on the own lane, once.
     pub(crate) fn accuse(&mut self, evidence: Evidence) {
         if !evidence.statements().iter().all(|signed| self.witness.is_genuine(&self.member, signed)) {
             return; // A word that was let in unchecked is not its signer's.
         }
-        let ends_view = self.views.leave_equivocator(&self.member, &evidence);
+        self.views.leave_equivocator(&self.member, &evidence);
         if self.accusations.is_proved(evidence.key().signer) {
-            if ends_view {
-                self.member.out.push(Effect::Broadcast(Arc::new(Message::Evidence(evidence))));
-            }
             return;
         }
         assert!(evidence.is_well_formed(), "I21: an accusation that proves nothing");

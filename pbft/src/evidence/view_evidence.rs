@@ -75,8 +75,7 @@ pub struct Omission {
 pub struct InvalidViewChange {
     /// The part.
     pub leaf: ViewChangeLeaf,
-    /// Digest that the NewView named by an entry carries in the slot, with its path under the digest that the entry
-    /// names.
+    /// Digest that the NewView named by an entry carries in the slot, with its path under the digest that the entry names.
     pub named: Option<(Option<Digest>, LeafPath)>,
 }
 

@@ -238,9 +238,8 @@ impl Witness {
         newest
     }
 
-    /// Whether this word of a signer is sent on: the first 32 in a second are, and of n the nth with chance 32 / n. No
-    /// order in which a liar says things hides one: each has that chance, and all of a second together are
-    /// 32 (1 + ln(n / 32)).
+    /// Whether this word of a signer is sent on: the first 32 in a second are, and of n the nth with chance 32 / n. No order in
+    /// which a liar says things hides one: each has that chance, and all of a second together are 32 (1 + ln(n / 32)).
     pub(crate) fn may_send(&mut self, signer: ReplicaId, ticks: u64) -> bool {
         let (second, count) = self.contrary.entry(signer).or_default();
         if *second != ticks / 1_000 {

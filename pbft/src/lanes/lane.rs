@@ -360,8 +360,7 @@ impl Lane {
         core::mem::replace(&mut self.chain, later)
     }
 
-    /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one
-    /// (B).
+    /// Drops bundles that are neither stored nor on the chain, highest first, until they fit `bytes_max` or are one (B).
     pub(crate) fn trim(&mut self, bytes_max: u64) {
         let loose: Vec<((Position, Digest), u64)> = self.loose_bundles().collect();
         let mut bytes = 0;

@@ -4,7 +4,8 @@ use crate::effects::Effects;
 use crate::limits::Constants;
 use crate::recovery::answer::BYTES_PER_ANSWER_MAX;
 use crate::replica::Replica;
-use crate::wire::{Digest, Kind, Message, ReplicaId, SeqNum, Signed, SlotStatus, Tip, View};
+use crate::wire::{Digest, Kind, Message, ReplicaId, SeqNum, SlotStatus, Tip, View};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 /// Slots whose votes are sent again for one status.
@@ -86,15 +87,26 @@ impl Help<'_> {
         }
     }
 
-    /// V3: the own ViewChange is repeated to whoever does not hold it; E2: other halves of what a peer holds.
+    /// V3: the own ViewChange is repeated to whoever does not hold it, and so is the reason to leave a view to whoever stays in
+    /// it: it may have come to this replica alone, which would be parked alone. E2: other halves of what a peer holds.
     fn views(&mut self) {
         let (replica, to) = (self.replica, self.to);
         let Some(status) = &replica.peers[to].status else { return };
-        let (me, view) = (replica.member.me, replica.views.number);
-        let own = replica.views.latest.get(&me).filter(|(_, body)| body.view == view && replica.views.changing);
-        let holds = |of: &Signed| status.view_changes.contains(&(me, view, of.statement.digest));
-        if let Some((statement, body)) = own.filter(|(signed, _)| !holds(signed) && status.view <= view) {
-            self.out.send(to, Message::ViewChange { statement: *statement, body: body.clone() });
+        let (me, views) = (replica.member.me, &replica.views);
+        let demanders = BTreeSet::from([me, replica.member.committee.primary(status.view)]);
+        for (of, body) in demanders.iter().filter_map(|member| views.latest.get(member)) {
+            let is_wanted = match of.signer == me {
+                true => views.changing && body.view == views.number && status.view <= body.view,
+                false => !status.changing && status.view < body.view,
+            };
+            if is_wanted && !status.view_changes.contains(&(of.signer, body.view, of.statement.digest)) {
+                self.out.send(to, Message::ViewChange { statement: *of, body: body.clone() });
+            }
+        }
+        if let Some((view, proof)) = &views.equivocated
+            && (*view, false) == (status.view, status.changing)
+        {
+            self.out.send(to, Message::Evidence(proof.clone()));
         }
         for (member, view, digest) in &status.view_changes {
             let held = replica.views.latest.get(member).filter(|(_, body)| body.view == *view);

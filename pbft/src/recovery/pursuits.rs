@@ -103,9 +103,8 @@ impl Pursuits {
     }
 
     /// Bundles of a lane to ask for: the rest of the question that is out, so that none is asked for again because a slot was
-    /// executed meanwhile; else the lowest that are missing, up to `furthest`, or what the next slot needs. Bundles above
-    /// both are not taken, so the rest ends there. A few are not asked for while execution goes on without them. Whom to ask
-    /// is still open.
+    /// executed meanwhile; else the lowest that are missing, up to `furthest`, or what the next slot needs. Bundles above both are
+    /// not taken, so the rest ends there. A few are not asked for while execution goes on without them. Whom to ask is still open.
     pub(crate) fn need_of_bundles(
         &self,
         id: ReplicaId,

@@ -110,8 +110,7 @@ pub struct Recovered {
     pub lane_certs: Vec<ClaimedCert>,
     /// The newest header of each lane, executed or not: its owner may ask what it has signed (E7).
     pub headers: Vec<Signed>,
-    /// The newest certificate of each lane, and the commit certificates of the [`REMEMBERED_SLOTS`] newest decisions,
-    /// for the same.
+    /// The newest certificate of each lane, and the commit certificates of the [`REMEMBERED_SLOTS`] newest decisions, for the same.
     pub certificates: Vec<ClaimedCert>,
     /// Slots above the stable checkpoint, executed or not, ascending: a view change reports them all (V4).
     pub slots: Vec<RecoveredSlot>,

@@ -10,6 +10,7 @@ pub(crate) mod slow_primary;
 #[cfg(test)]
 mod view_change_search;
 
+use crate::evidence::proof::Evidence;
 use crate::replica::Replica;
 use crate::views::cause::Cause;
 use crate::views::slow_primary::Pace;
@@ -51,8 +52,8 @@ pub(crate) struct Views {
     pub(crate) leave: Option<(View, Cause)>,
     /// Why the current view was asked for; none where it was entered unasked.
     pub(crate) cause: Option<Cause>,
-    /// The last view whose primary was seen to equivocate while this replica was in it.
-    pub(crate) equivocated: Option<View>,
+    /// The last view that this replica left because its primary equivocated in it, and the proof.
+    pub(crate) equivocated: Option<(View, Evidence)>,
     /// When the current view was entered, or asked for.
     pub(crate) since: Ticks,
     /// When q ViewChanges for the asked view or later were there (V3).

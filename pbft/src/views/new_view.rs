@@ -196,18 +196,17 @@ impl Views {
         view_changes.truncate(member.committee.quorum());
         let bodies: Vec<&ViewChange> = view_changes.iter().map(|(_, body)| &**body).collect();
         let slots = recompute(&bodies, &member.committee, order.null);
-        // What it signs now it must be able to report later (V4): nothing beyond the own window.
-        if slots.last().is_some_and(|(seq, _)| *seq > order.low().plus(member.constants.window)) {
+        // What it signs now it must be able to report later (V4): no slot beyond the own window, or executed and forgotten.
+        let (low, last) = (order.low(), order.low().plus(member.constants.window));
+        if slots.iter().any(|(seq, _)| *seq > last || *seq > low && order.is_closed(*seq)) {
             return;
         }
         let promised: Option<Vec<Signed>> =
             slots.into_iter().map(|(seq, digest)| member.promise(Kind::PrePrepare, view, seq, digest)).collect();
         let Some(pre_prepares) = promised else { return };
         let body = Arc::new(NewView { view, view_changes, pre_prepares });
-        assert!(
-            body.is_well_formed(&member.committee, member.constants.window),
-            "I19: an own NewView that others refuse"
-        );
+        let is_sound = body.is_well_formed(&member.committee, member.constants.window);
+        assert!(is_sound, "I19: an own NewView that others refuse");
         let digest = body.digest(member.constants.window);
         let Some(statement) = member.promise(Kind::NewView, view, SeqNum::new(0), digest) else { return };
         self.keep_named(member, &body);

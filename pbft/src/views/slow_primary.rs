@@ -1,8 +1,7 @@
 //! A primary that is only just fast enough to escape the timers (V7, pitfall 34).
 //!
-//! Certificates of lanes are made without the primary. So the wait of certified bundles for a proposal is held against
-//! the time that the own last bundles took to be certified, never against an earlier primary, who may have lied as
-//! well.
+//! Certificates of lanes are made without the primary. So the wait of certified bundles for a proposal is held against the time
+//! that the own last bundles took to be certified, never against an earlier primary, who may have lied as well.
 
 use crate::lanes::Lanes;
 use crate::member::Member;
@@ -19,6 +18,8 @@ const SAMPLES: usize = 64;
 const FLOOR_MS: u64 = 100;
 /// Median own certifications that a certified bundle may wait.
 const MEDIANS: u64 = 8;
+/// Waits of one proposal that are judged: one late cut is no slow primary.
+const SAMPLES_OF_A_CUT: usize = 8;
 /// Caps of the view timer between two view changes that this causes.
 const REST_CAPS: u64 = 10;
 
@@ -81,7 +82,7 @@ impl Views {
         let Some(view) = self.active().filter(|view| member.committee.primary(*view) != member.me) else { return };
         let (content, until) = of;
         for (lane, tip) in &content.cut {
-            for (position, came) in lanes[*lane].proposes(tip.position) {
+            for (position, came) in lanes[*lane].proposes(tip.position).into_iter().take(SAMPLES_OF_A_CUT) {
                 if let Some(shown) = self.shown_at(lanes, peers, member, *lane, position) {
                     let waited_ms = self.waited_ms(came.max(shown), until);
                     self.pace.note_proposed(*lane, waited_ms);

@@ -304,9 +304,8 @@ impl Claim {
 
 /// V5 for one slot: the digest of the highest P, if its view is at least that of the Q support; else what Q supports.
 ///
-/// A digest has support at view u when `support` (q − f) ViewChanges report it at u or later; u is the largest such
-/// view. A Q entry counted only at its exact view would lose a fast commit over two view changes; Q before P a slow
-/// one.
+/// A digest has support at view u when `support` (q − f) ViewChanges report it at u or later; u is the largest such view. A Q entry
+/// counted only at its exact view would lose a fast commit over two view changes; Q before P a slow one.
 pub(crate) fn select(claims: &[Claim], support: usize) -> Option<Digest> {
     let mut views: BTreeMap<Digest, Vec<View>> = BTreeMap::new();
     for (view, digest) in claims.iter().filter_map(|claim| claim.voted) {

@@ -50,17 +50,14 @@ impl Views {
         }
     }
 
-    /// V3: evidence that the current primary equivocated in this view. Whether it is the first of this view.
-    pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) -> bool {
-        let key = evidence.key();
-        let Some(view) = self.active().filter(|view| self.equivocated != Some(*view)) else { return false };
+    /// V3: evidence that the current primary equivocated in this view.
+    pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) {
+        let (key, Some(view)) = (evidence.key(), self.active()) else { return };
         let about_view = matches!(key.kind, crate::EvidenceKind::Proposal | crate::EvidenceKind::NewView);
-        let in_view = about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view;
-        if in_view {
-            self.equivocated = Some(view);
+        if about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view {
+            self.equivocated = Some((view, evidence.clone()));
             self.leave_view(view, Cause::Equivocation);
         }
-        in_view
     }
 
     /// V3: a primary that asks for a later view proposes nothing any more; nobody waits for a timer.

@@ -1,6 +1,7 @@
 //! Waits of this replica, and since when they last (V1, R).
 
 use crate::agreement::order::Order;
+use crate::agreement::slot::Slot;
 use crate::lanes::Lanes;
 use crate::lanes::lane::Lane;
 use crate::member::Member;
@@ -18,11 +19,12 @@ impl Order {
         waited && peers.heard(member) < member.committee.quorum()
     }
 
-    /// V1 b: the lowest slot that is open below one that is proposed or decided, and since when.
+    /// V1 b: the lowest slot that is open at or below one that is voted for here or decided, and since when. A proposal that
+    /// went to this replica alone would end its patience alone; a vote shows it to all.
     pub(crate) fn open_slot(&self) -> Option<(Ticks, SeqNum)> {
         let mut expected = self.executed().next();
-        let mut slots =
-            self.log.above(self.executed()).filter(|(_, slot)| slot.proposal.is_some() || slot.committed.is_some());
+        let is_voted = |slot: &Slot| slot.proposal.is_some_and(|proposal| slot.voted == Some(proposal.statement));
+        let mut slots = self.log.above(self.executed()).filter(|(_, slot)| is_voted(slot) || slot.committed.is_some());
         loop {
             let (seq, slot) = slots.next()?;
             if seq > expected || slot.committed.is_none() {

@@ -18,8 +18,7 @@ pub enum ItemKind {
     ReadMark = 3,
     /// A member's ordered statement (M2). Its place only: nothing makes or takes one yet.
     Member = 4,
-    /// A statement of the lane's owner about a conflict: the ledger's. The bundle's signature is the owner's word for
-    /// it.
+    /// A statement of the lane's owner about a conflict: the ledger's. The bundle's signature is the owner's word for it.
     Analysis = 5,
 }
 

@@ -1,5 +1,4 @@
-//! The vocabulary of the protocol: numbers, signed statements, certificates, data, messages, and the door that
-//! verifies.
+//! The vocabulary of the protocol: numbers, signed statements, certificates, data, messages, and the door that verifies.
 
 pub mod bounded;
 mod ids;

@@ -3,9 +3,8 @@
 use crate::evidence::reference::Certified;
 use crate::wire::{Epoch, Invalid, Kind, Message, ReplicaId, Signed, Unverified, Verified, VerifyContext, View};
 
-/// A Commit, Ack or Checkpoint that its own signer handed over, and that says what is certified. Its signature was not
-/// looked at: nothing rests on it but, beside another word of its signer, a proof against that signer (E2), and then the
-/// core looks.
+/// A Commit, Ack or Checkpoint that its own signer handed over, and that says what is certified. Its signature was not looked at:
+/// nothing rests on it but, beside another word of its signer, a proof against that signer (E2), and then the core looks.
 #[derive(Debug, Clone)]
 pub struct Word {
     signed: Signed,

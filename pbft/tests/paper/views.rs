@@ -1,7 +1,7 @@
 //! §4.4: another primary (V).
 
 use super::*;
-use quorate_pbft::{Cause, Input, NewView, ViewChange, VotedEntry};
+use quorate_pbft::{Cause, Input, NewView, PreparedEntry, ViewChange, VotedEntry};
 use std::sync::Arc;
 
 fn proofs_sent(replica: &Alone) -> usize {
@@ -11,33 +11,78 @@ fn proofs_sent(replica: &Alone) -> usize {
 /// V3: a primary that is proved already lies to one replica alone. Without word of it the others go on, and that one
 /// waits for a view that nobody else asks for.
 #[test]
-fn a_second_proposal_of_a_primary_that_is_proved_already_is_shown_to_all_once_a_view() {
+fn a_proof_that_ends_the_view_is_shown_to_who_stays_in_it_also_if_the_primary_is_proved_already() {
     let mut replica = Alone::new(4, 3);
     for byte in [1, 2] {
         replica.hear(1, Message::Contradiction(say(0, Kind::Checkpoint, 0, 1, Digest([byte; 32]))));
     }
     assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, None));
+    [1_000, 1_001, 1_002].into_iter().for_each(|millis| replica.propose(0, 0, 1, &empty(millis)));
     replica.effects.clear();
-    for millis in [1_000, 1_001, 1_002] {
-        replica.propose(0, 0, 1, &empty(millis));
-    }
+    replica.status(1, 1);
     assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(1)));
 }
 
-/// V3: who is shown that proof leaves too, and shows it on.
+/// V3: who is shown that proof leaves too.
 #[test]
-fn a_proof_that_ends_the_view_is_shown_on_also_if_the_primary_is_proved_already() {
+fn a_replica_that_is_shown_the_proof_leaves_also_if_the_primary_is_proved_already() {
     let mut replica = Alone::new(4, 3);
     let pair = |kind, seq| {
         let [one, other] = [1, 2].map(|byte| say(0, kind, 0, seq, Digest([byte; 32])));
         Message::Evidence(Evidence::pair(&one, &other).expect("two digests"))
     };
     replica.hear(1, pair(Kind::Checkpoint, 1));
-    replica.effects.clear();
-    for seq in [1, 2] {
-        replica.hear(1, pair(Kind::PrePrepare, seq));
+    assert_eq!(replica.asks_for_view(), None);
+    replica.hear(1, pair(Kind::PrePrepare, 1));
+    assert_eq!(replica.asks_for_view(), Some(1));
+}
+
+/// V3: the primary asked this replica alone.
+#[test]
+fn a_primarys_demand_for_a_later_view_is_shown_to_who_stays_in_its_view() {
+    let mut backup = Alone::new(4, 1);
+    backup.demand(0, 3);
+    backup.effects.clear();
+    backup.status(2, 1);
+    let shown =
+        |message: &&&Message| matches!(message, Message::ViewChange { statement, .. } if statement.signer == id(0));
+    assert_eq!((backup.sent_to(2).iter().filter(shown).count(), backup.asks_for_view()), (1, Some(1)));
+}
+
+/// V5, E3: what a primary signs in a start its next demand must report, and slots that it has executed and forgotten it cannot.
+#[test]
+fn a_primary_starts_no_view_with_slots_that_it_has_executed_and_forgotten() {
+    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
+    let mut primary = Alone::with(4, 1, &constants);
+    let content = |seq: u64| empty(1_000 + seq);
+    for seq in 1..=12 {
+        let certificate = certificate(Kind::Commit, 0, seq, content(seq).digest(), &[0, 2, 3]);
+        primary.hear(0, Message::Decided { certificate, content: content(seq) });
+        primary.execute();
     }
-    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(1)));
+    for signer in [0, 2, 3] {
+        let pre_prepare = say(0, Kind::PrePrepare, 0, 3, content(3).digest());
+        let certificate = certificate(Kind::Prepare, 0, 3, content(3).digest(), &[0, 2, 3]);
+        let entry = PreparedEntry { certificate, pre_prepare, new_view: Digest::ZERO };
+        let voted = vec![VotedEntry { pre_prepare, new_view: Digest::ZERO }];
+        let body = ViewChange { view: View::new(1), checkpoint: None, prepared: vec![entry], voted };
+        let statement = say(signer, Kind::ViewChange, 1, 0, body.digest(constants.window));
+        primary.hear(signer, Message::ViewChange { statement, body: Arc::new(body) });
+    }
+    assert_eq!((primary.asks_for_view(), primary.said(Kind::NewView)), (Some(1), Vec::new()));
+}
+
+/// V1 b: the primary keeps the content, and shows the proposal to this replica alone.
+#[test]
+fn a_proposal_that_nobody_votes_for_ends_nobodys_patience() {
+    let mut backup = Alone::new(4, 3);
+    backup.prepare(0, 0, 200, Digest([7; 32]));
+    for seq in 1..=30 {
+        backup.tick(100);
+        backup.decide(seq, &Content { mark: true, ..empty(1_000 + seq) });
+        backup.execute();
+    }
+    assert_eq!(backup.asks_for_view(), None);
 }
 
 /// V3: evidence that the current primary equivocated asks for the next view at once.
@@ -317,6 +362,24 @@ fn a_primary_ten_times_slower_than_own_certifications_is_left() {
     assert_eq!(under_a_primary_that_waits(20, 150).asks_for_view(), None, "seven and a half times");
     assert_eq!(under_a_primary_that_waits(2, 90).asks_for_view(), None, "nobody notices 90 ms");
     assert_eq!(under_a_primary_that_waits(100, 200).asks_for_view(), None, "the network is slow");
+}
+
+/// V7: as after a time in which the window was full.
+#[test]
+fn one_late_cut_of_many_bundles_is_no_slow_primary() {
+    let mut backup = Alone::new(4, 3);
+    let mut tip = Tip::default();
+    for _ in 1..=64 {
+        backup.effects.clear();
+        backup.step(Input::Submit(envelope("own")));
+        let (_, position, digest) = backup.said(Kind::Bundle).last().copied().expect("a bundle");
+        backup.tick(2);
+        (0..2).for_each(|signer| backup.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, position, digest))));
+        tip = Tip { position: Position::new(position), digest };
+    }
+    backup.tick(300);
+    backup.propose(0, 0, 1, &Content { cut: vec![(id(3), tip)], mark: true, ..empty(backup.now) });
+    assert_eq!(backup.asks_for_view(), None);
 }
 
 /// V1 a: a committed cut that covers the oldest certificate moves the timer on to the next.
