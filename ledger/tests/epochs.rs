@@ -4,8 +4,11 @@
 
 mod support;
 
+use quorate_ledger::copy::Survey;
 use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
-use quorate_ledger::{Act, GROUP_DOMAIN, JoinStatement, Joiner, RULES, Reconfiguration};
+use quorate_ledger::{
+    Act, GROUP_DOMAIN, JoinStatement, Joiner, MemoryStore, RULES, Read as _, Reconfiguration, Store as _, Table,
+};
 use quorate_pbft::{
     ClaimedCert, Committee, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Kind, QuorumCert, ReplicaId, SeqNum,
     Signer, Statement, View, checkpoint_digest,
@@ -242,6 +245,30 @@ fn a_proof_that_leads_further_says_which_epochs_are_known_with_it() {
     let (_, seen) = proof.verify_after(&world.genesis, &Epochs::of(&world.genesis)).expect("it holds");
     assert_eq!(seen, epochs);
     assert!(proof.verify_after(&world.genesis, &epochs).is_ok());
+}
+
+/// M3: a copy that begins with what an older database holds believes no members that had left by then.
+#[test]
+fn a_survey_hands_on_the_steps_that_lead_on_from_the_genesis_and_no_other() {
+    let mut world = World::new();
+    reconfigure(&mut world);
+    let certificate = step(&world).certificate;
+    world.ledger.keep_step(&mut world.store, &certificate).expect("the end of the epoch");
+    let survey = Survey::open(&world.store, &world.genesis).expect("a sound state");
+    let handed_on = |store: &MemoryStore| {
+        let mut fresh = MemoryStore::default();
+        survey.copy_steps(store, &mut fresh).expect("memory does not fail");
+        fresh.first_keys(Table::Meta, &[], &[0xff; 64], 2).expect("memory does not fail")
+    };
+
+    let steps = handed_on(&world.store);
+
+    assert_eq!(steps.len(), 1);
+    let mut forged = world.store.get(Table::Meta, &steps[0]).expect("memory does not fail").expect("the step");
+    let last_of_the_signatures = forged.windows(64).rposition(|bytes| bytes == certificate.signatures[2].1.0);
+    forged[last_of_the_signatures.expect("it is signed")] ^= 1;
+    world.store.put(Table::Meta, &steps[0], &forged).expect("memory does not fail");
+    assert!(handed_on(&world.store).is_empty());
 }
 
 /// M3: the first members sign another successor with their old keys.

@@ -85,7 +85,7 @@ impl Db {
         if path.try_exists().map_err(io_error(&path))? {
             return Err(DbError::Exists(dir.into()));
         }
-        if !unfinished.exists() && JOURNAL_FILES.iter().any(|name| dir.join(name).exists()) {
+        if !Self::is_unmade(dir) {
             let why = format!("{} has a journal without its database", dir.display());
             return Err(DbError::Journal(why)); // promises are in it
         }
@@ -101,6 +101,17 @@ impl Db {
         fs::rename(&unfinished, &path).map_err(io_error(&path))?;
         folder.sync_all().map_err(io_error(dir))?;
         Ok(db)
+    }
+
+    /// File of the tables of the database in a folder: open databases of one machine have different ones.
+    pub fn file(dir: &Path) -> PathBuf {
+        dir.join(FILE)
+    }
+
+    /// Whether no database has been made whole in a folder: [`Db::create`] makes one.
+    pub fn is_unmade(dir: &Path) -> bool {
+        let has = |name: &str| dir.join(name).exists();
+        !has(FILE) && (has(UNFINISHED) || !JOURNAL_FILES.into_iter().any(has))
     }
 
     /// Opens the database in a folder. Never makes one (E7). A write that finds no room fails until its [`Room`] is

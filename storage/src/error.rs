@@ -1,6 +1,7 @@
 //! Errors of the crate, one enum for each door.
 
 use crate::journal::JournalError;
+use crate::room::EIO;
 use quorate_ledger::StoreError;
 use quorate_pbft::{Digest, SeqNum, Signed, View};
 use std::fmt::Display;
@@ -81,6 +82,19 @@ impl From<JournalError> for DbError {
 }
 
 impl DbError {
+    /// Whether the disk does not give what was written: the rest of it may go as well.
+    pub fn is_of_disk(&self) -> bool {
+        let error = match self {
+            Self::Io { error, .. } | Self::Runs(error) => error,
+            Self::Redb(error) => match &**error {
+                redb::Error::Io(error) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        error.raw_os_error() == Some(EIO)
+    }
+
     /// Whether what was written is not what is there. All else may be otherwise at the next try, or with another program
     /// or folder, and says nothing of the database.
     pub fn is_damage(&self) -> bool {

@@ -40,7 +40,7 @@ const BALLAST_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const NOISE_BYTES: u64 = 64 << 10;
 
 /// The operating system's number of an error of the disk.
-const EIO: i32 = 5;
+pub(crate) const EIO: i32 = 5;
 
 /// The operating system's numbers of a lack of files, its own and the process's.
 const ENFILE: i32 = 23;

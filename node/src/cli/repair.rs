@@ -59,7 +59,8 @@ pub async fn run(args: &Repair) -> Outcome {
         }
         true => "name nodes to ask with --from URL",
         false if done.is_unanswered => {
-            "contents alone are damaged, and a node did not answer: run again when it does, or name others"
+            "contents alone are damaged, and a node that may have them gave no answer (see `not had`): run again when it does, or \
+             name others"
         }
         false => "name other nodes with --from, such as one that keeps the whole history; or `quorate copy`",
     };
@@ -72,7 +73,7 @@ fn document(done: &Repaired) -> Value {
             "seq": anew.seq.get(),
             "state_root": anew.state_root.to_string(),
             "before": anew.before,
-            "votes": done.keeps_promises(),
+            "votes": done.votes,
         })
     });
     json!({
@@ -106,21 +107,27 @@ fn findings(found: &Found) -> Value {
 fn tell(done: &Repaired) -> std::io::Result<()> {
     tell_findings("damaged: ", &done.found)?;
     if done.found.is_whole() {
-        return print::say(format!("nothing is damaged; contents of {} files were looked at", done.found.files));
+        print::say(format!("nothing is damaged; contents of {} files were looked at", done.found.files))?;
     }
     done.failures.iter().try_for_each(|failure| print::say(format!("not had: {}", plain(failure))))?;
     done.dropped.iter().try_for_each(|receipt| print::say(format!("dropped: the receipt of {receipt}")))?;
     if let Some(anew) = &done.anew {
-        print::say(format!("made the state of slot {} anew; history before it is not here any more", anew.seq))?;
+        let made = match anew.progress.answers {
+            0 => "ended the repair that was cut off, and that had made",
+            _ => "made",
+        };
+        print::say(format!("{made} the state of slot {} anew; history before it is not here any more", anew.seq))?;
         if let Some(before) = &anew.before {
             print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
         }
-        print::say(match done.keeps_promises() {
-            true => "all promises are whole: the replica votes again",
-            false => "promises are lost: the replica follows and does not vote until it has a new key",
+        print::say(match (done.votes, &done.found.promises) {
+            (true, _) => "all promises are whole: the replica votes again",
+            (false, None) => "the replica does not vote, as before the repair; `quorate doctor` says why",
+            (false, Some(_)) => "promises are lost: the replica follows and does not vote until it has a new key",
         })?;
     }
     match done.left.is_whole() {
+        true if done.found.is_whole() => Ok(()),
         true => print::say("all is whole"),
         false => tell_findings("still damaged: ", &done.left),
     }

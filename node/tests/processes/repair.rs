@@ -124,6 +124,21 @@ fn damaged_contents_are_named_and_put_back_and_the_replica_votes() {
     assert_eq!(group.file(3, "file-4", "sequential").text(), content("4"));
 }
 
+/// The first node serves one content of which its own disk has changed a bit.
+#[test]
+fn contents_before_a_wrong_one_stay_and_the_next_node_gives_the_rest() {
+    let mut group = Group::running(4);
+    (0..4).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    stop_and_damage(&mut group, 1, &[content_of("3")]); // asked for behind that of file-1: by their hashes
+    group.start(1);
+    stop_and_damage(&mut group, 3, &[content_of("1"), content_of("3")]);
+
+    let (told, code) = repair(&group, 3, &[1, 2]);
+
+    assert_eq!((code, &told["anew"], &told["whole"]), (Some(0), &Value::Null, &Value::Bool(true)), "{told}");
+    assert!(told["failures"][0].as_str().is_some_and(|why| why.contains("another hash")), "{told}");
+}
+
 #[test]
 fn a_damaged_entry_is_named_and_the_state_made_anew_with_all_promises() {
     let mut group = Group::running(4);
@@ -161,6 +176,12 @@ fn a_replica_whose_promises_are_damaged_is_repaired_and_does_not_vote() {
     eventually("it serves what the others have", || {
         (group.file(3, "file-1", "sequential").text() == content("1")).then_some(())
     });
+
+    fs::remove_dir_all(folder(&group, 3).join("data.before-repair")).expect("our folder");
+    stop_and_damage(&mut group, 3, &[entry_of("file-2")]);
+    let (told, code) = repair(&group, 3, &[0, 1]);
+    assert_eq!((code, &told["found"]["promises"]), (Some(0), &Value::Null), "{told}");
+    assert_eq!(told["anew"]["votes"], false, "another repair gives no vote back: {told}");
 }
 
 #[test]
@@ -206,6 +227,7 @@ fn a_repair_that_is_killed_at_its_swap_is_finished_by_the_next() {
     assert_eq!(looked(&group, 3), Some(2), "nothing is looked at");
     let (told, code) = repair(&group, 3, &[0, 1]);
     assert_eq!((code, &told["whole"]), (Some(0), &Value::Bool(true)), "between: {told}");
+    assert_eq!(told["anew"]["votes"], true, "what was ended is told: {told}");
     assert!(folder(&group, 3).join("data/quorate.redb").exists() && !folder(&group, 3).join("data.repair").exists());
 
     let (told, code) = repair(&group, 3, &[0, 1]);

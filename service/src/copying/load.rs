@@ -84,6 +84,7 @@ impl Load {
             from = next;
         }
         let mut batch = self.db.begin()?;
+        let _ = sheltered(|| survey.copy_steps(old, &mut batch)); // as far as they can be read
         self.session = Session::open(&mut batch, genesis)?;
         self.batch = Some(batch);
         Ok(())
@@ -106,6 +107,11 @@ impl Load {
         self.progress.nodes = self.turn.nodes();
     }
 
+    /// Whether a state is here whole.
+    pub(super) fn is_over(&self) -> bool {
+        self.whole.is_some()
+    }
+
     /// Whether more nodes than one answer.
     pub(super) fn has_others(&self) -> bool {
         self.turn.nodes() > 1
@@ -119,7 +125,7 @@ impl Load {
     /// The next task of a node. The first pass is everybody's; those after it belong to one node at a time, for they end
     /// where all answers come from one state.
     pub(super) fn task(&mut self, number: usize) -> Result<Task, StoreError> {
-        if self.whole.is_some() {
+        if self.is_over() {
             return Ok(Task::End);
         }
         let passes = self.session.passes();

@@ -13,9 +13,11 @@ const MARK: &str = "copied";
 /// The same while it is written.
 const DRAFT: &str = "copied.new";
 
-/// Notes beside the database, for every database that follows it there, that it was copied.
+/// Notes beside the database, for every database that follows it there, that it was copied. No mark is left where this fails
+/// and none was there: what stands there votes.
 pub(super) fn mark(data: &Path, seq: SeqNum) -> Result<(), CopyError> {
     let (path, draft) = (beside(data, MARK), beside(data, DRAFT));
+    let was_marked = path.exists();
     let written = fs::File::create(&draft).and_then(|mut file| {
         writeln!(
             file,
@@ -25,6 +27,9 @@ pub(super) fn mark(data: &Path, seq: SeqNum) -> Result<(), CopyError> {
         fs::rename(&draft, &path)?; // a full disk leaves the mark before, or none
         sync_parent(&path)
     });
+    if written.is_err() && !was_marked {
+        let _ = fs::remove_file(&path);
+    }
     written.map_err(at(&path))
 }
 

@@ -26,6 +26,7 @@ pub use snapshot::{Exported, Files, Left, export, files, go_on, left, rehearse, 
 pub use vote::voting;
 
 use crate::framed::beside;
+use crate::shelter::sheltered;
 use load::Load;
 
 use outcome::at;
@@ -33,7 +34,7 @@ use place::{BEFORE, GROWING, ended_by_its_own, open_old, open_whole, settle, slo
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, PublicKey};
-use quorate_storage::{Db, DbError};
+use quorate_storage::Db;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -65,12 +66,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let old = open_old(&data, &before)?; // its lock, if it opens, is held until the copy is in its place
     let is_new = !growing.exists();
     make_dir(&growing)?;
-    let db = match Db::open(&growing) {
-        Err(DbError::Missing(_)) => Db::create(&growing)?,
-        opened => opened?,
-    };
-    db.claim(&member)?;
-    let mut load = Load::open(db, &genesis)?;
+    let mut load = take_up(&growing, &genesis, &member)?;
     if let Some(old) = old.as_ref().filter(|_| is_new) {
         load.seed(&old.db.snapshot()?.apart(), &genesis)?;
     }
@@ -84,10 +80,21 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let may_vote = is_joiner && !was_marked && unmark(&growing, &genesis, member)?;
     let copy = check(&growing, &genesis, checkpoint.state_root())?; // no other command takes it meanwhile
     let seq = checkpoint.head().seq;
-    let held = old.as_ref().map(|old| old.folder);
+    let held = old.as_ref().map(|old| old.id);
     let before = swap(&data, &growing, before, (held, (!may_vote).then_some(seq)))?;
     drop(copy);
     Ok(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq })
+}
+
+/// Opens what an earlier run has copied, or begins anew.
+fn take_up(growing: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Load, CopyError> {
+    let opened = sheltered(|| {
+        let db = if Db::is_unmade(growing) { Db::create(growing) } else { Db::open(growing) }?;
+        db.claim(member)?;
+        Load::open(db, genesis)
+    });
+    let damaged = || Err(CopyError::DamagedPart(growing.to_owned()));
+    opened.map_or_else(damaged, |opened| opened.map_err(CopyError::of_part(growing)))
 }
 
 /// Asks all nodes until the state is whole or none is left; in words why nodes ended before.
@@ -119,7 +126,9 @@ fn make_dir(dir: &Path) -> Result<(), CopyError> {
 
 /// Opens the copy at the root that was certified. Its lock is the caller's.
 fn check(growing: &Path, genesis: &Genesis, root: Digest) -> Result<Db, CopyError> {
-    let (db, ledger) = open_whole(growing, genesis)?;
+    let damaged = || Err(CopyError::DamagedPart(growing.to_owned()));
+    let opened = sheltered(|| open_whole(growing, genesis));
+    let (db, ledger) = opened.map_or_else(damaged, |opened| opened.map_err(CopyError::of_part(growing)))?;
     assert_eq!(ledger.state_root(), root, "a copy opens at the root that was certified");
     Ok(db)
 }

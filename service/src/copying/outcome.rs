@@ -85,6 +85,19 @@ pub enum CopyError {
     /// A database that was replaced before stands in the way.
     #[error("{0} holds a database that was replaced before: move it away or remove it")]
     InTheWay(PathBuf),
+    /// A folder that is no rename's to move.
+    #[error(
+        "{0} is where a file system is mounted, and what is made beside it cannot take its place: mount it at the folder above"
+    )]
+    Mounted(PathBuf),
+    /// A link to nothing where the database is to come.
+    #[error("{0} is a link to a folder that is not there: remove the link, or make that folder")]
+    Dangling(PathBuf),
+    /// A part of a copy that cannot be read back.
+    #[error(
+        "{0} holds a part of a copy that cannot be read back: remove it and run again; if that does not help, the disk fails"
+    )]
+    DamagedPart(PathBuf),
     /// A database that was not there, or did not open, when the command began.
     #[error(
         "{data}: another database has come there since this began, or one opens that did not then; nothing was moved: stop the replica \
@@ -153,6 +166,12 @@ pub enum CopyError {
 }
 
 impl CopyError {
+    /// The same, of a part of a copy in a folder.
+    pub(super) fn of_part(growing: &Path) -> impl FnOnce(Self) -> Self + use<> {
+        let growing = growing.to_owned();
+        move |error| if error.is_damage() { Self::DamagedPart(growing) } else { error }
+    }
+
     /// Whether a database that lies there is damaged, and not of another group, program or process.
     pub(super) fn is_damage(&self) -> bool {
         match self {

@@ -30,15 +30,26 @@ const RESTORE: &str = "restore FILE` or `quorate bundle import FILE";
 /// Database that is to be replaced: its lock is held, so that no replica runs on it.
 pub(super) struct Old {
     pub db: Db,
-    pub folder: FolderId,
+    pub id: DatabaseId,
 }
 
-/// Device and number of a folder, which go with it where it is renamed.
-pub(super) type FolderId = (u64, u64);
+/// Device and number of a database's file: they go with it where its folder is renamed, and while it is open no other has them.
+pub(super) type DatabaseId = (u64, u64);
 
-/// The folder that stands at a path now.
-pub(super) fn folder_at(path: &Path) -> Option<FolderId> {
-    fs::metadata(path).ok().map(|folder| (folder.dev(), folder.ino()))
+/// The database that stands in a folder now.
+pub(super) fn database_at(data: &Path) -> Option<DatabaseId> {
+    fs::metadata(Db::file(data)).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Refuses a place that no rename can free: where a file system is mounted, or a link to a folder that is not there.
+pub(super) fn movable(data: &Path) -> Result<(), CopyError> {
+    let (Ok(stands), Some(parent)) = (fs::symlink_metadata(data), data.parent()) else { return Ok(()) };
+    let is_mounted = || fs::metadata(parent).is_ok_and(|parent| parent.dev() != stands.dev());
+    match stands.is_symlink() {
+        true if !data.exists() => Err(CopyError::Dangling(data.to_owned())),
+        false if is_mounted() => Err(CopyError::Mounted(data.to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// The database that stands there, if it can be read.
@@ -46,12 +57,18 @@ pub(super) fn open_old(data: &Path, before: &Path) -> Result<Option<Old>, CopyEr
     if before.exists() {
         return Err(CopyError::InTheWay(before.to_owned()));
     }
-    let Some(folder) = folder_at(data) else { return Ok(None) };
+    movable(data)?;
+    let Some(id) = database_at(data) else { return Ok(None) };
     match sheltered(|| Db::open(data)) {
-        Some(Ok(db)) => Ok(Some(Old { db, folder })),
-        Some(Err(error @ DbError::Locked(_))) => Err(error.into()),
-        Some(Err(_)) | None => Ok(None), // damaged: nothing of it is needed
+        Some(Ok(db)) => Ok(Some(Old { db, id })),
+        Some(Err(error)) if !is_lost(&error) => Err(error.into()),
+        Some(Err(_)) | None => Ok(None), // nothing of it is needed
     }
+}
+
+/// Whether an error says that a database is damaged, gone, or on a disk that fails. After any other it may be sound.
+pub(super) fn is_lost(error: &DbError) -> bool {
+    error.is_damage() || error.is_of_disk() || matches!(error, DbError::Missing(_))
 }
 
 /// Slot of a database, where it opens.
@@ -60,9 +77,9 @@ pub(super) fn slot(db: &Db, genesis: &Genesis) -> Option<SeqNum> {
 }
 
 /// Refuses to move a database that the caller does not hold, where it opens by now or somebody else holds it.
-fn unless_taken(data: &Path, growing: &Path, held: Option<FolderId>) -> Result<(), CopyError> {
+fn unless_taken(data: &Path, growing: &Path, held: Option<DatabaseId>) -> Result<(), CopyError> {
     let opens = || matches!(sheltered(|| Db::open(data).map(drop)), Some(Ok(()) | Err(DbError::Locked(_))));
-    let stands = folder_at(data);
+    let stands = database_at(data);
     let is_taken = stands.is_some() && stands != held && opens();
     let taken = || CopyError::Taken { data: data.to_owned(), growing: growing.to_owned() };
     if is_taken { Err(taken()) } else { Ok(()) }
@@ -74,7 +91,7 @@ pub(super) fn swap(
     data: &Path,
     growing: &Path,
     before: PathBuf,
-    (held, copied): (Option<FolderId>, Option<SeqNum>),
+    (held, copied): (Option<DatabaseId>, Option<SeqNum>),
 ) -> Result<Option<PathBuf>, CopyError> {
     unless_taken(data, growing, held)?;
     let before = data.exists().then_some(before);
@@ -140,6 +157,9 @@ pub(crate) fn cut_off(data: &Path) -> Option<&'static str> {
 
 /// Whether a database holds a state to its end; none where it does not open. No command begins to put a part in its place.
 fn is_whole(growing: &Path) -> Option<bool> {
+    if Db::is_unmade(growing) {
+        return Some(false);
+    }
     sheltered(|| Ok::<_, CopyError>(Ledger::is_whole(&Db::open(growing)?.snapshot()?)?))?.ok()
 }
 
@@ -173,6 +193,7 @@ mod tests {
         DomainRules, Enrolment, FORMAT, GenesisFile, Limits, OpenError, Read as _, Store as _, Table,
     };
     use quorate_pbft::{Constants, Ed25519Signer, Record, SeqNum};
+    use std::io::ErrorKind;
 
     fn genesis() -> Genesis {
         named("places")
@@ -273,19 +294,12 @@ mod tests {
 
     #[test]
     fn what_another_command_has_made_whole_is_left_to_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = folder.path().join("data");
-        for dir in [MENDED, BEFORE_REPAIR] {
-            fs::create_dir(beside(&data, dir)).expect("a folder");
-        }
+        let (folder, data, growing, _) = cut_off_repair();
         let restored = restore(&folder.path().join("a.backup"), &data, &genesis(), &[1; 32]);
-        let from = Vec::new();
-        let plan = Plan { data: data.clone(), genesis: genesis(), member: [1; 32], from, is_joiner: false };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let copied = runtime.block_on(copying::run(plan, |_| ()));
-        for refused in [restored, copied] {
+        for refused in [restored, copied(&data)] {
             assert!(matches!(refused, Err(CopyError::CutOff { command: "repair --from URL", .. })), "{refused:?}");
         }
+        assert!(growing.exists());
     }
 
     #[test]
@@ -353,10 +367,81 @@ mod tests {
         fs::rename(&data, folder.path().join("away")).expect("an operator moves it");
         create_database(&data, &genesis()).expect("a restored one");
 
-        let swapped = swap(&data, &growing, before.clone(), (Some(old.folder), Some(SeqNum::new(7))));
+        let swapped = swap(&data, &growing, before.clone(), (Some(old.id), Some(SeqNum::new(7))));
 
         assert!(matches!(swapped, Err(CopyError::Taken { .. })), "{swapped:?}");
         assert!(growing.exists() && !before.exists() && marked(&data).expect("it is read").is_none());
+    }
+
+    #[test]
+    fn a_database_that_was_put_into_the_folder_of_the_one_to_be_replaced_stays_where_it_is() {
+        let (_folder, data, growing, before) = copy_beside_a_database();
+        let old = open_old(&data, &before).expect("it opens").expect("it is there");
+        for file in fs::read_dir(&data).expect("a folder") {
+            fs::remove_file(file.expect("a file").path()).expect("an operator empties it");
+        }
+        create_database(&data, &genesis()).expect("another one");
+
+        let swapped = swap(&data, &growing, before.clone(), (Some(old.id), Some(SeqNum::new(7))));
+
+        assert!(matches!(swapped, Err(CopyError::Taken { .. })) && !before.exists(), "{swapped:?}");
+    }
+
+    #[test]
+    fn a_database_that_another_program_opens_is_not_taken_for_a_lost_one() {
+        let disk_fails = DbError::Io { path: "data".into(), error: std::io::Error::from_raw_os_error(5) };
+        let lost = [disk_fails, DbError::Missing("data".into()), DbError::Foreign("damaged".into())];
+        assert!(lost.iter().all(is_lost));
+        let refused = DbError::Io { path: "data".into(), error: ErrorKind::PermissionDenied.into() };
+        let sound = [DbError::NewerFormat { found: 9, known: 8 }, DbError::Locked("data".into()), refused];
+        assert!(!sound.iter().any(is_lost));
+    }
+
+    #[test]
+    fn a_place_that_no_rename_can_free_is_refused_before_anything_is_copied() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("data");
+        std::os::unix::fs::symlink(folder.path().join("lost"), &link).expect("a link");
+        assert!(matches!(open_old(&link, &beside(&link, BEFORE)), Err(CopyError::Dangling(_))));
+        assert!(matches!(movable(Path::new("/proc")), Err(CopyError::Mounted(_))));
+        assert!(movable(folder.path()).is_ok() && movable(&folder.path().join("none")).is_ok());
+    }
+
+    fn copied(data: &Path) -> Result<Copied, CopyError> {
+        let from = Vec::new();
+        let plan = Plan { data: data.to_owned(), genesis: genesis(), member: [1; 32], from, is_joiner: false };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(copying::run(plan, |_| ()))
+    }
+
+    #[test]
+    fn a_part_of_a_copy_that_cannot_be_read_back_is_told_with_the_way_out() {
+        let damages: [fn(&Path); 2] = [
+            |copy| fs::write(Db::file(copy), b"no database").expect("it is written"),
+            |copy| fs::remove_file(copy.join("journal-1")).expect("it is removed"),
+        ];
+        for damage in damages {
+            let folder = tempfile::tempdir().expect("a folder");
+            let data = folder.path().join("data");
+            damage(&begin_a_copy(&beside(&data, GROWING)));
+
+            let refused = copied(&data);
+
+            assert!(matches!(refused, Err(CopyError::DamagedPart(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_was_stopped_before_its_database_was_made_begins_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        [GROWING, BEFORE].into_iter().for_each(|name| fs::create_dir(beside(&data, name)).expect("a folder"));
+        assert_eq!(cut_off(&data), None, "nothing is there that could take the place");
+        fs::remove_dir(beside(&data, BEFORE)).expect("our folder"); // a copy asks for that
+
+        let refused = copied(&data);
+
+        assert!(matches!(refused, Err(CopyError::NobodyLeft(_))), "no node was named: {refused:?}");
     }
 
     #[test]
@@ -377,12 +462,12 @@ mod tests {
     fn a_database_whose_place_cannot_be_marked_stays_where_it_is() {
         let (_folder, data, growing, before) = copy_beside_a_database();
         fs::create_dir(beside(&data, "copied.new")).expect("in the way of the mark");
-        let held = folder_at(&data);
+        let held = database_at(&data);
 
         let swapped = swap(&data, &growing, before.clone(), (held, Some(SeqNum::new(7))));
 
         assert!(matches!(swapped, Err(CopyError::Io { .. })) && !before.exists(), "{swapped:?}");
-        assert_eq!((folder_at(&data), marked(&data).expect("it is read")), (held, None));
+        assert_eq!((database_at(&data), marked(&data).expect("it is read")), (held, None));
     }
 
     #[test]
@@ -415,7 +500,7 @@ mod tests {
         fs::create_dir(&growing).expect("a folder");
 
         let old = open_old(&data, &before.with_extension("none")).expect("it opens");
-        let held = old.as_ref().map(|old| old.folder);
+        let held = old.as_ref().map(|old| old.id);
         assert!(swap(&data, &growing, before.clone(), (held, Some(SeqNum::new(7)))).is_err());
         assert_eq!(marked(&data).expect("it is read"), None);
 

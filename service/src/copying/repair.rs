@@ -8,13 +8,13 @@ use super::liars::note;
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, at};
-use super::place::{BEFORE_REPAIR, MENDED, ended_by_its_own, folder_at};
+use super::place::{BEFORE_REPAIR, MENDED, database_at, ended_by_its_own, movable};
 use super::vote::promises_fault;
-use super::worker::{REST, SILENCES_MAX};
+use super::worker::answer;
 use super::{Plan, beside, check, fill, make_dir, settle, swap};
 use crate::engine::{EngineError, replay};
 use crate::shelter::sheltered;
-use quorate_client::http::{Client, ClientError};
+use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
 use quorate_ledger::{Genesis, Ledger, OpenError, Store as _, StoreError, Table};
 use quorate_pbft::{Digest, SeqNum, Tip};
@@ -106,15 +106,10 @@ pub struct Repaired {
     pub taken: u64,
     /// Receipts of history that could not be read, and are not here any more.
     pub dropped: Vec<String>,
-    /// Whether contents alone are damaged, and a node did not answer that may have them: history is not given up for it.
+    /// Whether contents alone are damaged, and a node that may have them gave no answer: history is not given up for it.
     pub is_unanswered: bool,
-}
-
-impl Repaired {
-    /// Whether the replica goes on with all that it has promised.
-    pub fn keeps_promises(&self) -> bool {
-        self.found.promises.is_none()
-    }
+    /// Whether the replica votes on the database that stands there now: its promises are whole, and nothing keeps it from it.
+    pub votes: bool,
 }
 
 /// Looks at the database of a stopped replica: each entry, each row that it vouches for, each content and receipt, the
@@ -202,15 +197,18 @@ fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyEr
 pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
     let Plan { data, genesis, member, from, .. } = plan;
     let mends = !from.is_empty();
-    if mends {
-        settle(&data, (&beside(&data, MENDED), &beside(&data, BEFORE_REPAIR)), &genesis)?;
-    }
+    let places = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
+    let ended = if mends { settle(&data, (&places.0, &places.1), &genesis)? } else { None };
     let found = look(&data, &genesis, Some(&member))?;
     let (left, failures, dropped) = (found.clone(), Vec::new(), Vec::new());
-    let mut done = Repaired { left, found, anew: None, failures, taken: 0, dropped, is_unanswered: false };
+    let mut done =
+        Repaired { left, found, anew: ended, failures, taken: 0, dropped, is_unanswered: false, votes: false };
     if done.found.are_contents() && mends {
         if let Some(Ok(db)) = sheltered(|| Db::open(&data)) {
-            put_back(&db, &from, &mut done).await?;
+            // Where the database takes nothing, the state is made anew.
+            let is_sound = put_back(&db, &from, &mut done).await?;
+            done.is_unanswered &= is_sound;
+            let _ = sheltered(|| drop(db)); // closing a damaged file may fail
         }
         done.left = look(&data, &genesis, Some(&member))?;
         done.is_unanswered &= done.left.are_contents();
@@ -226,6 +224,8 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
         drop_receipts(&data, &mut done)?;
         done.left = look(&data, &genesis, Some(&member))?;
     }
+    let broken = part(&data, |db| Ok(db.snapshot()?.broken()?))?;
+    done.votes = done.left.promises.is_none() && matches!(broken, Ok(None));
     Ok(done)
 }
 
@@ -245,48 +245,45 @@ fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
     Ok(())
 }
 
-/// Puts contents back in their place, from one node after the other; a node that is silent is asked again, as in a copy.
-async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<(), CopyError> {
+/// Puts contents back in their place, from one node after the other; a node that is silent is asked again, as in a copy. Whether
+/// the database took all that was given.
+async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<bool, CopyError> {
     let mut left = done.found.contents.clone();
     for node in from {
         let (mut lacking, mut silent) = (Lacking::new(left.clone()), 0);
-        while let Some(ask) = lacking.ask() {
-            let answer = match node.renewed().state(ask.encode()).await {
-                Ok(answer) => answer,
-                Err(ClientError::NoAnswer { .. }) if silent < SILENCES_MAX => {
-                    silent += 1;
-                    tokio::time::sleep(REST).await;
-                    continue;
-                }
+        let why = loop {
+            let Some(ask) = lacking.ask() else { break None };
+            let answer = match answer(node, &ask, &mut silent).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => continue,
                 Err(error) => {
-                    done.is_unanswered |= matches!(error, ClientError::NoAnswer { .. });
-                    done.failures.push(error.to_string());
-                    break;
+                    done.is_unanswered = true;
+                    break Some(error.to_string());
                 }
             };
-            silent = 0;
             let mut batch = db.begin()?;
-            match lacking.take(&mut batch, &answer) {
+            let taken = lacking.take(&mut batch, &answer);
+            batch.commit()?; // contents before a wrong one are sound
+            if !matches!(sheltered(|| db.fold()), Some(Ok(()))) {
+                done.failures.push("the database does not take what was given".to_owned());
+                return Ok(false);
+            }
+            match taken {
                 Ok(()) => done.taken += 1,
                 Err(TakeError::Store(error)) => return Err(error.into()),
-                Err(TakeError::Refused(why)) => {
-                    done.failures.push(format!("{}: {why}", node.node()));
-                    break;
-                }
+                Err(TakeError::Refused(why)) => break Some(format!("{}: {why}", node.node())),
             }
-            batch.commit()?;
-            // A tree that is damaged may refuse to take a row: then the state is made anew.
-            if !matches!(sheltered(|| db.fold()), Some(Ok(()))) {
-                return Ok(());
-            }
-        }
+        };
         left = lacking.left();
         if left.is_empty() {
             break;
         }
-        done.failures.push(format!("{} does not have {} of the contents", node.node(), left.len()));
+        done.failures.push(match why {
+            Some(why) => why,
+            None => format!("{} does not have {} of the contents", node.node(), left.len()),
+        });
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
@@ -297,6 +294,7 @@ async fn anew(
 ) -> Result<Option<Copied>, CopyError> {
     let Plan { data, genesis, member, from, .. } = plan;
     let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
+    movable(&data)?;
     if before.exists() {
         return Err(CopyError::InTheWay(before));
     }
@@ -315,7 +313,7 @@ async fn anew(
     // Opened anew: what was met in the state says nothing of the promises. The lock is held until what is made is in its place.
     let _ = sheltered(|| drop(old)); // closing a damaged file may fail
     let old = opened(&data)?;
-    let held = folder_at(&data).filter(|_| old.is_ok());
+    let held = database_at(&data).filter(|_| old.is_ok());
     let promises = match done.left.promises {
         None => Some(old.as_ref().map_err(|why| StoreError(why.clone()))?),
         Some(_) => None,

@@ -125,7 +125,7 @@ pub fn restore(path: &Path, data: &Path, genesis: &Genesis, member: &[u8; 32]) -
     let restored = check(&growing, genesis, checkpoint.state_root())?; // no other command takes it meanwhile
     let before_seq = old.as_ref().and_then(|old| slot(&old.db, genesis));
     let seq = checkpoint.head().seq;
-    let before = swap(data, &growing, before, (old.as_ref().map(|old| old.folder), Some(seq)))?;
+    let before = swap(data, &growing, before, (old.as_ref().map(|old| old.id), Some(seq)))?;
     drop(restored);
     Ok(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq })
 }

@@ -2,6 +2,7 @@
 
 use super::mark::marked;
 use super::outcome::{CopyError, at};
+use super::place::is_lost;
 use crate::engine::replay;
 use crate::shelter::sheltered;
 use quorate_ledger::{Genesis, Ledger};
@@ -16,7 +17,7 @@ pub fn voting(data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Optio
     }
     match sheltered(|| Db::open(data)) {
         Some(Ok(db)) => Ok(sheltered(|| promised(&db, genesis, member)).flatten()),
-        Some(Err(error @ DbError::Locked(_))) => Err(error.into()),
+        Some(Err(error)) if !is_lost(&error) => Err(error.into()),
         Some(Err(_)) | None => Ok(None),
     }
 }

@@ -3,7 +3,7 @@
 use super::load::{Load, Task};
 use super::outcome::{CopyError, Progress};
 use quorate_client::http::{Client, ClientError};
-use quorate_ledger::copy::{Errand, Refused, TakeError};
+use quorate_ledger::copy::{Ask, Errand, Refused, TakeError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,19 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Pause of a worker whose node was too slow or lies behind: others go on meanwhile.
-pub(super) const REST: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_secs(1);
 
 /// Times that a node may lie behind before it is of no use.
 const BEHIND_MAX: u32 = 30;
 
+/// Pause of a worker whose node has fallen silent while others answer, in steps of a rest.
+const AWAY: u32 = 10;
+
+/// Such pauses without an answer after which the node is of no use.
+const AWAY_MAX: u32 = 12;
+
 /// Times in a row that a node which has answered may be silent: it, or this machine, had something else to do.
-pub(super) const SILENCES_MAX: u32 = 2;
+const SILENCES_MAX: u32 = 2;
 
 /// Parts that a node may call changed while it was asked: one that always says so serves nothing.
 const MOVED_MAX: u32 = 4_096;
@@ -32,7 +38,8 @@ pub(super) async fn work(
     (number, node): (usize, Client),
     tell: Arc<dyn Fn(&Progress) + Send + Sync>,
 ) -> Result<Option<String>, CopyError> {
-    let (mut moved, mut behind, mut silent) = (0, 0, SILENCES_MAX); // one that never answers is no node
+    let (mut moved, mut behind) = (0, 0);
+    let (mut silent, mut away) = (SILENCES_MAX, AWAY_MAX); // one that never answers is no node
     loop {
         let task = lock(&load).task(number)?;
         let mut errand = match task {
@@ -46,6 +53,7 @@ pub(super) async fn work(
         let why = match bring(&load, &node, (&mut errand, &mut silent), &*tell).await? {
             Brought::All => {
                 moved += errand.moved();
+                away = 0;
                 let is_of_use = moved <= MOVED_MAX;
                 if is_of_use {
                     let mut load = lock(&load);
@@ -66,8 +74,15 @@ pub(super) async fn work(
                 tokio::time::sleep(REST).await;
                 continue;
             }
+            Brought::Silence(_) if away < AWAY_MAX && lock(&load).has_others() => {
+                away += 1;
+                if rest_of(&load, number, errand).await {
+                    return Ok(None);
+                }
+                continue;
+            }
             Brought::Behind(why) => format!("{} lies behind: {why}", node.node()),
-            Brought::Nothing(why) => why,
+            Brought::Silence(why) | Brought::Nothing(why) => why,
         };
         return Ok(Some(ended(&load, number, errand, why)));
     }
@@ -80,7 +95,9 @@ enum Brought {
     TooSlow,
     /// The node answers from a state that another one has left behind: no lie.
     Behind(Refused),
-    /// No answer, or a wrong one.
+    /// No answer, however often it was asked: it may have been stopped and started.
+    Silence(String),
+    /// A wrong answer, or a refusal.
     Nothing(String),
 }
 
@@ -97,19 +114,18 @@ async fn bring(
         if lock(load).is_late(begun.elapsed()) {
             return Ok(Brought::TooSlow);
         }
-        let answer = match node.renewed().state(ask.encode()).await {
-            Ok(answer) => answer,
-            Err(ClientError::NoAnswer { .. }) if *silent < SILENCES_MAX => {
-                *silent += 1;
+        let answer = match answer(node, &ask, silent).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => {
                 tell(&lock(load).progress);
-                tokio::time::sleep(REST).await;
                 continue;
             }
+            Err(error @ ClientError::NoAnswer { .. }) => return Ok(Brought::Silence(error.to_string())),
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
-            Ok(()) => *silent = 0,
+            Ok(()) => (),
             Err(TakeError::Store(error)) => return Err(error.into()),
             Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why)),
             Err(TakeError::Refused(why)) => {
@@ -119,6 +135,39 @@ async fn bring(
         }
     }
     Ok(Brought::All)
+}
+
+/// Asks a node once; none where it was silent, and is to be asked the same again. Answers reset its count of silences.
+pub(super) async fn answer(node: &Client, ask: &Ask, silent: &mut u32) -> Result<Option<Vec<u8>>, ClientError> {
+    match node.renewed().state(ask.encode()).await {
+        Ok(answer) => {
+            *silent = 0;
+            Ok(Some(answer))
+        }
+        Err(ClientError::NoAnswer { .. }) if *silent < SILENCES_MAX => {
+            *silent += 1;
+            tokio::time::sleep(REST).await;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Leaves a silent node's errand and turn to others for a while. Whether the copy is whole by then.
+async fn rest_of(load: &Mutex<Load>, number: usize, errand: Errand) -> bool {
+    {
+        let mut load = lock(load);
+        load.give_back(errand);
+        load.leave(number);
+    }
+    for _ in 0..AWAY {
+        tokio::time::sleep(REST).await;
+        if lock(load).is_over() {
+            return true;
+        }
+    }
+    lock(load).enter(number);
+    false
 }
 
 fn ended(load: &Mutex<Load>, number: usize, errand: Errand, why: String) -> String {

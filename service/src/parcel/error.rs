@@ -107,6 +107,14 @@ pub enum ParcelError {
         /// Fault of it.
         why: Wrong,
     },
+    /// An import that was cut off before, and is ended: another parcel than this one, perhaps.
+    #[error("{}: an import that was cut off has been ended, at slot {seq}; this file was not read: run again with it", .dir.display())]
+    Ended {
+        /// Folder of the observer.
+        dir: PathBuf,
+        /// Slot that is executed there now.
+        seq: SeqNum,
+    },
     /// A parcel of another kind than the command takes.
     #[error("{} holds {found}; this takes {wanted}", .path.display())]
     Kind {

@@ -97,7 +97,10 @@ fn state(path: &Path, dir: &Path, genesis: &Arc<Genesis>) -> Result<Imported, Pa
         // Nothing but the genesis is in it.
         fs::remove_dir_all(&data).map_err(at(&data))?;
     }
-    let Copied { seq, state_root, .. } = copying::restore(path, &data, genesis, &public.0)?;
+    let Copied { seq, state_root, progress, .. } = copying::restore(path, &data, genesis, &public.0)?;
+    if progress.answers == 0 {
+        return Err(ParcelError::Ended { dir: dir.to_owned(), seq });
+    }
     Ok(Imported { before, seq, state_root, certified: true })
 }
 

@@ -103,6 +103,7 @@ pub fn failed(error: ParcelError) -> Failure {
         ParcelError::Unsound { .. }
         | ParcelError::OtherGroup { .. }
         | ParcelError::Older { .. }
+        | ParcelError::Ended { .. }
         | ParcelError::OtherOrder { .. }
         | ParcelError::Broken { .. }
         | ParcelError::Lacking { .. }
