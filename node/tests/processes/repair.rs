@@ -74,7 +74,7 @@ fn stop_and_damage(group: &mut Group, replica: usize, targets: &[Target]) {
     let mut round = 0;
     eventually("the state is folded", || {
         round += 1;
-        group.put(0, &format!("round-{round}"), "so that there is a checkpoint to fold");
+        group.put(0, &format!("round-{replica}-{round}"), "so that there is a checkpoint to fold");
         std::thread::sleep(Duration::from_millis(1_500)); // the state is folded once a second
         assert_eq!(group.stop(replica), Some(0));
         let mut bytes = fs::read(&database).expect("a database");
