@@ -319,8 +319,8 @@ pub enum Broken {
         /// The other.
         second: Digest,
     },
-    /// A valid start of a view contradicts a commit certificate (N8): more than f replicas are faulty.
-    #[error("view {view} new_views with {carried} in slot {seq}, where {committed} was decided")]
+    /// A valid start of a view contradicts a commit certificate of an earlier one (N8): more than f replicas are faulty.
+    #[error("view {view} starts with {carried} in slot {seq}, where an earlier view decided {committed}")]
     NewViewAgainstCommit {
         /// The view.
         view: View,

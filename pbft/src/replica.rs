@@ -121,7 +121,7 @@ impl Replica {
             }
             Input::Executed(executed) => self.on_executed(executed),
             Input::Resign => {
-                self.views.leave_office(&self.member, self.member.me);
+                self.views.leave_office(&self.member, true);
                 Ok(())
             }
         };

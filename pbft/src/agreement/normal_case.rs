@@ -164,10 +164,9 @@ impl Replica {
             self.views.judge_pace(&mut self.lanes, &self.peers, &self.member, (&content, until));
         }
         // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no content.
-        let fresh =
-            proposal.carried || self.order.log.get(seq).is_some_and(|slot| slot.voted != Some(proposal.statement));
+        let is_new = proposal.carried || self.order.log.get(seq).is_some_and(|of| of.voted != Some(proposal.statement));
         let Some(statement) = self.member.promise(Kind::Prepare, view, seq, digest) else { return };
-        if fresh {
+        if is_new {
             let content = Content::clone(&content);
             self.member.out.persist(Record::Accepted { pre_prepare: proposal.statement, content });
         }
@@ -201,8 +200,7 @@ impl Replica {
         let (Some(certificate), Some(content)) = (slot.committed.clone(), slot.decided().cloned()) else { return };
         assert!(content.digest() == certificate.digest(), "I28: slot {seq} was decided with another content");
         slot.recorded = true;
-        let record =
-            Record::Committed { certificate: QuorumCert::clone(&certificate), content: Content::clone(&content) };
+        let record = Record::Committed { certificate: (*certificate).clone(), content: (*content).clone() };
         self.member.out.persist(record);
         let empty = self.order.is_empty_slot(&self.lanes, seq, &content);
         self.views.note_progress(&certificate, empty);
@@ -245,8 +243,7 @@ impl Order {
     /// Gives a content to every slot that names it.
     pub(crate) fn keep_content(&mut self, lanes: &mut Lanes, content: Content) {
         let digest = content.digest();
-        let wanting: Vec<SeqNum> =
-            self.log.iter().filter(|(_, slot)| slot.wants(&digest)).map(|(seq, _)| seq).collect();
+        let wanting: Vec<_> = self.log.iter().filter(|(_, slot)| slot.wants(&digest)).map(|(seq, _)| seq).collect();
         if wanting.is_empty() {
             return;
         }

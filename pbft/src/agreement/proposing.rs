@@ -68,7 +68,7 @@ impl Replica {
         self.receive_proposal(statement).expect("the next slot of the own view has no proposal");
         let slot = self.order.log.touch(seq);
         slot.offer(Arc::new(content), digest);
-        slot.voted = Some(statement);
+        (slot.voted, slot.voted_at) = (Some(statement), self.member.now.ticks);
         self.advance_slots();
     }
 }

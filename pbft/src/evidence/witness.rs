@@ -111,9 +111,8 @@ impl Witness {
             return None;
         }
         let kinds = [Kind::PrePrepare, Kind::Prepare, Kind::Commit].map(|kind| kind as u64);
-        let series =
-            kinds.into_iter().filter_map(|kind| self.first.get(&(signed.signer, EvidenceKind::Proposal, kind)));
-        series.filter_map(|places| places.get(&place)).find_map(|known| Evidence::pair(known, signed))
+        let rows = kinds.into_iter().filter_map(|kind| self.first.get(&(signed.signer, EvidenceKind::Proposal, kind)));
+        rows.filter_map(|places| places.get(&place)).find_map(|known| Evidence::pair(known, signed))
     }
 
     /// The votes heard of one signer.

@@ -140,12 +140,11 @@ impl Needs<'_> {
         let has = |peer: &ReplicaId| self.0.peers[*peer].acknowledged(id).position.get() >= need.missing;
         let mut peers: Vec<ReplicaId> = Vec::new();
         let shy = lane.silent_at.is_some_and(|at| self.0.member.now.ticks.since(at) < SILENT_OWNER_MS);
-        let owner =
-            (id != self.0.member.me && !shy && self.0.peers[id].is_heard(self.0.member.now.ticks)).then_some(id);
-        peers.extend(owner);
+        let own = (id != self.0.member.me && !shy && self.0.peers[id].is_heard(self.0.member.now.ticks)).then_some(id);
+        peers.extend(own);
         peers.extend(self.0.member.others().filter(|peer| *peer != id && has(peer)));
         peers.extend(self.0.member.others().filter(|peer| *peer != id && !has(peer)));
-        peers.extend((id != self.0.member.me && owner.is_none()).then_some(id));
+        peers.extend((id != self.0.member.me && own.is_none()).then_some(id));
         Some(Need { peers, ..need })
     }
 }

@@ -104,11 +104,7 @@ impl Replica {
         let mut replica = Self::new(config);
         let Handover { now, point, deadline, recalled, unfit, items, reads, evidence } = handover;
         let committee = &replica.member.committee;
-        assert!(
-            point.members_after == committee.digest(),
-            "I23: the state names other members of {}",
-            committee.epoch()
-        );
+        assert!(point.members_after == committee.digest(), "I23: state names other members of {}", committee.epoch());
         let (epoch, view) = (committee.epoch(), View::new(0));
         out.persist(Record::View { epoch, view, changing: false });
         replica.member.now = now;

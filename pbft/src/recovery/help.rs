@@ -95,11 +95,12 @@ impl Help<'_> {
         let (me, views) = (replica.member.me, &replica.views);
         let demanders = BTreeSet::from([me, replica.member.committee.primary(status.view)]);
         for (of, body) in demanders.iter().filter_map(|member| views.latest.get(member)) {
-            let is_wanted = match of.signer == me {
-                true => views.changing && body.view == views.number && status.view <= body.view,
-                false => !status.changing && status.view < body.view,
+            let (is_wanted, least) = match of.signer == me {
+                true => (views.changing && body.view == views.number && status.view <= body.view, body.view),
+                false => (!status.changing && status.view < body.view, status.view.next()),
             };
-            if is_wanted && !status.view_changes.contains(&(of.signer, body.view, of.statement.digest)) {
+            let holds = status.view_changes.iter().any(|(signer, view, _)| *signer == of.signer && *view >= least);
+            if is_wanted && !holds {
                 self.out.send(to, Message::ViewChange { statement: *of, body: body.clone() });
             }
         }

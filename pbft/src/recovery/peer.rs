@@ -68,9 +68,8 @@ impl Peers {
     /// hand it out: only a transfer of state helps (S1).
     pub(crate) fn unserved(&self, member: &Member, next: SeqNum) -> Option<SeqNum> {
         let heard = || member.others().map(|peer| &self[peer]).filter(|peer| peer.is_heard(member.now.ticks));
-        let executed =
-            heard().filter(|peer| peer.status.as_ref().is_some_and(|status| status.executed >= next)).count();
-        (executed >= member.committee.weak() && !heard().any(|peer| peer.serves(next))).then_some(next)
+        let ahead = heard().filter(|peer| peer.status.as_ref().is_some_and(|status| status.executed >= next)).count();
+        (ahead >= member.committee.weak() && !heard().any(|peer| peer.serves(next))).then_some(next)
     }
 
     /// The highest slot that f + 1 other members say they have executed.

@@ -121,8 +121,7 @@ impl Pursuits {
         let first = lane.first_missing(lane.executed.position.next(), furthest);
         let lowest_of = || lane.missing(furthest.min(first.plus(BUNDLES_PER_ANSWER_MAX - 1)));
         let to = rest.or_else(lowest_of).or_else(|| lane.missing(furthest)).or_else(of_next)?;
-        let is_in_hand =
-            first.get() - lane.executed.position.get() > IN_HAND && next_tip.is_some_and(|tip| tip < first);
+        let is_in_hand = first.get() - lane.executed.position.get() > IN_HAND && next_tip.is_some_and(|of| of < first);
         if rest.is_none() && is_in_hand && to < first.plus(BUNDLES_PER_ANSWER_MAX - 1) {
             return None;
         }

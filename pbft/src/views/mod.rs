@@ -147,6 +147,7 @@ impl Replica {
             return;
         }
         self.views.join_later_view(&mut self.order, &mut self.member);
+        self.views.leave_office(&self.member, false);
         if self.member.may_sign()
             && let Some((view, cause)) = self.views.leave.take()
             && self.views.active() == Some(view)

@@ -10,7 +10,7 @@ use crate::replica::Replica;
 use crate::views::ViewChangeMsg;
 use crate::views::Views;
 use crate::views::view_change::{NewView, ViewChange, recompute};
-use crate::wire::{Content, Digest, Kind, Message, SeqNum, Signed, View};
+use crate::wire::{Content, Digest, Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -26,8 +26,7 @@ impl Replica {
         body.pre_prepares.iter().for_each(|signed| self.hear(signed));
         let (from, digest, view) = (statement.signer, statement.statement.digest, body.view);
         let computed = body.recompute(&self.member.committee, self.order.null);
-        let carried: Vec<_> =
-            body.pre_prepares.iter().map(|signed| (signed.statement.seq, signed.statement.digest)).collect();
+        let carried: Vec<_> = body.pre_prepares.iter().map(|of| (of.statement.seq, of.statement.digest)).collect();
         let (follows, window) = (computed == carried, self.member.constants.window);
         if !follows && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
             self.accuse(Evidence::InvalidNewView(Box::new(proof)));
@@ -56,26 +55,27 @@ impl Replica {
         Ok(())
     }
 
-    /// V4, V5: enters the waiting start's view once everything that it rests on is here and agrees.
+    /// V4, V5: enters the waiting start's view once everything that it rests on is here and agrees. One against a decision of its
+    /// own view or a later one is not what others went by; f faulty ones suffice for it (N8).
     pub(crate) fn enter_waiting(&mut self) {
         let Some((statement, start)) = self.views.waiting.and_then(|digest| self.views.new_views.get(&digest)).cloned()
         else {
             return;
         };
-        let counted: Result<Vec<bool>, ()> =
-            start.view_changes.iter().map(|(_, body)| self.views.counts(body)).collect();
+        let counted: Result<Vec<bool>, ()> = start.view_changes.iter().map(|(_, of)| self.views.counts(of)).collect();
+        let of_slot = |of: &Signed| self.order.decision_against(of.statement.seq, of.statement.digest);
+        let is_late = start.pre_prepares.iter().filter_map(of_slot).any(|decided| decided.view() >= start.view);
         match counted {
             _ if !self.views.may_enter(start.view) => self.views.waiting = None,
-            Err(()) => {
+            Ok(counted) if counted.contains(&false) => (),
+            Ok(_) if !is_late => self.enter_view(statement, start),
+            _ => {
+                let (from, view) = (statement.signer, start.view);
                 self.views.waiting = None;
                 self.find_contradictions(&start.view_changes);
                 self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
-                self.member
-                    .out
-                    .push(Effect::Refused(Rejected::WrongNewView { from: statement.signer, view: start.view }));
+                self.member.out.push(Effect::Refused(Rejected::WrongNewView { from, view }));
             }
-            Ok(counted) if counted.contains(&false) => (),
-            Ok(_) => self.enter_view(statement, start),
         }
     }
 
@@ -86,12 +86,10 @@ impl Replica {
         assert!(3 * askers.len() > 2 * self.member.committee.len(), "I31: {} ViewChanges start {view}", askers.len());
         for signed in &start.pre_prepares {
             let (seq, carried) = (signed.statement.seq, signed.statement.digest);
-            let committed = self.order.log.get(seq).and_then(|slot| slot.committed.as_ref());
-            if let Some(committed) = committed.map(|certificate| certificate.digest()).filter(|of| *of != carried) {
+            if let Some(committed) = self.order.decision_against(seq, carried).map(QuorumCert::digest) {
                 self.views.keep_named(&mut self.member, &start);
                 self.member.out.persist(Record::NamedNewView { statement, body: start.clone() });
-                self.member.stop(Broken::NewViewAgainstCommit { view, seq, committed, carried });
-                return;
+                return self.member.stop(Broken::NewViewAgainstCommit { view, seq, committed, carried });
             }
         }
         self.views.keep_named(&mut self.member, &start);
@@ -186,8 +184,7 @@ impl Views {
         if !mine || started {
             return;
         }
-        let counted =
-            |view_change: &&ViewChangeMsg| view_change.1.view == view && self.counts(&view_change.1) == Ok(true);
+        let counted = |of: &&ViewChangeMsg| of.1.view == view && self.counts(&of.1) == Ok(true);
         let mut view_changes: Vec<ViewChangeMsg> = self.latest.values().filter(counted).cloned().collect();
         let has_own = view_changes.iter().any(|(signed, _)| signed.signer == member.me);
         if view_changes.len() < member.committee.quorum() || !has_own {
@@ -196,9 +193,14 @@ impl Views {
         view_changes.truncate(member.committee.quorum());
         let bodies: Vec<&ViewChange> = view_changes.iter().map(|(_, body)| &**body).collect();
         let slots = recompute(&bodies, &member.committee, order.null);
-        // What it signs now it must be able to report later (V4): no slot beyond the own window, or executed and forgotten.
+        // What it signs now it must be able to report later (V4): no slot beyond the own window, or executed and forgotten. A
+        // late primary may know what a later view has decided (N8).
         let (low, last) = (order.low(), order.low().plus(member.constants.window));
-        if slots.iter().any(|(seq, _)| *seq > last || *seq > low && order.is_closed(*seq)) {
+        let cannot_sign = |(seq, digest): &(SeqNum, Digest)| {
+            let is_late = order.decision_against(*seq, *digest).is_some_and(|decided| decided.view() >= view);
+            *seq > last || *seq > low && order.is_closed(*seq) || is_late
+        };
+        if slots.iter().any(cannot_sign) {
             return;
         }
         let promised: Option<Vec<Signed>> =
@@ -246,6 +248,11 @@ impl Views {
 }
 
 impl Order {
+    /// N8: the decision of a slot that another digest there contradicts.
+    fn decision_against(&self, seq: SeqNum, digest: Digest) -> Option<&QuorumCert> {
+        self.log.get(seq)?.committed.as_deref().filter(|certificate| certificate.digest() != digest)
+    }
+
     /// Q reports what this replica started a view with, whether it holds the contents or not.
     pub(crate) fn note_started(&mut self, start: &NewView) {
         for signed in &start.pre_prepares {

@@ -18,8 +18,9 @@ const SAMPLES: usize = 64;
 const FLOOR_MS: u64 = 100;
 /// Median own certifications that a certified bundle may wait.
 const MEDIANS: u64 = 8;
-/// Waits of one proposal that are judged: one late cut is no slow primary.
-const SAMPLES_OF_A_CUT: usize = 8;
+/// Base time-outs from a late proposal in which another one, at least one of them later, is held against the primary: what comes
+/// late once is a stumble of it or of the network.
+const LATE_TIMEOUTS: u64 = 10;
 /// Caps of the view timer between two view changes that this causes.
 const REST_CAPS: u64 = 10;
 
@@ -30,6 +31,8 @@ pub(crate) struct Pace {
     waits: BTreeMap<ReplicaId, VecDeque<u64>>,
     /// Times of the last own certifications.
     own: VecDeque<u64>,
+    /// The late proposal of the view at work that is forgiven.
+    late_at: Option<Ticks>,
     asked_at: Option<Ticks>,
 }
 
@@ -43,14 +46,21 @@ impl Pace {
         push(self.waits.entry(lane).or_default(), waited_ms);
     }
 
-    /// Whether more than half of the last certified bundles of a lane have waited too long.
-    fn is_too_slow(&self) -> bool {
+    /// Whether more than half of the last certified bundles of a lane have waited too long, one that now came among them.
+    fn is_too_slow(&self, now_ms: u64) -> bool {
         let mut own: Vec<u64> = self.own.iter().copied().collect();
         own.sort_unstable();
         let Some(median) = own.get(own.len() / 2) else { return false };
         let bearable = median.saturating_mul(MEDIANS).max(FLOOR_MS);
         let is_slow = |waits: &VecDeque<u64>| waits.iter().filter(|waited| **waited > bearable).count() > SAMPLES / 2;
-        self.waits.values().any(is_slow)
+        now_ms > bearable && self.waits.values().any(is_slow)
+    }
+
+    /// Whether a late proposal is the second one, apart from the first and not long after it.
+    fn is_late_again(&mut self, now: Ticks, timeout_ms: u64) -> bool {
+        let known = self.late_at.filter(|at| now.since(*at) <= LATE_TIMEOUTS * timeout_ms);
+        self.late_at = known.or(Some(now));
+        known.is_some_and(|at| now.since(at) >= timeout_ms)
     }
 
     /// Whether this may cause a view change now.
@@ -65,6 +75,7 @@ impl Pace {
     /// Another view: waits under the last primary say nothing of the next.
     pub(crate) fn enter(&mut self) {
         self.waits.clear();
+        self.late_at = None;
     }
 }
 
@@ -80,16 +91,20 @@ impl Views {
     /// had it and the view began, up to a moment: now, or the decision of a slot whose content is missing and may cover it.
     pub(crate) fn judge_pace(&mut self, lanes: &mut Lanes, peers: &Peers, member: &Member, of: (&Content, Ticks)) {
         let Some(view) = self.active().filter(|view| member.committee.primary(*view) != member.me) else { return };
-        let (content, until) = of;
+        let ((content, until), constants, mut longest_ms) = (of, &member.constants, 0);
         for (lane, tip) in &content.cut {
-            for (position, came) in lanes[*lane].proposes(tip.position).into_iter().take(SAMPLES_OF_A_CUT) {
+            for (position, came) in lanes[*lane].proposes(tip.position) {
                 if let Some(shown) = self.shown_at(lanes, peers, member, *lane, position) {
                     let waited_ms = self.waited_ms(came.max(shown), until);
                     self.pace.note_proposed(*lane, waited_ms);
+                    longest_ms = waited_ms.max(longest_ms);
                 }
             }
         }
-        if self.pace.is_too_slow() && self.pace.may_ask(member.now.ticks, member.constants.timeout_cap_ms) {
+        if self.pace.is_too_slow(longest_ms)
+            && self.pace.is_late_again(member.now.ticks, constants.base_timeout_ms)
+            && self.pace.may_ask(member.now.ticks, constants.timeout_cap_ms)
+        {
             self.leave_view(view, Cause::Slow);
         }
     }
@@ -111,32 +126,49 @@ mod tests {
 
     #[test]
     fn more_than_half_of_the_last_waits_beyond_eight_certifications_are_too_slow() {
-        assert!(pace(20, SAMPLES / 2 + 1, 161).is_too_slow());
-        assert!(!pace(20, SAMPLES / 2, 161).is_too_slow());
-        assert!(!pace(20, SAMPLES, 160).is_too_slow());
+        assert!(pace(20, SAMPLES / 2 + 1, 161).is_too_slow(161));
+        assert!(!pace(20, SAMPLES / 2, 161).is_too_slow(161));
+        assert!(!pace(20, SAMPLES, 160).is_too_slow(160));
     }
 
     #[test]
     fn a_wait_that_nobody_notices_is_never_too_slow() {
-        assert!(!pace(1, SAMPLES, FLOOR_MS).is_too_slow());
-        assert!(pace(1, SAMPLES, FLOOR_MS + 1).is_too_slow());
+        assert!(!pace(1, SAMPLES, FLOOR_MS).is_too_slow(FLOOR_MS));
+        assert!(pace(1, SAMPLES, FLOOR_MS + 1).is_too_slow(FLOOR_MS + 1));
     }
 
     #[test]
     fn without_own_certifications_nothing_is_too_slow() {
         let mut pace = Pace::default();
         (0..SAMPLES).for_each(|_| pace.note_proposed(LANE, 60_000));
-        assert!(!pace.is_too_slow());
+        assert!(!pace.is_too_slow(60_000));
     }
 
     #[test]
     fn only_the_last_sixty_four_count_and_none_of_an_earlier_view() {
         let mut pace = pace(1, SAMPLES, 1_000);
         (0..SAMPLES / 2).for_each(|_| pace.note_proposed(LANE, 1));
-        assert!(!pace.is_too_slow());
+        assert!(!pace.is_too_slow(60_000));
         let mut pace = self::pace(1, SAMPLES, 1_000);
         pace.enter();
-        assert!(!pace.is_too_slow());
+        assert!(!pace.is_too_slow(60_000));
+    }
+
+    #[test]
+    fn a_proposal_that_is_not_late_itself_is_not_blamed_for_those_before_it() {
+        assert!(!pace(20, SAMPLES, 161).is_too_slow(160));
+    }
+
+    #[test]
+    fn the_second_late_proposal_is_held_against_the_primary_unless_it_is_one_stumble_or_long_after_the_first() {
+        let again = |apart: &[u64]| {
+            let mut pace = Pace::default();
+            let late: Vec<bool> = apart.iter().map(|at| pace.is_late_again(Ticks::new(*at), 1_000)).collect();
+            late
+        };
+        assert_eq!(again(&[5, 1_004, 1_005]), [false, false, true]);
+        assert_eq!(again(&[5, 10_005]), [false, true]);
+        assert_eq!(again(&[5, 10_006, 11_006]), [false, false, true]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::replica::Replica;
 use crate::views::Views;
 use crate::views::cause::Cause;
 use crate::views::view_change::{PreparedEntry, ViewChange, VotedEntry};
-use crate::wire::{Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, View};
+use crate::wire::{Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::sync::Arc;
 
 impl Replica {
@@ -22,9 +22,6 @@ impl Replica {
         }
         if let Some(stable) = body.checkpoint.as_ref().and_then(|claimed| self.member.committee.certified(claimed)) {
             self.learn_stable(stable);
-        }
-        if self.views.active().is_some_and(|view| body.view > view) {
-            self.views.leave_office(&self.member, from);
         }
         let demand = (statement, body);
         self.views.latest.insert(from, demand.clone());
@@ -60,9 +57,12 @@ impl Views {
         }
     }
 
-    /// V3: a primary that asks for a later view proposes nothing any more; nobody waits for a timer.
-    pub(crate) fn leave_office(&mut self, member: &Member, from: ReplicaId) {
-        if let Some(view) = self.active().filter(|view| member.committee.primary(*view) == from) {
+    /// V3: a primary that is to stop, or has asked for a later view, proposes nothing any more; nobody waits for a timer.
+    pub(crate) fn leave_office(&mut self, member: &Member, is_stopping: bool) {
+        let Some(view) = self.active() else { return };
+        let primary = member.committee.primary(view);
+        let asks = self.latest.get(&primary).is_some_and(|(_, body)| body.view > view);
+        if asks || is_stopping && primary == member.me {
             self.leave_view(view, Cause::Resigned);
         }
     }
@@ -102,10 +102,8 @@ impl Views {
             return;
         }
         let body = Arc::new(self.view_change(order, view));
-        assert!(
-            body.is_well_formed(&member.committee, member.constants.window),
-            "I19: an own ViewChange that others refuse"
-        );
+        let is_sound = body.is_well_formed(&member.committee, member.constants.window);
+        assert!(is_sound, "I19: an own ViewChange that others refuse");
         let digest = body.digest(member.constants.window);
         let Some(statement) = member.promise(Kind::ViewChange, view, SeqNum::new(0), digest) else { return };
         member.out.persist(Record::ViewChange { statement, body: body.clone() });

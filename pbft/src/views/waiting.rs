@@ -19,8 +19,8 @@ impl Order {
         waited && peers.heard(member) < member.committee.quorum()
     }
 
-    /// V1 b: the lowest slot that is open at or below one that is voted for here or decided, and since when. A proposal that
-    /// went to this replica alone would end its patience alone; a vote shows it to all.
+    /// V1 b: the lowest slot that is open at or below one that is voted for here or decided, and since when. A proposal, or its
+    /// content, that went to this replica alone would end its patience alone; a vote shows both to all.
     pub(crate) fn open_slot(&self) -> Option<(Ticks, SeqNum)> {
         let mut expected = self.executed().next();
         let is_voted = |slot: &Slot| slot.proposal.is_some_and(|proposal| slot.voted == Some(proposal.statement));
@@ -28,8 +28,7 @@ impl Order {
         loop {
             let (seq, slot) = slots.next()?;
             if seq > expected || slot.committed.is_none() {
-                let since = slot.proposal.map_or(slot.committed_at, |proposal| proposal.arrived);
-                return Some((since, expected));
+                return Some((if is_voted(slot) { slot.voted_at } else { slot.committed_at }, expected));
             }
             expected = seq.next();
         }

@@ -23,10 +23,7 @@ impl Committee {
         let fits = !members.is_empty() && members.len() <= Constants::REPLICAS_MAX;
         let digest = hash("quorate/v1/committee", &(epoch, &members));
         let committee = (distinct && fits).then_some(Self { group, epoch, members, digest, base: SeqNum::new(0) })?;
-        assert!(
-            2 * committee.quorum() >= committee.len() + committee.weak(),
-            "I13: two quorums share an honest replica"
-        );
+        assert!(2 * committee.quorum() >= committee.len() + committee.weak(), "I13: quorums share an honest replica");
         Some(committee)
     }
 

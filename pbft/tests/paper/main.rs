@@ -14,6 +14,7 @@ mod lanes;
 mod normal_case;
 mod reading;
 mod restarts;
+mod starts;
 mod time;
 mod views;
 mod words;

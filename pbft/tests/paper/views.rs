@@ -1,10 +1,10 @@
 //! §4.4: another primary (V).
 
+use super::starts::start;
 use super::*;
-use quorate_pbft::{Cause, Input, NewView, PreparedEntry, ViewChange, VotedEntry};
-use std::sync::Arc;
+use quorate_pbft::{Cause, Input};
 
-fn proofs_sent(replica: &Alone) -> usize {
+pub(super) fn proofs_sent(replica: &Alone) -> usize {
     replica.sent().filter(|message| matches!(message, Message::Evidence(_))).count()
 }
 
@@ -49,29 +49,6 @@ fn a_primarys_demand_for_a_later_view_is_shown_to_who_stays_in_its_view() {
     assert_eq!((backup.sent_to(2).iter().filter(shown).count(), backup.asks_for_view()), (1, Some(1)));
 }
 
-/// V5, E3: what a primary signs in a start its next demand must report, and slots that it has executed and forgotten it cannot.
-#[test]
-fn a_primary_starts_no_view_with_slots_that_it_has_executed_and_forgotten() {
-    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
-    let mut primary = Alone::with(4, 1, &constants);
-    let content = |seq: u64| empty(1_000 + seq);
-    for seq in 1..=12 {
-        let certificate = certificate(Kind::Commit, 0, seq, content(seq).digest(), &[0, 2, 3]);
-        primary.hear(0, Message::Decided { certificate, content: content(seq) });
-        primary.execute();
-    }
-    for signer in [0, 2, 3] {
-        let pre_prepare = say(0, Kind::PrePrepare, 0, 3, content(3).digest());
-        let certificate = certificate(Kind::Prepare, 0, 3, content(3).digest(), &[0, 2, 3]);
-        let entry = PreparedEntry { certificate, pre_prepare, new_view: Digest::ZERO };
-        let voted = vec![VotedEntry { pre_prepare, new_view: Digest::ZERO }];
-        let body = ViewChange { view: View::new(1), checkpoint: None, prepared: vec![entry], voted };
-        let statement = say(signer, Kind::ViewChange, 1, 0, body.digest(constants.window));
-        primary.hear(signer, Message::ViewChange { statement, body: Arc::new(body) });
-    }
-    assert_eq!((primary.asks_for_view(), primary.said(Kind::NewView)), (Some(1), Vec::new()));
-}
-
 /// V1 b: the primary keeps the content, and shows the proposal to this replica alone.
 #[test]
 fn a_proposal_that_nobody_votes_for_ends_nobodys_patience() {
@@ -100,6 +77,32 @@ fn a_primary_that_asks_for_another_view_is_left_at_once() {
     let mut backup = Alone::new(4, 1);
     backup.demand(0, 3);
     assert_eq!(backup.asks_for_view(), Some(1));
+}
+
+/// V3: its demand came before its start.
+#[test]
+fn a_primary_that_asked_for_a_later_view_before_its_own_is_left_as_that_starts() {
+    let mut backup = Alone::new(4, 3);
+    backup.demand(0, 1);
+    backup.demand(1, 9);
+    assert_eq!(backup.asks_for_view(), Some(1));
+    backup.hear(1, start(1).1);
+    assert_eq!((backup.asks_for_view(), backup.replica.report().cause), (Some(2), Some(Cause::Resigned)));
+}
+
+/// V3: whichever demand for a later view a peer holds of its primary, it leaves by it.
+#[test]
+fn a_primarys_demand_is_not_shown_to_who_holds_one() {
+    let mut backup = Alone::new(4, 1);
+    backup.demand(0, 3);
+    backup.effects.clear();
+    let mut body = cluster::alone::status(Vec::new(), 0);
+    body.view_changes = vec![(id(0), View::new(2), Digest([5; 32]))];
+    let statement = say(2, Kind::Status, 0, 1, body.digest());
+    backup.hear(2, Message::Status { statement, body });
+    let shown =
+        |message: &&&Message| matches!(message, Message::ViewChange { statement, .. } if statement.signer == id(0));
+    assert_eq!(backup.sent_to(2).iter().filter(shown).count(), 0);
 }
 
 #[test]
@@ -364,22 +367,58 @@ fn a_primary_ten_times_slower_than_own_certifications_is_left() {
     assert_eq!(under_a_primary_that_waits(100, 200).asks_for_view(), None, "the network is slow");
 }
 
-/// V7: as after a time in which the window was full.
-#[test]
-fn one_late_cut_of_many_bundles_is_no_slow_primary() {
-    let mut backup = Alone::new(4, 3);
+/// Own bundles, each certified in 2 ms, that the primary cuts together after `wait_ms`.
+fn cut_together(backup: &mut Alone, seq: u64, bundles: u64, wait_ms: u64) {
     let mut tip = Tip::default();
-    for _ in 1..=64 {
+    for _ in 0..bundles {
         backup.effects.clear();
         backup.step(Input::Submit(envelope("own")));
-        let (_, position, digest) = backup.said(Kind::Bundle).last().copied().expect("a bundle");
+        let Some((_, position, digest)) = backup.said(Kind::Bundle).last().copied() else { return };
         backup.tick(2);
         (0..2).for_each(|signer| backup.hear(signer, Message::Ack(say(signer, Kind::Ack, 3, position, digest))));
         tip = Tip { position: Position::new(position), digest };
     }
-    backup.tick(300);
-    backup.propose(0, 0, 1, &Content { cut: vec![(id(3), tip)], mark: true, ..empty(backup.now) });
+    backup.tick(wait_ms);
+    let content = Content { cut: vec![(id(3), tip)], mark: true, ..empty(backup.now) };
+    backup.propose(0, 0, seq, &content);
+    backup.decide(seq, &content);
+    backup.execute();
+}
+
+/// V7: as after a time in which the window was full, or a stumble of the network.
+#[test]
+fn one_late_cut_of_many_bundles_is_no_slow_primary() {
+    let mut backup = Alone::new(4, 3);
+    cut_together(&mut backup, 1, 64, 800);
+    cut_together(&mut backup, 2, 10, 90);
     assert_eq!(backup.asks_for_view(), None);
+}
+
+/// V7: a primary that is nine tenths of the time at rest, as long as no timer ends, and cuts much then.
+#[test]
+fn a_primary_that_stalls_again_and_again_is_left_however_much_it_cuts_between() {
+    for bundles in [20, 40, 64] {
+        let mut backup = Alone::new(4, 3);
+        for round in 0..8 {
+            cut_together(&mut backup, 2 * round + 1, bundles, 850);
+            cut_together(&mut backup, 2 * round + 2, bundles / 8, 20);
+        }
+        assert_eq!(backup.replica.report().cause, Some(Cause::Slow), "{bundles} bundles a stall");
+    }
+}
+
+/// V1 b: the primary shows a proposal to this replica alone, and its content only a time-out later: the others see both with
+/// this replica's vote.
+#[test]
+fn a_slot_below_one_that_is_voted_for_waits_from_the_vote() {
+    let (mut backup, content) = (Alone::new(4, 3), empty(1_000));
+    backup.prepare(0, 0, 2, content.digest());
+    backup.tick(5_000);
+    backup.hear(0, Message::Content { content, certificates: Vec::new() });
+    backup.tick(990);
+    assert_eq!((backup.said(Kind::Prepare).len(), backup.asks_for_view()), (1, None));
+    backup.tick(20);
+    assert_eq!(backup.asks_for_view(), Some(1));
 }
 
 /// V1 a: a committed cut that covers the oldest certificate moves the timer on to the next.
@@ -456,67 +495,6 @@ fn a_lane_that_is_left_out_is_the_cause_of_the_next_view() {
     backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 1, tip.digest, &[0, 1, 2])));
     (0..30).for_each(|_| backup.tick(100));
     assert_eq!((backup.asks_for_view(), backup.replica.report().cause), (Some(1), Some(Cause::Lane(id(1)))));
-}
-
-/// The start of a view by its primary that rests on three demands which report nothing.
-fn start(view: u64) -> (Signed, Message) {
-    start_resting_on(view, Vec::new())
-}
-
-/// The same, but that the primary's own demand reports these votes.
-fn start_resting_on(view: u64, voted: Vec<VotedEntry>) -> (Signed, Message) {
-    let window = Constants::default().window;
-    let demand = |signer: usize| {
-        let voted = if signer == view as usize % 4 { voted.clone() } else { Vec::new() };
-        let body = ViewChange { view: View::new(view), checkpoint: None, prepared: Vec::new(), voted };
-        (say(signer, Kind::ViewChange, view, 0, body.digest(window)), Arc::new(body))
-    };
-    let view_changes = [0, 1, 2].map(demand).to_vec();
-    let body = NewView { view: View::new(view), view_changes, pre_prepares: Vec::new() };
-    let statement = say(view as usize % 4, Kind::NewView, view, 0, body.digest(window));
-    (statement, Message::NewView { statement, body: Arc::new(body) })
-}
-
-/// V3, V4: a primary that is proved already sends one replica alone a start that rests on what nobody has, and another one to
-/// all: that replica enters with the others.
-#[test]
-fn a_start_that_cannot_be_entered_hides_no_other_one_of_its_view() {
-    let mut replica = Alone::new(4, 3);
-    for byte in [1, 2] {
-        replica.hear(1, Message::Contradiction(say(2, Kind::Checkpoint, 0, 1, Digest([byte; 32]))));
-    }
-    [0, 1].into_iter().for_each(|signer| replica.demand(signer, 2));
-    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(2)));
-    let pre_prepare = say(1, Kind::PrePrepare, 1, 1, Digest([7; 32]));
-    let voted = vec![VotedEntry { pre_prepare, new_view: Digest([8; 32]) }];
-    replica.hear(2, start_resting_on(2, voted).1);
-    assert_eq!(replica.asks_for_view(), Some(2), "nobody has the start that it names");
-
-    replica.hear(2, start(2).1);
-
-    assert_eq!((replica.asks_for_view(), replica.replica.view()), (None, View::new(2)));
-}
-
-/// E2: whoever entered another start of that view lacks this word, and nobody else asks for it.
-#[test]
-fn a_start_of_a_view_that_is_passed_is_sent_on_once() {
-    let mut replica = Alone::new(4, 3);
-    replica.hear(2, start(2).1);
-    assert_eq!((replica.replica.view(), replica.asks_for_view()), (View::new(2), None));
-    let (statement, passed) = start(1);
-    replica.hear(1, passed.clone());
-    replica.hear(0, passed);
-    let sent = replica.sent().filter(|message| matches!(message, Message::Contradiction(word) if *word == statement));
-    assert_eq!(sent.count(), 1);
-}
-
-/// E2: the start that was entered is what others have too.
-#[test]
-fn the_start_that_was_entered_is_not_sent_on() {
-    let mut replica = Alone::new(4, 3);
-    [1, 1, 2].into_iter().for_each(|view| replica.hear(2, start(view).1));
-    assert_eq!(replica.replica.view(), View::new(2));
-    assert!(!replica.sent().any(|message| matches!(message, Message::Contradiction(_))));
 }
 
 /// V2.
