@@ -293,13 +293,13 @@ impl Order {
         let pre_prepare = slot.proposal?.statement;
         let digest = pre_prepare.statement.digest;
         let committed = member.promises.get(Kind::Commit, view, seq).is_some();
+        let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
         if let Some(prepared) = slot.prepared.as_ref().filter(|prepared| prepared.certificate.view() == view) {
             // A crash between the certificate and the Commit leaves the first alone.
-            return (!committed).then(|| (prepared.pre_prepare, prepared.certificate.clone()));
+            return (!committed && agrees).then(|| (prepared.pre_prepare, prepared.certificate.clone()));
         }
         let known = slot.prepared.as_ref().is_some_and(|prepared| prepared.certificate.view() > view);
         let own = slot.prepares.get(&member.me).is_some_and(|own| own.statement.view == view);
-        let agrees = slot.committed.as_ref().is_none_or(|certificate| certificate.digest() == digest);
         if known || !own || !agrees {
             return None;
         }

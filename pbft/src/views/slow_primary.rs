@@ -46,14 +46,14 @@ impl Pace {
         push(self.waits.entry(lane).or_default(), waited_ms);
     }
 
-    /// Whether more than half of the last certified bundles of a lane have waited too long, one that now came among them.
-    fn is_too_slow(&self, now_ms: u64) -> bool {
+    /// Whether more than half of the last certified bundles of a lane have waited too long, and the longest that now came.
+    fn is_too_slow(&self, lane: ReplicaId, longest_ms: u64) -> bool {
         let mut own: Vec<u64> = self.own.iter().copied().collect();
         own.sort_unstable();
         let Some(median) = own.get(own.len() / 2) else { return false };
         let bearable = median.saturating_mul(MEDIANS).max(FLOOR_MS);
         let is_slow = |waits: &VecDeque<u64>| waits.iter().filter(|waited| **waited > bearable).count() > SAMPLES / 2;
-        now_ms > bearable && self.waits.values().any(is_slow)
+        longest_ms > bearable && self.waits.get(&lane).is_some_and(is_slow)
     }
 
     /// Whether a late proposal is the second one, apart from the first and not long after it.
@@ -66,9 +66,7 @@ impl Pace {
     /// Whether this may cause a view change now.
     fn may_ask(&mut self, now: Ticks, cap_ms: u64) -> bool {
         let rested = self.asked_at.is_none_or(|at| now.since(at) >= REST_CAPS * cap_ms);
-        if rested {
-            self.asked_at = Some(now);
-        }
+        self.asked_at = if rested { Some(now) } else { self.asked_at };
         rested
     }
 
@@ -91,8 +89,9 @@ impl Views {
     /// had it and the view began, up to a moment: now, or the decision of a slot whose content is missing and may cover it.
     pub(crate) fn judge_pace(&mut self, lanes: &mut Lanes, peers: &Peers, member: &Member, of: (&Content, Ticks)) {
         let Some(view) = self.active().filter(|view| member.committee.primary(*view) != member.me) else { return };
-        let ((content, until), constants, mut longest_ms) = (of, &member.constants, 0);
+        let ((content, until), constants, mut is_slow) = (of, &member.constants, false);
         for (lane, tip) in &content.cut {
+            let mut longest_ms = 0;
             for (position, came) in lanes[*lane].proposes(tip.position) {
                 if let Some(shown) = self.shown_at(lanes, peers, member, *lane, position) {
                     let waited_ms = self.waited_ms(came.max(shown), until);
@@ -100,8 +99,9 @@ impl Views {
                     longest_ms = waited_ms.max(longest_ms);
                 }
             }
+            is_slow |= self.pace.is_too_slow(*lane, longest_ms);
         }
-        if self.pace.is_too_slow(longest_ms)
+        if is_slow
             && self.pace.is_late_again(member.now.ticks, constants.base_timeout_ms)
             && self.pace.may_ask(member.now.ticks, constants.timeout_cap_ms)
         {
@@ -126,37 +126,38 @@ mod tests {
 
     #[test]
     fn more_than_half_of_the_last_waits_beyond_eight_certifications_are_too_slow() {
-        assert!(pace(20, SAMPLES / 2 + 1, 161).is_too_slow(161));
-        assert!(!pace(20, SAMPLES / 2, 161).is_too_slow(161));
-        assert!(!pace(20, SAMPLES, 160).is_too_slow(160));
+        assert!(pace(20, SAMPLES / 2 + 1, 161).is_too_slow(LANE, 161));
+        assert!(!pace(20, SAMPLES / 2, 161).is_too_slow(LANE, 161));
+        assert!(!pace(20, SAMPLES, 160).is_too_slow(LANE, 160));
     }
 
     #[test]
     fn a_wait_that_nobody_notices_is_never_too_slow() {
-        assert!(!pace(1, SAMPLES, FLOOR_MS).is_too_slow(FLOOR_MS));
-        assert!(pace(1, SAMPLES, FLOOR_MS + 1).is_too_slow(FLOOR_MS + 1));
+        assert!(!pace(1, SAMPLES, FLOOR_MS).is_too_slow(LANE, FLOOR_MS));
+        assert!(pace(1, SAMPLES, FLOOR_MS + 1).is_too_slow(LANE, FLOOR_MS + 1));
     }
 
     #[test]
     fn without_own_certifications_nothing_is_too_slow() {
         let mut pace = Pace::default();
         (0..SAMPLES).for_each(|_| pace.note_proposed(LANE, 60_000));
-        assert!(!pace.is_too_slow(60_000));
+        assert!(!pace.is_too_slow(LANE, 60_000));
     }
 
     #[test]
     fn only_the_last_sixty_four_count_and_none_of_an_earlier_view() {
         let mut pace = pace(1, SAMPLES, 1_000);
         (0..SAMPLES / 2).for_each(|_| pace.note_proposed(LANE, 1));
-        assert!(!pace.is_too_slow(60_000));
+        assert!(!pace.is_too_slow(LANE, 60_000));
         let mut pace = self::pace(1, SAMPLES, 1_000);
         pace.enter();
-        assert!(!pace.is_too_slow(60_000));
+        assert!(!pace.is_too_slow(LANE, 60_000));
     }
 
     #[test]
-    fn a_proposal_that_is_not_late_itself_is_not_blamed_for_those_before_it() {
-        assert!(!pace(20, SAMPLES, 161).is_too_slow(160));
+    fn a_proposal_that_is_not_late_itself_is_not_blamed_for_those_before_it_nor_one_for_those_of_another_lane() {
+        assert!(!pace(20, SAMPLES, 161).is_too_slow(LANE, 160));
+        assert!(!pace(20, SAMPLES, 161).is_too_slow(ReplicaId::new(1), 161));
     }
 
     #[test]

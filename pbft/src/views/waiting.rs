@@ -19,16 +19,18 @@ impl Order {
         waited && peers.heard(member) < member.committee.quorum()
     }
 
-    /// V1 b: the lowest slot that is open at or below one that is voted for here or decided, and since when. A proposal, or its
-    /// content, that went to this replica alone would end its patience alone; a vote shows both to all.
+    /// V1 b: the lowest slot that is open at or below one that is voted for here or decided, and since when: the first such vote
+    /// or decision, however the slots follow each other. A proposal, or its content, that went to this replica alone would end its
+    /// patience alone; a vote shows both to all.
     pub(crate) fn open_slot(&self) -> Option<(Ticks, SeqNum)> {
         let mut expected = self.executed().next();
         let is_voted = |slot: &Slot| slot.proposal.is_some_and(|proposal| slot.voted == Some(proposal.statement));
+        let since = |slot: &Slot| if is_voted(slot) { slot.voted_at } else { slot.committed_at };
         let mut slots = self.log.above(self.executed()).filter(|(_, slot)| is_voted(slot) || slot.committed.is_some());
         loop {
             let (seq, slot) = slots.next()?;
             if seq > expected || slot.committed.is_none() {
-                return Some((if is_voted(slot) { slot.voted_at } else { slot.committed_at }, expected));
+                return Some((slots.fold(since(slot), |at, (_, above)| at.min(since(above))), expected));
             }
             expected = seq.next();
         }

@@ -324,19 +324,23 @@ fn windows_filled_past_a_certified_bundle_do_not_hide_it() {
 /// first one above it.
 #[test]
 fn a_primary_that_leaves_a_gap_and_fills_it_slot_by_slot_is_left() {
-    let cause = |lane: bool| {
+    let cause = |lane: bool, descends: bool| {
         let (mut backup, tip) = with_certified_bundle(&Constants::default());
         let cut = if lane { Vec::new() } else { vec![(id(1), tip)] };
         let top = Content { cut, mark: true, ..empty(1_000) };
         backup.decide(200, &top);
         for seq in 1..=3 {
             backup.tick(950);
+            if descends {
+                backup.decide(200 - seq, &empty(1_000)); // a younger one is the first above the gap
+            }
             backup.decide(seq, &empty(1_000 + seq));
         }
         (backup.asks_for_view(), backup.replica.report().cause)
     };
-    assert_eq!(cause(true), (Some(1), Some(Cause::Slot(SeqNum::new(2)))));
-    assert_eq!(cause(false), (Some(1), Some(Cause::Slot(SeqNum::new(2)))));
+    for (lane, descends) in [(true, false), (false, false), (true, true), (false, true)] {
+        assert_eq!(cause(lane, descends), (Some(1), Some(Cause::Slot(SeqNum::new(2)))), "{lane} {descends}");
+    }
 }
 
 /// A replica whose own bundles are certified in `own_ms`, and whose primary proposes them after `wait_ms`.
