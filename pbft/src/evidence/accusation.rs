@@ -176,7 +176,7 @@ impl Replica {
         if !evidence.statements().iter().all(|signed| self.witness.is_genuine(&self.member, signed)) {
             return; // A word that was let in unchecked is not its signer's.
         }
-        self.views.leave_equivocator(&self.member, &evidence);
+        self.views.note_equivocator(&self.member, &evidence);
         if self.accusations.is_proved(evidence.key().signer) {
             return;
         }

@@ -88,18 +88,19 @@ impl Needs<'_> {
     /// The NewViews that peers are in and this replica is not (V6): each that is claimed, for some may be lies. Then those
     /// that ViewChanges name (V4).
     fn of_new_views(&self) -> impl Iterator<Item = Need> {
-        let mut claimed: BTreeMap<(View, Digest), Vec<ReplicaId>> = BTreeMap::new();
+        let (mut claimed, mut entered) = (BTreeMap::<(View, Digest), Vec<ReplicaId>>::new(), Vec::new());
         for peer in self.0.member.others() {
+            // A peer that has entered the start that waits here has had all that its ViewChanges name.
+            entered.extend(self.0.views.waiting.filter(|of| self.0.peers[peer].has_entered(*of)).map(|_| peer));
             let Some(status) = &self.0.peers[peer].status else { continue };
-            if self.0.views.may_enter(status.view)
-                && status.new_view != Digest::ZERO
-                && !self.0.views.new_views.contains_key(&status.new_view)
-            {
+            let is_news = status.new_view != Digest::ZERO && !self.0.views.new_views.contains_key(&status.new_view);
+            if self.0.views.may_enter(status.view) && is_news {
                 claimed.entry((status.view, status.new_view)).or_default().push(peer);
             }
         }
-        claimed.into_iter().chain(self.0.views.lacking()).map(|((view, digest), mut peers)| {
-            peers.retain(|peer| *peer != self.0.member.me);
+        claimed.into_iter().chain(self.0.views.lacking()).map(move |((view, digest), peers)| {
+            let more = entered.iter().filter(|peer| !peers.contains(peer));
+            let peers = peers.iter().chain(more).copied().filter(|peer| *peer != self.0.member.me).collect();
             let (quest, wanted) = (Quest::NewViewMsg(view, digest), Wanted::NewView { view, digest });
             Need::new(quest, wanted, (view.get(), view.get()), peers)
         })

@@ -104,9 +104,7 @@ impl Help<'_> {
                 self.out.send(to, Message::ViewChange { statement: *of, body: body.clone() });
             }
         }
-        if let Some((view, proof)) = &views.equivocated
-            && (*view, false) == (status.view, status.changing)
-        {
+        if let Some(proof) = views.proved.get(&status.view).filter(|_| !status.changing) {
             self.out.send(to, Message::Evidence(proof.clone()));
         }
         for (member, view, digest) in &status.view_changes {

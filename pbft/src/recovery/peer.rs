@@ -1,7 +1,7 @@
 //! Other members, as known from their messages and statuses.
 
 use crate::member::Member;
-use crate::wire::{LaneStatus, ReplicaId, SeqNum, SlotStatus, StatusBody, Ticks, Tip};
+use crate::wire::{Digest, LaneStatus, ReplicaId, SeqNum, SlotStatus, StatusBody, Ticks, Tip};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
@@ -101,6 +101,11 @@ impl IndexMut<ReplicaId> for Peers {
 impl Peer {
     pub(crate) fn new(n: usize) -> Self {
         Self { lanes: vec![LaneStatus::default(); n], ..Self::default() }
+    }
+
+    /// Whether it says to be in the view that this NewView starts.
+    pub(crate) fn has_entered(&self, start: Digest) -> bool {
+        self.status.as_ref().is_some_and(|status| status.new_view == start)
     }
 
     pub(crate) fn is_heard(&self, now: Ticks) -> bool {

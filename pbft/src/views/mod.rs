@@ -24,6 +24,9 @@ use alloc::vec::Vec;
 /// Views above the expected one of which statements are remembered: fewer than the smallest window keeps.
 const VIEWS_AHEAD_MAX: u64 = 4;
 
+/// Views of which it is remembered that their primaries are proved to have equivocated in them.
+const PROVED_MAX: usize = 8;
+
 /// A ViewChange with its statement.
 pub(crate) type ViewChangeMsg = (Signed, Arc<ViewChange>);
 /// A start with its statement.
@@ -52,8 +55,8 @@ pub(crate) struct Views {
     pub(crate) leave: Option<(View, Cause)>,
     /// Why the current view was asked for; none where it was entered unasked.
     pub(crate) cause: Option<Cause>,
-    /// The last view that this replica left because its primary equivocated in it, and the proof.
-    pub(crate) equivocated: Option<(View, Evidence)>,
+    /// The newest views whose primaries are proved to have equivocated in them, and the proofs.
+    pub(crate) proved: BTreeMap<View, Evidence>,
     /// When the current view was entered, or asked for.
     pub(crate) since: Ticks,
     /// When q ViewChanges for the asked view or later were there (V3).
@@ -172,20 +175,16 @@ impl Replica {
         }
         for (statement, body) in new_views {
             let (view, digest) = (body.view, statement.statement.digest);
-            if statement.signer == self.member.me {
-                self.member.promises.write(statement);
-                body.pre_prepares.iter().for_each(|signed| self.member.promises.write(*signed));
-            }
             // An own start that was stored and not entered is entered when it comes back.
             let entered = !self.views.may_enter(view);
             // Own entries name an own start even if the crash came before it was entered.
             if entered || statement.signer == self.member.me {
                 self.views.entered.insert(view, digest);
             }
-            if !entered {
-                self.views.waiting = Some(digest);
-            }
+            self.views.waiting = if entered { self.views.waiting } else { Some(digest) };
             if statement.signer == self.member.me {
+                self.member.promises.write(statement);
+                body.pre_prepares.iter().for_each(|signed| self.member.promises.write(*signed));
                 self.order.note_started(&body);
             } else {
                 self.witness.hear(&statement);

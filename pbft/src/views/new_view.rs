@@ -25,29 +25,30 @@ impl Replica {
         body.view_changes.iter().for_each(|(signed, _)| self.hear(signed));
         body.pre_prepares.iter().for_each(|signed| self.hear(signed));
         let (from, digest, view) = (statement.signer, statement.statement.digest, body.view);
-        let computed = body.recompute(&self.member.committee, self.order.null);
-        let carried: Vec<_> = body.pre_prepares.iter().map(|of| (of.statement.seq, of.statement.digest)).collect();
-        let (follows, window) = (computed == carried, self.member.constants.window);
+        let carried = body.pre_prepares.iter().map(|of| (of.statement.seq, of.statement.digest));
+        let follows = body.recompute(&self.member.committee, self.order.null).into_iter().eq(carried);
+        let window = self.member.constants.window;
         if !follows && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
             self.accuse(Evidence::InvalidNewView(Box::new(proof)));
         }
         demands.iter().for_each(|demand| self.find_omissions(demand, None));
-        let current = self.views.may_enter(view);
+        let is_late = self.order.is_late(&body);
+        let current = self.views.may_enter(view) && !is_late;
         let wanted = current || self.views.lacking().contains_key(&(view, digest));
         if !follows || !wanted {
             if news {
                 self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
             }
-            return if follows { Ok(()) } else { Err(Rejected::WrongNewView { from, view }) };
+            return if follows && !is_late { Ok(()) } else { Err(Rejected::WrongNewView { from, view }) };
         }
         self.views.new_views.insert(digest, (statement, body));
-        let latest: Vec<_> = self.views.latest.values().cloned().collect();
-        self.find_contradictions(&latest);
+        self.find_contradictions(&self.views.latest.values().cloned().collect::<Vec<_>>());
         self.pursuits.is_due = true;
         if current {
-            // One of the same view that still waits may name what nobody has.
+            // One of the same view that still waits may name what nobody has. It stays if more peers say that they are in it.
+            let rank = |of: Digest, view: View| (view, self.peers.iter().filter(|peer| peer.has_entered(of)).count());
             let waiting = self.views.waiting.and_then(|of| self.views.new_views.get(&of));
-            if waiting.is_none_or(|(_, at)| at.view <= view) {
+            if waiting.is_none_or(|(of, at)| rank(of.statement.digest, at.view) <= rank(digest, view)) {
                 self.views.waiting = Some(digest);
             }
         }
@@ -63,18 +64,16 @@ impl Replica {
             return;
         };
         let counted: Result<Vec<bool>, ()> = start.view_changes.iter().map(|(_, of)| self.views.counts(of)).collect();
-        let of_slot = |of: &Signed| self.order.decision_against(of.statement.seq, of.statement.digest);
-        let is_late = start.pre_prepares.iter().filter_map(of_slot).any(|decided| decided.view() >= start.view);
-        match counted {
+        match counted.and_then(|counted| if self.order.is_late(&start) { Err(()) } else { Ok(counted) }) {
             _ if !self.views.may_enter(start.view) => self.views.waiting = None,
             Ok(counted) if counted.contains(&false) => (),
-            Ok(_) if !is_late => self.enter_view(statement, start),
-            _ => {
-                let (from, view) = (statement.signer, start.view);
+            Ok(_) => self.enter_view(statement, start),
+            Err(()) => {
+                let wrong = Rejected::WrongNewView { from: statement.signer, view: start.view };
                 self.views.waiting = None;
                 self.find_contradictions(&start.view_changes);
                 self.witness.pass_on_new_view(&mut self.member, &self.accusations, &self.views, &statement);
-                self.member.out.push(Effect::Refused(Rejected::WrongNewView { from, view }));
+                self.member.out.push(Effect::Refused(wrong));
             }
         }
     }
@@ -163,8 +162,7 @@ impl Views {
     /// Keeps what the next view's primary proposes until its start is here.
     pub(crate) fn keep_early(&mut self, member: &Member, order: &Order, statement: &Signed, content: &Content) {
         let (view, seq) = (statement.statement.view, statement.statement.seq);
-        let asked = self.changing && view == self.number;
-        let next = asked || view == self.number.next();
+        let next = self.changing && view == self.number || view == self.number.next();
         if next && statement.signer == member.committee.primary(view) && order.in_window(seq) {
             self.early.entry((view, seq)).or_insert_with(|| (*statement, content.clone()));
         }
@@ -251,6 +249,12 @@ impl Order {
     /// N8: the decision of a slot that another digest there contradicts.
     fn decision_against(&self, seq: SeqNum, digest: Digest) -> Option<&QuorumCert> {
         self.log.get(seq)?.committed.as_deref().filter(|certificate| certificate.digest() != digest)
+    }
+
+    /// N8: whether a start is against a decision of its own view or a later one.
+    fn is_late(&self, start: &NewView) -> bool {
+        let of_slot = |of: &Signed| self.decision_against(of.statement.seq, of.statement.digest);
+        start.pre_prepares.iter().filter_map(of_slot).any(|decided| decided.view() >= start.view)
     }
 
     /// Q reports what this replica started a view with, whether it holds the contents or not.

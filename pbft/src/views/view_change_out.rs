@@ -5,9 +5,9 @@ use crate::effects::{Record, Rejected};
 use crate::evidence::proof::Evidence;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::views::Views;
 use crate::views::cause::Cause;
 use crate::views::view_change::{PreparedEntry, ViewChange, VotedEntry};
+use crate::views::{PROVED_MAX, Views};
 use crate::wire::{Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::sync::Arc;
 
@@ -47,24 +47,26 @@ impl Views {
         }
     }
 
-    /// V3: evidence that the current primary equivocated in this view.
-    pub(crate) fn leave_equivocator(&mut self, member: &Member, evidence: &Evidence) {
-        let (key, Some(view)) = (evidence.key(), self.active()) else { return };
+    /// V3: evidence that a primary equivocated in its view. A member's number in another epoch is not this one's.
+    pub(crate) fn note_equivocator(&mut self, member: &Member, evidence: &Evidence) {
+        let (key, view) = (evidence.key(), evidence.place().0);
         let about_view = matches!(key.kind, crate::EvidenceKind::Proposal | crate::EvidenceKind::NewView);
-        if about_view && key.signer == member.committee.primary(view) && evidence.place().0 == view {
-            self.equivocated = Some((view, evidence.clone()));
-            self.leave_view(view, Cause::Equivocation);
+        let is_its = (key.signer, key.epoch) == (member.committee.primary(view), member.committee.epoch());
+        if about_view && is_its && view <= self.expected(&member.committee) {
+            self.proved.insert(view, evidence.clone());
+            drop((self.proved.len() > PROVED_MAX).then(|| self.proved.pop_first()));
         }
     }
 
-    /// V3: a primary that is to stop, or has asked for a later view, proposes nothing any more; nobody waits for a timer.
+    /// V3: a primary that is proved to have equivocated in this view, is to stop, or has asked for a later view: nobody waits
+    /// for a timer.
     pub(crate) fn leave_office(&mut self, member: &Member, is_stopping: bool) {
         let Some(view) = self.active() else { return };
         let primary = member.committee.primary(view);
         let asks = self.latest.get(&primary).is_some_and(|(_, body)| body.view > view);
-        if asks || is_stopping && primary == member.me {
-            self.leave_view(view, Cause::Resigned);
-        }
+        let resigned = (asks || is_stopping && primary == member.me).then_some(Cause::Resigned);
+        let cause = self.proved.get(&view).map(|_| Cause::Equivocation).or(resigned);
+        cause.into_iter().for_each(|cause| self.leave_view(view, cause));
     }
 
     /// The next view is asked for as soon as this step's inputs are worked off.
@@ -74,9 +76,8 @@ impl Views {
 
     /// V3: f + 1 members ask for later views.
     pub(crate) fn join_later_view(&mut self, order: &mut Order, member: &mut Member) {
-        if let Some(view) = self.pull(member.committee.weak()).filter(|view| *view > self.number)
-            && member.may_sign()
-        {
+        let pulled = self.pull(member.committee.weak()).filter(|view| *view > self.number);
+        if let Some(view) = pulled.filter(|_| member.may_sign()) {
             self.ask_for_view(order, member, view, Cause::Others);
         }
     }

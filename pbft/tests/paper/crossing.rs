@@ -3,6 +3,7 @@
 //! Members 0 to 3 vote; slot 1 names 0, 1, 2 and 4 as the next ones. With a window of four slots the epoch ends with slot 6.
 //! The first five tests are those of `docs/adr/epochs.md`: a list that stands in a state and is not in force yet.
 
+use super::views::proofs_sent;
 use super::*;
 use cluster::alone::{certificate_in, say_in, status};
 use quorate_pbft::{Broken, Elder, ExecutedPoint, Follower, FollowerConfig, Record, ViewChange};
@@ -284,6 +285,20 @@ fn a_member_goes_over_with_its_items_and_its_lane_begins_anew() {
     });
     let (said, marked) = first.expect("the first slot at once");
     assert_eq!((said.epoch.get(), said.view.get(), said.seq.get(), marked), (1, 0, LAST + 1, true));
+}
+
+/// V3, E5: a proof goes over with the replica, and the number of its signer is another member's there.
+#[test]
+fn a_proof_of_the_epoch_before_leaves_no_view_of_the_next() {
+    let mut replica = done(1);
+    for byte in [1, 2] {
+        replica.hear(2, Message::Contradiction(say(0, Kind::PrePrepare, 0, LAST, Digest([byte; 32]))));
+    }
+    assert_eq!(proofs_sent(&replica), 1);
+    replica.enter(1);
+    assert_eq!(replica.asks_for_view(), None);
+    replica.restart();
+    assert_eq!(replica.asks_for_view(), None);
 }
 
 /// R, L7: the mark was on a bundle that is void.

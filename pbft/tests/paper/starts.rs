@@ -2,6 +2,7 @@
 
 use super::views::proofs_sent;
 use super::*;
+use crate::cluster::alone::status;
 use quorate_pbft::{Broken, NewView, PreparedEntry, ViewChange, VotedEntry};
 use std::sync::Arc;
 
@@ -61,18 +62,41 @@ fn a_primary_starts_no_view_with_slots_that_it_has_executed_and_forgotten() {
 fn decided_before_a_start(decided_in: u64, carried: &Content) -> Alone {
     let mut replica = Alone::new(4, 3);
     [0, 2].into_iter().for_each(|signer| replica.demand(signer, 1));
+    decided_before(&mut replica, decided_in, carried);
+    replica
+}
+
+/// Replica 3 asks for a view whose primary is proved a liar by words about nothing of it.
+fn asking_for_view(view: u64) -> Alone {
+    let (mut replica, primary) = (Alone::new(4, 3), view as usize % 4);
+    for byte in [1, 2] {
+        replica.hear(0, Message::Contradiction(say(primary, Kind::Checkpoint, 0, 1, Digest([byte; 32]))));
+    }
+    let others = (0..3).filter(|signer| *signer != primary);
+    others.for_each(|signer| replica.demand(signer, view));
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(view)));
+    replica
+}
+
+fn decided_before(replica: &mut Alone, decided_in: u64, carried: &Content) {
     let content = empty(2_000);
     let certificate = certificate(Kind::Commit, decided_in, 1, content.digest(), &[0, 1, 2]);
     replica.hear(2, Message::Decided { certificate, content });
     replica.hear(1, start_by(1, [0, 1, 2], &[0, 2], vec![vote(0, 1, carried.digest())]).1);
-    replica
+}
+
+/// A start of view 2 in which member 2 reports a vote in a start of view 1.
+fn start_that_names_one_of_view_1(named: Digest) -> Message {
+    let pre_prepare = say(1, Kind::PrePrepare, 1, 1, Digest([7; 32]));
+    start_by(2, [0, 1, 2], &[2], vec![VotedEntry { pre_prepare, new_view: named }]).1
 }
 
 /// V5, N8: a faulty primary tells two backups one start and this replica another one. What the two decided with the primary says
 /// nothing against f: the replica enters the view with them.
 #[test]
 fn a_start_against_a_decision_of_its_own_view_is_not_entered_and_the_other_start_is() {
-    let mut replica = decided_before_a_start(1, &empty(1_000));
+    let mut replica = asking_for_view(1);
+    decided_before(&mut replica, 1, &empty(1_000));
     assert_eq!((replica.broken(), replica.asks_for_view()), (Vec::new(), Some(1)));
     assert!(replica.refused().contains(&&Rejected::WrongNewView { from: id(1), view: View::new(1) }));
     replica.hear(2, start_by(1, [1, 2, 3], &[2], vec![vote(0, 1, empty(1_000).digest())]).1);
@@ -114,20 +138,84 @@ fn a_primary_starts_no_view_against_a_decision_of_a_later_one() {
 /// all: that replica enters with the others.
 #[test]
 fn a_start_that_cannot_be_entered_hides_no_other_one_of_its_view() {
-    let mut replica = Alone::new(4, 3);
-    for byte in [1, 2] {
-        replica.hear(1, Message::Contradiction(say(2, Kind::Checkpoint, 0, 1, Digest([byte; 32]))));
-    }
-    [0, 1].into_iter().for_each(|signer| replica.demand(signer, 2));
-    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(2)));
-    let pre_prepare = say(1, Kind::PrePrepare, 1, 1, Digest([7; 32]));
-    let voted = vec![VotedEntry { pre_prepare, new_view: Digest([8; 32]) }];
-    replica.hear(2, start_by(2, [0, 1, 2], &[2], voted).1);
+    let mut replica = asking_for_view(2);
+    replica.hear(2, start_that_names_one_of_view_1(Digest([8; 32])));
     assert_eq!(replica.asks_for_view(), Some(2), "nobody has the start that it names");
 
     replica.hear(2, start(2).1);
 
     assert_eq!((replica.asks_for_view(), replica.replica.view()), (None, View::new(2)));
+}
+
+/// V5, N8: nobody can enter the late one, so it takes the place of none that waits for a start that it names.
+#[test]
+fn a_start_against_a_decision_takes_no_place_of_one_that_waits() {
+    let mut replica = asking_for_view(2);
+    let (named, of_view_1) = start(1);
+    replica.hear(2, start_that_names_one_of_view_1(named.statement.digest));
+    let content = empty(2_000);
+    let certificate = certificate(Kind::Commit, 3, 1, content.digest(), &[0, 1, 2]);
+    replica.hear(0, Message::Decided { certificate, content });
+    replica.hear(2, start_by(2, [0, 1, 2], &[0, 1], vec![vote(0, 1, empty(1_000).digest())]).1);
+    assert!(replica.refused().contains(&&Rejected::WrongNewView { from: id(2), view: View::new(2) }));
+    assert_eq!(replica.asks_for_view(), Some(2));
+
+    replica.hear(1, of_view_1);
+
+    assert_eq!((replica.broken(), replica.asks_for_view(), replica.replica.view()), (Vec::new(), None, View::new(2)));
+}
+
+/// Peer 0 says that it is in the view that this starts.
+fn entered_by_a_peer(replica: &mut Alone, start: &Message) {
+    let Message::NewView { statement, body } = start else { unreachable!("a start") };
+    let body = StatusBody { view: body.view, new_view: statement.statement.digest, ..status(Vec::new(), 0) };
+    let said = say(0, Kind::Status, 0, 1, body.digest());
+    replica.hear(0, Message::Status { statement: said, body });
+}
+
+/// V5: a liar repeats the one that nobody can enter.
+#[test]
+fn a_start_that_peers_have_entered_waits_on_whatever_else_its_primary_sends() {
+    let mut replica = asking_for_view(2);
+    let (named, of_view_1) = start(1);
+    let others = [named.statement.digest, Digest([8; 32])].map(start_that_names_one_of_view_1);
+    others.iter().rev().for_each(|start| replica.hear(2, start.clone()));
+    entered_by_a_peer(&mut replica, &others[0]);
+    replica.hear(2, others[1].clone());
+
+    replica.hear(1, of_view_1);
+
+    assert_eq!((replica.asks_for_view(), replica.replica.view()), (None, View::new(2)));
+}
+
+/// V4: a peer in the view has had all that its start names; the two who signed may keep it to themselves.
+#[test]
+fn a_start_that_is_named_is_asked_of_whoever_has_entered_the_one_that_waits() {
+    let mut replica = asking_for_view(2);
+    let (named, _) = start(1);
+    let waiting = start_that_names_one_of_view_1(named.statement.digest);
+    replica.hear(2, waiting.clone());
+    entered_by_a_peer(&mut replica, &waiting);
+
+    (0..30).for_each(|_| replica.tick(100));
+
+    let wanted = ask(Wanted::NewView { view: View::new(1), digest: named.statement.digest });
+    assert!(replica.sent_to(0).contains(&&wanted));
+}
+
+/// V3: others left the view when they heard of it; whoever enters it later does so too.
+#[test]
+fn a_view_whose_primary_was_proved_before_it_started_is_left_at_once() {
+    let mut replica = Alone::new(4, 3);
+    [0, 2].into_iter().for_each(|signer| replica.demand(signer, 1));
+    for byte in [1, 2] {
+        replica.hear(2, Message::Contradiction(say(1, Kind::NewView, 1, 0, Digest([byte; 32]))));
+    }
+    assert_eq!((proofs_sent(&replica), replica.asks_for_view()), (1, Some(1)));
+
+    replica.hear(1, start(1).1);
+
+    assert_eq!(replica.asks_for_view(), Some(2));
 }
 
 /// E2: whoever entered another start of that view lacks this word, and nobody else asks for it.

@@ -71,6 +71,18 @@ fn a_backup_leaves_a_primary_that_equivocated_at_once() {
     assert_eq!(backup.asks_for_view(), Some(1));
 }
 
+/// V3: the others may have lost it with the frames that the stop cut off.
+#[test]
+fn a_backup_shows_after_a_restart_why_it_left_a_view() {
+    let mut backup = Alone::new(4, 1);
+    backup.propose(0, 0, 1, &empty(1_000));
+    backup.propose(0, 0, 1, &empty(1_001));
+    backup.restart();
+    backup.effects.clear();
+    backup.status(2, 1);
+    assert!(backup.sent_to(2).iter().any(|message| matches!(message, Message::Evidence(_))));
+}
+
 /// V3: whoever asks for a later view never votes below it again, so a primary that asks leaves a view without one.
 #[test]
 fn a_primary_that_asks_for_another_view_is_left_at_once() {
