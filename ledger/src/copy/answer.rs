@@ -1,24 +1,25 @@
 //! Answers from a certified state: as much of what is asked for as fits, with the way up to the root that was signed.
 
 use super::frame::{Answer, Ask, DomainPath, ENTRIES_MAX, Given, GivenPart, GivenRows, Held, LEVELS, ROWS_MAX, Wanted};
-use super::frame::{WantedPart, WantedRows};
-use super::vouched::Vouched;
+use super::frame::{WantedContent, WantedPart, WantedRows};
+use super::vouched::{Vouched, named_by};
 use crate::format::constants::GROUP;
 use crate::proof::{Checkpoint, ProveError};
 use crate::state::domain::Domain;
+use crate::state::index::Indexed as _;
 use crate::state::ledger::Ledger;
-use crate::state::record::DomainRoot;
+use crate::state::record::{ConflictRecord, DomainRoot};
 use crate::state::store::{Read, StoreError, Table};
-use crate::state::tree::{Key, Tree, key_of, row};
+use crate::state::tree::part::Subtree;
+use crate::state::tree::{Tree, key_of, row};
 use crate::state::{entry, name, rows};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, QuorumCert, SeqNum};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes after which nothing more is put into an answer.
 const ENOUGH_BYTES: usize = 1 << 20;
 
-/// Bytes as which a row counts that is read and not given.
+/// Bytes as which a row counts, at least, that is read and not given.
 const READ_BYTES: usize = 64;
 
 /// Answers a question from the state that `read` has of this ledger and that `certificate` certifies.
@@ -54,7 +55,7 @@ fn give(
     let floor = ledger.floor(tree.number());
     let (given, cost) = match &ask.wanted {
         Wanted::Parts(wanted) => {
-            let part = |wanted: &WantedPart, _| Ok((given_part((tree, read), wanted)?, 0));
+            let part = |wanted: &WantedPart, _| given_part((tree, read), wanted);
             let (given, cost) = fitting(wanted, part, part_bytes)?;
             (Given::Parts(given), cost)
         }
@@ -69,8 +70,8 @@ fn give(
             (Given::Contents(given), cost)
         }
         Wanted::Named(wanted) => {
-            let mut naming = Naming { ledger, tree, read, floor, known: BTreeMap::new() };
-            let (given, cost) = fitting(wanted, |(entry, hash), _| naming.content(entry, hash), content_bytes)?;
+            let content = |wanted: &WantedContent, _| named_content((tree, read), wanted);
+            let (given, cost) = fitting(wanted, content, content_bytes)?;
             (Given::Contents(given), cost)
         }
     };
@@ -79,46 +80,30 @@ fn give(
     Ok((borsh::to_vec(&answer).expect("writing into memory cannot fail"), cost))
 }
 
-/// Contents that entries name, each entry looked at once.
-struct Naming<'a> {
-    ledger: &'a Ledger,
-    tree: &'a Tree,
-    read: &'a dyn Read,
-    floor: SeqNum,
-    known: BTreeMap<Key, BTreeSet<Digest>>,
-}
-
-impl Naming<'_> {
-    /// The content, if the entry or a row that it vouches for names it, and the count of rows that were read.
-    fn content(&mut self, entry: &Key, hash: &Digest) -> Result<(Option<Vec<u8>>, usize), StoreError> {
-        let mut read = 0;
-        if !self.known.contains_key(entry) {
-            let (contents, rows) = self.named_by(entry)?;
-            self.known.insert(*entry, contents);
-            read = rows;
-        }
-        let is_named = self.known[entry].contains(hash);
-        Ok((if is_named { self.read.get(Table::Contents, &hash.0)? } else { None }, read))
-    }
-
-    fn named_by(&self, entry: &Key) -> Result<(BTreeSet<Digest>, usize), StoreError> {
-        let Some(stored) = self.read.get(Table::Entries, &row(self.tree.number(), entry))? else {
-            return Ok((BTreeSet::new(), 0));
-        };
-        let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
-        let mut vouched = Vouched::of(name, value, self.floor)?;
-        let at = (self.tree.number(), name);
-        vouched.take_held(self.read, self.ledger.genesis(), at, |_| ControlFlow::Continue(()))?;
-        Ok((vouched.contents, vouched.rows.len()))
-    }
+/// A content, if the entry or the row that is named with it names it, and the bytes that were read to see that.
+fn named_content(
+    (tree, read): (&Tree, &dyn Read),
+    wanted: &WantedContent,
+) -> Result<(Option<Vec<u8>>, usize), StoreError> {
+    let Some(stored) = read.get(Table::Entries, &row(tree.number(), &wanted.entry))? else { return Ok((None, 0)) };
+    let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
+    let (is_named, bytes) = if wanted.place.is_empty() {
+        (Vouched::of(name, value, SeqNum::default())?.contents.contains_key(&wanted.hash), 0)
+    } else {
+        let past = read.get(Table::Past, &rows::at_place(tree.number(), &wanted.entry, &wanted.place))?;
+        let named = past.as_ref().map(|past| named_by(name, past)).transpose()?.unwrap_or_default();
+        (named.contains(&wanted.hash), past.map_or(0, |past| past.len()))
+    };
+    let content = if is_named { read.get(Table::Contents, &wanted.hash.0)? } else { None };
+    Ok((content, stored.len() + bytes))
 }
 
 fn content_bytes(content: &Option<Vec<u8>>) -> usize {
     content.as_ref().map_or(1, Vec::len)
 }
 
-/// Answers to the first questions of a list: those that fit, and one in any case. Rows that are read in vain take room too,
-/// and so much of it was taken by all of them.
+/// Answers to the first questions of a list: those that fit, and one in any case. Bytes that are read in vain take room too,
+/// and so many were by all of them.
 fn fitting<W, G>(
     wanted: &[W],
     mut give: impl FnMut(&W, usize) -> Result<(G, usize), StoreError>,
@@ -127,13 +112,14 @@ fn fitting<W, G>(
     let (mut given, mut left, mut cost) = (Vec::new(), ENOUGH_BYTES, 0);
     for wanted in wanted {
         let (next, read) = give(wanted, left)?;
-        let (taken, read) = (bytes(&next), read * READ_BYTES);
         cost += read;
+        let taken = bytes(&next) + read;
         if taken > left && !given.is_empty() {
+            cost += bytes(&next);
             break;
         }
         given.push(next);
-        left = left.saturating_sub(taken + read);
+        left = left.saturating_sub(taken);
         if left == 0 {
             break;
         }
@@ -151,13 +137,17 @@ fn domain_path((ledger, read): (&Ledger, &dyn Read), name: &str, domain: &Domain
     })
 }
 
-/// A part by its entries where they are wanted and few, else by its subtrees.
-fn given_part((tree, read): (&Tree, &dyn Read), wanted: &WantedPart) -> Result<GivenPart, StoreError> {
+/// A part by its entries where they are wanted and few, else by its subtrees; and the bytes that were read in vain.
+fn given_part((tree, read): (&Tree, &dyn Read), wanted: &WantedPart) -> Result<(GivenPart, usize), StoreError> {
     let look = tree.look(&wanted.part);
     let are_few = wanted.entries && look.count() <= ENTRIES_MAX as u64;
     let entries = if are_few { entries(read, tree, wanted, look.count())? } else { None };
-    let held = entries.map_or_else(|| Held::Subtrees(look.below(LEVELS)), Held::Entries);
-    Ok(GivenPart { siblings: look.siblings, held })
+    let vain = if are_few && entries.is_none() { ENOUGH_BYTES } else { 0 };
+    let held = match entries {
+        Some(entries) => Held::Entries(entries),
+        None => Held::Subtrees(look.below(LEVELS, read)?),
+    };
+    Ok((GivenPart { siblings: look.siblings(read)?, held }, vain))
 }
 
 /// Names and values of a part; none where they are too long for one answer, unless it is one entry.
@@ -181,8 +171,9 @@ fn entries(
     entries.map(Some).ok_or_else(|| entry::damaged("an entry"))
 }
 
-/// Rows of an entry from the wanted one on, none where the entry does not vouch for that one; and the count of those before.
-fn given_rows(
+/// Rows of an entry from the wanted one on, none where the entry does not vouch for that one or it lies too far back; and
+/// the bytes of those before.
+pub(super) fn given_rows(
     ledger: &Ledger,
     (tree, read): (&Tree, &dyn Read),
     floor: SeqNum,
@@ -192,33 +183,55 @@ fn given_rows(
     let Some(stored) = read.get(Table::Entries, &row(tree.number(), &wanted.entry))? else { return Ok((None, 0)) };
     let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
     let mut vouched = Vouched::of(name, value, floor)?;
-    let (mut start, mut bytes) = (None, 0);
-    vouched.take_held(read, ledger.genesis(), (tree.number(), name), |so_far| {
-        if start.is_none() && so_far.begins_at(wanted.from, wanted.held) {
-            start = Some(so_far.rows.len());
+    if !vouched.go_to(wanted) {
+        return Ok((None, stored.len()));
+    }
+    let (mut has_begun, mut vain, mut bytes, after) = (false, stored.len(), 0, wanted.after.as_slice());
+    let taken = vouched.take_held(read, ledger.genesis(), (tree.number(), name), after, |so_far, length| {
+        if !has_begun {
+            so_far.rows.clear();
+            has_begun = so_far.missing() == Some(wanted.from);
         }
-        let Some(start) = start else { return ControlFlow::Continue(()) };
-        let last = so_far.rows[start..].last();
-        bytes += last.map_or(0, |(_, value)| value.len());
-        let is_full = so_far.rows.len() > start && (bytes > left || so_far.rows.len() - start >= ROWS_MAX);
-        if is_full || (so_far.is_chain() && so_far.missing() == Some(wanted.held)) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+        let is_full = !so_far.rows.is_empty() && (bytes > left || so_far.rows.len() >= ROWS_MAX);
+        let is_enough = if has_begun { is_full || so_far.ends_at(wanted.held) } else { vain > left };
+        if is_enough {
+            return ControlFlow::Break(());
         }
+        *(if has_begun { &mut bytes } else { &mut vain }) += length.max(READ_BYTES);
+        ControlFlow::Continue(())
     })?;
-    let Some(start) = start else { return Ok((None, vouched.rows.len())) };
-    let more = vouched.missing().is_some_and(|missing| !vouched.is_chain() || missing != wanted.held);
-    let rows = vouched.rows.drain(start..).map(|(key, value)| (key[rows::PAST_BYTES..].to_vec(), value)).collect();
-    Ok((Some(GivenRows { rows, more }), start))
+    match taken {
+        // Rows from a place on are held against the hash that the question names, and not against the entry: a first row may be
+        // another one, and sides are only compared at their end.
+        Err(_) if !after.is_empty() && (vouched.rows.is_empty() || name.first() == Some(&ConflictRecord::KIND)) => {
+            return Ok((None, vain + bytes));
+        }
+        taken => taken?,
+    }
+    if !has_begun {
+        return Ok((None, vain));
+    }
+    let more = vouched.missing().is_some() && !vouched.ends_at(wanted.held);
+    let rows = vouched.rows.into_iter().map(|(key, value)| (key[rows::PAST_BYTES..].to_vec(), value)).collect();
+    Ok((Some(GivenRows { rows, more }), vain))
 }
 
 fn part_bytes(part: &GivenPart) -> usize {
+    let subtrees_bytes = |subtrees: &[Subtree]| subtrees.iter().map(subtree_bytes).sum::<usize>();
     let held = match &part.held {
-        Held::Subtrees(subtrees) => subtrees.len() * 33,
+        Held::Subtrees(subtrees) => subtrees_bytes(subtrees),
         Held::Entries(entries) => entries.iter().map(|(name, value)| name.len() + value.len() + 8).sum(),
     };
-    part.siblings.len() * 33 + held
+    subtrees_bytes(&part.siblings) + held
+}
+
+/// Bytes of a subtree; of one that is a leaf, a row is read too.
+fn subtree_bytes(subtree: &Subtree) -> usize {
+    match subtree {
+        Subtree::Empty => 1,
+        Subtree::Leaf(_) => 65 + READ_BYTES,
+        Subtree::Inner(_) => 33,
+    }
 }
 
 fn rows_bytes(rows: &GivenRows) -> usize {

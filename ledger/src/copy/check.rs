@@ -3,12 +3,13 @@
 use super::frame::{ANSWER_BYTES_MAX, Answer, DomainPath, GivenPart, Held, LEVELS, WantedPart};
 use crate::format::constants::GROUP_DOMAIN;
 use crate::format::genesis::Genesis;
-use crate::proof::{Checkpoint, Epochs, ProofError};
-use crate::state::store::StoreError;
+use crate::proof::{Checkpoint, Epochs, ProofError, epochs};
+use crate::state::store::{Store, StoreError};
 use crate::state::tree::key_of;
 use crate::state::tree::part::Subtree;
-use crate::state::{entry, name, tree};
-use quorate_pbft::{Digest, SeqNum};
+use crate::state::tree::proof::End;
+use crate::state::{entry, name};
+use quorate_pbft::{Digest, Epoch, SeqNum};
 use std::collections::VecDeque;
 
 /// Milliseconds of ledger time by which an answer may lie behind the newest state that another answer has shown: a
@@ -89,6 +90,8 @@ pub(super) struct Certified {
     genesis: Genesis,
     /// The epochs that are known: members that left before them could sign a second history (M3).
     epochs: Epochs,
+    /// Number of steps between them that the store holds.
+    kept: usize,
     /// The newest ones last.
     shown: VecDeque<Checkpoint>,
     /// Slot that no state may lie below: never back.
@@ -97,7 +100,21 @@ pub(super) struct Certified {
 
 impl Certified {
     pub(super) fn new(genesis: Genesis, epochs: Epochs, least: SeqNum) -> Self {
-        Self { genesis, epochs, shown: VecDeque::new(), least }
+        let kept = epochs.steps().len();
+        Self { genesis, epochs, kept, shown: VecDeque::new(), least }
+    }
+
+    /// The newest epoch that is known.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epochs.newest().epoch()
+    }
+
+    /// Keeps the steps to all epochs that are known.
+    pub(super) fn keep_epochs(&mut self, store: &mut dyn Store) -> Result<(), StoreError> {
+        let steps = self.epochs.steps();
+        steps[self.kept..].iter().try_for_each(|step| epochs::keep(store, step))?;
+        self.kept = steps.len();
+        Ok(())
     }
 
     pub(super) fn not_below(&mut self, least: SeqNum) {
@@ -129,8 +146,11 @@ impl Certified {
         Ok((answer, under))
     }
 
+    /// Checks a state, unless it was shown before, and keeps it by way of the epochs that are known: those that an answer
+    /// shows may begin later, and lead through steps that nobody has signed where the members are known already.
     pub(super) fn know(&mut self, checkpoint: &Checkpoint) -> Result<(), Refused> {
-        if !self.shown.contains(checkpoint) {
+        let is_shown = self.shown.iter().any(|shown| shown.is_of_the_state_of(checkpoint));
+        if !is_shown {
             let verified = checkpoint.verify_after(&self.epochs).map_err(Refused::NotCertified)?;
             self.epochs = verified.1;
         }
@@ -143,8 +163,8 @@ impl Certified {
         {
             return Err(Refused::Old { given, known: newest.seq });
         }
-        if !self.shown.contains(checkpoint) {
-            self.shown.push_back(checkpoint.clone());
+        if !is_shown {
+            self.shown.push_back(checkpoint.by_way_of(self.epochs.steps_to(head.epoch)));
             if self.shown.len() > REMEMBERED {
                 self.shown.pop_front();
             }
@@ -185,17 +205,24 @@ impl GivenPart {
     /// Checks that it is what was asked for and stands in the tree.
     pub(super) fn check(&self, wanted: &WantedPart, under: &Under) -> Result<(), Refused> {
         let subtree = match &self.held {
-            Held::Subtrees(subtrees) if !wanted.part.is_key() && subtrees.len() == wanted.part.below(LEVELS).len() => {
+            Held::Subtrees(subtrees) if !wanted.part.is_key() => {
+                let parts = wanted.part.below(LEVELS);
+                if subtrees.len() != parts.len() {
+                    return Err(Refused::NotAsked);
+                }
+                if !subtrees.iter().zip(&parts).all(|(subtree, part)| subtree.may_stand_in(part)) {
+                    return Err(Refused::OtherRoot);
+                }
                 Subtree::over(subtrees.clone())
             }
             Held::Entries(entries) if wanted.entries => {
-                let hash = |(name, value): &(Vec<u8>, Vec<u8>)| {
-                    let key = key_of(name);
-                    (key, tree::leaf(&key, &entry::value_hash(value)))
+                let leaf = |(name, value): &(Vec<u8>, Vec<u8>)| End {
+                    key: key_of(name),
+                    value_hash: entry::value_hash(value),
                 };
-                let leaves: Vec<_> = entries.iter().map(hash).collect();
-                let is_ascending = leaves.windows(2).all(|pair| pair[0].0 < pair[1].0);
-                if !is_ascending || !leaves.iter().all(|(key, _)| wanted.part.contains(key)) {
+                let leaves: Vec<_> = entries.iter().map(leaf).collect();
+                let is_ascending = leaves.windows(2).all(|pair| pair[0].key < pair[1].key);
+                if !is_ascending || !leaves.iter().all(|leaf| wanted.part.contains(&leaf.key)) {
                     return Err(Refused::OtherRoot);
                 }
                 Subtree::of(&leaves, wanted.part.bits())

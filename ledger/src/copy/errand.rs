@@ -1,13 +1,13 @@
 //! Errand: some parts of a tree, asked for until all that they need is here.
 
 use super::check::{Refused, TakeError, Under};
-use super::frame::{Ask, CONTENTS_MAX, GivenRows, NAMED_MAX, PARTS_MAX, Wanted, WantedPart, WantedRows};
+use super::frame::{Ask, CONTENTS_MAX, GivenRows, NAMED_MAX, PARTS_MAX, Wanted, WantedContent, WantedPart, WantedRows};
 use super::vouched::Vouched;
 use crate::format::genesis::Genesis;
-use crate::state::entry;
 use crate::state::store::{Read, Store, StoreError, Table};
 use crate::state::tree::part::Part;
 use crate::state::tree::{Key, TreeNumber, key_of, row};
+use crate::state::{entry, rows};
 use quorate_pbft::{Digest, SeqNum};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +19,12 @@ pub struct Errand {
     /// Parts that have not arrived whole.
     pub(super) parts: Vec<WantedPart>,
     pub(super) arrived: Vec<Arrived>,
-    /// Contents that are not in the store yet, each with an entry that names it.
-    lacking: Vec<(Key, Digest)>,
+    /// Contents that are not in the store yet, each with what names it.
+    lacking: Vec<WantedContent>,
     /// Whether contents are asked for by their entries.
     by_entry: bool,
     pub(super) stage: Stage,
-    /// Slot of the newest state of which it has entries.
+    /// Slot of the newest state of which it has entries or rows: a state before it may vouch for more rows.
     pub(super) newest: SeqNum,
     /// Parts that had changed before their rows or contents were here.
     pub(super) moved: u32,
@@ -79,13 +79,13 @@ impl Errand {
             Stage::Parts => Wanted::Parts(self.parts.clone()),
             Stage::Rows => Wanted::Rows(self.incomplete().map(|(wanted, _)| wanted).take(PARTS_MAX).collect()),
             Stage::Contents if self.by_entry => Wanted::Named(self.next_contents().to_vec()),
-            Stage::Contents => Wanted::Contents(self.next_contents().iter().map(|(_, hash)| *hash).collect()),
+            Stage::Contents => Wanted::Contents(self.next_contents().iter().map(|wanted| wanted.hash).collect()),
             Stage::Done => return None,
         };
         Some(Ask { domain: self.domain.clone(), wanted })
     }
 
-    fn next_contents(&self) -> &[(Key, Digest)] {
+    fn next_contents(&self) -> &[WantedContent] {
         let most = if self.by_entry { NAMED_MAX } else { CONTENTS_MAX };
         &self.lacking[..self.lacking.len().min(most)]
     }
@@ -99,7 +99,9 @@ impl Errand {
         self.arrived.iter().flat_map(|arrived| {
             let wanted = move |entry: &Entry| {
                 let (from, held) = (entry.vouched.missing()?, entry.vouched.until(entry.held));
-                Some((WantedRows { entry: entry.key, from, held }, arrived))
+                let after =
+                    entry.vouched.rows.last().map_or_else(Vec::new, |(key, _)| key[rows::PAST_BYTES..].to_vec());
+                Some((WantedRows { entry: entry.key, from, held, after }, arrived))
             };
             arrived.entries.iter().filter_map(wanted)
         })
@@ -121,8 +123,9 @@ impl Errand {
             if held.as_ref().is_some_and(|held| held.starts_with(&entry::value_hash(&value).0)) {
                 continue;
             }
-            let wrong = |error: StoreError| Refused::WrongRow(error.0);
-            let vouched = Vouched::of(&name, &value, under.floor).map_err(wrong)?;
+            let unread =
+                |StoreError(why)| StoreError(format!("q members certified what this program cannot read: {why}"));
+            let vouched = Vouched::of(&name, &value, under.floor).map_err(unread)?;
             let held = held.as_deref().and_then(entry::decode);
             let held = held.map(|(name, value)| Vouched::of(name, value, SeqNum::default())).transpose()?;
             let held = held.filter(Vouched::is_chain).and_then(|held| held.missing()).unwrap_or(Digest::ZERO);
@@ -148,6 +151,7 @@ impl Errand {
         if given.is_empty() || given.len() > wanted.len() {
             return Err(Refused::NotAsked.into());
         }
+        self.newest = self.newest.max(under.seq);
         let mut moved = BTreeSet::new();
         for ((wanted, (part, seq)), given) in wanted.into_iter().zip(given) {
             let is_whole = match given {
@@ -180,7 +184,10 @@ impl Errand {
         }
         entry.vouched.raise_floor(floor);
         for (place, value) in given.rows {
-            let key = [&row(self.number, &wanted.entry)[..], &place].concat();
+            if entry.vouched.missing().is_none() {
+                break; // a state before the one that vouches for the entry, or for rows before these, may vouch for more
+            }
+            let key = rows::at_place(self.number, &wanted.entry, &place);
             entry.vouched.take(genesis, &key, &value).map_err(|error| Refused::WrongRow(error.0))?;
         }
         entry.close_at_held();
@@ -197,7 +204,7 @@ impl Errand {
         if given.is_empty() || given.len() > self.next_contents().len() {
             return Err(Refused::NotAsked.into());
         }
-        let asked: Vec<Digest> = self.lacking.drain(..given.len()).map(|(_, hash)| hash).collect();
+        let asked: Vec<Digest> = self.lacking.drain(..given.len()).map(|wanted| wanted.hash).collect();
         if let Some((wrong, _)) = asked
             .iter()
             .zip(&given)
@@ -231,14 +238,16 @@ impl Errand {
         Ok(())
     }
 
-    fn lacking_in(&self, read: &dyn Read) -> Result<Vec<(Key, Digest)>, StoreError> {
+    fn lacking_in(&self, read: &dyn Read) -> Result<Vec<WantedContent>, StoreError> {
         let entries = self.arrived.iter().flat_map(|arrived| &arrived.entries);
-        let named = entries.flat_map(|entry| entry.vouched.contents.iter().map(|content| (*content, entry.key)));
-        let named: BTreeMap<Digest, Key> = named.collect();
+        let named = entries.flat_map(|entry| {
+            entry.vouched.contents.iter().map(|(hash, place)| (*hash, (entry.key, place.as_slice())))
+        });
+        let named: BTreeMap<Digest, (Key, &[u8])> = named.collect();
         let mut lacking = Vec::new();
-        for (hash, entry) in named {
+        for (hash, (entry, place)) in named {
             if read.get(Table::Contents, &hash.0)?.is_none() {
-                lacking.push((entry, hash));
+                lacking.push(WantedContent { entry, place: place.to_vec(), hash });
             }
         }
         Ok(lacking)
@@ -258,7 +267,7 @@ impl Errand {
 
 impl Arrived {
     fn names(&self, hash: &Digest) -> bool {
-        self.entries.iter().any(|entry| entry.vouched.contents.contains(hash))
+        self.entries.iter().any(|entry| entry.vouched.contents.contains_key(hash))
     }
 }
 

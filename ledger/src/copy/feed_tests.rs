@@ -2,7 +2,7 @@
 
 use super::errand::Errand;
 use super::feed::Feed;
-use super::frame::{Answer, Ask, Given, Held, Wanted};
+use super::frame::{Answer, Ask, Given, Held, Wanted, WantedContent};
 use super::{Fed, Refused, Survey, TakeError, Walk, answer};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::policy::DomainPolicy;
@@ -187,8 +187,9 @@ fn contents_of_another_domain_are_not_given_for_an_entry_of_this_one() {
     let world = world();
     let secret = world.view().file("other", "secret", None).expect("it is there").found().expect("a file").hash;
     let path = crate::state::tree::key_of(&crate::state::name::file("folder/1"));
+    let named = |hash| WantedContent { entry: path, place: Vec::new(), hash };
     let of = |hash| {
-        let ask = Ask { domain: "main".to_owned(), wanted: Wanted::Named(vec![(path, hash)]) };
+        let ask = Ask { domain: "main".to_owned(), wanted: Wanted::Named(vec![named(hash)]) };
         let told: Answer = borsh::from_slice(&honest(&world, &ask)).expect("an answer");
         let Given::Contents(given) = told.given else { panic!("contents") };
         given

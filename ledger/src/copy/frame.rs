@@ -1,10 +1,14 @@
 //! Questions of who copies, and answers of who is copied: their one encoding.
+//!
+//! Discriminants say the version: those of an older program are none, so that neither side takes the other for a liar.
 
 use crate::format::constants::GROUP_DOMAIN;
 use crate::proof::{Checkpoint, TreeProof};
 use crate::state::record::{DomainRoot, Usage};
+use crate::state::rows::PLACE_BYTES;
 use crate::state::tree::Key;
 use crate::state::tree::part::{Part, Subtree};
+use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, bounded};
 use std::collections::BTreeSet;
@@ -30,7 +34,7 @@ pub(super) const NAMED_MAX: usize = 256;
 /// Entries of a part that are told at once; a part with more is told by its subtrees.
 pub(super) const ENTRIES_MAX: usize = 1_024;
 
-/// Rows of an entry in one answer.
+/// Rows in one answer.
 pub(super) const ROWS_MAX: usize = 65_536;
 
 /// Depth of a key.
@@ -53,14 +57,13 @@ pub struct Ask {
 #[repr(u8)]
 pub(super) enum Wanted {
     /// Parts of the tree.
-    Parts(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<WantedPart>) = 1,
+    Parts(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<WantedPart>) = 5,
     /// Rows that entries vouch for.
-    Rows(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<WantedRows>) = 2,
+    Rows(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<WantedRows>) = 6,
     /// Contents by their hashes.
     Contents(#[borsh(deserialize_with = "bounded::list::<CONTENTS_MAX, _, _>")] Vec<Digest>) = 3,
-    /// Contents by an entry of the tree that names them, itself or in a row, and their hashes: who asks so is given none of
-    /// another tree.
-    Named(#[borsh(deserialize_with = "bounded::list::<NAMED_MAX, _, _>")] Vec<(Key, Digest)>) = 4,
+    /// Contents by an entry of the tree that names them, itself or in a row: who asks so is given none of another tree.
+    Named(#[borsh(deserialize_with = "bounded::list::<NAMED_MAX, _, _>")] Vec<WantedContent>) = 7,
 }
 
 /// Part of a tree that is asked for.
@@ -72,7 +75,7 @@ pub(super) struct WantedPart {
 }
 
 /// Rows of an entry that are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(super) struct WantedRows {
     /// Place of the entry in its tree.
     pub(super) entry: [u8; 32],
@@ -80,6 +83,19 @@ pub(super) struct WantedRows {
     pub(super) from: Digest,
     /// Running hash of a row that is held, as are all before it; zero for none.
     pub(super) held: Digest,
+    /// Place below the entry of the last row that has come: the first wanted one stands behind it. Empty if none has.
+    #[borsh(deserialize_with = "bounded::list::<PLACE_BYTES, _, _>")]
+    pub(super) after: Vec<u8>,
+}
+
+/// Content that is asked for by what names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub(super) struct WantedContent {
+    pub(super) entry: Key,
+    /// Place below the entry of the row that names it; an empty one if the entry does itself.
+    #[borsh(deserialize_with = "bounded::list::<PLACE_BYTES, _, _>")]
+    pub(super) place: Vec<u8>,
+    pub(super) hash: Digest,
 }
 
 /// Answer: under which certified state it was given, and the things asked for, as many as fit.
@@ -106,9 +122,9 @@ pub(super) struct DomainPath {
 #[repr(u8)]
 pub(super) enum Given {
     /// Parts of the tree.
-    Parts(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<GivenPart>) = 1,
+    Parts(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<GivenPart>) = 4,
     /// Rows of entries; none for an entry that has left, or has other rows by now.
-    Rows(#[borsh(deserialize_with = "bounded::list::<PARTS_MAX, _, _>")] Vec<Option<GivenRows>>) = 2,
+    Rows(#[borsh(deserialize_with = "all_rows")] Vec<Option<GivenRows>>) = 2,
     /// Contents; none for one that has left.
     Contents(#[borsh(deserialize_with = "bounded::list::<CONTENTS_MAX, _, _>")] Vec<Option<Vec<u8>>>) = 3,
 }
@@ -134,13 +150,25 @@ pub(super) enum Held {
 }
 
 /// Rows that an entry vouches for.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
 pub(super) struct GivenRows {
     /// Places below the entry and values, in the order of the running hash.
-    #[borsh(deserialize_with = "bounded::list::<ROWS_MAX, _, _>")]
     pub(super) rows: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether more follow.
     pub(super) more: bool,
+}
+
+/// Reads rows of entries, [`ROWS_MAX`] of all together: an empty one weighs ten times its bytes.
+fn all_rows<R: Read>(reader: &mut R) -> io::Result<Vec<Option<GivenRows>>> {
+    let mut left = ROWS_MAX;
+    bounded::list_of(PARTS_MAX, reader, |reader| {
+        if !bool::deserialize_reader(reader)? {
+            return Ok(None);
+        }
+        let rows: Vec<_> = bounded::list_of(left, reader, BorshDeserialize::deserialize_reader)?;
+        left -= rows.len();
+        Ok(Some(GivenRows { rows, more: bool::deserialize_reader(reader)? }))
+    })
 }
 
 impl Ask {
@@ -158,7 +186,7 @@ impl Ask {
             }
             Wanted::Rows(rows) => are_apart(rows, |wanted| wanted.entry),
             Wanted::Contents(hashes) => are_apart(hashes, |hash| *hash),
-            Wanted::Named(named) => are_apart(named, |named| *named),
+            Wanted::Named(named) => are_apart(named, |named| named),
         };
         is_sound.then_some(ask)
     }
@@ -170,6 +198,6 @@ impl Ask {
     }
 }
 
-fn are_apart<T, K: Ord>(list: &[T], key: impl Fn(&T) -> K) -> bool {
+fn are_apart<'a, T, K: Ord>(list: &'a [T], key: impl Fn(&'a T) -> K) -> bool {
     list.iter().map(key).collect::<BTreeSet<_>>().len() == list.len()
 }

@@ -6,6 +6,7 @@
 use super::frame::{LEVELS, PARTS_MAX, WantedPart};
 use crate::state::tree::Tree;
 use crate::state::tree::part::{Part, Subtree};
+use quorate_pbft::Digest;
 use std::collections::VecDeque;
 
 /// Entries of a part that are asked for at once where the store holds none of them.
@@ -54,7 +55,7 @@ impl Frontier {
 
     /// Wants the parts below one whose hashes differ from those of a tree, in a tree of `count` entries.
     pub(super) fn compare(&mut self, domain: &str, tree: &Tree, listed: &WantedPart, theirs: &[Subtree], count: u64) {
-        let ours = tree.look(&listed.part).below(LEVELS);
+        let ours = tree.look(&listed.part).hashes(LEVELS);
         let parts = listed.part.below(LEVELS).into_iter().zip(theirs.iter().zip(&ours));
         let cells = parts.map(|(part, both)| Cell::of(part, both, count)).collect();
         // Entries that did not fit into one answer are asked for in small parts.
@@ -108,13 +109,13 @@ struct Cell {
 }
 
 impl Cell {
-    fn of(part: Part, (theirs, ours): (&Subtree, &Subtree), count: u64) -> Self {
+    fn of(part: Part, (theirs, ours): (&Subtree, &Digest), count: u64) -> Self {
         let weight = match theirs {
-            _ if theirs.hash() == ours.hash() => 0,
+            _ if theirs.hash() == *ours => 0,
             Subtree::Inner(_) => estimate(count, &part),
             _ => 1,
         };
-        let is_absent = matches!(ours, Subtree::Empty);
+        let is_absent = *ours == Digest::ZERO;
         let entries = is_few(weight, !is_absent);
         let wishes = match (0..=LEVELS).find(|levels| weight >> levels <= ENTRIES_WHERE_NONE) {
             _ if weight == 0 => Vec::new(),
@@ -171,16 +172,21 @@ mod tests {
 
     /// Tree of the keys of some numbers, of those that a part contains.
     fn tree(numbers: core::ops::Range<u64>, of: &Part) -> Tree {
+        stored(numbers, of).0
+    }
+
+    /// The same, with its entries.
+    fn stored(numbers: core::ops::Range<u64>, of: &Part) -> (Tree, MemoryStore) {
         let mut store = MemoryStore::new();
         let keys = numbers.map(|number| Key::from(Sha256::digest(number.to_be_bytes())));
         for key in keys.filter(|key| of.contains(key)) {
             store.put(Table::Entries, &row(1, &key), &[key[31]; 32]).expect("memory does not fail");
         }
-        Tree::open(1, &store).expect("memory does not fail")
+        (Tree::open(1, &store).expect("memory does not fail"), store)
     }
 
     /// Parts asked for by their subtrees, entries asked for and parts in which they are, from the root of what is held to all.
-    fn walk(held: &Tree, all: &Tree) -> (usize, u64, usize) {
+    fn walk(held: &Tree, (all, store): &(Tree, MemoryStore)) -> (usize, u64, usize) {
         let mut frontier = Frontier::default();
         frontier.want_tree("a", held, all.count());
         let (mut listed, mut entries, mut parts) = (0, 0, 0);
@@ -192,7 +198,8 @@ mod tests {
                     assert!(look.count() <= 2 * ENTRIES_WHERE_NONE, "{} entries at once", look.count());
                 } else {
                     listed += 1;
-                    frontier.compare("a", held, &wanted, &look.below(LEVELS), all.count());
+                    let below = look.below(LEVELS, store).expect("memory does not fail");
+                    frontier.compare("a", held, &wanted, &below, all.count());
                 }
             }
         }
@@ -202,7 +209,7 @@ mod tests {
     #[test]
     fn a_tree_of_which_nothing_is_held_is_listed_once() {
         for count in [1_000, 10_000, 100_000] {
-            let all = tree(0..count, &Part::WHOLE);
+            let all = stored(0..count, &Part::WHOLE);
             let (listed, entries, parts) = walk(&tree(0..0, &Part::WHOLE), &all);
             assert_eq!((listed, entries), (1, count));
             assert!(parts as u64 <= count / 50, "{parts} parts of {count} entries");
@@ -211,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_walk_that_begins_again_lists_what_is_held_in_part_alone_and_asks_for_no_entry_that_is_there() {
-        let all = tree(0..100_000, &Part::WHOLE);
+        let all = stored(0..100_000, &Part::WHOLE);
         let of = |bits: u16, at: usize| tree(0..100_000, &Part::WHOLE.below(8)[at].below(bits - 8)[0]);
         for (held, lists) in [(of(8, 3), 1), (of(9, 3), 2), (of(12, 3), 2)] {
             let (listed, entries, parts) = walk(&held, &all);
@@ -222,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_few_changes_in_a_tree_that_is_held_are_found_by_listing_the_way_to_each() {
-        let all = tree(0..100_000, &Part::WHOLE);
+        let all = stored(0..100_000, &Part::WHOLE);
         let (listed, entries, parts) = walk(&tree(5..100_000, &Part::WHOLE), &all);
         assert!(listed <= 6 && entries < 30 && parts == 5, "{listed} {entries} {parts}");
     }

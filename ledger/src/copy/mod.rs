@@ -37,6 +37,12 @@ mod compare_tests;
 #[cfg(test)]
 mod stray_tests;
 #[cfg(test)]
+mod states_tests;
+#[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
+mod epochs_tests;
+#[cfg(test)]
 mod survey_tests;
 
 pub use answer::{answer, answer_at_cost, answer_executed};
@@ -46,7 +52,7 @@ pub use errand::Errand;
 pub use feed::{Fed, Feed, SCOPE_MAX};
 pub use frame::{ANSWER_BYTES_MAX, ASK_BYTES_MAX, Ask};
 pub use lacking::Lacking;
-pub use session::{Next, Session};
+pub use session::{Next, Session, copy_steps};
 pub use survey::{Damage, Fault, Survey, Walk};
 
 use vouched::Vouched;
@@ -125,7 +131,7 @@ fn copy_entry(
     for (key, value) in vouched.rows {
         into.give(Table::Past, key, value)?;
     }
-    vouched.contents.iter().try_for_each(|content| copy_content(read, into, content))
+    vouched.contents.keys().try_for_each(|content| copy_content(read, into, content))
 }
 
 fn entries_from(read: &dyn Read, from: &[u8]) -> Result<Entries, StoreError> {

@@ -17,13 +17,13 @@ use crate::state::ledger::{GENESIS, OpenError, ROOT, domain_record, domain_recor
 use crate::state::record::{DomainRoot, Head};
 use crate::state::scope::Scope;
 use crate::state::store::{Read, Store, StoreError, Table};
-use crate::state::tree::{Changes, Key, Tree, TreeNumber, row};
+use crate::state::tree::{Changes, Key, Tree, TreeNumber, key_of, row};
 use crate::state::{entry, name};
-use quorate_pbft::SeqNum;
+use quorate_pbft::{Epoch, SeqNum};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The row of [`Table::Meta`] with the newest state of which parts were written.
+/// The row of [`Table::Meta`] with slot of the newest state of which parts were written, and the epoch that was known by then.
 const COPIED_FROM: &[u8] = b"copied-from";
 
 /// Reason why the tree of an errand is there.
@@ -75,16 +75,21 @@ impl Session {
     /// Takes up the trees that a store holds: all, or those in a scope.
     pub(super) fn over(read: &dyn Read, genesis: &Genesis, scope: Option<Arc<Scope>>) -> Result<Self, OpenError> {
         let head: Option<Head> = entry::load(read, GROUP, name::HEAD)?;
-        let (least, epoch) = head.map_or_else(Default::default, |head| (head.seq, head.epoch));
+        let (copied, known_by) = copied_from(read)?;
+        let least = head.as_ref().map_or(copied, |head| head.seq.max(copied));
         let mut trees = BTreeMap::from([(GROUP_DOMAIN.to_owned(), Tree::open(GROUP, read)?)]);
         for (name, record) in domain_records(read)? {
             if scope.as_ref().is_none_or(|scope| scope.contains(&name)) {
                 trees.insert(name, Tree::open(record.number, read)?);
             }
         }
-        // After the last slot of an epoch others may still be there: the step that leads on is not asked of them.
-        let steps = epochs::kept(read, genesis)?.into_iter().filter(|step| step.certificate.epoch < epoch);
-        let epochs = Epochs::kept(genesis, steps.collect()).ok_or_else(|| entry::damaged("the epochs"))?;
+        // After the last slot of an epoch others may still be there: the step that leads on is not asked of them. A copy
+        // that was cut off may have no head, but what was kept of epochs is known all the same.
+        let steps = epochs::kept(read, genesis)?;
+        let epoch = head.map(|head| head.epoch).or_else(|| steps.last().map(|last| last.certificate.epoch));
+        let epoch = epoch.unwrap_or_default().max(known_by);
+        let known = steps.into_iter().filter(|step| step.certificate.epoch < epoch).collect();
+        let epochs = Epochs::kept(genesis, known).ok_or_else(|| entry::damaged("the epochs"))?;
         let certified = Certified::new(genesis.clone(), epochs, least);
         Ok(Self { certified, trees, frontier: Frontier::default(), out: 0, phase: Phase::Begin, passes: 0, scope })
     }
@@ -105,7 +110,7 @@ impl Session {
                 return Ok(Next::Wait);
             }
             match self.phase {
-                Phase::Begin => self.begin_pass(),
+                Phase::Begin => self.begin_pass(read)?,
                 Phase::Group => self.begin_domains(read)?,
                 Phase::Domains => match self.whole(read)? {
                     Some(checkpoint) => return Ok(Next::Whole(Box::new(checkpoint))),
@@ -151,11 +156,17 @@ impl Session {
         self.phase = Phase::Begin;
     }
 
-    fn begin_pass(&mut self) {
+    /// The first pass takes parts of whatever states there are; in the others none comes from a state that cannot be the
+    /// whole one.
+    fn begin_pass(&mut self, read: &dyn Read) -> Result<(), StoreError> {
+        if self.passes > 0 {
+            self.certified.not_below(copied_from(read)?.0);
+        }
         self.passes += 1;
         self.phase = Phase::Group;
         let count = self.tree(GROUP_DOMAIN).count();
         self.want_tree(GROUP_DOMAIN, count);
+        Ok(())
     }
 
     fn begin_domains(&mut self, read: &dyn Read) -> Result<(), StoreError> {
@@ -179,7 +190,7 @@ impl Session {
     /// written is not: rows of the newer one that no entry of the older replaces would stay.
     pub fn whole(&self, read: &dyn Read) -> Result<Option<Checkpoint>, StoreError> {
         let group = self.tree(GROUP_DOMAIN);
-        let newest = copied_from(read)?;
+        let (newest, _) = copied_from(read)?;
         let shown = self.certified.with_group(group.root(), group.count());
         let Some(shown) = shown.filter(|shown| shown.head().seq >= newest) else { return Ok(None) };
         for (name, tree) in self.trees.iter().filter(|(name, _)| *name != GROUP_DOMAIN) {
@@ -240,8 +251,9 @@ impl Session {
     pub fn install(&mut self, errand: Errand, store: &mut dyn Store) -> Result<(), StoreError> {
         assert!(errand.stage == Stage::Done, "an errand is written once all of it is here");
         self.out -= 1;
-        let newest = copied_from(&*store)?.max(errand.newest);
-        store.put(Table::Meta, COPIED_FROM, &newest.get().to_be_bytes())?;
+        let newest = copied_from(&*store)?.0.max(errand.newest);
+        note_copied(store, (newest, self.certified.epoch()))?;
+        self.certified.keep_epochs(store)?;
         let mut changes = Changes::new();
         for arrived in errand.arrived {
             for key in arrived.gone {
@@ -308,10 +320,31 @@ impl Session {
     }
 }
 
-fn copied_from(read: &dyn Read) -> Result<SeqNum, StoreError> {
-    let stored = read.get(Table::Meta, COPIED_FROM)?;
-    let stored = stored.map(|bytes| bytes.try_into().map_err(|_| entry::damaged("the slot of a copy")));
-    Ok(stored.transpose()?.map_or(SeqNum::default(), |bytes| SeqNum::new(u64::from_be_bytes(bytes))))
+fn note_copied(store: &mut dyn Store, (seq, epoch): (SeqNum, Epoch)) -> Result<(), StoreError> {
+    store.put(Table::Meta, COPIED_FROM, &[seq.get().to_be_bytes(), epoch.get().to_be_bytes()].concat())
+}
+
+/// Copies the steps between epochs from a store that may be damaged, as far as they lead on from the genesis: a copy
+/// believes no members that had left by then (M3). Where the head can be read, the epoch is the one that it is in.
+pub fn copy_steps(read: &dyn Read, genesis: &Genesis, into: &mut dyn Store) -> Result<(), StoreError> {
+    let mut known = Epochs::of(genesis);
+    for step in epochs::kept(read, genesis)? {
+        let Ok(next) = known.clone().followed_by(step.clone()) else { break };
+        epochs::keep(into, &step)?;
+        known = next;
+    }
+    let key = row(GROUP, &key_of(name::HEAD));
+    let head = read.get(Table::Entries, &key).ok().flatten().filter(|stored| entry::is_sound(&key, stored));
+    let head = head.as_deref().and_then(entry::decode).and_then(|(_, value)| entry::value_of::<Head>(value).ok());
+    let (last, (seq, before)) = (known.newest().epoch(), copied_from(&*into)?);
+    note_copied(into, (seq, before.max(head.map_or(last, |head| head.epoch.min(last)))))
+}
+
+fn copied_from(read: &dyn Read) -> Result<(SeqNum, Epoch), StoreError> {
+    let Some(stored) = read.get(Table::Meta, COPIED_FROM)? else { return Ok(Default::default()) };
+    let number = |from: usize| stored.get(from..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+    let seq = number(0).ok_or_else(|| entry::damaged("the slot of a copy"))?;
+    Ok((SeqNum::new(seq), Epoch::new(number(8).unwrap_or_default()))) // a program before wrote the slot alone
 }
 
 fn domain_root(read: &dyn Read, domain: &str) -> Result<Option<DomainRoot>, StoreError> {

@@ -9,7 +9,6 @@ use super::vouched::Vouched;
 use super::{copy_entry, derived, entries_from};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
-use crate::proof::{Epochs, epochs};
 use crate::state::index::Indexed as _;
 use crate::state::ledger::{GENESIS, Ledger, OpenError, domain_record};
 use crate::state::record::{DomainRecord, FileRecord, Head, Usage, Verdict};
@@ -174,18 +173,6 @@ impl Survey {
         Ok(next)
     }
 
-    /// Copies the steps between epochs, as far as they lead on from the genesis: a copy believes no members that had left by
-    /// then (M3).
-    pub fn copy_steps(&self, read: &dyn Read, into: &mut dyn Store) -> Result<(), StoreError> {
-        let mut known = Epochs::of(&self.genesis);
-        for step in epochs::kept(read, &self.genesis)? {
-            let Ok(next) = known.followed_by(step.clone()) else { break };
-            epochs::keep(into, &step)?;
-            known = next;
-        }
-        Ok(())
-    }
-
     /// The last key that was looked at, if there may be more.
     fn some_entries(
         &self,
@@ -246,7 +233,7 @@ impl Survey {
 impl Walk {
     fn content_faults(&mut self, read: &dyn Read, vouched: &Vouched) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for hash in vouched.contents.iter().filter(|hash| !self.seen.contains(hash)).copied().collect::<Vec<_>>() {
+        for hash in vouched.contents.keys().filter(|hash| !self.seen.contains(hash)).copied().collect::<Vec<_>>() {
             let bytes = read.get(Table::Contents, &hash.0).ok().flatten();
             let length = bytes.as_ref().map_or(0, Vec::len);
             self.bytes += length as u64;

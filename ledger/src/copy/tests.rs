@@ -1,13 +1,17 @@
 //! Servers that lie: each lie is refused and named, nothing of it is written, and the copy arrives from an honest one.
 
-use super::frame::{Answer, Given, Held, Wanted, WantedPart, WantedRows};
-use super::{Ask, Next, Refused, Session, TakeError, answer, answer_at_cost};
+use super::errand::Errand;
+use super::frame::{Answer, Given, GivenPart, Held, WantedPart};
+use super::{Ask, Next, Refused, Session, TakeError, answer};
+use crate::policy::{DomainPolicy, PathRule};
+use crate::state::entry::value_hash;
 use crate::state::name;
 use crate::state::tree::key_of;
 use crate::state::tree::part::{Part, Subtree};
+use crate::state::tree::proof::End;
 use crate::testing::certificate_of;
 use crate::testing::world::{World, write};
-use quorate_ledger::{Ledger, MemoryStore};
+use quorate_ledger::{Envelope, Ledger, Limits, MemoryStore, Principal};
 use quorate_pbft::Digest;
 
 /// More files than one answer tells of, with older versions.
@@ -20,7 +24,7 @@ fn world() -> World {
     world
 }
 
-fn honest(world: &World, ask: &Ask) -> Vec<u8> {
+pub(super) fn honest(world: &World, ask: &Ask) -> Vec<u8> {
     answer(&world.ledger, &world.store, &certificate_of(&world.ledger), ask).expect("nothing is missing")
 }
 
@@ -111,6 +115,73 @@ fn a_wrong_sibling_is_refused() {
     assert_eq!(refused, Refused::OtherRoot);
 }
 
+/// The first bits of a file's key, which no other file shares.
+fn part_of_one(path: &str) -> Part {
+    let key = key_of(&name::file(path));
+    let half = |part: Part, _| part.below(1).into_iter().find(|half| half.contains(&key)).expect("one of both");
+    (0..60).fold(Part::WHOLE, half)
+}
+
+/// The refusal of an answer about the part of one file, changed by a lie.
+fn refused_of_one(entries: bool, lie: impl Fn(&mut GivenPart)) -> Option<Refused> {
+    let (world, mut store) = (world(), MemoryStore::new());
+    let mut session = Session::open(&mut store, &world.genesis).expect("memory");
+    finish(&mut session, &mut store, &world);
+    let (number, wanted) = (session.trees["main"].number(), WantedPart { part: part_of_one("folder/7"), entries });
+    let mut errand = Errand::new("main".into(), number, vec![wanted]);
+    let ask = errand.ask().expect("a question");
+    let mut told: Answer = borsh::from_slice(&honest(&world, &ask)).expect("an answer");
+    let Given::Parts(parts) = &mut told.given else { panic!("parts were asked for") };
+    lie(&mut parts[0]);
+    match session.take(&mut errand, &mut store, &borsh::to_vec(&told).expect("memory")) {
+        Err(TakeError::Refused(why)) => Some(why),
+        _ => None,
+    }
+}
+
+/// The leaf of the file, in the cell that it lies in.
+fn alone(part: &mut GivenPart) -> &mut Subtree {
+    let Held::Subtrees(subtrees) = &mut part.held else { panic!("subtrees were asked for") };
+    subtrees.iter_mut().find(|subtree| **subtree != Subtree::Empty).expect("one")
+}
+
+/// Puts a leaf beside the part, next to where it lies.
+fn beside(part: &mut GivenPart, leaf: Subtree) {
+    let last = part.siblings.last_mut().expect("as many as bits");
+    assert_eq!(core::mem::replace(last, leaf), Subtree::Empty);
+}
+
+#[test]
+fn a_part_is_not_emptied_by_its_entry_as_a_leaf_beside_it() {
+    let refused = refused_of_one(true, |part| {
+        let Held::Entries(entries) = &mut part.held else { panic!("entries were asked for") };
+        let (name, value) = entries.pop().expect("one");
+        beside(part, Subtree::Leaf(End { key: key_of(&name), value_hash: value_hash(&value) }));
+    });
+    assert_eq!(refused, Some(Refused::OtherRoot));
+}
+
+#[test]
+fn a_part_is_not_emptied_by_its_subtree_as_a_leaf_beside_it() {
+    let refused = refused_of_one(false, |part| {
+        let leaf = core::mem::replace(alone(part), Subtree::Empty);
+        beside(part, leaf);
+    });
+    assert_eq!(refused, Some(Refused::OtherRoot));
+}
+
+#[test]
+fn a_leaf_in_another_cell_than_its_own_is_refused() {
+    let refused = refused_of_one(false, |part| {
+        let leaf = core::mem::replace(alone(part), Subtree::Empty);
+        let Held::Subtrees(subtrees) = &mut part.held else { panic!("subtrees were asked for") };
+        let cells = &mut subtrees[..2];
+        assert_eq!(cells, [Subtree::Empty; 2]);
+        cells[1] = leaf;
+    });
+    assert_eq!(refused, Some(Refused::OtherRoot));
+}
+
 #[test]
 fn a_wrong_root_of_a_domain_is_refused() {
     let refused = copied_past(&world(), |answer| {
@@ -153,6 +224,27 @@ fn a_vouched_row_at_another_place_is_refused() {
 fn a_missing_vouched_row_is_refused() {
     let refused = copied_past(&world(), |answer| rows(answer).is_some_and(|rows| rows.pop().is_some()));
     assert_eq!(refused, Refused::MissingRow);
+}
+
+/// The id of an envelope does not cover its signature.
+#[test]
+fn a_pending_change_with_another_signature_is_refused() {
+    let mut world = World::new();
+    let reviewed = PathRule { pattern: "reviewed/**".into(), approvals: 2, ..PathRule::default() };
+    let everyone = DomainPolicy::new(vec![Principal::Everyone], vec![]);
+    world.decide("main", DomainPolicy { paths: vec![reviewed], ..everyone });
+    world.does(0, &[write("reviewed/a", "waits")]);
+    let refused = copied_past(&world, |answer| {
+        let Given::Rows(given) = &mut answer.given else { return false };
+        let waiting = given.iter_mut().flatten().flat_map(|given| &mut given.rows).find(|(place, _)| place.is_empty());
+        waiting.is_some_and(|(_, envelope)| {
+            let signed = Envelope::decode(envelope, &Limits::default()).expect("an envelope").signature;
+            let at = envelope.windows(signed.0.len()).position(|window| window == signed.0).expect("it is in there");
+            envelope[at + 40] ^= 1;
+            true
+        })
+    });
+    assert!(matches!(refused, Refused::WrongRow(_)), "{refused}");
 }
 
 #[test]
@@ -203,27 +295,6 @@ fn an_old_root_given_as_new_is_refused_once_a_newer_one_is_known() {
     assert!(matches!(refused, Err(TakeError::Refused(Refused::Old { .. }))), "{refused:?}");
 }
 
-/// Rows of the newer state that no entry of the older one replaces would stay, and execution would find them.
-#[test]
-fn a_copy_is_never_whole_at_a_state_older_than_one_of_which_it_has_parts() {
-    let old = world();
-    let mut new = old.clone();
-    new.does(0, &[write("b", "new")]);
-    let (mut store, mut from) = (MemoryStore::new(), &new);
-    let mut session = Session::open(&mut store, &new.genesis).expect("memory");
-    for _ in 0..40 {
-        let Next::Errand(mut errand) = session.next(&store).expect("memory") else { panic!("whole at an older state") };
-        while let Some(ask) = errand.ask() {
-            session.take(&mut errand, &mut store, &honest(from, &ask)).expect("an honest answer");
-        }
-        session.install(errand, &mut store).expect("memory");
-        from = &old;
-    }
-    finish(&mut session, &mut store, &new);
-    let ledger = Ledger::open(&store, &new.genesis).expect("a copy opens");
-    assert_eq!(ledger.executed(), new.ledger.executed());
-}
-
 #[test]
 fn no_state_is_copied_that_is_older_than_the_one_held() {
     let old = world();
@@ -272,7 +343,7 @@ fn no_changed_byte_of_an_answer_makes_another_copy() {
     }
 }
 
-fn finish(session: &mut Session, store: &mut MemoryStore, world: &World) {
+pub(super) fn finish(session: &mut Session, store: &mut MemoryStore, world: &World) {
     loop {
         match session.next(store).expect("memory") {
             Next::Errand(mut errand) => {
@@ -309,42 +380,4 @@ fn only_new_rows_of_a_chain_are_asked_for() {
         session.install(errand, &mut store).expect("memory");
     }
     assert_eq!(sent, 1, "one version of the path; the author's one number comes in the same answer, after it");
-}
-
-fn asking(wanted: Wanted) -> Ask {
-    Ask { domain: "main".to_owned(), wanted }
-}
-
-#[test]
-fn a_question_that_names_one_thing_twice_is_none() {
-    let (entry, hash) = ([0; 32], Digest::ZERO);
-    let parts = [true, false].map(|entries| WantedPart { part: Part::WHOLE, entries });
-    let rows = [hash, Digest([1; 32])].map(|from| WantedRows { entry, from, held: hash });
-    let twice = [
-        Wanted::Parts(parts.to_vec()),
-        Wanted::Rows(rows.to_vec()),
-        Wanted::Contents(vec![hash; 2]),
-        Wanted::Named(vec![(entry, hash); 2]),
-    ];
-    for wanted in twice {
-        assert_eq!(Ask::decode(&asking(wanted).encode()), None);
-    }
-    assert!(Ask::decode(&asking(Wanted::Rows(rows[..1].to_vec())).encode()).is_some());
-}
-
-#[test]
-fn rows_that_are_read_in_vain_cost_as_much_as_they_are() {
-    let mut world = World::new();
-    for n in 0..100 {
-        world.does(0, &[write("a", &n.to_string())]);
-    }
-    let entry = key_of(&name::file("a"));
-    let cost = |wanted| {
-        let certificate = certificate_of(&world.ledger);
-        answer_at_cost(&world.ledger, &world.store, &certificate, &asking(wanted)).expect("nothing is missing").1
-    };
-    let beside = WantedRows { entry, from: Digest([7; 32]), held: Digest::ZERO };
-    assert_eq!(cost(Wanted::Rows(vec![beside])), 99 * 64, "of a hundred versions one is the entry itself");
-    assert_eq!(cost(Wanted::Named(vec![(entry, Digest([7; 32]))])), 99 * 64);
-    assert_eq!(cost(Wanted::Parts(vec![WantedPart { part: Part::WHOLE, entries: true }])), 0);
 }

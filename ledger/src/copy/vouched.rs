@@ -4,8 +4,10 @@
 //! Rows are taken one by one in the order in which they are vouched for: versions and numbers from the newest down,
 //! sides of a conflict from the first. So a row that comes from elsewhere is checked before the next one is looked at.
 
+use super::frame::WantedRows;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
+use crate::format::signature::Predicate;
 use crate::policy::attestation::PendingChange;
 use crate::state::index::Indexed;
 use crate::state::numbers::{self, is_known};
@@ -17,15 +19,16 @@ use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, SeqNum, hash};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Rows of one entry, as far as they were taken.
 #[derive(Debug, Default)]
 pub(super) struct Vouched {
     /// Keys and values in [`Table::Past`], in the order in which they were taken.
     pub(super) rows: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Contents that the entry or one of the rows names.
-    pub(super) contents: BTreeSet<Digest>,
+    /// Contents that the entry or one of the rows names, each with the place below the entry of a row that does; an empty
+    /// one for the entry itself.
+    pub(super) contents: BTreeMap<Digest, Vec<u8>>,
     rest: Rest,
 }
 
@@ -48,6 +51,7 @@ enum Rest {
     Sides {
         of: ConflictId,
         hashed: Digest,
+        next: u32,
         left: u32,
         whole: Digest,
     },
@@ -61,7 +65,7 @@ impl Vouched {
         match name.split_first() {
             Some((&FileRecord::KIND, _)) => {
                 let record: FileRecord = entry::value_of(value)?;
-                made.names(record.file);
+                made.names(&[], record.file);
                 made.follow_versions(record.before, record.since.seq(), floor);
             }
             Some((&name::SEQUENCE, _)) => {
@@ -72,9 +76,9 @@ impl Vouched {
             }
             Some((&ConflictRecord::KIND, id)) => {
                 let conflict: ConflictRecord = entry::value_of(value)?;
-                made.names(conflict.base);
+                made.names(&[], conflict.base);
                 let (of, hashed, whole) = (ConflictId(digest(id)?), Digest::ZERO, conflict.sides_hash);
-                made.rest = Rest::Sides { of, hashed, left: conflict.sides, whole };
+                made.rest = Rest::Sides { of, hashed, next: 0, left: conflict.sides, whole };
                 made.close_sides()?;
             }
             Some((&PendingChange::KIND, id)) => made.rest = Rest::Pending(EnvelopeId(digest(id)?)),
@@ -91,37 +95,42 @@ impl Vouched {
         floor: SeqNum,
     ) -> Result<Self, StoreError> {
         let mut found = Self::of(name, value, floor)?;
-        found.take_held(read, genesis, (tree, name), |_| ControlFlow::Continue(()))?;
+        found.take_held(read, genesis, (tree, name), &[], |_, _| ControlFlow::Continue(()))??;
         if found.missing().is_none() { Ok(found) } else { Err(entry::damaged(found.what())) }
     }
 
-    /// Takes rows from a store until none is missing, or `enough` breaks; it is asked before each row.
+    /// Takes rows from a store, those behind a place unless it is empty, until none is missing, or `enough` breaks; it is
+    /// asked before each row, with its length. The inner error is that of a row which is not the one that is vouched for.
     pub(super) fn take_held(
         &mut self,
         read: &dyn Read,
         genesis: &Genesis,
         (tree, name): (TreeNumber, &[u8]),
-        mut enough: impl FnMut(&Self) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        let (from, to) = rows::past_of(tree, &key_of(name));
-        let mut failed = None;
+        after: &[u8],
+        mut enough: impl FnMut(&mut Self, usize) -> ControlFlow<()>,
+    ) -> Result<Result<(), StoreError>, StoreError> {
+        let entry = key_of(name);
+        let (mut from, mut to) = rows::past_of(tree, &entry);
+        let after = (!after.is_empty()).then(|| rows::at_place(tree, &entry, after));
+        if let Some(after) = &after {
+            *(if name.first() == Some(&ConflictRecord::KIND) { &mut from } else { &mut to }) = after.clone();
+        }
+        let mut taken = Ok(());
         let mut each = |key: &[u8], value: &[u8]| {
-            if self.missing().is_none() || enough(self).is_break() {
+            if after.as_deref() == Some(key) {
+                return ControlFlow::Continue(());
+            }
+            if self.missing().is_none() || enough(self, value.len()).is_break() {
                 return ControlFlow::Break(());
             }
-            match self.take(genesis, key, value) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            taken = self.take(genesis, key, value);
+            if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         match name.first() {
             Some(&ConflictRecord::KIND) => read.scan(Table::Past, &from, &to, &mut each)?,
             _ => read.scan_back(Table::Past, &from, &to, &mut each)?,
         }
-        failed.map_or(Ok(()), Err)
+        Ok(taken)
     }
 
     /// Running hash, or id, that the next row must fit; none once all rows are here.
@@ -129,7 +138,7 @@ impl Vouched {
         match &self.rest {
             Rest::None => None,
             Rest::Versions { expected, .. } | Rest::Numbers { expected, .. } => Some(*expected),
-            Rest::Sides { whole, .. } if self.rows.is_empty() => Some(*whole),
+            Rest::Sides { whole, next: 0, .. } => Some(*whole),
             Rest::Sides { hashed, .. } => Some(*hashed),
             Rest::Pending(id) => Some(id.0),
         }
@@ -139,22 +148,38 @@ impl Vouched {
     /// hash of all, once some are here.
     pub(super) fn until(&self, held: Digest) -> Digest {
         match &self.rest {
-            Rest::Sides { whole, .. } if !self.rows.is_empty() => *whole,
-            Rest::Sides { .. } => Digest::ZERO,
+            Rest::Sides { next: 0, .. } => Digest::ZERO,
+            Rest::Sides { whole, .. } => *whole,
             _ => held,
         }
     }
 
-    /// Whether the rows from this hash on are asked for, by who holds those up to the other one. Of sides some may be
-    /// here; but then they must be of all sides that the entry has.
-    pub(super) fn begins_at(&self, from: Digest, held: Digest) -> bool {
-        let is_of_others = matches!(&self.rest, Rest::Sides { whole, .. } if from != *whole && held != *whole);
-        self.missing() == Some(from) && !is_of_others
+    /// Goes to the place behind which rows are asked for, by one who holds those up to there. Whether rows of this entry may
+    /// follow: sides are counted from the first, and those that are held must be of all sides that the entry has.
+    pub(super) fn go_to(&mut self, wanted: &WantedRows) -> bool {
+        match (&mut self.rest, wanted.after.as_slice()) {
+            (Rest::Versions { .. } | Rest::Numbers { .. }, []) => (),
+            (Rest::Versions { expected, .. } | Rest::Numbers { expected, .. }, _) => *expected = wanted.from,
+            (Rest::Sides { hashed, next, left, whole, .. }, place @ [_, ..]) => {
+                let index = place.try_into().map(u32::from_be_bytes).ok();
+                let Some(index) = index.filter(|index| wanted.held == *whole && index.saturating_add(1) < *left) else {
+                    return false;
+                };
+                (*hashed, *next, *left) = (wanted.from, index + 1, *left - index - 1);
+            }
+            (_, after) => return after.is_empty() && self.missing() == Some(wanted.from),
+        }
+        true
     }
 
     /// Whether rows follow each other by a running hash from the newest down, so that some may be held already.
     pub(super) fn is_chain(&self) -> bool {
         matches!(self.rest, Rest::Versions { .. } | Rest::Numbers { .. })
+    }
+
+    /// Whether the next row down a chain is one that is held.
+    pub(super) fn ends_at(&self, held: Digest) -> bool {
+        self.is_chain() && self.missing() == Some(held)
     }
 
     /// Asks for no row that lies further back than a later state does.
@@ -171,13 +196,14 @@ impl Vouched {
 
     /// Takes the next row; an error where it is not the one that is vouched for.
     pub(super) fn take(&mut self, genesis: &Genesis, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let place = key.get(rows::PAST_BYTES..).unwrap_or_default();
         match core::mem::take(&mut self.rest) {
             Rest::None => return Err(entry::damaged("a row that no entry vouches for")),
             Rest::Versions { expected, floor } => {
                 let (revision, version): (_, Version) = (rows::version_revision(key), entry::value_of(value)?);
                 let revision = revision.filter(|at| versions::hash_of(*at, &version) == expected);
                 let revision = revision.ok_or_else(|| entry::damaged("a version"))?;
-                self.names(version.file);
+                self.names(place, version.file);
                 self.follow_versions(version.before, revision.seq(), floor);
             }
             Rest::Numbers { expected, sequence, floor } => {
@@ -185,28 +211,27 @@ impl Vouched {
                 if at.is_none_or(|at| numbers::hash_of(at, &row) != expected) {
                     return Err(entry::damaged("a number of an author"));
                 }
-                let writes = row.view().into_iter().flat_map(|view| &view.writes);
-                writes.for_each(|(_, file)| self.names(*file));
+                written_by(&row).for_each(|file| self.names(place, Some(file)));
                 if row.before != Digest::ZERO && is_known(row.ordinal, row.slot, &sequence, floor) {
                     self.rest = Rest::Numbers { expected: row.before, sequence, floor };
                 }
             }
-            Rest::Sides { of, hashed, left, whole } => {
+            Rest::Sides { of, hashed, next, left, whole } => {
                 let side: Side = entry::value_of(value)?;
-                let index = self.rows.len() as u32; // a conflict counts its sides in a u32
-                if key.get(rows::PAST_BYTES..) != Some(&index.to_be_bytes()[..]) {
+                if place != next.to_be_bytes() {
                     return Err(entry::damaged("a side of a conflict"));
                 }
-                self.names(side.file);
+                self.names(place, side.file);
                 let hashed = hash("quorate/v1/side", &(hashed, &side));
-                self.rest = Rest::Sides { of, hashed, left: left - 1, whole };
+                self.rest = Rest::Sides { of, hashed, next: next + 1, left: left - 1, whole };
                 self.close_sides()?;
             }
             Rest::Pending(id) => {
                 let damaged = || entry::damaged("a pending envelope");
                 let envelope = Envelope::decode(value, genesis.limits()).map_err(|_| damaged())?;
                 let is_it = genesis.groups().any(|group| envelope.id(&group) == id);
-                if key.len() != rows::PAST_BYTES || !is_it {
+                // The id does not cover the signature. The wider predicate holds in groups of both.
+                if !place.is_empty() || !is_it || !Predicate::Cofactored.holds(&envelope.signed(&id)) {
                     return Err(damaged());
                 }
             }
@@ -215,8 +240,10 @@ impl Vouched {
         Ok(())
     }
 
-    fn names(&mut self, file: Option<File>) {
-        self.contents.extend(file.map(|file| file.content));
+    fn names(&mut self, place: &[u8], file: Option<File>) {
+        if let Some(file) = file {
+            self.contents.entry(file.content).or_insert_with(|| place.to_vec());
+        }
     }
 
     /// Goes on with the version before, if execution may ask for it; one row below the floor comes along, so that none
@@ -245,6 +272,21 @@ impl Vouched {
             Rest::Pending(_) => "a pending envelope",
         }
     }
+}
+
+/// Contents that a row of the past of an entry names.
+pub(super) fn named_by(name: &[u8], row: &[u8]) -> Result<Vec<Digest>, StoreError> {
+    let file = match name.first() {
+        Some(&name::SEQUENCE) => return Ok(written_by(&entry::value_of(row)?).map(|file| file.content).collect()),
+        Some(&FileRecord::KIND) => entry::value_of::<Version>(row)?.file,
+        Some(&ConflictRecord::KIND) => entry::value_of::<Side>(row)?.file,
+        _ => None,
+    };
+    Ok(file.map(|file| file.content).into_iter().collect())
+}
+
+fn written_by(row: &NumberRow) -> impl Iterator<Item = File> {
+    row.view().into_iter().flat_map(|view| &view.writes).filter_map(|(_, file)| *file)
 }
 
 fn digest(id: &[u8]) -> Result<Digest, StoreError> {

@@ -127,6 +127,29 @@ impl Checkpoint {
         Ok((self.check_certificate(epochs.newest())?, epochs))
     }
 
+    /// Whether another one shows the same state, by the same signatures, whatever epochs it leads through.
+    #[cfg(feature = "execution")]
+    pub(crate) fn is_of_the_state_of(&self, other: &Self) -> bool {
+        let is_signed = self.certificate == other.certificate && self.next_members == other.next_members;
+        let of = |one: &Self| (one.group_root, one.group_count);
+        is_signed && of(self) == of(other) && self.head == other.head && self.head_path == other.head_path
+    }
+
+    /// The same state by way of other epochs.
+    #[cfg(feature = "execution")]
+    pub(crate) fn by_way_of(&self, epochs: Vec<EpochStep>) -> Self {
+        let Self { epochs: _, next_members, certificate, group_root, group_count, head, head_path } = self;
+        Self {
+            epochs,
+            next_members: next_members.clone(),
+            certificate: certificate.clone(),
+            group_root: *group_root,
+            group_count: *group_count,
+            head: head.clone(),
+            head_path: head_path.clone(),
+        }
+    }
+
     /// Keeps all steps that it shows.
     #[cfg(feature = "execution")]
     pub(crate) fn keep_steps(&self, store: &mut dyn Store) -> Result<(), StoreError> {

@@ -40,7 +40,12 @@ fn joined(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
-/// Row of the past of an entry, at a place.
+/// Row of the past of an entry, at a place as [`PAST_BYTES`] stand before it.
+pub(crate) fn at_place(tree: TreeNumber, entry: &Key, place: &[u8]) -> Vec<u8> {
+    past(tree, entry, &[place])
+}
+
+/// Row of the past of an entry, at a place in parts.
 fn past(tree: TreeNumber, entry: &Key, place: &[&[u8]]) -> Vec<u8> {
     let mut key = row(tree, entry).to_vec();
     place.iter().for_each(|part| key.extend_from_slice(part));
@@ -68,7 +73,7 @@ const ENVELOPE: u8 = b'k';
 pub(crate) const NUMBER_BYTES: usize = 16;
 
 /// Bytes of the longest place of a row in the past of its entry.
-const PLACE_BYTES: usize = NUMBER_BYTES;
+pub(crate) const PLACE_BYTES: usize = NUMBER_BYTES;
 
 /// Past: (domain, path's key, revision) to a version that is not the newest.
 pub(crate) fn version(domain: u32, path: &Key, revision: Revision) -> Vec<u8> {

@@ -139,7 +139,7 @@ fn a_copy_whose_nodes_have_gone_silent_says_so_and_ends() {
     (0..8).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), "kept")));
     group.kill(3);
     remove(&folder(&group, 3).join("data"));
-    let silent = |number, _: &mut Vec<u8>| {
+    let silent = |number, _: &mut http::Answer| {
         if number > 2 {
             std::thread::sleep(Duration::from_secs(600));
         }
@@ -161,7 +161,7 @@ fn a_node_that_lied_to_a_copy_is_named_among_the_peers_of_the_replica_that_start
     group.kill(3);
     remove(&folder(&group, 3).join("data"));
     let liar = proxy::before(group.api(0), |_, answer| {
-        answer.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+        answer.body.last_mut().into_iter().for_each(|byte| *byte ^= 1);
     });
     let liar = format!("http://{liar}");
 

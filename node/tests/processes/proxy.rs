@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Deed to the answer of the question of this number, from 1 on.
-type Deed = dyn Fn(usize, &mut Vec<u8>) + Send + Sync;
+type Deed = dyn Fn(usize, &mut http::Answer) + Send + Sync;
 
 /// Address of a server that answers as the node behind it does, but for what the deed does to the answers.
-pub fn before(node: SocketAddr, deed: impl Fn(usize, &mut Vec<u8>) + Send + Sync + 'static) -> SocketAddr {
+pub fn before(node: SocketAddr, deed: impl Fn(usize, &mut http::Answer) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it is bound");
     let (deed, asked): (Arc<Deed>, _) = (Arc::new(deed), Arc::new(AtomicUsize::new(0)));
@@ -39,7 +39,7 @@ fn answer(mut stream: TcpStream, node: SocketAddr, deed: &Deed, asked: &AtomicUs
         come.extend_from_slice(&piece[..count]);
     }
     let mut answer = http::post(node, "/v1/state", &come[begin..]).ok()?;
-    deed(1 + asked.fetch_add(1, Ordering::SeqCst), &mut answer.body);
+    deed(1 + asked.fetch_add(1, Ordering::SeqCst), &mut answer);
     let (status, length) = (answer.status, answer.body.len());
     write!(stream, "HTTP/1.1 {status} OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n").ok()?;
     stream.write_all(&answer.body).ok()

@@ -2,6 +2,7 @@
 
 use crate::governance::text;
 use crate::group::{Group, at_terminal, eventually};
+use crate::http::Answer;
 use crate::proxy;
 use quorate_ledger::Genesis;
 use quorate_service::observer::furnish;
@@ -58,17 +59,17 @@ fn give_up_for(file: &Path, dir: &Path) -> Output {
     says(&["restore", text(file), "--json", "--dir", text(dir), "--give-up-vote"])
 }
 
-#[test]
-fn a_snapshot_of_a_node_that_was_silent_for_a_while_is_whole() {
+/// Snapshots of a node, each with something done to the answer of another question.
+fn exported_with(at_first: bool, done: fn(&mut Answer)) {
     let mut group = Group::running(4);
     (0..8).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), "kept")));
     let asked = Arc::new(AtomicUsize::new(0));
-    for silent in 1.. {
-        let (out, counted) = (group.dir().join(format!("{silent}.snapshot")), asked.clone());
-        let proxy = proxy::before(group.api(1), move |number, _| {
+    for at in 1.. {
+        let (out, counted) = (group.dir().join(format!("{at}.snapshot")), asked.clone());
+        let proxy = proxy::before(group.api(1), move |number, answer| {
             counted.fetch_max(number, Ordering::SeqCst);
-            if number == silent {
-                std::thread::sleep(Duration::from_secs(3));
+            if number == at {
+                done(answer);
             }
         });
         let (genesis, proxy) = (genesis(&group), format!("http://{proxy}"));
@@ -84,17 +85,30 @@ fn a_snapshot_of_a_node_that_was_silent_for_a_while_is_whole() {
             "--out",
             text(&out),
         ]);
-        // A node that never answered is no node.
-        assert_eq!(exported.status.success(), silent > 1, "{silent}: {exported:?}");
-        let is_over = silent > asked.load(Ordering::SeqCst);
-        if silent > 1 {
+        assert_eq!(exported.status.success(), at > 1 || at_first, "{at}: {exported:?}");
+        if exported.status.success() {
             told(&verify(&group, &out));
         }
-        if is_over {
+        if at > asked.load(Ordering::SeqCst) {
             break;
         }
     }
     assert!(asked.load(Ordering::SeqCst) > 3, "questions of several kinds");
+}
+
+/// One that never answered is no node.
+#[test]
+fn a_snapshot_of_a_node_that_was_silent_for_a_while_is_whole() {
+    exported_with(false, |_| std::thread::sleep(Duration::from_secs(3)));
+}
+
+/// A state may have no such domain yet; what the node began is begun again, and the file says both.
+#[test]
+fn a_snapshot_of_a_node_whose_state_stepped_back_for_a_moment_is_whole() {
+    exported_with(true, |answer| {
+        let body = r#"{"status":404,"stage":null,"code":"not-found","detail":"the domain is not there"}"#;
+        (answer.status, answer.body) = (404, body.into());
+    });
 }
 
 /// A group with files, and a snapshot of its state.

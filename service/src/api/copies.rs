@@ -77,6 +77,13 @@ impl Copies {
 
     fn keep(&self, new: Held) -> Held {
         let mut held = lock(&self.held);
+        // Of two that ask for the first state at once, one may hold an older one than the other: a copy never goes back.
+        let is_newer = |held: &&Held| held.used == new.used && held.moment.seq() > new.moment.seq();
+        if new.used == Use::Copied
+            && let Some(newer) = held.iter().find(is_newer)
+        {
+            return newer.clone();
+        }
         let is_in_the_way = |held: &Held| new.used == Use::Copied || held.used != Use::Copied;
         if held.len() >= HELD_MAX
             && let Some(oldest) = held.iter().position(is_in_the_way)

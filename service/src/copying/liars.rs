@@ -1,6 +1,5 @@
 //! Nodes that lied to a copy, noted beside the database: the node that starts on it shows them among its peers.
 
-use super::outcome::{CopyError, at};
 use crate::framed::beside;
 use crate::observing::wire::words;
 use quorate_ledger::copy::Refused;
@@ -12,6 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Name of the file, after that of the database.
 const FILE: &str = "liars";
+/// The same before it is whole.
+const DRAFT: &str = "liars.new";
 /// Liars of one database, the newest.
 const LIARS_MAX: usize = 16;
 /// Bytes of the file.
@@ -37,19 +38,22 @@ pub(crate) fn liars(data: &Path) -> Vec<Liar> {
     liars
 }
 
-/// Notes nodes whose answers were refused, before those of earlier copies.
-pub(super) fn note(data: &Path, refused: &[(String, Refused)]) -> Result<(), CopyError> {
-    if refused.is_empty() {
-        return Ok(());
-    }
+/// Notes nodes whose answers were refused, before those of earlier copies. No copy fails for want of a note: the command names
+/// them as well.
+pub(super) fn note(data: &Path, refused: &[(String, Refused)]) {
+    let _ = try_note(data, refused);
+}
+
+fn try_note(data: &Path, refused: &[(String, Refused)]) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     let liar = |(node, how): &(String, Refused)| Liar { node: words(node), how: words(&how.to_string()), at: now };
     let mut all: Vec<Liar> = refused.iter().map(liar).collect();
     let is_new = |before: &Liar| refused.iter().all(|(node, _)| words(node) != before.node);
     all.extend(liars(data).into_iter().filter(is_new));
     all.truncate(LIARS_MAX);
-    let path = beside(data, FILE);
-    fs::write(&path, serde_json::to_vec(&all).map_err(io::Error::from).map_err(at(&path))?).map_err(at(&path))
+    let (path, draft) = (beside(data, FILE), beside(data, DRAFT));
+    fs::write(&draft, serde_json::to_vec(&all)?)?;
+    fs::rename(&draft, &path)
 }
 
 #[cfg(test)]
@@ -66,9 +70,8 @@ mod tests {
     fn a_node_that_lied_twice_is_told_once_with_its_newest_lie() {
         let data = scratch("twice");
 
-        note(&data, &[("http://a".into(), Refused::Malformed), ("http://b".into(), Refused::NotAsked)])
-            .expect("a disk");
-        note(&data, &[("http://a".into(), Refused::OtherRoot)]).expect("a disk");
+        note(&data, &[("http://a".into(), Refused::Malformed), ("http://b".into(), Refused::NotAsked)]);
+        note(&data, &[("http://a".into(), Refused::OtherRoot)]);
 
         let told: Vec<_> = liars(&data).into_iter().map(|liar| (liar.node, liar.how)).collect();
         let expected = [("http://a", Refused::OtherRoot), ("http://b", Refused::NotAsked)];

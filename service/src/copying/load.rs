@@ -1,22 +1,25 @@
 //! The database that a copy fills, and the session that knows what it lacks.
 
+use super::liars;
 use super::outcome::{CopyError, Progress};
 use super::record::Recorder;
 use super::turn::Turn;
 use crate::engine::{EngineError, Roots};
 use crate::shelter::sheltered;
-use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError};
+use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError, copy_steps};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{Broken, Digest, Record, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Bytes of answers between two folds: memory, and what is lost by a stop.
 const FOLD_BYTES: u64 = 16 << 20;
 /// The same for a copy that has just begun, or gone on: one that is stopped again and again gets on.
 const FOLD_BYTES_FIRST: u64 = 256 << 10;
+/// Time between two counts of what is here: each reads a row of every domain.
+const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// Share of what this run has brought that a stop may lose: one in so many.
 const FOLD_SHARE: u64 = 32;
 
@@ -29,6 +32,9 @@ pub(super) struct Load {
     unfolded: u64,
     turn: Turn,
     pub(super) progress: Progress,
+    counted: Option<Instant>,
+    /// Database beside which liars are noted.
+    noted_by: Option<PathBuf>,
     whole: Option<Checkpoint>,
     recorder: Option<Recorder>,
 }
@@ -45,7 +51,14 @@ impl Load {
         let mut batch = db.begin()?;
         let session = Session::open(&mut batch, genesis)?;
         let (turn, progress) = (Turn::new(Instant::now()), Progress::default());
-        Ok(Self { db, batch: Some(batch), session, unfolded: 0, turn, progress, whole: None, recorder: None })
+        let (counted, noted_by, whole, recorder) = Default::default();
+        let (batch, unfolded) = (Some(batch), 0);
+        Ok(Self { db, batch, session, unfolded, turn, progress, counted, noted_by, whole, recorder })
+    }
+
+    /// Notes nodes that lie beside this database.
+    pub(super) fn noted_by(self, data: &Path) -> Self {
+        Self { noted_by: Some(data.to_owned()), ..self }
     }
 
     /// Records each answer that is taken.
@@ -65,9 +78,18 @@ impl Load {
 
     /// Whether this state, and no other, is held whole.
     pub(super) fn is_whole(&mut self, checkpoint: &Checkpoint) -> Result<bool, StoreError> {
-        let batch = self.batch.as_ref().expect("a batch is open between folds");
-        self.whole = self.session.whole(batch)?.filter(|whole| whole == checkpoint);
+        let named = |one: &Checkpoint| (one.head().seq, one.state_root());
+        self.whole = self.session.whole(open(&mut self.batch)?)?.filter(|whole| named(whole) == named(checkpoint));
         Ok(self.whole.is_some())
+    }
+
+    /// Takes up the epochs that an older database knows, and puts them on the disk before anything else: no later run
+    /// believes members that had left by then (M3).
+    pub(super) fn take_epochs(&mut self, old: &Snapshot, genesis: &Genesis) -> Result<(), CopyError> {
+        let batch = open(&mut self.batch)?;
+        let _ = sheltered(|| copy_steps(old, genesis, batch)); // as far as they can be read
+        self.session = Session::open(open(&mut self.batch)?, genesis)?;
+        Ok(self.fold()?)
     }
 
     /// Begins with the state that an older database holds, as far as it is sound.
@@ -84,7 +106,6 @@ impl Load {
             from = next;
         }
         let mut batch = self.db.begin()?;
-        let _ = sheltered(|| survey.copy_steps(old, &mut batch)); // as far as they can be read
         self.session = Session::open(&mut batch, genesis)?;
         self.batch = Some(batch);
         Ok(())
@@ -101,6 +122,12 @@ impl Load {
         self.progress.nodes = self.turn.nodes();
     }
 
+    /// A node that has fallen silent, and is asked again later.
+    pub(super) fn rest(&mut self, number: usize) {
+        self.turn.rest(number);
+        self.progress.nodes = self.turn.nodes();
+    }
+
     /// A node that answers no more.
     pub(super) fn leave(&mut self, number: usize) {
         self.turn.leave(number);
@@ -112,14 +139,18 @@ impl Load {
         self.whole.is_some()
     }
 
-    /// Whether more nodes than one answer.
-    pub(super) fn has_others(&self) -> bool {
-        self.turn.nodes() > 1
+    /// Pauses that a node may take: so many where others answer, so many where others rest, and none where it is alone.
+    pub(super) fn pauses(&self, answer: u32, rest: u32) -> u32 {
+        match (self.turn.nodes(), self.turn.all()) {
+            (2.., _) => answer,
+            (_, 2..) => rest,
+            _ => 0,
+        }
     }
 
     /// Whether an errand that takes so long is left to others.
     pub(super) fn is_late(&self, took: Duration) -> bool {
-        self.has_others() && took > self.turn.errand_max()
+        self.turn.nodes() > 1 && took > self.turn.errand_max()
     }
 
     /// The next task of a node. The first pass is everybody's; those after it belong to one node at a time, for they end
@@ -129,14 +160,24 @@ impl Load {
             return Ok(Task::End);
         }
         let passes = self.session.passes();
-        let is_turn = self.turn.is_of(number, passes, Instant::now());
+        let now = Instant::now();
+        let is_turn = self.turn.is_of(number, passes, now);
         if !is_turn && (passes > 1 || self.session.is_idle()) {
             return Ok(Task::Wait);
         }
-        let batch = self.batch.as_ref().expect("a batch is open between folds");
-        match self.session.next(batch)? {
-            Next::Errand(errand) => Ok(Task::Ask(errand)),
-            Next::Wait => Ok(Task::Wait),
+        match self.session.next(open(&mut self.batch)?)? {
+            Next::Errand(errand) => {
+                if is_turn {
+                    self.turn.asks(now);
+                }
+                Ok(Task::Ask(errand))
+            }
+            Next::Wait => {
+                if is_turn {
+                    self.turn.waits(now);
+                }
+                Ok(Task::Wait)
+            }
             Next::Whole(checkpoint) => {
                 self.whole = Some(*checkpoint);
                 Ok(Task::End)
@@ -146,7 +187,7 @@ impl Load {
 
     /// Takes an answer; what is refused has changed nothing.
     pub(super) fn take(&mut self, errand: &mut Errand, answer: &[u8]) -> Result<(), TakeError> {
-        let batch = self.batch.as_mut().expect("a batch is open between folds");
+        let batch = open(&mut self.batch)?;
         let ask = self.recorder.as_ref().and(errand.ask());
         self.session.take(errand, batch, answer)?;
         if let Some((recorder, ask)) = self.recorder.as_mut().zip(ask) {
@@ -162,30 +203,37 @@ impl Load {
         Ok(())
     }
 
-    /// Notes that a node's answer was refused.
+    /// Notes that a node's answer was refused, at once: a run that is stopped has named it, and the copy needs no note.
     pub(super) fn refuse(&mut self, node: &str, why: Refused) {
-        self.progress.refused.push((node.to_owned(), why));
+        let refused = [(node.to_owned(), why)];
+        if let Some(data) = &self.noted_by {
+            liars::note(data, &refused);
+        }
+        self.progress.refused.extend(refused);
     }
 
     pub(super) fn give_back(&mut self, errand: Errand) {
         self.session.give_back(errand);
     }
 
-    /// Takes back an errand that a node did not bring in time.
-    pub(super) fn give_back_late(&mut self, errand: Errand) {
+    /// Takes back an errand that a node did not bring in time: others have their turn first.
+    pub(super) fn give_back_late(&mut self, number: usize, errand: Errand) {
         self.turn.brought(false);
+        self.turn.end_of(number);
         self.give_back(errand);
     }
 
     pub(super) fn install(&mut self, errand: Errand) -> Result<(), StoreError> {
-        let batch = self.batch.as_mut().expect("a batch is open between folds");
-        self.session.install(errand, batch)?;
+        self.session.install(errand, open(&mut self.batch)?)?;
         self.turn.brought(true);
         if self.is_fold_due() {
             self.fold()?;
         }
-        let batch = self.batch.as_ref().expect("a batch is open between folds");
-        (self.progress.entries, self.progress.entries_of_group) = self.session.progress(batch)?;
+        if self.session.is_idle() || self.counted.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
+            let counted = self.session.progress(open(&mut self.batch)?)?;
+            (self.progress.entries, self.progress.entries_of_group) = counted;
+            self.counted = Some(Instant::now());
+        }
         Ok(())
     }
 
@@ -214,7 +262,7 @@ impl Load {
         };
         let seq = checkpoint.head().seq;
         let certificate = checkpoint.verify(genesis).expect("the session has checked it");
-        let mut batch = self.batch.take().expect("a batch is open between folds");
+        let mut batch = taken(&mut self.batch)?;
         self.session.finish(&mut batch, &checkpoint)?;
         Roots::default().executed(&mut batch, seq, checkpoint.state_root())?;
         match promises {
@@ -236,7 +284,7 @@ impl Load {
     /// where another copy was there. The root of that state.
     pub(super) fn go_on(mut self, genesis: &Genesis, copied: Option<SeqNum>) -> Result<Digest, CopyError> {
         let checkpoint = self.whole.take().expect("a snapshot was read to its end");
-        let mut batch = self.batch.take().expect("a batch is open between folds");
+        let mut batch = taken(&mut self.batch)?;
         self.session.finish(&mut batch, &checkpoint)?;
         let root = Ledger::restart(&mut batch, genesis)?.state_root();
         Roots::default().executed(&mut batch, genesis.founders().base(), root)?;
@@ -247,6 +295,19 @@ impl Load {
         self.db.fold()?;
         Ok(root)
     }
+}
+
+/// The rows since the last fold; an error after a fold that failed, of which another worker has not heard yet.
+fn open(batch: &mut Option<Batch>) -> Result<&mut Batch, StoreError> {
+    batch.as_mut().ok_or_else(failed)
+}
+
+fn taken(batch: &mut Option<Batch>) -> Result<Batch, StoreError> {
+    batch.take().ok_or_else(failed)
+}
+
+fn failed() -> StoreError {
+    StoreError("the disk does not take what is copied".to_owned())
 }
 
 /// Time that it takes to load the rows of a database into a fresh one in an empty folder: no copy is faster.

@@ -66,12 +66,14 @@ pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -
     let old = open_old(&data, &before)?; // its lock, if it opens, is held until the copy is in its place
     let is_new = !growing.exists();
     make_dir(&growing)?;
-    let mut load = take_up(&growing, &genesis, &member)?;
+    let mut load = take_up(&growing, &genesis, &member)?.noted_by(&data);
+    if let Some(old) = &old {
+        load.take_epochs(&old.db.snapshot()?.apart(), &genesis)?;
+    }
     if let Some(old) = old.as_ref().filter(|_| is_new) {
         load.seed(&old.db.snapshot()?.apart(), &genesis)?;
     }
     let (load, failures) = fill(load, from, tell).await?;
-    liars::note(&data, &load.progress.refused)?;
     let Some((progress, checkpoint)) = load.finish(&genesis, None)? else {
         return Err(CopyError::NobodyLeft(failures.join("; ")));
     };
@@ -110,11 +112,19 @@ async fn fill(
         worker::lock(&load).enter(number);
         workers.spawn(worker::work(load.clone(), (number, node), tell.clone()));
     }
-    let mut failures = Vec::new();
+    let (mut failures, mut failed) = (Vec::new(), None);
     while let Some(ended) = workers.join_next().await {
-        let ended = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        failures.extend(ended?);
+        match ended {
+            Ok(Ok(why)) => failures.extend(why),
+            Ok(Err(error)) => {
+                failed.get_or_insert(error);
+                workers.abort_all(); // and none outlives this: the database is theirs
+            }
+            Err(ended) if ended.is_cancelled() => (),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
     }
+    failed.map_or(Ok(()), Err)?;
     let load = Arc::into_inner(load).expect("all workers have ended");
     Ok((load.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()), failures))
 }

@@ -22,7 +22,7 @@ pub(super) enum Frame {
 }
 
 impl Framed for Frame {
-    const TAG: &'static [u8] = b"quorate-snapshot-1\n";
+    const TAG: &'static [u8] = b"quorate-snapshot-2\n";
     /// An answer, its question, and what stands around them.
     const BYTES_MAX: u64 = (ANSWER_BYTES_MAX + ASK_BYTES_MAX + 1_024) as u64;
     const HASH: &'static str = "quorate/v1/snapshot";

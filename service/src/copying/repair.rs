@@ -22,12 +22,22 @@ use quorate_storage::{Db, Snapshot};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Damage of which no more is known.
 const UNREADABLE: &str = "the structure of its file cannot be read";
 
 /// Damage of a copy that would vote.
 const UNMARKED: &str = "the row is missing that keeps a copy from voting";
+
+/// The disk has no room for what was given.
+const FULL: &str = "there is no room on the disk for what was given: make room, and run again";
+
+/// Bytes that are free on a disk that has no room.
+const FULL_BYTES: u64 = 1 << 20;
+
+/// Time for which one node is asked for contents before the next is.
+const NODE_MAX: Duration = Duration::from_secs(300);
 
 /// Damages that are listed; the others are counted.
 const DAMAGES_MAX: usize = 1_000;
@@ -206,7 +216,7 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
     if done.found.are_contents() && mends {
         if let Some(Ok(db)) = sheltered(|| Db::open(&data)) {
             // Where the database takes nothing, the state is made anew.
-            let is_sound = put_back(&db, &from, &mut done).await?;
+            let is_sound = put_back(&data, &db, &from, &mut done).await?;
             done.is_unanswered &= is_sound;
             let _ = sheltered(|| drop(db)); // closing a damaged file may fail
         }
@@ -245,14 +255,18 @@ fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
     Ok(())
 }
 
-/// Puts contents back in their place, from one node after the other; a node that is silent is asked again, as in a copy. Whether
-/// the database took all that was given.
-async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<bool, CopyError> {
+/// Puts contents back in their place, from one node after the other, each for a bounded time; a node that is silent is asked
+/// again, as in a copy. Whether the database took all that was given.
+async fn put_back(data: &Path, db: &Db, from: &[Client], done: &mut Repaired) -> Result<bool, CopyError> {
     let mut left = done.found.contents.clone();
     for node in from {
-        let (mut lacking, mut silent) = (Lacking::new(left.clone()), 0);
+        let (mut lacking, mut silent, begun) = (Lacking::new(left.clone()), 0, Instant::now());
         let why = loop {
             let Some(ask) = lacking.ask() else { break None };
+            if begun.elapsed() > NODE_MAX {
+                done.is_unanswered = true;
+                break Some(format!("{} is slow", node.node()));
+            }
             let answer = match answer(node, &ask, &mut silent).await {
                 Ok(Some(answer)) => answer,
                 Ok(None) => continue,
@@ -265,13 +279,19 @@ async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<bool,
             let taken = lacking.take(&mut batch, &answer);
             batch.commit()?; // contents before a wrong one are sound
             if !matches!(sheltered(|| db.fold()), Some(Ok(()))) {
+                if is_full(data) {
+                    return Err(StoreError(FULL.to_owned()).into());
+                }
                 done.failures.push("the database does not take what was given".to_owned());
                 return Ok(false);
             }
             match taken {
                 Ok(()) => done.taken += 1,
                 Err(TakeError::Store(error)) => return Err(error.into()),
-                Err(TakeError::Refused(why)) => break Some(format!("{}: {why}", node.node())),
+                Err(TakeError::Refused(why)) => {
+                    note(data, &[(node.node().to_owned(), why.clone())]);
+                    break Some(format!("{}: {why}", node.node()));
+                }
             }
         };
         left = lacking.left();
@@ -284,6 +304,11 @@ async fn put_back(db: &Db, from: &[Client], done: &mut Repaired) -> Result<bool,
         });
     }
     Ok(true)
+}
+
+/// Whether the disk has no room: that is no damage, and a second database would not find any.
+fn is_full(data: &Path) -> bool {
+    rustix::fs::statvfs(data).is_ok_and(|disk| disk.f_bavail * disk.f_frsize < FULL_BYTES)
 }
 
 /// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
@@ -305,8 +330,9 @@ async fn anew(
     make_dir(&mended)?;
     let db = Db::create(&mended)?;
     db.claim(&member)?;
-    let mut load = Load::open(db, &genesis)?;
+    let mut load = Load::open(db, &genesis)?.noted_by(&data);
     if let Some(old) = &old {
+        load.take_epochs(&old.snapshot()?.apart(), &genesis)?;
         load.seed(&old.snapshot()?.apart(), &genesis)?;
         load.not_below(least(&old.snapshot()?.apart(), &genesis));
     }
@@ -319,15 +345,20 @@ async fn anew(
         Some(_) => None,
     };
     let loses_promises = promises.is_none();
-    let (load, failures) = fill(load, from, tell).await?;
-    note(&data, &load.progress.refused)?;
-    done.failures.extend(failures);
-    let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
-    let finished = load.finish(&genesis, promises.as_ref())?;
-    let Some((progress, checkpoint)) = finished else {
-        let _ = sheltered(|| drop((promises, old)));
-        fs::remove_dir_all(&mended).map_err(at(&mended))?;
-        return Ok(None);
+    let made = fill(load, from, tell).await.and_then(|(load, failures)| {
+        done.failures.extend(failures);
+        let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
+        let finished = load.finish(&genesis, promises.as_ref());
+        let _ = sheltered(|| drop(promises));
+        finished
+    });
+    let (progress, checkpoint) = match made {
+        Ok(Some(made)) => made,
+        unmade => {
+            let _ = sheltered(|| drop(old));
+            let removed = fs::remove_dir_all(&mended).map_err(at(&mended));
+            return unmade.and(removed).map(|()| None);
+        }
     };
     done.taken += progress.answers;
     let seq = checkpoint.head().seq;
@@ -337,7 +368,7 @@ async fn anew(
         placed
     };
     let placed = check(&mended, &genesis, checkpoint.state_root()).and_then(place);
-    let _ = sheltered(|| drop((promises, old)));
+    let _ = sheltered(|| drop(old));
     let before = placed?;
     Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq: None }))
 }

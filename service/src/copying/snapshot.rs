@@ -63,12 +63,16 @@ pub async fn export(
         recorder.add(&Frame::File { name, bytes }).map_err(at(&unfinished))?;
     }
     let load = Load::open(db, genesis)?.recorded_by(recorder);
-    let (load, failures) = fill(load, vec![node], tell).await?;
-    let recorded = load.into_record();
-    fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
-    let Some((progress, checkpoint, recorder)) = recorded else {
-        clear(&unfinished).map_err(at(&unfinished))?;
-        return Err(CopyError::NobodyLeft(failures.join("; ")));
+    let recorded = fill(load, vec![node], tell)
+        .await
+        .and_then(|(load, failures)| load.into_record().ok_or_else(|| CopyError::NobodyLeft(failures.join("; "))));
+    let removed = fs::remove_dir_all(&scratch).map_err(at(&scratch));
+    let (progress, checkpoint, recorder) = match removed.and(recorded) {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            clear(&unfinished).map_err(at(&unfinished))?;
+            return Err(error);
+        }
     };
     let bytes = recorder.end(checkpoint.clone()).map_err(at(&unfinished))?;
     fs::rename(&unfinished, out).map_err(at(out))?;
@@ -226,8 +230,11 @@ fn take(
 ) -> Result<Option<Errand>, CopyError> {
     let ask = Ask::decode(ask).ok_or_else(|| reader.unsound(Flaw::Malformed.into()))?;
     let errand = match under_way {
-        Some(errand) => Some(errand).filter(|errand| errand.ask().as_ref() == Some(&ask)),
-        None => load.recorded(&ask),
+        Some(errand) if errand.ask().as_ref() == Some(&ask) => Some(errand),
+        other => {
+            other.into_iter().for_each(|errand| load.give_back(errand)); // its node could not end it
+            load.recorded(&ask)
+        }
     };
     let mut errand = errand.ok_or_else(|| reader.unsound(Unsound::Order))?;
     load.take(&mut errand, answer).map_err(|error| match error {

@@ -14,9 +14,15 @@ const DOUBLED_MAX: u32 = 6;
 #[derive(Debug)]
 pub(super) struct Turn {
     nodes: BTreeSet<usize>,
+    /// Nodes that have fallen silent, and are asked again later.
+    resting: BTreeSet<usize>,
     /// Node whose turn it is, or the one before the next.
     at: usize,
     begun: Instant,
+    /// Whether the node has been given something to ask in it: waiting for others' errands takes nothing of it.
+    has_errand: bool,
+    /// Whether it has ended before its time.
+    is_over: bool,
     /// Pass with which it began.
     pass: u32,
     /// Errands that nodes did not bring in time, less those that they brought.
@@ -25,18 +31,32 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) fn new(now: Instant) -> Self {
-        Self { nodes: BTreeSet::new(), at: 0, begun: now, pass: 0, late: 0 }
+        let (nodes, resting) = Default::default();
+        Self { nodes, resting, at: 0, begun: now, has_errand: false, is_over: false, pass: 0, late: 0 }
     }
 
     pub(super) fn enter(&mut self, node: usize) {
+        self.resting.remove(&node);
         self.nodes.insert(node);
+    }
+
+    /// A node that is asked again later.
+    pub(super) fn rest(&mut self, node: usize) {
+        self.nodes.remove(&node);
+        self.resting.insert(node);
     }
 
     pub(super) fn leave(&mut self, node: usize) {
         self.nodes.remove(&node);
+        self.resting.remove(&node);
     }
 
-    /// Number of the nodes.
+    /// Number of the nodes that are not given up.
+    pub(super) fn all(&self) -> usize {
+        self.nodes.len() + self.resting.len()
+    }
+
+    /// Number of the nodes that answer.
     pub(super) fn nodes(&self) -> usize {
         self.nodes.len()
     }
@@ -46,6 +66,24 @@ impl Turn {
         TURN_MAX * (1 << self.late.min(DOUBLED_MAX))
     }
 
+    /// Notes that the node whose turn it is has something to ask.
+    pub(super) fn asks(&mut self, now: Instant) {
+        self.waits(now);
+        self.has_errand = true;
+    }
+
+    /// Notes that the node whose turn it is waits for errands of others.
+    pub(super) fn waits(&mut self, now: Instant) {
+        if !self.has_errand {
+            self.begun = now;
+        }
+    }
+
+    /// Ends the turn of a node, if it is its.
+    pub(super) fn end_of(&mut self, node: usize) {
+        self.is_over |= self.at == node;
+    }
+
     /// Notes whether a node brought an errand in time.
     pub(super) fn brought(&mut self, in_time: bool) {
         self.late = if in_time { self.late.saturating_sub(1) } else { self.late + 1 };
@@ -53,10 +91,11 @@ impl Turn {
 
     /// Whether it is a node's turn in a pass.
     pub(super) fn is_of(&mut self, node: usize, pass: u32, now: Instant) -> bool {
-        let is_over = pass >= self.pass + PASSES_MAX || now.saturating_duration_since(self.begun) >= TURN_MAX;
-        if is_over || !self.nodes.contains(&self.at) {
+        let is_long = now.saturating_duration_since(self.begun) >= TURN_MAX;
+        if self.is_over || is_long || pass >= self.pass + PASSES_MAX || !self.nodes.contains(&self.at) {
             let next = self.nodes.range(self.at + 1..).next().or_else(|| self.nodes.first());
             (self.at, self.begun, self.pass) = (next.copied().unwrap_or_default(), now, pass);
+            (self.has_errand, self.is_over) = (false, false);
         }
         self.at == node
     }
@@ -96,6 +135,38 @@ mod tests {
         assert_eq!(turn.errand_max(), 2 * TURN_MAX);
         (0..100).for_each(|_| turn.brought(false));
         assert_eq!(turn.errand_max(), 64 * TURN_MAX);
+    }
+
+    #[test]
+    fn a_turn_is_not_used_up_by_waiting_for_the_errands_of_others() {
+        let (mut turn, now) = turn();
+        assert!(turn.is_of(0, 1, now));
+        let half = TURN_MAX / 2;
+        turn.waits(now + half);
+        turn.asks(now + 2 * half);
+        turn.waits(now + 3 * half);
+        assert!(turn.is_of(0, 1, now + 3 * half));
+        assert!(turn.is_of(1, 1, now + 4 * half));
+    }
+
+    #[test]
+    fn a_node_that_was_late_in_its_turn_has_had_it() {
+        let (mut turn, now) = turn();
+        assert!(turn.is_of(0, 1, now));
+        turn.end_of(1);
+        assert!(turn.is_of(0, 1, now));
+        turn.end_of(0);
+        assert!(turn.is_of(1, 1, now) && turn.is_of(1, 1, now));
+    }
+
+    #[test]
+    fn a_node_that_rests_is_not_given_up() {
+        let (mut turn, now) = turn();
+        turn.rest(0);
+        assert_eq!((turn.nodes(), turn.all()), (2, 3));
+        assert!(turn.is_of(1, 1, now));
+        turn.leave(0);
+        assert_eq!(turn.all(), 2);
     }
 
     #[test]

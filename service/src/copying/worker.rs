@@ -3,7 +3,7 @@
 use super::load::{Load, Task};
 use super::outcome::{CopyError, Progress};
 use quorate_client::http::{Client, ClientError};
-use quorate_ledger::copy::{Ask, Errand, Refused, TakeError};
+use quorate_ledger::copy::{Ask, Errand, TakeError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Pause of a worker whose node was too slow or lies behind: others go on meanwhile.
 const REST: Duration = Duration::from_secs(1);
 
-/// Times that a node may lie behind before it is of no use.
+/// Times in a row that a node may lie behind before it is of no use.
 const BEHIND_MAX: u32 = 30;
+
+/// The same for the last node: it may have been started again, and catches up, or give up the state that it answers from.
+const BEHIND_ALONE_MAX: u32 = 15;
+
+/// Answer of a node whose state has no such domain.
+const NOT_FOUND: u16 = 404;
 
 /// Pause of a worker whose node has fallen silent while others answer, in steps of a rest.
 const AWAY: u32 = 10;
@@ -22,10 +28,13 @@ const AWAY: u32 = 10;
 /// Such pauses without an answer after which the node is of no use.
 const AWAY_MAX: u32 = 12;
 
+/// The same where no other node answers either: this machine may have been cut off for a moment.
+const AWAY_ALONE_MAX: u32 = 1;
+
 /// Times in a row that a node which has answered may be silent: it, or this machine, had something else to do.
 const SILENCES_MAX: u32 = 2;
 
-/// Parts that a node may call changed while it was asked: one that always says so serves nothing.
+/// Parts in a row that a node may call changed while it was asked: one that always says so serves nothing.
 const MOVED_MAX: u32 = 4_096;
 
 pub(super) fn lock(load: &Mutex<Load>) -> MutexGuard<'_, Load> {
@@ -52,8 +61,8 @@ pub(super) async fn work(
         };
         let why = match bring(&load, &node, (&mut errand, &mut silent), &*tell).await? {
             Brought::All => {
-                moved += errand.moved();
-                away = 0;
+                moved = if errand.moved() == 0 { 0 } else { moved + errand.moved() };
+                (away, behind) = (0, 0);
                 let is_of_use = moved <= MOVED_MAX;
                 if is_of_use {
                     let mut load = lock(&load);
@@ -64,17 +73,17 @@ pub(super) async fn work(
                 format!("{} moves on faster than it can be copied", node.node())
             }
             Brought::TooSlow => {
-                lock(&load).give_back_late(errand);
+                lock(&load).give_back_late(number, errand);
                 tokio::time::sleep(REST).await;
                 continue;
             }
-            Brought::Behind(_) if behind < BEHIND_MAX && lock(&load).has_others() => {
+            Brought::Behind(_) if behind < lock(&load).pauses(BEHIND_MAX, 0).max(BEHIND_ALONE_MAX) => {
                 behind += 1;
                 lock(&load).give_back(errand);
                 tokio::time::sleep(REST).await;
                 continue;
             }
-            Brought::Silence(_) if away < AWAY_MAX && lock(&load).has_others() => {
+            Brought::Silence(_) if away < lock(&load).pauses(AWAY_MAX, AWAY_ALONE_MAX) => {
                 away += 1;
                 if rest_of(&load, number, errand).await {
                     return Ok(None);
@@ -93,8 +102,8 @@ enum Brought {
     All,
     /// The node took longer than others may have to wait.
     TooSlow,
-    /// The node answers from a state that another one has left behind: no lie.
-    Behind(Refused),
+    /// The node answers from a state that another one has left behind, or that has no such domain yet: no lie.
+    Behind(String),
     /// No answer, however often it was asked: it may have been stopped and started.
     Silence(String),
     /// A wrong answer, or a refusal.
@@ -121,13 +130,16 @@ async fn bring(
                 continue;
             }
             Err(error @ ClientError::NoAnswer { .. }) => return Ok(Brought::Silence(error.to_string())),
+            Err(ClientError::Refused(problem)) if problem.status == NOT_FOUND => {
+                return Ok(Brought::Behind(problem.to_string()));
+            }
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
             Ok(()) => (),
             Err(TakeError::Store(error)) => return Err(error.into()),
-            Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why)),
+            Err(TakeError::Refused(why)) if !why.is_lie() => return Ok(Brought::Behind(why.to_string())),
             Err(TakeError::Refused(why)) => {
                 lock(load).refuse(node.node(), why.clone());
                 return Ok(Brought::Nothing(format!("{}: {why}", node.node())));
@@ -158,7 +170,7 @@ async fn rest_of(load: &Mutex<Load>, number: usize, errand: Errand) -> bool {
     {
         let mut load = lock(load);
         load.give_back(errand);
-        load.leave(number);
+        load.rest(number);
     }
     for _ in 0..AWAY {
         tokio::time::sleep(REST).await;

@@ -1,6 +1,8 @@
 //! Parts of a tree: all keys that begin with some bits, and the hash of what stands under them.
 
-use crate::state::tree::{Below, Key, Leaf, Top, Tree, TreeNumber, bit, node, row, split};
+use crate::state::store::{Read, StoreError};
+use crate::state::tree::proof::End;
+use crate::state::tree::{Below, Key, Leaf, Top, Tree, TreeNumber, bit, leaf, node, row, split};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Digest;
 
@@ -54,6 +56,14 @@ impl Part {
         [Self { bits, ..self }, Self { first: right, bits }]
     }
 
+    /// The part that has one more common bit than the first `at` of this one's, and another one.
+    fn sibling(&self, at: u16) -> Self {
+        let mut first = self.first;
+        (usize::from(at) + 1..usize::from(BITS)).for_each(|at| first[at / 8] &= !(0x80 >> (at % 8)));
+        first[usize::from(at / 8)] ^= 0x80 >> (at % 8);
+        Self { first, bits: at + 1 }
+    }
+
     /// The first and the last row of its entries in a tree.
     pub(crate) fn rows(&self, number: TreeNumber) -> ([u8; 36], [u8; 36]) {
         let mut last = self.first;
@@ -61,9 +71,12 @@ impl Part {
         (row(number, &self.first), row(number, &last))
     }
 
-    /// The subtree of the whole tree, if this one stands in this part beside these siblings, from the root down.
+    /// The subtree of the whole tree, if this one stands in this part beside these siblings, from the root down; none where
+    /// a leaf does not belong where it is put. A leaf that stands alone has one hash at all depths: without its key it could
+    /// be put beside a part that it lies in, which would then seem empty.
     pub(crate) fn climb(&self, subtree: Subtree, siblings: &[Subtree]) -> Option<Subtree> {
-        let is_fit = siblings.len() == usize::from(self.bits);
+        let is_fit = siblings.len() == usize::from(self.bits)
+            && (0..).zip(siblings).all(|(at, sibling)| sibling.may_stand_in(&self.sibling(at)));
         let climb = |below: Subtree, (at, sibling): (usize, &Subtree)| match bit(&self.first, at) {
             true => sibling.beside(below),
             false => below.beside(*sibling),
@@ -78,7 +91,7 @@ pub(crate) enum Subtree {
     /// No leaf.
     Empty,
     /// Leaf that stands alone.
-    Leaf(Digest),
+    Leaf(End),
     /// Two leaves or more.
     Inner(Digest),
 }
@@ -88,8 +101,14 @@ impl Subtree {
     pub(crate) fn hash(&self) -> Digest {
         match self {
             Self::Empty => Digest::ZERO,
-            Self::Leaf(hash) | Self::Inner(hash) => *hash,
+            Self::Leaf(alone) => leaf(&alone.key, &alone.value_hash),
+            Self::Inner(hash) => *hash,
         }
+    }
+
+    /// Whether it is not a leaf of another part.
+    pub(crate) fn may_stand_in(&self, part: &Part) -> bool {
+        !matches!(self, Self::Leaf(alone) if !part.contains(&alone.key))
     }
 
     /// The subtree that has this one on its left and another one on its right.
@@ -109,12 +128,12 @@ impl Subtree {
     }
 
     /// The subtree of leaves that share their first `depth` bits, ascending by key.
-    pub(crate) fn of(leaves: &[(Key, Digest)], depth: u16) -> Self {
+    pub(crate) fn of(leaves: &[End], depth: u16) -> Self {
         match leaves {
             [] => Self::Empty,
-            [(_, hash)] => Self::Leaf(*hash),
+            [alone] => Self::Leaf(*alone),
             _ => {
-                let at = leaves.partition_point(|(key, _)| !bit(key, usize::from(depth)));
+                let at = leaves.partition_point(|leaf| !bit(&leaf.key, usize::from(depth)));
                 Self::of(&leaves[..at], depth + 1).beside(Self::of(&leaves[at..], depth + 1))
             }
         }
@@ -123,8 +142,9 @@ impl Subtree {
 
 /// A part of a tree as it stands.
 pub(crate) struct Look<'a> {
-    /// Subtrees beside the way to it, from the root down.
-    pub(crate) siblings: Vec<Subtree>,
+    tree: &'a Tree,
+    /// Places beside the way to it, from the root down.
+    beside: Vec<Place<'a>>,
     place: Place<'a>,
     bits: u16,
 }
@@ -138,14 +158,14 @@ enum Place<'a> {
 impl Tree {
     /// Looks at a part.
     pub(crate) fn look(&self, part: &Part) -> Look<'_> {
-        let (mut place, mut siblings) = (Place::Top(&self.top), Vec::new());
+        let (mut place, mut beside) = (Place::Top(&self.top), Vec::new());
         for at in 0..part.bits {
             let [left, right] = place.halves(at);
             let (ours, theirs) = if bit(&part.first, usize::from(at)) { (right, left) } else { (left, right) };
-            siblings.push(theirs.subtree(at + 1));
+            beside.push(theirs);
             place = ours;
         }
-        Look { siblings, place, bits: part.bits }
+        Look { tree: self, beside, place, bits: part.bits }
     }
 }
 
@@ -158,14 +178,39 @@ impl Look<'_> {
         }
     }
 
+    /// Subtrees beside the way to it, from the root down.
+    pub(crate) fn siblings(&self, read: &dyn Read) -> Result<Vec<Subtree>, StoreError> {
+        (1..).zip(&self.beside).map(|(depth, place)| self.subtree(*place, depth, read)).collect()
+    }
+
     /// The subtrees some levels below, as [`Part::below`] names them.
-    pub(crate) fn below(&self, levels: u16) -> Vec<Subtree> {
+    pub(crate) fn below(&self, levels: u16, read: &dyn Read) -> Result<Vec<Subtree>, StoreError> {
+        let (places, depth) = self.places(levels);
+        places.into_iter().map(|place| self.subtree(place, depth, read)).collect()
+    }
+
+    /// The hashes of the same.
+    pub(crate) fn hashes(&self, levels: u16) -> Vec<Digest> {
+        let (places, depth) = self.places(levels);
+        places.into_iter().map(|place| place.hash(depth)).collect()
+    }
+
+    /// Places some levels below, and their depth.
+    fn places(&self, levels: u16) -> (Vec<Place<'_>>, u16) {
         let mut row = vec![self.place];
         let end = (self.bits + levels).min(BITS);
         for at in self.bits..end {
             row = row.into_iter().flat_map(|place| place.halves(at)).collect();
         }
-        row.into_iter().map(|place| place.subtree(end)).collect()
+        (row, end)
+    }
+
+    fn subtree(&self, place: Place<'_>, depth: u16, read: &dyn Read) -> Result<Subtree, StoreError> {
+        match place.leaves() {
+            Some([]) => Ok(Subtree::Empty),
+            Some([alone]) => self.tree.end(&alone.key, read).map(Subtree::Leaf),
+            _ => Ok(Subtree::Inner(place.hash(depth))),
+        }
     }
 }
 
@@ -182,15 +227,19 @@ impl<'a> Place<'a> {
         [Self::Leaves(left), Self::Leaves(right)]
     }
 
-    fn subtree(self, depth: u16) -> Subtree {
-        let (hash, count) = match self {
-            Self::Top(top) => (top.hash, top.count),
-            Self::Leaves(leaves) => (super::subtree(leaves, usize::from(depth)), leaves.len() as u64),
-        };
-        match count {
-            0 => Subtree::Empty,
-            1 => Subtree::Leaf(hash),
-            _ => Subtree::Inner(hash),
+    fn hash(self, depth: u16) -> Digest {
+        match self {
+            Self::Top(top) => top.hash,
+            Self::Leaves(leaves) => super::subtree(leaves, usize::from(depth)),
+        }
+    }
+
+    /// Its leaves, unless there are more than fit into a bucket.
+    fn leaves(self) -> Option<&'a [Leaf]> {
+        match self {
+            Self::Leaves(leaves) => Some(leaves),
+            Self::Top(Top { below: Below::Bucket(bucket), .. }) => Some(bucket),
+            Self::Top(_) => None,
         }
     }
 }
@@ -211,12 +260,12 @@ mod tests {
         })
     }
 
-    fn tree_of(keys: &[Key]) -> Tree {
+    fn tree_of(keys: &[Key]) -> (Tree, MemoryStore) {
         let mut store = MemoryStore::new();
         for key in keys {
             store.put(Table::Entries, &row(1, key), &[key[31]; 32]).expect("memory does not fail");
         }
-        Tree::open(1, &store).expect("memory does not fail")
+        (Tree::open(1, &store).expect("memory does not fail"), store)
     }
 
     proptest! {
@@ -226,19 +275,35 @@ mod tests {
         fn every_part_with_its_siblings_makes_the_root(
             keys in proptest::collection::vec(any_key(), 0..60), at in any_key(), bits in 0u16..=256, levels in 0u16..9,
         ) {
-            let tree = tree_of(&keys);
+            let (tree, store) = tree_of(&keys);
             let mut first = at;
             (usize::from(bits)..256).for_each(|at| first[at / 8] &= !(0x80 >> (at % 8)));
             let part = Part { first, bits };
             prop_assert!(part.is_canonical());
             let look = tree.look(&part);
-            let subtree = look.below(0)[0];
-            let root = part.climb(subtree, &look.siblings).expect("as many siblings as bits");
+            let below = |look: &Look<'_>, levels| look.below(levels, &store).expect("memory does not fail");
+            let (subtree, siblings) = (below(&look, 0)[0], look.siblings(&store).expect("memory does not fail"));
+            let root = part.climb(subtree, &siblings).expect("as many siblings as bits");
             prop_assert_eq!(root.hash(), tree.root());
-            prop_assert_eq!(Subtree::over(look.below(levels)), subtree);
-            for (part, subtree) in part.below(levels).iter().zip(look.below(levels)) {
-                prop_assert_eq!(tree.look(part).below(0), vec![subtree]);
+            prop_assert_eq!(Subtree::over(below(&look, levels)), subtree);
+            for (part, subtree) in part.below(levels).iter().zip(below(&look, levels)) {
+                prop_assert_eq!(below(&tree.look(part), 0), vec![subtree]);
             }
+            let hashes: Vec<Digest> = below(&look, levels).iter().map(Subtree::hash).collect();
+            prop_assert_eq!(look.hashes(levels), hashes);
+        }
+
+        #[test]
+        fn a_leaf_that_is_put_beside_the_part_it_lies_in_makes_no_root(
+            at in any_key(), lone in 0u16..256, bits in 1u16..=256,
+        ) {
+            let alone = End { key: at, value_hash: Digest([7; 32]) };
+            let mut first = at;
+            (usize::from(bits)..256).for_each(|at| first[at / 8] &= !(0x80 >> (at % 8)));
+            let (part, lone) = (Part { first, bits }, usize::from(lone % bits));
+            let siblings: Vec<_> =
+                (0..usize::from(bits)).map(|at| if at == lone { Subtree::Leaf(alone) } else { Subtree::Empty }).collect();
+            prop_assert_eq!(part.climb(Subtree::Empty, &siblings), None);
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct TreeProof {
 }
 
 /// A leaf that stands where an absent name would.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct End {
     /// Its place.
     pub key: [u8; 32],
