@@ -92,7 +92,7 @@ impl Replica {
     /// one may have been let in unchecked; if it is not genuine, it makes room.
     fn on_second(&mut self, signed: &Signed, known: Signed, evidence: Option<Evidence>) {
         self.witness.suspect(signed.signer);
-        let at_work = self.views.active().map(|view| self.member.committee.primary(view)) == Some(signed.signer);
+        let at_work = self.member.committee.primary(self.views.number) == signed.signer;
         if self.accusations.is_proved(signed.signer) && !at_work {
             return;
         }

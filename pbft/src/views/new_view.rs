@@ -7,9 +7,8 @@ use crate::evidence::proof::Evidence;
 use crate::evidence::view_evidence::InvalidNewView;
 use crate::member::Member;
 use crate::replica::Replica;
-use crate::views::ViewChangeMsg;
-use crate::views::Views;
 use crate::views::view_change::{NewView, ViewChange, recompute};
+use crate::views::{NewViewMsg, ViewChangeMsg, Views};
 use crate::wire::{Content, Digest, Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -46,11 +45,13 @@ impl Replica {
         self.pursuits.is_due = true;
         if current {
             // One of the same view that still waits may name what nobody has. It stays if more peers say that they are in it.
-            let rank = |of: Digest, view: View| (view, self.peers.iter().filter(|peer| peer.has_entered(of)).count());
-            let waiting = self.views.waiting.and_then(|of| self.views.new_views.get(&of));
-            if waiting.is_none_or(|(of, at)| rank(of.statement.digest, at.view) <= rank(digest, view)) {
-                self.views.waiting = Some(digest);
-            }
+            let rank = |(of, start): &NewViewMsg| {
+                let is_whole = start.view_changes.iter().all(|(_, of)| self.views.counts(of) == Ok(true));
+                let entered = self.peers.iter().filter(|peer| peer.has_entered(of.statement.digest));
+                (start.view, is_whole, entered.count())
+            };
+            let rank = |of: Digest| self.views.new_views.get(&of).map(rank);
+            self.views.waiting = self.views.waiting.filter(|of| rank(*of) > rank(digest)).or(Some(digest));
         }
         self.views.drop_unnamed(&self.order);
         Ok(())
@@ -105,6 +106,7 @@ impl Replica {
         self.views.since = self.member.now.ticks;
         self.views.quorum_at = None;
         self.order.proposing.carried = start.last();
+        self.accusations.held().for_each(|proof| self.views.note_equivocator(&self.member, proof));
         if let Some(stable) = start.checkpoint().and_then(|claimed| self.member.committee.certified(claimed)) {
             self.learn_stable(stable);
         }

@@ -201,9 +201,8 @@ impl Views {
 
     /// T3: a deadline that passed by the own clock at least the bound of T2 ago, above every committed time.
     fn deadline_timer(&mut self, order: &Order, member: &mut Member) -> Option<Ticks> {
-        let deadline = order.execution.deadline.filter(|deadline| *deadline > order.committed_time());
-        let due = deadline.map(|deadline| Time::new(deadline.get().saturating_add(member.constants.clock_behind_ms)));
-        let is_due = due.is_some_and(|due| member.is_due_by_wall(due));
+        let deadline = order.execution.deadline.filter(|deadline| *deadline > order.committed_time())?;
+        let is_due = member.is_due_by_wall(Time::new(deadline.get().saturating_add(member.constants.clock_behind_ms)));
         self.timers.overdue_since = is_due.then(|| self.timers.overdue_since.unwrap_or(member.now.ticks));
         self.timers.overdue_since
     }
