@@ -183,8 +183,10 @@ pub(super) fn given_rows(
     let Some(stored) = read.get(Table::Entries, &row(tree.number(), &wanted.entry))? else { return Ok((None, 0)) };
     let (name, value) = entry::decode(&stored).ok_or_else(|| entry::damaged("an entry"))?;
     let mut vouched = Vouched::of(name, value, floor)?;
-    if !vouched.go_to(wanted) {
-        return Ok((None, stored.len()));
+    let at = rows::at_place(tree.number(), &wanted.entry, &wanted.after);
+    let last = if wanted.after.is_empty() { None } else { read.get(Table::Past, &at)? };
+    if !vouched.go_to(wanted, last.as_deref().map(|last| (at.as_slice(), last)))? {
+        return Ok((None, stored.len() + last.map_or(0, |last| last.len())));
     }
     let (mut has_begun, mut vain, mut bytes, after) = (false, stored.len(), 0, wanted.after.as_slice());
     let taken = vouched.take_held(read, ledger.genesis(), (tree.number(), name), after, |so_far, length| {
@@ -201,12 +203,12 @@ pub(super) fn given_rows(
         ControlFlow::Continue(())
     })?;
     match taken {
-        // Rows from a place on are held against the hash that the question names, and not against the entry: a first row may be
-        // another one, and sides are only compared at their end.
-        Err(_) if !after.is_empty() && (vouched.rows.is_empty() || name.first() == Some(&ConflictRecord::KIND)) => {
-            return Ok((None, vain + bytes));
-        }
+        // Sides behind a place are held against the hash that the question names, and compared with the entry at their end.
+        Err(_) if !after.is_empty() && name.first() == Some(&ConflictRecord::KIND) => return Ok((None, vain + bytes)),
         taken => taken?,
+    }
+    if !has_begun && !after.is_empty() {
+        return Err(entry::damaged(vouched.what())); // the row before it leads on to one that is not there
     }
     if !has_begun {
         return Ok((None, vain));

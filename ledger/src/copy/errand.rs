@@ -95,6 +95,11 @@ impl Errand {
         self.moved
     }
 
+    /// Whether anything of it has arrived: parts may all have changed on the way.
+    pub fn has_brought(&self) -> bool {
+        !self.arrived.is_empty()
+    }
+
     fn incomplete(&self) -> impl Iterator<Item = (WantedRows, &Arrived)> + '_ {
         self.arrived.iter().flat_map(|arrived| {
             let wanted = move |entry: &Entry| {

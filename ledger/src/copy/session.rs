@@ -17,7 +17,7 @@ use crate::state::ledger::{GENESIS, OpenError, ROOT, domain_record, domain_recor
 use crate::state::record::{DomainRoot, Head};
 use crate::state::scope::Scope;
 use crate::state::store::{Read, Store, StoreError, Table};
-use crate::state::tree::{Changes, Key, Tree, TreeNumber, key_of, row};
+use crate::state::tree::{Changes, Key, Tree, TreeNumber, row};
 use crate::state::{entry, name};
 use quorate_pbft::{Epoch, SeqNum};
 use std::collections::BTreeMap;
@@ -88,8 +88,9 @@ impl Session {
         let steps = epochs::kept(read, genesis)?;
         let epoch = head.map(|head| head.epoch).or_else(|| steps.last().map(|last| last.certificate.epoch));
         let epoch = epoch.unwrap_or_default().max(known_by);
-        let known = steps.into_iter().filter(|step| step.certificate.epoch < epoch).collect();
-        let epochs = Epochs::kept(genesis, known).ok_or_else(|| entry::damaged("the epochs"))?;
+        let mut known = steps.into_iter().filter(|step| step.certificate.epoch < epoch);
+        let epochs = known.try_fold(Epochs::of(genesis), Epochs::followed_by); // what an earlier run kept may have changed
+        let epochs = epochs.map_err(|_| entry::damaged("the epochs"))?;
         let certified = Certified::new(genesis.clone(), epochs, least);
         Ok(Self { certified, trees, frontier: Frontier::default(), out: 0, phase: Phase::Begin, passes: 0, scope })
     }
@@ -320,7 +321,7 @@ impl Session {
     }
 }
 
-fn note_copied(store: &mut dyn Store, (seq, epoch): (SeqNum, Epoch)) -> Result<(), StoreError> {
+pub(super) fn note_copied(store: &mut dyn Store, (seq, epoch): (SeqNum, Epoch)) -> Result<(), StoreError> {
     store.put(Table::Meta, COPIED_FROM, &[seq.get().to_be_bytes(), epoch.get().to_be_bytes()].concat())
 }
 
@@ -328,19 +329,17 @@ fn note_copied(store: &mut dyn Store, (seq, epoch): (SeqNum, Epoch)) -> Result<(
 /// believes no members that had left by then (M3). Where the head can be read, the epoch is the one that it is in.
 pub fn copy_steps(read: &dyn Read, genesis: &Genesis, into: &mut dyn Store) -> Result<(), StoreError> {
     let mut known = Epochs::of(genesis);
-    for step in epochs::kept(read, genesis)? {
+    for step in epochs::readable(read, genesis) {
         let Ok(next) = known.clone().followed_by(step.clone()) else { break };
         epochs::keep(into, &step)?;
         known = next;
     }
-    let key = row(GROUP, &key_of(name::HEAD));
-    let head = read.get(Table::Entries, &key).ok().flatten().filter(|stored| entry::is_sound(&key, stored));
-    let head = head.as_deref().and_then(entry::decode).and_then(|(_, value)| entry::value_of::<Head>(value).ok());
+    let head: Option<Head> = entry::sound(read, GROUP, name::HEAD).unwrap_or_default();
     let (last, (seq, before)) = (known.newest().epoch(), copied_from(&*into)?);
     note_copied(into, (seq, before.max(head.map_or(last, |head| head.epoch.min(last)))))
 }
 
-fn copied_from(read: &dyn Read) -> Result<(SeqNum, Epoch), StoreError> {
+pub(super) fn copied_from(read: &dyn Read) -> Result<(SeqNum, Epoch), StoreError> {
     let Some(stored) = read.get(Table::Meta, COPIED_FROM)? else { return Ok(Default::default()) };
     let number = |from: usize| stored.get(from..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
     let seq = number(0).ok_or_else(|| entry::damaged("the slot of a copy"))?;

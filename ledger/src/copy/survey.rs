@@ -5,6 +5,7 @@
 //! is named, and needs nothing but the head: the rest of the state may be damaged.
 
 use super::compare::described;
+use super::session::{copied_from, note_copied};
 use super::vouched::Vouched;
 use super::{copy_entry, derived, entries_from};
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
@@ -103,12 +104,12 @@ impl Survey {
         if stored != genesis.bytes() {
             return Err(OpenError::OtherGenesis);
         }
-        let head: Option<Head> = entry::load(read, GROUP, name::HEAD)?;
+        let head: Option<Head> = entry::sound(read, GROUP, name::HEAD)?;
         let head = head.ok_or_else(|| entry::damaged("the head"))?;
         let floor = head.times.floor();
         let mut trees = BTreeMap::from([(GROUP, (GROUP_DOMAIN.to_owned(), floor))]);
         for (domain, record) in sound_domains(read)? {
-            let usage: Option<Usage> = entry::load(read, record.number, name::USAGE).unwrap_or_default();
+            let usage: Option<Usage> = entry::sound(read, record.number, name::USAGE).unwrap_or_default();
             let floor = usage.map_or(floor, |usage| floor.max(usage.marks.floor()));
             trees.insert(record.number, (domain, floor));
         }
@@ -158,6 +159,11 @@ impl Survey {
         into: &mut dyn Store,
         from: &[u8],
     ) -> Result<Option<Vec<u8>>, StoreError> {
+        if from.is_empty() {
+            // Rows are taken as far as the horizon of this state goes: the copy is of no older one.
+            let (seq, epoch) = copied_from(&*into)?;
+            note_copied(into, (seq.max(self.head.seq), epoch))?;
+        }
         let (found, mut walk) = (entries_from(read, from)?, Walk::default());
         let next = found.last().map(|(last, _)| [last.as_slice(), &[0]].concat());
         for (key, row) in found {

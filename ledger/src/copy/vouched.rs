@@ -154,22 +154,29 @@ impl Vouched {
         }
     }
 
-    /// Goes to the place behind which rows are asked for, by one who holds those up to there. Whether rows of this entry may
-    /// follow: sides are counted from the first, and those that are held must be of all sides that the entry has.
-    pub(super) fn go_to(&mut self, wanted: &WantedRows) -> bool {
-        match (&mut self.rest, wanted.after.as_slice()) {
-            (Rest::Versions { .. } | Rest::Numbers { .. }, []) => (),
-            (Rest::Versions { expected, .. } | Rest::Numbers { expected, .. }, _) => *expected = wanted.from,
-            (Rest::Sides { hashed, next, left, whole, .. }, place @ [_, ..]) => {
-                let index = place.try_into().map(u32::from_be_bytes).ok();
-                let Some(index) = index.filter(|index| wanted.held == *whole && index.saturating_add(1) < *left) else {
-                    return false;
-                };
-                (*hashed, *next, *left) = (wanted.from, index + 1, *left - index - 1);
-            }
-            (_, after) => return after.is_empty() && self.missing() == Some(wanted.from),
+    /// Goes to the place behind which rows are asked for, by one who holds those up to there; `last` is the row there. Whether
+    /// rows of this entry may follow: sides are counted from the first, and those that are held must be of all sides that the
+    /// entry has.
+    pub(super) fn go_to(&mut self, wanted: &WantedRows, last: Option<(&[u8], &[u8])>) -> Result<bool, StoreError> {
+        if wanted.after.is_empty() {
+            return Ok(self.is_chain() || self.missing() == Some(wanted.from));
         }
-        true
+        let Some((key, value)) = last else { return Ok(false) };
+        match core::mem::take(&mut self.rest) {
+            Rest::Versions { floor, .. } => {
+                let revision = rows::version_revision(key).ok_or_else(|| entry::damaged("a version"))?;
+                self.follow_versions(entry::value_of::<Version>(value)?.before, revision.seq(), floor);
+            }
+            Rest::Numbers { sequence, floor, .. } => self.follow_numbers(&entry::value_of(value)?, sequence, floor),
+            Rest::Sides { of, left, whole, .. } => {
+                let index = wanted.after.as_slice().try_into().map(u32::from_be_bytes).ok();
+                let index = index.filter(|index| wanted.held == whole && index.saturating_add(1) < left);
+                let Some(next) = index.map(|index| index + 1) else { return Ok(false) };
+                self.rest = Rest::Sides { of, hashed: wanted.from, next, left: left - next, whole };
+            }
+            Rest::None | Rest::Pending(_) => (),
+        }
+        Ok(self.missing() == Some(wanted.from))
     }
 
     /// Whether rows follow each other by a running hash from the newest down, so that some may be held already.
@@ -212,9 +219,7 @@ impl Vouched {
                     return Err(entry::damaged("a number of an author"));
                 }
                 written_by(&row).for_each(|file| self.names(place, Some(file)));
-                if row.before != Digest::ZERO && is_known(row.ordinal, row.slot, &sequence, floor) {
-                    self.rest = Rest::Numbers { expected: row.before, sequence, floor };
-                }
+                self.follow_numbers(&row, sequence, floor);
             }
             Rest::Sides { of, hashed, next, left, whole } => {
                 let side: Side = entry::value_of(value)?;
@@ -254,6 +259,13 @@ impl Vouched {
         }
     }
 
+    /// Goes on with the number before, if later envelopes may build on it.
+    fn follow_numbers(&mut self, row: &NumberRow, sequence: Box<Sequence>, floor: SeqNum) {
+        if row.before != Digest::ZERO && is_known(row.ordinal, row.slot, &sequence, floor) {
+            self.rest = Rest::Numbers { expected: row.before, sequence, floor };
+        }
+    }
+
     fn close_sides(&mut self) -> Result<(), StoreError> {
         let Rest::Sides { hashed, left: 0, whole, .. } = &self.rest else { return Ok(()) };
         if hashed != whole {
@@ -263,7 +275,7 @@ impl Vouched {
         Ok(())
     }
 
-    fn what(&self) -> &'static str {
+    pub(super) fn what(&self) -> &'static str {
         match self.rest {
             Rest::None => "nothing",
             Rest::Versions { .. } => "a version",

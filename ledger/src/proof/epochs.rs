@@ -158,6 +158,13 @@ pub(crate) fn keep(store: &mut dyn Store, step: &EpochStep) -> Result<(), StoreE
     store.put(Table::Meta, &step_row(step.certificate.epoch), &entry::bytes_of(step))
 }
 
+/// The steps that are kept, from the genesis on, up to the first that cannot be read.
+#[cfg(feature = "execution")]
+pub(crate) fn readable(read: &dyn Read, genesis: &Genesis) -> Vec<EpochStep> {
+    let step = |epoch| entry::load_row(read, Table::Meta, &step_row(Epoch::new(epoch))).ok().flatten();
+    (genesis.founders().epoch().get()..).map_while(step).collect()
+}
+
 /// The steps that are kept, from the genesis on.
 #[cfg(feature = "execution")]
 pub(crate) fn kept(read: &dyn Read, genesis: &Genesis) -> Result<Vec<EpochStep>, StoreError> {

@@ -80,6 +80,18 @@ pub(crate) fn is_sound(key: &[u8], row: &[u8]) -> bool {
     named && decode(row).is_some_and(|(_, value)| row.starts_with(&value_hash(value).0))
 }
 
+/// An entry, if its row is the one that was written; an error where it is not.
+pub(crate) fn sound<T: BorshDeserialize>(
+    read: &dyn Read,
+    number: TreeNumber,
+    name: &[u8],
+) -> Result<Option<T>, StoreError> {
+    let key = tree::row(number, &tree::key_of(name));
+    let Some(row) = read.get(Table::Entries, &key)? else { return Ok(None) };
+    let value = decode(&row).filter(|_| is_sound(&key, &row)).map(|(_, value)| value);
+    value_of(value.ok_or_else(|| damaged("an entry"))?).map(Some)
+}
+
 /// A content as it was stored; an error where the disk has changed it.
 pub(crate) fn sound_content(hash: &Digest, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     let is_sound = Sha256::digest(&bytes)[..] == hash.0;

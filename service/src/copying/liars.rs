@@ -25,7 +25,7 @@ pub struct Liar {
     pub node: String,
     /// Fault of its answer.
     pub how: String,
-    /// Milliseconds since 1970 at which the copy ended.
+    /// Milliseconds since 1970 at which its answer was refused.
     pub at: u64,
 }
 

@@ -223,9 +223,16 @@ impl Load {
         self.give_back(errand);
     }
 
-    pub(super) fn install(&mut self, errand: Errand) -> Result<(), StoreError> {
+    /// Installs what a node has brought in so long.
+    pub(super) fn install(&mut self, errand: Errand, (number, took): (usize, Duration)) -> Result<(), StoreError> {
+        let (is_late, has_brought) = (self.is_late(took), errand.has_brought());
         self.session.install(errand, open(&mut self.batch)?)?;
-        self.turn.brought(true);
+        if is_late {
+            self.turn.end_of(number);
+        }
+        if is_late || has_brought {
+            self.turn.brought(!is_late);
+        }
         if self.is_fold_due() {
             self.fold()?;
         }

@@ -244,7 +244,7 @@ fn take(
     if errand.ask().is_some() {
         return Ok(Some(errand));
     }
-    load.install(errand)?;
+    load.install(errand, Default::default())?;
     Ok(None)
 }
 

@@ -19,8 +19,8 @@ pub(super) struct Turn {
     /// Node whose turn it is, or the one before the next.
     at: usize,
     begun: Instant,
-    /// Whether the node has been given something to ask in it: waiting for others' errands takes nothing of it.
-    has_errand: bool,
+    /// Since when the node waits for errands of others, if it does: that takes nothing of its turn.
+    waits_since: Option<Instant>,
     /// Whether it has ended before its time.
     is_over: bool,
     /// Pass with which it began.
@@ -32,7 +32,7 @@ pub(super) struct Turn {
 impl Turn {
     pub(super) fn new(now: Instant) -> Self {
         let (nodes, resting) = Default::default();
-        Self { nodes, resting, at: 0, begun: now, has_errand: false, is_over: false, pass: 0, late: 0 }
+        Self { nodes, resting, at: 0, begun: now, waits_since: None, is_over: false, pass: 0, late: 0 }
     }
 
     pub(super) fn enter(&mut self, node: usize) {
@@ -69,14 +69,13 @@ impl Turn {
     /// Notes that the node whose turn it is has something to ask.
     pub(super) fn asks(&mut self, now: Instant) {
         self.waits(now);
-        self.has_errand = true;
+        self.waits_since = None;
     }
 
     /// Notes that the node whose turn it is waits for errands of others.
     pub(super) fn waits(&mut self, now: Instant) {
-        if !self.has_errand {
-            self.begun = now;
-        }
+        let since = self.waits_since.replace(now).unwrap_or(now);
+        self.begun += now.saturating_duration_since(since);
     }
 
     /// Ends the turn of a node, if it is its.
@@ -95,7 +94,7 @@ impl Turn {
         if self.is_over || is_long || pass >= self.pass + PASSES_MAX || !self.nodes.contains(&self.at) {
             let next = self.nodes.range(self.at + 1..).next().or_else(|| self.nodes.first());
             (self.at, self.begun, self.pass) = (next.copied().unwrap_or_default(), now, pass);
-            (self.has_errand, self.is_over) = (false, false);
+            (self.waits_since, self.is_over) = (None, false);
         }
         self.at == node
     }
@@ -141,12 +140,14 @@ mod tests {
     fn a_turn_is_not_used_up_by_waiting_for_the_errands_of_others() {
         let (mut turn, now) = turn();
         assert!(turn.is_of(0, 1, now));
-        let half = TURN_MAX / 2;
-        turn.waits(now + half);
-        turn.asks(now + 2 * half);
-        turn.waits(now + 3 * half);
-        assert!(turn.is_of(0, 1, now + 3 * half));
-        assert!(turn.is_of(1, 1, now + 4 * half));
+        let at = |halves| now + halves * (TURN_MAX / 2);
+        turn.waits(now);
+        turn.asks(at(2));
+        turn.waits(at(3));
+        turn.waits(at(5));
+        turn.asks(at(6));
+        assert!(turn.is_of(0, 1, at(6)));
+        assert!(turn.is_of(1, 1, at(7)));
     }
 
     #[test]

@@ -59,14 +59,15 @@ pub(super) async fn work(
                 continue;
             }
         };
-        let why = match bring(&load, &node, (&mut errand, &mut silent), &*tell).await? {
+        let begun = Instant::now();
+        let why = match bring(&load, &node, (&mut errand, &mut silent, begun), &*tell).await? {
             Brought::All => {
                 moved = if errand.moved() == 0 { 0 } else { moved + errand.moved() };
                 (away, behind) = (0, 0);
                 let is_of_use = moved <= MOVED_MAX;
                 if is_of_use {
                     let mut load = lock(&load);
-                    load.install(errand)?;
+                    load.install(errand, (number, begun.elapsed()))?;
                     tell(&load.progress);
                     continue;
                 }
@@ -77,7 +78,7 @@ pub(super) async fn work(
                 tokio::time::sleep(REST).await;
                 continue;
             }
-            Brought::Behind(_) if behind < lock(&load).pauses(BEHIND_MAX, 0).max(BEHIND_ALONE_MAX) => {
+            Brought::Behind(_) if behind < lock(&load).pauses(BEHIND_MAX, BEHIND_MAX).max(BEHIND_ALONE_MAX) => {
                 behind += 1;
                 lock(&load).give_back(errand);
                 tokio::time::sleep(REST).await;
@@ -115,10 +116,9 @@ enum Brought {
 async fn bring(
     load: &Mutex<Load>,
     node: &Client,
-    (errand, silent): (&mut Errand, &mut u32),
+    (errand, silent, begun): (&mut Errand, &mut u32, Instant),
     tell: &(dyn Fn(&Progress) + Send + Sync),
 ) -> Result<Brought, CopyError> {
-    let begun = Instant::now();
     while let Some(ask) = errand.ask() {
         if lock(load).is_late(begun.elapsed()) {
             return Ok(Brought::TooSlow);
