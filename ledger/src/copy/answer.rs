@@ -188,7 +188,8 @@ pub(super) fn given_rows(
     if !vouched.go_to(wanted, last.as_deref().map(|last| (at.as_slice(), last)))? {
         return Ok((None, stored.len() + last.map_or(0, |last| last.len())));
     }
-    let (mut has_begun, mut vain, mut bytes, after) = (false, stored.len(), 0, wanted.after.as_slice());
+    let (mut has_begun, mut bytes, after) = (false, 0, wanted.after.as_slice());
+    let mut vain = stored.len() + last.map_or(0, |last| last.len());
     let taken = vouched.take_held(read, ledger.genesis(), (tree.number(), name), after, |so_far, length| {
         if !has_begun {
             so_far.rows.clear();
@@ -197,6 +198,7 @@ pub(super) fn given_rows(
         let is_full = !so_far.rows.is_empty() && (bytes > left || so_far.rows.len() >= ROWS_MAX);
         let is_enough = if has_begun { is_full || so_far.ends_at(wanted.held) } else { vain > left };
         if is_enough {
+            vain += length.max(READ_BYTES); // it was read, and is not given
             return ControlFlow::Break(());
         }
         *(if has_begun { &mut bytes } else { &mut vain }) += length.max(READ_BYTES);

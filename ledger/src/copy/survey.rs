@@ -14,7 +14,7 @@ use crate::state::index::Indexed as _;
 use crate::state::ledger::{GENESIS, Ledger, OpenError, domain_record};
 use crate::state::record::{DomainRecord, FileRecord, Head, Usage, Verdict};
 use crate::state::store::{Read, Store, StoreError, Table};
-use crate::state::tree::{TreeNumber, row};
+use crate::state::tree::{TreeNumber, key_of, row};
 use crate::state::{entry, name};
 use crate::vocabulary::path::Shown;
 use core::fmt;
@@ -93,6 +93,8 @@ pub struct Walk {
 pub struct Survey {
     genesis: Genesis,
     head: Head,
+    /// Trees whose slot and horizon are as they were written: of the group's, the head says it.
+    sound: BTreeSet<TreeNumber>,
     /// Domain of each tree, and the oldest slot within its horizon.
     trees: BTreeMap<TreeNumber, (String, SeqNum)>,
 }
@@ -104,28 +106,42 @@ impl Survey {
         if stored != genesis.bytes() {
             return Err(OpenError::OtherGenesis);
         }
-        let head: Option<Head> = entry::sound(read, GROUP, name::HEAD)?;
+        let head: Option<Head> = entry::load(read, GROUP, name::HEAD)?;
         let head = head.ok_or_else(|| entry::damaged("the head"))?;
         let floor = head.times.floor();
         let mut trees = BTreeMap::from([(GROUP, (GROUP_DOMAIN.to_owned(), floor))]);
         for (domain, record) in sound_domains(read)? {
-            let usage: Option<Usage> = entry::sound(read, record.number, name::USAGE).unwrap_or_default();
+            let usage: Option<Usage> = entry::load(read, record.number, name::USAGE).unwrap_or_default();
             let floor = usage.map_or(floor, |usage| floor.max(usage.marks.floor()));
             trees.insert(record.number, (domain, floor));
         }
-        Ok(Self { genesis: genesis.clone(), head, trees })
+        let mut sound = BTreeSet::new();
+        for number in trees.keys() {
+            let name = if *number == GROUP { name::HEAD } else { name::USAGE };
+            let key = row(*number, &key_of(name));
+            let is_sound = |stored: Vec<u8>| entry::is_sound(&key, &stored);
+            sound.extend(read.get(Table::Entries, &key)?.is_none_or(is_sound).then_some(*number));
+        }
+        Ok(Self { genesis: genesis.clone(), head, sound, trees })
     }
 
     /// The same of a ledger that is open.
     pub fn of(ledger: &Ledger) -> Self {
         let numbers = ledger.domains().iter().map(|(name, domain)| (name, domain.record.number));
         let trees = numbers.map(|(name, number)| (number, (name.clone(), ledger.floor(number)))).collect();
-        Self { genesis: ledger.genesis().clone(), head: ledger.head().clone(), trees }
+        let trees: BTreeMap<_, _> = trees;
+        let sound = trees.keys().copied().collect();
+        Self { genesis: ledger.genesis().clone(), head: ledger.head().clone(), sound, trees }
     }
 
     /// Head of the state.
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Slot of the state, if the head is as it was written.
+    pub fn seq(&self) -> Option<SeqNum> {
+        self.sound.contains(&GROUP).then_some(self.head.seq)
     }
 
     /// Looks at the next rows, until so many bytes were read; whether that was all. Each damage is told to `found`. An
@@ -152,23 +168,25 @@ impl Survey {
         Ok(false)
     }
 
-    /// Copies the next entries that are sound, with all that they vouch for; the key to go on from, none after the last.
+    /// Copies the next entries that are sound, with all that they vouch for as far as a horizon goes that is known; the key to
+    /// go on from, none after the last.
     pub fn copy_sound(
         &self,
         read: &dyn Read,
         into: &mut dyn Store,
         from: &[u8],
     ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(own_seq) = self.seq() else { return Ok(None) };
         if from.is_empty() {
             // Rows are taken as far as the horizon of this state goes: the copy is of no older one.
             let (seq, epoch) = copied_from(&*into)?;
-            note_copied(into, (seq.max(self.head.seq), epoch))?;
+            note_copied(into, (seq.max(own_seq), epoch))?;
         }
         let (found, mut walk) = (entries_from(read, from)?, Walk::default());
         let next = found.last().map(|(last, _)| [last.as_slice(), &[0]].concat());
         for (key, row) in found {
             let faults = self.faults(read, (&key, &row), &mut walk)?;
-            if let Some((tree, _, _)) = parts(&key, &row)
+            if let Some((tree, _, _)) = parts(&key, &row).filter(|(tree, _, _)| self.sound.contains(tree))
                 && let Some((domain, floor)) = self.trees.get(&tree)
                 && faults.iter().all(|fault| *fault == Fault::Derived)
             {

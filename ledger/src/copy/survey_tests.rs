@@ -1,6 +1,9 @@
 //! Damage of a stored state: each changed row is named, nothing else is, and a copy takes all that is sound.
 
 use super::{Fault, Lacking, Refused, Survey, TakeError, Walk, answer};
+use crate::format::constants::GROUP;
+use crate::state::name;
+use crate::state::tree::{key_of, row};
 use crate::testing::certificate_of;
 use crate::testing::world::{World, revision, write};
 use quorate_ledger::{Ledger, MemoryStore, Read, Store, Table};
@@ -41,6 +44,24 @@ fn a_sound_state_has_no_fault_in_parts_of_any_size() {
     for bytes in [1, 1_000, u64::MAX] {
         assert_eq!(faults(&world.store, &world, bytes), []);
     }
+}
+
+/// Its slot and its horizon may be wrong: a copy that begins with it would want, or lack, rows of the past.
+#[test]
+fn a_state_whose_head_has_changed_is_looked_at_and_nothing_is_taken_from_it() {
+    let (world, mut store) = (world(), MemoryStore::new());
+    let key = row(GROUP, &key_of(name::HEAD));
+    let mut changed = world.store.clone();
+    let mut head = changed.get(Table::Entries, &key).expect("memory").expect("a head");
+    head[0] ^= 1;
+    changed.put(Table::Entries, &key, &head).expect("memory");
+
+    let survey = Survey::open(&changed, &world.genesis).expect("it can be read");
+
+    assert_eq!((survey.seq(), survey.copy_sound(&changed, &mut store, &[])), (None, Ok(None)));
+    assert!(store == MemoryStore::new());
+    let found = faults(&changed, &world, u64::MAX);
+    assert_eq!(found.iter().map(|(_, fault)| fault).collect::<Vec<_>>(), [&Fault::Entry]);
 }
 
 #[test]

@@ -92,8 +92,9 @@ impl Replica {
     /// one may have been let in unchecked; if it is not genuine, it makes room.
     fn on_second(&mut self, signed: &Signed, known: Signed, evidence: Option<Evidence>) {
         self.witness.suspect(signed.signer);
-        let at_work = self.member.committee.primary(self.views.number) == signed.signer;
-        if self.accusations.is_proved(signed.signer) && !at_work {
+        let (view, signer) = (signed.statement.view, signed.signer);
+        let is_over = view < self.views.number || self.member.committee.primary(view) != signer;
+        if is_over && self.accusations.is_proved(signer) {
             return;
         }
         if !self.witness.is_genuine(&self.member, &known) {

@@ -46,9 +46,9 @@ impl Replica {
         if current {
             // One of the same view that still waits may name what nobody has. It stays if more peers say that they are in it.
             let rank = |(of, start): &NewViewMsg| {
-                let is_whole = start.view_changes.iter().all(|(_, of)| self.views.counts(of) == Ok(true));
+                let is_here = start.view_changes.iter().all(|(_, of)| self.views.counts(of) == Ok(true));
                 let entered = self.peers.iter().filter(|peer| peer.has_entered(of.statement.digest));
-                (start.view, is_whole, entered.count())
+                (start.view, is_here && !self.order.is_late(start), entered.count())
             };
             let rank = |of: Digest| self.views.new_views.get(&of).map(rank);
             self.views.waiting = self.views.waiting.filter(|of| rank(*of) > rank(digest)).or(Some(digest));

@@ -191,8 +191,7 @@ impl Views {
         // A slot that others have decided is fetched; that blames nobody.
         let open = order.open_slot().filter(|(_, seq)| peers.decided(member, *seq) < member.committee.weak());
         let voted = |seq| order.log.get(seq).and_then(|slot| slot.voted).map(|voted| voted.statement.view);
-        let known = self.timers.open_slot;
-        self.timers.open_slot = open.map(|(came, seq)| match known {
+        self.timers.open_slot = open.map(|(came, seq)| match self.timers.open_slot {
             Some((since, of)) if of == seq => (since, seq),
             _ => (if voted(seq) == Some(self.number) { member.now.ticks } else { came }, seq),
         });

@@ -376,7 +376,7 @@ async fn anew(
 /// Slot that the state that is made anew does not lie below: the replica had been there, or reported it as stable in
 /// demands and by votes.
 fn least(old: &Snapshot, genesis: &Genesis) -> SeqNum {
-    let head = sheltered(|| Survey::open(old, genesis)).and_then(Result::ok).map(|survey| survey.head().seq);
+    let head = sheltered(|| Survey::open(old, genesis)).and_then(Result::ok).and_then(|survey| survey.seq());
     let pruned = sheltered(|| old.apart().pruned()).and_then(Result::ok).map(|pruned| pruned.seq);
     let stable = sheltered(|| old.apart().newest_stable()).and_then(Result::ok).flatten();
     head.max(pruned).max(stable).unwrap_or_default()
