@@ -41,6 +41,8 @@ fn answer(mut stream: TcpStream, node: SocketAddr, deed: &Deed, asked: &AtomicUs
     let mut answer = http::post(node, "/v1/state", &come[begin..]).ok()?;
     deed(1 + asked.fetch_add(1, Ordering::SeqCst), &mut answer);
     let (status, length) = (answer.status, answer.body.len());
-    write!(stream, "HTTP/1.1 {status} OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n").ok()?;
+    let kind = if status < 400 { "application/octet-stream" } else { "application/problem+json" };
+    let head = format!("Connection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}");
+    write!(stream, "HTTP/1.1 {status} OK\r\n{head}\r\n\r\n").ok()?;
     stream.write_all(&answer.body).ok()
 }
