@@ -185,11 +185,11 @@ pub(super) fn given_rows(
     let mut vouched = Vouched::of(name, value, floor)?;
     let at = rows::at_place(tree.number(), &wanted.entry, &wanted.after);
     let last = if wanted.after.is_empty() { None } else { read.get(Table::Past, &at)? };
+    let mut vain = stored.len() + last.as_ref().map_or(0, Vec::len);
     if !vouched.go_to(wanted, last.as_deref().map(|last| (at.as_slice(), last)))? {
-        return Ok((None, stored.len() + last.map_or(0, |last| last.len())));
+        return Ok((None, vain));
     }
     let (mut has_begun, mut bytes, after) = (false, 0, wanted.after.as_slice());
-    let mut vain = stored.len() + last.map_or(0, |last| last.len());
     let taken = vouched.take_held(read, ledger.genesis(), (tree.number(), name), after, |so_far, length| {
         if !has_begun {
             so_far.rows.clear();

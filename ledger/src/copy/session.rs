@@ -329,13 +329,15 @@ pub(super) fn note_copied(store: &mut dyn Store, (seq, epoch): (SeqNum, Epoch)) 
 /// believes no members that had left by then (M3). Where the head can be read, the epoch is the one that it is in.
 pub fn copy_steps(read: &dyn Read, genesis: &Genesis, into: &mut dyn Store) -> Result<(), StoreError> {
     let mut known = Epochs::of(genesis);
+    let mut last = known.newest().epoch();
     for step in epochs::readable(read, genesis) {
-        let Ok(next) = known.clone().followed_by(step.clone()) else { break };
+        let Ok(next) = known.followed_by(step.clone()) else { break };
         epochs::keep(into, &step)?;
-        known = next;
+        (last, known) = (next.newest().epoch(), next);
     }
-    let head: Option<Head> = entry::sound(read, GROUP, name::HEAD).unwrap_or_default();
-    let (last, (seq, before)) = (known.newest().epoch(), copied_from(&*into)?);
+    let is_sound = entry::has_sound_row(read, GROUP, name::HEAD).unwrap_or_default();
+    let head: Option<Head> = if is_sound { entry::load(read, GROUP, name::HEAD).unwrap_or_default() } else { None };
+    let (seq, before) = copied_from(&*into)?;
     note_copied(into, (seq, before.max(head.map_or(last, |head| head.epoch.min(last)))))
 }
 

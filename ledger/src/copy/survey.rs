@@ -14,7 +14,7 @@ use crate::state::index::Indexed as _;
 use crate::state::ledger::{GENESIS, Ledger, OpenError, domain_record};
 use crate::state::record::{DomainRecord, FileRecord, Head, Usage, Verdict};
 use crate::state::store::{Read, Store, StoreError, Table};
-use crate::state::tree::{TreeNumber, key_of, row};
+use crate::state::tree::{TreeNumber, row};
 use crate::state::{entry, name};
 use crate::vocabulary::path::Shown;
 use core::fmt;
@@ -118,9 +118,7 @@ impl Survey {
         let mut sound = BTreeSet::new();
         for number in trees.keys() {
             let name = if *number == GROUP { name::HEAD } else { name::USAGE };
-            let key = row(*number, &key_of(name));
-            let is_sound = |stored: Vec<u8>| entry::is_sound(&key, &stored);
-            sound.extend(read.get(Table::Entries, &key)?.is_none_or(is_sound).then_some(*number));
+            sound.extend(entry::has_sound_row(read, *number, name)?.then_some(*number));
         }
         Ok(Self { genesis: genesis.clone(), head, sound, trees })
     }
@@ -128,8 +126,8 @@ impl Survey {
     /// The same of a ledger that is open.
     pub fn of(ledger: &Ledger) -> Self {
         let numbers = ledger.domains().iter().map(|(name, domain)| (name, domain.record.number));
-        let trees = numbers.map(|(name, number)| (number, (name.clone(), ledger.floor(number)))).collect();
-        let trees: BTreeMap<_, _> = trees;
+        let trees = numbers.map(|(name, number)| (number, (name.clone(), ledger.floor(number))));
+        let trees: BTreeMap<_, _> = trees.collect();
         let sound = trees.keys().copied().collect();
         Self { genesis: ledger.genesis().clone(), head: ledger.head().clone(), sound, trees }
     }

@@ -161,15 +161,20 @@ pub(crate) fn keep(store: &mut dyn Store, step: &EpochStep) -> Result<(), StoreE
 /// The steps that are kept, from the genesis on, up to the first that cannot be read.
 #[cfg(feature = "execution")]
 pub(crate) fn readable(read: &dyn Read, genesis: &Genesis) -> Vec<EpochStep> {
-    let step = |epoch| entry::load_row(read, Table::Meta, &step_row(Epoch::new(epoch))).ok().flatten();
-    (genesis.founders().epoch().get()..).map_while(step).collect()
+    stored(read, genesis).map_while(|step| step.ok()?).collect()
 }
 
 /// The steps that are kept, from the genesis on.
 #[cfg(feature = "execution")]
 pub(crate) fn kept(read: &dyn Read, genesis: &Genesis) -> Result<Vec<EpochStep>, StoreError> {
-    let step = |epoch| entry::load_row(read, Table::Meta, &step_row(Epoch::new(epoch))).transpose();
-    (genesis.founders().epoch().get()..).map_while(step).collect()
+    stored(read, genesis).map_while(Result::transpose).collect()
+}
+
+/// Step after each epoch from the genesis on.
+#[cfg(feature = "execution")]
+fn stored(read: &dyn Read, genesis: &Genesis) -> impl Iterator<Item = Result<Option<EpochStep>, StoreError>> {
+    let epochs = genesis.founders().epoch().get()..;
+    epochs.map(move |epoch| entry::load_row(read, Table::Meta, &step_row(Epoch::new(epoch))))
 }
 
 #[cfg(feature = "execution")]

@@ -80,16 +80,10 @@ pub(crate) fn is_sound(key: &[u8], row: &[u8]) -> bool {
     named && decode(row).is_some_and(|(_, value)| row.starts_with(&value_hash(value).0))
 }
 
-/// An entry, if its row is the one that was written; an error where it is not.
-pub(crate) fn sound<T: BorshDeserialize>(
-    read: &dyn Read,
-    number: TreeNumber,
-    name: &[u8],
-) -> Result<Option<T>, StoreError> {
+/// Whether the row of an entry is the one that was written, or there is none.
+pub(crate) fn has_sound_row(read: &dyn Read, number: TreeNumber, name: &[u8]) -> Result<bool, StoreError> {
     let key = tree::row(number, &tree::key_of(name));
-    let Some(row) = read.get(Table::Entries, &key)? else { return Ok(None) };
-    let value = decode(&row).filter(|_| is_sound(&key, &row)).map(|(_, value)| value);
-    value_of(value.ok_or_else(|| damaged("an entry"))?).map(Some)
+    Ok(read.get(Table::Entries, &key)?.is_none_or(|row| is_sound(&key, &row)))
 }
 
 /// A content as it was stored; an error where the disk has changed it.

@@ -96,7 +96,7 @@ fn exported_with(at_first: bool, done: fn(&mut Answer)) {
     assert!(asked.load(Ordering::SeqCst) > 3, "questions of several kinds");
 }
 
-/// One that never answered is no node.
+/// A node that never answered is none.
 #[test]
 fn a_snapshot_of_a_node_that_was_silent_for_a_while_is_whole() {
     exported_with(false, |_| std::thread::sleep(Duration::from_secs(3)));

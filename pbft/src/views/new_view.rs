@@ -8,7 +8,7 @@ use crate::evidence::view_evidence::InvalidNewView;
 use crate::member::Member;
 use crate::replica::Replica;
 use crate::views::view_change::{NewView, ViewChange, recompute};
-use crate::views::{NewViewMsg, ViewChangeMsg, Views};
+use crate::views::{ViewChangeMsg, Views};
 use crate::wire::{Content, Digest, Kind, Message, QuorumCert, SeqNum, Signed, View};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -45,12 +45,12 @@ impl Replica {
         self.pursuits.is_due = true;
         if current {
             // One of the same view that still waits may name what nobody has. It stays if more peers say that they are in it.
-            let rank = |(of, start): &NewViewMsg| {
+            let rank = |of: Digest| {
+                let (_, start) = self.views.new_views.get(&of)?;
                 let is_here = start.view_changes.iter().all(|(_, of)| self.views.counts(of) == Ok(true));
-                let entered = self.peers.iter().filter(|peer| peer.has_entered(of.statement.digest));
-                (start.view, is_here && !self.order.is_late(start), entered.count())
+                let entered = self.peers.iter().filter(|peer| peer.has_entered(of)).count();
+                Some((start.view, is_here && !self.order.is_late(start), entered))
             };
-            let rank = |of: Digest| self.views.new_views.get(&of).map(rank);
             self.views.waiting = self.views.waiting.filter(|of| rank(*of) > rank(digest)).or(Some(digest));
         }
         self.views.drop_unnamed(&self.order);

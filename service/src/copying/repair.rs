@@ -13,6 +13,7 @@ use super::vote::promises_fault;
 use super::worker::answer;
 use super::{Plan, beside, check, fill, make_dir, settle, swap};
 use crate::engine::{EngineError, replay};
+use crate::health::Disk;
 use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
@@ -308,7 +309,7 @@ async fn put_back(data: &Path, db: &Db, from: &[Client], done: &mut Repaired) ->
 
 /// Whether the disk has no room: that is no damage, and a second database would not find any.
 fn is_full(data: &Path) -> bool {
-    rustix::fs::statvfs(data).is_ok_and(|disk| disk.f_bavail * disk.f_frsize < FULL_BYTES)
+    Disk::of(data).is_some_and(|disk| disk.free_bytes < FULL_BYTES)
 }
 
 /// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
