@@ -80,10 +80,7 @@ impl Replica {
             waiting: slots.filter(|(_, slot)| slot.committed.is_some()).count(),
             unserved: self.peers.unserved(&self.member, self.order.executed().next()),
             fast_commits: self.order.fast_commits,
-            hopeless_checkpoint: self
-                .order
-                .checkpoints
-                .is_hopeless(self.member.committee.len(), self.member.committee.quorum()),
+            hopeless_checkpoint: self.order.checkpoints.is_hopeless(&self.member.committee),
         }
     }
 

@@ -179,6 +179,15 @@ fn a_member_that_has_dropped_a_slot_is_not_asked_for_it() {
 }
 
 #[test]
+fn one_member_cannot_make_a_follower_believe_that_its_next_slot_is_gone() {
+    let mut lone = Lone::new();
+    lone.status(1, 1, status(Vec::new(), 0));
+    let liar = StatusBody { oldest: SeqNum::new(u64::MAX), ..status(Vec::new(), u64::MAX) };
+    lone.status(2, 1, liar);
+    assert_eq!(lone.follower.report().unserved, None);
+}
+
+#[test]
 fn a_status_of_another_member_tells_nothing_of_who_hands_it_over() {
     let mut lone = Lone::new();
     let body = status(Vec::new(), 70);

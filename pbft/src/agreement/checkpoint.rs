@@ -97,14 +97,14 @@ impl Checkpoints {
     }
 
     /// Whether no digest can get q votes any more: some replica has diverged (C3).
-    pub(crate) fn is_hopeless(&self, n: usize, quorum: usize) -> bool {
+    pub(crate) fn is_hopeless(&self, committee: &Committee) -> bool {
         let mut counts: BTreeMap<SeqNum, BTreeMap<Digest, usize>> = BTreeMap::new();
         for ((seq, _), vote) in &self.votes {
             *counts.entry(*seq).or_default().entry(vote.statement.digest).or_default() += 1;
         }
         counts.values().any(|digests| {
             let (heard, most) = (digests.values().sum::<usize>(), digests.values().max().copied().unwrap_or(0));
-            most + (n - heard) < quorum
+            most + (committee.len() - heard) < committee.quorum()
         })
     }
 

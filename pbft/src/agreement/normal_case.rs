@@ -23,7 +23,9 @@ impl Replica {
         certificates: Vec<ClaimedCert>,
     ) -> Result<(), Rejected> {
         self.hear(&statement);
-        self.learn_lane_certs(certificates);
+        let (view, seq) = (statement.statement.view, statement.statement.seq);
+        let is_its = view >= self.views.number && statement.signer == self.member.committee.primary(view);
+        self.learn_lane_certs(certificates, is_its && self.order.in_window(seq));
         if from == statement.signer && from != self.member.me {
             self.member.check_not_stale(&statement, &content)?;
         }
@@ -86,7 +88,9 @@ impl Replica {
 
     /// A content that was asked for, with the certificates of its tips.
     pub(crate) fn on_content(&mut self, content: Content, certificates: Vec<ClaimedCert>) -> Result<(), Rejected> {
-        self.learn_lane_certs(certificates);
+        let digest = content.digest();
+        let is_named = self.order.log.iter().any(|(_, slot)| slot.names(&digest));
+        self.learn_lane_certs(certificates, is_named);
         self.order.keep_content(&mut self.lanes, content);
         Ok(())
     }

@@ -65,7 +65,8 @@ impl Slot {
         !self.contents.contains_key(digest) && self.names(digest)
     }
 
-    fn names(&self, digest: &Digest) -> bool {
+    /// Whether a content with this digest is on offer here.
+    pub(crate) fn names(&self, digest: &Digest) -> bool {
         let of = |signed: &Signed| signed.statement.digest == *digest;
         self.proposed() == Some(*digest)
             || self.committed.as_ref().is_some_and(|certificate| certificate.digest() == *digest)

@@ -18,9 +18,9 @@ impl Replica {
         let votes = vote.map_or_else(|| heard().copied().collect(), |vote| vec![*vote]);
         let last = body.base().plus(self.member.constants.window); // the record holds no proof of an omission above (E4)
         for vote in votes.iter().filter(|vote| vote.statement.seq <= last) {
-            if Omission::leaves_out(vote, view_change, body)
-                && vote.signer != self.member.me
+            if vote.signer != self.member.me
                 && !self.accusations.is_proved(vote.signer)
+                && Omission::leaves_out(vote, view_change, body)
                 && self.witness.is_genuine(&self.member, vote)
                 && let Some(proof) = Omission::find(vote, view_change, body, self.member.constants.window)
             {

@@ -1,7 +1,7 @@
 //! Members and other followers that serve a follower: their claims, which only say whom to ask.
 
 use crate::effects::Rejected;
-use crate::recovery::peer::Peers;
+use crate::recovery::peer::{Peer, Peers};
 use crate::wire::{ReplicaId, SeqNum, Signed, StatusBody, Ticks};
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -182,7 +182,10 @@ impl Neighbours {
         let members = || (0..self.shown.len() as u16).map(ReplicaId::new);
         let claimed = members().any(|member| self.peers[member].is_heard(now) && self.claims(member) >= seq);
         let dropped = || !self.others.is_empty() && self.others.values().all(|other| other.claims.oldest > seq);
+        // A member that has dropped nothing so late will serve it, whatever another one claims.
+        let may_serve = |peer: &Peer| peer.is_heard(now) && peer.status.as_ref().is_some_and(|of| of.oldest <= seq);
         (claimed || self.proved >= seq && dropped())
-            && !members().chain(self.others.keys().copied()).any(|id| self.serves(id, seq, now))
+            && !members().any(|member| may_serve(&self.peers[member]))
+            && !self.others.keys().any(|id| self.serves(*id, seq, now))
     }
 }

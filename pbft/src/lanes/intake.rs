@@ -79,9 +79,9 @@ impl Replica {
     }
 
     /// Certificates that travel beside a content (L4).
-    pub(crate) fn learn_lane_certs(&mut self, claimed: Vec<ClaimedCert>) {
+    pub(crate) fn learn_lane_certs(&mut self, claimed: Vec<ClaimedCert>, cited: bool) {
         for claimed in claimed {
-            self.learn_lane_cert(claimed.into_checked(&self.member.committee), true);
+            self.learn_lane_cert(claimed.into_checked(&self.member.committee), cited);
         }
     }
 
@@ -101,10 +101,8 @@ impl Replica {
                 self.order.log.touch_all();
                 self.member.out.persist(Record::LaneCert(certificate.clone()));
                 if id == self.member.me {
-                    let made = self.lanes[id]
-                        .held(certificate.tip())
-                        .map(|held| held.since)
-                        .filter(|at| *at > Ticks::default());
+                    let made = self.lanes[id].held(certificate.tip()).map(|held| held.since);
+                    let made = made.filter(|at| *at > Ticks::default());
                     made.into_iter().for_each(|at| self.views.pace.note_certified(self.member.now.ticks.since(at)));
                     self.member.broadcast(Message::LaneCert(certificate.claim().clone()));
                 }

@@ -114,10 +114,8 @@ impl Lane {
 
     /// Bundles that are neither stored nor on the certified chain, with their bytes.
     fn loose_bundles(&self) -> impl Iterator<Item = ((Position, Digest), u64)> {
-        let loose = self
-            .held
-            .iter()
-            .filter(|((position, digest), held)| !held.stored && self.on_chain(*position) != Some(*digest));
+        let is_on_chain = |(position, digest): &(Position, Digest)| self.on_chain(*position) == Some(*digest);
+        let loose = self.held.iter().filter(move |(at, held)| !held.stored && !is_on_chain(at));
         loose.map(|(key, held)| (*key, held.bundle.header.bytes))
     }
 

@@ -176,6 +176,7 @@ impl Pursuits {
             pursuit.tries += 1;
         }
         let ask = need.peers.get(pursuit.tries % need.peers.len().max(1)).copied();
+        pursuit.next = now.after(patience.grace_ms.max(1)); // nobody may have it yet
         if ask.is_some() {
             (pursuit.last, pursuit.asked, pursuit.next) = (ask, Some(need.asked), now.after(patience.answer_ms));
             pursuit.missing = need.missing;
@@ -189,5 +190,23 @@ impl Pursuits {
     /// Questions that are out or wait for their grace.
     pub(crate) fn len(&self) -> usize {
         self.out.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_need_that_nobody_can_meet_is_looked_at_once_in_a_grace() {
+        let (mut pursuits, patience) = (Pursuits::default(), Patience { grace_ms: 100, answer_ms: 200 });
+        let need = Need::of_slots(SeqNum::new(1), SeqNum::new(1), Vec::new());
+        let due: Vec<u64> = [0, 100, 150, 200]
+            .map(|now| {
+                pursuits.turn(&need, Ticks::new(now), &patience);
+                pursuits.next_due().expect("it is out").get()
+            })
+            .into();
+        assert_eq!(due, [100, 200, 200, 300]);
     }
 }

@@ -67,11 +67,8 @@ impl Replica {
         let lanes = self.member.committee.replicas().zip(self.lanes.lane_statuses(&self.member));
         let changed = |lane: ReplicaId, status: &LaneStatus| self.own_status.lanes.get(lane.index()) != Some(status);
         let view_change = |(signed, body): &ViewChangeMsg| (signed.signer, body.view, signed.statement.digest);
-        let slots = self
-            .order
-            .log
-            .above(self.order.executed())
-            .filter_map(|(seq, slot)| Some((seq, self.views.slot_status(slot)?)));
+        let above = self.order.log.above(self.order.executed());
+        let slots = above.filter_map(|(seq, slot)| Some((seq, self.views.slot_status(slot)?)));
         let mut heard: Vec<ReplicaId> = self.peers.heard_ones(&self.member).collect();
         heard.sort_unstable();
         StatusBody {

@@ -17,7 +17,7 @@ use crate::views::slow_primary::Pace;
 use crate::views::timers::Timers;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{Committee, Content, Digest, ReplicaId, SeqNum, Signed, Ticks, View};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -26,6 +26,9 @@ const VIEWS_AHEAD_MAX: u64 = 4;
 
 /// Views of which it is remembered that their primaries are proved to have equivocated in them.
 const PROVED_MAX: usize = 8;
+
+/// Starts that are fetched at a time for each member whose ViewChange names them.
+const NAMED_MAX: usize = 8;
 
 /// A ViewChange with its statement.
 pub(crate) type ViewChangeMsg = (Signed, Arc<ViewChange>);
@@ -128,11 +131,12 @@ impl Views {
             start.view_changes.iter().map(move |(of, body)| (of.signer, signed.signer, body))
         });
         let latest = self.latest.iter().map(|(member, (_, body))| (*member, *member, body));
-        for (member, server, body) in latest.chain(carried) {
-            // One at a time for each member (V4).
-            for named in body.named().filter(|(_, digest)| !self.new_views.contains_key(digest)).take(1) {
+        for (member, server, body) in carried.chain(latest) {
+            // A few at a time for each member (V4). The sender of a start has had all that it names.
+            for named in body.named().filter(|(_, digest)| !self.new_views.contains_key(digest)).take(NAMED_MAX) {
                 let from = lacking.entry(named).or_default();
-                from.extend([member, server].into_iter().filter(|peer| !from.contains(peer)).collect::<BTreeSet<_>>());
+                from.extend([server, member]);
+                from.dedup();
             }
         }
         lacking

@@ -27,7 +27,8 @@ impl Replica {
         let carried = body.pre_prepares.iter().map(|of| (of.statement.seq, of.statement.digest));
         let follows = body.recompute(&self.member.committee, self.order.null).into_iter().eq(carried);
         let window = self.member.constants.window;
-        if !follows && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
+        let wrong = !follows && !self.accusations.is_proved(from);
+        if wrong && let Some(proof) = InvalidNewView::find(&statement, &body, &self.member.committee, window) {
             self.accuse(Evidence::InvalidNewView(Box::new(proof)));
         }
         demands.iter().for_each(|demand| self.find_omissions(demand, None));

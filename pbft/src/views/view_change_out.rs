@@ -78,6 +78,7 @@ impl Views {
     pub(crate) fn join_later_view(&mut self, order: &mut Order, member: &mut Member) {
         let pulled = self.pull(member.committee.weak()).filter(|view| *view > self.number);
         if let Some(view) = pulled.filter(|_| member.may_sign()) {
+            self.failures = self.failures.saturating_add(1); // all back off, not the one alone whose timer it was
             self.ask_for_view(order, member, view, Cause::Others);
         }
     }
@@ -115,22 +116,14 @@ impl Views {
     /// V4: everything that this replica has promised above its stable checkpoint.
     pub(crate) fn view_change(&self, order: &Order, view: View) -> ViewChange {
         let named = |of: View| self.entered.get(&of).copied().unwrap_or_default();
-        let prepared = order.log.iter().filter_map(|(_, slot)| slot.prepared.as_ref()).map(|prepared| PreparedEntry {
+        let slots = || order.log.iter().filter(|(seq, _)| order.in_window(*seq)).map(|(_, slot)| slot);
+        let prepared = slots().filter_map(|slot| slot.prepared.as_ref()).map(|prepared| PreparedEntry {
             certificate: prepared.certificate.claim().clone(),
             pre_prepare: prepared.pre_prepare,
             new_view: named(prepared.certificate.view()),
         });
-        let voted = order
-            .log
-            .iter()
-            .filter_map(|(_, slot)| slot.voted)
-            .map(|pre_prepare| VotedEntry { pre_prepare, new_view: named(pre_prepare.statement.view) });
-        let in_window = |seq: SeqNum| order.in_window(seq);
-        ViewChange {
-            view,
-            checkpoint: order.checkpoints.rest(),
-            prepared: prepared.filter(|entry| in_window(entry.seq())).collect(),
-            voted: voted.filter(|entry| in_window(entry.seq())).collect(),
-        }
+        let entry = |pre_prepare: Signed| VotedEntry { pre_prepare, new_view: named(pre_prepare.statement.view) };
+        let voted = slots().filter_map(|slot| slot.voted).map(entry);
+        ViewChange { view, checkpoint: order.checkpoints.rest(), prepared: prepared.collect(), voted: voted.collect() }
     }
 }

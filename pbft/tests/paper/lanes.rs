@@ -36,6 +36,20 @@ fn a_vote_for_a_new_slot_waits_for_the_certificates_of_its_tips() {
     assert_eq!(backup.said(Kind::Prepare).len(), 1);
 }
 
+/// A peer with old certificates fills no memory: of those that no slot needs the newest alone is kept.
+#[test]
+fn certificates_beside_a_content_that_no_slot_names_are_kept_as_any_other() {
+    let mut backup = Alone::new(4, 3);
+    for position in [9, 3, 5] {
+        let tip = Tip { position: quorate_pbft::Position::new(position), digest: Digest([position as u8; 32]) };
+        let content = Content { cut: vec![(id(1), tip)], ..empty(1_000 + position) };
+        let certificates = vec![certificate(Kind::Ack, 1, position, tip.digest, &[0, 1, 2])];
+        backup.hear(2, Message::Content { content, certificates });
+    }
+    let kept = |effect: &&Effect| matches!(effect, Effect::Persist(Record::LaneCert(_)));
+    assert_eq!(backup.effects.iter().filter(kept).count(), 1);
+}
+
 /// L2: an Ack stands for everything between the bundle and an anchor.
 #[test]
 fn a_bundle_is_acknowledged_when_all_before_it_are_here() {

@@ -177,9 +177,20 @@ fn the_timeout_doubles_up_to_its_cap() {
     }
     let constants = Constants::default();
     let doubled = |of: u64| (2 * of).min(constants.timeout_cap_ms);
-    assert!(timeouts.windows(2).all(|pair| pair[1] == pair[0] || pair[1] == doubled(pair[0])), "{timeouts:?}");
+    // A view that others leave and the next, whose timer ends, are two.
+    let follows = |of: u64| [of, doubled(of), doubled(doubled(of))];
+    assert!(timeouts.windows(2).all(|pair| follows(pair[0]).contains(&pair[1])), "{timeouts:?}");
     assert!(timeouts[0] < timeouts[3], "{timeouts:?}");
     assert_eq!(timeouts.last(), Some(&constants.timeout_cap_ms));
+}
+
+/// V2: else one timer after the other ends before any time-out has doubled.
+#[test]
+fn a_replica_that_leaves_a_view_with_others_backs_off_as_they_do() {
+    let mut replica = Alone::new(4, 3);
+    [1, 2].iter().for_each(|signer| replica.demand(*signer, 1));
+    let seen = replica.replica.inspect();
+    assert_eq!((seen.changing, seen.timeout_ms), (true, 2 * Constants::default().base_timeout_ms));
 }
 
 /// V6, §4.4: nothing is accepted before the NewView.
