@@ -75,7 +75,7 @@ pub use format::analysis::{ANALYSIS_BYTES_MAX, Analysis};
 pub use format::body::Body;
 pub use format::change::{Base, Change, Dependency, Level, Op, OpKind, Wishes};
 pub use format::check::{EnvelopeCheck, Unchecked};
-pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits};
+pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits, check_window};
 pub use format::envelope::Envelope;
 #[cfg(feature = "testing")]
 pub use format::envelope::work;

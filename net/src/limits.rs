@@ -8,13 +8,13 @@ const MIB: usize = 1024 * 1024;
 
 /// Bytes of the largest frame on the votes stream.
 ///
-/// The largest vote message is a NewView; rule V2 admits only constants under which it stays below 6 MiB (23 replicas,
-/// window 256). A PrePrepare with its certificates is far smaller.
+/// The largest vote message is a PrePrepare with its certificates.
 pub const VOTES_FRAME_BYTES_MAX: usize = 8 * MIB;
 
 /// Bytes of the largest frame on the bulk stream.
 ///
-/// A bundle may consist of one envelope of 32 MiB; 2 MiB more hold header, proofs and encoding.
+/// A bundle may consist of one envelope of 32 MiB; 2 MiB more hold header, proofs and encoding. A NewView stays below it by the
+/// window that a group of its size may have.
 pub const BULK_FRAME_BYTES_MAX: usize = 34 * MIB;
 
 /// Capacity of a queue; both bounds count.

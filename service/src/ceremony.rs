@@ -8,7 +8,7 @@ use quorate_client::keys::{Key, KeyError};
 use quorate_ledger::hexed;
 use quorate_ledger::keys::{BadKey, Purpose, check_possession};
 use quorate_ledger::{
-    DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, RULES, Restart, is_name,
+    DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, RULES, Restart, check_window, is_name,
 };
 use quorate_pbft::{Constants, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
@@ -221,6 +221,7 @@ impl Draft {
             file.authors.extend(entry.authors.iter().map(|author| of(entry, *author)));
         }
         file.authors.sort_by_key(|author| author.key);
+        check_window(file.members.len(), file.constants.window).map_err(GenesisError::from)?;
         Ok(Genesis::build(file)?)
     }
 

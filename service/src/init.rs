@@ -9,7 +9,7 @@ use crate::framed::{beside, sync_parent};
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{
-    DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits, OpenError, RULES,
+    DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Ledger, Limits, OpenError, RULES, check_window,
 };
 use quorate_pbft::{Broken, Constants, Ed25519Signer, Record};
 use quorate_storage::{Db, DbError};
@@ -128,7 +128,9 @@ pub fn make(plan: &Plan) -> Result<Made, InitError> {
 
     let authors = plan.author_keys()?;
     let members = plan.member_keys()?;
-    let genesis = Genesis::build(plan.genesis(&authors, &members))?;
+    let file = plan.genesis(&authors, &members);
+    check_window(file.members.len(), file.constants.window).map_err(GenesisError::from)?;
+    let genesis = Genesis::build(file)?;
     for number in 0..plan.replicas {
         plan.fill_replica(number, &genesis)?;
     }

@@ -99,9 +99,50 @@ pub(crate) fn check(protocol: &Constants, limits: &Limits) -> Result<(), BadCons
     }
 }
 
+/// Bytes of a start of a view that members hand on: a frame of the bulk stream, and room for all that is not slots.
+const START_BYTES_MAX: u64 = 33 << 20;
+
+/// Bytes of a slot in a demand: its entries in P and Q, and each signature in P.
+const SLOT_BYTES: u64 = 435;
+const SIGNATURE_BYTES: u64 = 66;
+
+/// Refuses a window with which a start of a view may be too large for one frame, so that the group would never have another
+/// view (V5): it holds q demands, each with P and Q of a whole window. For new groups and lists; older ones may have it.
+pub fn check_window(members: usize, window: u64) -> Result<(), BadConstants> {
+    let quorum = members as u64 * 2 / 3 + 1;
+    match quorum * window * (SLOT_BYTES + SIGNATURE_BYTES * quorum) <= START_BYTES_MAX {
+        true => Ok(()),
+        false => {
+            Err(BadConstants("window is too large for so many members: a start of a view would fit into no frame"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_pbft::{ClaimedCert, Digest, Epoch, Kind, PreparedEntry, ReplicaId, SeqNum, Signed, View, VotedEntry};
+
+    #[test]
+    fn a_window_is_as_large_as_a_start_with_all_its_slots_fits_into_a_frame() {
+        let fits = |members, window| check_window(members, window).is_ok();
+        assert_eq!(
+            [(61, 256), (64, 256), (100, 100), (100, 128)].map(|(n, window)| fits(n, window)),
+            [true, false, true, false]
+        );
+    }
+
+    #[test]
+    fn a_slot_of_a_demand_has_as_many_bytes_as_are_counted() {
+        let (epoch, view, seq, digest) = (Epoch::new(0), View::new(1), SeqNum::new(1), Digest([1; 32]));
+        let statement = quorate_pbft::Statement { group: digest, epoch, kind: Kind::PrePrepare, view, seq, digest };
+        let pre_prepare = Signed { statement, signer: ReplicaId::new(0), signature: quorate_pbft::Signature([0; 64]) };
+        let signatures: Vec<_> = (0..3).map(|id| (ReplicaId::new(id), pre_prepare.signature)).collect();
+        let certificate = ClaimedCert { epoch, kind: Kind::Prepare, view, seq, digest, signatures };
+        let prepared = borsh::to_vec(&PreparedEntry { certificate, pre_prepare, new_view: digest }).expect("memory");
+        let voted = borsh::to_vec(&VotedEntry { pre_prepare, new_view: digest }).expect("memory");
+        assert_eq!((prepared.len() + voted.len()) as u64, SLOT_BYTES + 3 * SIGNATURE_BYTES);
+    }
 
     #[test]
     fn the_starting_values_are_good() {

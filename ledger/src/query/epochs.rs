@@ -3,7 +3,7 @@
 use super::page::{self, Page};
 use super::{QueryError, StateView};
 use crate::apply::Ground;
-use crate::format::constants::{GROUP, GROUP_DOMAIN};
+use crate::format::constants::{GROUP, GROUP_DOMAIN, check_window};
 use crate::format::governance::Act;
 use crate::format::membership::{Joiner, Reconfiguration};
 use crate::state::abort::Abort;
@@ -78,7 +78,10 @@ impl<'a> StateView<'a> {
             Err(Abort::Store(error)) => return Err(error),
             Err(Abort::Deferred(why)) => Some(format!("{why:?}")),
         };
-        Ok(Plan { present: members.clone(), next: ground.next(change).ok(), refused })
+        let (next, window) = (ground.next(change).ok(), self.ledger.genesis().constants().window);
+        let grown = next.as_ref().map(Committee::len).filter(|count| *count > members.len());
+        let too_wide = || Some(check_window(grown?, window).err()?.to_string());
+        Ok(Plan { present: members.clone(), refused: refused.or_else(too_wide), next })
     }
 
     fn epoch(&self, epoch: Epoch) -> Result<EpochEntry, StoreError> {
