@@ -4,11 +4,14 @@ mod support;
 
 use core::ops::ControlFlow;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Base, Limits, Op, Principal, Read, State, Sweep, Table};
+use quorate_ledger::{Base, Limits, Op, Principal, Read, State, Store as _, Sweep, Table};
 use quorate_pbft::{Digest, SeqNum};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use support::world::{Edit, World, remove, rename, write};
+
+/// Domain, entry and revision.
+const VERSION_KEY_BYTES: usize = 4 + 32 + 12;
 
 fn short() -> World {
     World::with(Limits { base_horizon_ms: 1_000, ..Limits::default() })
@@ -57,6 +60,21 @@ fn kept_and_named(world: &World, whole: &World) -> (BTreeSet<Vec<u8>>, BTreeSet<
     }
     let named = whole.rows(Table::Contents).into_iter().filter(|content| bytes.contains(content)).collect();
     (world.rows(Table::Contents).into_iter().collect(), named)
+}
+
+/// Of what an old version names nobody knows then which contents are its own.
+#[test]
+fn a_version_that_cannot_be_read_stops_no_sweep_and_keeps_contents() {
+    let mut world = short();
+    ["one", "two"].into_iter().for_each(|text| drop(world.does(0, &[write("a", text)])));
+    let damaged = world.rows(Table::Past).into_iter().find(|key| key.len() == VERSION_KEY_BYTES).expect("a version");
+    world.store.put(Table::Past, &damaged, b"").expect("memory does not fail");
+    let (mut sweep, mut met) = (Sweep::default(), None);
+    let oldest = SeqNum::new(1);
+    while !world.ledger.forget(&mut world.store, &mut sweep, oldest, 5).expect("memory does not fail") {
+        met = met.or(sweep.damage().cloned());
+    }
+    assert!(met.is_some() && has(&world, "one") && has(&world, "two"));
 }
 
 /// A domain in which some paths want approvals.

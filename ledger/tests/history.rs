@@ -109,6 +109,21 @@ fn a_revision_from_before_the_history_is_refused_with_where_it_begins() {
     assert_eq!(world.ledger.receipt(&world.store, &first.id), Ok(None));
 }
 
+#[test]
+fn a_receipt_that_cannot_be_read_stops_no_sweep() {
+    let mut world = short();
+    let first = world.does(0, &[write("a", "one")]);
+    let second = world.does(0, &[write("a", "two")]);
+    time_passes(&mut world);
+    world.store.put(Table::Receipts, &first.id.0.0, b"").expect("memory does not fail");
+    let oldest = next(&world);
+
+    forget(&mut world, oldest);
+
+    assert_eq!(world.ledger.receipt(&world.store, &second.id), Ok(None));
+    assert!(world.ledger.receipt(&world.store, &first.id).is_err(), "to name it is the scrub's");
+}
+
 /// As `repair` does with a receipt that cannot be read.
 #[test]
 fn a_dropped_receipt_is_left_out_of_the_log_and_no_page_ends_at_it() {

@@ -8,7 +8,7 @@ use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
 use crate::room::{Patient, Room};
 use crate::row::{decode, encode};
 use crate::runs::{Dir, Folder, Growth, Manifest, Sizes};
-use crate::shared::Shared;
+use crate::shared::{Shared, Turn};
 use crate::snapshot::Snapshot;
 use crate::tables::{Name, Writes, begin_write};
 use crate::view::View;
@@ -225,9 +225,27 @@ impl Db {
         if view.frozen.is_some() || view.active.bytes() == 0 && !self.gives_space_back() {
             return Ok(None);
         }
+        self.set_aside(&mut turn).map(Some)
+    }
+
+    fn set_aside(&self, turn: &mut Turn) -> Result<Fold, StoreError> {
         let folded = self.shared.folded();
         let mark = turn.journal().turn(folded).map_err(|error| self.shared.poison.fail(error))?;
-        Ok(Some(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark }))
+        Ok(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark })
+    }
+
+    /// Rows outside redb's trees that are not as they were written, whether newer ones hide them or not.
+    pub fn unsound_rows(&self) -> u64 {
+        self.shared.growth().unsound()
+    }
+
+    /// Leaves those rows out from now on: for a database of which all that is needed was found to be whole, and that nobody
+    /// else uses. Takes as much room as its runs.
+    pub fn leave_out_unsound(&self) -> Result<(), StoreError> {
+        self.fold()?;
+        self.shared.growth().leave_out_unsound().map_err(|error| StoreError(error.to_string()))?;
+        let fold = self.set_aside(&mut self.shared.turn())?;
+        fold.run()
     }
 
     /// Whether room is short, and a fold of no rows would go on with merges.

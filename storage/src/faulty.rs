@@ -60,6 +60,7 @@ struct State {
     taken: BTreeSet<(String, u64)>,
     blocks_max: Option<usize>,
     has_reserve_only: bool,
+    refuses_merges: bool,
     /// Block that cannot be read.
     lost_block: Option<(String, u64)>,
     /// Number of the read that fails.
@@ -126,12 +127,18 @@ impl Disk {
 
     /// There is space again.
     pub fn free(&self) {
-        self.state().blocks_max = None;
+        let mut state = self.state();
+        (state.blocks_max, state.has_reserve_only, state.refuses_merges) = (None, false, false);
     }
 
     /// Leaves no more than the part of the disk that is kept for what cannot wait.
     pub fn leave_the_reserve(&self) {
         self.state().has_reserve_only = true;
+    }
+
+    /// Leaves room for folds, and none for merges.
+    pub fn refuse_merges(&self) {
+        self.state().refuses_merges = true;
     }
 
     /// Fails every read of a block of 4 KiB from now on, as a drive does that has lost it; of none, mends it.
@@ -408,7 +415,8 @@ impl Folder for DiskFolder {
 
     /// A disk says so by failing: that is tested.
     fn has_room_for(&self, _bytes: u64, reserve: Reserve) -> bool {
-        reserve == Reserve::MayBeUsed || !self.disk.state().has_reserve_only
+        let state = self.disk.state();
+        !state.refuses_merges && (reserve == Reserve::MayBeUsed || !state.has_reserve_only)
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Room {
     /// Whether writes wait; they fail until a replica runs, and once it ends.
     is_patient: Mutex<bool>,
     given_up: Condvar,
-    /// Whether no new change is taken for want of room.
+    /// Whether the database takes more than it may, so that no new change is taken.
     is_short: AtomicBool,
     /// Places that the disk did not give, where these read as zeros. Never where a replica runs and folds: the library takes
     /// zeros beside a page that it deletes from for an empty page, and rows would go without an error.
@@ -115,12 +115,12 @@ impl Room {
         self.is_shut.store(true, Ordering::Release);
     }
 
-    /// Whether no new change is taken for want of room, as was noted last: history is then forgotten in quiet times too.
+    /// Whether the database takes more than it may, as was noted last: history is then forgotten in quiet times too.
     pub fn is_short(&self) -> bool {
         self.is_short.load(Ordering::Acquire)
     }
 
-    /// Notes whether new changes are taken.
+    /// Notes whether the database takes more than it may.
     pub fn note_short(&self, is_short: bool) {
         self.is_short.store(is_short, Ordering::Release);
     }

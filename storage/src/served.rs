@@ -80,6 +80,17 @@ pub(crate) fn oldest(rows: &impl Rows) -> Result<SeqNum, StoreError> {
 }
 
 impl Batch {
+    /// Notes that no slot up to that of a state is here, for the state is a copy; `lanes` are the executed tips of its epoch,
+    /// in order, each with the bytes of its lane up to there.
+    pub fn serve_behind(
+        &mut self,
+        (epoch, seq, time): (Epoch, SeqNum, Time),
+        lanes: impl Iterator<Item = (Position, u64)>,
+    ) {
+        let lanes = (0..).map(ReplicaId::new).zip(lanes).collect();
+        self.set(Name::About, key::SERVED, encode(&Gone { epoch, seq, time, lanes, unfinished: false }));
+    }
+
     /// Forgets decided slots up to `last` and their bundles, from the oldest on, as long as they are too old to keep and
     /// their votes are pruned. Does a bounded part of the work; the oldest slot that is still served, and whether some of
     /// the work is left for the next call.

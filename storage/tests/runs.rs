@@ -333,6 +333,40 @@ fn a_changed_bit_is_no_row_after_merges_either() {
     assert!(named > 20, "{named} named");
 }
 
+/// As `repair` does once all rows are back: damaged ones below them keep runs from being merged.
+#[test]
+fn damaged_rows_under_sound_ones_are_left_out_and_no_merge_stops_at_them() {
+    let mut left_out = 0;
+    for name in runs_of(&written().0) {
+        for bit in (0..8 * written().0.image(&name).len() as u64).step_by(41) {
+            let (disk, model) = written();
+            disk.flip(&name, bit);
+            let Ok(db) = Db::on(&disk) else { continue };
+            let mut batch = db.begin().unwrap();
+            for (table, key) in
+                TABLES.into_iter().flat_map(|table| (0..16).map(move |number| (table, key(table, number))))
+            {
+                match model.get(&(table, key.clone())) {
+                    Some(value) => batch.put(table, &key, value).unwrap(),
+                    None => batch.delete(table, &key).unwrap(),
+                }
+            }
+            batch.commit().unwrap();
+            db.fold().unwrap();
+            if db.unsound_rows() == 0 || db.leave_out_unsound().is_err() {
+                continue; // of the rows none was hit, or the list of a section was
+            }
+            left_out += 1;
+            let what = format!("bit {bit} of {name}");
+            assert_eq!((db.unsound_rows(), db.unmerged()), (0, None), "{what}");
+            assert_is(&db.snapshot().unwrap(), &model, &mut Dice(1), 16);
+            drop(db);
+            assert_is(&Db::on(&disk).expect(&what).snapshot().unwrap(), &model, &mut Dice(1), 16);
+        }
+    }
+    assert!(left_out > 20, "{left_out}");
+}
+
 #[test]
 fn promises_can_be_read_where_a_run_is_damaged_or_missing() {
     for is_missing in [false, true] {
@@ -622,6 +656,49 @@ fn where_room_is_short_folds_of_no_rows_end_the_merges() {
     }
 
     assert!(folds > 0 && bytes_of_runs(&disk) < before, "{folds} folds, {} of {before} bytes", bytes_of_runs(&disk));
+}
+
+/// A database that is over its quota and full of removed rows, for whose merge there is no room.
+fn crowded() -> (Disk, Db) {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    disk.leave_the_reserve();
+    rolling(&db, 0..100, 30, |_| {});
+    db.room().note_short(true);
+    fold_to_the_end(&db);
+    (disk, db)
+}
+
+/// Folds as long as that gives space back.
+fn fold_to_the_end(db: &Db) {
+    let folds = (0..300).take_while(|_| db.freeze().unwrap().map(|fold| fold.run().unwrap()).is_some()).count();
+    assert!(folds < 300, "they end");
+}
+
+#[test]
+fn over_the_quota_a_merge_that_had_no_room_begins_once_there_is_some() {
+    let (disk, db) = crowded();
+    let before = bytes_of_runs(&disk);
+    disk.free();
+
+    fold_to_the_end(&db);
+
+    assert!(2 * bytes_of_runs(&disk) < before, "{} of {before} bytes", bytes_of_runs(&disk));
+}
+
+#[test]
+fn over_the_quota_a_merge_that_was_given_up_is_made_once_there_is_room_again() {
+    let (disk, db) = crowded();
+    disk.free();
+    db.fold().unwrap(); // begins it
+    disk.refuse_merges();
+    fold_to_the_end(&db);
+    let before = bytes_of_runs(&disk);
+    disk.free();
+
+    fold_to_the_end(&db);
+
+    assert!(2 * bytes_of_runs(&disk) < before, "{} of {before} bytes", bytes_of_runs(&disk));
 }
 
 #[test]

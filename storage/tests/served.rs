@@ -2,7 +2,7 @@
 
 mod world;
 
-use quorate_pbft::{Epoch, Message, Position, Question, Record, ReplicaId, SeqNum, Wanted};
+use quorate_pbft::{Epoch, Message, Position, Question, Record, ReplicaId, SeqNum, Time, Wanted};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, OldSlot, SERVED_ROWS_MAX, SupplyLimits};
 use world::{EPOCH, db, executed, mark_slot, store};
@@ -151,6 +151,28 @@ fn slots_before_the_first_that_is_here_are_gone() {
 
     assert_eq!(prune(&db, 160, 141), 141);
     assert_eq!(rows(&db, "committed"), 20);
+}
+
+#[test]
+fn a_lane_that_is_silent_since_a_copy_counts_with_its_bytes_up_to_there() {
+    let db = db();
+    let mut batch = db.begin().unwrap();
+    let lanes = [(Position::new(100), 3_200), (Position::new(7), 9_000)];
+    batch.serve_behind((EPOCH, SeqNum::new(100), Time::new(100)), lanes.into_iter());
+    for seq in 101..=160 {
+        mark_slot(seq, 0, seq).iter().for_each(|record| batch.record(record).unwrap());
+    }
+    batch.commit().unwrap();
+    prune_votes(&db);
+    let seen = std::cell::RefCell::new(Vec::new());
+    let note = |slot: &OldSlot| {
+        seen.borrow_mut().push(slot.lane_bytes);
+        slot.time.get() < 102
+    };
+
+    db.begin().unwrap().prune_slots(SeqNum::new(160), note).unwrap();
+
+    assert_eq!(*seen.borrow(), [101 * 32 + 9_000, 102 * 32 + 9_000]);
 }
 
 /// The power goes at each write of a pruning: what is said to be served is there, whole, and pruning goes on.

@@ -20,7 +20,7 @@ use crate::state::{chain, entry, name, named, rows, slot_log};
 use crate::vocabulary::revision::Revision;
 use borsh::BorshDeserialize;
 use core::ops::ControlFlow;
-use quorate_pbft::SeqNum;
+use quorate_pbft::{Digest, SeqNum};
 use std::collections::BTreeSet;
 
 /// Tables that a sweep walks, and for what.
@@ -67,6 +67,8 @@ pub struct Sweep {
     walk: usize,
     from: Vec<u8>,
     named: Named,
+    /// Damage of a row that may name contents: none is dropped then.
+    damage: Option<StoreError>,
 }
 
 impl Sweep {
@@ -82,6 +84,11 @@ impl Sweep {
     /// Whether it is on its way through the tables.
     pub fn is_begun(&self) -> bool {
         self.walk > 0 || !self.from.is_empty()
+    }
+
+    /// Damage that was met on the way; a sweep goes past it, and drops no contents.
+    pub fn damage(&self) -> Option<&StoreError> {
+        self.damage.as_ref()
     }
 
     /// Whether the next walk begins at the first content, not behind those that the last one held.
@@ -112,7 +119,7 @@ impl Ledger {
         };
         let is_through = sweep.pass(looked.as_deref());
         if is_through {
-            sweep.named = sweep.named.behind();
+            sweep.named = if sweep.damage.take().is_some() { Named::default() } else { sweep.named.behind() };
             self.replace_named(None);
         }
         Ok(is_through)
@@ -129,12 +136,13 @@ impl Ledger {
         let (found, last) = next_rows(store, (table, from), most)?;
         for (key, value) in &found {
             let is_old = match table {
-                Table::Receipts => is_old_receipt(value, oldest)?,
-                Table::Archive => is_old_news(store, key, oldest)?,
-                Table::Range => slot_log::is_off_all_paths(key, oldest),
-                _ => self.is_old_past(store, (key, value), oldest)?,
+                Table::Receipts => is_old_receipt(value, oldest),
+                Table::Archive => is_old_news(store, key, oldest),
+                Table::Range => Ok(slot_log::is_off_all_paths(key, oldest)),
+                _ => self.is_old_past(store, (key, value), oldest),
             };
-            if is_old {
+            // One that cannot be read stays: to find damage is not a sweep's, and to stop here would help nobody.
+            if is_old.unwrap_or(false) {
                 store.delete(table, key)?;
             }
         }
@@ -153,17 +161,24 @@ impl Ledger {
         self.mark_noted(sweep);
         let (found, last) = next_rows(read, (table, &sweep.from), most)?;
         for (key, value) in &found {
-            if table == Table::Entries {
-                let (name, value) = entry::decode(value).ok_or_else(|| entry::damaged("an entry"))?;
-                sweep.named.extend(named::by_entry(name, value)?);
-                continue;
-            }
-            sweep.named.extend(named::by_row(table, key, value)?);
-            if table == Table::Past {
-                sweep.named.extend(named::by_waiting(key, value, self.genesis().limits())?);
+            match self.named_by((table, key), value) {
+                Ok(named) => sweep.named.extend(named),
+                Err(damage) => sweep.damage = Some(sweep.damage.take().unwrap_or(damage)),
             }
         }
         Ok(last)
+    }
+
+    fn named_by(&self, (table, key): (Table, &[u8]), value: &[u8]) -> Result<Vec<Digest>, StoreError> {
+        if table == Table::Entries {
+            let (name, value) = entry::decode(value).ok_or_else(|| entry::damaged("an entry"))?;
+            return Ok(named::by_entry(name, value)?.into_iter().collect());
+        }
+        let mut named = named::by_row(table, key, value)?;
+        if table == Table::Past {
+            named.extend(named::by_waiting(key, value, self.genesis().limits())?);
+        }
+        Ok(named)
     }
 
     fn drop_unnamed(
@@ -176,6 +191,9 @@ impl Ledger {
         let most = most.min(DROPPED_MAX);
         let (begin, until) = (sweep.named.from(), sweep.named.until());
         let from = sweep.from.as_slice().max(&begin);
+        if sweep.damage.is_some() {
+            return Ok(None); // what a row names that cannot be read is not known
+        }
         let found = store.first_keys(Table::Contents, from, &until, most)?;
         for key in found.iter().filter(|key| !sweep.named.has(key)) {
             store.delete(Table::Contents, key)?;

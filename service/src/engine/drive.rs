@@ -336,7 +336,8 @@ impl Engine {
             let stable = self.core.stable().map_or(SeqNum::default(), QuorumCert::seq);
             let clock = (self.own_clock, is_short);
             self.pruning.prune(&mut batch, &mut self.ledger, (stable, &self.constants), clock)?;
-            batch.damage().into_iter().for_each(|damage| self.reporter.note_damage(damage));
+            let damage = batch.damage().or_else(|| self.pruning.damage());
+            damage.into_iter().for_each(|damage| self.reporter.note_damage(damage));
         }
         round.committed = !batch.is_empty();
         batch.commit()?;

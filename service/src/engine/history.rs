@@ -1,8 +1,10 @@
 //! History that a node keeps: the whole, that of a time, or as many bytes.
 
+use quorate_ledger::{Read, Store, StoreError, Table};
 use quorate_pbft::{Epoch, ExecutedPoint, Time};
 use quorate_storage::OldSlot;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,6 +12,9 @@ use std::str::FromStr;
 const TIMES: [(&str, u64); 4] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
 /// Units of size, the largest first.
 const SIZES: [(&str, u64); 3] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20)];
+
+/// Key of the row of [`ended`], among the single values.
+const ENDED: &[u8] = b"epoch-bytes";
 
 /// Policy of a node on the history that it keeps, beyond the windows of slots that it always does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,7 +85,6 @@ impl From<History> for String {
 /// Execution as a policy measures from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reached {
-    epoch: Epoch,
     time: Time,
     lane_bytes: u64,
 }
@@ -89,19 +93,32 @@ impl Reached {
     /// Execution up to a point, and milliseconds after its slot.
     pub(super) fn of(point: &ExecutedPoint, since_ms: u64) -> Self {
         let time = Time::new(point.time.get().saturating_add(since_ms));
-        Self { epoch: point.epoch, time, lane_bytes: point.lane_bytes.iter().sum() }
+        Self { time, lane_bytes: point.lane_bytes.iter().sum() }
     }
 }
 
+/// Bytes of all lanes of each epoch that is over and was executed here to its end: lanes begin anew with the next (M3).
+pub(super) fn ended(read: &dyn Read) -> Result<BTreeMap<Epoch, u64>, StoreError> {
+    let row = read.get(Table::Meta, ENDED)?;
+    Ok(row.and_then(|row| borsh::from_slice(&row).ok()).unwrap_or_default()) // history stays for longer without
+}
+
+/// Notes the bytes of the epoch that ends with a point: the next slot is of another one.
+pub(super) fn note_end(store: &mut impl Store, point: &ExecutedPoint) -> Result<(), StoreError> {
+    let mut ended = ended(store)?;
+    ended.insert(point.epoch, point.lane_bytes.iter().sum());
+    store.put(Table::Meta, ENDED, &borsh::to_vec(&ended).expect("writing into memory cannot fail"))
+}
+
 impl History {
-    /// Whether a slot is not kept any more.
-    pub(super) fn is_over(self, slot: &OldSlot, now: &Reached) -> bool {
+    /// Whether a slot is not kept any more; see [`ended`].
+    pub(super) fn is_over(self, slot: &OldSlot, now: &Reached, ended: &BTreeMap<Epoch, u64>) -> bool {
         match self {
             Self::All => false,
             Self::Time(ms) => now.time.get().saturating_sub(slot.time.get()) > ms,
             Self::Bytes(bytes) => {
-                let before = if slot.epoch == now.epoch { slot.lane_bytes } else { 0 }; // lanes begin anew
-                now.lane_bytes.saturating_sub(before) > bytes
+                let ended: u64 = ended.range(slot.epoch..).map(|(_, bytes)| bytes).sum();
+                (ended + now.lane_bytes).saturating_sub(slot.lane_bytes) > bytes
             }
         }
     }
@@ -110,6 +127,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_ledger::MemoryStore;
 
     #[test]
     fn a_policy_reads_and_writes_the_same() {
@@ -130,14 +148,31 @@ mod tests {
 
     #[test]
     fn a_slot_is_over_once_more_than_the_policy_has_passed_since() {
-        let now = Reached { epoch: Epoch::new(1), time: Time::new(100_000), lane_bytes: 5_000 };
-        let slot = |epoch, time, lane_bytes| OldSlot { epoch: Epoch::new(epoch), time: Time::new(time), lane_bytes };
-        let of_time = |time| History::Time(60_000).is_over(&slot(1, time, 0), &now);
-        let of_bytes = |epoch, bytes| History::Bytes(4_000).is_over(&slot(epoch, 0, bytes), &now);
+        let (now, ended) = (Reached { time: Time::new(100_000), lane_bytes: 5_000 }, BTreeMap::new());
+        let slot = |time, lane_bytes| OldSlot { epoch: Epoch::new(1), time: Time::new(time), lane_bytes };
+        let of_time = |time| History::Time(60_000).is_over(&slot(time, 0), &now, &ended);
+        let of_bytes = |bytes| History::Bytes(4_000).is_over(&slot(0, bytes), &now, &ended);
 
         assert!(of_time(39_999) && !of_time(40_000));
-        assert!(of_bytes(1, 999) && !of_bytes(1, 1_000));
-        assert!(of_bytes(0, 1_000_000), "the epoch since then has more bytes than are kept");
-        assert!(!History::All.is_over(&slot(0, 0, 0), &now));
+        assert!(of_bytes(999) && !of_bytes(1_000));
+        assert!(!History::All.is_over(&slot(0, 0), &now, &ended));
+    }
+
+    #[test]
+    fn bytes_of_all_epochs_since_a_slot_count() {
+        let mut store = MemoryStore::default();
+        for (epoch, lane_bytes) in [(0, vec![9_000]), (1, vec![1_000, 2_000]), (2, vec![1_500])] {
+            let last = ExecutedPoint { epoch: Epoch::new(epoch), lane_bytes, ..ExecutedPoint::default() };
+            note_end(&mut store, &last).expect("memory does not fail");
+        }
+        let ended = ended(&store).expect("memory does not fail");
+        let now = Reached { time: Time::default(), lane_bytes: 500 };
+        let is_over = |epoch, lane_bytes| {
+            let slot = OldSlot { epoch: Epoch::new(epoch), time: Time::default(), lane_bytes };
+            History::Bytes(4_000).is_over(&slot, &now, &ended)
+        };
+
+        assert!(is_over(1, 999) && !is_over(1, 1_000) && !is_over(2, 0));
+        assert!(is_over(0, 9_000), "the last slot of its epoch");
     }
 }

@@ -2,8 +2,8 @@
 //! new changes, in every round.
 
 use super::error::EngineError;
-use super::history::{History, Reached};
-use quorate_ledger::{Ledger, Sweep};
+use super::history::{History, Reached, ended};
+use quorate_ledger::{Ledger, StoreError, Sweep};
 use quorate_pbft::{Constants, ExecutedPoint, SeqNum, Time};
 use quorate_storage::Batch;
 use std::ops::RangeInclusive;
@@ -99,6 +99,11 @@ impl Pruning {
         self.has_forgotten = false;
     }
 
+    /// Damage that keeps a sweep from dropping contents.
+    pub(super) fn damage(&self) -> Option<&StoreError> {
+        self.sweep.damage()
+    }
+
     /// The oldest slot that is served, once after it went up.
     pub(super) fn take_oldest(&mut self) -> Option<SeqNum> {
         self.oldest.take()
@@ -158,7 +163,8 @@ impl Pruning {
             return Ok(false);
         }
         let last = SeqNum::new(covered.get() - kept);
-        let (oldest, is_left) = batch.prune_slots(last, |slot| history.is_over(slot, now))?;
+        let ended = ended(batch)?;
+        let (oldest, is_left) = batch.prune_slots(last, |slot| history.is_over(slot, now, &ended))?;
         self.oldest = Some(oldest);
         if self.swept < oldest && (self.keeps.is_none() || !self.sweep.is_begun()) {
             self.keeps = Some(oldest);

@@ -49,7 +49,12 @@ impl Space {
             }
         }
         let (used, quota) = (self.used_bytes, self.quota_bytes?);
-        (used > quota).then_some(NoRoom::Quota { used, quota })
+        self.is_over_quota().then_some(NoRoom::Quota { used, quota })
+    }
+
+    /// Whether the quota is passed, whatever else keeps changes out.
+    pub fn is_over_quota(&self) -> bool {
+        self.quota_bytes.is_some_and(|quota| self.used_bytes > quota)
     }
 }
 
@@ -95,5 +100,13 @@ mod tests {
         assert!(matches!(space(20 * GIB + 1).refusal(disk(GIB, GIB)), Some(NoRoom::Quota { .. })));
         let awaited = Space { is_awaited: true, ..Space::default() };
         assert_eq!(awaited.refusal(disk(GIB, GIB)), Some(NoRoom::Full));
+    }
+
+    #[test]
+    fn a_quota_is_passed_on_a_full_disk_too() {
+        let space = |used_bytes| Space { used_bytes, quota_bytes: Some(GIB), is_awaited: true };
+
+        assert_eq!(space(GIB + 1).refusal(None), Some(NoRoom::Full));
+        assert!(space(GIB + 1).is_over_quota() && !space(GIB).is_over_quota());
     }
 }

@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
 use super::scrubbed::Scrubbed;
-use super::space::{NoRoom, Space};
+use super::space::Space;
 use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
 use crate::conduct::{Conduct, Offence, Seen, State, Who};
 use crate::engine::{Published, Report};
@@ -192,7 +192,7 @@ impl Watch {
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),
         };
         // Forgotten rows make room within the database, and none on the disk before it is compacted.
-        self.sources.room.note_short(matches!(vitals.no_room(), Some(NoRoom::Quota { .. })));
+        self.sources.room.note_short(vitals.space.is_over_quota());
         self.samples.push_back(sample);
         if self.samples.len() > LOOKS {
             self.samples.pop_front();

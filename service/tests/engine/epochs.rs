@@ -7,7 +7,7 @@ use quorate_ledger::{
     Rekey, Revision, State,
 };
 use quorate_pbft::{Broken, Constants, Epoch, Record, ReplicaId, SeqNum, Signer, View};
-use quorate_service::engine::{Candidate, Engine, EngineError, Notice};
+use quorate_service::engine::{Candidate, Engine, EngineError, History, Notice};
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
 use std::collections::BTreeSet;
@@ -212,6 +212,39 @@ fn four_epochs_lead_to_seven_members_and_back_without_a_gap_in_numbers() {
     let chain = group.engine(6).published().moment.view().chain_of_epochs().expect("the disk");
     assert_eq!(chain.newest().epoch(), Epoch::new(6));
     assert_eq!(chain.newest().keys().copied().collect::<Vec<_>>(), (3..7).map(key_of).collect::<Vec<_>>());
+}
+
+/// Lanes begin anew with each epoch, and so do the counts of their bytes.
+#[test]
+fn slots_go_once_the_epochs_since_them_have_more_bytes_than_are_kept_though_none_of_them_has() {
+    const KEPT: u64 = 150_000;
+    let constants = Constants { checkpoint_period: 4, window: 8, ..Constants::default() };
+    let mut group = Group::keeping(History::Bytes(KEPT), 4, constants);
+    let mut seq = 0;
+    let mut put = |group: &mut Group, bytes: usize| {
+        seq += 1;
+        let envelope = group.putting(seq, &format!("file-{seq}"), &"x".repeat(bytes), Revision::GENESIS);
+        group.submit(0, &envelope);
+        group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
+        (0..60).for_each(|_| group.turn()); // the state is folded once a second
+    };
+    put(&mut group, 30_000);
+    let joiner = group.sit_down();
+    let change = adding(group.joiner(joiner));
+    group.reconfigure(0, 1, change);
+    let end = group.engine(0).ledger().next_voters().expect("just named").base();
+    group.until("all are in epoch 1", |group| group.is_in(&[0, 1, 2, 3, joiner], 1));
+    (0..3).for_each(|_| put(&mut group, 30_000));
+    group.reconfigure(0, 2, removing(3));
+    group.until("the rest go on", |group| group.is_in(&[0, 1, 2, joiner], 2));
+    (0..3).for_each(|_| put(&mut group, 30_000));
+    (0..50).for_each(|_| put(&mut group, 10));
+
+    let engine = group.engine(0);
+    let executed = engine.ledger().executed();
+    assert!(executed.lane_bytes.iter().sum::<u64>() < KEPT, "{executed:?}");
+    let oldest = engine.published().moment.snapshot.recover(executed.clone()).expect("the disk").oldest;
+    assert!(oldest > end, "{oldest} is kept, and epoch 0 ended with {end}");
 }
 
 /// L7: its bundles are void, and what of them had its verdict on another lane meanwhile needs none again.

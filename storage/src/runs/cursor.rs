@@ -33,6 +33,8 @@ pub(crate) struct Cursor {
     places: Vec<u32>,
     /// The row in hand; none at the end.
     at: Option<usize>,
+    /// Whether rows that are not as they were written are passed over.
+    is_of_sound: bool,
     /// Bytes that are read at once at least, and those that were read last, with their place.
     read_bytes: usize,
     window: (u64, Vec<u8>),
@@ -68,13 +70,22 @@ impl Cursor {
 
     /// A walk up through a whole table that reads much at once.
     pub(crate) fn through(run: &Arc<Run>, name: Name, read_bytes: usize) -> io::Result<Self> {
+        Self::from_first(run, name, (read_bytes, false))
+    }
+
+    /// The same walk without rows that are not as they were written, or that cannot be told from the next one.
+    pub(crate) fn through_sound(run: &Arc<Run>, name: Name, read_bytes: usize) -> io::Result<Self> {
+        Self::from_first(run, name, (read_bytes, true))
+    }
+
+    fn from_first(run: &Arc<Run>, name: Name, (read_bytes, is_of_sound): (usize, bool)) -> io::Result<Self> {
         let of = run.of(name)?;
         let first = of.start;
-        let mut cursor = Self::at_none(run, of, Order::Up);
-        cursor.read_bytes = read_bytes;
+        let mut cursor = Self { read_bytes, is_of_sound, ..Self::at_none(run, of, Order::Up) };
         if !cursor.of.is_empty() {
             cursor.head = cursor.head_of(first)?;
             cursor.enter(first, 0)?;
+            cursor.pass_over()?;
         }
         Ok(cursor)
     }
@@ -82,7 +93,16 @@ impl Cursor {
     fn at_none(run: &Arc<Run>, of: Range<usize>, order: Order) -> Self {
         let (section, block, at, read_bytes) = (of.start, 0, None, 0);
         let (head, rows, places, window) = Default::default();
-        Self { run: run.clone(), of, order, end: None, section, head, block, rows, places, at, read_bytes, window }
+        let (end, is_of_sound) = (None, false);
+        let run = run.clone();
+        Self { run, of, order, end, section, head, block, rows, places, at, is_of_sound, read_bytes, window }
+    }
+
+    fn pass_over(&mut self) -> io::Result<()> {
+        while self.is_of_sound && self.row().is_some_and(|row| !row.is_sound()) {
+            self.step()?;
+        }
+        Ok(())
     }
 
     pub(crate) fn run(&self) -> &Arc<Run> {
@@ -98,6 +118,7 @@ impl Cursor {
     /// Goes on to the next row.
     pub(crate) fn advance(&mut self) -> io::Result<()> {
         self.step()?;
+        self.pass_over()?;
         self.end_at_bound()
     }
 
@@ -148,15 +169,16 @@ impl Cursor {
         self.places.clear();
         let mut at = 0;
         for row in rows(&self.rows) {
-            let row = row.map_err(|damage| self.run.damaged(damage))?;
+            let row = match row {
+                Err(_) if self.is_of_sound => break,
+                row => row.map_err(|damage| self.run.damaged(damage))?,
+            };
             self.places.push(at);
             at += row.bytes().len() as u32;
         }
-        self.at = match self.order {
-            Order::Up => Some(0),
-            Order::Down => self.places.len().checked_sub(1),
-        };
-        Ok(())
+        let last = self.places.len().checked_sub(1);
+        self.at = if self.order == Order::Up { last.map(|_| 0) } else { last };
+        if self.at.is_none() { self.next_block() } else { Ok(()) }
     }
 
     fn read_block(&mut self) -> io::Result<()> {

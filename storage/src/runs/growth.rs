@@ -1,10 +1,11 @@
 //! Growth of the runs: each fold adds one, and merges keep them few.
 
+use super::cursor::Cursor;
 use super::folder::{Folder, Reserve};
 use super::heads::Heads;
 use super::list::{Runs, takes};
 use super::mark::{Manifest, Mark};
-use super::merge::{Merge, Stopped};
+use super::merge::{Merge, READ_BYTES, Stopped};
 use super::row::{Kind, kind_of};
 use super::run::Run;
 use super::sizes::Sizes;
@@ -34,6 +35,9 @@ const STEPS_MAX: u64 = 32;
 
 /// Folds until a merge that found no room is tried again.
 const FOLDS_WITHOUT_ROOM: u64 = 32;
+
+/// Error of a merge that the disk does not take.
+const NOT_WRITTEN: &str = "the file that they are merged into cannot be written: is there room?";
 
 /// Writer of runs: one fold at a time.
 pub(crate) struct Growth {
@@ -123,11 +127,15 @@ impl Growth {
         }
     }
 
-    /// Whether another fold, of no rows, would go on with merges or give space back.
+    /// Whether another fold, of no rows, would go on with merges or give space back, where room is short. A merge that is due
+    /// and has room counts before its pause is over, too: folds alone end it.
     pub(crate) fn has_work(&self) -> bool {
         let is_in_force =
             self.list.len() == self.in_force.list.len() && self.list.iter().all(|run| listed(&self.in_force.list, run));
-        !self.majors.is_empty() || !is_in_force || self.retired.iter().any(|run| Arc::strong_count(run) == 1)
+        !self.majors.is_empty()
+            || !is_in_force
+            || self.retired.iter().any(|run| Arc::strong_count(run) == 1)
+            || self.due(true, |inputs| self.may_begin(inputs)).is_some()
     }
 
     /// Damage that keeps runs from being merged.
@@ -137,6 +145,39 @@ impl Growth {
             "{}: a row is not the one that was written, so that the file cannot be merged",
             run.mark.file_name()
         ))
+    }
+
+    /// Rows that are not as they were written, whether a newer one hides them or not.
+    pub(crate) fn unsound(&self) -> u64 {
+        let count = |run, name| {
+            let (mut rows, mut unsound) = (Cursor::through(run, name, READ_BYTES)?, 0);
+            while let Some(row) = rows.row() {
+                unsound += u64::from(!row.is_sound());
+                rows.advance()?;
+            }
+            Ok::<_, io::Error>(unsound)
+        };
+        let tables = self.list.iter().flat_map(|run| Name::ALL.map(|name| (run, name)));
+        tables.map(|(run, name)| count(run, name).unwrap_or(1)).sum() // those behind one without its length are not known
+    }
+
+    /// Makes one run of all, without the rows that are not as they were written. The next fold puts it into force.
+    pub(crate) fn leave_out_unsound(&mut self) -> io::Result<()> {
+        let (number, inputs) = (self.next, self.list.clone());
+        let file = self.folder.make(&Mark::name_of(number), false)?;
+        self.next += 1;
+        let mut merge = Merge::new(inputs.clone(), true, Writer::new(number, file, self.sizes)).of_sound();
+        let stopped = |Stopped { run }| {
+            io::Error::other(run.map_or_else(|| NOT_WRITTEN.to_owned(), |run| run.mark.file_name() + " cannot be read"))
+        };
+        match merge.go_on(u64::MAX).map_err(stopped).and_then(|_| merge.end(&self.heads)) {
+            Ok(run) => self.put_in_place(&inputs, run),
+            Err(error) => {
+                let _ = self.folder.remove(&Mark::name_of(number)); // else the next start's first fold removes it
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Goes on with a merge; gives it back if it has not ended.
@@ -168,17 +209,23 @@ impl Growth {
         self.retired.extend(inputs.iter().filter(was_never_in_force).cloned());
     }
 
-    /// The next merge, if one is due and has room: of all runs, where many rows are removed; else of as many of the newest
-    /// as are of like size, and may begin.
-    fn next_merge(&mut self, is_short: bool) -> Option<Merge> {
+    /// Inputs of the next merge, if one is due: all runs, where many rows are removed; else as many of the newest as are of
+    /// like size, and may begin.
+    fn due(&self, is_short: bool, may_begin: impl Fn(&[Arc<Run>]) -> bool) -> Option<&[Arc<Run>]> {
         let free = self.list.iter().take_while(|run| !run.is_left_unmerged() && !self.is_merged(run)).count();
         let (free, is_all) = (&self.list[..free], free == self.list.len());
         let rows = if is_short { ROWS_FOR_REMOVED_IF_SHORT } else { ROWS_FOR_REMOVED };
-        let of_all = (is_all && is_full_of_removed(free, rows) && self.may_begin(free)).then_some(free.len());
-        let of_like_size = || (FAN..=alike(free)).rev().find(|count| self.may_begin(&free[..*count]));
-        let count = of_all.or_else(of_like_size)?;
-        let (inputs, is_lowest) = (free[..count].to_vec(), count == self.list.len());
-        let number = self.next;
+        let of_all = (is_all && is_full_of_removed(free, rows) && may_begin(free)).then_some(free.len());
+        let of_like_size = || (FAN..=alike(free)).rev().find(|count| may_begin(&free[..*count]));
+        Some(&free[..of_all.or_else(of_like_size)?])
+    }
+
+    /// The next merge, if one is due, has room and was not given up lately.
+    fn next_merge(&mut self, is_short: bool) -> Option<Merge> {
+        let (folds, bytes) = self.pause;
+        let is_paused = |inputs: &[Arc<Run>]| folds > 0 && bytes_of(inputs) >= bytes;
+        let inputs = self.due(is_short, |inputs| !is_paused(inputs) && self.may_begin(inputs))?.to_vec();
+        let (number, is_lowest) = (self.next, inputs.len() == self.list.len());
         let Ok(file) = self.folder.make(&Mark::name_of(number), false) else {
             self.pause = (FOLDS_WITHOUT_ROOM, 0);
             return None;
@@ -189,15 +236,14 @@ impl Growth {
 
     fn may_begin(&self, inputs: &[Arc<Run>]) -> bool {
         let bytes = bytes_of(inputs);
-        let is_paused = self.pause.0 > 0 && bytes >= self.pause.1;
         if !self.is_major(inputs) {
             // What is small is merged on a full disk, too: files would become too many, and each is asked for a key.
-            return !is_paused && self.folder.has_room_for(bytes, Reserve::MayBeUsed);
+            return self.folder.has_room_for(bytes, Reserve::MayBeUsed);
         }
         let has_turn = self.majors.len() < MAJORS_MAX
             && self.majors.last().is_none_or(|before| bytes <= bytes_of(before.inputs()) / FAN as u64);
         let under_way: u64 = self.majors.iter().map(Merge::left).sum();
-        !is_paused && has_turn && self.folder.has_room_for(bytes + under_way, Reserve::Stays)
+        has_turn && self.folder.has_room_for(bytes + under_way, Reserve::Stays)
     }
 
     fn write(&mut self, rows: &MemTable) -> io::Result<Option<Arc<Run>>> {

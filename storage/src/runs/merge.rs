@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// Bytes of a run that a merge reads at once.
-const READ_BYTES: usize = 256 << 10;
+pub(super) const READ_BYTES: usize = 256 << 10;
 
 /// Bytes of rows after which what is written is made durable: the journal's sync waits for no more.
 const SYNC_BYTES: u64 = 8 << 20;
@@ -22,6 +22,8 @@ pub(crate) struct Merge {
     inputs: Vec<Arc<Run>>,
     /// Whether no run lies below: what removes a row has nothing left to remove.
     is_lowest: bool,
+    /// Whether rows that are not as they were written are left out.
+    is_of_sound: bool,
     /// Tables still to be merged, and the rows of the one in hand.
     tables: Vec<Name>,
     rows: Option<(Name, Merged)>,
@@ -47,7 +49,12 @@ impl Merge {
     pub(crate) fn new(inputs: Vec<Arc<Run>>, is_lowest: bool, writer: Writer) -> Self {
         let mut tables = Name::ALL.to_vec();
         tables.reverse();
-        Self { inputs, is_lowest, tables, rows: None, bytes: 0, writer }
+        Self { inputs, is_lowest, is_of_sound: false, tables, rows: None, bytes: 0, writer }
+    }
+
+    /// The same merge without the rows that are not as they were written.
+    pub(crate) fn of_sound(self) -> Self {
+        Self { is_of_sound: true, ..self }
     }
 
     pub(crate) fn inputs(&self) -> &[Arc<Run>] {
@@ -105,7 +112,8 @@ impl Merge {
     }
 
     fn walk(&self, name: Name) -> Result<Merged, Stopped> {
-        let walk = |run| Cursor::through(run, name, READ_BYTES).map_err(|_| Stopped { run: Some(run.clone()) });
+        let through = if self.is_of_sound { Cursor::through_sound } else { Cursor::through };
+        let walk = |run| through(run, name, READ_BYTES).map_err(|_| Stopped { run: Some(Arc::clone(run)) });
         let cursors = self.inputs.iter().map(walk);
         Ok(Merged::new(cursors.collect::<Result<_, _>>()?, Order::Up))
     }
