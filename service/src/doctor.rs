@@ -125,9 +125,11 @@ fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
     const ADVICE: &str = "`quorate repair --dir DIR --from URL` names all of it, asks the others for what is damaged, and \
                           puts it back; without them restore the folder from a backup, or give the replica a new database";
     const OF_HISTORY: &str = "state and promises are whole, and the replica may go on; a node that keeps the whole history \
-                              has the receipt";
+                              has the receipt, and `quorate repair --dir DIR --from URL` leaves such rows out";
     const OF_OBSERVER: &str = "`quorate repair --dir DIR --from URL` puts it back, and `quorate copy` fills the folder anew: an \
                                observer has no vote to lose";
+    const OF_ANOTHER: &str = "nothing was found damaged: put the configuration, key and genesis into the folder that belong to this \
+                              database, or run the program that wrote it";
     let advice = if is_observers(dir) { OF_OBSERVER } else { ADVICE };
     let member = keys::public(&dir.join(REPLICA_KEY_FILE)).ok().map(|key| key.0);
     match copying::look(data, genesis, member.as_ref()) {
@@ -140,6 +142,7 @@ fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
             advice: Some("stop the node to have its database looked at".to_owned()),
             ..Item::well("integrity", "the database is in use: its node runs and was not disturbed")
         },
+        Err(error) if error.is_of_another() => Item::fault("integrity", error.to_string(), OF_ANOTHER),
         Err(error) => Item::fault("integrity", error.to_string(), advice),
     }
 }
@@ -148,7 +151,8 @@ fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
 fn in_words(found: &Found) -> String {
     let damages = found.damages.iter().take(NAMED_MAX).map(Damage::to_string);
     let promises = found.promises.iter().map(|why| format!("promises: {why}"));
-    let named: Vec<String> = damages.chain(found.unreadable.clone()).chain(promises).collect();
+    let others = found.unreadable.clone().into_iter().chain(found.hidden_in_words());
+    let named: Vec<String> = damages.chain(others).chain(promises).collect();
     let more = found.more + (found.damages.len() as u64).saturating_sub(NAMED_MAX as u64);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("{}{more}", named.join("; "))

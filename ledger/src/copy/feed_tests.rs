@@ -146,6 +146,30 @@ fn a_feed_that_holds_the_last_state_of_an_epoch_opens_on_it_and_goes_on_into_the
 }
 
 #[test]
+fn a_feed_that_knows_a_later_epoch_than_that_of_its_state_holds_none_and_goes_on() {
+    let mut world = world();
+    let change = Reconfiguration { rules: Some(9), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    world.fill();
+    let (mut feed, mut store, _) = fed(&world);
+    let mut later = world.clone();
+    later.does(0, &[write("folder/1", "in the next epoch")]);
+    feed.begin(&mut store).expect("memory");
+    let mut errand = feed.next(&store).expect("memory").expect("a pass begins with a question");
+    let ask = errand.ask().expect("a question");
+    feed.take(&mut errand, &mut store, &honest(&later, &ask)).expect("an honest member");
+    feed.give_back(errand);
+    take(&mut feed, &mut store, |ask| honest(&world, ask)).expect("others are at the end of the epoch still");
+
+    let (mut feed, held) = Feed::open(&mut store, &world.genesis, &scope()).expect("its own store");
+
+    assert!(held.is_none(), "members that have left could have signed it");
+    feed.begin(&mut store).expect("memory");
+    let next = take(&mut feed, &mut store, |ask| honest(&later, ask)).expect("an honest member");
+    assert_eq!(next.ledger.executed(), later.ledger.executed());
+}
+
+#[test]
 fn a_feed_goes_on_from_its_store_by_what_has_changed_alone() {
     let mut world = world();
     let (_, mut store, _) = fed(&world);

@@ -69,6 +69,8 @@ use quorate_pbft::{Digest, SeqNum};
 
 /// Entries that are read before their rows are written: a reader and a writer may be one database.
 const ENTRIES_AT_ONCE: usize = 1_024;
+/// Bytes of entries after which no more are read: they are in memory.
+const ENTRIES_BYTES: usize = 256 << 10;
 
 /// Key and row of entries.
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -135,10 +137,12 @@ fn copy_entry(
 }
 
 fn entries_from(read: &dyn Read, from: &[u8]) -> Result<Entries, StoreError> {
-    let mut found = Vec::new();
+    let (mut found, mut bytes) = (Vec::new(), 0);
     read.scan(Table::Entries, from, &[0xff; 37], &mut |key, row| {
+        bytes += row.len();
         found.push((key.to_vec(), row.to_vec()));
-        if found.len() < ENTRIES_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let is_full = found.len() >= ENTRIES_AT_ONCE || bytes >= ENTRIES_BYTES;
+        if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     Ok(found)
 }

@@ -3,10 +3,11 @@
 use super::frame::{Answer, Given};
 use super::{Ask, Next, Session, answer};
 use crate::testing::certificate_of;
+use crate::testing::locks::acquire;
 use crate::testing::twin::{asked, rows};
 use crate::testing::world::{Edit, World, revision, write};
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Act, GROUP_DOMAIN, Ledger, MemoryStore, Op, Principal, ProposalId, Store as _, Table};
+use quorate_ledger::{Act, GROUP_DOMAIN, Ledger, LockMode, MemoryStore, Op, Principal, ProposalId, Store as _, Table};
 
 fn copied(world: &World, into: MemoryStore) -> MemoryStore {
     asked(&world.ledger, &world.store, into, usize::MAX)
@@ -70,6 +71,21 @@ fn a_domain_under_the_number_that_a_diverged_state_gave_another_is_copied_whole(
         }
     }
     leaves_nothing(&diverged, &certified);
+}
+
+/// Entries are written in the order of their hashes: either path may come first.
+#[test]
+fn a_place_in_line_that_a_diverged_state_gave_at_another_path_is_copied() {
+    for paths in [["here", "there"], ["there", "here"]] {
+        let mut certified = World::new();
+        certified.does(0, &[write("a", "1")]);
+        let mut diverged = certified.clone();
+        for (world, path) in [&mut certified, &mut diverged].into_iter().zip(paths) {
+            [0, 1].into_iter().for_each(|who| drop(world.does(who, &[acquire(path, LockMode::X)])));
+            assert_eq!(world.place(1, path), Some(1), "the second one waits");
+        }
+        leaves_nothing(&diverged, &certified);
+    }
 }
 
 /// A program before disk format 7 wrote a second row of each path with a file; a copy that it began goes on by this one.

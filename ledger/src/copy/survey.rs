@@ -5,6 +5,7 @@
 //! is named, and needs nothing but the head: the rest of the state may be damaged.
 
 use super::compare::described;
+use super::frame::WantedRows;
 use super::session::{copied_from, note_copied};
 use super::vouched::Vouched;
 use super::{copy_entry, derived, entries_from};
@@ -14,8 +15,8 @@ use crate::state::index::Indexed as _;
 use crate::state::ledger::{GENESIS, Ledger, OpenError, domain_record};
 use crate::state::record::{DomainRecord, FileRecord, Head, Usage, Verdict};
 use crate::state::store::{Read, Store, StoreError, Table};
-use crate::state::tree::{TreeNumber, row};
-use crate::state::{entry, name};
+use crate::state::tree::{TreeNumber, key_of, row};
+use crate::state::{entry, name, rows};
 use crate::vocabulary::path::Shown;
 use core::fmt;
 use core::ops::ControlFlow;
@@ -24,6 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a content from which a walk remembers that it has looked at it: many entries may name one.
 const LARGE_BYTES: usize = 4_096;
+
+/// Bytes of rows of one entry that are in memory at once, with the row that reaches beyond them.
+const PAGE_BYTES: usize = 16 << 10;
 
 /// Receipts that are looked at before the bytes are counted.
 const RECEIPTS_AT_ONCE: usize = 1_024;
@@ -76,6 +80,10 @@ impl fmt::Display for Damage {
 pub struct Walk {
     /// Key to go on from.
     from: Vec<u8>,
+    /// Place in the entry there, if a part of it was looked at.
+    inside: Option<Inside>,
+    /// Bytes at which the step ends.
+    until: u64,
     /// Whether the entries are through, and receipts are walked.
     in_history: bool,
     /// Large contents that were looked at.
@@ -86,6 +94,20 @@ pub struct Walk {
     pub files: u64,
     /// Bytes of rows and contents so far.
     pub bytes: u64,
+}
+
+/// Place in an entry that vouches for more than one step reads.
+#[derive(Debug, Clone, Default)]
+struct Inside {
+    key: Vec<u8>,
+    /// Entry as it was when it was begun.
+    row: Vec<u8>,
+    /// Rows to go on with; none before the first.
+    rows: Option<WantedRows>,
+    /// Content up to which those that these rows name were looked at.
+    content: Option<Digest>,
+    /// Derived rows that were looked at: of the ends of a chain the newest counts.
+    derived: BTreeSet<(Table, Vec<u8>)>,
 }
 
 /// Knowledge that a walk needs of the top of a state.
@@ -142,8 +164,8 @@ impl Survey {
         self.sound.contains(&GROUP).then_some(self.head.seq)
     }
 
-    /// Looks at the next rows, until so many bytes were read; whether that was all. Each damage is told to `found`. An
-    /// error is one of the disk: nothing more can be read.
+    /// Looks at the next rows, until so many bytes were read, and the row or content that reaches beyond them; whether that
+    /// was all. Each damage is told to `found`. An error is one of the disk: nothing more can be read.
     pub fn go_on(
         &self,
         read: &dyn Read,
@@ -151,14 +173,14 @@ impl Survey {
         bytes_max: u64,
         found: &mut dyn FnMut(Damage),
     ) -> Result<bool, StoreError> {
-        let until = walk.bytes.saturating_add(bytes_max);
-        while walk.bytes < until {
-            let last = match walk.in_history {
-                false => self.some_entries(read, walk, until, found)?,
+        walk.until = walk.bytes.saturating_add(bytes_max);
+        while walk.bytes < walk.until {
+            let next = match walk.in_history {
+                false => self.some_entries(read, walk, found)?,
                 true => some_receipts(read, walk, found)?,
             };
-            match last {
-                Some(last) => walk.from = [last.as_slice(), &[0]].concat(),
+            match next {
+                Some(next) => walk.from = next,
                 None if walk.in_history => return Ok(true),
                 None => (walk.in_history, walk.from) = (true, Vec::new()),
             }
@@ -180,7 +202,7 @@ impl Survey {
             let (seq, epoch) = copied_from(&*into)?;
             note_copied(into, (seq.max(own_seq), epoch))?;
         }
-        let (found, mut walk) = (entries_from(read, from)?, Walk::default());
+        let (found, mut walk) = (entries_from(read, from)?, Walk { until: u64::MAX, ..Walk::default() });
         let next = found.last().map(|(last, _)| [last.as_slice(), &[0]].concat());
         for (key, row) in found {
             let faults = self.faults(read, (&key, &row), &mut walk)?;
@@ -195,47 +217,63 @@ impl Survey {
         Ok(next)
     }
 
-    /// The last key that was looked at, if there may be more.
+    /// The key to go on from, if there may be more.
     fn some_entries(
         &self,
         read: &dyn Read,
         walk: &mut Walk,
-        until: u64,
         found: &mut dyn FnMut(Damage),
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut last = None;
+        let mut next = None;
         for (key, row) in entries_from(read, &walk.from)? {
-            walk.rows += 1;
             for fault in self.faults(read, (&key, &row), walk)? {
                 found(self.damage(&key, &row, fault));
             }
-            last = Some(key);
-            if walk.bytes >= until {
+            next = Some(if walk.inside.is_some() { key } else { [key.as_slice(), &[0]].concat() });
+            if walk.bytes >= walk.until {
                 break;
             }
         }
-        Ok(last)
+        Ok(next)
     }
 
-    /// Faults of an entry and of all that it vouches for.
+    /// Faults of an entry and of all that it vouches for, from the place on at which the walk stands in it, to the end of the
+    /// step. Where some is left the walk stands in it afterwards.
     fn faults(&self, read: &dyn Read, at: (&[u8], &[u8]), walk: &mut Walk) -> Result<Vec<Fault>, StoreError> {
         walk.bytes += at.1.len() as u64;
+        let inside = walk.inside.take().filter(|inside| inside.key == at.0);
+        walk.rows += u64::from(inside.is_none());
         let tree = parts(at.0, at.1).filter(|_| entry::is_sound(at.0, at.1));
         let tree = tree.and_then(|(tree, name, value)| Some((tree, name, value, self.trees.get(&tree)?)));
         let faults = match tree {
             None => vec![Fault::Entry],
             Some((tree, name, value, (domain, floor))) => {
-                walk.files += u64::from(is_file(name, value));
-                match Vouched::held(read, &self.genesis, (tree, name, value), *floor) {
-                    Err(error) => vec![Fault::Vouched(error.0)],
-                    Ok(vouched) => {
-                        walk.bytes += vouched.rows.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
-                        let mut faults = walk.content_faults(read, &vouched);
-                        let is_derived = are_derived(read, (domain, tree), (name, value), &vouched);
-                        faults.extend((!is_derived).then_some(Fault::Derived));
-                        faults
+                walk.files += u64::from(inside.is_none() && is_file(name, value));
+                let begun = || Inside { key: at.0.to_vec(), row: at.1.to_vec(), ..Inside::default() };
+                let (mut inside, mut faults) = (inside.unwrap_or_else(begun), Vec::new());
+                loop {
+                    let page = inside.page(read, &self.genesis, (tree, name, value), *floor);
+                    let page = page.inspect_err(|error| faults.push(Fault::Vouched(error.0.clone())));
+                    let Ok(Some(page)) = page else { break };
+                    walk.bytes += page.rows.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
+                    let content = walk.content_faults(read, &page, inside.content, &mut faults);
+                    // Of one that has changed the newest rows were not looked at.
+                    let is_same = inside.content.is_none() && inside.row == at.1;
+                    let is_derived =
+                        !is_same || are_derived(read, (domain, tree), (name, value), &page, &mut inside.derived);
+                    faults.extend((!is_derived).then_some(Fault::Derived));
+                    inside.content = content;
+                    if content.is_none() {
+                        let Some((from, (last, _))) = page.missing().zip(page.rows.last()) else { break };
+                        let (held, after) = (page.until(Digest::ZERO), last[rows::PAST_BYTES..].to_vec());
+                        inside.rows = Some(WantedRows { entry: key_of(name), from, held, after });
+                    }
+                    if walk.bytes >= walk.until {
+                        walk.inside = Some(inside);
+                        break;
                     }
                 }
+                faults
             }
         };
         if !faults.is_empty() {
@@ -252,10 +290,48 @@ impl Survey {
     }
 }
 
+impl Inside {
+    /// The next rows; none where an entry that has changed does not vouch for those that were to follow.
+    fn page(
+        &self,
+        read: &dyn Read,
+        genesis: &Genesis,
+        (tree, name, value): (TreeNumber, &[u8], &[u8]),
+        floor: SeqNum,
+    ) -> Result<Option<Vouched>, StoreError> {
+        let mut vouched = Vouched::of(name, value, floor)?;
+        let after = self.rows.as_ref().map_or(&[][..], |wanted| wanted.after.as_slice());
+        if let Some(wanted) = &self.rows {
+            let at = rows::at_place(tree, &wanted.entry, after);
+            let last = read.get(Table::Past, &at)?;
+            if !vouched.go_to(wanted, last.as_deref().map(|last| (at.as_slice(), last)))? {
+                return Ok(None);
+            }
+        }
+        let (mut bytes, mut is_full) = (0, false);
+        vouched.take_held(read, genesis, (tree, name), after, |_, length| {
+            is_full = bytes >= PAGE_BYTES;
+            bytes += length;
+            if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })??;
+        let is_whole = is_full || vouched.missing().is_none();
+        if is_whole { Ok(Some(vouched)) } else { Err(entry::damaged(vouched.what())) }
+    }
+}
+
 impl Walk {
-    fn content_faults(&mut self, read: &dyn Read, vouched: &Vouched) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for hash in vouched.contents.keys().filter(|hash| !self.seen.contains(hash)).copied().collect::<Vec<_>>() {
+    /// Looks at the contents behind one that an entry or its rows name, to the end of the step; the last one, where more are
+    /// left.
+    fn content_faults(
+        &mut self,
+        read: &dyn Read,
+        vouched: &Vouched,
+        behind: Option<Digest>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Digest> {
+        let is_left = |hash: &&Digest| Some(**hash) > behind && !self.seen.contains(*hash);
+        let mut left = vouched.contents.keys().filter(is_left).copied().collect::<Vec<_>>().into_iter().peekable();
+        while let Some(hash) = left.next() {
             let bytes = read.get(Table::Contents, &hash.0).ok().flatten();
             let length = bytes.as_ref().map_or(0, Vec::len);
             self.bytes += length as u64;
@@ -265,8 +341,11 @@ impl Walk {
             } else if length >= LARGE_BYTES {
                 self.seen.insert(hash);
             }
+            if self.bytes >= self.until && left.peek().is_some() {
+                return Some(hash);
+            }
         }
-        faults
+        None
     }
 }
 
@@ -283,12 +362,13 @@ fn is_file(name: &[u8], value: &[u8]) -> bool {
         && entry::value_of::<FileRecord>(value).is_ok_and(|record| record.file.is_some())
 }
 
-/// Whether the rows that are derived from an entry are there, as they should be.
+/// Whether the rows that are derived from an entry are there, as they should be, but for those that were looked at.
 fn are_derived(
     read: &dyn Read,
     (domain, tree): (&str, TreeNumber),
     (name, value): (&[u8], &[u8]),
     vouched: &Vouched,
+    looked_at: &mut BTreeSet<(Table, Vec<u8>)>,
 ) -> bool {
     let made = derived::of(tree, name, value, vouched).and_then(|index| {
         let index = index.into_iter().map(|(table, key, value)| ((table.into(), key), value));
@@ -299,7 +379,10 @@ fn are_derived(
     let is_there = |((table, key), value): (&(Table, Vec<u8>), &Vec<u8>)| {
         read.get(*table, key).is_ok_and(|stored| stored.as_ref() == Some(value))
     };
-    made.is_ok_and(|rows| rows.iter().all(is_there))
+    made.is_ok_and(|mut rows| {
+        rows.retain(|at, _| looked_at.insert(at.clone()));
+        rows.iter().all(is_there)
+    })
 }
 
 fn some_receipts(
@@ -307,7 +390,7 @@ fn some_receipts(
     walk: &mut Walk,
     found: &mut dyn FnMut(Damage),
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let (mut last, mut left) = (None, RECEIPTS_AT_ONCE);
+    let (mut next, mut left) = (None, RECEIPTS_AT_ONCE);
     read.scan(Table::Receipts, &walk.from, &[0xff; 64], &mut |key, value| {
         walk.rows += 1;
         walk.bytes += value.len() as u64;
@@ -315,11 +398,11 @@ fn some_receipts(
             let (domain, name) = (String::new(), hex::encode(key));
             found(Damage { domain, kind: "receipt", name, fault: Fault::Receipt });
         }
-        last = Some(key.to_vec());
+        next = Some([key, &[0]].concat());
         left -= 1;
         if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    Ok(last)
+    Ok(next)
 }
 
 /// Names and records of the domains whose entries are sound.

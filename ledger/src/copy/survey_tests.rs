@@ -1,17 +1,19 @@
 //! Damage of a stored state: each changed row is named, nothing else is, and a copy takes all that is sound.
 
-use super::{Fault, Lacking, Refused, Survey, TakeError, Walk, answer};
+use super::{Damage, Fault, Lacking, Refused, Survey, TakeError, Walk, answer};
 use crate::format::constants::GROUP;
 use crate::state::name;
 use crate::state::tree::{key_of, row};
 use crate::testing::certificate_of;
 use crate::testing::world::{World, revision, write};
-use quorate_ledger::{Ledger, MemoryStore, Read, Store, Table};
+use quorate_ledger::{Base, Ledger, MemoryStore, Read, Store, Table};
 
 /// Tables of which every row counts.
 const TABLES: [Table; 5] = [Table::Entries, Table::Past, Table::Contents, Table::Index, Table::Names];
 /// Kinds of the index that are laid out on demand: nothing says that they must be there.
 const ON_DEMAND: [u8; 2] = [b'm', b'w'];
+/// Bytes of a step that is small beside an entry of [`long`].
+const STEP: u64 = 64 << 10;
 
 /// Files with versions, and a conflict with two sides.
 fn world() -> World {
@@ -23,11 +25,24 @@ fn world() -> World {
     world
 }
 
+/// A file with many versions, and an author with a long chain: each has more rows than are in memory at once.
+fn long() -> World {
+    let mut world = World::new();
+    let mut base = world.now();
+    for n in 0..170 {
+        world.does(0, &[write("often", &format!("{n:2000}"))]);
+        let link = world.draft(1, base, &[write("chained", &n.to_string())]);
+        world.verdict(&link);
+        base = Base::Envelope(world.id(&link));
+    }
+    world
+}
+
 /// Faults of a store, in parts of so many bytes.
 fn faults(store: &MemoryStore, world: &World, bytes: u64) -> Vec<(String, Fault)> {
     let survey = Survey::open(store, &world.genesis).expect("the head is sound");
     let (mut walk, mut found) = (Walk::default(), Vec::new());
-    let mut note = |damage: super::Damage| found.push((damage.name.clone(), damage.fault));
+    let mut note = |damage: Damage| found.push((damage.name.clone(), damage.fault));
     while !survey.go_on(store, &mut walk, bytes, &mut note).expect("memory does not fail") {}
     found
 }
@@ -44,6 +59,58 @@ fn a_sound_state_has_no_fault_in_parts_of_any_size() {
     for bytes in [1, 1_000, u64::MAX] {
         assert_eq!(faults(&world.store, &world, bytes), []);
     }
+}
+
+#[test]
+fn a_step_ends_within_an_entry_and_the_next_one_goes_on_there() {
+    let world = long();
+    let mut store = world.store.clone();
+    for (key, _) in rows(&world, Table::Receipts) {
+        store.delete(Table::Receipts, &key).expect("memory"); // many are looked at in one go
+    }
+    let survey = Survey::of(&world.ledger);
+    let (mut walk, mut at_once, mut found, mut largest) = (Walk::default(), Walk::default(), Vec::new(), 0);
+    let mut is_through = false;
+
+    while !is_through {
+        let before = walk.bytes;
+        is_through = survey.go_on(&store, &mut walk, STEP, &mut |damage| found.push(damage)).expect("memory");
+        largest = largest.max(walk.bytes - before);
+    }
+
+    assert!(largest < 2 * STEP, "{largest} bytes in one step");
+    assert_eq!(survey.go_on(&store, &mut at_once, u64::MAX, &mut |damage| found.push(damage)), Ok(true));
+    assert_eq!((walk.rows, walk.files, found), (at_once.rows, at_once.files, vec![]));
+}
+
+#[test]
+fn a_row_that_is_gone_is_named_on_any_page_of_its_entry() {
+    let world = long();
+    for table in [Table::Past, Table::Contents, Table::Index] {
+        for (key, _) in rows(&world, table).into_iter().step_by(40) {
+            let mut store = world.store.clone();
+            store.delete(table, &key).expect("memory");
+            assert!(!faults(&store, &world, STEP).is_empty(), "{table:?} {key:?}");
+        }
+    }
+}
+
+#[test]
+fn an_entry_that_changes_between_two_steps_has_no_fault() {
+    let mut world = long();
+    let (mut walk, mut found, mut steps) = (Walk::default(), Vec::new(), 0);
+    let mut step = |world: &World| {
+        let mut note = |damage: Damage| found.push(damage);
+        Survey::of(&world.ledger).go_on(&world.store, &mut walk, STEP, &mut note).expect("memory")
+    };
+    while !step(&world) {
+        steps += 1;
+        for who in [0, 1] {
+            world.does(who, &[write("often", &format!("{steps} by {who}"))]);
+        }
+    }
+    assert!(steps > 5, "{steps} steps");
+    assert_eq!(found, []);
 }
 
 /// Its slot and its horizon may be wrong: a copy that begins with it would want, or lack, rows of the past.

@@ -39,9 +39,9 @@ pub(super) fn write(store: &mut dyn Store, (domain, number): (&str, TreeNumber),
     let Entry { key, name, value, vouched, joined, .. } = new;
     let index = derived::of(number, &name, &value, &vouched)?;
     let kept: BTreeSet<_> = index.iter().map(|(table, key, _)| (*table, key.as_slice())).collect();
-    for (table, key, _) in rows_of(&*store, (domain, number), &key)?.0 {
-        if !kept.contains(&(table, key.as_slice())) {
-            store.delete(table.into(), &key)?;
+    for old in rows_of(&*store, (domain, number), &key)?.0 {
+        if !kept.contains(&(old.0, old.1.as_slice())) {
+            remove_own(store, &old)?;
         }
     }
     if !joined {
@@ -62,10 +62,17 @@ pub(super) fn write(store: &mut dyn Store, (domain, number): (&str, TreeNumber),
 /// Removes an entry with all that is there for it.
 pub(super) fn remove(store: &mut dyn Store, (domain, number): (&str, TreeNumber), key: &Key) -> Result<(), StoreError> {
     let (index, listings) = rows_of(&*store, (domain, number), key)?;
-    index.iter().try_for_each(|(table, key, _)| store.delete((*table).into(), key))?;
+    index.iter().try_for_each(|old| remove_own(store, old))?;
     listings.iter().try_for_each(|key| store.delete(Table::Archive, key))?;
     remove_past(store, number, key)?;
     store.delete(Table::Entries, &row(number, key))
+}
+
+/// Removes a row of the index that an entry has: another one may have its place since, as that of a ticket of which the two
+/// states say otherwise.
+fn remove_own(store: &mut dyn Store, (table, key, value): &IndexRow) -> Result<(), StoreError> {
+    let is_own = store.get((*table).into(), key)?.as_ref() == Some(value);
+    if is_own { store.delete((*table).into(), key) } else { Ok(()) }
 }
 
 /// Removes all entries of a tree: of a domain that the group does not have.

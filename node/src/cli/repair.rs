@@ -55,7 +55,7 @@ pub async fn run(args: &Repair) -> Outcome {
     }
     let next = match args.from.is_empty() {
         true if done.left.is_of_history() => {
-            "state and promises are whole, and the replica may go on; with --from URL the receipts are dropped"
+            "state and promises are whole, and the replica may go on; with --from URL the damaged rows are left out"
         }
         true => "name nodes to ask with --from URL",
         false if done.is_unanswered => {
@@ -99,6 +99,7 @@ fn findings(found: &Found) -> Value {
     json!({
         "damaged": found.damages.iter().map(damage).collect::<Vec<_>>(),
         "more": found.more,
+        "hidden": found.hidden,
         "unreadable": found.unreadable,
         "promises": found.promises,
     })
@@ -137,6 +138,6 @@ fn tell_findings(word: &str, found: &Found) -> std::io::Result<()> {
     found.damages.iter().try_for_each(|damage| print::say(format!("{word}{}", plain(&damage.to_string()))))?;
     let more = (found.more > 0).then(|| format!("{} more", found.more));
     let promises = found.promises.iter().map(|why| format!("promises: {why}"));
-    let others = more.into_iter().chain(found.unreadable.clone()).chain(promises);
+    let others = more.into_iter().chain(found.unreadable.clone()).chain(promises).chain(found.hidden_in_words());
     others.into_iter().try_for_each(|other| print::say(format!("{word}{}", plain(&other))))
 }

@@ -117,6 +117,24 @@ fn killed_replicas_and_a_killed_observer_of_a_domain_need_no_hands() {
     assert_eq!(observer.file("third", "sequential").text(), "3", "it serves what it holds without anybody");
 }
 
+/// A member gives eight MiB a second, and all files are parts of one errand.
+#[test]
+fn large_files_that_a_killed_observer_of_a_domain_has_taken_are_on_its_disk() {
+    let mut group = Group::unpaced();
+    let large = "that comes with many others ".repeat(40_000);
+    (0..40).for_each(|number| drop(group.put(0, &format!("file-{number}"), &format!("{number} {large}"))));
+    let mut observer = Observer::with(&group, doors(&group, 1), &["--domain", "main"]);
+    eventually("a part of them is on its disk", || {
+        is_anywhere(&observer.dir, b"that comes with many others ").then_some(())
+    });
+    assert_eq!(observer.status()["executed_seq"], 0, "not all of them have come");
+
+    observer.kill();
+
+    observer.start();
+    observer.awaits("file-7", &format!("7 {large}"));
+}
+
 #[test]
 fn an_observer_of_a_domain_hands_changes_on_and_then_shows_them() {
     let mut group = Group::running(4);

@@ -92,8 +92,12 @@ impl Load {
         Ok(self.fold()?)
     }
 
-    /// Begins with the state that an older database holds, as far as it is sound.
+    /// Begins with the state that an older database holds, as far as it is sound; not with one that has diverged, of which
+    /// the horizon and the index say something else.
     pub(super) fn seed(&mut self, old: &Snapshot, genesis: &Genesis) -> Result<(), CopyError> {
+        if let Some(Ok(Some(Broken::Diverged { .. }))) = sheltered(|| old.broken()) {
+            return Ok(());
+        }
         let Some(Ok(survey)) = sheltered(|| Survey::open(old, genesis)) else { return Ok(()) };
         self.batch = None;
         let mut from = Vec::new();
@@ -272,11 +276,11 @@ impl Load {
         let mut batch = taken(&mut self.batch)?;
         self.session.finish(&mut batch, &checkpoint)?;
         Roots::default().executed(&mut batch, seq, checkpoint.state_root())?;
+        let head = checkpoint.head();
+        let lanes = head.tips.iter().zip(&head.lane_bytes).map(|(tip, bytes)| (tip.position, *bytes));
+        batch.serve_behind((head.epoch, seq, head.time), lanes);
         match promises {
-            Some(promises) => {
-                let head = checkpoint.head();
-                batch.adopt(promises, (head.epoch, seq, &head.tips))?;
-            }
+            Some(promises) => batch.adopt(promises, (head.epoch, seq, &head.tips))?,
             None => batch.record(&Record::Broken(Broken::Copied(seq))).map_err(EngineError::from)?,
         }
         batch.record(&Record::Stable(certificate)).map_err(EngineError::from)?;

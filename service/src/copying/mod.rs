@@ -30,13 +30,11 @@ use crate::shelter::sheltered;
 use load::Load;
 
 use outcome::at;
-use place::{BEFORE, GROWING, ended_by_its_own, open_old, open_whole, settle, slot, swap};
+use place::{BEFORE, GROWING, ended_by_its_own, make_dir, open_old, open_whole, settle, slot, swap};
 use quorate_client::http::Client;
 use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Digest, PublicKey};
 use quorate_storage::Db;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
@@ -127,11 +125,6 @@ async fn fill(
     failed.map_or(Ok(()), Err)?;
     let load = Arc::into_inner(load).expect("all workers have ended");
     Ok((load.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()), failures))
-}
-
-/// A folder that others of this machine do not read: contents are in it, past the policies.
-fn make_dir(dir: &Path) -> Result<(), CopyError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
 /// Opens the copy at the root that was certified. Its lock is the caller's.

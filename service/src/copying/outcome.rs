@@ -83,7 +83,10 @@ pub enum CopyError {
         source: io::Error,
     },
     /// A database that was replaced before stands in the way.
-    #[error("{0} holds a database that was replaced before: move it away or remove it")]
+    #[error(
+        "{0} holds a database that was replaced before, perhaps the only one with what the replica has promised: move it away \
+         (docs/copies.md, \"A database put back\")"
+    )]
     InTheWay(PathBuf),
     /// A folder that is no rename's to move.
     #[error(
@@ -98,6 +101,9 @@ pub enum CopyError {
         "{0} holds a part of a copy that cannot be read back: remove it and run again; if that does not help, the disk fails"
     )]
     DamagedPart(PathBuf),
+    /// A part of a copy that was begun with another key, or of another group.
+    #[error("{0} holds a part of a copy that was begun with another key, or of another group: remove it and run again")]
+    OtherPart(PathBuf),
     /// A database that was not there, or did not open, when the command began.
     #[error(
         "{data}: another database has come there since this began, or one opens that did not then; nothing was moved: stop the replica \
@@ -169,7 +175,22 @@ impl CopyError {
     /// The same, of a part of a copy in a folder.
     pub(super) fn of_part(growing: &Path) -> impl FnOnce(Self) -> Self + use<> {
         let growing = growing.to_owned();
-        move |error| if error.is_damage() { Self::DamagedPart(growing) } else { error }
+        move |error| match error {
+            Self::Db(DbError::OtherMember(_)) | Self::Open(OpenError::OtherGenesis) => Self::OtherPart(growing),
+            error if error.is_damage() => Self::DamagedPart(growing),
+            error => error,
+        }
+    }
+
+    /// Whether a database that lies there is another member's, another group's, or one of another program.
+    pub(crate) fn is_of_another(&self) -> bool {
+        match self {
+            Self::Db(error) => {
+                matches!(error, DbError::OtherMember(_) | DbError::NewerFormat { .. } | DbError::OlderFormat { .. })
+            }
+            Self::Open(error) => matches!(error, OpenError::OtherGenesis | OpenError::OtherRules { .. }),
+            _ => false,
+        }
     }
 
     /// Whether a database that lies there is damaged, and not of another group, program or process.

@@ -11,7 +11,7 @@ use quorate_ledger::{Genesis, Ledger};
 use quorate_pbft::{Broken, SeqNum};
 use quorate_storage::{Db, DbError};
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// Name of the folder in which a copy grows, after that of the database.
@@ -181,6 +181,23 @@ fn is_cut_off(data: &Path, growing: &Path, before: &Path) -> bool {
     !data.exists() && growing.exists() && before.exists()
 }
 
+/// A folder that others of this machine do not read: contents are in it, past the policies.
+pub(super) fn make_dir(dir: &Path) -> Result<(), CopyError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
+}
+
+/// An empty database in a folder of its own; what an earlier run has left there is removed.
+pub(super) fn fresh(dir: &Path) -> Result<Db, CopyError> {
+    if dir.exists() {
+        if let Some(Err(error @ DbError::Locked(_))) = sheltered(|| Db::open(dir)) {
+            return Err(error.into());
+        }
+        fs::remove_dir_all(dir).map_err(at(dir))?;
+    }
+    make_dir(dir)?;
+    Ok(Db::create(dir)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +209,7 @@ mod tests {
     use quorate_ledger::{
         DomainRules, Enrolment, FORMAT, GenesisFile, Limits, OpenError, Read as _, Store as _, Table,
     };
-    use quorate_pbft::{Constants, Ed25519Signer, Record, SeqNum};
+    use quorate_pbft::{Constants, Digest, Ed25519Signer, Record, SeqNum};
     use std::io::ErrorKind;
 
     fn genesis() -> Genesis {
@@ -507,6 +524,41 @@ mod tests {
         fs::remove_dir_all(&before).expect("it was there");
         swap(&data, &growing, before, (held, Some(SeqNum::new(7)))).expect("a swap");
         assert_eq!(marked(&data).expect("it is read"), Some(SeqNum::new(7)));
+    }
+
+    #[test]
+    fn a_database_of_another_member_or_group_is_not_said_to_have_no_vote() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        create_database(&data, &genesis()).expect("a database");
+        Db::open(&data).and_then(|db| db.claim(&[1; 32])).expect("it is nobody's");
+
+        let of_another = copying::voting(&data, &genesis(), &[2; 32]);
+        assert!(matches!(of_another, Err(CopyError::Db(DbError::OtherMember(_)))), "{of_another:?}");
+        let of_others = copying::voting(&data, &named("others"), &[1; 32]);
+        assert!(matches!(of_others, Err(CopyError::Open(OpenError::OtherGenesis))), "{of_others:?}");
+        assert_eq!(copying::voting(&data, &genesis(), &[1; 32]).expect("it is sound"), Some(SeqNum::new(0)));
+    }
+
+    #[test]
+    fn a_copy_begins_with_a_database_that_stands_there_and_not_with_one_that_has_diverged() {
+        let diverged = Broken::Diverged { seq: SeqNum::new(1), ours: Digest([1; 32]), certified: Digest([2; 32]) };
+        for (broken, entries) in [(None, 1), (Some(diverged), 0)] {
+            let (folder, data, ..) = copy_beside_a_database();
+            let (old, fresh) = (Db::open(&data).expect("it opens"), folder.path().join("fresh"));
+            let mut batch = old.begin().expect("a batch");
+            broken.iter().for_each(|why| batch.record(&Record::Broken(why.clone())).expect("its row"));
+            batch.commit().and_then(|()| old.fold()).expect("it is folded");
+            fs::create_dir(&fresh).expect("a folder");
+            let mut load = Load::open(Db::create(&fresh).expect("a database"), &genesis()).expect("an empty copy");
+
+            load.seed(&old.snapshot().expect("a snapshot").apart(), &genesis()).expect("the disk takes it");
+
+            assert!(load.finish(&genesis(), None).expect("a fold").is_none());
+            let copy = Db::open(&fresh).expect("it opens");
+            let found = copy.snapshot().expect("a snapshot").first_keys(Table::Entries, &[], &[0xff; 64], 1);
+            assert_eq!(found.map(|keys| keys.len()), Ok(entries));
+        }
     }
 
     #[test]

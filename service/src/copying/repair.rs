@@ -8,10 +8,10 @@ use super::liars::note;
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, at};
-use super::place::{BEFORE_REPAIR, MENDED, database_at, ended_by_its_own, movable};
+use super::place::{BEFORE_REPAIR, MENDED, database_at, ended_by_its_own, fresh, movable};
 use super::vote::promises_fault;
 use super::worker::answer;
-use super::{Plan, beside, check, fill, make_dir, settle, swap};
+use super::{Plan, beside, check, fill, settle, swap};
 use crate::engine::{EngineError, replay};
 use crate::health::Disk;
 use crate::shelter::sheltered;
@@ -32,7 +32,7 @@ const UNREADABLE: &str = "the structure of its file cannot be read";
 const UNMARKED: &str = "the row is missing that keeps a copy from voting";
 
 /// The disk has no room for what was given.
-const FULL: &str = "there is no room on the disk for what was given: make room, and run again";
+const FULL: &str = "No space left on device for what was given: make room, and run again";
 
 /// Bytes that are free on a disk that has no room.
 const FULL_BYTES: u64 = 1 << 20;
@@ -50,6 +50,9 @@ pub struct Found {
     pub damages: Vec<Damage>,
     /// Damages that are not listed.
     pub more: u64,
+    /// Rows that are not as they were written, where the look met none of them: newer ones hide them, or they are of a history
+    /// that nothing vouches for.
+    pub hidden: u64,
     /// Reason why the state, or what follows it, cannot be read to its end.
     pub unreadable: Option<String>,
     /// Reason why the replica's promises are not whole.
@@ -69,10 +72,20 @@ pub struct Found {
 impl Found {
     /// Whether nothing is damaged.
     pub fn is_whole(&self) -> bool {
+        self.is_needless() && self.hidden == 0
+    }
+
+    /// Damaged rows that nothing needs, in words.
+    pub fn hidden_in_words(&self) -> Option<String> {
+        (self.hidden > 0).then(|| format!("rows that nothing needs are not as they were written: {}", self.hidden))
+    }
+
+    /// Whether nothing is damaged but rows that nothing needs.
+    fn is_needless(&self) -> bool {
         self.damages.is_empty() && self.unreadable.is_none() && self.promises.is_none()
     }
 
-    /// Whether nothing is damaged but receipts of history, for which nobody vouches: state and promises are whole.
+    /// Whether nothing is damaged but history, for which nobody vouches: state and promises are whole.
     pub fn is_of_history(&self) -> bool {
         let are_receipts = self.damages.iter().all(|damage| damage.fault == Fault::Receipt);
         !self.is_whole() && are_receipts && self.unreadable.is_none() && self.promises.is_none()
@@ -140,6 +153,9 @@ pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result
             }
         }
     };
+    if found.damages.is_empty() && found.unreadable.is_none() {
+        found.hidden = part(data, |db| Ok(db.unsound_rows()))?.unwrap_or_default();
+    }
     if let Some(member) = member {
         let tips = found.tips.clone();
         let is_copy = marked(data).map_err(at(data))?.is_some();
@@ -235,6 +251,10 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
         drop_receipts(&data, &mut done)?;
         done.left = look(&data, &genesis, Some(&member))?;
     }
+    if done.left.is_needless() && done.left.hidden > 0 && mends {
+        leave_out(&data, &mut done)?;
+        done.left = look(&data, &genesis, Some(&member))?;
+    }
     let broken = part(&data, |db| Ok(db.snapshot()?.broken()?))?;
     done.votes = done.left.promises.is_none() && matches!(broken, Ok(None));
     Ok(done)
@@ -252,6 +272,17 @@ fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
     let _ = sheltered(|| drop(db)); // closing a damaged file may fail
     if let Some(Ok(())) = folded {
         done.dropped = done.left.receipts.iter().cloned().collect();
+    }
+    Ok(())
+}
+
+/// Leaves out rows that are not as they were written, where all that is needed was found whole: no merge goes past them.
+fn leave_out(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
+    let Some(Ok(db)) = sheltered(|| Db::open(data)) else { return Ok(()) };
+    match sheltered(|| db.leave_out_unsound()) {
+        Some(Ok(())) => (),
+        Some(Err(error)) => done.failures.push(error.to_string()),
+        None => done.failures.push(UNREADABLE.to_owned()),
     }
     Ok(())
 }
@@ -325,11 +356,7 @@ async fn anew(
         return Err(CopyError::InTheWay(before));
     }
     let old = opened(&data)?.ok();
-    if mended.exists() {
-        fs::remove_dir_all(&mended).map_err(at(&mended))?; // an earlier run ended half-way
-    }
-    make_dir(&mended)?;
-    let db = Db::create(&mended)?;
+    let db = fresh(&mended)?; // an earlier run may have ended half-way
     db.claim(&member)?;
     let mut load = Load::open(db, &genesis)?.noted_by(&data);
     if let Some(old) = &old {

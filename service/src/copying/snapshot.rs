@@ -7,17 +7,16 @@
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::place::{BEFORE, RESTORED, ended_by_its_own, slot, swap};
+use super::place::{BEFORE, RESTORED, ended_by_its_own, fresh, slot, swap};
 use super::record::{Frame, Reader, Recorder};
-use super::{check, fill, make_dir, open_old, settle};
+use super::{check, fill, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
-use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Ask, Errand, TakeError};
 use quorate_ledger::proof::{Checkpoint, Epochs, restart_from, restarted_from};
 use quorate_ledger::{Genesis, Ledger, Restart};
 use quorate_pbft::{Digest, SeqNum};
-use quorate_storage::{Db, DbError};
+use quorate_storage::Db;
 use std::fs;
 use std::path::Path;
 
@@ -251,16 +250,4 @@ fn take(
 fn exported(progress: &Progress, checkpoint: &Checkpoint, bytes: u64) -> Exported {
     let (seq, state_root) = (checkpoint.head().seq, checkpoint.state_root());
     Exported { seq, state_root, entries: progress.entries, answers: progress.answers, bytes }
-}
-
-/// An empty database in a folder of its own; what an earlier run has left there is removed.
-fn fresh(dir: &Path) -> Result<Db, CopyError> {
-    if dir.exists() {
-        if let Some(Err(error @ DbError::Locked(_))) = sheltered(|| Db::open(dir)) {
-            return Err(error.into());
-        }
-        fs::remove_dir_all(dir).map_err(at(dir))?;
-    }
-    make_dir(dir)?;
-    Ok(Db::create(dir)?)
 }

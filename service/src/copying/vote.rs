@@ -3,31 +3,36 @@
 use super::mark::marked;
 use super::outcome::{CopyError, at};
 use super::place::is_lost;
-use crate::engine::replay;
+use crate::engine::{EngineError, replay};
 use crate::shelter::sheltered;
-use quorate_ledger::{Genesis, Ledger};
+use quorate_ledger::{Genesis, Ledger, OpenError};
 use quorate_pbft::{Ed25519, PublicKey, SeqNum, Tip};
 use quorate_storage::{Db, DbError, Promiser, Unkept};
 use std::path::Path;
 
-/// Slot of a database that opens, with all that this member has promised, and that no mark keeps from voting.
+/// Slot of a database that opens, with all that this member has promised, and that no mark keeps from voting. An error where it
+/// is another member's or another group's, or where nobody can tell: it may be sound all the same.
 pub fn voting(data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Option<SeqNum>, CopyError> {
     if !data.exists() || marked(data).map_err(at(data))?.is_some() {
         return Ok(None);
     }
     match sheltered(|| Db::open(data)) {
-        Some(Ok(db)) => Ok(sheltered(|| promised(&db, genesis, member)).flatten()),
+        Some(Ok(db)) => sheltered(|| promised(&db, genesis, member)).unwrap_or(Ok(None)),
         Some(Err(error)) if !is_lost(&error) => Err(error.into()),
         Some(Err(_)) | None => Ok(None),
     }
 }
 
-fn promised(db: &Db, genesis: &Genesis, member: &[u8; 32]) -> Option<SeqNum> {
-    let opened = replay::open(db, genesis).ok()?;
+fn promised(db: &Db, genesis: &Genesis, member: &[u8; 32]) -> Result<Option<SeqNum>, CopyError> {
+    let opened = match replay::open(db, genesis) {
+        Ok(opened) => opened,
+        Err(EngineError::Open(OpenError::OtherGenesis)) => return Err(OpenError::OtherGenesis.into()),
+        Err(_) => return Ok(None),
+    };
     let head = opened.ledger.head();
-    let is_whole = promises_fault(db, genesis, (member, Some(&head.tips))).ok()?.is_none();
-    let is_marked = db.snapshot().ok()?.broken().ok()?.is_some();
-    (is_whole && !is_marked && db.is_of(member).ok()?).then_some(head.seq)
+    let is_whole = promises_fault(db, genesis, (member, Some(&head.tips)))?.is_none();
+    let is_marked = db.snapshot()?.broken()?.is_some();
+    Ok((is_whole && !is_marked && db.is_of(member)?).then_some(head.seq))
 }
 
 /// Reason why the promises of a replica are not whole; an error where the disk does not give them, or they are another's.

@@ -30,7 +30,7 @@ const SLEEP_MAX: Duration = Duration::from_millis(500);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 /// Time between two looks at what has come while an answer is awaited.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Bytes of answers after which a difference is folded though it is not whole: memory, and what is lost by a stop.
+/// Bytes of answers after which a difference is folded, in the middle of an errand too: memory, and what is lost by a stop.
 const FOLD_BYTES: usize = 16 << 20;
 /// Time after which a whole state is folded: a stop loses what has come since, and it is asked for again.
 const FOLD_EVERY: Duration = Duration::from_secs(10);
@@ -215,9 +215,10 @@ impl Feeder {
             }
         };
         let mut turn = Turn::new(Instant::now(), self.feed.passes(), self.heard.overdue());
-        let mut pass = 0;
+        let (mut pass, mut begun) = (0, None);
         loop {
-            let mut errand = match self.feed.next(&batch)? {
+            let next = begun.take().map_or_else(|| self.feed.next(&batch), |errand| Ok(Ok(errand)))?;
+            let mut errand = match next {
                 Ok(errand) => errand,
                 Err(checkpoint) => {
                     let short = turn.falls_short(checkpoint.head().seq);
@@ -232,7 +233,10 @@ impl Feeder {
                 self.batch = Some(batch);
                 return Ok(brought);
             }
-            self.feed.install(errand, &mut batch)?;
+            match errand.ask() {
+                Some(_) => begun = Some(errand), // contents are proved by themselves: what it has brought may stay
+                None => self.feed.install(errand, &mut batch)?,
+            }
             if self.unfolded >= FOLD_BYTES {
                 batch.commit()?;
                 self.fold()?;
@@ -246,7 +250,8 @@ impl Feeder {
         Brought::All
     }
 
-    /// Asks a member for all that an errand needs; the first question of a pass is about the newest state.
+    /// Asks a member for all that an errand needs, or for as much as is folded at once; the first question of a pass is
+    /// about the newest state.
     fn bring(
         &mut self,
         errand: &mut Errand,
@@ -294,6 +299,9 @@ impl Feeder {
             }
             if errand.moved() > MOVED_MAX {
                 return Ok(Brought::Nothing("its state moves on faster than it can be taken".to_owned()));
+            }
+            if self.unfolded >= FOLD_BYTES {
+                break;
             }
         }
         Ok(Brought::All)
