@@ -3,7 +3,7 @@
 //! As with other folders `genesis.json` comes last, by rename: where it is, the folder is complete.
 
 use crate::config::{CONFIG_FILE, Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
-use crate::init::{InitError, at, begin, create_database, publish, write_durably};
+use crate::init::{InitError, at, begin, create_database, is_unfinished, publish, write_durably};
 use crate::replica::{LaunchError, read_genesis};
 use quorate_client::keys;
 use quorate_ledger::{Genesis, Ledger};
@@ -72,6 +72,7 @@ impl Plan {
             }
             return self.place_key(&file(REPLICA_KEY_FILE));
         }
+        self.check_free()?;
         self.place_key(&file(REPLICA_KEY_FILE))?;
         begin(dir)?;
         let mut config = Config::new(self.listen.clone(), self.api, BTreeMap::new());
@@ -93,6 +94,13 @@ impl Plan {
         let seq = |db: Db| Some(Ledger::open(&db.snapshot().ok()?, &self.genesis).ok()?.executed().seq);
         let executed = Db::open(&self.dir.join(DATA)).ok().and_then(seq);
         executed.is_none_or(|seq| seq == SeqNum::default())
+    }
+
+    /// Refuses a folder without a genesis in which a replica's files stand, but for those of a plan that was cut off.
+    fn check_free(&self) -> Result<(), InitError> {
+        let targets = [CONFIG_FILE, DATA].map(|name| self.dir.join(name));
+        let in_the_way = targets.into_iter().find(|path| path.exists() && !is_unfinished(&self.dir));
+        in_the_way.map_or(Ok(()), |path| Err(InitError::InTheWay(path)))
     }
 
     fn place_key(&self, there: &Path) -> Result<(), PlanError> {

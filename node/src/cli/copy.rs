@@ -3,6 +3,7 @@
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::client;
+use super::start::DISK_FULL;
 use crate::idle;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
@@ -70,7 +71,10 @@ pub(super) struct Vote {
 impl Vote {
     /// Puts no database aside unasked on which the replica votes.
     pub fn guard(&self, data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Outcome {
-        let seq = if self.give_up_vote { None } else { copying::voting(data, genesis, member).map_err(failed)? };
+        if self.give_up_vote {
+            return Ok(());
+        }
+        let seq = copying::voting(data, genesis, member).map_err(|error| failed(error).next(NOT_OURS))?;
         seq.map_or(Ok(()), |seq| {
             let what =
                 format!("the database in {} is sound, at slot {seq}, and the replica votes on it", data.display());
@@ -78,6 +82,10 @@ impl Vote {
         })
     }
 }
+
+/// Advice where a database may vote, for this replica or another one.
+const NOT_OURS: &str = "nothing was changed: are configuration, key and genesis in the folder those of the database? With \
+                        --give-up-vote it is put aside all the same";
 
 /// Advice where a database votes.
 const KEEP_VOTE: &str = "nothing was changed: `quorate start` goes on with it, and asks the others for what it lacks; with \
@@ -96,13 +104,14 @@ pub async fn run(args: &Copy) -> Outcome {
     let starves = starving(begun, args.now);
     let copied = copying::run(plan, watch(starves.clone())).await.map_err(|error| not_copied(error, starves()))?;
     let took = begun.elapsed();
-    let floor = args.floor.then(|| floor(&data, &genesis)).transpose()?;
-    print((&args.dir, args.json), "copied", &copied, took, floor)
+    let floor = args.floor.then(|| floor(&data, &genesis)).transpose();
+    print((&args.dir, args.json), "copied", &copied, took, floor.as_ref().ok().copied().flatten())?;
+    floor.map(drop)
 }
 
 /// Fills the folder of a replica that joins.
-pub(super) async fn fill(dir: &Path, from: &[String]) -> Outcome {
-    let plan = Plan { is_joiner: true, ..plan(dir, from, (None, None))? };
+pub(super) async fn fill(dir: &Path, from: &[String], secrets: (Option<&Path>, Option<&Path>)) -> Outcome {
+    let plan = Plan { is_joiner: true, ..plan(dir, from, secrets)? };
     copying::run(plan, teller()).await.map(drop).map_err(|error| not_copied(error, false))
 }
 
@@ -165,6 +174,9 @@ fn say(progress: &Progress) {
 fn floor(data: &Path, genesis: &Genesis) -> Result<Duration, Failure> {
     let scratch = data.with_extension("floor");
     let failed_at = |error: io::Error| Failure::file(&scratch, error);
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).map_err(failed_at)?; // of a run that was cut off
+    }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&scratch).map_err(failed_at)?;
     let took = copying::floor(data, &scratch, genesis).map_err(failed);
     fs::remove_dir_all(&scratch).map_err(failed_at)?;
@@ -182,12 +194,16 @@ fn not_copied(error: CopyError, starves: bool) -> Failure {
     }
 }
 
+/// Advice where the disk is full.
+const MAKE_ROOM: &str = "make room and run again";
+
 pub(super) fn failed(error: CopyError) -> Failure {
     match error {
         CopyError::NobodyLeft(_) => {
             Failure::new(Exit::Unreachable, plain(&error.to_string())).next("run again, or ask another node")
         }
         CopyError::Unsound { .. } => Failure::no(plain(&error.to_string())),
+        error if error.to_string().contains(DISK_FULL) => Failure::new(Exit::Disk, error).next(MAKE_ROOM),
         error => Failure::usage(error),
     }
 }

@@ -53,7 +53,7 @@ fn slots(epoch: &EpochEntry) -> String {
 }
 
 async fn export(out: &Path, reach: &Reach) -> Outcome {
-    output::check(out, EPOCHS_TAG)?;
+    output::check(out, EPOCHS_TAG, "proof")?;
     let file = reach.client()?.get_bytes(&["epochs"], &[("proof", "true")]).await?.body;
     if let Ok(old) = fs::read(out)
         && !Epochs::goes_on(&old, &file)

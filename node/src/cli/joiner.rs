@@ -53,6 +53,12 @@ struct Join {
     /// API address of a node to copy the state from, instead of following from the first slot; may stand several times
     #[arg(long, value_name = "URL")]
     from: Vec<String>,
+    /// File with the secret of those nodes' `admin.token`
+    #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// PEM file with the authorities to trust with https:// nodes, instead of the system's
+    #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
     #[arg(long, value_name = "FILTER", env = "QUORATE_LOG")]
     log: Option<String>,
@@ -84,7 +90,8 @@ fn follow(join: &Join) -> Outcome {
         return Err(Failure::usage(why).next("give --from URL: the state is copied from a node that runs"));
     }
     if !join.from.is_empty() && plan.is_empty() {
-        runtime.block_on(copy::fill(&join.dir, &join.from))?;
+        let secrets = (join.ca.as_deref(), join.token.as_deref());
+        runtime.block_on(copy::fill(&join.dir, &join.from, secrets))?;
     }
     runtime.block_on(serve(join)).map_err(|error| start::failure(&join.dir, error))
 }

@@ -1,12 +1,14 @@
-//! Proof files that commands write: nothing but an older one of the same kind is ever replaced.
+//! Files that commands write: nothing but an older one of the same kind is ever replaced.
 
-use super::failure::Failure;
+use super::failure::{Failure, Outcome};
+use quorate_service::copying;
+use quorate_service::parcel::{Kind, Parcel, TAG};
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-/// Refuses a place at which there is something else than a proof: a slip of the keyboard must not cost a file.
-pub fn check(out: &Path, tag: &[u8]) -> Result<(), Failure> {
+/// Refuses a place at which there is no older file of this kind: a slip of the keyboard must not cost a file.
+pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
     let Ok(file) = fs::File::open(out) else { return Ok(()) };
     let mut head = Vec::new();
     let read = file.take(tag.len() as u64).read_to_end(&mut head);
@@ -14,12 +16,25 @@ pub fn check(out: &Path, tag: &[u8]) -> Result<(), Failure> {
     if head.is_empty() || head == tag {
         return Ok(());
     }
-    let what = format!("{} is there and is no proof; it is left as it was", out.display());
-    Err(Failure::usage(what).next("give another name for the proof"))
+    let what = format!("{} is there and is no {kind}; it is left as it was", out.display());
+    Err(Failure::usage(what).next(format!("give another name for the {kind}")))
 }
 
 /// Writes a proof, whose first bytes are its tag.
 pub fn write(out: &Path, tag: &[u8], proof: &[u8]) -> Result<(), Failure> {
-    check(out, tag)?;
+    check(out, tag, "proof")?;
     fs::write(out, proof).map_err(|error| Failure::file(out, error))
+}
+
+/// Refuses a place at which there is no older file of the same kind.
+pub fn free(out: &Path, kind: Kind) -> Outcome {
+    let parcel = || Parcel::open(out).ok().map(|parcel| parcel.kind);
+    match if copying::is_snapshot(out) { Some(Kind::State) } else { parcel() } {
+        Some(found) if found == kind => Ok(()),
+        Some(found) => {
+            let what = format!("{} is there and holds {found}; it is left as it was", out.display());
+            Err(Failure::usage(what).next("give another name"))
+        }
+        None => check(out, TAG, if kind == Kind::State { "snapshot" } else { "bundle" }),
+    }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// The proof is not checked here, where no genesis is at hand, but the content is what it speaks of.
 pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(Answer, Option<String>), Failure> {
-    output::check(out, TAG)?;
+    output::check(out, TAG, "proof")?;
     let nonce = if read.fresh.level == Level::Strong { fresh_nonce()? } else { String::new() };
     let bytes = read.proof(client, &nonce).await?;
     let Ok(Proof::File(proof)) = Proof::decode(&bytes) else {

@@ -2,6 +2,7 @@
 
 use super::copy::{Vote, failed, print as print_copied, teller};
 use super::failure::{Failure, Outcome};
+use super::output::free;
 use super::print::{self, Table};
 use super::reach::{Reach, client};
 use super::{clock, copy};
@@ -11,9 +12,10 @@ use quorate_ledger::Genesis;
 use quorate_service::config::{ADMIN_TOKEN_FILE, CONFIG_FILE, Config, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::copying::{self, CopyError, Exported, Files};
 use quorate_service::observer::is_observers;
+use quorate_service::parcel::Kind;
 use quorate_service::replica::read_genesis;
 use serde_json::json;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -108,6 +110,7 @@ pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::List(reach) => list(reach).await,
         Command::Export { out, genesis, reach } => {
+            free(out, Kind::State)?;
             let genesis = read_genesis(genesis).map_err(Failure::usage)?;
             let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
             tell((out, reach.json), &exported.map_err(failed)?, "exported")
@@ -151,6 +154,7 @@ pub async fn backup(args: &Backup) -> Outcome {
             "`quorate snapshot export` writes the state of any node; an observer's folder has nothing else to keep";
         return Err(Failure::usage(format!("{} is an observer's folder", dir.display())).next(next));
     }
+    free(out, Kind::State)?;
     let config = Config::load(dir, Overrides::default()).map_err(Failure::usage)?;
     let genesis = read_genesis(&dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
     let own_token = Some(dir.join(ADMIN_TOKEN_FILE)).filter(|file| file.exists());
@@ -223,6 +227,8 @@ fn trusted(args: &Restore) -> Result<Genesis, Failure> {
 
 /// Files of a folder as they will stand in it once its database is restored. Nothing is put into the folder before.
 struct Stage<'d> {
+    /// Lock of the folder: what one run has staged is no other's to clear.
+    _lock: File,
     dir: &'d Path,
     folder: PathBuf,
     /// Names that the folder lacks.
@@ -232,8 +238,8 @@ struct Stage<'d> {
 impl<'d> Stage<'d> {
     /// The folder's own files, and those of a backup that it lacks.
     fn fill(dir: &'d Path, files: &Files) -> Result<Self, Failure> {
-        let stage = Self { dir, folder: dir.join("restore.new"), new: vec![] };
         fs::create_dir_all(dir).map_err(|error| Failure::file(dir, error))?;
+        let stage = Self { _lock: locked(dir)?, dir, folder: dir.join("restore.new"), new: vec![] };
         stage.clear();
         let made = DirBuilder::new().mode(0o700).create(&stage.folder);
         made.map_err(|error| Failure::file(&stage.folder, error))?;
@@ -290,6 +296,19 @@ impl<'d> Stage<'d> {
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// Lock of a folder that is restored.
+fn locked(dir: &Path) -> Result<File, Failure> {
+    let folder = File::open(dir).map_err(|error| Failure::file(dir, error))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(folder),
+        Err(TryLockError::WouldBlock) => {
+            let what = format!("another `quorate restore` is at work in {}", dir.display());
+            Err(Failure::usage(what).next("wait for its end: nothing was changed"))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::file(dir, error)),
     }
 }
 

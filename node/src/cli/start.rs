@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const STOPS_WITHIN: Duration = Duration::from_secs(9);
 
 /// As the operating system says that there is no room.
-const DISK_FULL: &str = "No space left on device";
+pub(super) const DISK_FULL: &str = "No space left on device";
 
 /// Run a replica in the foreground
 #[derive(Debug, clap::Args)]

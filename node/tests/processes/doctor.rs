@@ -51,6 +51,20 @@ fn a_database_in_use_is_left_alone() {
 }
 
 #[test]
+fn a_folder_with_another_members_key_is_not_told_that_its_database_is_damaged() {
+    let mut group = Group::running(4);
+    assert_eq!(group.stop(3), Some(0));
+    fs::copy(group.dir().join("replica-2/replica.key"), group.dir().join("replica-3/replica.key")).expect("our files");
+
+    let found = of_folder(&group, 3, 1);
+
+    let items = found["items"].as_array().expect("a list");
+    let item = items.iter().find(|item| item["check"] == "integrity").expect("it was looked at");
+    assert!(detail(&found, "integrity").contains("another member"), "{found}");
+    assert!(!item["advice"].as_str().expect("words").contains("repair"), "{found}");
+}
+
+#[test]
 fn a_key_that_others_read_and_a_stranger_among_the_peers_are_named() {
     let group = Group::init(4);
     let folder = group.dir().join("replica-1");

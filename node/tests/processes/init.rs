@@ -39,6 +39,27 @@ fn a_folder_with_a_group_is_left_as_it_is() {
     assert_eq!(std::fs::read(group.dir().join("genesis.json")).expect("a file"), before);
 }
 
+/// The genesis may have been lost alone; the database holds what the key has signed.
+#[test]
+fn a_folder_that_lost_its_genesis_is_not_joined_with_over_its_database() {
+    let group = Group::init(4);
+    let (dir, genesis) = (group.dir().join("replica-3"), group.dir().join("genesis.json"));
+    std::fs::remove_file(dir.join("genesis.json")).expect("it is there");
+    let config = std::fs::read(dir.join("config.toml")).expect("a file");
+
+    let joined = Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(["join", "--peer", "/ip4/127.0.0.1/tcp/1", "--genesis"])
+        .arg(genesis)
+        .arg("--dir")
+        .arg(&dir)
+        .output()
+        .expect("quorate runs");
+
+    assert_eq!(joined.status.code(), Some(2), "{joined:?}");
+    assert!(dir.join("data/quorate.redb").exists());
+    assert_eq!(std::fs::read(dir.join("config.toml")).expect("a file"), config);
+}
+
 #[test]
 fn an_init_that_was_killed_can_be_run_again() {
     let folder = tempfile::tempdir().expect("a folder");

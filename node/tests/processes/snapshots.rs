@@ -261,6 +261,37 @@ fn a_backup_whose_configuration_leads_out_of_the_folder_is_refused_and_leaves_no
     assert_eq!(group.file(0, "before", "sequential").text(), "kept");
 }
 
+/// A slip of the keyboard must not cost a key.
+#[test]
+fn a_snapshot_or_backup_takes_the_place_of_no_file_but_an_older_one() {
+    let (group, out) = saved();
+    let key = folder(&group, 3).join("replica.key");
+    let before = fs::read(&key).expect("a key");
+
+    let backup = says(&["backup", "--dir", text(&folder(&group, 3)), "--out", text(&key)]);
+    let exported = export(&group, 1, &key).wait_with_output().expect("quorate runs");
+
+    assert_eq!((backup.status.code(), exported.status.code()), (Some(2), Some(2)), "{backup:?} {exported:?}");
+    assert_eq!(fs::read(&key).expect("a key"), before);
+    told(&export(&group, 1, &out).wait_with_output().expect("quorate runs"));
+}
+
+#[test]
+fn a_folder_that_is_being_restored_is_left_to_the_first_who_does() {
+    let (mut group, out) = saved();
+    assert_eq!(group.stop(3), Some(0));
+    let dir = folder(&group, 3);
+    let first = fs::File::open(&dir).expect("a folder");
+    first.lock().expect("nobody holds it");
+
+    let second = give_up_for(&out, &dir);
+
+    let words = String::from_utf8_lossy(&second.stdout).into_owned();
+    assert!(second.status.code() == Some(2) && words.contains("at work"), "{second:?}");
+    drop(first);
+    told(&give_up_for(&out, &dir));
+}
+
 #[test]
 fn a_backup_without_the_key_holds_no_key() {
     let mut group = Group::running(4);

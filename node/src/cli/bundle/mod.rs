@@ -5,7 +5,7 @@ mod told;
 use super::copy::{failed as copy_failed, teller};
 use super::failure::{Failure, Outcome};
 use super::observe::given_genesis;
-use super::output;
+use super::output::free;
 use super::print;
 use super::reach::{Reach, Scope, Signing};
 use super::{receipt, snapshot};
@@ -14,7 +14,7 @@ use quorate_client::outbox::Outbox;
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::SeqNum;
 use quorate_service::copying::{self, Files};
-use quorate_service::parcel::{self, Delivered, Draft, Exported, Imported, Kind, Packed, Parcel, Plan, Settled, TAG};
+use quorate_service::parcel::{self, Delivered, Draft, Exported, Imported, Kind, Packed, Parcel, Plan, Settled};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::cell::Cell;
@@ -154,19 +154,6 @@ pub async fn run(command: &Command) -> Outcome {
             let outbox = Outbox::open(&keys::home(signing.key()?)?).map_err(|error| failed(error.into()))?;
             packed(out, &parcel::pack_outbox(&outbox, out).map_err(failed)?, "changes", *json)
         }
-    }
-}
-
-/// Refuses a place at which there is something else than an older file of the same kind.
-fn free(out: &Path, kind: Kind) -> Outcome {
-    let parcel = || Parcel::open(out).ok().map(|parcel| parcel.kind);
-    match if copying::is_snapshot(out) { Some(Kind::State) } else { parcel() } {
-        Some(found) if found == kind => Ok(()),
-        Some(found) => {
-            let what = format!("{} is there and holds {found}; it is left as it was", out.display());
-            Err(Failure::usage(what).next("give another name"))
-        }
-        None => output::check(out, TAG),
     }
 }
 
