@@ -4,8 +4,8 @@ mod cluster;
 
 use cluster::{Cluster, HashSigner, id, key};
 use quorate_pbft::{
-    Bundle, Content, Digest, Epoch, EvidenceKind, Item, ItemKind, Kind, Message, NewView, ReplicaId, SeqNum, Signed,
-    Signer, Statement, Time, View, ViewChange, VotedEntry, items_root,
+    Bundle, Content, Digest, EvidenceKind, Item, ItemKind, Kind, Message, NewView, ReplicaId, Signed, Signer,
+    Statement, Time, ViewChange, items_root,
 };
 use std::sync::Arc;
 
@@ -222,35 +222,6 @@ fn a_replica_whose_demand_carries_a_forged_certificate_is_caught() {
         }
         _ => None,
     });
-}
-
-#[test]
-fn a_demand_that_is_invalid_is_proved_from_the_start_that_carries_it() {
-    let group = cluster::committee(4).group();
-    let (epoch, view, seq) = (Epoch::new(0), View::new(1), SeqNum::new(0));
-    let statement = |kind: Kind, digest: Digest| Statement { group, epoch, kind, view, seq, digest };
-    let sign = |signer: usize, kind: Kind, digest: Digest| sign_as(signer, statement(kind, digest));
-    let view_changes = (0..3).map(|signer| {
-        let mut body = ViewChange { checkpoint: None, prepared: Vec::new(), voted: Vec::new(), view: View::new(1) };
-        if signer == 2 {
-            let statement =
-                Statement { view: View::new(0), seq: SeqNum::new(1), ..statement(Kind::PrePrepare, Digest::ZERO) };
-            let pre_prepare = Signed { signer: id(0), ..sign_as(1, statement) };
-            body.voted.push(VotedEntry { pre_prepare, new_view: Digest::ZERO });
-        }
-        (sign(signer, Kind::ViewChange, body.digest(WINDOW)), Arc::new(body))
-    });
-    let body = NewView { view: View::new(1), view_changes: view_changes.collect(), pre_prepares: Vec::new() };
-    let statement = sign(1, Kind::NewView, body.digest(WINDOW));
-
-    let mut replica = cluster::alone::Alone::new(4, 3);
-    replica.hear(1, Message::NewView { statement, body: Arc::new(body) });
-
-    let accused = replica.sent().filter_map(|message| match message {
-        Message::Evidence(evidence) => Some((evidence.key().signer, evidence.key().kind)),
-        _ => None,
-    });
-    assert_eq!(accused.collect::<Vec<_>>(), [(id(2), EvidenceKind::InvalidViewChange)]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use redb::{AccessGuard, Database, ReadOnlyTable, ReadTransaction, ReadableDataba
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Display};
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, OnceLock};
 
 /// Bytes to bytes, as all our tables are.
@@ -87,9 +88,14 @@ impl Base {
         answer.map_err(|error| self.poison.fail(error))
     }
 
+    /// Error of a run. Damage is its reader's alone: runs never change, and no memory rests on what was read.
+    fn of_run(&self, error: io::Error) -> StoreError {
+        if error.kind() == ErrorKind::InvalidData { StoreError(error.to_string()) } else { self.poison.fail(error) }
+    }
+
     pub(crate) fn get(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         if runs::takes(table, key) {
-            match self.runs.get(table, key).map_err(|error| self.poison.fail(error))? {
+            match self.runs.get(table, key).map_err(|error| self.of_run(error))? {
                 Some(Found::Value(value)) => return Ok(Some(value)),
                 Some(Found::Removed) => return Ok(None),
                 Some(Found::InTree) | None => {}
@@ -105,7 +111,7 @@ impl Base {
         let rows = self.table(table)?;
         let mut tree = self.ask(|| rows.range::<&[u8]>(from..=to))?;
         let walk = match runs::may_take(table, from, to) {
-            true => self.runs.walk(table, Bounds { from, to, order }).map_err(|error| self.poison.fail(error))?,
+            true => self.runs.walk(table, Bounds { from, to, order }).map_err(|error| self.of_run(error))?,
             false => None,
         };
         let merged = match walk {
@@ -130,7 +136,7 @@ impl Base {
                 Kind::Removed | Kind::InTree => None,
             };
             let is_of_tree = row.kind() == Kind::InTree && first == Ordering::Equal;
-            walk.advance().map_err(|failed| self.poison.fail(failed.error))?;
+            walk.advance().map_err(|failed| self.of_run(failed.error))?;
             if is_of_tree {
                 break;
             }

@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 use crate::tables::{Name, Writes, begin_write};
 use crate::view::View;
 use crate::{about, key};
-use quorate_ledger::StoreError;
+use quorate_ledger::{StoreError, Table};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageBackend};
 use std::fs::{File, OpenOptions};
@@ -234,9 +234,11 @@ impl Db {
         Ok(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark })
     }
 
-    /// Rows outside redb's trees that are not as they were written, whether newer ones hide them or not.
-    pub fn unsound_rows(&self) -> u64 {
-        self.shared.growth().unsound()
+    /// Tables with rows outside redb's trees that are not as they were written, whether newer ones hide them or not, and how many.
+    pub fn unsound_rows(&self) -> Vec<(Table, u64)> {
+        let growth = self.shared.growth();
+        let count = |name: Name| Some((name.table()?, growth.unsound(name)));
+        Name::ALL.into_iter().filter_map(count).filter(|(_, rows)| *rows > 0).collect()
     }
 
     /// Leaves those rows out from now on: for a database of which all that is needed was found to be whole, and that nobody

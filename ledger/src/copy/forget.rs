@@ -113,16 +113,28 @@ impl Ledger {
         }
         let (task, table) = WALKS[sweep.walk];
         let looked = match task {
-            Task::Forget => self.forget_old(store, (table, &sweep.from), oldest, most)?,
-            Task::Mark => self.mark(store, table, sweep, most)?,
-            Task::Drop => self.drop_unnamed(store, sweep, most)?,
+            Task::Forget => self.forget_old(store, (table, &sweep.from), oldest, most),
+            Task::Mark => self.mark(store, table, sweep, most),
+            Task::Drop => self.drop_unnamed(store, sweep, most),
         };
+        // Rows behind one that cannot be told from the next are not looked at. What the disk does not give is met by a commit.
+        let looked = looked.unwrap_or_else(|damage| {
+            sweep.damage.get_or_insert(damage);
+            None
+        });
         let is_through = sweep.pass(looked.as_deref());
         if is_through {
             sweep.named = if sweep.damage.take().is_some() { Named::default() } else { sweep.named.behind() };
             self.replace_named(None);
         }
         Ok(is_through)
+    }
+
+    /// Notes that the past before the horizon is not whole: no reader is to take an older version for one that is not there.
+    pub fn begin_history_with_horizon(&self, store: &mut dyn Store) -> Result<(), StoreError> {
+        let floors = self.domains().values().map(|domain| domain.usage.marks.floor());
+        let horizon = floors.fold(self.head().times.floor(), SeqNum::max);
+        if history_from(store)? < horizon { begin_history(store, horizon) } else { Ok(()) }
     }
 
     /// Forgets old rows among the next ones of a table; the last that was looked at, if there may be more.
@@ -163,7 +175,7 @@ impl Ledger {
         for (key, value) in &found {
             match self.named_by((table, key), value) {
                 Ok(named) => sweep.named.extend(named),
-                Err(damage) => sweep.damage = Some(sweep.damage.take().unwrap_or(damage)),
+                Err(damage) => drop(sweep.damage.get_or_insert(damage)),
             }
         }
         Ok(last)

@@ -257,10 +257,9 @@ impl Survey {
                     let Ok(Some(page)) = page else { break };
                     walk.bytes += page.rows.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
                     let content = walk.content_faults(read, &page, inside.content, &mut faults);
-                    // Of one that has changed the newest rows were not looked at.
-                    let is_same = inside.content.is_none() && inside.row == at.1;
-                    let is_derived =
-                        !is_same || are_derived(read, (domain, tree), (name, value), &page, &mut inside.derived);
+                    let (is_first, is_same) = (inside.content.is_none(), inside.row == at.1);
+                    let looked_at = (&mut inside.derived, is_same);
+                    let is_derived = !is_first || are_derived(read, (domain, tree), (name, value), &page, looked_at);
                     faults.extend((!is_derived).then_some(Fault::Derived));
                     inside.content = content;
                     if content.is_none() {
@@ -362,13 +361,14 @@ fn is_file(name: &[u8], value: &[u8]) -> bool {
         && entry::value_of::<FileRecord>(value).is_ok_and(|record| record.file.is_some())
 }
 
-/// Whether the rows that are derived from an entry are there, as they should be, but for those that were looked at.
+/// Whether the rows that are derived from an entry are there, as they should be, but for those that were looked at. Of an entry
+/// that has changed since, rows of envelopes alone: the newest rows, which say where chains end, were not looked at.
 fn are_derived(
     read: &dyn Read,
     (domain, tree): (&str, TreeNumber),
     (name, value): (&[u8], &[u8]),
     vouched: &Vouched,
-    looked_at: &mut BTreeSet<(Table, Vec<u8>)>,
+    (looked_at, is_same): (&mut BTreeSet<(Table, Vec<u8>)>, bool),
 ) -> bool {
     let made = derived::of(tree, name, value, vouched).and_then(|index| {
         let index = index.into_iter().map(|(table, key, value)| ((table.into(), key), value));
@@ -380,7 +380,8 @@ fn are_derived(
         read.get(*table, key).is_ok_and(|stored| stored.as_ref() == Some(value))
     };
     made.is_ok_and(|mut rows| {
-        rows.retain(|at, _| looked_at.insert(at.clone()));
+        let is_asked = |key: &[u8]| is_same || key.first() == Some(&rows::ENVELOPE);
+        rows.retain(|at, _| is_asked(&at.1) && looked_at.insert(at.clone()));
         rows.iter().all(is_there)
     })
 }

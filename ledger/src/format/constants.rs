@@ -107,10 +107,11 @@ const SLOT_BYTES: u64 = 435;
 const SIGNATURE_BYTES: u64 = 66;
 
 /// Refuses a window with which a start of a view may be too large for one frame, so that the group would never have another
-/// view (V5): it holds q demands, each with P and Q of a whole window. For new groups and lists; older ones may have it.
+/// view (V5): it holds q demands, each with P and Q of a whole window, and P may hold n signatures of each slot. For new groups
+/// and plans; older groups may have it.
 pub fn check_window(members: usize, window: u64) -> Result<(), BadConstants> {
-    let quorum = members as u64 * 2 / 3 + 1;
-    match quorum * window * (SLOT_BYTES + SIGNATURE_BYTES * quorum) <= START_BYTES_MAX {
+    let (members, quorum) = (members as u64, members as u64 * 2 / 3 + 1);
+    match quorum * window * (SLOT_BYTES + SIGNATURE_BYTES * members) <= START_BYTES_MAX {
         true => Ok(()),
         false => {
             Err(BadConstants("window is too large for so many members: a start of a view would fit into no frame"))
@@ -127,7 +128,7 @@ mod tests {
     fn a_window_is_as_large_as_a_start_with_all_its_slots_fits_into_a_frame() {
         let fits = |members, window| check_window(members, window).is_ok();
         assert_eq!(
-            [(61, 256), (64, 256), (100, 100), (100, 128)].map(|(n, window)| fits(n, window)),
+            [(51, 256), (52, 256), (100, 73), (100, 74)].map(|(n, window)| fits(n, window)),
             [true, false, true, false]
         );
     }

@@ -67,7 +67,7 @@ pub(crate) const SIDE_BYTES: usize = 4;
 pub(crate) const VERSION_BYTES: usize = 12;
 
 /// Kind of an [`envelope`].
-const ENVELOPE: u8 = b'k';
+pub(crate) const ENVELOPE: u8 = b'k';
 
 /// Bytes of the place of a [`number`].
 pub(crate) const NUMBER_BYTES: usize = 16;

@@ -74,7 +74,10 @@ impl Vote {
         if self.give_up_vote {
             return Ok(());
         }
-        let seq = copying::voting(data, genesis, member).map_err(|error| failed(error).next(NOT_OURS))?;
+        let seq = copying::voting(data, genesis, member).map_err(|error| match error.is_of_another() {
+            true => failed(error).next(NOT_OURS),
+            false => failed(error),
+        })?;
         seq.map_or(Ok(()), |seq| {
             let what =
                 format!("the database in {} is sound, at slot {seq}, and the replica votes on it", data.display());
@@ -84,7 +87,7 @@ impl Vote {
 }
 
 /// Advice where a database may vote, for this replica or another one.
-const NOT_OURS: &str = "nothing was changed: are configuration, key and genesis in the folder those of the database? With \
+const NOT_OURS: &str = "nothing was changed: are configuration, key, genesis and program those of the database? With \
                         --give-up-vote it is put aside all the same";
 
 /// Advice where a database votes.

@@ -1,7 +1,7 @@
 //! Members and other followers that serve a follower: their claims, which only say whom to ask.
 
 use crate::effects::Rejected;
-use crate::recovery::peer::{Peer, Peers};
+use crate::recovery::peer::Peers;
 use crate::wire::{ReplicaId, SeqNum, Signed, StatusBody, Ticks};
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -176,16 +176,14 @@ impl Neighbours {
         self.serves(id, seq, now) && self.others.get(&id).is_none_or(|other| other.claims.executed >= seq)
     }
 
-    /// Whether no neighbour can hand out a slot any more that a member that is heard claims, or that is certified and that all
+    /// Whether no neighbour can hand out a slot any more that f + 1 members that are heard claim, or that is certified and that all
     /// other followers have dropped.
     pub(super) fn unserved(&self, seq: SeqNum, now: Ticks) -> bool {
         let members = || (0..self.shown.len() as u16).map(ReplicaId::new);
-        let claimed = members().any(|member| self.peers[member].is_heard(now) && self.claims(member) >= seq);
+        let claiming = members().filter(|member| self.peers[*member].is_heard(now) && self.claims(*member) >= seq);
+        let claimed = claiming.count() > self.shown.len().saturating_sub(1) / 3; // some of them is honest
         let dropped = || !self.others.is_empty() && self.others.values().all(|other| other.claims.oldest > seq);
-        // A member that has dropped nothing so late will serve it, whatever another one claims.
-        let may_serve = |peer: &Peer| peer.is_heard(now) && peer.status.as_ref().is_some_and(|of| of.oldest <= seq);
         (claimed || self.proved >= seq && dropped())
-            && !members().any(|member| may_serve(&self.peers[member]))
-            && !self.others.keys().any(|id| self.serves(*id, seq, now))
+            && !members().chain(self.others.keys().copied()).any(|id| self.serves(id, seq, now))
     }
 }

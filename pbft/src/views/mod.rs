@@ -17,7 +17,7 @@ use crate::views::slow_primary::Pace;
 use crate::views::timers::Timers;
 use crate::views::view_change::{NewView, ViewChange};
 use crate::wire::{Committee, Content, Digest, ReplicaId, SeqNum, Signed, Ticks, View};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -133,10 +133,13 @@ impl Views {
         let latest = self.latest.iter().map(|(member, (_, body))| (*member, *member, body));
         for (member, server, body) in carried.chain(latest) {
             // A few at a time for each member (V4). The sender of a start has had all that it names.
-            for named in body.named().filter(|(_, digest)| !self.new_views.contains_key(digest)).take(NAMED_MAX) {
+            let missing: BTreeSet<_> =
+                body.named().filter(|(_, digest)| !self.new_views.contains_key(digest)).collect();
+            for named in missing.into_iter().take(NAMED_MAX) {
                 let from = lacking.entry(named).or_default();
-                from.extend([server, member]);
-                from.dedup();
+                let mut others: Vec<_> = [server, member].into_iter().filter(|peer| !from.contains(peer)).collect();
+                others.dedup();
+                from.extend(others);
             }
         }
         lacking
@@ -153,8 +156,8 @@ impl Replica {
             self.enter_waiting();
             return;
         }
-        self.views.join_later_view(&mut self.order, &mut self.member);
         self.views.leave_office(&self.member, false);
+        self.views.join_later_view(&mut self.order, &mut self.member);
         if self.member.may_sign()
             && let Some((view, cause)) = self.views.leave.take()
             && self.views.active() == Some(view)

@@ -78,7 +78,8 @@ impl Views {
     pub(crate) fn join_later_view(&mut self, order: &mut Order, member: &mut Member) {
         let pulled = self.pull(member.committee.weak()).filter(|view| *view > self.number);
         if let Some(view) = pulled.filter(|_| member.may_sign()) {
-            self.failures = self.failures.saturating_add(1); // all back off, not the one alone whose timer it was
+            // All back off, not the one alone whose timer it was.
+            self.failures = self.failures.saturating_add(u32::from(self.leave.is_none()));
             self.ask_for_view(order, member, view, Cause::Others);
         }
     }

@@ -11,7 +11,6 @@ use crate::wire::{
     View, items_root,
 };
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Says whether an item's bytes may be on a lane: a pure function of the bytes, the genesis and the epoch (E6).
@@ -222,10 +221,6 @@ impl VerifyContext<'_> {
         let found = match message {
             Message::ViewChange { statement, body } => {
                 Evidence::InvalidViewChange(self.invalid_view_change(statement, body)?)
-            }
-            Message::NewView { body, .. } => {
-                let proof = |(signed, of): &(_, Arc<_>)| self.invalid_view_change(signed, of);
-                Evidence::InvalidViewChange(body.view_changes.iter().find_map(proof)?)
             }
             Message::Bundle(bundle) => Evidence::InvalidBundle(self.invalid_bundle(bundle)?),
             _ => return None,

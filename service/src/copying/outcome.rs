@@ -183,7 +183,7 @@ impl CopyError {
     }
 
     /// Whether a database that lies there is another member's, another group's, or one of another program.
-    pub(crate) fn is_of_another(&self) -> bool {
+    pub fn is_of_another(&self) -> bool {
         match self {
             Self::Db(error) => {
                 matches!(error, DbError::OtherMember(_) | DbError::NewerFormat { .. } | DbError::OlderFormat { .. })

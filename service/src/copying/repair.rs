@@ -34,6 +34,9 @@ const UNMARKED: &str = "the row is missing that keeps a copy from voting";
 /// The disk has no room for what was given.
 const FULL: &str = "No space left on device for what was given: make room, and run again";
 
+/// Words of the operating system for that.
+const NO_SPACE: &str = "No space left on device";
+
 /// Bytes that are free on a disk that has no room.
 const FULL_BYTES: u64 = 1 << 20;
 
@@ -154,7 +157,7 @@ pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result
         }
     };
     if found.damages.is_empty() && found.unreadable.is_none() {
-        found.hidden = part(data, |db| Ok(db.unsound_rows()))?.unwrap_or_default();
+        found.hidden = part(data, |db| Ok(db.unsound_rows().iter().map(|(_, rows)| rows).sum()))?.unwrap_or_default();
     }
     if let Some(member) = member {
         let tips = found.tips.clone();
@@ -252,7 +255,7 @@ pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static
         done.left = look(&data, &genesis, Some(&member))?;
     }
     if done.left.is_needless() && done.left.hidden > 0 && mends {
-        leave_out(&data, &mut done)?;
+        leave_out(&data, &genesis, &mut done)?;
         done.left = look(&data, &genesis, Some(&member))?;
     }
     let broken = part(&data, |db| Ok(db.snapshot()?.broken()?))?;
@@ -276,11 +279,21 @@ fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
     Ok(())
 }
 
-/// Leaves out rows that are not as they were written, where all that is needed was found whole: no merge goes past them.
-fn leave_out(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
+/// Leaves out rows that are not as they were written, where all that is needed was found whole: no merge goes past them. Of the
+/// past these are versions from before the horizon, so that history begins there.
+fn leave_out(data: &Path, genesis: &Genesis, done: &mut Repaired) -> Result<(), CopyError> {
     let Some(Ok(db)) = sheltered(|| Db::open(data)) else { return Ok(()) };
-    match sheltered(|| db.leave_out_unsound()) {
+    let left_out = sheltered(|| {
+        if db.unsound_rows().iter().any(|(table, _)| *table == Table::Past) {
+            let (ledger, mut batch) = (Ledger::open(&db.snapshot()?, genesis)?, db.begin()?);
+            ledger.begin_history_with_horizon(&mut batch)?;
+            batch.commit()?;
+        }
+        Ok::<_, CopyError>(db.leave_out_unsound()?)
+    });
+    match left_out {
         Some(Ok(())) => (),
+        Some(Err(error)) if error.to_string().contains(NO_SPACE) => return Err(error),
         Some(Err(error)) => done.failures.push(error.to_string()),
         None => done.failures.push(UNREADABLE.to_owned()),
     }

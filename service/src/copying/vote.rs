@@ -11,7 +11,7 @@ use quorate_storage::{Db, DbError, Promiser, Unkept};
 use std::path::Path;
 
 /// Slot of a database that opens, with all that this member has promised, and that no mark keeps from voting. An error where it
-/// is another member's or another group's, or where nobody can tell: it may be sound all the same.
+/// is another member's, another group's or a newer program's, or where nobody can tell: it may be sound all the same.
 pub fn voting(data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Option<SeqNum>, CopyError> {
     if !data.exists() || marked(data).map_err(at(data))?.is_some() {
         return Ok(None);
@@ -26,7 +26,9 @@ pub fn voting(data: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Optio
 fn promised(db: &Db, genesis: &Genesis, member: &[u8; 32]) -> Result<Option<SeqNum>, CopyError> {
     let opened = match replay::open(db, genesis) {
         Ok(opened) => opened,
-        Err(EngineError::Open(OpenError::OtherGenesis)) => return Err(OpenError::OtherGenesis.into()),
+        Err(EngineError::Open(other @ (OpenError::OtherGenesis | OpenError::OtherRules { .. }))) => {
+            return Err(other.into());
+        }
         Err(_) => return Ok(None),
     };
     let head = opened.ledger.head();

@@ -85,6 +85,7 @@ impl From<History> for String {
 /// Execution as a policy measures from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reached {
+    epoch: Epoch,
     time: Time,
     lane_bytes: u64,
 }
@@ -93,7 +94,7 @@ impl Reached {
     /// Execution up to a point, and milliseconds after its slot.
     pub(super) fn of(point: &ExecutedPoint, since_ms: u64) -> Self {
         let time = Time::new(point.time.get().saturating_add(since_ms));
-        Self { time, lane_bytes: point.lane_bytes.iter().sum() }
+        Self { epoch: point.epoch, time, lane_bytes: point.lane_bytes.iter().sum() }
     }
 }
 
@@ -117,8 +118,10 @@ impl History {
             Self::All => false,
             Self::Time(ms) => now.time.get().saturating_sub(slot.time.get()) > ms,
             Self::Bytes(bytes) => {
-                let ended: u64 = ended.range(slot.epoch..).map(|(_, bytes)| bytes).sum();
-                (ended + now.lane_bytes).saturating_sub(slot.lane_bytes) > bytes
+                let since: u64 = ended.range(slot.epoch..).map(|(_, bytes)| bytes).sum();
+                // An epoch that ended before its bytes were noted counts with none.
+                let is_known = slot.epoch == now.epoch || ended.contains_key(&slot.epoch);
+                (since + now.lane_bytes).saturating_sub(if is_known { slot.lane_bytes } else { 0 }) > bytes
             }
         }
     }
@@ -148,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_slot_is_over_once_more_than_the_policy_has_passed_since() {
-        let (now, ended) = (Reached { time: Time::new(100_000), lane_bytes: 5_000 }, BTreeMap::new());
+        let (now, ended) =
+            (Reached { epoch: Epoch::new(1), time: Time::new(100_000), lane_bytes: 5_000 }, BTreeMap::new());
         let slot = |time, lane_bytes| OldSlot { epoch: Epoch::new(1), time: Time::new(time), lane_bytes };
         let of_time = |time| History::Time(60_000).is_over(&slot(time, 0), &now, &ended);
         let of_bytes = |bytes| History::Bytes(4_000).is_over(&slot(0, bytes), &now, &ended);
@@ -156,6 +160,8 @@ mod tests {
         assert!(of_time(39_999) && !of_time(40_000));
         assert!(of_bytes(999) && !of_bytes(1_000));
         assert!(!History::All.is_over(&slot(0, 0), &now, &ended));
+        let of_an_older_program = OldSlot { epoch: Epoch::new(0), time: Time::default(), lane_bytes: 1_000_000 };
+        assert!(History::Bytes(4_000).is_over(&of_an_older_program, &now, &ended), "the epoch since has more bytes");
     }
 
     #[test]
@@ -166,7 +172,7 @@ mod tests {
             note_end(&mut store, &last).expect("memory does not fail");
         }
         let ended = ended(&store).expect("memory does not fail");
-        let now = Reached { time: Time::default(), lane_bytes: 500 };
+        let now = Reached { epoch: Epoch::new(3), time: Time::default(), lane_bytes: 500 };
         let is_over = |epoch, lane_bytes| {
             let slot = OldSlot { epoch: Epoch::new(epoch), time: Time::default(), lane_bytes };
             History::Bytes(4_000).is_over(&slot, &now, &ended)

@@ -36,8 +36,9 @@ const STEPS_MAX: u64 = 32;
 /// Folds until a merge that found no room is tried again.
 const FOLDS_WITHOUT_ROOM: u64 = 32;
 
-/// Error of a merge that the disk does not take.
-const NOT_WRITTEN: &str = "the file that they are merged into cannot be written: is there room?";
+/// Errors of a merge that the disk does not take.
+const NO_ROOM: &str = "No space left on device for a file as large as all runs together";
+const NOT_WRITTEN: &str = "the file that they are merged into cannot be written";
 
 /// Writer of runs: one fold at a time.
 pub(crate) struct Growth {
@@ -147,9 +148,9 @@ impl Growth {
         ))
     }
 
-    /// Rows that are not as they were written, whether a newer one hides them or not.
-    pub(crate) fn unsound(&self) -> u64 {
-        let count = |run, name| {
+    /// Rows of a table that are not as they were written, whether a newer one hides them or not.
+    pub(crate) fn unsound(&self, name: Name) -> u64 {
+        let count = |run| {
             let (mut rows, mut unsound) = (Cursor::through(run, name, READ_BYTES)?, 0);
             while let Some(row) = rows.row() {
                 unsound += u64::from(!row.is_sound());
@@ -157,13 +158,17 @@ impl Growth {
             }
             Ok::<_, io::Error>(unsound)
         };
-        let tables = self.list.iter().flat_map(|run| Name::ALL.map(|name| (run, name)));
-        tables.map(|(run, name)| count(run, name).unwrap_or(1)).sum() // those behind one without its length are not known
+        self.list.iter().map(|run| count(run).unwrap_or(1)).sum() // those behind one without its length are not known
     }
 
     /// Makes one run of all, without the rows that are not as they were written. The next fold puts it into force.
     pub(crate) fn leave_out_unsound(&mut self) -> io::Result<()> {
+        self.sweep(); // while the list is the one in force
+        self.give_up_majors();
         let (number, inputs) = (self.next, self.list.clone());
+        if !self.folder.has_room_for(bytes_of(&inputs), Reserve::MayBeUsed) {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, NO_ROOM));
+        }
         let file = self.folder.make(&Mark::name_of(number), false)?;
         self.next += 1;
         let mut merge = Merge::new(inputs.clone(), true, Writer::new(number, file, self.sizes)).of_sound();
@@ -292,6 +297,12 @@ impl Growth {
         }
     }
 
+    fn give_up_majors(&mut self) {
+        for merge in self.majors.drain(..) {
+            let _ = self.folder.remove(&Mark::name_of(merge.number())); // else the next start's first fold removes it
+        }
+    }
+
     /// Whether a merge is done in steps.
     fn is_major(&self, inputs: &[Arc<Run>]) -> bool {
         bytes_of(inputs) > self.sizes.minor
@@ -313,9 +324,7 @@ fn bytes_of(runs: &[Arc<Run>]) -> u64 {
 impl Drop for Growth {
     /// A merge under way is begun anew after the next start: its file would lie there until the first fold.
     fn drop(&mut self) {
-        for merge in &self.majors {
-            let _ = self.folder.remove(&Mark::name_of(merge.number())); // else the next start's first fold removes it
-        }
+        self.give_up_majors();
     }
 }
 
