@@ -242,10 +242,13 @@ impl Db {
     }
 
     /// Leaves those rows out from now on: for a database of which all that is needed was found to be whole, and that nobody
-    /// else uses. Takes as much room as its runs.
-    pub fn leave_out_unsound(&self) -> Result<(), StoreError> {
+    /// else uses. Takes as much room as its runs. What `note` writes is folded with it.
+    pub fn leave_out_unsound(&self, note: impl FnOnce(&mut Batch) -> Result<(), StoreError>) -> Result<(), StoreError> {
         self.fold()?;
         self.shared.growth().leave_out_unsound().map_err(|error| StoreError(error.to_string()))?;
+        let mut batch = self.begin()?;
+        note(&mut batch)?;
+        batch.commit()?;
         let fold = self.set_aside(&mut self.shared.turn())?;
         fold.run()
     }

@@ -86,7 +86,7 @@ impl Sweep {
         self.walk > 0 || !self.from.is_empty()
     }
 
-    /// Damage that was met on the way; a sweep goes past it, and drops no contents.
+    /// Damage that the last sweep has met; it goes past it, and drops no contents from there on.
     pub fn damage(&self) -> Option<&StoreError> {
         self.damage.as_ref()
     }
@@ -111,6 +111,9 @@ impl Ledger {
         if history_from(store)? < oldest {
             store.put(Table::Meta, OLDEST, &oldest.get().to_be_bytes())?;
         }
+        if !sweep.is_begun() {
+            sweep.damage = None;
+        }
         let (task, table) = WALKS[sweep.walk];
         let looked = match task {
             Task::Forget => self.forget_old(store, (table, &sweep.from), oldest, most),
@@ -124,7 +127,7 @@ impl Ledger {
         });
         let is_through = sweep.pass(looked.as_deref());
         if is_through {
-            sweep.named = if sweep.damage.take().is_some() { Named::default() } else { sweep.named.behind() };
+            sweep.named = if sweep.damage.is_some() { Named::default() } else { sweep.named.behind() };
             self.replace_named(None);
         }
         Ok(is_through)

@@ -19,7 +19,7 @@ use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
 use quorate_ledger::{Genesis, Ledger, OpenError, Store as _, StoreError, Table};
 use quorate_pbft::{Digest, SeqNum, Tip};
-use quorate_storage::{Db, Snapshot};
+use quorate_storage::{Batch, Db, Snapshot};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -282,14 +282,13 @@ fn drop_receipts(data: &Path, done: &mut Repaired) -> Result<(), CopyError> {
 /// Leaves out rows that are not as they were written, where all that is needed was found whole: no merge goes past them. Of the
 /// past these are versions from before the horizon, so that history begins there.
 fn leave_out(data: &Path, genesis: &Genesis, done: &mut Repaired) -> Result<(), CopyError> {
+    // Opened anew: what is executed again is no part of a fold.
+    let Ok(ledger) = part(data, |db| Ok(replay::open(db, genesis)?.ledger))? else { return Ok(()) };
     let Some(Ok(db)) = sheltered(|| Db::open(data)) else { return Ok(()) };
     let left_out = sheltered(|| {
-        if db.unsound_rows().iter().any(|(table, _)| *table == Table::Past) {
-            let (ledger, mut batch) = (Ledger::open(&db.snapshot()?, genesis)?, db.begin()?);
-            ledger.begin_history_with_horizon(&mut batch)?;
-            batch.commit()?;
-        }
-        Ok::<_, CopyError>(db.leave_out_unsound()?)
+        let is_of_past = db.unsound_rows().iter().any(|(table, _)| *table == Table::Past);
+        let note = |batch: &mut Batch| if is_of_past { ledger.begin_history_with_horizon(batch) } else { Ok(()) };
+        Ok::<_, CopyError>(db.leave_out_unsound(note)?)
     });
     match left_out {
         Some(Ok(())) => (),
