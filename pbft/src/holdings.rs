@@ -29,9 +29,9 @@ pub struct Holdings {
     pub bundles: usize,
     /// Bytes of the bundles of the lane that has most.
     pub bundle_bytes: u64,
-    /// Bundles of the fullest lane that are neither stored nor certified.
+    /// Bundles that are neither stored nor certified: of the lanes with more than one, that with most bytes of them.
     pub loose_bundles: usize,
-    /// Their bytes, of the lane that has most.
+    /// Their bytes.
     pub loose_bytes: u64,
     /// Acknowledgements of one signer in one lane.
     pub acks: usize,
@@ -57,8 +57,9 @@ impl Replica {
         let slots = || self.order.log.iter().map(|(_, slot)| slot);
         let fullest = |count: fn(&Slot) -> usize| slots().map(count).max().unwrap_or(0);
         let most = |count: fn(&Lane) -> usize| self.lanes.iter().map(count).max().unwrap_or(0);
-        let loose =
-            || self.lanes.iter().map(|lane| lane.loose().fold((0, 0), |(n, bytes), size| (n + 1, bytes + size)));
+        let loose_of = |lane: &Lane| lane.loose().fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+        let loose = self.lanes.iter().map(loose_of).max_by_key(|(count, bytes)| (*count > 1, *bytes));
+        let (loose_bundles, loose_bytes) = loose.unwrap_or_default();
         Holdings {
             slots: slots().count(),
             contents: fullest(Slot::contents_count),
@@ -71,8 +72,8 @@ impl Replica {
             evidence: self.accusations.held().count(),
             bundles: most(Lane::held_count),
             bundle_bytes: self.lanes.iter().map(Lane::held_bytes).max().unwrap_or(0),
-            loose_bundles: loose().map(|(count, _)| count).max().unwrap_or(0),
-            loose_bytes: loose().map(|(_, bytes)| bytes).max().unwrap_or(0),
+            loose_bundles,
+            loose_bytes,
             acks: most(Lane::most_acks),
             certificates: most(Lane::certificates_count),
             view_changes: self.views.latest.len(),
