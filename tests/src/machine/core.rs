@@ -311,6 +311,10 @@ impl Machine for CoreMachine {
         }
     }
 
+    fn is_in_round(&self) -> bool {
+        self.in_round
+    }
+
     fn is_busy(&self) -> bool {
         self.in_round || !self.waiting.is_empty()
     }

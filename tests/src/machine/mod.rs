@@ -91,6 +91,11 @@ pub trait Machine {
     /// Whether something waits for the disk.
     fn is_busy(&self) -> bool;
 
+    /// Whether it has taken in what it has not worked off: lanes are trimmed when a round is complete.
+    fn is_in_round(&self) -> bool {
+        false
+    }
+
     /// The disk is done with all that waited; what may leave now, in order.
     fn commit(&mut self, now: Now, news: &mut Vec<News>) -> Vec<Outgoing>;
 

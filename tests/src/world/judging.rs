@@ -56,8 +56,11 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn look_at_holdings(&mut self, of: ReplicaId) {
-        let core = self.seats[of.index()].machine.replica().filter(|_| self.plan.is_honest(of));
-        if let Some(holdings) = core.map(|core| core.holdings()) {
+        let machine = &self.seats[of.index()].machine;
+        let is_in_round = machine.is_in_round();
+        let core = machine.replica().filter(|_| self.plan.is_honest(of));
+        if let Some(mut holdings) = core.map(|core| core.holdings()) {
+            holdings.loose_bundles *= usize::from(!is_in_round);
             self.judge(&Fact::Holds { by: of, holdings: &holdings });
         }
     }
