@@ -108,9 +108,7 @@ impl Ledger {
         oldest: SeqNum,
         most: usize,
     ) -> Result<bool, StoreError> {
-        if history_from(store)? < oldest {
-            store.put(Table::Meta, OLDEST, &oldest.get().to_be_bytes())?;
-        }
+        raise_history(store, oldest)?;
         if !sweep.is_begun() {
             sweep.damage = None;
         }
@@ -136,8 +134,7 @@ impl Ledger {
     /// Notes that the past before the horizon is not whole: no reader is to take an older version for one that is not there.
     pub fn begin_history_with_horizon(&self, store: &mut dyn Store) -> Result<(), StoreError> {
         let floors = self.domains().values().map(|domain| domain.usage.marks.floor());
-        let horizon = floors.fold(self.head().times.floor(), SeqNum::max);
-        if history_from(store)? < horizon { begin_history(store, horizon) } else { Ok(()) }
+        raise_history(store, floors.fold(self.head().times.floor(), SeqNum::max))
     }
 
     /// Forgets old rows among the next ones of a table; the last that was looked at, if there may be more.
@@ -250,6 +247,11 @@ pub(crate) fn history_from(read: &dyn Read) -> Result<SeqNum, StoreError> {
 /// Notes that the history before a slot is not here.
 pub(super) fn begin_history(store: &mut dyn Store, oldest: SeqNum) -> Result<(), StoreError> {
     store.put(Table::Meta, OLDEST, &oldest.get().to_be_bytes())
+}
+
+/// Notes that the history before a slot is not here any more; it never is again.
+fn raise_history(store: &mut dyn Store, oldest: SeqNum) -> Result<(), StoreError> {
+    if history_from(store)? < oldest { begin_history(store, oldest) } else { Ok(()) }
 }
 
 /// The next rows of a table, and the last of their keys, if there may be more behind it.

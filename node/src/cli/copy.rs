@@ -3,7 +3,6 @@
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::client;
-use super::start::DISK_FULL;
 use crate::idle;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
@@ -206,7 +205,7 @@ pub(super) fn failed(error: CopyError) -> Failure {
             Failure::new(Exit::Unreachable, plain(&error.to_string())).next("run again, or ask another node")
         }
         CopyError::Unsound { .. } => Failure::no(plain(&error.to_string())),
-        error if error.to_string().contains(DISK_FULL) => Failure::new(Exit::Disk, error).next(MAKE_ROOM),
+        error if error.is_of_full_disk() => Failure::new(Exit::Disk, error).next(MAKE_ROOM),
         error => Failure::usage(error),
     }
 }

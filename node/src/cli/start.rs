@@ -8,6 +8,7 @@ use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
 use quorate_service::answers;
 use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
+use quorate_service::copying::DISK_FULL;
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
 use quorate_service::replica::{LaunchError, Options, Running, read_genesis};
@@ -20,9 +21,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Time that a graceful stop may take before it becomes a sudden one.
 const STOPS_WITHIN: Duration = Duration::from_secs(9);
-
-/// As the operating system says that there is no room.
-pub(super) const DISK_FULL: &str = "No space left on device";
 
 /// Run a replica in the foreground
 #[derive(Debug, clap::Args)]

@@ -18,7 +18,7 @@ mod vote;
 pub(crate) use liars::{Liar, liars};
 pub use load::floor;
 pub(crate) use mark::marked;
-pub use outcome::{Copied, CopyError, Progress, Unsound};
+pub use outcome::{Copied, CopyError, DISK_FULL, Progress, Unsound};
 pub(crate) use place::{cut_off, filling};
 pub use record::is_snapshot;
 pub use repair::{Found, Repaired, look, repair};

@@ -171,7 +171,15 @@ pub enum CopyError {
     NobodyLeft(String),
 }
 
+/// Words of the operating system where a disk has no room.
+pub const DISK_FULL: &str = "No space left on device";
+
 impl CopyError {
+    /// Whether the disk has no room.
+    pub fn is_of_full_disk(&self) -> bool {
+        self.to_string().contains(DISK_FULL)
+    }
+
     /// The same, of a part of a copy in a folder.
     pub(super) fn of_part(growing: &Path) -> impl FnOnce(Self) -> Self + use<> {
         let growing = growing.to_owned();

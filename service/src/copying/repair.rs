@@ -34,9 +34,6 @@ const UNMARKED: &str = "the row is missing that keeps a copy from voting";
 /// The disk has no room for what was given.
 const FULL: &str = "No space left on device for what was given: make room, and run again";
 
-/// Words of the operating system for that.
-const NO_SPACE: &str = "No space left on device";
-
 /// Bytes that are free on a disk that has no room.
 const FULL_BYTES: u64 = 1 << 20;
 
@@ -56,6 +53,8 @@ pub struct Found {
     /// Rows that are not as they were written, where the look met none of them: newer ones hide them, or they are of a history
     /// that nothing vouches for.
     pub hidden: u64,
+    /// Whether some of them are of the past.
+    hides_past: bool,
     /// Reason why the state, or what follows it, cannot be read to its end.
     pub unreadable: Option<String>,
     /// Reason why the replica's promises are not whole.
@@ -157,7 +156,9 @@ pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result
         }
     };
     if found.damages.is_empty() && found.unreadable.is_none() {
-        found.hidden = part(data, |db| Ok(db.unsound_rows().iter().map(|(_, rows)| rows).sum()))?.unwrap_or_default();
+        let unsound = part(data, |db| Ok(db.unsound_rows()))?.unwrap_or_default();
+        found.hidden = unsound.iter().map(|(_, rows)| rows).sum();
+        found.hides_past = unsound.iter().any(|(table, _)| *table == Table::Past);
     }
     if let Some(member) = member {
         let tips = found.tips.clone();
@@ -286,13 +287,13 @@ fn leave_out(data: &Path, genesis: &Genesis, done: &mut Repaired) -> Result<(), 
     let Ok(ledger) = part(data, |db| Ok(replay::open(db, genesis)?.ledger))? else { return Ok(()) };
     let Some(Ok(db)) = sheltered(|| Db::open(data)) else { return Ok(()) };
     let left_out = sheltered(|| {
-        let is_of_past = db.unsound_rows().iter().any(|(table, _)| *table == Table::Past);
-        let note = |batch: &mut Batch| if is_of_past { ledger.begin_history_with_horizon(batch) } else { Ok(()) };
+        let hides_past = done.left.hides_past;
+        let note = |batch: &mut Batch| if hides_past { ledger.begin_history_with_horizon(batch) } else { Ok(()) };
         Ok::<_, CopyError>(db.leave_out_unsound(note)?)
     });
     match left_out {
         Some(Ok(())) => (),
-        Some(Err(error)) if error.to_string().contains(NO_SPACE) => return Err(error),
+        Some(Err(error)) if error.is_of_full_disk() => return Err(error),
         Some(Err(error)) => done.failures.push(error.to_string()),
         None => done.failures.push(UNREADABLE.to_owned()),
     }

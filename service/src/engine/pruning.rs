@@ -6,6 +6,7 @@ use super::history::{History, Reached, ended};
 use quorate_ledger::{Ledger, StoreError, Sweep};
 use quorate_pbft::{Constants, ExecutedPoint, SeqNum, Time};
 use quorate_storage::Batch;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// Windows of decided slots that stay, whatever the policy says: replicas that are a little behind catch up by them.
@@ -163,7 +164,7 @@ impl Pruning {
             return Ok(false);
         }
         let last = SeqNum::new(covered.get() - kept);
-        let ended = ended(batch)?;
+        let ended = if let History::Bytes(_) = history { ended(batch)? } else { BTreeMap::new() };
         let (oldest, is_left) = batch.prune_slots(last, |slot| history.is_over(slot, now, &ended))?;
         self.oldest = Some(oldest);
         if self.swept < oldest && (self.keeps.is_none() || !self.sweep.is_begun()) {

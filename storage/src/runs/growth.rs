@@ -165,20 +165,19 @@ impl Growth {
     pub(crate) fn leave_out_unsound(&mut self) -> io::Result<()> {
         self.sweep(); // while the list is the one in force
         self.give_up_majors();
-        let (number, inputs) = (self.next, self.list.clone());
+        let inputs = self.list.clone();
         if !self.folder.has_room_for(bytes_of(&inputs), Reserve::MayBeUsed) {
             return Err(io::Error::new(io::ErrorKind::StorageFull, NO_ROOM));
         }
-        let file = self.folder.make(&Mark::name_of(number), false)?;
-        self.next += 1;
-        let mut merge = Merge::new(inputs.clone(), true, Writer::new(number, file, self.sizes)).of_sound();
+        let mut merge = self.begin(inputs.clone())?.of_sound();
+        let number = merge.number();
         let stopped = |Stopped { run }| {
             io::Error::other(run.map_or_else(|| NOT_WRITTEN.to_owned(), |run| run.mark.file_name() + " cannot be read"))
         };
         match merge.go_on(u64::MAX).map_err(stopped).and_then(|_| merge.end(&self.heads)) {
             Ok(run) => self.put_in_place(&inputs, run),
             Err(error) => {
-                let _ = self.folder.remove(&Mark::name_of(number)); // else the next start's first fold removes it
+                self.give_up(number);
                 return Err(error);
             }
         }
@@ -197,7 +196,7 @@ impl Growth {
         match merged {
             Ok(run) => self.put_in_place(&inputs, run),
             Err(Stopped { run }) => {
-                let _ = self.folder.remove(&Mark::name_of(number)); // else the next start's first fold removes it
+                self.give_up(number);
                 match run {
                     Some(run) => run.leave_unmerged(),
                     None => self.pause = (FOLDS_WITHOUT_ROOM, bytes_of(&inputs)),
@@ -230,13 +229,19 @@ impl Growth {
         let (folds, bytes) = self.pause;
         let is_paused = |inputs: &[Arc<Run>]| folds > 0 && bytes_of(inputs) >= bytes;
         let inputs = self.due(is_short, |inputs| !is_paused(inputs) && self.may_begin(inputs))?.to_vec();
-        let (number, is_lowest) = (self.next, inputs.len() == self.list.len());
-        let Ok(file) = self.folder.make(&Mark::name_of(number), false) else {
+        let begun = self.begin(inputs);
+        if begun.is_err() {
             self.pause = (FOLDS_WITHOUT_ROOM, 0);
-            return None;
-        };
+        }
+        begun.ok()
+    }
+
+    /// A merge of these runs, whose file is made.
+    fn begin(&mut self, inputs: Vec<Arc<Run>>) -> io::Result<Merge> {
+        let (number, is_lowest) = (self.next, inputs.len() == self.list.len());
+        let file = self.folder.make(&Mark::name_of(number), false)?;
         self.next += 1;
-        Some(Merge::new(inputs, is_lowest, Writer::new(number, file, self.sizes)))
+        Ok(Merge::new(inputs, is_lowest, Writer::new(number, file, self.sizes)))
     }
 
     fn may_begin(&self, inputs: &[Arc<Run>]) -> bool {
@@ -297,10 +302,13 @@ impl Growth {
         }
     }
 
+    /// Removes the file of a merge that did not end.
+    fn give_up(&self, number: u64) {
+        let _ = self.folder.remove(&Mark::name_of(number)); // else the next start's first fold removes it
+    }
+
     fn give_up_majors(&mut self) {
-        for merge in self.majors.drain(..) {
-            let _ = self.folder.remove(&Mark::name_of(merge.number())); // else the next start's first fold removes it
-        }
+        std::mem::take(&mut self.majors).iter().for_each(|merge| self.give_up(merge.number()));
     }
 
     /// Whether a merge is done in steps.
