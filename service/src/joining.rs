@@ -99,9 +99,9 @@ impl Plan {
     /// Refuses a folder without a genesis in which a replica's files stand, but for those of a plan that was cut off.
     fn check_free(&self) -> Result<(), InitError> {
         let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-        let targets = [CONFIG_FILE, DATA].map(|name| self.dir.join(name)).into_iter();
-        let mut targets = targets.filter(|path| path.exists() && !is_empty(path));
-        let in_the_way = targets.next().filter(|_| !is_unfinished(&self.dir));
+        let is_ours = is_unfinished(&self.dir);
+        let mut targets = [CONFIG_FILE, DATA].map(|name| self.dir.join(name)).into_iter();
+        let in_the_way = targets.find(|path| path.exists() && !is_empty(path) && !is_ours);
         in_the_way.map_or(Ok(()), |path| Err(InitError::InTheWay(path)))
     }
 

@@ -111,12 +111,9 @@ const SIGNATURE_BYTES: u64 = 66;
 /// and plans; older groups may have it.
 pub fn check_window(members: usize, window: u64) -> Result<(), BadConstants> {
     let (members, quorum) = (members as u64, members as u64 * 2 / 3 + 1);
-    match quorum * window * (SLOT_BYTES + SIGNATURE_BYTES * members) <= START_BYTES_MAX {
-        true => Ok(()),
-        false => {
-            Err(BadConstants("window is too large for so many members: a start of a view would fit into no frame"))
-        }
-    }
+    let fits = quorum * window * (SLOT_BYTES + SIGNATURE_BYTES * members) <= START_BYTES_MAX;
+    let why = "window is too large for so many members: a start of a view would fit into no frame";
+    if fits { Ok(()) } else { Err(BadConstants(why)) }
 }
 
 #[cfg(test)]

@@ -174,13 +174,9 @@ impl Growth {
         let stopped = |Stopped { run }| {
             io::Error::other(run.map_or_else(|| NOT_WRITTEN.to_owned(), |run| run.mark.file_name() + " cannot be read"))
         };
-        match merge.go_on(u64::MAX).map_err(stopped).and_then(|_| merge.end(&self.heads)) {
-            Ok(run) => self.put_in_place(&inputs, run),
-            Err(error) => {
-                self.give_up(number);
-                return Err(error);
-            }
-        }
+        let ended = merge.go_on(u64::MAX).map_err(stopped).and_then(|_| merge.end(&self.heads));
+        let run = ended.inspect_err(|_| self.give_up(number))?;
+        self.put_in_place(&inputs, run);
         Ok(())
     }
 
@@ -229,11 +225,7 @@ impl Growth {
         let (folds, bytes) = self.pause;
         let is_paused = |inputs: &[Arc<Run>]| folds > 0 && bytes_of(inputs) >= bytes;
         let inputs = self.due(is_short, |inputs| !is_paused(inputs) && self.may_begin(inputs))?.to_vec();
-        let begun = self.begin(inputs);
-        if begun.is_err() {
-            self.pause = (FOLDS_WITHOUT_ROOM, 0);
-        }
-        begun.ok()
+        self.begin(inputs).inspect_err(|_| self.pause = (FOLDS_WITHOUT_ROOM, 0)).ok()
     }
 
     /// A merge of these runs, whose file is made.
