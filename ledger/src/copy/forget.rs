@@ -61,6 +61,15 @@ const DROPPED_MAX: usize = 8_192;
 /// Row of a table.
 type Row = (Vec<u8>, Vec<u8>);
 
+/// A row that a sweep looks at, and the next one of its table, where that was read along with it.
+#[derive(Clone, Copy)]
+struct Looked<'a> {
+    table: Table,
+    key: &'a [u8],
+    value: &'a [u8],
+    next: Option<&'a Row>,
+}
+
 /// Walk through the tables: where it goes on. Only execution may write to them meanwhile.
 #[derive(Debug, Clone, Default)]
 pub struct Sweep {
@@ -146,12 +155,13 @@ impl Ledger {
         most: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let (found, last) = next_rows(store, (table, from), most)?;
-        for (key, value) in &found {
+        for (at, (key, value)) in found.iter().enumerate() {
+            let row = Looked { table, key, value, next: found.get(at + 1) };
             let is_old = match table {
                 Table::Receipts => is_old_receipt(value, oldest),
-                Table::Archive => is_old_news(store, key, oldest),
+                Table::Archive => is_old_news(store, row, oldest),
                 Table::Range => Ok(slot_log::is_off_all_paths(key, oldest)),
-                _ => self.is_old_past(store, (key, value), oldest),
+                _ => self.is_old_past(store, row, oldest),
             };
             // One that cannot be read stays: to find damage is not a sweep's, and to stop here would help nobody.
             if is_old.unwrap_or(false) {
@@ -224,13 +234,13 @@ impl Ledger {
 
     /// Rows of the past have keys of lengths of their own: versions, numbers, sides, envelopes that wait. The last two
     /// stay.
-    fn is_old_past(&self, store: &mut dyn Store, row: (&[u8], &[u8]), oldest: SeqNum) -> Result<bool, StoreError> {
-        let place = row.0.len().saturating_sub(rows::PAST_BYTES);
-        let tree = row.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
+    fn is_old_past(&self, store: &mut dyn Store, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
+        let place = row.key.len().saturating_sub(rows::PAST_BYTES);
+        let tree = row.key.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
         let tree = tree.ok_or_else(|| entry::damaged("a row of the past"))?;
         let oldest = oldest.min(self.floor(tree));
         match place {
-            rows::VERSION_BYTES => is_old_version(store, row.0, oldest),
+            rows::VERSION_BYTES => is_old_version(store, row, oldest),
             rows::NUMBER_BYTES => is_old_number(store, row, oldest),
             _ => Ok(false),
         }
@@ -278,7 +288,11 @@ fn more(keys: impl ExactSizeIterator<Item = Vec<u8>>, most: usize) -> Option<Vec
 }
 
 /// The row behind one whose key begins with the same bytes.
-fn row_behind(read: &dyn Read, (table, key): (Table, &[u8]), prefix: usize) -> Result<Option<Row>, StoreError> {
+fn row_behind(read: &dyn Read, row: Looked<'_>, prefix: usize) -> Result<Option<Row>, StoreError> {
+    let Looked { table, key, next, .. } = row;
+    if let Some(next) = next {
+        return Ok(next.0.starts_with(&key[..prefix]).then(|| next.clone()));
+    }
     let (_, last) = rows::below(&key[..prefix], KEY_BYTES_MAX);
     let mut found = None;
     read.scan(table, &[key, &[0]].concat(), &last, &mut |key, value| {
@@ -295,11 +309,12 @@ fn is_old_receipt(value: &[u8], oldest: SeqNum) -> Result<bool, StoreError> {
 }
 
 /// The log, but for its newest row in a domain; slots; news of locks and conflicts; forgotten paths without a version.
-fn is_old_news(read: &dyn Read, key: &[u8], oldest: SeqNum) -> Result<bool, StoreError> {
+fn is_old_news(read: &dyn Read, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
+    let key = row.key;
     let revision_at = |at: usize| key.get(at..at + 12).and_then(Revision::from_key);
     let is_old = |revision: Option<Revision>| revision.is_some_and(|revision| revision.seq() < oldest);
     Ok(match key.first() {
-        Some(b'l') => is_old(revision_at(5)) && row_behind(read, (Table::Archive, key), 5)?.is_some(),
+        Some(b'l') => is_old(revision_at(5)) && row_behind(read, row, 5)?.is_some(),
         Some(b'N' | b'j') => is_old(revision_at(1)),
         Some(b'i') => key[1..].first_chunk().is_some_and(|seq| u64::from_be_bytes(*seq) < oldest.get()),
         Some(b'P') => !has_versions(read, &key[1..])?,
@@ -321,12 +336,12 @@ fn has_versions(read: &dyn Read, listed: &[u8]) -> Result<bool, StoreError> {
 }
 
 /// A version is asked for as long as a reader may ask for a time before the next one came.
-fn is_old_version(read: &dyn Read, key: &[u8], oldest: SeqNum) -> Result<bool, StoreError> {
-    let next = match row_behind(read, (Table::Past, key), rows::PAST_BYTES)? {
+fn is_old_version(read: &dyn Read, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
+    let next = match row_behind(read, row, rows::PAST_BYTES)? {
         Some((key, _)) => rows::version_revision(&key),
-        None => match entry_of::<FileRecord>(read, key)? {
+        None => match entry_of::<FileRecord>(read, row.key)? {
             Some(record) => Some(record.since),
-            None => rows::version_revision(key), // the path is forgotten
+            None => rows::version_revision(row.key), // the path is forgotten
         },
     };
     Ok(next.ok_or_else(|| entry::damaged("a version's key"))?.seq() < oldest)
@@ -334,13 +349,13 @@ fn is_old_version(read: &dyn Read, key: &[u8], oldest: SeqNum) -> Result<bool, S
 
 /// A number stays while the next one is asked for: so none can be left out of a copy unseen. The rows of its chain go
 /// with it.
-fn is_old_number(store: &mut dyn Store, (key, value): (&[u8], &[u8]), oldest: SeqNum) -> Result<bool, StoreError> {
-    let Some((_, next)) = row_behind(store, (Table::Past, key), rows::PAST_BYTES)? else { return Ok(false) };
-    let next: NumberRow = entry::value_of(&next)?;
+fn is_old_number(store: &mut dyn Store, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
+    let Some((_, next)) = row_behind(store, row, rows::PAST_BYTES)? else { return Ok(false) };
+    let (next, key): (NumberRow, _) = (entry::value_of(&next)?, row.key);
     let sequence = entry_of::<Sequence>(store, key)?.ok_or_else(|| entry::damaged("an author's numbers"))?;
     let is_old = next.slot < oldest || !is_known(next.ordinal, next.slot, &sequence, SeqNum::default());
     if is_old {
-        let row: NumberRow = entry::value_of(value)?;
+        let row: NumberRow = entry::value_of(row.value)?;
         for key in chain::rows_of(store, key, &row)? {
             store.delete(Table::Index, &key)?;
         }
