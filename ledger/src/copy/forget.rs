@@ -220,7 +220,7 @@ impl Ledger {
         for key in found.iter().filter(|key| !sweep.named.has(key)) {
             store.delete(Table::Contents, key)?;
         }
-        Ok(more(found.into_iter(), most))
+        Ok(found.into_iter().nth(most.saturating_sub(1))) // there may be more behind it
     }
 
     fn mark_noted(&mut self, sweep: &mut Sweep) {
@@ -282,20 +282,14 @@ fn next_rows(
     Ok((found, last))
 }
 
-/// The last of some keys, if there may be more behind it.
-fn more(keys: impl ExactSizeIterator<Item = Vec<u8>>, most: usize) -> Option<Vec<u8>> {
-    if keys.len() == most { keys.last() } else { None }
-}
-
 /// The row behind one whose key begins with the same bytes.
 fn row_behind(read: &dyn Read, row: Looked<'_>, prefix: usize) -> Result<Option<Row>, StoreError> {
-    let Looked { table, key, next, .. } = row;
-    if let Some(next) = next {
-        return Ok(next.0.starts_with(&key[..prefix]).then(|| next.clone()));
+    let prefix = &row.key[..prefix];
+    if let Some(next) = row.next {
+        return Ok(Some(next).filter(|(key, _)| key.starts_with(prefix)).cloned());
     }
-    let (_, last) = rows::below(&key[..prefix], KEY_BYTES_MAX);
     let mut found = None;
-    read.scan(table, &[key, &[0]].concat(), &last, &mut |key, value| {
+    read.scan(row.table, &[row.key, &[0]].concat(), &rows::below(prefix, KEY_BYTES_MAX).1, &mut |key, value| {
         found = Some((key.to_vec(), value.to_vec()));
         ControlFlow::Break(())
     })?;
@@ -327,12 +321,7 @@ fn has_versions(read: &dyn Read, listed: &[u8]) -> Result<bool, StoreError> {
     let parts = parts.and_then(|(tree, path)| Some((tree, core::str::from_utf8(path).ok()?)));
     let (tree, path) = parts.ok_or_else(|| entry::damaged("a forgotten path"))?;
     let (from, to) = rows::past_of(tree, &key_of(&name::file(path)));
-    let mut found = false;
-    read.scan(Table::Past, &from, &to, &mut |_, _| {
-        found = true;
-        ControlFlow::Break(())
-    })?;
-    Ok(found)
+    Ok(!read.first_keys(Table::Past, &from, &to, 1)?.is_empty())
 }
 
 /// A version is asked for as long as a reader may ask for a time before the next one came.
