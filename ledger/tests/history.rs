@@ -195,6 +195,28 @@ fn a_sweep_looks_at_few_rows_at_a_time() {
 }
 
 #[test]
+fn a_sweep_forgets_few_rows_at_a_time_also_where_each_number_takes_many_with_it() {
+    const PATHS: usize = 12;
+    let mut world = short();
+    let mut base = None;
+    for number in 0..8 {
+        let writes: Vec<_> = (0..PATHS).map(|path| write(&format!("file-{path}"), &format!("{number}"))).collect();
+        base = Some(match base {
+            Some(parent) => world.does_on(Base::Envelope(parent), 0, &writes).id,
+            None => world.does(0, &writes).id,
+        });
+    }
+    time_passes(&mut world);
+    let (oldest, mut sweep, mut rows) = (next(&world), Sweep::default(), vec![world.rows(Table::Index).len()]);
+    while !world.ledger.forget(&mut world.store, &mut sweep, SeqNum::new(oldest), 5).expect("memory does not fail") {
+        rows.push(world.rows(Table::Index).len());
+    }
+    let most = rows.windows(2).map(|rows| rows[0] - rows[1]).max();
+    assert!(rows[0] - rows[rows.len() - 1] >= 6 * PATHS, "what was laid out of the chain goes: {rows:?}");
+    assert!(most <= Some(4 + PATHS + 3), "four rows, and one number's: {rows:?}");
+}
+
+#[test]
 fn news_of_the_newest_slot_cost_as_many_rows_after_a_long_log_as_after_a_short_one() {
     let mut world = World::new();
     let mut rows_after = |envelopes: usize| {

@@ -146,7 +146,8 @@ impl Ledger {
         raise_history(store, floors.fold(self.head().times.floor(), SeqNum::max))
     }
 
-    /// Forgets old rows among the next ones of a table; the last that was looked at, if there may be more.
+    /// Forgets old rows among the next ones of a table, until so many are gone with those of the index; the last that was
+    /// looked at, if there may be more.
     fn forget_old(
         &self,
         store: &mut dyn Store,
@@ -154,7 +155,7 @@ impl Ledger {
         oldest: SeqNum,
         most: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let (found, last) = next_rows(store, (table, from), most)?;
+        let ((found, last), mut gone) = (next_rows(store, (table, from), most)?, 0);
         for (at, (key, value)) in found.iter().enumerate() {
             let row = Looked { table, key, value, next: found.get(at + 1) };
             let is_old = match table {
@@ -164,8 +165,13 @@ impl Ledger {
                 _ => self.is_old_past(store, row, oldest),
             };
             // One that cannot be read stays: to find damage is not a sweep's, and to stop here would help nobody.
-            if is_old.unwrap_or(false) {
+            if let Ok(Some(index)) = is_old.and_then(|is_old| is_old.then(|| index_of(store, row)).transpose()) {
                 store.delete(table, key)?;
+                index.iter().try_for_each(|key| store.delete(Table::Index, key))?;
+                gone += 1 + index.len();
+            }
+            if gone >= most {
+                return Ok(Some(key.clone()));
             }
         }
         Ok(last)
@@ -234,14 +240,14 @@ impl Ledger {
 
     /// Rows of the past have keys of lengths of their own: versions, numbers, sides, envelopes that wait. The last two
     /// stay.
-    fn is_old_past(&self, store: &mut dyn Store, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
+    fn is_old_past(&self, read: &dyn Read, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
         let place = row.key.len().saturating_sub(rows::PAST_BYTES);
         let tree = row.key.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
         let tree = tree.ok_or_else(|| entry::damaged("a row of the past"))?;
         let oldest = oldest.min(self.floor(tree));
         match place {
-            rows::VERSION_BYTES => is_old_version(store, row, oldest),
-            rows::NUMBER_BYTES => is_old_number(store, row, oldest),
+            rows::VERSION_BYTES => is_old_version(read, row, oldest),
+            rows::NUMBER_BYTES => is_old_number(read, row, oldest),
             _ => Ok(false),
         }
     }
@@ -336,20 +342,18 @@ fn is_old_version(read: &dyn Read, row: Looked<'_>, oldest: SeqNum) -> Result<bo
     Ok(next.ok_or_else(|| entry::damaged("a version's key"))?.seq() < oldest)
 }
 
-/// A number stays while the next one is asked for: so none can be left out of a copy unseen. The rows of its chain go
-/// with it.
-fn is_old_number(store: &mut dyn Store, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
-    let Some((_, next)) = row_behind(store, row, rows::PAST_BYTES)? else { return Ok(false) };
-    let (next, key): (NumberRow, _) = (entry::value_of(&next)?, row.key);
-    let sequence = entry_of::<Sequence>(store, key)?.ok_or_else(|| entry::damaged("an author's numbers"))?;
-    let is_old = next.slot < oldest || !is_known(next.ordinal, next.slot, &sequence, SeqNum::default());
-    if is_old {
-        let row: NumberRow = entry::value_of(row.value)?;
-        for key in chain::rows_of(store, key, &row)? {
-            store.delete(Table::Index, &key)?;
-        }
-    }
-    Ok(is_old)
+/// A number stays while the next one is asked for: so none can be left out of a copy unseen.
+fn is_old_number(read: &dyn Read, row: Looked<'_>, oldest: SeqNum) -> Result<bool, StoreError> {
+    let Some((_, next)) = row_behind(read, row, rows::PAST_BYTES)? else { return Ok(false) };
+    let next: NumberRow = entry::value_of(&next)?;
+    let sequence = entry_of::<Sequence>(read, row.key)?.ok_or_else(|| entry::damaged("an author's numbers"))?;
+    Ok(next.slot < oldest || !is_known(next.ordinal, next.slot, &sequence, SeqNum::default()))
+}
+
+/// Rows of the index that go with a row: the chain of a number has one for each path that its envelope wrote.
+fn index_of(read: &dyn Read, row: Looked<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
+    let is_number = row.table == Table::Past && row.key.len() == rows::PAST_BYTES + rows::NUMBER_BYTES;
+    if is_number { chain::rows_of(read, row.key, &entry::value_of(row.value)?) } else { Ok(Vec::new()) }
 }
 
 /// The entry that vouches for a row of the past.

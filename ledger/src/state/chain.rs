@@ -68,10 +68,12 @@ pub(crate) fn rows_of(read: &dyn Read, key: &[u8], row: &NumberRow) -> Result<Ve
         found.push(envelope);
     }
     let Some(view) = row.view() else { return Ok(found) };
-    let link = view.place.link;
-    let paths = view.writes.iter().map(|(path, _)| tree::key_of(&name::file(path)));
-    found.extend(paths.map(|path| rows::chain_write(&link.chain, &path, link.depth)));
-    found.push(rows::laid_out(&row.envelope));
+    let (laid, link) = (rows::laid_out(&row.envelope), view.place.link);
+    if read.get(Table::Index, &laid)?.is_some() {
+        let paths = view.writes.iter().map(|(path, _)| tree::key_of(&name::file(path)));
+        found.extend(paths.map(|path| rows::chain_write(&link.chain, &path, link.depth)));
+        found.push(laid);
+    }
     let chain: Option<Chain> = entry::load_row(read, Table::Index, &rows::chain(&link.chain))?;
     found.extend(chain.filter(|chain| chain.length == link.depth).map(|_| rows::chain(&link.chain)));
     Ok(found)
