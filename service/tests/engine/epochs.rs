@@ -14,11 +14,11 @@ use std::collections::BTreeSet;
 
 impl Group {
     /// A group in which a boundary is soon reached.
-    fn soon() -> Self {
+    pub fn soon() -> Self {
         Self::with(4, Constants { checkpoint_period: 4, window: 8, ..Constants::default() })
     }
 
-    fn engine(&self, site: usize) -> &Engine {
+    pub fn engine(&self, site: usize) -> &Engine {
         self.sites[site].engine.as_ref().expect("it runs")
     }
 
@@ -63,7 +63,7 @@ impl Group {
         assert_eq!(receipt.state, State::Applied, "{receipt:?}");
     }
 
-    fn confirmed(&mut self, site: usize, seq: u64) {
+    pub fn confirmed(&mut self, site: usize, seq: u64) {
         let envelope = self.envelope(seq, &format!("file-{seq}"));
         self.submit(site, &envelope);
         self.until("the receipt", |group| group.receipt(site, &envelope.id).is_some());

@@ -47,6 +47,9 @@ pub struct Group {
     pub history: History,
     /// Sites that hear nobody, and that nobody hears.
     pub cut_off: BTreeSet<usize>,
+    /// A site, and what it has sent since it is watched.
+    pub watched: Option<usize>,
+    pub said: Vec<Arc<Message>>,
 }
 
 pub fn member(number: u16) -> Ed25519Signer {
@@ -93,7 +96,8 @@ impl Group {
     pub fn limited(history: History, replicas: u16, constants: Constants, limits: Limits) -> Self {
         let genesis = Arc::new(genesis(replicas, constants, limits));
         let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
-        let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off: BTreeSet::new() };
+        let (cut_off, watched, said) = Default::default();
+        let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off, watched, said };
         for _ in 0..replicas {
             group.sit_down();
         }
@@ -199,6 +203,9 @@ impl Group {
         let committees = self.sites[from].engine.as_ref().map(Engine::committees);
         committees.into_iter().for_each(|committees| self.sites[from].checker.set_committees(committees));
         for Outgoing { committee, to, message } in round.outbox {
+            if self.watched == Some(from) {
+                self.said.push(message.clone());
+            }
             let key = |number: ReplicaId| *committee.key(number).expect("a member");
             if let (Message::Ask(question), None) = (&*message, committee.replica_of(&key_of(from))) {
                 self.ask(from, to.map(key), question);
