@@ -108,8 +108,8 @@ impl Sweep {
 
 impl Ledger {
     /// Looks at the next rows of a sweep, so many at most, and forgets those of slots before `oldest` that neither
-    /// readers nor execution are promised, then the contents that none of the others names. Whether the sweep is
-    /// through.
+    /// readers nor execution are promised, with about as many of the index at most, then the contents that none of the
+    /// others names. Whether the sweep is through.
     pub fn forget(
         &mut self,
         store: &mut dyn Store,
@@ -146,7 +146,7 @@ impl Ledger {
         raise_history(store, floors.fold(self.head().times.floor(), SeqNum::max))
     }
 
-    /// Forgets old rows among the next ones of a table, until so many are gone with those of the index; the last that was
+    /// Forgets old rows among the next ones of a table, until so many of the index are gone with them; the last that was
     /// looked at, if there may be more.
     fn forget_old(
         &self,
@@ -168,7 +168,7 @@ impl Ledger {
             if let Ok(Some(index)) = is_old.and_then(|is_old| is_old.then(|| index_of(store, row)).transpose()) {
                 store.delete(table, key)?;
                 index.iter().try_for_each(|key| store.delete(Table::Index, key))?;
-                gone += 1 + index.len();
+                gone += index.len();
             }
             if gone >= most {
                 return Ok(Some(key.clone()));

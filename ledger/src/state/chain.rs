@@ -126,3 +126,29 @@ pub(crate) fn written(read: &dyn ReadLive, place: &ChainPlace, path: &Key) -> Re
         (link, left) = (before, chain(read, &before.chain)?.left);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::memory_store::MemoryStore;
+    use crate::state::record::NumberAnswer;
+    use crate::state::store::Store as _;
+    use crate::vocabulary::revision::Revision;
+    use quorate_pbft::{Digest, SeqNum};
+
+    #[test]
+    fn rows_for_the_paths_of_an_envelope_go_with_its_number_only_where_they_were_laid_out() {
+        let (id, ordinal) = (EnvelopeId(Digest([7; 32])), 1);
+        let place = ChainPlace { link: Link { chain: id, depth: 1 }, left: None, forks: 0, origin: ordinal };
+        let writes = ["a", "b"].map(|path| (path.to_owned(), None)).to_vec();
+        let answer = NumberAnswer::Accepted(ViewRecord { first: Revision::GENESIS, parent: None, place, writes });
+        let row = NumberRow { envelope: id, ordinal, slot: SeqNum::new(1), answer, before: Digest::ZERO };
+        let mut store = MemoryStore::default();
+        let count = |store: &MemoryStore| rows_of(store, b"number", &row).expect("memory").len();
+
+        let before = count(&store);
+        store.put(Table::Index, &rows::laid_out(&id), &[]).expect("memory");
+
+        assert_eq!((before, count(&store)), (0, 3), "two paths, and the note that they are laid out");
+    }
+}

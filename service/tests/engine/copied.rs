@@ -4,7 +4,7 @@ use crate::group::{Group, key_of};
 use quorate_pbft::{Broken, Message, QuorumCert, Record, ReplicaId, Signed};
 use quorate_service::engine::Moment;
 use quorate_storage::Db;
-use quorate_storage::faulty::Loss;
+use quorate_storage::faulty::{Disk, Loss};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -48,6 +48,7 @@ impl Group {
     /// Puts a certified state into a fresh database, as `quorate copy` and `quorate restore` do, and starts the replica on it.
     fn restore(&mut self, site: usize, (moment, certificate): &Certified) {
         self.crash(site, Loss::All);
+        self.sites[site].disk = Disk::new();
         let db = Db::on(&self.sites[site].disk).expect("an empty disk");
         let (mut batch, executed) = (db.begin().expect("a batch"), moment.ledger.executed());
         moment.ledger.copy(&moment.snapshot, &mut batch).expect("the state is whole");
@@ -81,6 +82,7 @@ fn tell(seed: u64) {
     let (mut dice, mut group, mut numbers) = (Dice(seed), Group::soon(), 1..);
     let site = dice.below(4) as usize;
     let (before, after, backed_up) = (1 + dice.below(4), dice.below(6), dice.below(4) as usize);
+    group.watched = Some(site);
     for _ in 0..before {
         group.confirmed(dice.below(4) as usize, numbers.next().expect("endless"));
     }
@@ -90,8 +92,10 @@ fn tell(seed: u64) {
         group.confirmed(dice.below(4) as usize, numbers.next().expect("endless"));
     }
 
+    let own = ReplicaId::new(site as u16);
+    assert!(group.said.iter().any(|message| bound_by(message) == Some(own)), "seed {seed}: it voted before");
     group.restore(site, &state);
-    group.watched = Some(site);
+    group.said.clear();
     for _ in 0..4 {
         let other = dice.beside(site);
         match dice.below(5) {
