@@ -352,7 +352,7 @@ fn is_old_number(read: &dyn Read, row: Looked<'_>, oldest: SeqNum) -> Result<boo
 
 /// Rows of the index that go with a row: the chain of a number has one for each path that its envelope wrote.
 fn index_of(read: &dyn Read, row: Looked<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
-    let is_number = row.table == Table::Past && row.key.len() == rows::PAST_BYTES + rows::NUMBER_BYTES;
+    let is_number = row.table == Table::Past && rows::number_parts(row.key).is_some();
     if is_number { chain::rows_of(read, row.key, &entry::value_of(row.value)?) } else { Ok(Vec::new()) }
 }
 
