@@ -13,6 +13,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Pause of a worker whose node was too slow or lies behind: others go on meanwhile.
 const REST: Duration = Duration::from_secs(1);
 
+/// Part of the time that a node took for an answer for which it is left to its authors before the next question.
+const LEFT_ALONE: u32 = 4;
+
 /// Times in a row that a node may lie behind before it is of no use.
 const BEHIND_MAX: u32 = 30;
 
@@ -123,6 +126,7 @@ async fn bring(
         if lock(load).is_late(begun.elapsed()) {
             return Ok(Brought::TooSlow);
         }
+        let asked = Instant::now();
         let answer = match answer(node, &ask, silent).await {
             Ok(Some(answer)) => answer,
             Ok(None) => {
@@ -135,6 +139,7 @@ async fn bring(
             }
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
+        tokio::time::sleep(asked.elapsed() / LEFT_ALONE).await;
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
             Ok(()) => (),
