@@ -3,6 +3,7 @@
 use crate::rows::Order;
 use crate::tables::{Name, Value, Writes};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -48,9 +49,9 @@ impl MemTable {
             let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
             for (key, value) in writes {
                 bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
-                match table.get_mut(&key) {
-                    Some(versions) => versions.put(at, value),
-                    None => drop(table.insert(key, Versions { newest: (at, value), older: Vec::new() })),
+                match table.entry(key) {
+                    Entry::Occupied(entry) => entry.into_mut().put(at, value),
+                    Entry::Vacant(entry) => drop(entry.insert(Versions { newest: (at, value), older: Vec::new() })),
                 }
             }
         }
