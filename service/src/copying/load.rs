@@ -14,8 +14,8 @@ use quorate_storage::{Batch, Db, Snapshot};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Bytes of answers between two folds: memory, what is lost by a stop, and what a sync writes at once. Replicas on the same disk
-/// wait for it: 16 MiB held up their syncs by up to 110 ms.
+/// Bytes of answers between two folds: memory, what is lost by a stop, and about what a sync writes at once. Replicas on the same
+/// disk wait for it: 16 MiB held up their syncs by up to 110 ms.
 const FOLD_BYTES: u64 = 4 << 20;
 /// Bytes of rows between two folds where nothing else counts.
 const FLOOR_FOLD_BYTES: u64 = 16 << 20;
@@ -25,6 +25,11 @@ const FOLD_BYTES_FIRST: u64 = 256 << 10;
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// Share of what this run has brought that a stop may lose: one in so many.
 const FOLD_SHARE: u64 = 32;
+
+/// Part of the time of an answer for which its node is left to its authors before the next question; and the most of it, for that
+/// time may be this machine's.
+const LEFT_ALONE: u32 = 4;
+const LEFT_ALONE_MAX: Duration = Duration::from_millis(250);
 
 /// Database in the making.
 pub(super) struct Load {
@@ -53,9 +58,8 @@ impl Load {
     pub(super) fn open(db: Db, genesis: &Genesis) -> Result<Self, CopyError> {
         let mut batch = db.begin()?;
         let session = Session::open(&mut batch, genesis)?;
-        let (turn, progress) = (Turn::new(Instant::now()), Progress::default());
-        let (counted, noted_by, whole, recorder) = Default::default();
-        let (batch, unfolded) = (Some(batch), 0);
+        let (batch, turn) = (Some(batch), Turn::new(Instant::now()));
+        let (progress, unfolded, counted, noted_by, whole, recorder) = Default::default();
         Ok(Self { db, batch, session, unfolded, turn, progress, counted, noted_by, whole, recorder })
     }
 
@@ -153,6 +157,12 @@ impl Load {
             (_, 2..) => rest,
             _ => 0,
         }
+    }
+
+    /// Time for which a node is left alone after an answer that took so long: only in the first pass, for each one after it must
+    /// end while its node holds one state.
+    pub(super) fn left_alone(&self, took: Duration) -> Duration {
+        if self.session.passes() > 1 { Duration::ZERO } else { (took / LEFT_ALONE).min(LEFT_ALONE_MAX) }
     }
 
     /// Whether an errand that takes so long is left to others.
@@ -274,17 +284,16 @@ impl Load {
             self.fold()?;
             return Ok(None);
         };
-        let seq = checkpoint.head().seq;
+        let head = checkpoint.head();
         let certificate = checkpoint.verify(genesis).expect("the session has checked it");
         let mut batch = taken(&mut self.batch)?;
         self.session.finish(&mut batch, &checkpoint)?;
-        Roots::default().executed(&mut batch, seq, checkpoint.state_root())?;
-        let head = checkpoint.head();
+        Roots::default().executed(&mut batch, head.seq, checkpoint.state_root())?;
         let lanes = head.tips.iter().zip(&head.lane_bytes).map(|(tip, bytes)| (tip.position, *bytes));
-        batch.serve_behind((head.epoch, seq, head.time), lanes);
+        batch.serve_behind((head.epoch, head.seq, head.time), lanes);
         match promises {
-            Some(promises) => batch.adopt(promises, (head.epoch, seq, &head.tips))?,
-            None => batch.record(&Record::Broken(Broken::Copied(seq))).map_err(EngineError::from)?,
+            Some(promises) => batch.adopt(promises, (head.epoch, head.seq, &head.tips))?,
+            None => batch.record(&Record::Broken(Broken::Copied(head.seq))).map_err(EngineError::from)?,
         }
         batch.record(&Record::Stable(certificate)).map_err(EngineError::from)?;
         batch.commit()?;

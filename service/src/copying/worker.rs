@@ -13,9 +13,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Pause of a worker whose node was too slow or lies behind: others go on meanwhile.
 const REST: Duration = Duration::from_secs(1);
 
-/// Part of the time that a node took for an answer for which it is left to its authors before the next question.
-const LEFT_ALONE: u32 = 4;
-
 /// Times in a row that a node may lie behind before it is of no use.
 const BEHIND_MAX: u32 = 30;
 
@@ -97,7 +94,10 @@ pub(super) async fn work(
             Brought::Behind(why) => format!("{} lies behind: {why}", node.node()),
             Brought::Silence(why) | Brought::Nothing(why) => why,
         };
-        return Ok(Some(ended(&load, number, errand, why)));
+        let mut load = lock(&load);
+        load.give_back(errand);
+        load.leave(number);
+        return Ok(Some(why));
     }
 }
 
@@ -139,7 +139,8 @@ async fn bring(
             }
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
-        tokio::time::sleep(asked.elapsed() / LEFT_ALONE).await;
+        let pause = lock(load).left_alone(asked.elapsed());
+        tokio::time::sleep(pause).await;
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
             Ok(()) => (),
@@ -185,11 +186,4 @@ async fn rest_of(load: &Mutex<Load>, number: usize, errand: Errand) -> bool {
     }
     lock(load).enter(number);
     false
-}
-
-fn ended(load: &Mutex<Load>, number: usize, errand: Errand, why: String) -> String {
-    let mut load = lock(load);
-    load.give_back(errand);
-    load.leave(number);
-    why
 }
