@@ -17,18 +17,18 @@ use std::time::{Duration, Instant};
 /// Bytes of answers between two folds: memory, what is lost by a stop, and about what a sync writes at once. Replicas on the same
 /// disk wait for it: 16 MiB held up their syncs by up to 110 ms.
 const FOLD_BYTES: u64 = 4 << 20;
-/// Bytes of rows between two folds where nothing else counts.
-const FLOOR_FOLD_BYTES: u64 = 16 << 20;
 /// The same for a copy that has just begun, or gone on: one that is stopped again and again gets on.
 const FOLD_BYTES_FIRST: u64 = 256 << 10;
+/// Bytes of rows between two folds of the floor, which leaves the disk to nobody.
+const FLOOR_FOLD_BYTES: u64 = 16 << 20;
 /// Time between two counts of what is here: each reads a row of every domain.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// Share of what this run has brought that a stop may lose: one in so many.
 const FOLD_SHARE: u64 = 32;
 
-/// Part of the time of an answer for which its node is left to its authors before the next question; and the most of it, for that
-/// time may be this machine's.
+/// Part of the time of an answer for which its node is left to its authors before the next question: one in so many.
 const LEFT_ALONE: u32 = 4;
+/// The most of it: the time of an answer may be that of this machine, which has other work.
 const LEFT_ALONE_MAX: Duration = Duration::from_millis(250);
 
 /// Database in the making.
@@ -133,14 +133,16 @@ impl Load {
         self.progress.nodes = self.turn.nodes();
     }
 
-    /// A node that has fallen silent, and is asked again later.
-    pub(super) fn rest(&mut self, number: usize) {
+    /// A node that has fallen silent, and is asked again later: others bring what it did not.
+    pub(super) fn rest(&mut self, number: usize, errand: Errand) {
+        self.give_back(errand);
         self.turn.rest(number);
         self.progress.nodes = self.turn.nodes();
     }
 
-    /// A node that answers no more.
-    pub(super) fn leave(&mut self, number: usize) {
+    /// A node that answers no more: others bring what it did not.
+    pub(super) fn leave(&mut self, number: usize, errand: Errand) {
+        self.give_back(errand);
         self.turn.leave(number);
         self.progress.nodes = self.turn.nodes();
     }

@@ -94,9 +94,7 @@ pub(super) async fn work(
             Brought::Behind(why) => format!("{} lies behind: {why}", node.node()),
             Brought::Silence(why) | Brought::Nothing(why) => why,
         };
-        let mut load = lock(&load);
-        load.give_back(errand);
-        load.leave(number);
+        lock(&load).leave(number, errand);
         return Ok(Some(why));
     }
 }
@@ -140,7 +138,9 @@ async fn bring(
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };
         let pause = lock(load).left_alone(asked.elapsed());
-        tokio::time::sleep(pause).await;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await; // of no time it would take a millisecond
+        }
         let taken = lock(load).take(errand, &answer); // a guard in the match would hold the lock for all of its arms
         match taken {
             Ok(()) => (),
@@ -173,11 +173,7 @@ pub(super) async fn answer(node: &Client, ask: &Ask, silent: &mut u32) -> Result
 
 /// Leaves a silent node's errand and turn to others for a while. Whether the copy is whole by then.
 async fn rest_of(load: &Mutex<Load>, number: usize, errand: Errand) -> bool {
-    {
-        let mut load = lock(load);
-        load.give_back(errand);
-        load.rest(number);
-    }
+    lock(load).rest(number, errand);
     for _ in 0..AWAY {
         tokio::time::sleep(REST).await;
         if lock(load).is_over() {
