@@ -36,15 +36,6 @@ impl<T: Clone + Ord> Terms<T> {
         Some(Terms { first, changes })
     }
 
-    /// The list `[A0, B1, A1, B2, A2 …]`.
-    pub fn to_list(&self) -> Vec<T> {
-        let mut list = vec![self.first.clone()];
-        for (removed, added) in &self.changes {
-            list.extend([removed.clone(), added.clone()]);
-        }
-        list
-    }
-
     /// The sides: one more than [`Terms::removes`].
     pub fn adds(&self) -> impl Iterator<Item = &T> {
         std::iter::once(&self.first).chain(self.changes.iter().map(|(_, added)| added))

@@ -85,10 +85,3 @@ pub enum DeferReason {
     /// Its number has had another envelope's verdict.
     Taken,
 }
-
-impl DeferReason {
-    /// Whether the same bytes may get a verdict later (A2).
-    pub fn may_wait(&self) -> bool {
-        matches!(self, Self::Gap { .. } | Self::Dependency(_) | Self::TooEarly | Self::Content(_))
-    }
-}

@@ -4,7 +4,7 @@ use super::Shared;
 use super::page::json;
 use super::param::{InPath, key};
 use super::problem::Answer;
-use crate::engine::Candidate;
+use crate::engine::{Candidate, Mempool};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -18,10 +18,11 @@ pub async fn author(
     InPath((domain, text)): InPath<(String, String)>,
 ) -> Answer<Json<AuthorInfo>> {
     let author = key(&text)?;
-    let moment = service.moment();
+    let waiting = |mempool: &Mempool| mempool.of(&author, &domain).map(pending).collect::<Vec<_>>();
+    let (mut pending, moment) = service.waiting_beside(waiting).await?;
     let (read, place) = (moment.clone(), domain.clone());
     let executed = service.blocking(move || Ok(read.view().author(&place, &author)?)).await?;
-    let pending = service.mempool().of(&author, &domain).map(pending).collect();
+    pending.retain(|pending| pending.to_seq >= executed.next_seq); // judged since
     Ok(Json(AuthorInfo {
         group: service.genesis.group(),
         key: author,

@@ -10,7 +10,7 @@ use super::proofs;
 use super::relayed;
 use super::reply::{Reply, settled};
 use super::service::Service;
-use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Request, Waiting};
+use crate::engine::{Candidate, Fate, Mempool, Moment, NotTaken, Place, Request, Waiting};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -336,14 +336,15 @@ pub async fn look(
     if wants_proof(look.proof.as_deref())? {
         return proofs::of_receipt(&service, &id).await;
     }
-    if let Some(receipt) = service.receipt(id).await? {
+    if let Some(receipt) = service.receipt(service.moment(), id).await? {
         return Ok(Json(receipt).into_response());
     }
-    let mempool = service.mempool();
-    let (Some(candidate), Some(place)) = (mempool.candidate(&id), mempool.place(&id)) else {
-        return Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here")));
-    };
-    let receipt = Receipt { state: state_at(place), ..waiting(candidate) };
-    drop(mempool);
-    Ok(promised(&service, receipt, place).into_response())
+    let ticket = |mempool: &Mempool| Some((waiting(mempool.candidate(&id)?), mempool.place(&id)?));
+    let (ticket, moment) = service.waiting_beside(ticket).await?;
+    if let Some((receipt, place)) = ticket {
+        let receipt = Receipt { state: state_at(place), ..receipt };
+        return Ok(promised(&service, receipt, place).into_response());
+    }
+    let unknown = || Failure::not_found(format!("no envelope {id} was ordered, and none waits here"));
+    Ok(Json(service.receipt(moment, id).await?.ok_or_else(unknown)?).into_response())
 }

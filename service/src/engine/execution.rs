@@ -31,6 +31,7 @@ impl Engine {
             self.brought.executed(header.lane, header.position);
         }
         self.analyse(decided, &outcome.events, work)?;
+        self.mempool().set_executed(decided.seq);
         let mut moved = self.settle(outcome.receipts, work);
         moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
             self.mempool().of(author, domain).next().is_some() // a transaction used a number there

@@ -14,7 +14,7 @@ mod waiting;
 pub use candidate::{Candidate, NotTaken, Place};
 use queue::Queue;
 use quorate_ledger::EnvelopeId;
-use quorate_pbft::{PublicKey, Time};
+use quorate_pbft::{PublicKey, SeqNum, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use waiting::Waiting;
 
@@ -36,7 +36,7 @@ const LOOK_EVERY_MS: u64 = 1_000;
 pub type Stream = (PublicKey, String);
 
 /// Mempool: waiting envelopes, in the order of their numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Mempool {
     gap_max: u64,
     wait_ms: u64,
@@ -52,14 +52,24 @@ pub struct Mempool {
     /// This machine's clock.
     wall: Time,
     queue: Queue,
+    /// The last slot whose verdicts have ended waits.
+    executed: SeqNum,
 }
 
 impl Mempool {
     /// None yet. A gap may be `gap_max` numbers wide and stay open for `wait_ms` of ledger time.
     pub fn new(gap_max: u64, wait_ms: u64) -> Self {
-        let (streams, ids, author_bytes, organisation_bytes, bytes, gaps) = Default::default();
-        let (looked_at, wall, queue) = Default::default();
-        Self { gap_max, wait_ms, looked_at, streams, ids, author_bytes, organisation_bytes, bytes, gaps, wall, queue }
+        Self { gap_max, wait_ms, ..Self::default() }
+    }
+
+    /// Sets the slot whose verdicts are about to end waits.
+    pub fn set_executed(&mut self, executed: SeqNum) {
+        self.executed = executed;
+    }
+
+    /// The last slot whose verdicts have ended waits: what does not wait here has its receipt in the state after it.
+    pub fn executed(&self) -> SeqNum {
+        self.executed
     }
 
     /// Sets this machine's clock: when what comes next has come.
