@@ -314,6 +314,7 @@ fn a_full_disk_says_so() {
 
 /// A close commits what redb has: a part of a fold must not be in it.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "redb reads every page at the opening in a debug build: none is left to be lost")]
 fn a_fold_that_ends_in_the_middle_is_not_kept_by_the_close_behind_it() {
     let mut failed = 0;
     for read in 0..40 {
