@@ -124,6 +124,16 @@ impl Attack {
     /// The newest of all.
     pub const LATEST: &[(u64, Self)] = &[(1, Self::Trickler), (1, Self::Excluder)];
 
+    /// Those who say two things, of which one proves the other a lie.
+    pub const OF_TWO_WORDS: &[(u64, Self)] = &[
+        (4, Self::Equivocator),
+        (4, Self::TwoFaced),
+        (2, Self::Splits),
+        (1, Self::Contrary),
+        (1, Self::AckForker),
+        (1, Self::CheckpointLiar),
+    ];
+
     /// Those that are about changes of the member list.
     pub const OF_EPOCHS: &[(u64, Self)] = &[(2, Self::BoundaryIdler), (2, Self::Straddler), (2, Self::Ghost)];
 

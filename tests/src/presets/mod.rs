@@ -49,6 +49,8 @@ pub enum Preset {
     Large,
     /// Clients with sessions read and write at every level, at the node's own engine, under crashes and partitions.
     Levels,
+    /// As many liars as the group bears, each of whom says two things, under partitions.
+    Liars,
 }
 
 /// Each preset, its name, and how often a seed has it.
@@ -66,6 +68,7 @@ const PRESETS: &[(Preset, &str, u64)] = &[
     (Preset::Epochs, "epochs", 8),
     (Preset::Large, "large", 0),
     (Preset::Levels, "levels", 0),
+    (Preset::Liars, "liars", 0),
 ];
 
 /// Group sizes and how often a seed has them, of 1,000.
@@ -151,6 +154,7 @@ impl Preset {
             Self::Large => 100,
             Self::Epochs => *dice.pick(&[1, 4, 4, 4, 5, 6, 7, 7]),
             Self::Disk | Self::Levels => *dice.pick(&[1, 4, 4, 4, 4, 5, 7]),
+            Self::Liars => *dice.pick(&[4, 7, 7, 10]),
             _ => *dice.weighted(SIZES),
         }
     }
@@ -281,6 +285,9 @@ impl Planner {
     /// Up to f of them, the first primary as often as anybody.
     fn attackers(&mut self) -> Vec<(ReplicaId, Attack)> {
         let most = (self.n - 1) / 3;
+        if self.preset == Preset::Liars {
+            return self.liars(most);
+        }
         if most == 0 || !self.dice.chance(LIAR_PERCENT) {
             return Vec::new();
         }
@@ -308,6 +315,17 @@ impl Planner {
         attackers
     }
 
+    fn liars(&mut self, count: usize) -> Vec<(ReplicaId, Attack)> {
+        let mut others: Vec<ReplicaId> = self.all().collect();
+        let liar = |_| {
+            let liar = others.swap_remove(self.dice.below(others.len() as u64) as usize);
+            (liar, *self.dice.weighted(Attack::OF_TWO_WORDS))
+        };
+        let mut liars: Vec<_> = (0..count).map(liar).collect();
+        liars.sort_unstable_by_key(|(liar, _)| *liar);
+        liars
+    }
+
     fn weather(&mut self) -> Weather {
         let calm = Weather::CALM;
         let dice = &mut self.dice;
@@ -328,7 +346,8 @@ impl Planner {
             | Preset::Small
             | Preset::Epochs
             | Preset::Disk
-            | Preset::Levels => Weather {
+            | Preset::Levels
+            | Preset::Liars => Weather {
                 delay_max: dice.between(1, 20) * MILLI,
                 late_percent: dice.below(3),
                 lost_percent: if dice.chance(50) { 0 } else { dice.below(10) },
@@ -342,7 +361,7 @@ impl Planner {
     fn faults(&mut self, calm_at: Micros, attackers: &[(ReplicaId, Attack)]) -> Vec<Fault> {
         let kinds: &[(u64, Break)] = match self.preset {
             Preset::Calm | Preset::Lossy | Preset::Regions | Preset::Large => &[],
-            Preset::Partitions => &[(3, Break::Partition), (2, Break::OneWay)],
+            Preset::Partitions | Preset::Liars => &[(3, Break::Partition), (2, Break::OneWay)],
             Preset::Crashes | Preset::Disk => &[(6, Break::Crash), (1, Break::Blackout)],
             Preset::Clocks => &[(3, Break::Clock), (1, Break::Crash)],
             Preset::Small => &[(2, Break::Crash), (1, Break::Partition), (1, Break::OneWay)],
