@@ -46,7 +46,7 @@ pub struct Outage {
     pub commits_per_second_before: f64,
     /// Envelopes a second after the silence.
     pub commits_per_second_after: f64,
-    /// The longest time without a commit that touches what comes after the fault.
+    /// The longest time without a commit that touches what comes after the fault; under 100 ms that about the fault itself.
     pub silence_ms: u64,
     /// From the fault to the end of that silence.
     pub resumed_after_ms: u64,

@@ -65,7 +65,8 @@ impl Step {
     }
 }
 
-/// The longest time without a commit that touches what comes after the moment: its begin and its end.
+/// The longest time without a commit that touches what comes after the moment: its begin and its end. One shorter than a
+/// step of the picture is no silence: if all are, the one about the moment.
 ///
 /// None if there was no commit before or none after the moment, so that the silence has no bounds.
 pub fn silence(commits: &[Instant], moment: Instant) -> Option<(Instant, Instant)> {
@@ -73,7 +74,7 @@ pub fn silence(commits: &[Instant], moment: Instant) -> Option<(Instant, Instant
     commits.sort_unstable();
     let before = commits.iter().rposition(|commit| *commit <= moment)?;
     let gaps = commits[before..].windows(2).map(|pair| (pair[0], pair[1]));
-    gaps.max_by_key(|(begin, end)| *end - *begin)
+    gaps.rev().max_by_key(|(begin, end)| Some(*end - *begin).filter(|gap| *gap >= STEP))
 }
 
 fn whole(time: Duration, width: Duration) -> i64 {
@@ -139,6 +140,14 @@ mod tests {
         let commits = [-5_000, -10, 40, 900, 1_000].map(|ms| at(moment, ms));
 
         assert_eq!(silence(&commits, moment), Some((at(moment, 40), at(moment, 900))));
+    }
+
+    #[test]
+    fn without_a_silence_the_commits_about_the_moment_are_told_and_no_later_ones() {
+        let moment = Instant::now() + Duration::from_secs(10);
+        let commits = [-10, 20, 60, 95, 190].map(|ms| at(moment, ms));
+
+        assert_eq!(silence(&commits, moment), Some((at(moment, -10), at(moment, 20))));
     }
 
     #[test]
