@@ -7,15 +7,18 @@ use quorate_service::config::{Config, Overrides};
 use quorate_service::replica::{Options, Running};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 /// Time that anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A free port below those that the system hands out: nobody is given it before it is listened on.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed)).take(10_000).find(is_free).expect("a port")
 }
 
 /// A replica of this folder with a door for observers.
