@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Divisor of the slots to lie about: those whose number leaves [`LIE_REST`].
-const LIE_EVERY: u64 = 7;
-const LIE_REST: u64 = 3;
+pub const LIE_EVERY: u64 = 7;
+/// Rest of the slots to lie about.
+pub const LIE_REST: u64 = 3;
 
 /// The position at which a lane is forked: the second, so that an honest beginning goes before.
 const FORK_AT: u64 = 2;

@@ -1,5 +1,6 @@
 //! Replicas that lie, one lie a file. Each wraps a real replica and bends what leaves it.
 
+mod accomplice;
 mod ack_forker;
 mod ack_invalid;
 mod ack_withholder;
@@ -48,9 +49,11 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)] // each is a file of its own
 pub enum Attack {
+    Accomplice,
     AckForker,
     AckInvalid,
     AckWithholder,
+    Belated,
     BoundaryIdler,
     CheckpointLiar,
     Contrary,
@@ -128,6 +131,8 @@ impl Attack {
     pub const OF_TWO_WORDS: &[(u64, Self)] = &[
         (4, Self::Equivocator),
         (4, Self::TwoFaced),
+        (4, Self::Belated),
+        (3, Self::Accomplice),
         (2, Self::Splits),
         (1, Self::Contrary),
         (1, Self::AckForker),
@@ -157,10 +162,13 @@ impl Attack {
     pub fn attacker(self, place: ReplicaId, keys: &Keys, plan: &Plan) -> Box<dyn Attacker> {
         let mask = Mask::new(place, keys, plan);
         let dice = Dice::new(plan.seed).fork(100 + u64::from(place.get()));
+        let all = |attack| plan.attackers.iter().filter(move |(_, plays)| *plays == attack).map(|(liar, _)| *liar);
         match self {
+            Self::Accomplice => Box::new(accomplice::Accomplice::new(mask, all(Self::Equivocator).collect())),
             Self::AckForker => Box::new(ack_forker::AckForker(mask)),
             Self::AckInvalid => Box::new(ack_invalid::AckInvalid::new(mask)),
             Self::AckWithholder => Box::new(ack_withholder::AckWithholder),
+            Self::Belated => Box::new(two_faced::TwoFaced::belated(mask, dice)),
             Self::BoundaryIdler => Box::new(boundary_idler::BoundaryIdler::default()),
             Self::CheckpointLiar => Box::new(checkpoint_liar::CheckpointLiar(mask)),
             Self::Contrary => Box::new(contrary::Contrary(mask)),

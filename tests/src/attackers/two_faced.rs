@@ -1,10 +1,12 @@
 //! Two-faced: of one or two kinds of statements it says one thing to the members with even numbers and another to those
 //! with odd ones; every kind that a replica signs has its turn in some seed. Before a vote it sends the same unsigned, so
-//! that where nobody looks at it the unsigned one might stand for the other.
+//! that where nobody looks at it the unsigned one might stand for the other. Belated, it says both of votes, bundles and
+//! checkpoints that are certified by then, when nobody counts or checks them any more.
 //! Must survive: agreement, and the proof of each lie whose halves two honest replicas hold (E2). May suffer: its lane.
 
 use super::{Attacker, Mask};
 use crate::dice::Dice;
+use crate::weather::Micros;
 use quorate_pbft::{
     Bundle, BundleHeader, Content, Item, ItemKind, Kind, Message, NewView, ReplicaId, Signed, Statement, Time,
     ViewChange, items_root,
@@ -23,14 +25,25 @@ const KINDS: &[Kind] = &[
     Kind::NewView,
 ];
 
+/// Kinds that are let in unchecked once they are certified.
+const LATE_KINDS: &[Kind] = &[Kind::Ack, Kind::Commit, Kind::Checkpoint];
+
 pub(super) struct TwoFaced {
     mask: Mask,
     kinds: [Kind; 2],
+    /// Time by which its two words are held back.
+    late: Micros,
 }
 
 impl TwoFaced {
     pub(super) fn new(mask: Mask, mut dice: Dice) -> Self {
-        Self { mask, kinds: [*dice.pick(KINDS), *dice.pick(KINDS)] }
+        Self { mask, kinds: [*dice.pick(KINDS), *dice.pick(KINDS)], late: 0 }
+    }
+
+    pub(super) fn belated(mask: Mask, mut dice: Dice) -> Self {
+        let kinds = [*dice.pick(LATE_KINDS), *dice.pick(LATE_KINDS)];
+        let late = mask.constants.base_timeout_ms * dice.between(100, 600);
+        Self { mask, kinds, late }
     }
 
     /// The other face; none where it has none.
@@ -114,6 +127,15 @@ impl Attacker for TwoFaced {
         let even = to.get().is_multiple_of(2);
         let said = if even { message.clone() } else { self.other(message).map_or_else(|| message.clone(), Arc::new) };
         unsigned.into_iter().chain([said]).collect()
+    }
+
+    fn delay(&self, message: &Message) -> Micros {
+        match message {
+            Message::Ack(signed) | Message::Commit(signed) | Message::Checkpoint(signed) if self.has(signed) => {
+                self.late
+            }
+            _ => 0,
+        }
     }
 
     fn may_hear(&mut self, message: &Arc<Message>) -> bool {

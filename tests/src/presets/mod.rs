@@ -49,7 +49,7 @@ pub enum Preset {
     Large,
     /// Clients with sessions read and write at every level, at the node's own engine, under crashes and partitions.
     Levels,
-    /// As many liars as the group bears, each of whom says two things, under partitions.
+    /// As many liars as the group bears, each of whom says two things, under partitions, and most of it in the calm.
     Liars,
 }
 
@@ -228,7 +228,7 @@ impl Planner {
             rules: self.rules.chance(NEWEST_RULES_PERCENT).then_some(RULES.newest),
             weather: self.weather(),
             faults: self.faults(calm_at, &attackers),
-            requests: self.all_requests(calm_at, &attackers),
+            requests: self.all_requests(if self.preset == Preset::Liars { 2 * SECOND } else { calm_at }, &attackers),
             clocks: self.clocks(),
             onlookers: self.onlookers(calm_at, &attackers),
             attackers,
@@ -264,6 +264,7 @@ impl Planner {
         match self.preset {
             _ if self.n >= LARGE => self.dice.between(500 * MILLI, SECOND),
             Preset::Short => self.dice.between(300 * MILLI, SECOND),
+            Preset::Liars => self.dice.between(MILLI, SECOND),
             Preset::Calm | Preset::Regions | Preset::Disk | Preset::Levels => self.dice.between(SECOND, 2 * SECOND),
             _ => self.dice.between(SECOND, 5 * SECOND),
         }
@@ -315,13 +316,17 @@ impl Planner {
         attackers
     }
 
+    /// The first primary, and others as far as the group bears them; often an equivocator and its accomplice.
     fn liars(&mut self, count: usize) -> Vec<(ReplicaId, Attack)> {
-        let mut others: Vec<ReplicaId> = self.all().collect();
-        let liar = |_| {
+        let mut others: Vec<ReplicaId> = self.all().skip(1).collect();
+        let mut liars = vec![(ReplicaId::new(0), *self.dice.weighted(Attack::OF_TWO_WORDS))];
+        for _ in 1..count {
             let liar = others.swap_remove(self.dice.below(others.len() as u64) as usize);
-            (liar, *self.dice.weighted(Attack::OF_TWO_WORDS))
-        };
-        let mut liars: Vec<_> = (0..count).map(liar).collect();
+            liars.push((liar, *self.dice.weighted(Attack::OF_TWO_WORDS)));
+        }
+        if count > 1 && self.dice.chance(40) {
+            (liars[0].1, liars[1].1) = (Attack::Equivocator, Attack::Accomplice);
+        }
         liars.sort_unstable_by_key(|(liar, _)| *liar);
         liars
     }
