@@ -135,8 +135,8 @@ impl Service {
         self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What waits for a verdict, and a state that holds the verdicts of all that waits no more: its round may be on its
-    /// way to the disk.
+    /// The mempool as `read` sees it, and a state that holds the verdicts of all that has left it: the round that executed
+    /// the last of these may be on its way to the disk.
     pub async fn waiting_beside<T>(&self, read: impl FnOnce(&Mempool) -> T) -> Answer<(T, Arc<Moment>)> {
         let look = |mempool: MutexGuard<'_, Mempool>| (read(&mempool), mempool.executed());
         let (waiting, executed) = look(self.mempool());

@@ -21,9 +21,9 @@ impl Accomplice {
         Self { mask, equivocators, seconds: BTreeMap::new() }
     }
 
-    /// Members after the primary: the first is shown the second content.
-    fn after(&self, primary: ReplicaId, places: u16) -> ReplicaId {
-        ReplicaId::new((primary.get() + places) % self.mask.committee.len() as u16)
+    /// The member that is shown an equivocator's second content.
+    fn victim(&self, primary: ReplicaId) -> ReplicaId {
+        Mask::victim_of(primary, &self.mask.committee)
     }
 
     /// The primary and the second content of a vote of its own that it lies about.
@@ -39,14 +39,15 @@ impl Attacker for Accomplice {
             return as_it_is(message);
         };
         let Some((primary, second)) = self.lie(vote) else { return as_it_is(message) };
+        let victim = self.victim(primary);
         let is_commit = matches!(**message, Message::Commit(_));
-        match to {
-            to if is_commit && to == self.after(primary, 1) => {
-                let other = self.mask.sign(Statement { digest: second, ..vote.statement });
-                vec![Arc::new(Message::Commit(other))]
-            }
-            to if is_commit && to == self.after(primary, 2) => as_it_is(message),
-            _ => Vec::new(),
+        if is_commit && to == victim {
+            let other = self.mask.sign(Statement { digest: second, ..vote.statement });
+            vec![Arc::new(Message::Commit(other))]
+        } else if is_commit && to == self.victim(victim) {
+            as_it_is(message)
+        } else {
+            Vec::new()
         }
     }
 
@@ -54,7 +55,7 @@ impl Attacker for Accomplice {
         let Message::PrePrepare { statement, content, .. } = &**message else { return };
         let is_lie =
             self.equivocators.contains(&statement.signer) && statement.statement.seq.get() % LIE_EVERY == LIE_REST;
-        if is_lie && self.after(statement.signer, 1) != self.mask.me {
+        if is_lie && self.victim(statement.signer) != self.mask.me {
             let time = content.time.map(|time| Time::new(time.get() + 1));
             self.seconds.insert(content.digest(), Content { time, ..content.clone() }.digest());
         }

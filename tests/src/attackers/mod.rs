@@ -258,9 +258,14 @@ impl Mask {
                 Committee::new(keys.committee.group(), epoch, members).expect("distinct keys")
             }
         };
-        let victim = ReplicaId::new((me.get() + 1) % committee.len() as u16);
+        let victim = Self::victim_of(me, &committee);
         let signer = keys.signers[place.index()].clone();
         Self { me, victim, committee, constants: plan.constants.clone(), signer }
+    }
+
+    /// Member that a liar picks on.
+    fn victim_of(liar: ReplicaId, committee: &Committee) -> ReplicaId {
+        ReplicaId::new((liar.get() + 1) % committee.len() as u16)
     }
 
     fn sign(&self, statement: Statement) -> Signed {
