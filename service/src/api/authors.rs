@@ -4,7 +4,7 @@ use super::Shared;
 use super::page::json;
 use super::param::{InPath, key};
 use super::problem::Answer;
-use crate::engine::{Candidate, Mempool};
+use crate::engine::Candidate;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -18,11 +18,13 @@ pub async fn author(
     InPath((domain, text)): InPath<(String, String)>,
 ) -> Answer<Json<AuthorInfo>> {
     let author = key(&text)?;
-    let waiting = |mempool: &Mempool| mempool.of(&author, &domain).map(pending).collect::<Vec<_>>();
-    let (mut pending, moment) = service.waiting_beside(waiting).await?;
+    let mut pending: Vec<_> = service.mempool().known_of(&author, &domain).map(pending).collect();
+    let moment = service.moment(); // read last: what is known no more has its verdict there
     let (read, place) = (moment.clone(), domain.clone());
     let executed = service.blocking(move || Ok(read.view().author(&place, &author)?)).await?;
-    pending.retain(|pending| pending.to_seq >= executed.next_seq); // judged since
+    let last_judged = (executed.next_seq, executed.attempt);
+    pending.retain(|pending| (pending.from_seq, pending.attempt) > last_judged);
+    pending.sort_by_key(|pending| pending.from_seq);
     Ok(Json(AuthorInfo {
         group: service.genesis.group(),
         key: author,

@@ -10,7 +10,7 @@ use super::proofs;
 use super::relayed;
 use super::reply::{Reply, settled};
 use super::service::Service;
-use crate::engine::{Candidate, Fate, Mempool, Moment, NotTaken, Place, Request, Waiting};
+use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Request, Waiting};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -201,13 +201,13 @@ fn decode(service: &Service, bytes: &[u8]) -> Answer<Unchecked> {
 
 /// The gate behind the signature: what must not enter a lane stays out, with stage and code.
 fn gate(service: &Service, (id, envelope, bytes): (EnvelopeId, Envelope, Vec<u8>), level: Level) -> Answer<Passed> {
+    // An envelope without a published verdict was let in once: the same bytes again are no error.
+    let is_new = service.mempool().known(&id).is_none();
     let moment = service.moment();
     let admission = match moment.ledger.admit_signed(&moment.snapshot, id, envelope)? {
         Ok(admission) => admission,
         Err(not_admitted) => return Err(refused(service, not_admitted)),
     };
-    // An envelope that is in the mempool was let in once: the same bytes again are no error.
-    let is_new = service.mempool().place(&admission.id).is_none();
     if is_new
         && let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
     {
@@ -336,15 +336,11 @@ pub async fn look(
     if wants_proof(look.proof.as_deref())? {
         return proofs::of_receipt(&service, &id).await;
     }
-    if let Some(receipt) = service.receipt(service.moment(), id).await? {
-        return Ok(Json(receipt).into_response());
+    let of = |(candidate, place)| (Receipt { state: state_at(place), ..waiting(candidate) }, place);
+    let ticket = service.mempool().known(&id).map(of);
+    match (service.receipt(id).await?, ticket) {
+        (Some(receipt), _) => Ok(Json(receipt).into_response()),
+        (None, Some((receipt, place))) => Ok(promised(&service, receipt, place).into_response()),
+        (None, None) => Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here"))),
     }
-    let ticket = |mempool: &Mempool| Some((waiting(mempool.candidate(&id)?), mempool.place(&id)?));
-    let (ticket, moment) = service.waiting_beside(ticket).await?;
-    if let Some((receipt, place)) = ticket {
-        let receipt = Receipt { state: state_at(place), ..receipt };
-        return Ok(promised(&service, receipt, place).into_response());
-    }
-    let unknown = || Failure::not_found(format!("no envelope {id} was ordered, and none waits here"));
-    Ok(Json(service.receipt(moment, id).await?.ok_or_else(unknown)?).into_response())
 }

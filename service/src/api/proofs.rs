@@ -51,7 +51,7 @@ fn marked(read: &Strong) -> Option<Marked> {
 
 /// The proof of a receipt.
 pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> {
-    let receipt = service.receipt(service.moment(), *id).await?;
+    let receipt = service.receipt(*id).await?;
     let revision = receipt.and_then(|receipt| receipt.revision);
     let seq =
         revision.map(Revision::seq).ok_or_else(|| Failure::not_found(format!("envelope {id} has no receipt here")))?;

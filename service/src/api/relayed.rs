@@ -108,7 +108,7 @@ async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) ->
     let look = async {
         loop {
             let newest = published.borrow_and_update().moment.seq();
-            let receipt = service.receipt(service.moment(), *id).await?;
+            let receipt = service.receipt(*id).await?;
             if receipt.is_some() || told.is_some_and(|told| told.seq() <= newest) {
                 return Ok(receipt);
             }

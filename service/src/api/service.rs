@@ -135,15 +135,6 @@ impl Service {
         self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The mempool as `read` sees it, and a state that holds the verdicts of all that has left it: the round that executed
-    /// the last of these may be on its way to the disk.
-    pub async fn waiting_beside<T>(&self, read: impl FnOnce(&Mempool) -> T) -> Answer<(T, Arc<Moment>)> {
-        let look = |mempool: MutexGuard<'_, Mempool>| (read(&mempool), mempool.executed());
-        let (waiting, executed) = look(self.mempool());
-        let published = self.until(|published| published.moment.seq() >= executed).await?;
-        Ok((waiting, published.moment))
-    }
-
     /// Notes what the disk has changed: it lowers health until somebody has mended it.
     pub fn note_damage(&self, error: &StoreError) {
         if self.sources.damage.set(error.to_string()).is_ok() {
@@ -268,8 +259,9 @@ impl Service {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::stopping()))
     }
 
-    /// The receipt of an envelope, if it has one in that state.
-    pub async fn receipt(&self, moment: Arc<Moment>, id: EnvelopeId) -> Answer<Option<Receipt>> {
+    /// The receipt of an envelope, if it has one here.
+    pub async fn receipt(&self, id: EnvelopeId) -> Answer<Option<Receipt>> {
+        let moment = self.moment();
         self.blocking(move || Ok(moment.ledger.receipt(&moment.snapshot, &id)?)).await
     }
 

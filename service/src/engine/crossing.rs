@@ -145,7 +145,7 @@ impl Engine {
         let genesis = self.ledger.genesis().clone();
         for (id, _, bytes) in envelopes(items, &genesis) {
             if let Some(receipt) = self.ledger.receipt(&work.batch, &id)? {
-                let waited = self.mempool().remove(&id);
+                let waited = self.mempool().end(&id);
                 work.round.notices.extend(waited.map(|_| Notice::Verdict(Arc::new(receipt))));
                 self.withdrawn.insert(bytes);
             }
@@ -162,7 +162,7 @@ impl Engine {
         let mut mempool = self.mempool();
         let waits = mempool.all().filter(|(_, place)| *place != Place::Queued).map(|(candidate, _)| candidate.id);
         let ids: Vec<_> = waits.collect();
-        ids.iter().for_each(|id| drop(mempool.remove(id)));
+        ids.iter().for_each(|id| drop(mempool.end(id)));
         drop(mempool);
         work.round.notices.extend(ids.into_iter().map(Notice::Expired));
     }

@@ -31,7 +31,6 @@ impl Engine {
             self.brought.executed(header.lane, header.position);
         }
         self.analyse(decided, &outcome.events, work)?;
-        self.mempool().set_executed(decided.seq);
         let mut moved = self.settle(outcome.receipts, work);
         moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
             self.mempool().of(author, domain).next().is_some() // a transaction used a number there
@@ -48,7 +47,7 @@ impl Engine {
         let own = self.number();
         for receipt in receipts {
             let mut mempool = self.mempool();
-            let removed = mempool.remove(&receipt.id).filter(|_| receipt.lane != own);
+            let removed = mempool.end(&receipt.id).filter(|_| receipt.lane != own);
             if mempool.of(&receipt.author, &receipt.domain).next().is_some() {
                 moved.insert((receipt.author, receipt.domain.clone()));
             }
@@ -84,12 +83,12 @@ impl Engine {
                 DeferReason::Taken => {
                     // Below the next number it ends with all others there. At it, its attempt was judged in another
                     // envelope: it would count as being on the lane, and let what follows it go there without end.
-                    self.mempool().remove(&id);
+                    self.mempool().end(&id);
                     let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
                     work.round.notices.push(Notice::Overtaken { id, next_seq });
                 }
                 DeferReason::Copy => {
-                    self.mempool().remove(&id);
+                    self.mempool().end(&id);
                     let receipt = self.ledger.receipt(&work.batch, &id)?;
                     work.round.notices.extend(receipt.map(|receipt| Notice::Verdict(Arc::new(receipt))));
                 }

@@ -126,7 +126,7 @@ impl Engine {
         let mut mempool = self.mempool();
         let below = mempool.of(author, domain).take_while(|candidate| candidate.from_seq < next_seq);
         let ids: Vec<EnvelopeId> = below.map(|candidate| candidate.id).collect();
-        let removed: Vec<_> = ids.iter().filter_map(|id| mempool.remove(id)).collect();
+        let removed: Vec<_> = ids.iter().filter_map(|id| mempool.end(id)).collect();
         drop(mempool);
         self.withdrawn.extend(removed.into_iter().map(|candidate| candidate.bytes));
         work.round.notices.extend(ids.into_iter().map(|id| Notice::Overtaken { id, next_seq }));

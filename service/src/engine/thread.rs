@@ -179,6 +179,7 @@ impl Surroundings {
             }
             changed
         });
+        engine.mempool().forget_ended();
         if has_changed {
             self.look_for_outages(&report);
         }

@@ -14,8 +14,9 @@ mod waiting;
 pub use candidate::{Candidate, NotTaken, Place};
 use queue::Queue;
 use quorate_ledger::EnvelopeId;
-use quorate_pbft::{PublicKey, SeqNum, Time};
+use quorate_pbft::{PublicKey, Time};
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use waiting::Waiting;
 
 /// Bytes that one author may have waiting at one replica.
@@ -52,24 +53,14 @@ pub struct Mempool {
     /// This machine's clock.
     wall: Time,
     queue: Queue,
-    /// The last slot whose verdicts have ended waits.
-    executed: SeqNum,
+    /// Envelopes whose wait has ended in a round that is not published, without their bytes, and the places that they had.
+    ended: BTreeMap<EnvelopeId, (Candidate, Place)>,
 }
 
 impl Mempool {
     /// None yet. A gap may be `gap_max` numbers wide and stay open for `wait_ms` of ledger time.
     pub fn new(gap_max: u64, wait_ms: u64) -> Self {
         Self { gap_max, wait_ms, ..Self::default() }
-    }
-
-    /// Sets the slot whose verdicts are about to end waits.
-    pub fn set_executed(&mut self, executed: SeqNum) {
-        self.executed = executed;
-    }
-
-    /// The last slot whose verdicts have ended waits: what does not wait here has its receipt in the state after it.
-    pub fn executed(&self) -> SeqNum {
-        self.executed
     }
 
     /// Sets this machine's clock: when what comes next has come.
@@ -154,11 +145,26 @@ impl Mempool {
         *self.organisation_bytes.entry(waiting.candidate.organisation.clone()).or_default() += weight;
         self.bytes += waiting.candidate.bytes.len();
         self.gaps += waiting.place.gaps();
+        self.ended.remove(&id);
         self.ids.insert(id, (stream.clone(), from));
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
 
-    /// Removes an envelope that has its verdict, or will never have one.
+    /// Ends the wait of an envelope that has its verdict, or will never have one. Readers know it until that is published.
+    pub fn end(&mut self, id: &EnvelopeId) -> Option<Candidate> {
+        let place = self.place(id)?;
+        let mut candidate = self.remove(id)?;
+        let bytes = mem::take(&mut candidate.bytes);
+        self.ended.insert(*id, (candidate.clone(), place));
+        Some(Candidate { bytes, ..candidate })
+    }
+
+    /// Forgets the waits that have ended: the state that says how is published.
+    pub fn forget_ended(&mut self) {
+        self.ended.clear();
+    }
+
+    /// Removes an envelope.
     pub fn remove(&mut self, id: &EnvelopeId) -> Option<Candidate> {
         let (stream, from) = self.ids.remove(id)?;
         let waiting = self.streams.get_mut(&stream)?.remove(&from)?;
@@ -181,7 +187,7 @@ impl Mempool {
 
     fn move_to(&mut self, id: &EnvelopeId, place: Place) {
         let Some(waiting) = self.get_mut(id) else { return };
-        let before = std::mem::replace(&mut waiting.place, place);
+        let before = mem::replace(&mut waiting.place, place);
         self.gaps = self.gaps + place.gaps() - before.gaps();
     }
 
@@ -244,7 +250,7 @@ impl Mempool {
             overdue.then_some(waiting.candidate.id)
         });
         let ids: Vec<EnvelopeId> = overdue.collect();
-        ids.iter().filter_map(|id| self.remove(id)).collect()
+        ids.iter().filter_map(|id| self.end(id)).collect()
     }
 
     /// Streams with parked envelopes that may be tried again.
@@ -259,9 +265,16 @@ impl Mempool {
         self.get(id).map(|waiting| waiting.place)
     }
 
-    /// A waiting envelope.
-    pub fn candidate(&self, id: &EnvelopeId) -> Option<&Candidate> {
-        self.get(id).map(|waiting| &waiting.candidate)
+    /// An envelope without a published verdict, and its place. Who reads a state after this misses none.
+    pub fn known(&self, id: &EnvelopeId) -> Option<(&Candidate, Place)> {
+        let waiting = self.get(id).map(|waiting| (&waiting.candidate, waiting.place));
+        waiting.or_else(|| self.ended.get(id).map(|(candidate, place)| (candidate, *place)))
+    }
+
+    /// An author's envelopes in a domain without a published verdict.
+    pub fn known_of(&self, author: &PublicKey, domain: &str) -> impl Iterator<Item = &Candidate> {
+        let ended = self.ended.values().map(|(candidate, _)| candidate);
+        self.of(author, domain).chain(ended.filter(move |ended| ended.author == *author && ended.domain == domain))
     }
 
     fn get(&self, id: &EnvelopeId) -> Option<&Waiting> {

@@ -98,6 +98,34 @@ fn the_same_envelope_again_is_where_it_was() {
 }
 
 #[test]
+fn an_envelope_whose_wait_has_ended_is_known_until_that_is_published() {
+    let (mut mempool, author) = (mempool(), PublicKey([7; 32]));
+    let waiting = candidate(1, 1);
+    mempool.take(waiting.clone(), 1, START).expect("room");
+    assert_eq!(mempool.end(&waiting.id), Some(waiting.clone()));
+
+    assert_eq!((mempool.place(&waiting.id), mempool.bytes()), (None, 0), "its numbers and bytes are free");
+    assert_eq!(mempool.known(&waiting.id).map(|(known, place)| (known.id, place)), Some((waiting.id, Place::Lane)));
+    assert_eq!(mempool.known_of(&author, "main").count(), 1);
+    assert_eq!(mempool.known_of(&author, "other").count(), 0);
+
+    mempool.forget_ended();
+    assert_eq!(mempool.known(&waiting.id), None);
+}
+
+#[test]
+fn an_envelope_that_comes_again_before_its_end_is_published_is_known_once() {
+    let (mut mempool, author) = (mempool(), PublicKey([7; 32]));
+    for _ in 0..2 {
+        mempool.take(candidate(1, 1), 1, START).expect("room");
+        mempool.end(&candidate(1, 1).id);
+    }
+    mempool.take(candidate(1, 1), 1, START).expect("room");
+
+    assert_eq!(mempool.known_of(&author, "main").count(), 1);
+}
+
+#[test]
 fn a_number_is_held_by_one_envelope() {
     let mut mempool = mempool();
     mempool.take(candidate(2, 4), 1, START).unwrap();
