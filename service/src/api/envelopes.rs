@@ -9,7 +9,7 @@ use super::problem::{Answer, Failure};
 use super::proofs;
 use super::relayed;
 use super::reply::{Reply, settled};
-use super::service::Service;
+use super::service::{Service, WAIT_MAX};
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Request, Waiting};
 use crate::metrics::Kind;
 use axum::Json;
@@ -146,7 +146,7 @@ impl Admitted {
             return Ok(promise(waiting));
         }
         let fate = tokio::select! {
-            fate = timeout(super::service::WAIT_MAX, fate.answer()) => fate,
+            fate = timeout(WAIT_MAX, fate.answer()) => fate,
             () = service.stuck() => return Ok(promise(waiting)),
             () = service.stop.cancelled() => return Err(Failure::stopping()),
         };
@@ -279,13 +279,14 @@ async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<
     let (caller, mut waiting) = service.reception.caller();
     service.ask(Request::Submit { caller, envelope, queues: level == Level::Eventual })?;
     let answer = tokio::select! {
-        answer = waiting.answer() => answer,
-        () = service.stop.cancelled() => None, // its round may be lost
+        answer = timeout(WAIT_MAX, waiting.answer()) => answer,
+        () = service.stop.cancelled() => Ok(None), // its round may be lost
     };
     match answer {
-        Some(Ok(place)) => Ok(place),
-        Some(Err(why)) => Err(not_taken(why)),
-        None => Err(Failure::stopping()),
+        Ok(Some(Ok(place))) => Ok(place),
+        Ok(Some(Err(why))) => Err(not_taken(why)),
+        Ok(None) => Err(Failure::stopping()),
+        Err(_) => Err(service.has_room(true).err().unwrap_or_else(Failure::too_slow)), // its round waits for the disk
     }
 }
 
