@@ -3,13 +3,12 @@
 use crate::base::{Base, TableSize};
 use crate::error::Poison;
 use crate::key::{self, Place};
-use crate::own;
 use crate::pruned::Pruned;
 use crate::rows::{Each, Order, Rows};
 use crate::tables::Name;
 use crate::view::View;
 use quorate_ledger::{Read, StoreError, Table};
-use quorate_pbft::{Broken, Digest, Epoch, Signed};
+use quorate_pbft::{Broken, Digest, Epoch};
 use redb::ReadTransaction;
 use std::fmt;
 use std::ops::{ControlFlow, Range};
@@ -93,12 +92,6 @@ impl Snapshot {
     /// The group that this disk belongs to; none before the first record.
     pub(crate) fn group(&self) -> Result<Option<Digest>, StoreError> {
         self.about(key::GROUP)
-    }
-
-    /// The own statement stored at (epoch, kind, view, seq) of `like`, for E7: whether a statement of our own that a
-    /// peer shows is on our disk.
-    pub fn own_statement(&self, like: &Signed) -> Result<Option<Signed>, StoreError> {
-        own::at(self, like.statement.group, Place::of(like))
     }
 
     /// The newest epoch of which anything is stored; 0 on a new disk.

@@ -11,6 +11,7 @@ use axum::response::Response;
 use quorate_client::api::{AuthorInfo, Identity, Page, Pending, Standing};
 use quorate_ledger::Revision;
 use quorate_ledger::reputation::Reputation;
+use std::collections::BTreeMap;
 
 /// An author in a domain.
 pub async fn author(
@@ -18,13 +19,19 @@ pub async fn author(
     InPath((domain, text)): InPath<(String, String)>,
 ) -> Answer<Json<AuthorInfo>> {
     let author = key(&text)?;
-    let mut pending: Vec<_> = service.mempool().known_of(&author, &domain).map(pending).collect();
+    let mut known: BTreeMap<_, _> = service.mempool().known_of(&author, &domain).map(pending).collect();
     let moment = service.moment(); // read last: what is known no more has its verdict there
     let (read, place) = (moment.clone(), domain.clone());
-    let executed = service.blocking(move || Ok(read.view().author(&place, &author)?)).await?;
-    let last_judged = (executed.next_seq, executed.attempt);
-    pending.retain(|pending| (pending.from_seq, pending.attempt) > last_judged);
-    pending.sort_by_key(|pending| pending.from_seq);
+    let look = move || {
+        let executed = read.view().author(&place, &author)?;
+        let mut pending = known.split_off(&executed.next_seq);
+        let first = pending.get(&executed.next_seq).map(|first| first.id);
+        if first.map_or(Ok(None), |id| read.ledger.receipt(&read.snapshot, &id))?.is_some() {
+            pending.remove(&executed.next_seq);
+        }
+        Ok((executed, pending.into_values().collect()))
+    };
+    let (executed, pending) = service.blocking(look).await?;
     Ok(Json(AuthorInfo {
         group: service.genesis.group(),
         key: author,
@@ -39,8 +46,8 @@ pub async fn author(
     }))
 }
 
-fn pending(candidate: &Candidate) -> Pending {
-    Pending { id: candidate.id, from_seq: candidate.from_seq, to_seq: candidate.to_seq, attempt: candidate.attempt }
+fn pending(&Candidate { id, from_seq, to_seq, attempt, .. }: &Candidate) -> (u64, Pending) {
+    (from_seq, Pending { id, from_seq, to_seq, attempt })
 }
 
 /// Lists the enrolled authors by key.

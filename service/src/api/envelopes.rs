@@ -286,7 +286,7 @@ async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<
         Ok(Some(Ok(place))) => Ok(place),
         Ok(Some(Err(why))) => Err(not_taken(why)),
         Ok(None) => Err(Failure::stopping()),
-        Err(_) => Err(service.has_room(true).err().unwrap_or_else(Failure::too_slow)), // its round waits for the disk
+        Err(_) => Err(Failure::too_slow()), // its round waits for the disk, and may take it yet
     }
 }
 

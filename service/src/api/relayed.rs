@@ -80,7 +80,7 @@ async fn trusted(service: &Service, observers: Vec<PublicKey>) -> Answer<BTreeSe
 }
 
 /// Statuses of an answer to an envelope.
-const MEMBERS_STATUSES: [StatusCode; 9] = [
+const MEMBERS_STATUSES: [StatusCode; 10] = [
     StatusCode::OK,
     StatusCode::ACCEPTED,
     StatusCode::BAD_REQUEST,
@@ -90,6 +90,7 @@ const MEMBERS_STATUSES: [StatusCode; 9] = [
     StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::INSUFFICIENT_STORAGE,
 ];
 
 /// Media type of a receipt and a ticket.

@@ -271,10 +271,10 @@ impl Mempool {
         waiting.or_else(|| self.ended.get(id).map(|(candidate, place)| (candidate, *place)))
     }
 
-    /// An author's envelopes in a domain without a published verdict.
+    /// An author's envelopes in a domain without a published verdict, first those whose wait has ended.
     pub fn known_of(&self, author: &PublicKey, domain: &str) -> impl Iterator<Item = &Candidate> {
         let ended = self.ended.values().map(|(candidate, _)| candidate);
-        self.of(author, domain).chain(ended.filter(move |ended| ended.author == *author && ended.domain == domain))
+        ended.filter(move |ended| ended.author == *author && ended.domain == domain).chain(self.of(author, domain))
     }
 
     fn get(&self, id: &EnvelopeId) -> Option<&Waiting> {
