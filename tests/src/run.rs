@@ -65,9 +65,9 @@ pub struct Outcome {
 /// Plays a plan.
 pub fn run(plan: &Plan, trace: bool) -> Outcome {
     let lines = if trace { Trace::on() } else { Trace::default() };
-    let mut world = World::new(plan, lines);
-    let panicked = catch(|| world.play()).err();
-    let (failure, stats, lines) = world.into_parts();
+    let mut world = None;
+    let panicked = catch(|| world.insert(World::new(plan, lines)).play()).err();
+    let (failure, stats, lines) = world.map(World::into_parts).unwrap_or_default();
     let failure = panicked.map(|what| Failure { oracle: "invariant".to_owned(), what }).or(failure);
     Outcome { seed: plan.seed, preset: plan.preset, failure, stats, trace: lines.text().to_owned() }
 }
@@ -115,6 +115,13 @@ mod tests {
         let said = catch(|| panic!("I4: prepared, not accepted")).expect_err("it panics");
         assert!(said.contains("I4: prepared, not accepted"), "{said}");
         assert_eq!(catch(|| ()), Ok(()));
+    }
+
+    #[test]
+    fn a_panic_while_the_group_is_made_is_the_failure_of_its_run() {
+        let nobody = Plan { n: 0, attackers: Vec::new(), ..Plan::of(0, None) };
+        let failure = run(&nobody, false).failure.expect("there is no group of nobody");
+        assert_eq!(failure.oracle, "invariant");
     }
 
     #[test]
