@@ -47,12 +47,12 @@ impl Engine {
         let own = self.number();
         for receipt in receipts {
             let mut mempool = self.mempool();
-            let removed = mempool.end(&receipt.id).filter(|_| receipt.lane != own);
+            let elsewhere = mempool.end(&receipt.id).filter(|_| receipt.lane != own);
             if mempool.of(&receipt.author, &receipt.domain).next().is_some() {
                 moved.insert((receipt.author, receipt.domain.clone()));
             }
             drop(mempool);
-            self.withdrawn.extend(removed.map(|candidate| candidate.bytes));
+            self.withdrawn.extend(elsewhere);
             work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
         }
         moved

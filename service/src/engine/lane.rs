@@ -126,9 +126,9 @@ impl Engine {
         let mut mempool = self.mempool();
         let below = mempool.of(author, domain).take_while(|candidate| candidate.from_seq < next_seq);
         let ids: Vec<EnvelopeId> = below.map(|candidate| candidate.id).collect();
-        let removed: Vec<_> = ids.iter().filter_map(|id| mempool.end(id)).collect();
+        let bytes: Vec<_> = ids.iter().filter_map(|id| mempool.end(id)).collect();
         drop(mempool);
-        self.withdrawn.extend(removed.into_iter().map(|candidate| candidate.bytes));
+        self.withdrawn.extend(bytes);
         work.round.notices.extend(ids.into_iter().map(|id| Notice::Overtaken { id, next_seq }));
     }
 
@@ -146,7 +146,7 @@ impl Engine {
             return Ok(());
         }
         let expired = self.mempool().expire(self.ledger.executed().time);
-        work.round.notices.extend(expired.into_iter().map(|candidate| Notice::Expired(candidate.id)));
+        work.round.notices.extend(expired.into_iter().map(Notice::Expired));
         let unparked = self.mempool().unparked(self.own_clock);
         self.go_on(unparked, work)
     }

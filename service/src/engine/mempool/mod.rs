@@ -150,13 +150,14 @@ impl Mempool {
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
 
-    /// Ends the wait of an envelope that has its verdict, or will never have one. Readers know it until that is published.
-    pub fn end(&mut self, id: &EnvelopeId) -> Option<Candidate> {
+    /// Ends the wait of an envelope that has its verdict, or will never have one; its bytes, if it waited. Readers know it
+    /// until that is published.
+    pub fn end(&mut self, id: &EnvelopeId) -> Option<Vec<u8>> {
         let place = self.place(id)?;
         let mut candidate = self.remove(id)?;
         let bytes = mem::take(&mut candidate.bytes);
-        self.ended.insert(*id, (candidate.clone(), place));
-        Some(Candidate { bytes, ..candidate })
+        self.ended.insert(*id, (candidate, place));
+        Some(bytes)
     }
 
     /// Forgets the waits that have ended: the state that says how is published.
@@ -240,8 +241,8 @@ impl Mempool {
         due
     }
 
-    /// Takes out what has waited here for too long in ledger time.
-    pub fn expire(&mut self, now: Time) -> Vec<Candidate> {
+    /// Ends the waits that have lasted too long in ledger time.
+    pub fn expire(&mut self, now: Time) -> Vec<EnvelopeId> {
         let wait_ms = self.wait_ms;
         let all = self.streams.values_mut().flat_map(BTreeMap::values_mut);
         let overdue = all.filter_map(|waiting| {
@@ -250,7 +251,8 @@ impl Mempool {
             overdue.then_some(waiting.candidate.id)
         });
         let ids: Vec<EnvelopeId> = overdue.collect();
-        ids.iter().filter_map(|id| self.end(id)).collect()
+        ids.iter().for_each(|id| drop(self.end(id)));
+        ids
     }
 
     /// Streams with parked envelopes that may be tried again.
