@@ -94,6 +94,34 @@ fn after_a_restart_the_primary_sends_what_it_stored_and_goes_on_after_it() {
     assert_eq!(primary.said(Kind::PrePrepare).iter().map(|said| said.1).collect::<Vec<_>>(), [2]);
 }
 
+/// L2: a certificate stands for an Ack of each bundle below it, so an Ack on another branch of a forked lane takes back one
+/// that is on the disk.
+#[test]
+fn a_branch_that_comes_before_the_recall_is_not_acknowledged_instead_of_the_one_that_was() {
+    let branch = |items: [&str; 3]| {
+        let mut tip = Tip::default();
+        let bundles = (0..).zip(items).map(|(lane_bytes, item)| {
+            let bundle = bundle(1, tip, lane_bytes, envelope(item));
+            tip = bundle.header.tip();
+            bundle
+        });
+        bundles.collect::<Vec<_>>()
+    };
+    let other = branch(["y", "y", "y"]);
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let mut backup = Alone::new(4, 3);
+        let first = branch([name, "x", "x"]);
+        first[..2].iter().for_each(|bundle| backup.hear(1, Message::Bundle(bundle.clone())));
+        backup.replica = Replica::recover(backup.config(77), backup.disk.recovered());
+        other.iter().for_each(|bundle| backup.hear(1, Message::Bundle(bundle.clone())));
+        backup.effects.clear();
+        (0..3).for_each(|peer| backup.recalled(peer, 77));
+        assert!(backup.said(Kind::Ack).iter().all(|said| said.1 <= 2), "a branch that leaves out {name}");
+        backup.hear(1, Message::Bundle(first[2].clone()));
+        assert_eq!(backup.said(Kind::Ack).last(), Some(&(1, 3, first[2].header.digest())));
+    }
+}
+
 /// Pitfall 9.
 #[test]
 fn a_restart_goes_on_asking_for_the_view_that_was_asked_for() {
