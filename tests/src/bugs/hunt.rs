@@ -5,12 +5,13 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{self, File};
-use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// Time that the run of a mistake may take.
 const RUN_MAX: Duration = Duration::from_secs(600);
+/// With what a program of tests ends if one fails.
+const TEST_FAILED: i32 = 101;
 
 /// A mistake, and whether the machine found it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,11 +20,11 @@ pub struct Hunted {
     pub name: String,
     /// The patch file, from the root of the repository.
     pub patch: String,
-    /// The arguments of `quorate-tests` that find it.
+    /// The arguments of `quorate-tests`, or the test, that find it.
     pub run: String,
     /// Whether they did.
     pub found: bool,
-    /// The oracle, or the command that found it.
+    /// The oracle, the command or the test that found it.
     pub by: Option<String>,
     /// Seeds, or schedules, until then; an exhaustive search counts none.
     pub seeds: Option<u64>,
@@ -63,26 +64,55 @@ pub fn hunt(workshop: &Workshop, mistake: &Mistake) -> Hunted {
 fn look(workshop: &Workshop, mistake: &Mistake, hunted: &mut Hunted) -> Result<()> {
     workshop.restore()?;
     workshop.plant(mistake)?;
-    let machine = workshop.build()?;
-    let status = run(&machine, &mistake.run, &workshop.report())?;
+    let test = mistake.run.strip_prefix("test ");
+    let mut finder = match test {
+        Some(test) => one_test(workshop, test)?,
+        None => runs(workshop, &mistake.run)?,
+    };
+    let status = wait(finder.stdout(File::create(workshop.report())?))?;
     let report = fs::read_to_string(workshop.report()).context("the run left no report")?;
-    if status.code() != Some(1) {
+    if status.code() != Some(if test.is_some() { TEST_FAILED } else { 1 }) {
         return if status.success() { Ok(()) } else { Err(anyhow::anyhow!("the run ended with {status}")) };
     }
-    let report: Value = serde_json::from_str(&report).context("the run's report is not JSON")?;
     hunted.found = true;
+    if let Some(test) = test {
+        (hunted.by, hunted.said) = (test.split(' ').next_back().map(str::to_owned), panicked(&report));
+        return Ok(());
+    }
+    let report: Value = serde_json::from_str(&report).context("the run's report is not JSON")?;
     read_failure(&report, &mistake.run, hunted);
     Ok(())
 }
 
-/// Runs until the first failure, or until its time is over.
-fn run(machine: &Path, arguments: &str, report: &Path) -> Result<ExitStatus> {
-    let mut command = Command::new(machine);
-    command.args(arguments.split(' ')).arg("--json").stdout(File::create(report)?);
+/// The test machine, until the first failure.
+fn runs(workshop: &Workshop, arguments: &str) -> Result<Command> {
+    let mut machine = workshop.machine()?;
+    machine.args(arguments.split(' ')).arg("--json");
     if arguments.starts_with("simulate") {
-        command.arg("--first");
+        machine.arg("--first");
     }
-    let mut child = command.spawn().with_context(|| format!("{} cannot be run", machine.display()))?;
+    Ok(machine)
+}
+
+/// A test by the room that it belongs to, its program and its name.
+fn one_test(workshop: &Workshop, words: &str) -> Result<Command> {
+    let [room, program, name] = words.split(' ').collect::<Vec<_>>()[..] else {
+        anyhow::bail!("`{words}` is not a room, a program of its tests, and a test");
+    };
+    let mut test = workshop.test(room, program)?;
+    test.args([name, "--exact"]);
+    Ok(test)
+}
+
+/// What a test said when it failed.
+fn panicked(said: &str) -> Option<String> {
+    let mut lines = said.lines().skip_while(|line| !line.contains("panicked at "));
+    lines.nth(1).map(str::to_owned)
+}
+
+/// Runs until the end, or until its time is over.
+fn wait(command: &mut Command) -> Result<ExitStatus> {
+    let mut child = command.spawn().with_context(|| format!("{} cannot be run", command.get_program().display()))?;
     let begin = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
@@ -134,6 +164,13 @@ mod tests {
         let whole = hunted(&report, "simulate --seeds 3000");
         assert_eq!((whole.by.as_deref(), whole.seeds), (Some("agreement"), Some(22)));
         assert_eq!(hunted(&report, "simulate --seeds 3000 --from 20").seeds, Some(2));
+    }
+
+    #[test]
+    fn a_failed_test_is_told_in_its_own_words() {
+        let said =
+            "test a ... FAILED\n\nthread 'a' (7) panicked at tests/a.rs:1:2:\ntwo, one is right\nstack backtrace:\n";
+        assert_eq!(panicked(said).as_deref(), Some("two, one is right"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "tests/bugs";
 
 /// Commands with which `run` may begin.
-const COMMANDS: [&str; 6] = ["simulate", "explore", "twins", "contents", "rebuilt", "sites"];
+const COMMANDS: [&str; 7] = ["simulate", "explore", "twins", "contents", "rebuilt", "sites", "test"];
 
 /// A known mistake that can be planted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Mistake {
     pub what: String,
     /// The rules that it breaks.
     pub breaks: String,
-    /// The arguments of `quorate-tests` that find it.
+    /// The arguments of `quorate-tests` that find it; or `test`, and the room, the program and the name of a test.
     pub run: String,
     /// The files that it changes, from the root of the repository.
     pub files: Vec<PathBuf>,

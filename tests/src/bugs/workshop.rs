@@ -2,6 +2,7 @@
 
 use super::Mistake;
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,16 +94,37 @@ impl Workshop {
     }
 
     /// Builds the test machine of the copy, as it is now.
-    pub fn build(&self) -> Result<PathBuf> {
-        let target = self.dir.join("target");
+    pub fn machine(&self) -> Result<Command> {
+        self.cargo("build", &["--package", "quorate-tests", "--bin", "quorate-tests"])?;
+        Ok(Command::new(self.target().join(PROFILE).join("quorate-tests")))
+    }
+
+    /// Builds a test program of a room of the copy, as it is now.
+    pub fn test(&self, room: &str, program: &str) -> Result<Command> {
+        let package = format!("quorate-{room}");
+        let wanted = ["--package", &package, "--test", program, "--no-run", "--message-format", "json"];
+        let said = self.cargo("test", &wanted)?;
+        let messages = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut built = messages.filter(|message| message["target"]["name"] == program);
+        let executable = built.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        let mut command = Command::new(executable.with_context(|| format!("cargo built no test `{program}`"))?);
+        command.current_dir(self.source().join(room));
+        Ok(command)
+    }
+
+    fn target(&self) -> PathBuf {
+        self.dir.join("target")
+    }
+
+    fn cargo(&self, verb: &str, arguments: &[&str]) -> Result<String> {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--locked", "--package", "quorate-tests", "--bin", "quorate-tests", "--profile", PROFILE]);
-        cargo.current_dir(self.source()).env("CARGO_TARGET_DIR", &target);
+        cargo.args([verb, "--locked", "--profile", PROFILE]).args(arguments);
+        cargo.current_dir(self.source()).env("CARGO_TARGET_DIR", self.target());
         let output = cargo.output().context("`cargo` cannot be run")?;
         if !output.status.success() {
             bail!("it does not build:\n{}", String::from_utf8_lossy(&output.stderr));
         }
-        Ok(target.join(PROFILE).join("quorate-tests"))
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 
