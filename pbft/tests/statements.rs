@@ -96,6 +96,22 @@ fn votes_of_different_kinds_for_different_digests_at_one_position_contradict_eac
     assert_eq!(Evidence::pair(&prepare, &signed()), Some(evidence), "one encoding");
 }
 
+/// Each statement is genuine, and whoever records evidence takes it from a peer.
+#[test]
+fn a_pair_that_does_not_contradict_itself_or_stands_in_the_other_order_proves_nothing() {
+    let (committee, constants) = (group(), Constants::default());
+    let context = VerifyContext { committee: &committee, verify: &Ed25519, payload: &Nothing, constants: &constants };
+    let other = |change: Statement| change.sign(ReplicaId::new(2), &signer(2));
+    let (lie, elsewhere) =
+        (other(Statement { digest: Digest([2; 32]), ..vote() }), other(Statement { seq: SeqNum::new(12), ..vote() }));
+    let Some(Evidence::Equivocation(first, second)) = Evidence::pair(&signed(), &lie) else {
+        panic!("a contradiction")
+    };
+    let pairs = [(first, second), (second, first), (first, first), (signed(), elsewhere), (elsewhere, signed())];
+    let proved = pairs.map(|(a, b)| Evidence::Equivocation(a, b).is_valid(&context));
+    assert_eq!(proved, [true, false, false, false, false]);
+}
+
 #[test]
 fn statements_of_different_slots_views_or_signers_do_not_contradict_each_other() {
     let others = [

@@ -5,7 +5,7 @@ mod cluster;
 use cluster::{HashSigner, committee, context, id, key};
 use quorate_pbft::{
     ClaimedCert, Constants, Content, Digest, Epoch, Evidence, InvalidNewView, InvalidViewChange, Kind, NewView,
-    Omission, PreparedEntry, SeqNum, Signed, Signer, Statement, View, ViewChange, VotedEntry,
+    Omission, PreparedEntry, SeqNum, Signed, Signer, Statement, View, ViewChange, ViewChangeLeaf, VotedEntry,
 };
 use std::sync::Arc;
 
@@ -103,6 +103,20 @@ fn a_demand_that_reports_every_vote_omits_nothing() {
     }
 }
 
+/// E3: the demand of a liar names a vote under a certificate that is none.
+#[test]
+fn an_entry_that_does_not_verify_covers_no_vote() {
+    let proves_omission = |body: &ViewChange| {
+        let leaf = ViewChangeLeaf::of(&signed_demand(2, body), body, SeqNum::new(1), WINDOW).expect("a slot");
+        let vote = sign(2, Kind::Commit, 0, 1, digest(1));
+        proves(&Evidence::Omission(Box::new(Omission { vote, leaf })))
+    };
+    let mut body = honest_demand();
+    assert!(!proves_omission(&body));
+    body.prepared[0].certificate.signatures[0].1.0[0] ^= 1;
+    assert!(proves_omission(&body));
+}
+
 #[test]
 fn a_vote_that_the_checkpoint_of_the_demand_covers_is_not_omitted() {
     let checkpoint = Some(certificate(Kind::Checkpoint, 0, 2, digest(9)));
@@ -171,8 +185,7 @@ fn no_honest_demand_is_invalid() {
     assert_eq!(invalid_demand(&honest_demand()), None);
     // Nor does evidence that points at a sound leaf prove anything.
     let body = honest_demand();
-    let leaf =
-        quorate_pbft::ViewChangeLeaf::of(&signed_demand(2, &body), &body, SeqNum::new(1), WINDOW).expect("a slot");
+    let leaf = ViewChangeLeaf::of(&signed_demand(2, &body), &body, SeqNum::new(1), WINDOW).expect("a slot");
     assert!(!proves(&Evidence::InvalidViewChange(Box::new(InvalidViewChange { leaf, named: None }))));
 }
 

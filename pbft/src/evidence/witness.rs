@@ -370,6 +370,7 @@ mod tests {
         let sent: Vec<_> = sent.collect();
         let times = |word: usize| sent.iter().filter(|run| run[word]).count();
         assert_eq!(times(31), 2_000);
+        assert!((1_850..2_000).contains(&times(32)), "{} of 2,000 where 1,939 are expected", times(32));
         assert!((150..250).contains(&times(319)), "{} of 2,000 where 200 are expected", times(319));
         assert!(sent.iter().all(|run| run.iter().filter(|sent| **sent).count() < 160), "32 (1 + ln 10) is 106");
     }

@@ -206,6 +206,19 @@ fn a_record_of_a_known_proof_sends_nothing_on_again() {
     assert_eq!(passed_on(&replica), before);
 }
 
+/// B: votes are compared within the window.
+#[test]
+fn two_votes_at_the_end_of_the_window_are_proved_and_none_beyond() {
+    let last = Constants::default().window;
+    for (seq, proofs) in [(last, 1), (last + 1, 0)] {
+        let mut replica = Alone::new(4, 3);
+        for byte in [8, 9] {
+            replica.hear(1, Message::Contradiction(say(2, Kind::Commit, 0, seq, Digest([byte; 32]))));
+        }
+        assert_eq!(accused(&replica).len(), proofs, "slot {seq}");
+    }
+}
+
 /// B: checkpoints are compared up to two windows above execution.
 #[test]
 fn two_checkpoints_two_windows_ahead_are_proved_and_none_beyond() {

@@ -71,6 +71,14 @@ fn an_entry_of_a_demand_is_its_primarys_within_the_window_of_an_earlier_view_und
     }
 }
 
+/// V4: entries ascend.
+#[test]
+fn a_demand_that_names_a_slot_twice_is_malformed() {
+    let entry = |seq| (proposed(0, seq, digest(1)), Digest::ZERO);
+    let is_sound = |seqs: [u64; 2]| demand(3, 1, &seqs.map(entry)).1.is_well_formed(&committee(N), WINDOW);
+    assert_eq!([[1, 2], [1, 1], [2, 1]].map(is_sound), [true, false, false]);
+}
+
 /// Statements of view 1 for so many slots.
 fn slots(count: u64) -> Vec<Signed> {
     (1..=count).map(|seq| proposed(1, seq, digest(1))).collect()

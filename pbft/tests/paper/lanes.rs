@@ -267,6 +267,59 @@ fn an_older_certificate_stays_if_a_content_on_offer_names_it() {
     assert_eq!(backup.replica.holdings().certificates, 2, "the one that is named, and the newest");
 }
 
+/// B: of those that no content on offer names.
+#[test]
+fn a_newer_certificate_takes_the_place_of_the_one_before() {
+    let mut backup = Alone::new(4, 3);
+    let kept = [1, 2, 5].map(|position| {
+        backup
+            .hear(1, Message::LaneCert(certificate(Kind::Ack, 1, position, Digest([position as u8; 32]), &[0, 1, 2])));
+        backup.replica.holdings().certificates
+    });
+    assert_eq!(kept, [1, 1, 1]);
+}
+
+/// L4: it comes again from whoever has it.
+#[test]
+fn a_certificate_that_a_content_names_stays_when_it_comes_once_more_and_a_newer_one_follows() {
+    let mut backup = Alone::new(4, 3);
+    let tip = bundle(1, Tip::default(), 0, envelope("x")).header.tip();
+    let certified = |position, digest| Message::LaneCert(certificate(Kind::Ack, 1, position, digest, &[0, 1, 2]));
+    backup.hear(1, certified(1, tip.digest));
+    backup.propose(0, 0, 1, &Content { cut: vec![(id(1), tip)], ..empty(1_000) });
+    backup.hear(1, certified(1, tip.digest));
+    backup.hear(1, certified(2, Digest([2; 32])));
+    assert_eq!(backup.replica.holdings().certificates, 2);
+}
+
+/// L4: the primary sends it beside the content; no peer that hands over old ones has them kept.
+#[test]
+fn a_certificate_beside_a_proposal_is_kept_below_a_newer_one_if_its_primary_sends_it() {
+    for (view, votes) in [(0, 1), (1, 0)] {
+        let mut backup = Alone::new(4, 3);
+        let tip = bundle(1, Tip::default(), 0, envelope("x")).header.tip();
+        let content = Content { cut: vec![(id(1), tip)], ..empty(1_000) };
+        let certified = |position, digest| certificate(Kind::Ack, 1, position, digest, &[0, 1, 2]);
+        backup.hear(1, Message::LaneCert(certified(9, Digest([9; 32]))));
+        let statement = say(0, Kind::PrePrepare, view, 1, content.digest());
+        let certificates = vec![certified(1, tip.digest)];
+        backup.hear(0, Message::PrePrepare { statement, content: content.clone(), certificates });
+        backup.prepare(2, 0, 1, content.digest());
+        assert_eq!(backup.said(Kind::Prepare).len(), votes, "in view {view}");
+    }
+}
+
+/// B: of each signer, the highest.
+#[test]
+fn sixteen_acknowledgements_of_a_signer_are_kept_for_a_lane() {
+    let mut owner = Alone::new(4, 3);
+    let kept = (1..=17).map(|position| {
+        owner.hear(0, Message::Ack(say(0, Kind::Ack, 3, position, Digest([position as u8; 32]))));
+        owner.replica.holdings().acks
+    });
+    assert_eq!(kept.collect::<Vec<_>>(), (1..=16).chain([16]).collect::<Vec<_>>());
+}
+
 /// B: what is certified needs no acknowledgement any more.
 #[test]
 fn acknowledgements_leave_memory_with_the_certificate() {

@@ -54,6 +54,18 @@ fn a_group_of_one_goes_on_after_a_crash_between_any_two_records() {
     }
 }
 
+/// E7: the state of a slot that was executed meanwhile is told as soon as anything may be signed.
+#[test]
+fn a_checkpoint_that_was_executed_before_the_recall_is_signed_after_it() {
+    let mut replica = Alone::starting(4, 3, &Constants::default());
+    replica.decide(1, &Content { mark: true, ..empty(1_000) });
+    replica.execute();
+    assert_eq!((replica.replica.executed_point().seq.get(), replica.said(Kind::Checkpoint)), (1, Vec::new()));
+    (0..3).for_each(|peer| replica.recalled(peer, 9));
+    let state = replica.replica.executed_point().checkpoint_digest();
+    assert_eq!(replica.said(Kind::Checkpoint), [(0, 1, state)]);
+}
+
 /// E7: the answer to an earlier start says nothing about this one.
 #[test]
 fn answers_to_another_incarnation_do_not_count() {
