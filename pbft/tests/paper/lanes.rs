@@ -267,6 +267,20 @@ fn an_older_certificate_stays_if_a_content_on_offer_names_it() {
     assert_eq!(backup.replica.holdings().certificates, 2, "the one that is named, and the newest");
 }
 
+/// L3: a primary collects those of all lanes.
+#[test]
+fn acknowledgements_of_later_bundles_stay_when_a_certificate_is_made() {
+    let mut primary = Alone::new(4, 0);
+    for (position, signer) in [(2, 1), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3)] {
+        primary.hear(signer, Message::Ack(say(signer, Kind::Ack, 1, position, Digest([position as u8; 32]))));
+    }
+    let certified = primary.effects.iter().filter_map(|effect| match effect {
+        Effect::Persist(Record::LaneCert(certificate)) => Some(certificate.seq().get()),
+        _ => None,
+    });
+    assert_eq!(certified.collect::<Vec<_>>(), [1, 2]);
+}
+
 /// B: of those that no content on offer names.
 #[test]
 fn a_newer_certificate_takes_the_place_of_the_one_before() {
