@@ -6,14 +6,20 @@ use futures::future::join_all;
 use quorate_client::author::{Author, Draft, Outcome};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
+use quorate_client::keys::read_seed;
 use quorate_ledger::answers::DIGEST;
-use quorate_ledger::{Level, Mode, Op};
+use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Revision};
+use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use quorate_service::config::{Config, Overrides};
 use quorate_service::init::{Plan, make};
 use quorate_service::replica::{Options, Running};
+use std::iter::repeat_with;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
 
 /// Time within which a group of four has an envelope executed.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,10 +27,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Changes of an author, one after the other: some are asked for while the round of their slot is being made durable.
 const CHANGES: u64 = 100;
 
-/// The first of four ports that are free.
+/// The first of four ports that are free, other ones each time.
 fn ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    (20_000..32_000).step_by(4).find(|base| (*base..base + 4).all(is_free)).expect("four free ports")
+    let mut bases = repeat_with(|| NEXT.fetch_add(4, Ordering::Relaxed)).take(3_000);
+    bases.find(|base| (*base..base + 4).all(is_free)).expect("four free ports")
 }
 
 async fn launch(dir: &Path) -> Running {
@@ -40,14 +48,37 @@ fn put(path: &str) -> Draft {
     Draft { base: None, ops: vec![op], contents: vec![content], message: String::new() }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_envelope_that_was_taken_is_never_unknown_while_it_gets_its_verdict() {
+struct Group {
+    _folder: TempDir,
+    replicas: Vec<Running>,
+    key: PathBuf,
+}
+
+async fn group() -> Group {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = Plan { replicas: 4, base_port: ports(), ..lone::plan(&folder.path().join("group")) };
     let made = make(&plan).expect("a group");
-    let mut replicas = join_all(made.replicas.iter().map(|dir| launch(dir))).await;
-    let client = Client::new(&replicas[0].api_url(), LIMIT).expect("its address");
-    let mut author = Author::open(&made.authors["org"], client.clone(), "main").await.expect("its key");
+    let replicas = join_all(made.replicas.iter().map(|dir| launch(dir))).await;
+    Group { _folder: folder, replicas, key: made.authors["org"].clone() }
+}
+
+impl Group {
+    fn client(&self, at: usize) -> Client {
+        Client::new(&self.replicas[at].api_url(), LIMIT).expect("its address")
+    }
+
+    async fn stop(mut self) {
+        for replica in &mut self.replicas {
+            replica.stop().await.expect("an orderly end");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_that_was_taken_is_never_unknown_while_it_gets_its_verdict() {
+    let group = group().await;
+    let client = group.client(0);
+    let mut author = Author::open(&group.key, client.clone(), "main").await.expect("its key");
 
     for change in 0..CHANGES {
         let outcome = author.submit(&put(&format!("{change}")), Level::Eventual).await.expect("an answer");
@@ -60,7 +91,38 @@ async fn an_envelope_that_was_taken_is_never_unknown_while_it_gets_its_verdict()
         }
     }
 
-    for replica in &mut replicas {
-        replica.stop().await.expect("an orderly end");
-    }
+    group.stop().await;
+}
+
+/// An envelope of the author, with a change for each number from the first to the last.
+fn envelope(author: &Ed25519Signer, group: Digest, (from_seq, to_seq): (u64, u64)) -> Envelope {
+    let change = |number: u64| Change::new(Base::Revision(Revision::GENESIS), put(&format!("{number}")).ops, "", 0);
+    let (domain, changes) = ("main".to_owned(), (from_seq..=to_seq).map(change).collect());
+    let body = Body { author: author.public_key(), domain, from_seq, to_seq, attempt: 1, changes, carried: vec![] };
+    Envelope::sign(&group, body, put("").contents, author)
+}
+
+/// No verdict tells it, so it is to be forgotten with the round that ends its wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_that_another_one_has_overtaken_is_known_no_more() {
+    let group = group().await;
+    let (here, elsewhere) = (group.client(0), group.client(1));
+    let id = here.status().await.expect("a status").group;
+    let author = Ed25519Signer::from_seed(&read_seed(&group.key).expect("its key"));
+    let (late, whole) = (envelope(&author, id, (2, 2)), envelope(&author, id, (1, 2)));
+
+    let answer = here.post(late.encode()).await.expect("an answer");
+    assert!(matches!(answer, Posted::Ticket(ticket) if ticket.waits_for == Some(1)));
+    elsewhere.submit(whole.encode(), Level::Sequential).await.expect("a verdict");
+
+    let forgotten = async {
+        while let Ok(answer) = here.envelope(&late.id(&id)).await {
+            assert!(matches!(answer, Posted::Ticket(_)), "{answer:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LIMIT, forgotten).await.expect("in time");
+    let numbers = here.author("main", &author.public_key()).await.expect("its numbers");
+    assert_eq!((numbers.next_seq, numbers.pending), (3, Vec::new()));
+    group.stop().await;
 }

@@ -19,15 +19,16 @@ pub async fn author(
     InPath((domain, text)): InPath<(String, String)>,
 ) -> Answer<Json<AuthorInfo>> {
     let author = key(&text)?;
-    let mut known: BTreeMap<_, _> = service.mempool().known_of(&author, &domain).map(pending).collect();
+    let known: Vec<Pending> = service.mempool().known_of(&author, &domain).map(pending).collect();
     let moment = service.moment(); // read last: what is known no more has its verdict there
     let (read, place) = (moment.clone(), domain.clone());
     let look = move || {
         let executed = read.view().author(&place, &author)?;
-        let mut pending = known.split_off(&executed.next_seq);
-        let first = pending.get(&executed.next_seq).map(|first| first.id);
-        if first.map_or(Ok(None), |id| read.ledger.receipt(&read.snapshot, &id))?.is_some() {
-            pending.remove(&executed.next_seq);
+        let mut pending = BTreeMap::new();
+        for known in known.into_iter().filter(|known| known.from_seq >= executed.next_seq) {
+            if known.from_seq > executed.next_seq || read.ledger.receipt(&read.snapshot, &known.id)?.is_none() {
+                pending.entry(known.from_seq).or_insert(known); // one whose end this state does not show comes first
+            }
         }
         Ok((executed, pending.into_values().collect()))
     };
@@ -46,8 +47,8 @@ pub async fn author(
     }))
 }
 
-fn pending(&Candidate { id, from_seq, to_seq, attempt, .. }: &Candidate) -> (u64, Pending) {
-    (from_seq, Pending { id, from_seq, to_seq, attempt })
+fn pending(&Candidate { id, from_seq, to_seq, attempt, .. }: &Candidate) -> Pending {
+    Pending { id, from_seq, to_seq, attempt }
 }
 
 /// Lists the enrolled authors by key.

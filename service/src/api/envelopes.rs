@@ -141,6 +141,7 @@ impl Admitted {
             Self::Judged(receipt) => return settled(service, receipt, level).await,
             Self::Placed { receipt, place, fate, .. } => (receipt, place, fate),
         };
+        let from_seq = waiting.from_seq;
         let promise = |receipt: Receipt| promised(service, receipt, place);
         if level == Level::Eventual {
             return Ok(promise(waiting));
@@ -152,7 +153,7 @@ impl Admitted {
         };
         match fate {
             Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level).await,
-            Ok(Some(Fate::Overtaken { next_seq })) => Err(overtaken(waiting.from_seq, next_seq)),
+            Ok(Some(Fate::Overtaken { next_seq })) => Err(not_taken(NotTaken::SequenceTaken { from_seq, next_seq })),
             Ok(Some(Fate::Expired)) => Ok(promise(Receipt { state: Verdict::Expired, ..waiting })),
             Ok(None) => Err(Failure::stopping()),
             Err(_) => Ok(promise(waiting)),
@@ -218,8 +219,9 @@ fn gate(service: &Service, (id, envelope, bytes): (EnvelopeId, Envelope, Vec<u8>
     if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
+    // The round that a known one would be asked of waits for the disk as well, with its bytes.
+    service.has_room(!is_new || envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES)?;
     if is_new {
-        service.has_room(envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES)?;
         match level {
             Level::Eventual => service.takes_part()?,
             Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum()?,
@@ -302,10 +304,6 @@ fn not_taken(why: NotTaken) -> Failure {
         NotTaken::AuthorFull | NotTaken::OrganisationFull | NotTaken::Full => Failure::busy(why.to_string()),
         NotTaken::QueueFull | NotTaken::QueueShareFull => Failure::busy(why.to_string()),
     }
-}
-
-fn overtaken(from_seq: u64, next_seq: u64) -> Failure {
-    not_taken(NotTaken::SequenceTaken { from_seq, next_seq })
 }
 
 /// Receipt of an envelope without a verdict.

@@ -7,7 +7,7 @@ use quorate_storage::{Queued, Snapshot};
 use std::sync::Arc;
 
 /// Puts what the own lane holds above its executed tip among what waits: a restart forgets nobody who has a ticket and
-/// whose envelope was bundled.
+/// whose envelope was bundled. One that had its verdict on another lane holds no number any more.
 pub(super) fn recall(
     mempool: &mut Mempool,
     bundles: &[Arc<Bundle>],
@@ -16,8 +16,10 @@ pub(super) fn recall(
 ) -> Result<(), StoreError> {
     let own = bundles.iter().filter(|bundle| bundle.header.lane == me);
     for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(&bundle.items, ledger.genesis())) {
-        let organisation = ledger.organisation(read, &envelope.body.author)?;
-        mempool.restore(Candidate::new(id, &envelope, organisation, bytes), ledger.executed().time);
+        if ledger.receipt(read, &id)?.is_none() {
+            let organisation = ledger.organisation(read, &envelope.body.author)?;
+            mempool.restore(Candidate::new(id, &envelope, organisation, bytes), ledger.executed().time);
+        }
     }
     Ok(())
 }

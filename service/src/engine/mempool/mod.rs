@@ -247,8 +247,7 @@ impl Mempool {
         let all = self.streams.values_mut().flat_map(BTreeMap::values_mut);
         let overdue = all.filter_map(|waiting| {
             let may_end = !matches!(waiting.place, Place::Lane | Place::Queued);
-            let overdue = waiting.waited(now) >= wait_ms && may_end;
-            overdue.then_some(waiting.candidate.id)
+            (waiting.waited(now) >= wait_ms && may_end).then_some(waiting.candidate.id)
         });
         let ids: Vec<EnvelopeId> = overdue.collect();
         ids.iter().for_each(|id| drop(self.end(id)));
