@@ -2,26 +2,15 @@
 
 mod lone;
 
-use lone::plan;
+use lone::{anywhere, launch, plan};
 use quorate_ledger::answers::DIGEST;
 use quorate_pbft::Digest;
-use quorate_service::config::{Config, Overrides};
 use quorate_service::init::make;
-use quorate_service::replica::{LaunchError, Options, Running};
+use quorate_service::replica::LaunchError;
 use std::path::Path;
 
 fn group(folder: &Path) -> std::path::PathBuf {
     make(&plan(&folder.join("group"))).expect("a group").replicas.remove(0)
-}
-
-async fn launch(dir: &Path, answers: Digest) -> Result<Running, LaunchError> {
-    let flags = Overrides {
-        listen: Some("/ip4/127.0.0.1/tcp/0".into()),
-        api: Some(([127, 0, 0, 1], 0).into()),
-        ..Overrides::default()
-    };
-    let config = Config::load(dir, flags).expect("what init made");
-    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None, answers }).await
 }
 
 #[tokio::test]
@@ -30,7 +19,7 @@ async fn a_replica_whose_answers_are_not_those_of_its_rules_does_not_start_and_s
     let dir = group(folder.path());
     let of_other_rules = Digest([7; 32]);
 
-    let refused = launch(&dir, of_other_rules).await.err().expect("no replica");
+    let refused = launch(&dir, anywhere(), of_other_rules).await.err().expect("no replica");
 
     let LaunchError::Answers(answers) = &refused else { panic!("{refused}") };
     assert_eq!((answers.expected, answers.found), (of_other_rules, Some(DIGEST)));
@@ -43,10 +32,10 @@ async fn a_replica_whose_answers_are_not_those_of_its_rules_does_not_start_and_s
 async fn a_replica_that_answers_as_its_rules_do_starts_after_another_program_was_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = group(folder.path());
-    let refused = launch(&dir, Digest([7; 32])).await;
+    let refused = launch(&dir, anywhere(), Digest([7; 32])).await;
     assert!(refused.is_err(), "by another program");
 
-    let mut replica = launch(&dir, DIGEST).await.expect("its database is as it was");
+    let mut replica = launch(&dir, anywhere(), DIGEST).await.expect("its database is as it was");
 
     replica.stop().await.expect("an orderly end");
 }

@@ -2,39 +2,23 @@
 
 mod lone;
 
-use lone::plan;
+use lone::{anywhere, launch, plan};
 use quorate_client::author::{Author, Draft, Outcome};
 use quorate_client::http::Client;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Level, Op, State, work};
-use quorate_service::config::{Config, Overrides};
 use quorate_service::init::make;
-use quorate_service::replica::{Options, Running};
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Time within which a group of one has an envelope executed.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A group of one replica, on ports that the system chooses.
-async fn launch(dir: &Path) -> Running {
-    let flags = Overrides {
-        listen: Some("/ip4/127.0.0.1/tcp/0".into()),
-        api: Some(([127, 0, 0, 1], 0).into()),
-        ..Overrides::default()
-    };
-    let config = Config::load(dir, flags).expect("what init made");
-    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST })
-        .await
-        .expect("a replica")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_envelope_of_a_post_is_decoded_twice_and_verified_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = make(&plan(&folder.path().join("group"))).expect("a group");
-    let mut replica = launch(&made.replicas[0]).await;
+    let mut replica = launch(&made.replicas[0], anywhere(), DIGEST).await.expect("a replica");
     let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
     let mut author = Author::open(&made.authors["org"], client, "main").await.expect("its key");
     let put = |path: &str| {

@@ -3,6 +3,7 @@
 mod lone;
 
 use futures::future::join_all;
+use lone::{anywhere, launch, plan};
 use quorate_client::author::{Author, Draft, Outcome};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
@@ -10,9 +11,9 @@ use quorate_client::keys::read_seed;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Revision};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
-use quorate_service::config::{Config, Overrides};
+use quorate_service::config::Overrides;
 use quorate_service::init::{Plan, make};
-use quorate_service::replica::{Options, Running};
+use quorate_service::replica::Running;
 use std::iter::repeat_with;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -35,11 +36,9 @@ fn ports() -> u16 {
     bases.find(|base| (*base..base + 4).all(is_free)).expect("four free ports")
 }
 
-async fn launch(dir: &Path) -> Running {
-    let flags = Overrides { api: Some((Ipv4Addr::LOCALHOST, 0).into()), ..Overrides::default() };
-    let config = Config::load(dir, flags).expect("what init made");
-    let options = Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST };
-    Running::launch(options).await.expect("a replica")
+/// A replica at the port that its peers know.
+async fn replica(dir: &Path) -> Running {
+    launch(dir, Overrides { listen: None, ..anywhere() }, DIGEST).await.expect("a replica")
 }
 
 fn put(path: &str) -> Draft {
@@ -56,9 +55,9 @@ struct Group {
 
 async fn group() -> Group {
     let folder = tempfile::tempdir().expect("a folder");
-    let plan = Plan { replicas: 4, base_port: ports(), ..lone::plan(&folder.path().join("group")) };
-    let made = make(&plan).expect("a group");
-    let replicas = join_all(made.replicas.iter().map(|dir| launch(dir))).await;
+    let of_four = Plan { replicas: 4, base_port: ports(), ..plan(&folder.path().join("group")) };
+    let made = make(&of_four).expect("a group");
+    let replicas = join_all(made.replicas.iter().map(|dir| replica(dir))).await;
     Group { _folder: folder, replicas, key: made.authors["org"].clone() }
 }
 

@@ -1,10 +1,11 @@
 //! Nodes of one process that stand until a test is over.
 
+use crate::lone;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Act, Base, Body, Change, Envelope, Observer, ObserverAct, Op, Revision};
 use quorate_pbft::{Digest, Ed25519Signer, Signature, Signer as _};
-use quorate_service::config::{Config, Overrides};
-use quorate_service::replica::{Options, Running};
+use quorate_service::config::Overrides;
+use quorate_service::replica::Running;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -23,16 +24,8 @@ pub fn free_port() -> u16 {
 
 /// A replica of this folder with a door for observers.
 pub async fn launch(dir: &Path, observers: &str) -> Running {
-    let flags = Overrides {
-        listen: Some("/ip4/127.0.0.1/tcp/0".into()),
-        api: Some(([127, 0, 0, 1], 0).into()),
-        observers: Some(observers.to_owned()),
-        ..Overrides::default()
-    };
-    let config = Config::load(dir, flags).expect("what init made");
-    Running::launch(Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST })
-        .await
-        .expect("a replica")
+    let flags = Overrides { observers: Some(observers.to_owned()), ..lone::anywhere() };
+    lone::launch(dir, flags, DIGEST).await.expect("a replica")
 }
 
 pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
