@@ -2,6 +2,7 @@
 //!
 //! `quorate token` changes the file, and the node that runs there reads it again within a second.
 
+use crate::health::now_ms;
 use quorate_ledger::hexed;
 use quorate_pbft::{Digest, hash_parts};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// File of the tokens in a node's folder.
 pub const TOKENS_FILE: &str = "tokens.json";
@@ -257,10 +258,6 @@ impl Tokens {
 
 fn hashed(secret: &str) -> Digest {
     hash_parts("quorate/token", &[secret.as_bytes()])
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 #[cfg(test)]

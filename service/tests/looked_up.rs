@@ -6,7 +6,7 @@ use futures::future::join_all;
 use lone::{anywhere, launch, plan};
 use quorate_client::author::{Author, Draft, Outcome};
 use quorate_client::calls::Posted;
-use quorate_client::http::Client;
+use quorate_client::http::{Client, ClientError};
 use quorate_client::keys::read_seed;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Revision};
@@ -108,20 +108,23 @@ async fn an_envelope_that_another_one_has_overtaken_is_known_no_more() {
     let (here, elsewhere) = (group.client(0), group.client(1));
     let id = here.status().await.expect("a status").group;
     let author = Ed25519Signer::from_seed(&read_seed(&group.key).expect("its key"));
-    let (late, whole) = (envelope(&author, id, (2, 2)), envelope(&author, id, (1, 2)));
+    let [first, late, whole] = [(1, 1), (3, 3), (2, 3)].map(|numbers| envelope(&author, id, numbers));
+    here.submit(first.encode(), Level::Sequential).await.expect("a verdict"); // by now it hears a quorum
 
     let answer = here.post(late.encode()).await.expect("an answer");
-    assert!(matches!(answer, Posted::Ticket(ticket) if ticket.waits_for == Some(1)));
+    assert!(matches!(answer, Posted::Ticket(ticket) if ticket.waits_for == Some(2)));
     elsewhere.submit(whole.encode(), Level::Sequential).await.expect("a verdict");
 
+    let here = group.client(0);
     let forgotten = async {
-        while let Ok(answer) = here.envelope(&late.id(&id)).await {
-            assert!(matches!(answer, Posted::Ticket(_)), "{answer:?}");
+        while let Posted::Ticket(_) = here.envelope(&late.id(&id)).await? {
             sleep(Duration::from_millis(20)).await;
         }
+        Ok(())
     };
-    timeout(LIMIT, forgotten).await.expect("in time");
+    let said = timeout(LIMIT, forgotten).await.expect("in time");
+    assert!(matches!(&said, Err(ClientError::Refused(problem)) if problem.status == 404), "{said:?}");
     let numbers = here.author("main", &author.public_key()).await.expect("its numbers");
-    assert_eq!((numbers.next_seq, numbers.pending), (3, Vec::new()));
+    assert_eq!((numbers.next_seq, numbers.pending), (4, Vec::new()));
     group.stop().await;
 }

@@ -318,6 +318,7 @@ fn a_certificate_beside_a_proposal_is_kept_below_a_newer_one_if_its_primary_send
         let statement = say(0, Kind::PrePrepare, view, 1, content.digest());
         let certificates = vec![certified(1, tip.digest)];
         backup.hear(0, Message::PrePrepare { statement, content: content.clone(), certificates });
+        assert_eq!(backup.replica.holdings().certificates, 1 + votes, "in view {view}");
         backup.prepare(2, 0, 1, content.digest());
         assert_eq!(backup.said(Kind::Prepare).len(), votes, "in view {view}");
     }

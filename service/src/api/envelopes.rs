@@ -11,6 +11,7 @@ use super::relayed;
 use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Request, Waiting};
+use crate::health::now_ms;
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -26,7 +27,7 @@ use quorate_pbft::{Item, ItemKind, PublicKey, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::time::timeout;
 
 /// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
@@ -212,21 +213,21 @@ fn gate(service: &Service, (id, envelope, bytes): (EnvelopeId, Envelope, Vec<u8>
     if is_new
         && let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
     {
-        let wait_ms = too_fast.wait_ms.unwrap_or_default();
-        return Err(refused(service, too_fast.refusal.into()).after_ms(wait_ms));
+        return Err(refused(service, too_fast.refusal.into()).after_ms(too_fast.wait_ms.unwrap_or_default()));
     }
     let Admission { id, envelope, organisation, sequencing, .. } = admission;
     if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
-    // The round that a known one would be asked of waits for the disk as well, with its bytes.
-    service.has_room(!is_new || envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES)?;
     if is_new {
+        service.has_room(envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES)?;
         match level {
             Level::Eventual => service.takes_part()?,
             Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum()?,
         }
         charge(service, &moment, &envelope, bytes.len())?;
+    } else if service.sources.room.is_awaited() {
+        return Err(Failure::too_slow()); // its bytes would wait for the round that waits for the disk
     }
     let item = Item { kind: ItemKind::Envelope, bytes };
     service.payload.remember(&item); // not verified again inside a bundle (G2)
@@ -248,8 +249,7 @@ fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize)
 
 /// The replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
 fn clock() -> Time {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::new(now.as_millis() as u64)
+    Time::new(now_ms())
 }
 
 /// A refusal as a problem; one about numbers says which is next.
@@ -285,8 +285,7 @@ async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<
         () = service.stop.cancelled() => Ok(None), // its round may be lost
     };
     match answer {
-        Ok(Some(Ok(place))) => Ok(place),
-        Ok(Some(Err(why))) => Err(not_taken(why)),
+        Ok(Some(taken)) => taken.map_err(not_taken),
         Ok(None) => Err(Failure::stopping()),
         Err(_) => Err(Failure::too_slow()), // its round waits for the disk, and may take it yet
     }

@@ -9,6 +9,7 @@ use super::peer_name::peer_id;
 use super::problem::Answer;
 use crate::conduct::Who;
 use crate::engine::{PeerFacts, Published};
+use crate::health::now_ms;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -23,7 +24,6 @@ use quorate_net::{PeerInfo, Source};
 use quorate_pbft::{Epoch, Program, PublicKey, ReplicaId, SeqNum, Time, View};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Type of a proof file's body.
 const FILE: &str = "application/octet-stream";
@@ -130,8 +130,7 @@ fn peer(link: &PeerInfo, facts: Option<&PeerFacts>, conduct: Conduct) -> Peer {
 }
 
 fn ago(at: Time) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    now.saturating_sub(at.get())
+    now_ms().saturating_sub(at.get())
 }
 
 /// The newest certified checkpoint at hand. Earlier ones say nothing more: each covers all before it.

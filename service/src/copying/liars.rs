@@ -1,13 +1,13 @@
 //! Nodes that lied to a copy, noted beside the database: the node that starts on it shows them among its peers.
 
 use crate::framed::beside;
+use crate::health::now_ms;
 use crate::observing::wire::words;
 use quorate_ledger::copy::Refused;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Name of the file, after that of the database.
 const FILE: &str = "liars";
@@ -45,7 +45,7 @@ pub(super) fn note(data: &Path, refused: &[(String, Refused)]) {
 }
 
 fn try_note(data: &Path, refused: &[(String, Refused)]) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let now = now_ms();
     let liar = |(node, how): &(String, Refused)| Liar { node: words(node), how: words(&how.to_string()), at: now };
     let mut all: Vec<Liar> = refused.iter().map(liar).collect();
     let is_new = |before: &Liar| refused.iter().all(|(node, _)| words(node) != before.node);

@@ -1,13 +1,13 @@
 //! Envelopes that the own lane held when the replica stopped (A2).
 
 use super::mempool::{Candidate, Mempool};
-use quorate_ledger::{Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
+use quorate_ledger::{Body, Envelope, EnvelopeId, Genesis, Ledger, Read, StoreError};
 use quorate_pbft::{Bundle, Item, ItemKind, ReplicaId};
 use quorate_storage::{Queued, Snapshot};
 use std::sync::Arc;
 
 /// Puts what the own lane holds above its executed tip among what waits: a restart forgets nobody who has a ticket and
-/// whose envelope was bundled. One that had its verdict on another lane holds no number any more.
+/// whose envelope was bundled. One that had its verdict on another lane, or was overtaken, holds no number any more.
 pub(super) fn recall(
     mempool: &mut Mempool,
     bundles: &[Arc<Bundle>],
@@ -16,8 +16,9 @@ pub(super) fn recall(
 ) -> Result<(), StoreError> {
     let own = bundles.iter().filter(|bundle| bundle.header.lane == me);
     for (id, envelope, bytes) in own.flat_map(|bundle| envelopes(&bundle.items, ledger.genesis())) {
-        if ledger.receipt(read, &id)?.is_none() {
-            let organisation = ledger.organisation(read, &envelope.body.author)?;
+        let Body { author, domain, from_seq, .. } = &envelope.body;
+        if ledger.receipt(read, &id)?.is_none() && *from_seq >= ledger.next_seq(read, author, domain)? {
+            let organisation = ledger.organisation(read, author)?;
             mempool.restore(Candidate::new(id, &envelope, organisation, bytes), ledger.executed().time);
         }
     }

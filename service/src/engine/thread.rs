@@ -16,7 +16,7 @@ use quorate_pbft::{Certified, Now, Rejected, Ticks, Time};
 use quorate_storage::Fold;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use std::{io, mem};
 use tokio::sync::watch;
 
@@ -254,7 +254,6 @@ impl Clock {
     }
 
     fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { ticks: Ticks::new(self.start.elapsed().as_millis() as u64), wall: Time::new(wall.as_millis() as u64) }
+        Now { ticks: Ticks::new(self.start.elapsed().as_millis() as u64), wall: Time::new(now_ms()) }
     }
 }

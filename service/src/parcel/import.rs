@@ -10,6 +10,7 @@ use super::walk::Walk;
 use crate::config::DATA;
 use crate::copying::{self, Copied};
 use crate::engine::{Engine, EngineError, Request};
+use crate::health::now_ms;
 use crate::observer;
 use crate::pool::CachedVerify;
 use quorate_ledger::Genesis;
@@ -18,7 +19,7 @@ use std::fs;
 use std::mem;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Slots, bundles and bytes of bundles that are in memory at once, unless one slot has more: a follower takes 64 bundles
 /// of a lane ahead.
@@ -186,8 +187,7 @@ impl<'d> Site<'d> {
     }
 
     fn round(&mut self, messages: Vec<Admitted>) -> Result<(), ParcelError> {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (ticks, wall) = (self.began.elapsed().as_millis() as u64, wall.as_millis() as u64);
+        let (ticks, wall) = (self.began.elapsed().as_millis() as u64, now_ms());
         let requests = messages.into_iter().map(|message| Request::Message(Box::new(message)));
         let round = self.engine.round(Now { ticks: Ticks::new(ticks), wall: Time::new(wall) }, requests.collect())?;
         if let Some(fold) = round.fold {

@@ -278,6 +278,18 @@ impl Group {
         Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
     }
 
+    /// An envelope under two numbers, which writes one file twice.
+    pub fn pair(&self, from_seq: u64) -> Candidate {
+        let content = b"twice".to_vec();
+        let op = Op::Put { path: "twice".into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
+        let change = Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0);
+        let (to_seq, changes, carried) = (from_seq + 1, vec![change.clone(), change], vec![]);
+        let (domain, author) = ("main".into(), author());
+        let body = Body { author: author.public_key(), domain, from_seq, to_seq, attempt: 1, changes, carried };
+        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author);
+        Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
+    }
+
     pub fn submit(&mut self, site: usize, envelope: &Candidate) {
         let request = Request::Submit { caller: 7, envelope: envelope.clone(), queues: false };
         let round = self.round(site, vec![request]).expect("a round");

@@ -107,27 +107,33 @@ fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     group.until("the receipt", |group| group.receipt(0, &envelope.id).is_some());
 }
 
-/// Else it would hold the number of the envelope that its author writes next, and the row of the queue that has it.
+/// Else it would hold the number of the envelope that its author writes next, and the row of the queue that has it. It is
+/// judged itself, or its first number is another one's.
 #[test]
-fn an_envelope_on_the_own_lane_that_had_its_verdict_on_another_one_waits_no_more_after_a_restart() {
-    let mut group = Group::new(4);
-    let voters = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.core().can_order());
-    group.until("all hear each other", voters);
-    let envelope = group.envelope(1, "a");
-    [0, 1].into_iter().for_each(|site| group.submit(site, &envelope));
-    for _ in 0..ROUNDS_MAX {
-        // Nobody hears replica 0, which hears the others.
-        group.sites[1..].iter_mut().for_each(|other| other.inbox.retain(|(from, _)| *from != key_of(0)));
-        if group.receipt(0, &envelope.id).is_some() {
-            break;
+fn an_envelope_on_the_own_lane_that_another_lane_has_ended_waits_no_more_after_a_restart() {
+    for is_overtaken in [false, true] {
+        let mut group = Group::new(4);
+        let voters = |group: &Group| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.core().can_order());
+        group.until("all hear each other", voters);
+        let judged = group.envelope(1, "a");
+        let bundled = if is_overtaken { group.pair(1) } else { judged.clone() };
+        group.submit(0, &bundled);
+        group.submit(1, &judged);
+        for _ in 0..ROUNDS_MAX {
+            // Nobody hears of the bundle of replica 0, which hears the others.
+            group.sites[1..].iter_mut().for_each(|other| other.inbox.retain(|(from, _)| *from != key_of(0)));
+            if group.receipt(0, &judged.id).is_some() {
+                break;
+            }
+            group.turn();
         }
-        group.turn();
-    }
-    assert!(group.receipt(0, &envelope.id).is_some());
-    group.crash(0, Loss::All);
-    group.start(0);
+        let lane = group.receipt(0, &judged.id).expect("its verdict").lane;
+        assert_eq!((lane, group.receipt(0, &bundled.id).is_none()), (Some(ReplicaId::new(1)), is_overtaken));
+        group.crash(0, Loss::All);
+        group.start(0);
 
-    assert_eq!(group.place(0, &envelope.id), None);
+        assert_eq!(group.place(0, &bundled.id), None, "overtaken: {is_overtaken}");
+    }
 }
 
 /// R: level `eventual` without a quorum, of an envelope that waits for the number before it.

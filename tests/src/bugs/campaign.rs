@@ -44,7 +44,8 @@ pub fn hunt_all(
     let mut file = results.map(appended).transpose()?;
     let mut all = Vec::new();
     for (at, mistake) in mistakes.iter().enumerate() {
-        let before = known.iter().find(|hunted| hunted.name == mistake.name).cloned();
+        let looked_for = |hunted: &&Hunted| hunted.name == mistake.name && hunted.run == mistake.run;
+        let before = known.iter().find(looked_for).cloned();
         let hunted = before.map_or_else(|| hunt_noted(&workshop, mistake, file.as_mut()), Ok)?;
         told(at, &hunted);
         all.push(hunted);

@@ -74,11 +74,13 @@ fn look(workshop: &Workshop, mistake: &Mistake, hunted: &mut Hunted) -> Result<(
     if status.code() != Some(if test.is_some() { TEST_FAILED } else { 1 }) {
         return if status.success() { Ok(()) } else { Err(anyhow::anyhow!("the run ended with {status}")) };
     }
-    hunted.found = true;
-    if let Some(test) = test {
-        (hunted.by, hunted.said) = (test.split(' ').next_back().map(str::to_owned), panicked(&report));
+    if let Some(name) = test.and_then(|test| test.split(' ').next_back()) {
+        let failed = report.lines().any(|line| line.strip_prefix("    ") == Some(name));
+        anyhow::ensure!(failed, "the tests ended with {status}, and `{name}` did not fail");
+        (hunted.found, hunted.by, hunted.said) = (true, Some(name.to_owned()), panicked(&report));
         return Ok(());
     }
+    hunted.found = true;
     let report: Value = serde_json::from_str(&report).context("the run's report is not JSON")?;
     read_failure(&report, &mistake.run, hunted);
     Ok(())

@@ -102,7 +102,8 @@ impl Workshop {
     /// Builds a test program of a room of the copy, as it is now.
     pub fn test(&self, room: &str, program: &str) -> Result<Command> {
         let package = format!("quorate-{room}");
-        let wanted = ["--package", &package, "--test", program, "--no-run", "--message-format", "json"];
+        let wanted =
+            ["--package", &package, "--test", program, "--no-run", "--message-format", "json-render-diagnostics"];
         let said = self.cargo("test", &wanted)?;
         let messages = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let mut built = messages.filter(|message| message["target"]["name"] == program);
