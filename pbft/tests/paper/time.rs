@@ -54,7 +54,7 @@ fn an_idle_primary_proposes_an_empty_slot_when_a_deadline_has_come() {
 fn a_new_proposal_is_accepted_after_a_long_time_and_an_old_one_soon_after_the_start() {
     let behind = Constants::default().clock_behind_ms;
     let old = Content { time: Some(quorate_pbft::Time::new(WALL - behind)), ..empty(0) };
-    for (voting_ms, content) in [(behind + 10_000, empty(behind)), (behind, old)] {
+    for (voting_ms, content) in [(behind + 10_000, empty(behind)), (1, old.clone()), (behind, old)] {
         let mut backup = Alone::new(4, 3);
         backup.tick(voting_ms);
         backup.propose(0, 0, 1, &content);
