@@ -39,17 +39,16 @@ fn there_are_forty_mistakes_and_nine_in_ten_that_runs_of_replicas_find_are_found
 #[test]
 fn a_mistake_that_no_run_finds_names_a_test_that_there_is() {
     let mistakes = mistakes();
-    let tests: Vec<&str> = mistakes.iter().filter_map(|mistake| mistake.run.strip_prefix("test ")).collect();
+    let tests: Vec<[&str; 3]> = mistakes.iter().filter_map(Mistake::test).collect();
     assert!(!tests.is_empty());
-    for test in tests {
-        let [room, program, path] = test.split(' ').collect::<Vec<_>>()[..] else { panic!("`{test}`") };
+    for [room, program, path] in tests {
         let folder = root().join(room).join("tests");
         let (file, name) = match path.split_once("::") {
             Some((module, name)) => (folder.join(program).join(format!("{module}.rs")), name),
             None => (folder.join(format!("{program}.rs")), path),
         };
         let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert!(text.contains(&format!("\nfn {name}() {{")), "there is no `{test}`");
+        assert!(text.contains(&format!("\nfn {name}() {{")), "there is no `{room} {program} {path}`");
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Time that the run of a mistake may take.
 const RUN_MAX: Duration = Duration::from_secs(600);
-/// With what a program of tests ends if one fails.
+/// Exit code of a test program of which a test has failed.
 const TEST_FAILED: i32 = 101;
 
 /// A mistake, and whether the machine found it.
@@ -64,17 +64,16 @@ pub fn hunt(workshop: &Workshop, mistake: &Mistake) -> Hunted {
 fn look(workshop: &Workshop, mistake: &Mistake, hunted: &mut Hunted) -> Result<()> {
     workshop.restore()?;
     workshop.plant(mistake)?;
-    let test = mistake.run.strip_prefix("test ");
-    let mut finder = match test {
-        Some(test) => one_test(workshop, test)?,
-        None => runs(workshop, &mistake.run)?,
+    let (mut finder, fails_with) = match mistake.test() {
+        Some(test) => (one_test(workshop, test)?, TEST_FAILED),
+        None => (runs(workshop, &mistake.run)?, 1),
     };
     let status = wait(finder.stdout(File::create(workshop.report())?))?;
     let report = fs::read_to_string(workshop.report()).context("the run left no report")?;
-    if status.code() != Some(if test.is_some() { TEST_FAILED } else { 1 }) {
+    if status.code() != Some(fails_with) {
         return if status.success() { Ok(()) } else { Err(anyhow::anyhow!("the run ended with {status}")) };
     }
-    if let Some(name) = test.and_then(|test| test.split(' ').next_back()) {
+    if let Some([_, _, name]) = mistake.test() {
         let failed = report.lines().any(|line| line.strip_prefix("    ") == Some(name));
         anyhow::ensure!(failed, "the tests ended with {status}, and `{name}` did not fail");
         (hunted.found, hunted.by, hunted.said) = (true, Some(name.to_owned()), panicked(&report));
@@ -97,16 +96,13 @@ fn runs(workshop: &Workshop, arguments: &str) -> Result<Command> {
 }
 
 /// A test by the room that it belongs to, its program and its name.
-fn one_test(workshop: &Workshop, words: &str) -> Result<Command> {
-    let [room, program, name] = words.split(' ').collect::<Vec<_>>()[..] else {
-        anyhow::bail!("`{words}` is not a room, a program of its tests, and a test");
-    };
+fn one_test(workshop: &Workshop, [room, program, name]: [&str; 3]) -> Result<Command> {
     let mut test = workshop.test(room, program)?;
     test.args([name, "--exact"]);
     Ok(test)
 }
 
-/// What a test said when it failed.
+/// The message of the first panic in the output of a test program.
 fn panicked(said: &str) -> Option<String> {
     let mut lines = said.lines().skip_while(|line| !line.contains("panicked at "));
     lines.nth(1).map(str::to_owned)

@@ -27,6 +27,13 @@ pub struct Mistake {
     pub files: Vec<PathBuf>,
 }
 
+impl Mistake {
+    /// The room, the program and the name of the test that finds it, if no run does.
+    pub fn test(&self) -> Option<[&str; 3]> {
+        self.run.strip_prefix("test ")?.split(' ').collect::<Vec<_>>().try_into().ok()
+    }
+}
+
 /// Reads the mistakes of a repository, by name.
 pub fn all(root: &Path) -> Result<Vec<Mistake>> {
     let folder = root.join(FOLDER);
@@ -67,7 +74,10 @@ fn parse(name: String, text: &str) -> Result<Mistake> {
     ensure!(COMMANDS.contains(&command), "`{run}` is not one of the commands {}", COMMANDS.join(", "));
     let files = text.lines().filter_map(|line| line.strip_prefix("+++ b/")).map(PathBuf::from).collect();
     let patch = Path::new(FOLDER).join(format!("{name}.patch"));
-    Ok(Mistake { name, patch, what, breaks, run, files })
+    let mistake = Mistake { name, patch, what, breaks, run, files };
+    let is_whole = mistake.test().is_some() || !mistake.run.starts_with("test ");
+    ensure!(is_whole, "`{}` is not a room, a program of its tests, and a test", mistake.run);
+    Ok(mistake)
 }
 
 #[cfg(test)]
@@ -87,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_head_without_a_rule_or_with_a_foreign_command_is_refused() {
-        for wrong in [PATCH.replace("Breaks:", "Because:"), PATCH.replace("simulate", "rm"), PATCH.replace("Run:", "")]
+        let run = |run| PATCH.replace("simulate --seeds 3000", run);
+        for wrong in
+            [PATCH.replace("Breaks:", "Because:"), run("rm"), PATCH.replace("Run:", ""), run("test pbft paper")]
         {
             assert!(parse("few".to_owned(), &wrong).is_err(), "{wrong}");
         }
