@@ -80,6 +80,12 @@ pub fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
     Genesis::build(file).expect("a good genesis")
 }
 
+/// A change that writes a file.
+fn writing(path: &str, base: Revision, content: &[u8]) -> Change {
+    let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(content).into()) };
+    Change::new(Base::Revision(base), vec![op], "", 0)
+}
+
 impl Group {
     pub fn new(replicas: u16) -> Self {
         Self::with(replicas, Constants::default())
@@ -264,29 +270,27 @@ impl Group {
         path: &str,
         content: Vec<u8>,
     ) -> Candidate {
-        let op = Op::Put { path: path.into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
-        let body = Body {
-            author: author.public_key(),
-            domain: "main".into(),
-            from_seq: seq,
-            to_seq: seq,
-            attempt: 1,
-            changes: vec![Change::new(Base::Revision(base), vec![op], "", 0)],
-            carried: vec![],
-        };
-        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], author);
-        Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
+        self.sealed(author, seq, vec![writing(path, base, &content)], content)
     }
 
     /// An envelope under two numbers, which writes one file twice.
     pub fn pair(&self, from_seq: u64) -> Candidate {
         let content = b"twice".to_vec();
-        let op = Op::Put { path: "twice".into(), mode: Mode::File, content: Digest(Sha256::digest(&content).into()) };
-        let change = Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0);
-        let (to_seq, changes, carried) = (from_seq + 1, vec![change.clone(), change], vec![]);
-        let (domain, author) = ("main".into(), author());
-        let body = Body { author: author.public_key(), domain, from_seq, to_seq, attempt: 1, changes, carried };
-        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], &author);
+        let change = writing("twice", Revision::GENESIS, &content);
+        self.sealed(&author(), from_seq, vec![change.clone(), change], content)
+    }
+
+    fn sealed(&self, author: &Ed25519Signer, from_seq: u64, changes: Vec<Change>, content: Vec<u8>) -> Candidate {
+        let body = Body {
+            author: author.public_key(),
+            domain: "main".into(),
+            from_seq,
+            to_seq: from_seq + changes.len() as u64 - 1,
+            attempt: 1,
+            changes,
+            carried: vec![],
+        };
+        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], author);
         Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
     }
 
