@@ -11,6 +11,7 @@ pub mod answers;
 mod api;
 mod build;
 pub mod ceremony;
+pub mod clock;
 pub mod conduct;
 pub mod config;
 pub mod copying;

@@ -2,7 +2,7 @@
 //!
 //! `quorate token` changes the file, and the node that runs there reads it again within a second.
 
-use crate::health::now_ms;
+use crate::clock::now_ms;
 use quorate_ledger::hexed;
 use quorate_pbft::{Digest, hash_parts};
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,9 @@
 use super::clock;
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table, plain};
+use quorate_service::clock::now_ms;
 use quorate_service::config::CONFIG_FILE;
 use quorate_service::engine::History;
-use quorate_service::health::now_ms;
 use quorate_service::observer::OBSERVER_KEY_FILE;
 use quorate_service::tokens::{self, Role, Token, TokensError};
 use serde_json::{Value, json};

@@ -7,7 +7,6 @@ use super::problem::{Answer, Failure};
 use super::service::Service;
 use crate::conduct::{Offence, Record, Seen, State, Who};
 use crate::copying::Liar;
-use crate::health;
 use axum::Json;
 use axum::extract::State as Of;
 use quorate_client::api::{Conduct, ConductState, Peer};
@@ -80,7 +79,7 @@ fn liar(Liar { node, how, at }: &Liar) -> Peer {
     Peer {
         address: Some(node.clone()),
         source: Some("copy".to_owned()),
-        told_ms: Some(health::now_ms().saturating_sub(*at)),
+        told_ms: Some(crate::clock::now_ms().saturating_sub(*at)),
         lie: Some(how.clone()),
         conduct: Conduct { offences: offences.into(), ..Conduct::default() },
         ..Peer::default()

@@ -10,8 +10,8 @@ use super::proofs;
 use super::relayed;
 use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
+use crate::clock::now_ms;
 use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Request, Waiting};
-use crate::health::now_ms;
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -210,9 +210,9 @@ fn gate(service: &Service, (id, envelope, bytes): (EnvelopeId, Envelope, Vec<u8>
         Ok(admission) => admission,
         Err(not_admitted) => return Err(refused(service, not_admitted)),
     };
-    if is_new
-        && let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), clock())?
-    {
+    // By the replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
+    let now = Time::new(now_ms());
+    if is_new && let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), now)? {
         return Err(refused(service, too_fast.refusal.into()).after_ms(too_fast.wait_ms.unwrap_or_default()));
     }
     let Admission { id, envelope, organisation, sequencing, .. } = admission;
@@ -245,11 +245,6 @@ fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize)
         let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
         refused(service, Refusal::new(Code::Rate, detail).into()).after_ms(wait_ms)
     })
-}
-
-/// The replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
-fn clock() -> Time {
-    Time::new(now_ms())
 }
 
 /// A refusal as a problem; one about numbers says which is next.

@@ -3,8 +3,9 @@
 use super::Shared;
 use super::problem::{Answer, Failure};
 use super::service::Service;
+use crate::clock::now_ms;
 use crate::engine::Report;
-use crate::health::{self, now_ms};
+use crate::health;
 use axum::Json;
 use axum::extract::State;
 use quorate_client::api::{Backlog, Component, Hears, Partitions};

@@ -2,8 +2,9 @@
 
 use super::Shared;
 use crate::build;
+use crate::clock::now_ms;
 use crate::engine::Published;
-use crate::health::{self, Fault, RUNBOOKS, Watched, assess, now_ms};
+use crate::health::{self, Fault, RUNBOOKS, Watched, assess};
 use axum::Json;
 use axum::extract::State;
 use quorate_client::api::{Health, Issue, Page, RestartedFrom, Role, StableCheckpoint, Status};

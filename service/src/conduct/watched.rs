@@ -3,9 +3,10 @@
 use super::book::{Book, Change, Who};
 use super::offence::{OFFENCES, Offence};
 use super::record::{Record, State};
+use crate::clock::now_ms;
 use quorate_pbft::PublicKey;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Conduct of all peers.
 #[derive(Debug)]
@@ -27,8 +28,7 @@ pub struct Seen {
 
 impl Default for Conduct {
     fn default() -> Self {
-        let begun_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-        Self { book: Mutex::default(), begun: Instant::now(), begun_ms }
+        Self { book: Mutex::default(), begun: Instant::now(), begun_ms: now_ms() }
     }
 }
 

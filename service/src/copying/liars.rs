@@ -1,7 +1,7 @@
 //! Nodes that lied to a copy, noted beside the database: the node that starts on it shows them among its peers.
 
+use crate::clock::now_ms;
 use crate::framed::beside;
-use crate::health::now_ms;
 use crate::observing::wire::words;
 use quorate_ledger::copy::Refused;
 use serde::{Deserialize, Serialize};

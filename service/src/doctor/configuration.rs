@@ -2,10 +2,11 @@
 
 use super::{Item, barred, told};
 use crate::api;
+use crate::clock::now_ms;
 use crate::config::{
     ADMIN_TOKEN_FILE, CONFIG_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS,
 };
-use crate::health::{RENEW_SECONDS, now_ms};
+use crate::health::RENEW_SECONDS;
 use crate::logging;
 use crate::observer::{OBSERVER_KEY_FILE, is_observers};
 use crate::replica::{self, Ways, read_genesis};

@@ -3,9 +3,9 @@
 use super::heard::Heard;
 use super::members::Members;
 use super::turn::Turn;
+use crate::clock::now_ms;
 use crate::engine::thread::Surroundings;
 use crate::engine::{Certified, Committees, EngineError, Mempool, Moment, Published, Woken};
-use crate::health::now_ms;
 use crate::observing::wire::words;
 use quorate_ledger::copy::{Errand, Fed, Feed, TakeError};
 use quorate_ledger::proof::Checkpoint;

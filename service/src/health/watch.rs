@@ -8,6 +8,7 @@ use super::score::assess;
 use super::scrubbed::Scrubbed;
 use super::space::Space;
 use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
+use crate::clock::now_ms;
 use crate::conduct::{Conduct, Offence, Seen, State, Who};
 use crate::engine::{Published, Report};
 use crate::membership::Membership;
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::watch::{Receiver, Sender};
 
 /// Between two looks.
@@ -270,9 +271,4 @@ fn read(published: &Published, vitals: &mut Vitals) {
     if let Ok(page) = view.conflicts(None, Some(true), None, CONFLICTS_COUNTED_MAX) {
         vitals.conflicts_open = page.items.len() as u64;
     }
-}
-
-/// Milliseconds since 1970.
-pub fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }

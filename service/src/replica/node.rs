@@ -107,7 +107,7 @@ impl Node {
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let (publisher, published) = watch::channel(core.published());
         let (mempool, room) = (core.shared_mempool(), core.room());
-        let (tell_outages, outages) = watch::channel(Outages::new(core.number(), health::now_ms()));
+        let (tell_outages, outages) = watch::channel(Outages::new(core.number(), crate::clock::now_ms()));
         let around = Surroundings {
             inbox: inbox.clone(),
             reception: reception.clone(),
