@@ -4,6 +4,7 @@
 //! that stall keep out only each other. Where there is none, the body that has stalled for longest leaves.
 
 use super::door::Seat;
+use super::grown::Grown;
 use super::problem::{Answer, Failure};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -86,7 +87,7 @@ impl Coming {
 /// A body that is in memory, with the room that it takes.
 pub struct Whole {
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Grown,
     pub(super) _room: Taken,
 }
 
@@ -173,7 +174,7 @@ pub async fn read(
         return Err(refuse_and_drain(too_large(announced, max), stream));
     }
     let _awaiting = seat.map(Seat::awaiting_client);
-    let (begun, mut bytes, coming) = (Instant::now(), Vec::new(), room.enter());
+    let (begun, mut bytes, coming) = (Instant::now(), Grown::default(), room.enter());
     let mut taken = Taken::default();
     loop {
         let piece = tokio::select! {
@@ -193,7 +194,7 @@ pub async fn read(
                     drop(bytes);
                     return Err(refuse_and_drain(Failure::busy("too many envelopes are on their way in"), stream));
                 }
-                bytes.extend_from_slice(&piece);
+                bytes.extend(&piece);
             }
         }
     }

@@ -4,6 +4,7 @@ use super::Shared;
 use super::author_pace;
 use super::body;
 use super::door::Seat;
+use super::grown::Grown;
 use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
@@ -64,18 +65,16 @@ pub async fn offer(
     let max = service.genesis.limits().envelope_bytes_max as usize;
     let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);
-    take(&service, whole.bytes, level).await.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
-}
-
-/// Takes the bytes of an envelope: a member orders it, an observer hands it on.
-pub async fn take(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Reply> {
-    admit(service, bytes, level).await?.reply(service, level).await
+    let admitted = admit(&service, whole.bytes, level).await.map_err(IntoResponse::into_response)?;
+    admitted.reply(&service, level).await.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
 }
 
 /// Lets an envelope in: past the gate and onto the core's thread, or on to a member, whose answer is all that there is.
-pub async fn admit(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Admitted> {
+pub async fn admit(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Admitted> {
     match service.relay() {
-        Some(relay) => Ok(Admitted::Answered(relayed::hand_on(service, relay, (bytes, level), (0, None)).await?)),
+        Some(relay) => {
+            Ok(Admitted::Answered(relayed::hand_on(service, relay, (bytes.joined(), level), (0, None)).await?))
+        }
         None => enter(service, bytes, level).await,
     }
 }
@@ -90,7 +89,7 @@ pub async fn order(
 ) -> Answer<Reply> {
     match service.relay() {
         Some(relay) => relayed::hand_on(service, relay, (bytes, level), (passed.saturating_add(1), Some(from))).await,
-        None => enter(service, bytes, level).await?.reply(service, level).await,
+        None => enter(service, bytes.into(), level).await?.reply(service, level).await,
     }
 }
 
@@ -114,10 +113,13 @@ pub enum Admitted {
 }
 
 /// Lets an envelope in at a member.
-async fn enter(service: &Arc<Service>, bytes: Vec<u8>, level: Level) -> Answer<Admitted> {
+async fn enter(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Admitted> {
     let size = bytes.len();
-    let (Unchecked { id, envelope, signed }, bytes) =
-        at_place(service, size, move |service| Ok((decode(service, &bytes)?, bytes))).await?;
+    let decoded = move |service: &Service| {
+        let bytes = bytes.joined();
+        Ok((decode(service, &bytes)?, bytes))
+    };
+    let (Unchecked { id, envelope, signed }, bytes) = at_place(service, size, decoded).await?;
     if !service.signatures.fits(signed).await? {
         return Err(refused(service, Refusal::forged(&envelope.body.author).into()));
     }

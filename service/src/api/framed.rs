@@ -3,6 +3,7 @@
 //! Each takes room as it comes, like a body of its own, and comes at the same least rate.
 
 use super::body::{Coming, Room, Taken, Whole, drain, due, slow, too_large};
+use super::grown::Grown;
 use super::problem::{Answer, Failure};
 use axum::body::{Body, BodyDataStream, Bytes};
 use futures::StreamExt;
@@ -30,14 +31,14 @@ pub struct Framed {
 struct Part {
     begun: Instant,
     length: Vec<u8>,
-    bytes: Vec<u8>,
+    bytes: Grown,
     taken: Taken,
     coming: Arc<Coming>,
 }
 
 impl Part {
     fn begin(room: &Room) -> Self {
-        let (length, bytes, taken) = (Vec::new(), Vec::new(), Taken::default());
+        let (length, bytes, taken) = (Vec::new(), Grown::default(), Taken::default());
         Self { begun: Instant::now(), length, bytes, taken, coming: room.enter() }
     }
 
@@ -113,7 +114,7 @@ impl Framed {
             }
         }
         part.begun += waits.elapsed(); // its sender was there
-        part.bytes.extend(self.rest.split_to(more));
+        part.bytes.extend(&self.rest.split_to(more));
         let whole = self.part.take_if(|part| part.bytes.len() == length);
         Ok(whole.map(|Part { bytes, taken, .. }| Whole { bytes, _room: taken }))
     }
@@ -152,7 +153,7 @@ mod tests {
         let (room, mut found) = (Room::default(), Vec::new());
         loop {
             match framed.next(&room).await {
-                Ok(Some(whole)) => found.push(whole.bytes),
+                Ok(Some(whole)) => found.push(whole.bytes.joined()),
                 Ok(None) => return Ok(found),
                 Err(failure) => {
                     let status = failure.into_parts().0.status;
@@ -204,6 +205,6 @@ mod tests {
             send.send(vec![byte]).await.expect("somebody reads");
         }
         let whole = framed.next(&room).await.ok().flatten().expect("it is whole");
-        assert_eq!(whole.bytes, b"slowly");
+        assert_eq!(whole.bytes.joined(), b"slowly");
     }
 }

@@ -25,6 +25,7 @@ mod files;
 mod framed;
 mod governance;
 mod group;
+mod grown;
 mod host;
 mod level;
 mod locks;

@@ -70,7 +70,7 @@ pub async fn answer(
     body: Body,
 ) -> Result<Response, Response> {
     let whole = body::read(&headers, body, QUESTION_BYTES_MAX, &service.bodies, seat.as_deref()).await?;
-    let question = borsh::from_slice(&whole.bytes).ok().and_then(bounded);
+    let question = borsh::from_slice(&whole.bytes.joined()).ok().and_then(bounded);
     let question = question.ok_or_else(|| Failure::bad_request("the body is no question about slots or bundles"));
     make(&service, question.map_err(IntoResponse::into_response)?).await.map_err(IntoResponse::into_response)
 }

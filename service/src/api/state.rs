@@ -48,7 +48,8 @@ pub async fn answer(
     body: Body,
 ) -> Result<Response, Response> {
     let whole = body::read(&headers, body, ASK_BYTES_MAX, &service.bodies, seat.as_deref()).await?;
-    let ask = Ask::decode(&whole.bytes).ok_or_else(|| Failure::bad_request("the body is no question about a state"));
+    let ask =
+        Ask::decode(&whole.bytes.joined()).ok_or_else(|| Failure::bad_request("the body is no question about a state"));
     make(&service, which, ask.map_err(IntoResponse::into_response)?).await.map_err(IntoResponse::into_response)
 }
 
