@@ -30,7 +30,7 @@ const DRAINS_WITHIN: Duration = Duration::from_secs(5);
 const SMALL_BYTES: usize = 64 << 10;
 /// KiB of small bodies on their way in.
 const SMALL_KIB: usize = 16 << 10;
-/// KiB of large bodies on their way in: three of the largest, each of which is in memory twice while it grows and while it
+/// KiB of large bodies on their way in: three of the largest, each of which is in memory twice while it is joined and while it
 /// is decoded.
 const LARGE_KIB: usize = 96 << 10;
 /// Bytes for which room is taken at a time.

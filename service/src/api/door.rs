@@ -3,13 +3,18 @@
 //! A connection that asks nothing, sends half a request or does not read its answer is *idle*. When room runs out, the
 //! connection that has been idle for longest goes, so that silence shuts out nobody. Room is a number of connections, and a
 //! share of the files that the system lets the process open: the rest is for the database and the other replicas.
+//!
+//! Connections from addresses that an envelope was let in from lately are served on threads of their own: who floods the door
+//! without being let in makes other strangers wait, and no author who is at work.
 
+mod known;
 mod seats;
 mod watched;
 
 use crate::health::{files_max, lacks_files};
 use axum::Router;
 use axum::body::Body;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -24,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -40,17 +46,16 @@ const BUFFER_BYTES: usize = 32 << 10;
 /// on loopback it takes 2.5 MiB.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
-/// Connections let in without a pause. Those that were closed for them still hold their files, for which there is room
-/// beside the door's share.
-const IN_A_ROW: usize = 16;
+/// Pause while too many connections that were closed for others still hold their files: the threads of strangers are behind.
+const TOO_MANY_LEAVE: Duration = Duration::from_millis(1);
 /// Pause after the operating system gave no connection, because too many files are open: time for an idle one to be closed.
 const NO_CONNECTION: Duration = Duration::from_millis(10);
 
-/// Serves the API at one of its addresses until `stop`; returns when the last connection is closed. All addresses share the
-/// room of the door.
+/// Serves the API at one of its addresses until `stop`, strangers on threads of theirs and all others on those that run this;
+/// returns when the last connection is closed. All addresses share the room of the door.
 pub async fn serve(
     listener: std::net::TcpListener,
-    door: Arc<Door>,
+    (door, strangers): (Arc<Door>, Handle),
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
@@ -58,8 +63,10 @@ pub async fn serve(
     let listener = TcpListener::from_std(listener)?; // of the runtime that serves
     let tasks = TaskTracker::new();
     tasks.spawn(sweep(door.clone(), stop.clone()));
-    let mut in_a_row = 0;
     loop {
+        while door.files() >= Room::of(files_max()).with_leaving() && !stop.is_cancelled() {
+            tokio::time::sleep(TOO_MANY_LEAVE).await;
+        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
@@ -67,17 +74,21 @@ pub async fn serve(
         match accepted {
             Ok((stream, from)) => {
                 let (number, seat) = door.seat(from.ip(), Instant::now(), Room::of(files_max()));
+                let threads = if seat.is_stranger { strangers.clone() } else { Handle::current() };
                 let (door, router, stop, tls) = (door.clone(), router.clone(), stop.clone(), tls.clone());
-                tasks.spawn(async move {
-                    converse(stream, &seat, tls, router, stop).await;
+                let (stream, file) = (stream.into_std(), door.file());
+                let conversation = async move {
+                    // The threads that serve the socket wait for it. One that cannot be waited for is closed, and so is one whose
+                    // seat is gone when they come to it.
+                    if let Ok(stream) = stream.and_then(TcpStream::from_std)
+                        && !seat.closed.is_cancelled()
+                    {
+                        converse(stream, &seat, tls, router, stop).await;
+                    }
                     door.leave(number);
-                });
-                in_a_row += 1;
-                if in_a_row == IN_A_ROW {
-                    // Who was closed for the new ones gives its file back. While handlers are busy this takes long.
-                    tokio::task::yield_now().await;
-                    in_a_row = 0;
-                }
+                    drop(file);
+                };
+                tasks.spawn_on(conversation, &threads);
             }
             Err(error) => {
                 tracing::debug!(%error, "no connection");
@@ -131,9 +142,14 @@ async fn speak(
         let (seat, router) = (served.clone(), router.clone());
         request.extensions_mut().insert(seat.clone());
         async move {
-            let _work = Work::begin(seat);
+            let _work = Work::begin(seat.clone());
             let answer: Result<Response<Body>, Infallible> = router.call(request).await;
-            answer
+            answer.map(|mut answer| {
+                if seat.is_outgrown() {
+                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                answer
+            })
         }
     });
     let stream = TokioIo::new(stream);
@@ -167,6 +183,7 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
@@ -183,13 +200,11 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let (address, stop) = (listener.local_addr().expect("its address"), CancellationToken::new());
         let listener = listener.into_std().expect("the same one");
-        let served = tokio::spawn(serve(listener, Arc::new(Door::new()), None, router, stop.clone()));
+        let served = tokio::spawn(serve(listener, (Arc::default(), Handle::current()), None, router, stop.clone()));
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4_096).expect("a narrow one");
         let mut reader = socket.connect(address).await.expect("a connection");
-        tokio::io::AsyncWriteExt::write_all(&mut reader, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            .await
-            .expect("a request");
+        reader.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("a request");
 
         let mut before = 0;
         while before == 0 || before < made.load(Ordering::Relaxed) {
@@ -201,5 +216,75 @@ mod tests {
         drop(reader);
         stop.cancel();
         served.await.expect("it ends").expect("it ends well");
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// A door at which `/` lets an envelope in.
+    struct Open {
+        door: Arc<Door>,
+        address: std::net::SocketAddr,
+        stop: CancellationToken,
+        served: tokio::task::JoinHandle<io::Result<()>>,
+    }
+
+    impl Open {
+        async fn new(strangers: Handle) -> Self {
+            let (door, stop) = (Arc::<Door>::default(), CancellationToken::new());
+            let let_in = |axum::Extension(seat): axum::Extension<Arc<Seat>>| async move { seat.let_in() };
+            let router = Router::new().route("/", axum::routing::get(let_in));
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let address = listener.local_addr().expect("its address");
+            let listener = listener.into_std().expect("the same one");
+            let served = tokio::spawn(serve(listener, (door.clone(), strangers), None, router, stop.clone()));
+            Self { door, address, stop, served }
+        }
+
+        /// Head of the answer to a question on a connection of its own, as far as it has come within so long.
+        async fn answer(&self, within: Duration) -> String {
+            let mut stream = TcpStream::connect(self.address).await.expect("a connection");
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("a request");
+            let mut head = Vec::new();
+            let read = async {
+                while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {}
+            };
+            let _ = tokio::time::timeout(within, read).await;
+            String::from_utf8(head).expect("a head")
+        }
+
+        async fn close(self) {
+            self.stop.cancel();
+            self.served.await.expect("it ends").expect("it ends well");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_was_let_in_before_is_served_while_strangers_wait() {
+        let strangers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let strangers = strangers.expect("threads");
+        let (release, busy) = std::sync::mpsc::channel::<()>();
+        strangers.spawn(async move { busy.recv() });
+        let open = Open::new(strangers.handle().clone()).await;
+        assert_eq!(open.answer(Duration::from_millis(300)).await, "", "the strangers' one thread is busy");
+
+        let (number, seat) = open.door.seat(Ipv4Addr::LOCALHOST.into(), Instant::now(), Room::of(0));
+        seat.let_in();
+        open.door.leave(number);
+
+        assert!(open.answer(PATIENCE).await.starts_with("HTTP/1.1 200"));
+        release.send(()).expect("it waits");
+        open.close().await;
+        strangers.shutdown_background();
+    }
+
+    #[tokio::test]
+    async fn a_stranger_that_is_let_in_is_asked_to_come_again_once() {
+        let open = Open::new(Handle::current()).await;
+        let first = open.answer(PATIENCE).await;
+        assert!(first.starts_with("HTTP/1.1 200") && first.contains("connection: close"), "{first}");
+
+        let second = open.answer(PATIENCE).await;
+        assert!(second.starts_with("HTTP/1.1 200") && !second.contains("connection: close"), "{second}");
+        open.close().await;
     }
 }

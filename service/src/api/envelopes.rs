@@ -66,15 +66,16 @@ pub async fn offer(
     let whole = body::read(&headers, body, max, &service.bodies, seat.as_deref()).await?;
     let level = wish.wait.unwrap_or(Level::Eventual);
     let admitted = admit(&service, whole.bytes, level).await.map_err(IntoResponse::into_response)?;
+    if let Some(seat) = seat.filter(|_| admitted.is_let_in()) {
+        seat.let_in();
+    }
     admitted.reply(&service, level).await.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
 }
 
 /// Lets an envelope in: past the gate and onto the core's thread, or on to a member, whose answer is all that there is.
 pub async fn admit(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Admitted> {
     match service.relay() {
-        Some(relay) => {
-            Ok(Admitted::Answered(relayed::hand_on(service, relay, (bytes.joined(), level), (0, None)).await?))
-        }
+        Some(relay) => Ok(Admitted::Answered(relayed::hand_on(service, relay, (bytes, level), (0, None)).await?)),
         None => enter(service, bytes, level).await,
     }
 }
@@ -88,7 +89,9 @@ pub async fn order(
     (passed, from): (u8, PublicKey),
 ) -> Answer<Reply> {
     match service.relay() {
-        Some(relay) => relayed::hand_on(service, relay, (bytes, level), (passed.saturating_add(1), Some(from))).await,
+        Some(relay) => {
+            relayed::hand_on(service, relay, (bytes.into(), level), (passed.saturating_add(1), Some(from))).await
+        }
         None => enter(service, bytes.into(), level).await?.reply(service, level).await,
     }
 }
@@ -137,6 +140,17 @@ async fn enter(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Adm
 }
 
 impl Admitted {
+    /// False of one that was here before, or whose verdict was known: anybody has its bytes. An observer does not know, and takes a
+    /// member's verdict for a new one.
+    pub fn is_let_in(&self) -> bool {
+        match self {
+            Self::Judged(_) => false,
+            Self::Answered(Reply::Member(status, _)) => status.is_success(),
+            Self::Answered(_) => true,
+            Self::Placed { is_new, .. } => *is_new,
+        }
+    }
+
     /// Waits for the answer as the level asks.
     pub async fn reply(self, service: &Service, level: Level) -> Answer<Reply> {
         let (waiting, place, mut fate) = match self {

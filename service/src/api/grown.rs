@@ -9,16 +9,18 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub struct Grown {
     full: Vec<Vec<u8>>,
     last: Vec<u8>,
+    length: usize,
 }
 
 impl Grown {
     /// Count of the bytes.
     pub fn len(&self) -> usize {
-        self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
+        self.length
     }
 
     /// Takes a piece in.
     pub fn extend(&mut self, mut piece: &[u8]) {
+        self.length += piece.len();
         while !piece.is_empty() {
             let (now, later) = piece.split_at(piece.len().min(CHUNK_BYTES - self.last.len()));
             self.last.extend_from_slice(now);
@@ -31,13 +33,12 @@ impl Grown {
 
     /// All bytes in one vector; they are copied where they are more than a chunk.
     pub fn joined(mut self) -> Vec<u8> {
-        let length = self.len();
         self.full.push(self.last);
         self.full.retain(|chunk| !chunk.is_empty());
         if self.full.len() <= 1 {
             return self.full.pop().unwrap_or_default();
         }
-        let mut joined = Vec::with_capacity(length);
+        let mut joined = Vec::with_capacity(self.length);
         self.full.into_iter().for_each(|chunk| joined.extend_from_slice(&chunk)); // each is freed once it is copied
         joined
     }
@@ -45,7 +46,7 @@ impl Grown {
 
 impl From<Vec<u8>> for Grown {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { full: vec![bytes], last: Vec::new() }
+        Self { length: bytes.len(), full: vec![bytes], last: Vec::new() }
     }
 }
 

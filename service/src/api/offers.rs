@@ -57,7 +57,8 @@ pub async fn offer(
     body: Body,
 ) -> Answer<Response> {
     service.takes_changes()?;
-    let place = service.streams.place_for_offers(seat.map(|seat| seat.address()));
+    let seat = seat.map(|Extension(seat)| seat);
+    let place = service.streams.place_for_offers(seat.as_ref().map(|seat| seat.address()));
     let place = place.ok_or_else(|| Failure::busy("too many streams are open"))?;
     let grows = place.clone();
     let body = Body::from_stream(body.into_data_stream().inspect(move |_| grows.grow()));
@@ -74,6 +75,7 @@ pub async fn offer(
         under_way: FuturesUnordered::new(),
         end: End::Open,
         place,
+        seat,
     };
     let answers =
         stream::unfold(exchange, async |mut exchange| Some((Ok::<_, Infallible>(exchange.piece().await?), exchange)));
@@ -133,6 +135,7 @@ struct Exchange {
     under_way: FuturesUnordered<BoxFuture<'static, Bytes>>,
     end: End,
     place: Arc<Offering>,
+    seat: Option<Arc<Seat>>,
 }
 
 /// End of the envelopes of a stream.
@@ -181,6 +184,7 @@ impl Exchange {
     /// Begins with an envelope. Its room is free once it has its answer, or, in a chained stream, is let in.
     fn take(&mut self, whole: Whole) {
         let (service, level, form, at) = (self.service.clone(), self.level, self.form, self.next);
+        let seat = self.seat.clone();
         self.next += 1;
         let Whole { bytes, _room: room } = whole;
         let entering = self.place.enter();
@@ -196,7 +200,7 @@ impl Exchange {
         let answer = async move {
             let reply = match envelopes::admit(&service, bytes, level).await {
                 Ok(admitted) => {
-                    let _entered = entered(entering, &admitted);
+                    let _entered = entered(entering, seat.as_ref(), &admitted);
                     admitted.reply(&service, level).await
                 }
                 Err(failure) => Err(failure),
@@ -210,7 +214,7 @@ impl Exchange {
     /// Waits for the answer to an envelope that was let in.
     fn wait(&mut self, at: u64, admitted: Admitted, entering: Entering) {
         let (service, level, form) = (self.service.clone(), self.level, self.form);
-        let entered = entered(entering, &admitted);
+        let entered = entered(entering, self.seat.as_ref(), &admitted);
         let answer = async move {
             let reply = admitted.reply(&service, level).await;
             drop(entered);
@@ -233,16 +237,11 @@ impl Exchange {
     }
 }
 
-/// Use of a stream's place by an envelope; none by one that was here before, or whose verdict was known, which anybody has.
-fn entered(mut entering: Entering, admitted: &Admitted) -> Option<Entering> {
-    let is_let_in = match admitted {
-        Admitted::Judged(_) => false,
-        Admitted::Answered(Reply::Member(status, _)) => status.is_success(),
-        Admitted::Answered(_) => true,
-        Admitted::Placed { is_new, .. } => *is_new,
-    };
-    is_let_in.then(|| {
+/// Use of a stream's place by an envelope; none by one that is not let in.
+fn entered(mut entering: Entering, seat: Option<&Arc<Seat>>, admitted: &Admitted) -> Option<Entering> {
+    admitted.is_let_in().then(|| {
         entering.is_let_in();
+        seat.inspect(|seat| seat.let_in());
         entering
     })
 }

@@ -1,5 +1,6 @@
 //! Envelopes that an observer hands on to a member.
 
+use super::grown::Grown;
 use super::problem::{Answer, Failure};
 use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
@@ -22,13 +23,14 @@ const BEHIND_MAX: u64 = 16;
 pub async fn hand_on(
     service: &Arc<Service>,
     relay: &Relay,
-    (bytes, level): (Vec<u8>, Level),
+    (bytes, level): (Grown, Level),
     (passed, from): (u8, Option<PublicKey>),
 ) -> Answer<Reply> {
     if bytes.len() > HANDED_ON_BYTES_MAX {
         let detail = format!("an observer hands on {HANDED_ON_BYTES_MAX} bytes at most; offer it to a member");
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
     }
+    let bytes = bytes.joined();
     let id =
         Envelope::decode(&bytes, service.genesis.limits()).ok().map(|envelope| envelope.id(&service.genesis.group()));
     let trusted = trusted(service, relay.serving()).await?;

@@ -1,10 +1,12 @@
-//! Signatures of authors at the gate: those that come in the same turn of the runtime are checked as one batch.
+//! Signatures of authors at the gate: those that come in the same turn of a runtime are checked as one batch. None waits for another
+//! runtime: threads for strangers are the last to get the processor.
 
 use crate::api::problem::{Answer, Failure};
 use quorate_ledger::{EnvelopeCheck, Signed};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 use tokio::task;
 
@@ -19,7 +21,7 @@ const ALONE: u32 = 256;
 #[derive(Debug)]
 pub struct Signatures {
     check: EnvelopeCheck,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<HashMap<Id, Waiting>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,32 +50,35 @@ impl Signatures {
     /// Whether a signature is its author's.
     pub async fn fits(self: &Arc<Self>, signed: Signed) -> Answer<bool> {
         let (tell, told) = oneshot::channel();
-        if self.enter((signed, tell)) {
+        let here = Handle::current().id();
+        if self.enter(here, (signed, tell)) {
             // On a task of its own: who asked may go, and others wait for the same batch.
             let signatures = self.clone();
-            tokio::spawn(async move { signatures.work().await });
+            tokio::spawn(async move { signatures.work(here).await });
         }
         told.await.map_err(|_| Failure::stopping())
     }
 
     /// Adds a signature; whether nobody is about to check it.
-    fn enter(&self, asked: Asked) -> bool {
-        let mut waiting = self.lock();
+    fn enter(&self, here: Id, asked: Asked) -> bool {
+        let mut all = self.lock();
+        let waiting = all.entry(here).or_default();
         waiting.asked.push_back(asked);
         !mem::replace(&mut waiting.is_due, true)
     }
 
-    async fn work(&self) {
+    async fn work(&self, here: Id) {
         loop {
             task::yield_now().await;
-            let Some((batch, is_alone)) = self.next() else { return };
-            self.answer(batch, is_alone);
+            let Some((batch, is_alone)) = self.next(here) else { return };
+            self.answer(here, batch, is_alone);
         }
     }
 
     /// The next batch, and whether each of it is to be checked alone; none when nothing waits. Who has gone costs nothing.
-    fn next(&self) -> Option<(Vec<Asked>, bool)> {
-        let (mut waiting, mut batch) = (self.lock(), Vec::new());
+    fn next(&self, here: Id) -> Option<(Vec<Asked>, bool)> {
+        let (mut all, mut batch) = (self.lock(), Vec::new());
+        let waiting = all.entry(here).or_default();
         while batch.len() < BATCH_MAX
             && let Some(asked) = waiting.asked.pop_front()
         {
@@ -85,11 +90,11 @@ impl Signatures {
         waiting.is_due.then_some((batch, is_alone))
     }
 
-    fn answer(&self, batch: Vec<Asked>, is_alone: bool) {
+    fn answer(&self, here: Id, batch: Vec<Asked>, is_alone: bool) {
         let (signed, tells): (Vec<Signed>, Vec<_>) = batch.into_iter().unzip();
         let all_fit = !is_alone && self.check.all_signed(&signed);
         if !all_fit && !is_alone {
-            self.lock().alone = ALONE;
+            self.lock().entry(here).or_default().alone = ALONE;
         }
         for (signed, tell) in signed.chunks(1).zip(tells) {
             // Who asked may have gone.
@@ -97,7 +102,7 @@ impl Signatures {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Id, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -149,6 +154,34 @@ mod tests {
         answers
     }
 
+    fn alone(signatures: &Signatures) -> u32 {
+        signatures.lock()[&Handle::current().id()].alone
+    }
+
+    #[tokio::test]
+    async fn signatures_of_one_runtime_do_not_wait_for_the_threads_of_another() {
+        let others = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("threads");
+        let (release, busy) = std::sync::mpsc::channel::<()>();
+        let signatures = signatures();
+        let asked = signatures.clone();
+        // Its check is the other runtime's next task, which does not come: the one thread is busy.
+        others.spawn(async move {
+            let asks = asked.fits(signed(1));
+            tokio::pin!(asks);
+            let _ = futures::poll!(asks.as_mut());
+            let _ = busy.recv();
+            asks.await.ok();
+        });
+        while signatures.lock().is_empty() {
+            task::yield_now().await;
+        }
+
+        assert_eq!(answers(&signatures, vec![signed(2)]).await, [true]);
+
+        release.send(()).expect("it waits");
+        others.shutdown_background();
+    }
+
     #[tokio::test]
     async fn a_forged_signature_among_many_is_found_and_the_others_fit() {
         for place in [0, 3, 69] {
@@ -173,11 +206,11 @@ mod tests {
     async fn after_a_forged_one_each_is_checked_alone_for_a_while() {
         let signatures = signatures();
         answers(&signatures, vec![signed(1), forged(2)]).await;
-        assert_eq!(signatures.lock().alone, ALONE);
+        assert_eq!(alone(&signatures), ALONE);
         for _ in 0..ALONE / 64 {
             let all = answers(&signatures, (0..64).map(signed).collect()).await;
             assert!(all.into_iter().all(|fits| fits));
         }
-        assert_eq!(signatures.lock().alone, 0);
+        assert_eq!(alone(&signatures), 0);
     }
 }

@@ -1,20 +1,25 @@
-//! Threads of the API: a runtime of its own, whose threads give way to those that agree, execute and speak with members.
+//! Threads of the API: two runtimes of its own, whose threads give way to those that agree, execute and speak with members.
 //!
 //! Requests of strangers are a load that nobody bounds in advance. On threads with the votes they made members wait for each
-//! other, and so every author of the group; here they wait for each other.
+//! other, and so every author of the group; on threads with authors whose changes were let in they made these wait. Here they
+//! wait for each other.
 
 use std::{io, thread};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 /// Threads that read the disk or hash for requests; what else there is to do waits. By itself the runtime makes 512, each with
 /// 2 MiB of addresses and memory that the allocator keeps for it: requests of strangers made 226 of them, and half a gibibyte.
 const BLOCKING_THREADS_MAX: usize = 64;
 
-/// How much nicer threads of the API are than the process: a thread that agrees, executes or speaks with members has three times
-/// their share where both want the processor, and wakes before they go on.
-#[cfg(target_os = "linux")]
-const NICER: i32 = 5;
+/// How much nicer than the process are threads for those whom the door knows: what they write is bounded by the paces of authors,
+/// what they read is not, and behind one proxy strangers are among them. A thread that agrees, executes or speaks with members has twice
+/// their share where both want the processor.
+const NICER: i32 = 3;
+
+/// How much nicer threads for strangers are: where all want the processor, a thirtieth of the share of the others is left for them,
+/// and these wake before they go on.
+const STRANGERS_NICER: i32 = 15;
 
 #[cfg(target_os = "linux")]
 const NICEST: i32 = 19;
@@ -38,25 +43,53 @@ fn nicest<T: Send>(builder: thread::Builder, work: impl FnOnce() -> T + Send) ->
 }
 
 /// Threads of the API. Dropping them ends what runs there, but for reads that are under way.
-pub struct Threads(Option<Runtime>);
+pub struct Threads {
+    known: Background,
+    strangers: Background,
+}
 
 impl Threads {
-    /// As many as the machine has cores, which wait for work.
+    /// Two for each core of the machine, which wait for work.
     pub fn new() -> io::Result<Self> {
-        let mut builder = Builder::new_multi_thread();
-        builder.enable_all().thread_name("api").max_blocking_threads(BLOCKING_THREADS_MAX);
-        builder.on_thread_start(giving_way()).build().map(|runtime| Self(Some(runtime)))
+        Ok(Self {
+            known: Background::new("api", NICER)?,
+            strangers: Background::new("api-strangers", STRANGERS_NICER)?,
+        })
     }
 
-    /// Runs a task there.
+    /// Runs a task where those are served whom the door knows.
     pub fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.0.as_ref().expect("taken by the drop alone").spawn(task)
+        self.known.handle().spawn(task)
+    }
+
+    /// Threads on which those are served whom the door knows.
+    pub fn known(&self) -> Handle {
+        self.known.handle().clone()
+    }
+
+    /// Threads on which all others are served.
+    pub fn strangers(&self) -> Handle {
+        self.strangers.handle().clone()
     }
 }
 
-impl Drop for Threads {
+/// A runtime that never makes the thread that drops it wait, which no task of another runtime may do.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn new(name: &str, nicer: i32) -> io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        builder.enable_all().thread_name(name).max_blocking_threads(BLOCKING_THREADS_MAX);
+        builder.on_thread_start(giving_way(nicer)).build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("taken by the drop alone").handle()
+    }
+}
+
+impl Drop for Background {
     fn drop(&mut self) {
-        // A plain drop would wait, which no task of another runtime may do.
         self.0.take().into_iter().for_each(Runtime::shutdown_background);
     }
 }
@@ -64,17 +97,17 @@ impl Drop for Threads {
 /// Makes the thread that calls it nicer than the one that asks for it now. Where the system does not allow it, nothing is worse
 /// than without.
 #[cfg(target_os = "linux")]
-fn giving_way() -> impl Fn() + Send + Sync {
+fn giving_way(nicer: i32) -> impl Fn() + Send + Sync {
     use rustix::process::{getpriority_process, setpriority_process};
     // On Linux no process means this thread. One that the runtime starts later begins as nice as the one that starts it.
-    let nice = getpriority_process(None).map(|nice| nice + NICER);
+    let nice = getpriority_process(None).map(|nice| nice + nicer);
     move || {
         let _ = nice.and_then(|nice| setpriority_process(None, nice));
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn giving_way() -> impl Fn() + Send + Sync {
+fn giving_way(_nicer: i32) -> impl Fn() + Send + Sync {
     || ()
 }
 
@@ -108,5 +141,12 @@ mod tests {
         let expected = (own + NICER).min(19);
         assert_eq!(at_work.await.expect("no panic"), (expected, expected));
         assert_eq!(nice(), own);
+
+        let for_strangers = threads
+            .strangers()
+            .spawn(async move { (nice(), tokio::task::spawn_blocking(nice).await.expect("no panic")) });
+
+        let expected = (own + STRANGERS_NICER).min(19);
+        assert_eq!(for_strangers.await.expect("no panic"), (expected, expected));
     }
 }

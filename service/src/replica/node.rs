@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -179,12 +180,13 @@ impl Node {
         tokio::spawn(narrator::narrate(service.published.clone()));
         let scheme = if tls.is_some() { "https" } else { "http" };
         // Each listener is a task of its own: the end of one does not end the other.
-        let door = Arc::new(api::Door::new());
-        let serve = |(listener, admin): (TcpListener, Admin)| {
+        let door = Arc::<api::Door>::default();
+        let serve = |((listener, strangers), admin): ((TcpListener, Handle), Admin)| {
             let (router, stop) = (api::router(service.clone(), admin), service.stop.clone());
-            threads.spawn(api::serve(listener, door.clone(), tls.clone(), router, stop))
+            threads.spawn(api::serve(listener, (door.clone(), strangers), tls.clone(), router, stop))
         };
-        let listeners = [Some(listener), operations.map(|(listener, _)| listener)].into_iter().flatten();
+        let operations = operations.map(|(listener, _)| (listener, threads.known())); // where no stranger comes
+        let listeners = [Some((listener, threads.strangers())), operations].into_iter().flatten();
         let servers = listeners.zip(admins).map(serve).collect();
         Ok(Running { api, scheme, service, core, servers, _threads: threads, pool: None, observers: None })
     }

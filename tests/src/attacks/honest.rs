@@ -7,6 +7,7 @@ use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
 use quorate_ledger::{Level, Mode, Op};
 use serde::Serialize;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -139,7 +140,7 @@ async fn confirm(target: &Target, author: usize, node: &Client, number: u64, wai
 }
 
 async fn ask_health(target: &Target, replica: usize, waits: &Waits) {
-    let address = ("127.0.0.1", target.api_port + replica as u16);
+    let address = (Ipv4Addr::LOCALHOST, target.api_port + replica as u16).into();
     while !waits.over.load(Ordering::Relaxed) {
         let begun = Instant::now();
         let asked = tokio::time::timeout(PATIENCE, super::attackers::wire::get(address, "/healthz")).await;

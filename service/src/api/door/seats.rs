@@ -1,8 +1,9 @@
 //! Seats of the API's connections: how many there are, who sits for how long without progress, and who leaves for others.
 
+use super::known::Known;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,6 +25,7 @@ const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX >= 512, "a proxy serves many")
 pub(super) struct Room {
     all: usize,
     of_one_address: usize,
+    leaving: usize,
 }
 
 impl Room {
@@ -32,13 +34,23 @@ impl Room {
         let files = usize::try_from(files_max).ok().filter(|files| *files > 0);
         let share = files.map_or(CONNECTIONS_MAX, |files| files.saturating_mul(FILES_QUARTERS) / 4);
         let all = CONNECTIONS_MAX.min(share);
-        Self { all, of_one_address: all * CONNECTIONS_PER_ADDRESS_MAX / CONNECTIONS_MAX }
+        let leaving = files.map_or(all, |files| (files - all) / 2).min(all);
+        Self { all, of_one_address: all * CONNECTIONS_PER_ADDRESS_MAX / CONNECTIONS_MAX, leaving }
+    }
+
+    /// Connections that hold a file at a time: those that were closed for others do until their threads come to it.
+    pub(super) fn with_leaving(self) -> usize {
+        self.all + self.leaving
     }
 }
 
 /// Seats of the open connections.
+#[derive(Default)]
 pub struct Door {
     seats: Mutex<Seats>,
+    known: Arc<Known>,
+    /// Has an owner more for each connection that holds a file.
+    files: Arc<()>,
 }
 
 #[derive(Default)]
@@ -55,14 +67,15 @@ pub struct Seat {
     progress_ms: AtomicU64,
     /// Handlers at work on its requests.
     working: AtomicUsize,
+    known: Arc<Known>,
+    /// Whether nothing was let in from its address lately, when it came.
+    pub(super) is_stranger: bool,
+    /// True once a stranger was let in: it is to come again, and is then served among those who are known.
+    is_outgrown: AtomicBool,
     pub(super) closed: CancellationToken,
 }
 
 impl Door {
-    pub fn new() -> Self {
-        Self { seats: Mutex::default() }
-    }
-
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,7 +90,7 @@ impl Door {
             seats.close_longest_idle(now, |_| true);
         }
         seats.next += 1;
-        let (number, seat) = (seats.next, Arc::new(Seat::new(from, now)));
+        let (number, seat) = (seats.next, Arc::new(Seat::new(from, now, self.known.clone())));
         if seats.taken.len() < room.all {
             seats.taken.insert(number, seat.clone());
         } else {
@@ -90,6 +103,16 @@ impl Door {
     /// Closes the connection that has been idle for longest.
     pub(super) fn close_longest_idle(&self, now: Instant) {
         self.seats().close_longest_idle(now, |_| true);
+    }
+
+    /// Holds the file of a connection.
+    pub(super) fn file(&self) -> Arc<()> {
+        self.files.clone()
+    }
+
+    /// Connections that hold a file: those with a seat, and those that were closed and are not gone yet.
+    pub(super) fn files(&self) -> usize {
+        Arc::strong_count(&self.files) - 1
     }
 
     pub(super) fn leave(&self, number: u64) {
@@ -115,9 +138,20 @@ impl Seats {
 }
 
 impl Seat {
-    fn new(from: IpAddr, opened: Instant) -> Self {
+    fn new(from: IpAddr, opened: Instant, known: Arc<Known>) -> Self {
         let (progress_ms, working) = (AtomicU64::new(0), AtomicUsize::new(0));
-        Self { from, opened, progress_ms, working, closed: CancellationToken::new() }
+        let (is_stranger, is_outgrown) = (!known.holds(from, opened), AtomicBool::new(false));
+        Self { from, opened, progress_ms, working, known, is_stranger, is_outgrown, closed: CancellationToken::new() }
+    }
+
+    /// Notes that an envelope that came here was let in: its client is known from now on.
+    pub fn let_in(&self) {
+        self.known.note(self.from, Instant::now());
+        self.is_outgrown.store(self.is_stranger, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_outgrown(&self) -> bool {
+        self.is_outgrown.load(Ordering::Relaxed)
     }
 
     /// Address of the client, or of a proxy before it.
@@ -176,7 +210,8 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
-    const ALL: Room = Room { all: CONNECTIONS_MAX, of_one_address: CONNECTIONS_PER_ADDRESS_MAX };
+    const ALL: Room =
+        Room { all: CONNECTIONS_MAX, of_one_address: CONNECTIONS_PER_ADDRESS_MAX, leaving: CONNECTIONS_MAX };
 
     fn address(number: u32) -> IpAddr {
         IpAddr::V4(Ipv4Addr::from_bits(0x7f00_0001 + number))
@@ -184,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_longest_idle_connection_leaves_for_a_new_one() {
-        let (door, begin) = (Door::new(), Instant::now());
+        let (door, begin) = (Door::default(), Instant::now());
         let seats: Vec<_> =
             (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), begin, ALL).1).collect();
         let later = begin + Duration::from_secs(1);
@@ -198,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_connection_at_work_stays_and_one_that_awaits_its_client_may_leave() {
-        let (door, now) = (Door::new(), Instant::now());
+        let (door, now) = (Door::default(), Instant::now());
         let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
         let work: Vec<Work> = seats.iter().cloned().map(Work::begin).collect();
         assert!(door.seat(address(5_000), now, ALL).1.closed.is_cancelled(), "all others are at work");
@@ -211,7 +246,7 @@ mod tests {
 
     #[test]
     fn one_address_makes_room_by_its_own_connections() {
-        let (door, now) = (Door::new(), Instant::now());
+        let (door, now) = (Door::default(), Instant::now());
         let (_, other) = door.seat(address(1), now, ALL);
         let greedy: Vec<_> = (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| door.seat(address(2), now, ALL).1).collect();
 
@@ -219,6 +254,18 @@ mod tests {
 
         assert!(!other.closed.is_cancelled());
         assert_eq!(greedy.iter().filter(|seat| seat.closed.is_cancelled()).count(), 1);
+    }
+
+    #[test]
+    fn each_connection_of_a_stranger_is_outgrown_once_it_lets_in_and_none_of_who_is_known() {
+        let (door, now) = (Door::default(), Instant::now());
+        let [first, second, silent] = [1, 1, 1].map(|number| door.seat(address(number), now, ALL).1);
+        first.let_in();
+        second.let_in();
+        let later = door.seat(address(1), Instant::now(), ALL).1;
+        later.let_in();
+        assert_eq!([&first, &second, &silent, &later].map(|seat| seat.is_outgrown()), [true, true, false, false]);
+        assert!(!later.is_stranger && door.seat(address(2), Instant::now(), ALL).1.is_stranger);
     }
 
     #[test]
@@ -230,7 +277,8 @@ mod tests {
         );
         let few = Room::of(160);
         assert_eq!((few.all, few.of_one_address), (120, 90));
-        let (door, now) = (Door::new(), Instant::now());
+        assert_eq!(few.with_leaving(), 140, "the rest is for what is no connection");
+        let (door, now) = (Door::default(), Instant::now());
         let seats: Vec<_> = (0..few.all as u32).map(|number| door.seat(address(number), now, few).1).collect();
 
         door.seat(address(5_000), now, few);

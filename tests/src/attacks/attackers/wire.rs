@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Between two tries of one connection.
 pub const REST: Duration = Duration::from_millis(200);
@@ -33,9 +33,14 @@ pub fn head(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
 }
 
-/// The status of a GET on a connection of its own.
-pub async fn get(to: impl ToSocketAddrs, path: &str) -> io::Result<u16> {
-    let mut stream = TcpStream::connect(to).await?;
+/// Address from which replicas are asked for their health: nobody writes from there.
+const MONITOR: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
+
+/// The status of a GET on a connection of its own, from the monitor's address.
+pub async fn get(to: SocketAddr, path: &str) -> io::Result<u16> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((MONITOR, 0).into())?;
+    let mut stream = socket.connect(to).await?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
