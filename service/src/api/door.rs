@@ -2,10 +2,11 @@
 //!
 //! A connection that asks nothing, sends half a request or does not read its answer is *idle*. When room runs out, the
 //! connection that has been idle for longest goes, so that silence shuts out nobody. Room is a number of connections, and a
-//! share of the files that the system lets the process open: the rest is for the database and the other replicas.
+//! share of the files that the system lets the process open: most of the rest is for the database and the other replicas.
 //!
-//! Connections from addresses that an envelope was let in from lately are served on threads of their own: who floods the door
-//! without being let in makes other strangers wait, and no author who is at work.
+//! Connections from addresses that an envelope was let in from lately are served on threads of their own, and leave after all
+//! strangers: who floods the door without being let in makes other strangers wait, and authors at work only while so many
+//! connections that were closed hold their files that nobody is let in.
 
 mod known;
 mod seats;
@@ -73,20 +74,14 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, from)) => {
-                let (number, seat) = door.seat(from.ip(), Instant::now(), Room::of(files_max()));
-                let threads = if seat.is_stranger { strangers.clone() } else { Handle::current() };
-                let (door, router, stop, tls) = (door.clone(), router.clone(), stop.clone(), tls.clone());
-                let (stream, file) = (stream.into_std(), door.file());
+                let held = door.hold(door.seat(from.ip(), Instant::now(), Room::of(files_max())));
+                let threads = if held.is_strangers() { strangers.clone() } else { Handle::current() };
+                let (router, stop, tls, stream) = (router.clone(), stop.clone(), tls.clone(), stream.into_std());
                 let conversation = async move {
-                    // The threads that serve the socket wait for it. One that cannot be waited for is closed, and so is one whose
-                    // seat is gone when they come to it.
-                    if let Ok(stream) = stream.and_then(TcpStream::from_std)
-                        && !seat.closed.is_cancelled()
-                    {
-                        converse(stream, &seat, tls, router, stop).await;
+                    // The threads that serve the socket wait for it. One that cannot be waited for is closed.
+                    if let (Some(seat), Ok(stream)) = (held.begin(), stream.and_then(TcpStream::from_std)) {
+                        converse(stream, seat, tls, router, stop).await;
                     }
-                    door.leave(number);
-                    drop(file);
                 };
                 tasks.spawn_on(conversation, &threads);
             }
@@ -267,9 +262,9 @@ mod tests {
         let open = Open::new(strangers.handle().clone()).await;
         assert_eq!(open.answer(Duration::from_millis(300)).await, "", "the strangers' one thread is busy");
 
-        let (number, seat) = open.door.seat(Ipv4Addr::LOCALHOST.into(), Instant::now(), Room::of(0));
-        seat.let_in();
-        open.door.leave(number);
+        let held = open.door.hold(open.door.seat(Ipv4Addr::LOCALHOST.into(), Instant::now(), Room::of(0)));
+        held.begin().expect("there is room").let_in();
+        drop(held);
 
         assert!(open.answer(PATIENCE).await.starts_with("HTTP/1.1 200"));
         release.send(()).expect("it waits");

@@ -75,6 +75,10 @@ mod tests {
         grown.extend(&vec![7; 500 * CHUNK_BYTES]);
         assert_eq!(grown.full[0].as_ptr(), first);
         assert!(grown.full.iter().chain([&grown.last]).all(|chunk| chunk.capacity() <= CHUNK_BYTES));
+
+        let mut odd = Grown::default();
+        (0..50_000).for_each(|_| odd.extend(&[7; 41]));
+        assert!(odd.full.iter().chain([&odd.last]).all(|chunk| chunk.capacity() < 2 * CHUNK_BYTES));
     }
 
     #[test]

@@ -113,6 +113,7 @@ mod tests {
     use quorate_ledger::keys::Purpose;
     use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, RULES};
     use quorate_pbft::{Constants, Ed25519Signer, Signature, Signer as _};
+    use std::time::Duration;
 
     fn signatures() -> Arc<Signatures> {
         let enrol = |purpose, number| Enrolment::prove(purpose, "org", &Ed25519Signer::from_seed(&[number; 32]));
@@ -176,8 +177,9 @@ mod tests {
             task::yield_now().await;
         }
 
-        assert_eq!(answers(&signatures, vec![signed(2)]).await, [true]);
+        let answered = tokio::time::timeout(Duration::from_secs(10), answers(&signatures, vec![signed(2)])).await;
 
+        assert_eq!(answered, Ok(vec![true]));
         release.send(()).expect("it waits");
         others.shutdown_background();
     }

@@ -8,7 +8,7 @@ use std::{io, thread};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-/// Threads that read the disk or hash for requests; what else there is to do waits. By itself the runtime makes 512, each with
+/// Threads of each runtime that read the disk or hash for requests; what else there is to do waits. By itself the runtime makes 512, each with
 /// 2 MiB of addresses and memory that the allocator keeps for it: requests of strangers made 226 of them, and half a gibibyte.
 const BLOCKING_THREADS_MAX: usize = 64;
 
@@ -17,8 +17,8 @@ const BLOCKING_THREADS_MAX: usize = 64;
 /// their share where both want the processor.
 const NICER: i32 = 3;
 
-/// How much nicer threads for strangers are: where all want the processor, a thirtieth of the share of the others is left for them,
-/// and these wake before they go on.
+/// How much nicer threads for strangers are: where all want the processor, a thirtieth of the share of a thread that agrees is
+/// left for each, and those wake before they go on.
 const STRANGERS_NICER: i32 = 15;
 
 #[cfg(target_os = "linux")]

@@ -34,7 +34,7 @@ impl Room {
         let files = usize::try_from(files_max).ok().filter(|files| *files > 0);
         let share = files.map_or(CONNECTIONS_MAX, |files| files.saturating_mul(FILES_QUARTERS) / 4);
         let all = CONNECTIONS_MAX.min(share);
-        let leaving = files.map_or(all, |files| (files - all) / 2).min(all);
+        let leaving = files.map_or(all, |files| (files - all) / 4).min(all);
         Self { all, of_one_address: all * CONNECTIONS_PER_ADDRESS_MAX / CONNECTIONS_MAX, leaving }
     }
 
@@ -49,14 +49,39 @@ impl Room {
 pub struct Door {
     seats: Mutex<Seats>,
     known: Arc<Known>,
-    /// Has an owner more for each connection that holds a file.
-    files: Arc<()>,
+    files: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Seats {
     next: u64,
     taken: BTreeMap<u64, Arc<Seat>>,
+}
+
+/// A connection's hold on its file and seat, until it is dropped.
+pub(super) struct Held {
+    door: Arc<Door>,
+    number: u64,
+    seat: Arc<Seat>,
+}
+
+impl Held {
+    pub(super) fn is_strangers(&self) -> bool {
+        self.seat.is_stranger
+    }
+
+    /// The seat, once the threads that serve the connection have come to it; none where it was closed before.
+    pub(super) fn begin(&self) -> Option<&Arc<Seat>> {
+        self.seat.is_ahead.store(false, Ordering::Relaxed);
+        Some(&self.seat).filter(|seat| !seat.closed.is_cancelled())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.door.seats().taken.remove(&self.number);
+        self.door.files.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Seat of a connection.
@@ -69,7 +94,9 @@ pub struct Seat {
     working: AtomicUsize,
     known: Arc<Known>,
     /// Whether nothing was let in from its address lately, when it came.
-    pub(super) is_stranger: bool,
+    is_stranger: bool,
+    /// Whether the threads that serve it are still to come to it.
+    is_ahead: AtomicBool,
     /// True once a stranger was let in: it is to come again, and is then served among those who are known.
     is_outgrown: AtomicBool,
     pub(super) closed: CancellationToken,
@@ -80,24 +107,27 @@ impl Door {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection; the longest idle one leaves where there is no room.
+    /// A place for a new connection; the longest idle one leaves where there is no room. No stranger takes the place of one that the
+    /// threads of strangers have not come to yet: in a flood none of them would be served.
     pub(super) fn seat(&self, from: IpAddr, now: Instant, room: Room) -> (u64, Arc<Seat>) {
+        let new = Arc::new(Seat::new(from, now, self.known.clone()));
+        let may_leave = |seat: &Seat| !new.is_stranger || !seat.is_ahead.load(Ordering::Relaxed);
         let mut seats = self.seats();
         if seats.taken.values().filter(|seat| seat.from == from).count() >= room.of_one_address {
-            seats.close_longest_idle(now, |seat| seat.from == from);
+            seats.close_longest_idle(now, |seat| seat.from == from && may_leave(seat));
         }
         if seats.taken.len() >= room.all {
-            seats.close_longest_idle(now, |_| true);
+            seats.close_longest_idle(now, may_leave);
         }
         seats.next += 1;
-        let (number, seat) = (seats.next, Arc::new(Seat::new(from, now, self.known.clone())));
+        let number = seats.next;
         if seats.taken.len() < room.all {
-            seats.taken.insert(number, seat.clone());
+            seats.taken.insert(number, new.clone());
         } else {
-            // All others are at work.
-            seat.closed.cancel();
+            // All others are at work, or are to be served first.
+            new.closed.cancel();
         }
-        (number, seat)
+        (number, new)
     }
 
     /// Closes the connection that has been idle for longest.
@@ -105,18 +135,16 @@ impl Door {
         self.seats().close_longest_idle(now, |_| true);
     }
 
-    /// Holds the file of a connection.
-    pub(super) fn file(&self) -> Arc<()> {
-        self.files.clone()
+    /// Holds the file of a connection that is still to be served, and its seat where it has one.
+    pub(super) fn hold(self: &Arc<Self>, (number, seat): (u64, Arc<Seat>)) -> Held {
+        self.files.fetch_add(1, Ordering::Relaxed);
+        seat.is_ahead.store(true, Ordering::Relaxed);
+        Held { door: self.clone(), number, seat }
     }
 
     /// Connections that hold a file: those with a seat, and those that were closed and are not gone yet.
     pub(super) fn files(&self) -> usize {
-        Arc::strong_count(&self.files) - 1
-    }
-
-    pub(super) fn leave(&self, number: u64) {
-        self.seats().taken.remove(&number);
+        self.files.load(Ordering::Relaxed)
     }
 
     pub(super) fn close_idle(&self, now: Instant) {
@@ -130,8 +158,8 @@ impl Door {
 impl Seats {
     fn close_longest_idle(&mut self, now: Instant, of: impl Fn(&Seat) -> bool) {
         let idle = self.taken.iter().filter(|(_, seat)| of(seat));
-        let longest = idle.filter_map(|(number, seat)| Some((seat.idle(now)?, *number))).max();
-        if let Some(seat) = longest.and_then(|(_, number)| self.taken.remove(&number)) {
+        let longest = idle.filter_map(|(number, seat)| Some((seat.is_stranger, seat.idle(now)?, *number))).max();
+        if let Some(seat) = longest.and_then(|(.., number)| self.taken.remove(&number)) {
             seat.closed.cancel();
         }
     }
@@ -140,8 +168,10 @@ impl Seats {
 impl Seat {
     fn new(from: IpAddr, opened: Instant, known: Arc<Known>) -> Self {
         let (progress_ms, working) = (AtomicU64::new(0), AtomicUsize::new(0));
-        let (is_stranger, is_outgrown) = (!known.holds(from, opened), AtomicBool::new(false));
-        Self { from, opened, progress_ms, working, known, is_stranger, is_outgrown, closed: CancellationToken::new() }
+        let is_stranger = !known.holds(from, opened);
+        let [is_ahead, is_outgrown] = [false; 2].map(AtomicBool::new);
+        let closed = CancellationToken::new();
+        Self { from, opened, progress_ms, working, known, is_stranger, is_ahead, is_outgrown, closed }
     }
 
     /// Notes that an envelope that came here was let in: its client is known from now on.
@@ -257,6 +287,38 @@ mod tests {
     }
 
     #[test]
+    fn strangers_that_are_still_to_be_served_leave_for_no_stranger() {
+        let (door, now) = (Arc::new(Door::default()), Instant::now());
+        let held: Vec<Held> =
+            (0..CONNECTIONS_MAX as u32).map(|number| door.hold(door.seat(address(number), now, ALL))).collect();
+        assert!(door.seat(address(5_000), now, ALL).1.closed.is_cancelled(), "all others are ahead of it");
+
+        held[7].begin().expect("it is open");
+        assert!(!door.seat(address(5_001), now, ALL).1.closed.is_cancelled());
+        assert!(held[7].begin().is_none(), "it left");
+
+        door.known.note(address(5_002), now);
+        assert!(!door.seat(address(5_002), now, ALL).1.closed.is_cancelled(), "it is known");
+        assert_eq!(door.files(), CONNECTIONS_MAX);
+        drop(held);
+        assert_eq!(door.files(), 0);
+    }
+
+    #[test]
+    fn strangers_leave_before_who_is_known() {
+        let (door, now) = (Door::default(), Instant::now());
+        door.known.note(address(0), now);
+        let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
+        let later = now + Duration::from_secs(1);
+        seats.iter().skip(1).for_each(|seat| seat.progress(later));
+
+        door.seat(address(5_000), later, ALL);
+
+        assert!(!seats[0].closed.is_cancelled(), "it is idle for longest, and known");
+        assert_eq!(seats.iter().filter(|seat| seat.closed.is_cancelled()).count(), 1);
+    }
+
+    #[test]
     fn each_connection_of_a_stranger_is_outgrown_once_it_lets_in_and_none_of_who_is_known() {
         let (door, now) = (Door::default(), Instant::now());
         let [first, second, silent] = [1, 1, 1].map(|number| door.seat(address(number), now, ALL).1);
@@ -277,7 +339,7 @@ mod tests {
         );
         let few = Room::of(160);
         assert_eq!((few.all, few.of_one_address), (120, 90));
-        assert_eq!(few.with_leaving(), 140, "the rest is for what is no connection");
+        assert_eq!(few.with_leaving(), 130, "the rest is for what is no connection");
         let (door, now) = (Door::default(), Instant::now());
         let seats: Vec<_> = (0..few.all as u32).map(|number| door.seat(address(number), now, few).1).collect();
 
