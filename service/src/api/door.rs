@@ -65,7 +65,8 @@ pub async fn serve(
     let tasks = TaskTracker::new();
     tasks.spawn(sweep(door.clone(), stop.clone()));
     loop {
-        while door.files() >= Room::of(files_max()).with_leaving() && !stop.is_cancelled() {
+        let room = Room::of(files_max());
+        while door.files() >= room.with_leaving() && !stop.is_cancelled() {
             tokio::time::sleep(TOO_MANY_LEAVE).await;
         }
         let accepted = tokio::select! {
@@ -74,7 +75,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, from)) => {
-                let held = door.hold(door.seat(from.ip(), Instant::now(), Room::of(files_max())));
+                let held = door.hold(door.seat(from.ip(), Instant::now(), room));
                 let threads = if held.is_strangers() { strangers.clone() } else { Handle::current() };
                 let (router, stop, tls, stream) = (router.clone(), stop.clone(), tls.clone(), stream.into_std());
                 let conversation = async move {

@@ -6,10 +6,10 @@
 
 use std::{io, thread};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
 
-/// Threads of each runtime that read the disk or hash for requests; what else there is to do waits. By itself the runtime makes 512, each with
-/// 2 MiB of addresses and memory that the allocator keeps for it: requests of strangers made 226 of them, and half a gibibyte.
+/// Threads of each runtime that read the disk or hash for requests; what else there is to do waits. By itself a runtime makes 512,
+/// each with 2 MiB of addresses and memory that the allocator keeps for it: requests of strangers made 226 of them, and half a
+/// gibibyte.
 const BLOCKING_THREADS_MAX: usize = 64;
 
 /// How much nicer than the process are threads for those whom the door knows: what they write is bounded by the paces of authors,
@@ -55,11 +55,6 @@ impl Threads {
             known: Background::new("api", NICER)?,
             strangers: Background::new("api-strangers", STRANGERS_NICER)?,
         })
-    }
-
-    /// Runs a task where those are served whom the door knows.
-    pub fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.known.handle().spawn(task)
     }
 
     /// Threads on which those are served whom the door knows.
@@ -136,7 +131,7 @@ mod tests {
         let nice = || getpriority_process(None).expect("its own");
 
         let at_work =
-            threads.spawn(async move { (nice(), tokio::task::spawn_blocking(nice).await.expect("no panic")) });
+            threads.known().spawn(async move { (nice(), tokio::task::spawn_blocking(nice).await.expect("no panic")) });
 
         let expected = (own + NICER).min(19);
         assert_eq!(at_work.await.expect("no panic"), (expected, expected));

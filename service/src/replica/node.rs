@@ -183,7 +183,7 @@ impl Node {
         let door = Arc::<api::Door>::default();
         let serve = |((listener, strangers), admin): ((TcpListener, Handle), Admin)| {
             let (router, stop) = (api::router(service.clone(), admin), service.stop.clone());
-            threads.spawn(api::serve(listener, (door.clone(), strangers), tls.clone(), router, stop))
+            threads.known().spawn(api::serve(listener, (door.clone(), strangers), tls.clone(), router, stop))
         };
         let operations = operations.map(|(listener, _)| (listener, threads.known())); // where no stranger comes
         let listeners = [Some((listener, threads.strangers())), operations].into_iter().flatten();

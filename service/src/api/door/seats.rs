@@ -107,14 +107,14 @@ impl Door {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection; the longest idle one leaves where there is no room. No stranger takes the place of one that the
-    /// threads of strangers have not come to yet: in a flood none of them would be served.
+    /// A place for a new connection; the longest idle one leaves where there is no room. No stranger takes the place of another
+    /// address's that the threads of strangers have not come to yet: in a flood none of them would be served.
     pub(super) fn seat(&self, from: IpAddr, now: Instant, room: Room) -> (u64, Arc<Seat>) {
         let new = Arc::new(Seat::new(from, now, self.known.clone()));
         let may_leave = |seat: &Seat| !new.is_stranger || !seat.is_ahead.load(Ordering::Relaxed);
         let mut seats = self.seats();
         if seats.taken.values().filter(|seat| seat.from == from).count() >= room.of_one_address {
-            seats.close_longest_idle(now, |seat| seat.from == from && may_leave(seat));
+            seats.close_longest_idle(now, |seat| seat.from == from);
         }
         if seats.taken.len() >= room.all {
             seats.close_longest_idle(now, may_leave);
@@ -302,6 +302,13 @@ mod tests {
         assert_eq!(door.files(), CONNECTIONS_MAX);
         drop(held);
         assert_eq!(door.files(), 0);
+    }
+
+    #[test]
+    fn one_strangers_address_keeps_to_its_share_before_it_is_served() {
+        let (door, now) = (Arc::new(Door::default()), Instant::now());
+        let held: Vec<Held> = (0..CONNECTIONS_MAX).map(|_| door.hold(door.seat(address(1), now, ALL))).collect();
+        assert_eq!(held.iter().filter(|held| held.begin().is_some()).count(), CONNECTIONS_PER_ADDRESS_MAX);
     }
 
     #[test]

@@ -12,20 +12,30 @@ pub const REST: Duration = Duration::from_millis(200);
 /// Addresses that attackers come from; honest authors come from 127.0.0.1.
 const SOURCES: usize = 200;
 
+/// Address from which replicas are asked for their health: nobody writes from there.
+const MONITOR: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
+
 /// A connection from the attacker's address of this number.
 pub async fn connect(to: SocketAddr, number: usize) -> io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    let source = Ipv4Addr::new(127, 0, 1, 1 + (number % SOURCES) as u8);
-    socket.bind(SocketAddr::from((source, 0)))?;
-    socket.connect(to).await
+    socket(source(number))?.connect(to).await
 }
 
 /// A connection that takes next to nothing from the other side before it is read.
 pub async fn connect_narrow(to: SocketAddr, number: usize) -> io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
+    let socket = socket(source(number))?;
     socket.set_recv_buffer_size(4_096)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 1, 1 + (number % SOURCES) as u8), 0)))?;
     socket.connect(to).await
+}
+
+/// The attacker's address of this number.
+fn source(number: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 1, 1 + (number % SOURCES) as u8)
+}
+
+fn socket(source: Ipv4Addr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((source, 0).into())?;
+    Ok(socket)
 }
 
 /// The head of a GET.
@@ -33,14 +43,9 @@ pub fn head(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
 }
 
-/// Address from which replicas are asked for their health: nobody writes from there.
-const MONITOR: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
-
 /// The status of a GET on a connection of its own, from the monitor's address.
 pub async fn get(to: SocketAddr, path: &str) -> io::Result<u16> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind((MONITOR, 0).into())?;
-    let mut stream = socket.connect(to).await?;
+    let mut stream = socket(MONITOR)?.connect(to).await?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
