@@ -1,0 +1,152 @@
+//! Tolls of lanes: what a member without a gate may bring, and what becomes of the rest.
+
+use crate::group::{Group, STEP_MS, key_of, member};
+use quorate_ledger::Revision;
+use quorate_pbft::{
+    Bundle, BundleHeader, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, ReplicaId, SeqNum, Statement, Tip, View,
+    items_root,
+};
+use quorate_storage::Db;
+use quorate_storage::faulty::Loss;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A member without a gate: the next bundle of its lane, of one item, goes to everybody else.
+fn liar_sends(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), bytes: Vec<u8>) {
+    let items = vec![Item { kind: ItemKind::Envelope, bytes }];
+    let (lane, bytes) = (ReplicaId::new(liar), items[0].bytes.len() as u64);
+    *lane_bytes += bytes;
+    let header = BundleHeader {
+        lane,
+        position: tip.position.next(),
+        parent: tip.digest,
+        items: 1,
+        bytes,
+        items_root: items_root(&items),
+        lane_bytes: *lane_bytes,
+    };
+    *tip = header.tip();
+    let statement = Statement {
+        group: group.genesis.group(),
+        epoch: Epoch::default(),
+        kind: Kind::Bundle,
+        view: View::default(),
+        seq: SeqNum::new(header.position.get()),
+        digest: header.digest(),
+    };
+    let statement = statement.sign(lane, &member(liar));
+    let frame = borsh::to_vec(&Message::Bundle(Arc::new(Bundle { header, statement, items }))).expect("memory");
+    for site in (0..group.sites.len()).filter(|site| *site != usize::from(liar)) {
+        group.sites[site].inbox.push((key_of(usize::from(liar)), frame.clone()));
+    }
+}
+
+/// Bundles of all lanes on a disk.
+fn bundles_on_disk(group: &mut Group, site: usize) -> u64 {
+    group.crash(site, Loss::Nothing);
+    let stats = Db::on(&group.sites[site].disk).expect("the disk").stats().expect("the disk");
+    stats.rows.iter().find(|(name, _)| *name == "bundles").map_or(0, |(_, rows)| *rows)
+}
+
+/// Whether replica 0 has executed a lane up to this bundle.
+fn is_executed(group: &Group, lane: usize, tip: Tip) -> bool {
+    group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").executed_point().tips[lane]
+        == tip
+}
+
+/// A member without a gate sends what replica 0 may take for a while; whether it did. Refused bundles are forgotten.
+fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8]) -> bool {
+    let before = *end;
+    liar_sends(group, liar, end, bytes.to_vec());
+    let taken = (0..60).any(|_| {
+        group.turn();
+        is_executed(group, liar.into(), end.0)
+    });
+    if !taken {
+        *end = before;
+    }
+    taken
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    });
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    for number in 0..40 {
+        let stranger = Ed25519Signer::from_seed(&[200 + number; 32]);
+        let envelope = group.signed(&stranger, (1, Revision::GENESIS), "a", vec![number; 1 << 20]);
+        liar_brings(&mut group, 3, &mut end, &envelope.bytes);
+    }
+    let honest = group.envelope(1, "b");
+    liar_sends(&mut group, 3, &mut end, honest.bytes.clone());
+
+    group.until("the honest author is served", |group| group.receipt(0, &honest.id).is_some());
+
+    for site in 0..3 {
+        let bundles = bundles_on_disk(&mut group, site);
+        assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
+    }
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_copies_and_then_a_mebibyte_a_minute() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    });
+    let original = group.putting(1, "a", &"x".repeat(1 << 20), Revision::GENESIS);
+    group.submit(0, &original);
+    group.until("a receipt", |group| group.receipt(0, &original.id).is_some());
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    let mut taken = |group: &mut Group, copies: usize| {
+        (0..copies).filter(|_| liar_brings(group, 3, &mut end, &original.bytes)).count()
+    };
+
+    let at_once = taken(&mut group, 30);
+    (0..70_000 / STEP_MS).for_each(|_| group.turn());
+    let later = taken(&mut group, 5);
+
+    assert!((14..=18).contains(&at_once), "{at_once} copies of one mebibyte");
+    assert!((1..=2).contains(&later), "{later} copies a minute later");
+}
+
+#[test]
+fn a_member_that_was_cut_off_does_not_bring_again_what_others_brought_meanwhile() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    });
+    group.cut_off = BTreeSet::from([3]);
+    (0..500).for_each(|_| group.turn());
+    let envelopes: Vec<_> = (1..=40)
+        .map(|seq| group.putting(seq, &format!("file-{seq}"), &format!("{seq} ").repeat(200_000), Revision::GENESIS))
+        .collect();
+    for envelope in &envelopes {
+        group.submit(3, envelope);
+        group.turn();
+    }
+    for envelope in &envelopes {
+        group.submit(0, envelope);
+        (0..20).for_each(|_| group.turn());
+    }
+    for seq in 41..=240 {
+        group.submit(0, &group.envelope(seq, &format!("file-{seq}")));
+        (0..20).for_each(|_| group.turn());
+    }
+    (0..3_000).for_each(|_| group.turn());
+    assert!(group.receipt(0, &envelopes[39].id).is_some() && group.receipt(3, &envelopes[0].id).is_none());
+
+    group.cut_off.clear();
+    let own = group.envelope(241, "its own");
+    group.submit(3, &own);
+    group.until("its own has its verdict", |group| group.receipt(0, &own.id).is_some());
+
+    let tip =
+        group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").executed_point().tips[3];
+    assert!(tip.position.get() <= 9, "what it had bundled before, and its own: {tip:?}");
+}
