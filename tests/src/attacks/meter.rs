@@ -4,6 +4,7 @@ use super::kernel;
 use serde::Serialize;
 use std::fs;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// Resources that a process took in a stretch of time.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -61,11 +62,7 @@ fn field(pid: &Option<u32>, file: &str, name: &str) -> u64 {
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// Seconds of processor time that a process has used.
-pub fn cpu_seconds(pid: u32) -> f64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name in brackets may hold blanks; user and system time are the 12th and 13th field after it.
-    let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-    (ticks(11) + ticks(12)) as f64 / kernel::ticks_per_second()
+/// Processor time that a process has used, its threads that ended included; none where it is gone.
+pub fn processor_time(pid: u32) -> Duration {
+    kernel::processor_clock(pid).unwrap_or_default()
 }
