@@ -5,8 +5,8 @@
 //! share of the files that the system lets the process open: most of the rest is for the database and the other replicas.
 //!
 //! Connections from addresses that an envelope was let in from lately are served on threads of their own, and leave after all
-//! strangers: who floods the door without being let in makes other strangers wait, and authors at work only while so many
-//! connections that were closed hold their files that nobody is let in.
+//! strangers, those at work included: who floods the door without being let in makes other strangers wait, and authors only
+//! while so many connections that were closed hold their files that nobody is let in.
 
 mod known;
 mod seats;
@@ -75,7 +75,11 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, from)) => {
-                let held = door.hold(door.seat(from.ip(), Instant::now(), room));
+                let (number, seat) = door.seat(from.ip(), Instant::now(), room);
+                if seat.closed.is_cancelled() {
+                    continue; // closed here, and not once the threads that would serve it come to it
+                }
+                let held = door.hold((number, seat));
                 let threads = if held.is_strangers() { strangers.clone() } else { Handle::current() };
                 let (router, stop, tls, stream) = (router.clone(), stop.clone(), tls.clone(), stream.into_std());
                 let conversation = async move {

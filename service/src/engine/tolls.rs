@@ -3,7 +3,7 @@
 //! An honest member's gate keeps such items out, so its lane owes next to nothing. The lane of a member without a gate
 //! may fill the disks of the others at once by [`AT_ONCE_BYTES`], and then by [`BYTES_PER_MINUTE`]. A bundle that others
 //! have certified is taken whatever its lane owes, and charged: execution will need it. A bundle that comes again is
-//! charged once.
+//! charged once, as long as it is among the last 64 of its lane that were charged.
 
 use quorate_pbft::{Constants, ReplicaId, Time, Tip};
 use std::collections::{BTreeMap, VecDeque};

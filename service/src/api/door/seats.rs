@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,9 @@ const CONNECTIONS_PER_ADDRESS_MAX: usize = 768;
 const FILES_QUARTERS: usize = 3;
 /// Idle time after which a connection is closed although there is room: an answer that nobody reads.
 const IDLE_MAX: Duration = Duration::from_secs(40);
+/// Time that a connection whose turn has come has for its first request, before it may leave for a stranger: a round trip. While
+/// the threads keep up, who would hold all places by silence has to come four thousand times a second.
+const FIRST_WITHIN: Duration = Duration::from_millis(250);
 
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX >= 512, "a proxy serves many");
 
@@ -72,7 +75,7 @@ impl Held {
 
     /// The seat, once the threads that serve the connection have come to it; none where it was closed before.
     pub(super) fn begin(&self) -> Option<&Arc<Seat>> {
-        self.seat.is_ahead.store(false, Ordering::Relaxed);
+        self.seat.begin(Instant::now());
         Some(&self.seat).filter(|seat| !seat.closed.is_cancelled())
     }
 }
@@ -95,8 +98,9 @@ pub struct Seat {
     known: Arc<Known>,
     /// Whether nothing was let in from its address lately, when it came.
     is_stranger: bool,
-    /// Whether the threads that serve it are still to come to it.
-    is_ahead: AtomicBool,
+    /// Milliseconds from the opening until which it is still to be served: until its first request, and at most for
+    /// [`FIRST_WITHIN`] once the threads that serve it have come to it.
+    ahead_until_ms: AtomicU64,
     /// True once a stranger was let in: it is to come again, and is then served among those who are known.
     is_outgrown: AtomicBool,
     pub(super) closed: CancellationToken,
@@ -107,38 +111,37 @@ impl Door {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection; the longest idle one leaves where there is no room. No stranger takes the place of another
-    /// address's that the threads of strangers have not come to yet: in a flood none of them would be served.
+    /// A place for a new connection; where there is no room, one leaves for it, of the same address if that has its share. No
+    /// stranger takes the place of one that is still to be served: in a flood none of them would be. If none may leave, the
+    /// new one is closed.
     pub(super) fn seat(&self, from: IpAddr, now: Instant, room: Room) -> (u64, Arc<Seat>) {
+        let from = whole(from);
         let new = Arc::new(Seat::new(from, now, self.known.clone()));
-        let may_leave = |seat: &Seat| !new.is_stranger || !seat.is_ahead.load(Ordering::Relaxed);
         let mut seats = self.seats();
-        if seats.taken.values().filter(|seat| seat.from == from).count() >= room.of_one_address {
-            seats.close_longest_idle(now, |seat| seat.from == from);
-        }
-        if seats.taken.len() >= room.all {
-            seats.close_longest_idle(now, may_leave);
-        }
+        let of_address = seats.taken.values().filter(|seat| seat.from == from).count();
+        let has_room = of_address < room.of_one_address || seats.close_for(&new, now, |seat| seat.from == from);
+        let has_room = has_room && (seats.taken.len() < room.all || seats.close_for(&new, now, |_| true));
         seats.next += 1;
         let number = seats.next;
-        if seats.taken.len() < room.all {
-            seats.taken.insert(number, new.clone());
-        } else {
-            // All others are at work, or are to be served first.
-            new.closed.cancel();
+        match has_room {
+            true => drop(seats.taken.insert(number, new.clone())),
+            false => new.closed.cancel(),
         }
         (number, new)
     }
 
-    /// Closes the connection that has been idle for longest.
+    /// Closes the connection that has been idle for longest, unless files of such as were closed are still to be given back.
     pub(super) fn close_longest_idle(&self, now: Instant) {
-        self.seats().close_longest_idle(now, |_| true);
+        let mut seats = self.seats();
+        if self.files() <= seats.taken.len() {
+            seats.close_first(|seat| seat.idle(now).map(|idle| (seat.is_still_strange(), idle)));
+        }
     }
 
     /// Holds the file of a connection that is still to be served, and its seat where it has one.
     pub(super) fn hold(self: &Arc<Self>, (number, seat): (u64, Arc<Seat>)) -> Held {
         self.files.fetch_add(1, Ordering::Relaxed);
-        seat.is_ahead.store(true, Ordering::Relaxed);
+        seat.ahead_until_ms.store(u64::MAX, Ordering::Relaxed);
         Held { door: self.clone(), number, seat }
     }
 
@@ -155,13 +158,35 @@ impl Door {
     }
 }
 
+/// The address that one machine counts as: the first half of its address of IPv6, whose second half it may choose.
+fn whole(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !0 << 64).into(),
+        v4 => v4,
+    }
+}
+
 impl Seats {
-    fn close_longest_idle(&mut self, now: Instant, of: impl Fn(&Seat) -> bool) {
-        let idle = self.taken.iter().filter(|(_, seat)| of(seat));
-        let longest = idle.filter_map(|(number, seat)| Some((seat.is_stranger, seat.idle(now)?, *number))).max();
-        if let Some(seat) = longest.and_then(|(.., number)| self.taken.remove(&number)) {
-            seat.closed.cancel();
-        }
+    /// Closes one of these connections for a new one: the longest idle stranger; for one that is known also a stranger at
+    /// work, or the longest idle of those who are known. Whether one was closed.
+    fn close_for(&mut self, new: &Seat, now: Instant, of: impl Fn(&Seat) -> bool) -> bool {
+        self.close_first(|seat| {
+            let (is_strange, idle) = (seat.is_still_strange(), seat.idle(now));
+            let may_leave = match new.is_stranger {
+                true => idle.is_some() && !seat.is_ahead(now),
+                false => idle.is_some() || is_strange,
+            };
+            let open = now.saturating_duration_since(seat.opened);
+            (may_leave && of(seat)).then_some((is_strange, idle.is_some(), idle.unwrap_or(open)))
+        })
+    }
+
+    /// Closes the connection that is first by this rank, the greatest; whether there was one.
+    fn close_first<R: Ord>(&mut self, rank: impl Fn(&Seat) -> Option<R>) -> bool {
+        let ranked = self.taken.iter().filter_map(|(number, seat)| Some((rank(seat)?, *number)));
+        let first = ranked.max().and_then(|(_, number)| self.taken.remove(&number));
+        first.as_ref().into_iter().for_each(|seat| seat.closed.cancel());
+        first.is_some()
     }
 }
 
@@ -169,15 +194,34 @@ impl Seat {
     fn new(from: IpAddr, opened: Instant, known: Arc<Known>) -> Self {
         let (progress_ms, working) = (AtomicU64::new(0), AtomicUsize::new(0));
         let is_stranger = !known.holds(from, opened);
-        let [is_ahead, is_outgrown] = [false; 2].map(AtomicBool::new);
+        let (ahead_until_ms, is_outgrown) = (AtomicU64::new(0), AtomicBool::new(false));
         let closed = CancellationToken::new();
-        Self { from, opened, progress_ms, working, known, is_stranger, is_ahead, is_outgrown, closed }
+        Self { from, opened, progress_ms, working, known, is_stranger, ahead_until_ms, is_outgrown, closed }
     }
 
     /// Notes that an envelope that came here was let in: its client is known from now on.
     pub fn let_in(&self) {
         self.known.note(self.from, Instant::now());
         self.is_outgrown.store(self.is_stranger, Ordering::Relaxed);
+    }
+
+    /// Notes that the threads that serve it have come to it: from now on it is its client's to make progress.
+    fn begin(&self, now: Instant) {
+        self.progress(now);
+        self.ahead_until_ms.store(self.age_ms(now + FIRST_WITHIN), Ordering::Relaxed);
+    }
+
+    fn is_ahead(&self, now: Instant) -> bool {
+        self.age_ms(now) < self.ahead_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether it came as a stranger, and nothing was let in of it since.
+    fn is_still_strange(&self) -> bool {
+        self.is_stranger && !self.is_outgrown()
+    }
+
+    fn age_ms(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.opened).as_millis() as u64
     }
 
     pub(super) fn is_outgrown(&self) -> bool {
@@ -197,8 +241,7 @@ impl Seat {
     }
 
     pub(super) fn progress(&self, now: Instant) {
-        let since = now.saturating_duration_since(self.opened).as_millis();
-        self.progress_ms.store(since as u64, Ordering::Relaxed);
+        self.progress_ms.store(self.age_ms(now), Ordering::Relaxed);
     }
 
     /// A stretch in which the handler waits for its own client, as for a body: idle, if nothing comes.
@@ -215,6 +258,7 @@ impl Work {
     pub(super) fn begin(seat: Arc<Seat>) -> Self {
         seat.working.fetch_add(1, Ordering::Relaxed);
         seat.progress(Instant::now());
+        seat.ahead_until_ms.store(0, Ordering::Relaxed);
         Self(seat)
     }
 }
@@ -293,7 +337,7 @@ mod tests {
             (0..CONNECTIONS_MAX as u32).map(|number| door.hold(door.seat(address(number), now, ALL))).collect();
         assert!(door.seat(address(5_000), now, ALL).1.closed.is_cancelled(), "all others are ahead of it");
 
-        held[7].begin().expect("it is open");
+        drop(Work::begin(held[7].begin().expect("it is open").clone()));
         assert!(!door.seat(address(5_001), now, ALL).1.closed.is_cancelled());
         assert!(held[7].begin().is_none(), "it left");
 
@@ -302,6 +346,75 @@ mod tests {
         assert_eq!(door.files(), CONNECTIONS_MAX);
         drop(held);
         assert_eq!(door.files(), 0);
+    }
+
+    #[test]
+    fn a_stranger_whose_turn_has_come_has_time_for_its_first_request() {
+        let (door, now) = (Arc::new(Door::default()), Instant::now());
+        let held: Vec<Held> =
+            (0..CONNECTIONS_MAX as u32).map(|number| door.hold(door.seat(address(number), now, ALL))).collect();
+        let later = now + Duration::from_secs(5);
+        held[7].seat.begin(later);
+
+        assert!(door.seat(address(5_000), later + FIRST_WITHIN / 2, ALL).1.closed.is_cancelled());
+        assert!(!door.seat(address(5_001), later + FIRST_WITHIN, ALL).1.closed.is_cancelled());
+        assert!(held[7].seat.closed.is_cancelled(), "it has said nothing");
+    }
+
+    #[test]
+    fn one_address_has_no_more_than_its_share_at_work() {
+        let (door, now) = (Door::default(), Instant::now());
+        let seats = (0..CONNECTIONS_MAX).map(|_| door.seat(address(1), now, ALL).1);
+        let work: Vec<Work> = seats.filter(|seat| !seat.closed.is_cancelled()).map(Work::begin).collect();
+        assert_eq!(work.len(), CONNECTIONS_PER_ADDRESS_MAX);
+        assert!(!door.seat(address(2), now, ALL).1.closed.is_cancelled());
+    }
+
+    #[test]
+    fn a_machine_with_many_addresses_of_ipv6_is_one_and_a_mapped_address_is_itself() {
+        let [one, same, other, mapped] = ["2001:db8:1:2::3", "2001:db8:1:2:ff::", "2001:db8:1:3::3", "::ffff:10.0.0.1"]
+            .map(|text| whole(text.parse().expect("an address")));
+        assert!(one == same && one != other);
+        assert_eq!(mapped, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    }
+
+    #[test]
+    fn a_stranger_at_work_leaves_for_who_is_known_before_others_who_are_known() {
+        let (door, now) = (Door::default(), Instant::now());
+        [0, 5_000].into_iter().for_each(|number| door.known.note(address(number), now));
+        let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
+        let work: Vec<Work> = seats.iter().skip(1).cloned().map(Work::begin).collect();
+
+        assert!(!door.seat(address(5_000), now, ALL).1.closed.is_cancelled());
+
+        assert!(!seats[0].closed.is_cancelled(), "it is idle, and known");
+        assert_eq!(seats.iter().filter(|seat| seat.closed.is_cancelled()).count(), 1);
+        drop(work);
+    }
+
+    #[test]
+    fn a_lack_of_files_closes_nobody_while_those_who_were_closed_hold_theirs() {
+        let (door, now) = (Arc::new(Door::default()), Instant::now());
+        let held = [1, 2, 3].map(|number| door.hold(door.seat(address(number), now, ALL)));
+        let open = |held: &[Held; 3]| held.iter().filter(|held| !held.seat.closed.is_cancelled()).count();
+
+        door.close_longest_idle(now);
+        door.close_longest_idle(now);
+
+        assert_eq!(open(&held), 2, "the first still holds its file");
+    }
+
+    #[test]
+    fn a_stranger_that_was_let_in_leaves_after_those_that_were_not() {
+        let (door, now) = (Door::default(), Instant::now());
+        let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
+        seats[0].let_in();
+        let later = now + Duration::from_secs(1);
+        seats.iter().skip(1).for_each(|seat| seat.progress(later));
+
+        door.seat(address(5_000), later, ALL);
+
+        assert!(!seats[0].closed.is_cancelled(), "it is idle for longest, and was let in");
     }
 
     #[test]
