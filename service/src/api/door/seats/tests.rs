@@ -1,0 +1,182 @@
+//! Who sits, who leaves for whom, and who is refused.
+
+use super::*;
+use std::net::Ipv4Addr;
+
+const ALL: Room = Room { all: CONNECTIONS_MAX, of_one_address: CONNECTIONS_PER_ADDRESS_MAX, leaving: CONNECTIONS_MAX };
+
+fn address(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(0x7f00_0001 + number))
+}
+
+#[test]
+fn the_longest_idle_connection_leaves_for_a_new_one() {
+    let (door, begin) = (Door::default(), Instant::now());
+    let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), begin, ALL).1).collect();
+    let later = begin + Duration::from_secs(1);
+    seats.iter().skip(1).for_each(|seat| seat.progress(later));
+
+    let (_, new) = door.seat(address(5_000), later, ALL);
+
+    assert!(seats[0].closed.is_cancelled() && !new.closed.is_cancelled());
+    assert!(seats[1..].iter().all(|seat| !seat.closed.is_cancelled()));
+}
+
+#[test]
+fn a_connection_at_work_stays_and_one_that_awaits_its_client_may_leave() {
+    let (door, now) = (Door::default(), Instant::now());
+    let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
+    let work: Vec<Work> = seats.iter().cloned().map(Work::begin).collect();
+    assert!(door.seat(address(5_000), now, ALL).1.closed.is_cancelled(), "all others are at work");
+
+    let _awaiting = seats[7].awaiting_client();
+    assert!(!door.seat(address(5_001), now, ALL).1.closed.is_cancelled());
+    assert!(seats[7].closed.is_cancelled());
+    drop(work);
+}
+
+#[test]
+fn one_address_makes_room_by_its_own_connections() {
+    let (door, now) = (Door::default(), Instant::now());
+    let (_, other) = door.seat(address(1), now, ALL);
+    let greedy: Vec<_> = (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| door.seat(address(2), now, ALL).1).collect();
+
+    door.seat(address(2), now, ALL);
+
+    assert!(!other.closed.is_cancelled());
+    assert_eq!(greedy.iter().filter(|seat| seat.closed.is_cancelled()).count(), 1);
+}
+
+#[test]
+fn strangers_that_are_still_to_be_served_leave_for_no_stranger() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held: Vec<Held> =
+        (0..CONNECTIONS_MAX as u32).map(|number| door.hold(door.seat(address(number), now, ALL))).collect();
+    assert!(door.seat(address(5_000), now, ALL).1.closed.is_cancelled(), "all others are ahead of it");
+
+    drop(Work::begin(held[7].begin().expect("it is open").clone()));
+    assert!(!door.seat(address(5_001), now, ALL).1.closed.is_cancelled());
+    assert!(held[7].begin().is_none(), "it left");
+
+    door.known.note(address(5_002), now);
+    assert!(!door.seat(address(5_002), now, ALL).1.closed.is_cancelled(), "it is known");
+    assert_eq!(door.files(), CONNECTIONS_MAX);
+    drop(held);
+    assert_eq!(door.files(), 0);
+}
+
+#[test]
+fn a_stranger_whose_turn_has_come_has_time_for_its_first_request() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held: Vec<Held> =
+        (0..CONNECTIONS_MAX as u32).map(|number| door.hold(door.seat(address(number), now, ALL))).collect();
+    let later = now + Duration::from_secs(5);
+    held[7].seat.begin(later);
+
+    assert!(door.seat(address(5_000), later + FIRST_WITHIN / 2, ALL).1.closed.is_cancelled());
+    assert!(!door.seat(address(5_001), later + FIRST_WITHIN, ALL).1.closed.is_cancelled());
+    assert!(held[7].seat.closed.is_cancelled(), "it has said nothing");
+}
+
+#[test]
+fn one_address_has_no_more_than_its_share_at_work() {
+    let (door, now) = (Door::default(), Instant::now());
+    let seats = (0..CONNECTIONS_MAX).map(|_| door.seat(address(1), now, ALL).1);
+    let work: Vec<Work> = seats.filter(|seat| !seat.closed.is_cancelled()).map(Work::begin).collect();
+    assert_eq!(work.len(), CONNECTIONS_PER_ADDRESS_MAX);
+    assert!(!door.seat(address(2), now, ALL).1.closed.is_cancelled());
+}
+
+#[test]
+fn a_machine_with_many_addresses_of_ipv6_is_one_and_a_mapped_address_is_itself() {
+    let [one, same, other, mapped] = ["2001:db8:1:2::3", "2001:db8:1:2:ff::", "2001:db8:1:3::3", "::ffff:10.0.0.1"]
+        .map(|text| whole(text.parse().expect("an address")));
+    assert!(one == same && one != other);
+    assert_eq!(mapped, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+}
+
+#[test]
+fn a_stranger_at_work_leaves_for_who_is_known_before_others_who_are_known() {
+    let (door, now) = (Door::default(), Instant::now());
+    [0, 5_000].into_iter().for_each(|number| door.known.note(address(number), now));
+    let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
+    let work: Vec<Work> = seats.iter().skip(1).cloned().map(Work::begin).collect();
+
+    assert!(!door.seat(address(5_000), now, ALL).1.closed.is_cancelled());
+
+    assert!(!seats[0].closed.is_cancelled(), "it is idle, and known");
+    assert_eq!(seats.iter().filter(|seat| seat.closed.is_cancelled()).count(), 1);
+    drop(work);
+}
+
+#[test]
+fn a_lack_of_files_closes_nobody_while_those_who_were_closed_hold_theirs() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held = [1, 2, 3].map(|number| door.hold(door.seat(address(number), now, ALL)));
+    let open = |held: &[Held; 3]| held.iter().filter(|held| !held.seat.closed.is_cancelled()).count();
+
+    door.close_longest_idle(now);
+    door.close_longest_idle(now);
+
+    assert_eq!(open(&held), 2, "the first still holds its file");
+}
+
+#[test]
+fn a_stranger_that_was_let_in_leaves_after_those_that_were_not() {
+    let (door, now) = (Door::default(), Instant::now());
+    let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
+    seats[0].let_in();
+    let later = now + Duration::from_secs(1);
+    seats.iter().skip(1).for_each(|seat| seat.progress(later));
+
+    door.seat(address(5_000), later, ALL);
+
+    assert!(!seats[0].closed.is_cancelled(), "it is idle for longest, and was let in");
+}
+
+#[test]
+fn one_strangers_address_keeps_to_its_share_before_it_is_served() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held: Vec<Held> = (0..CONNECTIONS_MAX).map(|_| door.hold(door.seat(address(1), now, ALL))).collect();
+    assert_eq!(held.iter().filter(|held| held.begin().is_some()).count(), CONNECTIONS_PER_ADDRESS_MAX);
+}
+
+#[test]
+fn strangers_leave_before_who_is_known() {
+    let (door, now) = (Door::default(), Instant::now());
+    door.known.note(address(0), now);
+    let seats: Vec<_> = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number), now, ALL).1).collect();
+    let later = now + Duration::from_secs(1);
+    seats.iter().skip(1).for_each(|seat| seat.progress(later));
+
+    door.seat(address(5_000), later, ALL);
+
+    assert!(!seats[0].closed.is_cancelled(), "it is idle for longest, and known");
+    assert_eq!(seats.iter().filter(|seat| seat.closed.is_cancelled()).count(), 1);
+}
+
+#[test]
+fn each_connection_of_a_stranger_is_outgrown_once_it_lets_in_and_none_of_who_is_known() {
+    let (door, now) = (Door::default(), Instant::now());
+    let [first, second, silent] = [1, 1, 1].map(|number| door.seat(address(number), now, ALL).1);
+    first.let_in();
+    second.let_in();
+    let later = door.seat(address(1), Instant::now(), ALL).1;
+    later.let_in();
+    assert_eq!([&first, &second, &silent, &later].map(|seat| seat.is_outgrown()), [true, true, false, false]);
+    assert!(!later.is_stranger && door.seat(address(2), Instant::now(), ALL).1.is_stranger);
+}
+
+#[test]
+fn a_process_that_may_open_few_files_lets_fewer_in() {
+    assert_eq!((Room::of(0).all, Room::of(65_536).all), (CONNECTIONS_MAX, CONNECTIONS_MAX), "no bound, and a wide one");
+    let few = Room::of(160);
+    assert_eq!((few.all, few.of_one_address), (120, 90));
+    assert_eq!(few.with_leaving(), 130, "the rest is for what is no connection");
+    let (door, now) = (Door::default(), Instant::now());
+    let seats: Vec<_> = (0..few.all as u32).map(|number| door.seat(address(number), now, few).1).collect();
+
+    door.seat(address(5_000), now, few);
+
+    assert_eq!(seats.iter().filter(|seat| seat.closed.is_cancelled()).count(), 1);
+}
