@@ -48,11 +48,11 @@ impl Replica {
         Ok(())
     }
 
-    /// Use of a bundle that a peer hands over: none if it is executed or held here, and whether execution will need it, as
-    /// it lies on the certified chain or the lane is the own one.
+    /// Use of a bundle that a peer hands over: none if it is executed, held here, or more bundles ahead of execution
+    /// than a lane may be, and whether execution will need it, as it lies on the certified chain or the lane is the own one.
     pub fn needs_bundle(&self, header: &BundleHeader) -> Option<bool> {
         let needed = || header.lane == self.member.me || self.lanes.is_certified(header);
-        self.lanes.is_new(header).then(needed)
+        self.lanes.is_new(header, self.member.constants.lane_ahead_bundles_max).then(needed)
     }
 
     pub(crate) fn on_ack(&mut self, signed: Signed) -> Result<(), Rejected> {
@@ -116,9 +116,10 @@ impl Replica {
 }
 
 impl Lanes {
-    fn is_new(&self, header: &BundleHeader) -> bool {
-        let lane = self.get(header.lane);
-        lane.is_some_and(|lane| header.position > lane.executed.position && lane.held(header.tip()).is_none())
+    fn is_new(&self, header: &BundleHeader, ahead_max: u64) -> bool {
+        let Some(lane) = self.get(header.lane) else { return false };
+        let (position, executed) = (header.position, lane.executed.position);
+        position > executed && position <= executed.plus(ahead_max) && lane.held(header.tip()).is_none()
     }
 
     fn is_certified(&self, header: &BundleHeader) -> bool {

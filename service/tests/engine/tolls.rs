@@ -3,8 +3,8 @@
 use crate::group::{Group, STEP_MS, key_of, member};
 use quorate_ledger::Revision;
 use quorate_pbft::{
-    Bundle, BundleHeader, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, ReplicaId, SeqNum, Statement, Tip, View,
-    items_root,
+    Bundle, BundleHeader, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Position, ReplicaId, SeqNum, Statement,
+    Tip, View, items_root,
 };
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
@@ -77,9 +77,8 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
     group.crash(3, Loss::All);
     let mut end = <(Tip, u64)>::default();
     for number in 0..40 {
-        let stranger = Ed25519Signer::from_seed(&[200 + number; 32]);
-        let envelope = group.signed(&stranger, (1, Revision::GENESIS), "a", vec![number; 1 << 20]);
-        liar_brings(&mut group, 3, &mut end, &envelope.bytes);
+        let envelope = strangers(&group, number);
+        liar_brings(&mut group, 3, &mut end, &envelope);
     }
     let honest = group.envelope(1, "b");
     liar_sends(&mut group, 3, &mut end, honest.bytes.clone());
@@ -90,6 +89,31 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
         let bundles = bundles_on_disk(&mut group, site);
         assert!((10..=17).contains(&bundles), "{bundles} bundles, all but the honest author's of one mebibyte");
     }
+}
+
+#[test]
+fn a_bundle_too_far_ahead_of_execution_is_charged_to_nobody() {
+    let mut group = Group::new(4);
+    group.until("all may sign", |group| {
+        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
+    });
+    group.crash(3, Loss::All);
+    let mut far = (Tip { position: Position::new(1_000_000), ..Tip::default() }, 0);
+    for number in 0..16 {
+        let envelope = strangers(&group, number);
+        liar_sends(&mut group, 3, &mut far, envelope);
+        group.turn();
+    }
+
+    let mut end = <(Tip, u64)>::default();
+    let envelope = strangers(&group, 16);
+    assert!(liar_brings(&mut group, 3, &mut end, &envelope), "its lane owes nothing");
+}
+
+/// An envelope of a mebibyte by a key that nobody enrolled.
+fn strangers(group: &Group, number: u8) -> Vec<u8> {
+    let stranger = Ed25519Signer::from_seed(&[200 + number; 32]);
+    group.signed(&stranger, (1, Revision::GENESIS), "a", vec![number; 1 << 20]).bytes.to_vec()
 }
 
 #[test]
