@@ -21,6 +21,9 @@ const IDLE_MAX: Duration = Duration::from_secs(40);
 /// the threads keep up, who would hold all places by silence has to come four thousand times a second.
 const FIRST_WITHIN: Duration = Duration::from_millis(250);
 
+/// Part of the places, one in so many, that strangers may take from those who are known and idle.
+const STRANGERS_PART: usize = 4;
+
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX >= 512, "a proxy serves many");
 
 /// Connections that are let in at a time.
@@ -112,15 +115,16 @@ impl Door {
     }
 
     /// A place for a new connection; where there is no room, one leaves for it, of the same address if that has its share. No
-    /// stranger takes the place of one that is still to be served: in a flood none of them would be. If none may leave, the
-    /// new one is closed.
+    /// stranger takes the place of one that is at work or still to be served, for in a flood none of them would be, unless
+    /// their address has more places than its own will have; nor that of one who is known, while strangers have a quarter of
+    /// all. If none may leave, the new one is closed.
     pub(super) fn seat(&self, from: IpAddr, now: Instant, room: Room) -> (u64, Arc<Seat>) {
         let from = whole(from);
         let new = Arc::new(Seat::new(from, now, self.known.clone()));
         let mut seats = self.seats();
         let of_address = seats.taken.values().filter(|seat| seat.from == from).count();
         let has_room = of_address < room.of_one_address || seats.close_for(&new, now, |seat| seat.from == from);
-        let has_room = has_room && (seats.taken.len() < room.all || seats.close_for(&new, now, |_| true));
+        let has_room = has_room && (seats.taken.len() < room.all || seats.make_room(&new, now, room));
         seats.next += 1;
         let number = seats.next;
         match has_room {
@@ -181,6 +185,26 @@ impl Seats {
         })
     }
 
+    /// Closes a connection of any address for a new one. Whether one was closed.
+    fn make_room(&mut self, new: &Seat, now: Instant, room: Room) -> bool {
+        let strangers = self.taken.values().filter(|seat| seat.is_still_strange()).count();
+        let may_be_any = !new.is_stranger || strangers < room.all / STRANGERS_PART;
+        let leaves = new.is_stranger && (self.close_for(new, now, Seat::is_still_strange) || self.close_of_most(new));
+        leaves || may_be_any && self.close_for(new, now, |_| true)
+    }
+
+    /// Closes the newest connection of the strangers' address that has the most, if it has more than the new one's will have.
+    /// Whether one was closed.
+    fn close_of_most(&mut self, new: &Seat) -> bool {
+        let mut counts = BTreeMap::<IpAddr, usize>::new();
+        self.taken.values().filter(|seat| seat.is_still_strange()).for_each(|seat| {
+            *counts.entry(seat.from).or_default() += 1;
+        });
+        let own = counts.get(&new.from).map_or(0, |count| *count);
+        let most = counts.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > own + 1);
+        most.is_some_and(|(of, _)| self.close_first(|seat| (seat.from == of && seat.is_still_strange()).then_some(())))
+    }
+
     /// Closes the connection that is first by this rank, the greatest; whether there was one.
     fn close_first<R: Ord>(&mut self, rank: impl Fn(&Seat) -> Option<R>) -> bool {
         let ranked = self.taken.iter().filter_map(|(number, seat)| Some((rank(seat)?, *number)));
@@ -228,7 +252,7 @@ impl Seat {
         self.is_outgrown.load(Ordering::Relaxed)
     }
 
-    /// Address of the client, or of a proxy before it.
+    /// Address of the client, or of a proxy before it; of IPv6 its network of 64 bits.
     pub fn address(&self) -> IpAddr {
         self.from
     }

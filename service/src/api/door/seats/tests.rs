@@ -88,6 +88,52 @@ fn one_address_has_no_more_than_its_share_at_work() {
 }
 
 #[test]
+fn two_addresses_at_work_leave_places_to_a_third_up_to_its_part() {
+    let (door, now) = (Door::default(), Instant::now());
+    let seats = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(number % 2), now, ALL).1);
+    let work: Vec<Work> = seats.map(Work::begin).collect();
+
+    let third = (0..CONNECTIONS_MAX).map(|_| door.seat(address(2), now, ALL).1);
+    let third: Vec<Work> = third.filter(|seat| !seat.closed.is_cancelled()).map(Work::begin).collect();
+
+    let open = |all: &[Work]| all.iter().filter(|work| !work.0.closed.is_cancelled()).count();
+    assert!(open(&third).abs_diff(CONNECTIONS_MAX / 3) <= 1, "{}", open(&third));
+    assert_eq!(open(&work) + open(&third), CONNECTIONS_MAX);
+}
+
+#[test]
+fn strangers_that_wait_to_be_served_cost_no_author_a_place() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let authors = (0..224).map(|number| address(1_000 + number));
+    let authors: Vec<_> = authors.inspect(|author| door.known.note(*author, now)).collect();
+    let authors: Vec<_> = authors.into_iter().map(|author| door.seat(author, now, ALL).1).collect();
+    let uploads: Vec<Work> = authors.iter().cloned().map(Work::begin).collect();
+    let _bodies: Vec<_> = authors.iter().map(|author| author.awaiting_client()).collect();
+    let held: Vec<Held> = (0..800).map(|number| door.hold(door.seat(address(number % 4 / 3), now, ALL))).collect();
+
+    let more: Vec<_> = (0..1_000).map(|_| door.hold(door.seat(address(1), now, ALL))).collect();
+
+    assert!(authors.iter().all(|author| !author.closed.is_cancelled()));
+    let open = held.iter().chain(&more).filter(|held| !held.seat.closed.is_cancelled()).count();
+    assert_eq!(open, 800);
+    drop(uploads);
+}
+
+#[test]
+fn strangers_take_a_quarter_of_the_places_from_who_is_known_and_idle() {
+    let (door, now) = (Door::default(), Instant::now());
+    let authors: Vec<_> = (0..CONNECTIONS_MAX as u32).map(address).collect();
+    authors.iter().for_each(|author| door.known.note(*author, now));
+    let authors: Vec<_> = authors.into_iter().map(|author| door.seat(author, now, ALL).1).collect();
+
+    let seats = (0..CONNECTIONS_MAX as u32).map(|number| door.seat(address(2_000 + number), now, ALL).1);
+    let work: Vec<Work> = seats.filter(|seat| !seat.closed.is_cancelled()).map(Work::begin).collect();
+
+    assert_eq!(work.len(), CONNECTIONS_MAX / STRANGERS_PART);
+    assert_eq!(authors.iter().filter(|author| author.closed.is_cancelled()).count(), work.len());
+}
+
+#[test]
 fn a_machine_with_many_addresses_of_ipv6_is_one_and_a_mapped_address_is_itself() {
     let [one, same, other, mapped] = ["2001:db8:1:2::3", "2001:db8:1:2:ff::", "2001:db8:1:3::3", "::ffff:10.0.0.1"]
         .map(|text| whole(text.parse().expect("an address")));
