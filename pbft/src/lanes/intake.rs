@@ -24,7 +24,7 @@ impl Replica {
             self.lanes.repeat_ack(&mut self.member, primary, id, tip);
             return Ok(());
         }
-        let last = lane.executed.position.plus(self.member.constants.lane_ahead_bundles_max);
+        let last = lane.last_taken(&self.member.constants);
         let bytes_max = lane.executed_bytes.saturating_add(self.member.constants.lane_ahead_bytes_max);
         let chained = lane.on_chain(position) == Some(tip.digest);
         let next = self.order.next_tip(id).unwrap_or_default().max(lane.executed.position.next());
@@ -51,8 +51,10 @@ impl Replica {
     /// Use of a bundle that a peer hands over: none if it is executed, held here, or more bundles ahead of execution
     /// than a lane may be, and whether execution will need it, as it lies on the certified chain or the lane is the own one.
     pub fn needs_bundle(&self, header: &BundleHeader) -> Option<bool> {
-        let needed = || header.lane == self.member.me || self.lanes.is_certified(header);
-        self.lanes.is_new(header, self.member.constants.lane_ahead_bundles_max).then(needed)
+        let lane = self.lanes.get(header.lane)?;
+        let is_new = header.position > lane.executed.position && lane.held(header.tip()).is_none();
+        let is_in_reach = header.position <= lane.last_taken(&self.member.constants);
+        (is_new && is_in_reach).then(|| header.lane == self.member.me || self.lanes.is_certified(header))
     }
 
     pub(crate) fn on_ack(&mut self, signed: Signed) -> Result<(), Rejected> {
@@ -62,8 +64,7 @@ impl Replica {
         let Some(lane) = self.lanes.get(id) else {
             return Err(Rejected::Unknown { from: signed.signer, what: "lane" });
         };
-        let last = lane.executed.position.plus(self.member.constants.lane_ahead_bundles_max);
-        if tip.position > last {
+        if tip.position > lane.last_taken(&self.member.constants) {
             return Err(Rejected::Bundle { lane: id, position: tip.position, why: "acknowledged too far ahead" });
         }
         self.hear(&signed);
@@ -116,12 +117,6 @@ impl Replica {
 }
 
 impl Lanes {
-    fn is_new(&self, header: &BundleHeader, ahead_max: u64) -> bool {
-        let Some(lane) = self.get(header.lane) else { return false };
-        let (position, executed) = (header.position, lane.executed.position);
-        position > executed && position <= executed.plus(ahead_max) && lane.held(header.tip()).is_none()
-    }
-
     fn is_certified(&self, header: &BundleHeader) -> bool {
         self.get(header.lane).is_some_and(|lane| lane.on_chain(header.position) == Some(header.digest()))
     }

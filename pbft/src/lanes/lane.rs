@@ -280,6 +280,11 @@ impl Lane {
         self.heavy.insert(header.position, header.lane_bytes);
     }
 
+    /// The position of the last bundle that is taken: so many ahead of execution (L5).
+    pub(crate) fn last_taken(&self, constants: &Constants) -> Position {
+        self.executed.position.plus(constants.lane_ahead_bundles_max)
+    }
+
     /// The position up to which bundles are fetched before their slots are next: so many, more where those held are light,
     /// and none that is known to be too heavy for memory yet (L5).
     pub(crate) fn furthest(&self, few: u64, bytes_max: u64) -> Position {
