@@ -244,6 +244,17 @@ impl Group {
         self.sites[site].inbox.extend(bytes);
     }
 
+    /// Lets rounds pass until every member may sign.
+    pub fn until_all_may_sign(&mut self) {
+        self.until("all may sign", |group| {
+            group
+                .sites
+                .iter()
+                .flat_map(|site| &site.engine)
+                .all(|e| !e.core().member().expect("a member").is_recovering())
+        });
+    }
+
     pub fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         for _ in 0..ROUNDS_MAX {
             if is_so(self) {

@@ -35,10 +35,7 @@ fn four_engines_agree_on_a_change_and_its_receipt() {
 fn nothing_leaves_a_round_whose_commit_failed() {
     let mut group = Group::new(4);
     let envelope = group.envelope(1, "a");
-    let ready = |group: &Group| {
-        group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.core().member().expect("a member").is_recovering())
-    };
-    group.until("all may sign", ready);
+    group.until_all_may_sign();
     group.sites[1].disk.cut_power_after(0);
 
     let request = Request::Submit { caller: 1, envelope, queues: false };
@@ -87,10 +84,7 @@ fn a_start_executes_again_what_was_confirmed_before_the_state_was_folded() {
 #[test]
 fn a_restart_forgets_nobody_whose_envelope_was_bundled() {
     let mut group = Group::new(4);
-    let ready = |group: &Group| {
-        group.sites.iter().flat_map(|site| &site.engine).all(|e| !e.core().member().expect("a member").is_recovering())
-    };
-    group.until("all may sign", ready);
+    group.until_all_may_sign();
     (1..4).for_each(|site| group.crash(site, Loss::All));
     let envelope = group.envelope(1, "a");
     group.submit(0, &envelope);

@@ -71,9 +71,7 @@ fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8])
 #[test]
 fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in() {
     let mut group = Group::new(4);
-    group.until("all may sign", |group| {
-        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
-    });
+    group.until_all_may_sign();
     group.crash(3, Loss::All);
     let mut end = <(Tip, u64)>::default();
     for number in 0..40 {
@@ -94,9 +92,7 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
 #[test]
 fn a_bundle_too_far_ahead_of_execution_is_charged_to_nobody() {
     let mut group = Group::new(4);
-    group.until("all may sign", |group| {
-        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
-    });
+    group.until_all_may_sign();
     group.crash(3, Loss::All);
     let mut far = (Tip { position: Position::new(1_000_000), ..Tip::default() }, 0);
     for number in 0..16 {
@@ -119,9 +115,7 @@ fn strangers(group: &Group, number: u8) -> Vec<u8> {
 #[test]
 fn a_lane_brings_sixteen_mebibytes_of_copies_and_then_a_mebibyte_a_minute() {
     let mut group = Group::new(4);
-    group.until("all may sign", |group| {
-        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
-    });
+    group.until_all_may_sign();
     let original = group.putting(1, "a", &"x".repeat(1 << 20), Revision::GENESIS);
     group.submit(0, &original);
     group.until("a receipt", |group| group.receipt(0, &original.id).is_some());
@@ -142,9 +136,7 @@ fn a_lane_brings_sixteen_mebibytes_of_copies_and_then_a_mebibyte_a_minute() {
 #[test]
 fn a_member_that_was_cut_off_does_not_bring_again_what_others_brought_meanwhile() {
     let mut group = Group::new(4);
-    group.until("all may sign", |group| {
-        group.sites.iter().flat_map(|s| &s.engine).all(|e| !e.core().member().expect("a member").is_recovering())
-    });
+    group.until_all_may_sign();
     group.cut_off = BTreeSet::from([3]);
     (0..500).for_each(|_| group.turn());
     let envelopes: Vec<_> = (1..=40)

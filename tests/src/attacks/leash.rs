@@ -42,7 +42,7 @@ impl Leashed {
     pub fn end(mut self) -> Result<f64, String> {
         match self.child.try_wait() {
             Ok(Some(status)) => Err(format!("the attacker {} ended by itself: {status}", self.attack)),
-            _ => Ok(meter::processor_time(self.pid).as_secs_f64()),
+            _ => Ok(meter::cpu_seconds(self.pid)),
         }
     }
 }
@@ -52,7 +52,7 @@ fn hold(pid: u32, cores: f64, over: &AtomicBool) {
     let begin = Instant::now();
     let mut is_stopped = false;
     while !over.load(Ordering::Relaxed) {
-        let is_ahead = meter::processor_time(pid).as_secs_f64() > cores * begin.elapsed().as_secs_f64() + AHEAD;
+        let is_ahead = meter::cpu_seconds(pid) > cores * begin.elapsed().as_secs_f64() + AHEAD;
         if is_ahead != is_stopped {
             // A process that has ended takes no signal, and no processor either.
             let _ = kernel::signal(pid, if is_ahead { libc::SIGSTOP } else { libc::SIGCONT });

@@ -4,7 +4,6 @@ use super::kernel;
 use serde::Serialize;
 use std::fs;
 use std::sync::Mutex;
-use std::time::Duration;
 
 /// Resources that a process took in a stretch of time.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -62,7 +61,7 @@ fn field(pid: &Option<u32>, file: &str, name: &str) -> u64 {
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// Processor time that a process has used, its threads that ended included; none where it is gone.
-pub fn processor_time(pid: u32) -> Duration {
-    kernel::processor_clock(pid).unwrap_or_default()
+/// Seconds of processor time that a process has used, its threads that ended included; none where it is gone.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    kernel::processor_clock(pid).unwrap_or_default().as_secs_f64()
 }

@@ -187,19 +187,22 @@ impl Seats {
 
     /// Closes a connection of any address for a new one. Whether one was closed.
     fn make_room(&mut self, new: &Seat, now: Instant, room: Room) -> bool {
-        let strangers = self.taken.values().filter(|seat| seat.is_still_strange()).count();
-        let may_be_any = !new.is_stranger || strangers < room.all / STRANGERS_PART;
-        let leaves = new.is_stranger && (self.close_for(new, now, Seat::is_still_strange) || self.close_of_most(new));
-        leaves || may_be_any && self.close_for(new, now, |_| true)
+        if new.is_stranger && (self.close_for(new, now, Seat::is_still_strange) || self.close_of_most(new)) {
+            return true;
+        }
+        let may_be_any = !new.is_stranger || self.strangers().count() < room.all / STRANGERS_PART;
+        may_be_any && self.close_for(new, now, |_| true)
+    }
+
+    fn strangers(&self) -> impl Iterator<Item = &Arc<Seat>> {
+        self.taken.values().filter(|seat| seat.is_still_strange())
     }
 
     /// Closes the newest connection of the strangers' address that has the most, if it has more than the new one's will have.
     /// Whether one was closed.
     fn close_of_most(&mut self, new: &Seat) -> bool {
         let mut counts = BTreeMap::<IpAddr, usize>::new();
-        self.taken.values().filter(|seat| seat.is_still_strange()).for_each(|seat| {
-            *counts.entry(seat.from).or_default() += 1;
-        });
+        self.strangers().for_each(|seat| *counts.entry(seat.from).or_default() += 1);
         let own = counts.get(&new.from).map_or(0, |count| *count);
         let most = counts.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > own + 1);
         most.is_some_and(|(of, _)| self.close_first(|seat| (seat.from == of && seat.is_still_strange()).then_some(())))
@@ -209,8 +212,7 @@ impl Seats {
     fn close_first<R: Ord>(&mut self, rank: impl Fn(&Seat) -> Option<R>) -> bool {
         let ranked = self.taken.iter().filter_map(|(number, seat)| Some((rank(seat)?, *number)));
         let first = ranked.max().and_then(|(_, number)| self.taken.remove(&number));
-        first.as_ref().into_iter().for_each(|seat| seat.closed.cancel());
-        first.is_some()
+        first.inspect(|seat| seat.closed.cancel()).is_some()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who sits, who leaves for whom, and who is refused.
+//! Seats that are taken, left for others and refused.
 
 use super::*;
 use std::net::Ipv4Addr;
