@@ -47,7 +47,7 @@ const BUFFER_BYTES: usize = 32 << 10;
 /// on loopback it takes 2.5 MiB.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
-/// Pause while too many connections that were closed for others still hold their files: the threads of strangers are behind.
+/// Pause while too many connections that were closed in their turn still hold their files: the threads of strangers are behind.
 const TOO_MANY_LEAVE: Duration = Duration::from_millis(1);
 /// Pause after the operating system gave no connection, because too many files are open: time for an idle one to be closed.
 const NO_CONNECTION: Duration = Duration::from_millis(10);
@@ -81,11 +81,15 @@ pub async fn serve(
                 }
                 let held = door.hold((number, seat));
                 let threads = if held.is_strangers() { strangers.clone() } else { Handle::current() };
-                let (router, stop, tls, stream) = (router.clone(), stop.clone(), tls.clone(), stream.into_std());
+                let (router, stop, tls) = (router.clone(), stop.clone(), tls.clone());
+                match stream.into_std() {
+                    Ok(stream) => held.wait(stream),
+                    Err(_) => continue,
+                }
                 let conversation = async move {
                     // The threads that serve the socket wait for it. One that cannot be waited for is closed.
-                    if let (Some(seat), Ok(stream)) = (held.begin(), stream.and_then(TcpStream::from_std)) {
-                        converse(stream, seat, tls, router, stop).await;
+                    if let (Some(seat), Some(Ok(stream))) = (held.begin(), held.socket().map(TcpStream::from_std)) {
+                        Box::pin(converse(stream, seat, tls, router, stop)).await; // small until its turn comes
                     }
                 };
                 tasks.spawn_on(conversation, &threads);

@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,9 @@ const IDLE_MAX: Duration = Duration::from_secs(40);
 /// Time that a connection whose turn has come has for its first request, before it may leave for a stranger: a round trip. While
 /// the threads keep up, who would hold all places by silence has to come four thousand times a second.
 const FIRST_WITHIN: Duration = Duration::from_millis(250);
+/// Connections that their threads are still to come to or to end, before strangers are refused: each is a small task, with or
+/// without a seat.
+const HELD_MAX: usize = 4 * CONNECTIONS_MAX;
 
 /// Part of the places, one in so many, that strangers may take from those who are known and idle.
 const STRANGERS_PART: usize = 4;
@@ -55,13 +58,26 @@ impl Room {
 pub struct Door {
     seats: Mutex<Seats>,
     known: Arc<Known>,
-    files: AtomicUsize,
+    files: Arc<AtomicUsize>,
+    held: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Seats {
     next: u64,
     taken: BTreeMap<u64, Arc<Seat>>,
+}
+
+/// A file that a connection holds, counted until it is dropped; with the socket until the connection's turn comes.
+struct File {
+    count: Arc<AtomicUsize>,
+    waiting: Option<TcpStream>,
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection's hold on its file and seat, until it is dropped.
@@ -76,6 +92,15 @@ impl Held {
         self.seat.is_stranger
     }
 
+    /// Leaves the socket here until [`Held::socket`]: it is closed at once if the connection leaves before its turn.
+    pub(super) fn wait(&self, socket: TcpStream) {
+        self.seat.file().as_mut().expect("it is held").waiting = Some(socket);
+    }
+
+    pub(super) fn socket(&self) -> Option<TcpStream> {
+        self.seat.file().as_mut()?.waiting.take()
+    }
+
     /// The seat, once the threads that serve the connection have come to it; none where it was closed before.
     pub(super) fn begin(&self) -> Option<&Arc<Seat>> {
         self.seat.begin(Instant::now());
@@ -86,7 +111,8 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.door.seats().taken.remove(&self.number);
-        self.door.files.fetch_sub(1, Ordering::Relaxed);
+        self.door.held.fetch_sub(1, Ordering::Relaxed);
+        self.seat.file().take();
     }
 }
 
@@ -106,6 +132,7 @@ pub struct Seat {
     ahead_until_ms: AtomicU64,
     /// True once a stranger was let in: it is to come again, and is then served among those who are known.
     is_outgrown: AtomicBool,
+    file: Mutex<Option<File>>,
     pub(super) closed: CancellationToken,
 }
 
@@ -114,16 +141,18 @@ impl Door {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection; where there is no room, one leaves for it, of the same address if that has its share. No
-    /// stranger takes the place of one that is at work or still to be served, for in a flood none of them would be, unless
-    /// their address has more places than its own will have; nor that of one who is known, while strangers have a quarter of
-    /// all. If none may leave, the new one is closed.
+    /// A place for a new connection; where there is no room, one leaves for it. An address that has its share loses its longest
+    /// idle one, served before or not. Otherwise no stranger takes the place of one that is at work or still to be served, for in
+    /// a flood none of them would be, unless their address has more places than its own will have; nor that of one who is
+    /// known, while strangers have a quarter of all. If none may leave, the new one is closed.
     pub(super) fn seat(&self, from: IpAddr, now: Instant, room: Room) -> (u64, Arc<Seat>) {
         let from = whole(from);
         let new = Arc::new(Seat::new(from, now, self.known.clone()));
         let mut seats = self.seats();
+        let may_come = !new.is_stranger || self.held.load(Ordering::Relaxed) < HELD_MAX;
         let of_address = seats.taken.values().filter(|seat| seat.from == from).count();
-        let has_room = of_address < room.of_one_address || seats.close_for(&new, now, |seat| seat.from == from);
+        let in_share = of_address < room.of_one_address;
+        let has_room = may_come && (in_share || seats.close_for(&new, now, |seat| seat.from == from));
         let has_room = has_room && (seats.taken.len() < room.all || seats.make_room(&new, now, room));
         seats.next += 1;
         let number = seats.next;
@@ -145,11 +174,13 @@ impl Door {
     /// Holds the file of a connection that is still to be served, and its seat where it has one.
     pub(super) fn hold(self: &Arc<Self>, (number, seat): (u64, Arc<Seat>)) -> Held {
         self.files.fetch_add(1, Ordering::Relaxed);
+        self.held.fetch_add(1, Ordering::Relaxed);
+        *seat.file() = Some(File { count: self.files.clone(), waiting: None });
         seat.ahead_until_ms.store(u64::MAX, Ordering::Relaxed);
         Held { door: self.clone(), number, seat }
     }
 
-    /// Connections that hold a file: those with a seat, and those that were closed and are not gone yet.
+    /// Connections that hold a file: those with a seat, and those that were closed in their turn and are not gone yet.
     pub(super) fn files(&self) -> usize {
         self.files.load(Ordering::Relaxed)
     }
@@ -157,7 +188,7 @@ impl Door {
     pub(super) fn close_idle(&self, now: Instant) {
         let seats = self.seats();
         seats.taken.values().filter(|seat| seat.idle(now).is_some_and(|idle| idle > IDLE_MAX)).for_each(|seat| {
-            seat.closed.cancel();
+            seat.close();
         });
     }
 }
@@ -177,7 +208,7 @@ impl Seats {
         self.close_first(|seat| {
             let (is_strange, idle) = (seat.is_still_strange(), seat.idle(now));
             let may_leave = match new.is_stranger {
-                true => idle.is_some() && !seat.is_ahead(now),
+                true => idle.is_some(),
                 false => idle.is_some() || is_strange,
             };
             let open = now.saturating_duration_since(seat.opened);
@@ -187,11 +218,12 @@ impl Seats {
 
     /// Closes a connection of any address for a new one. Whether one was closed.
     fn make_room(&mut self, new: &Seat, now: Instant, room: Room) -> bool {
-        if new.is_stranger && (self.close_for(new, now, Seat::is_still_strange) || self.close_of_most(new)) {
+        let is_behind = |seat: &Seat| seat.is_still_strange() && !seat.is_ahead(now);
+        if new.is_stranger && (self.close_for(new, now, is_behind) || self.close_of_most(new)) {
             return true;
         }
         let may_be_any = !new.is_stranger || self.strangers().count() < room.all / STRANGERS_PART;
-        may_be_any && self.close_for(new, now, |_| true)
+        may_be_any && self.close_for(new, now, |seat| !new.is_stranger || !seat.is_ahead(now))
     }
 
     fn strangers(&self) -> impl Iterator<Item = &Arc<Seat>> {
@@ -212,7 +244,7 @@ impl Seats {
     fn close_first<R: Ord>(&mut self, rank: impl Fn(&Seat) -> Option<R>) -> bool {
         let ranked = self.taken.iter().filter_map(|(number, seat)| Some((rank(seat)?, *number)));
         let first = ranked.max().and_then(|(_, number)| self.taken.remove(&number));
-        first.inspect(|seat| seat.closed.cancel()).is_some()
+        first.inspect(|seat| seat.close()).is_some()
     }
 }
 
@@ -221,8 +253,8 @@ impl Seat {
         let (progress_ms, working) = (AtomicU64::new(0), AtomicUsize::new(0));
         let is_stranger = !known.holds(from, opened);
         let (ahead_until_ms, is_outgrown) = (AtomicU64::new(0), AtomicBool::new(false));
-        let closed = CancellationToken::new();
-        Self { from, opened, progress_ms, working, known, is_stranger, ahead_until_ms, is_outgrown, closed }
+        let (file, closed) = (Mutex::default(), CancellationToken::new());
+        Self { from, opened, progress_ms, working, known, is_stranger, ahead_until_ms, is_outgrown, file, closed }
     }
 
     /// Notes that an envelope that came here was let in: its client is known from now on.
@@ -235,6 +267,16 @@ impl Seat {
     fn begin(&self, now: Instant) {
         self.progress(now);
         self.ahead_until_ms.store(self.age_ms(now + FIRST_WITHIN), Ordering::Relaxed);
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the connection: at once if its turn is still to come, and else once its threads come to it.
+    fn close(&self) {
+        self.closed.cancel();
+        self.file().take_if(|file| file.waiting.is_some());
     }
 
     fn is_ahead(&self, now: Instant) -> bool {

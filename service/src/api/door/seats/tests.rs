@@ -1,7 +1,8 @@
 //! Seats that are taken, left for others and refused.
 
 use super::*;
-use std::net::Ipv4Addr;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, TcpListener};
 
 const ALL: Room = Room { all: CONNECTIONS_MAX, of_one_address: CONNECTIONS_PER_ADDRESS_MAX, leaving: CONNECTIONS_MAX };
 
@@ -76,6 +77,48 @@ fn a_stranger_whose_turn_has_come_has_time_for_its_first_request() {
     assert!(door.seat(address(5_000), later + FIRST_WITHIN / 2, ALL).1.closed.is_cancelled());
     assert!(!door.seat(address(5_001), later + FIRST_WITHIN, ALL).1.closed.is_cancelled());
     assert!(held[7].seat.closed.is_cancelled(), "it has said nothing");
+}
+
+#[test]
+fn silence_keeps_no_other_connection_of_its_own_address_out() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held: Vec<Held> =
+        (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| door.hold(door.seat(address(1), now, ALL))).collect();
+    held[1..700].iter().for_each(|held| held.seat.begin(now + FIRST_WITHIN / 4));
+    let closed = |of: &[Held]| of.iter().filter(|held| held.seat.closed.is_cancelled()).count();
+    let next = || assert!(!door.seat(address(1), now + FIRST_WITHIN / 2, ALL).1.closed.is_cancelled());
+
+    next();
+    assert_eq!((closed(&held), closed(&held[1..700])), (1, 0), "its turn was to come");
+    (1..100).for_each(|_| next());
+
+    assert_eq!(closed(&held), 100, "some of them in the time for their first request");
+}
+
+#[test]
+fn a_connection_that_leaves_before_its_turn_gives_its_file_back_at_once() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let mut client = TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
+    let held = door.hold(door.seat(address(1), now, ALL));
+    held.wait(listener.accept().expect("it connects").0);
+
+    door.close_longest_idle(now);
+
+    assert_eq!((door.files(), client.read(&mut [0]).expect("an end")), (0, 0));
+    assert!(held.begin().is_none() && held.socket().is_none());
+}
+
+#[test]
+fn strangers_are_refused_while_thousands_are_still_to_be_ended_and_who_is_known_is_not() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held: Vec<Held> = (0..HELD_MAX).map(|_| door.hold(door.seat(address(1), now, ALL))).collect();
+    assert!(door.seat(address(2), now, ALL).1.closed.is_cancelled());
+
+    door.known.note(address(3), now);
+    assert!(!door.seat(address(3), now, ALL).1.closed.is_cancelled());
+    drop(held);
+    assert!(!door.seat(address(2), now, ALL).1.closed.is_cancelled());
 }
 
 #[test]
