@@ -4,6 +4,9 @@
 //! other, and so every author of the group; on threads with authors whose changes were let in they made these wait. Here they
 //! wait for each other.
 
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::{io, thread};
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -17,9 +20,13 @@ const BLOCKING_THREADS_MAX: usize = 64;
 /// their share where both want the processor.
 const NICER: i32 = 3;
 
-/// How much nicer threads for strangers are: where all want the processor, a thirtieth of the share of a thread that agrees is
-/// left for each, and those wake before they go on.
+/// How much nicer threads are that hash and read the disk for strangers: where all want the processor, a thirtieth of the share
+/// of a thread that agrees is left for each, and those wake before they go on.
 const STRANGERS_NICER: i32 = 15;
+
+/// How much nicer threads are that read what strangers ask and answer it: a sixth of that share, or a probe waits for seconds
+/// behind what a flood has to be hashed.
+const STRANGERS_ANSWERS_NICER: i32 = 8;
 
 #[cfg(target_os = "linux")]
 const NICEST: i32 = 19;
@@ -52,8 +59,8 @@ impl Threads {
     /// Two for each core of the machine, which wait for work.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
-            known: Background::new("api", NICER)?,
-            strangers: Background::new("api-strangers", STRANGERS_NICER)?,
+            known: Background::new("api", NICER, NICER)?,
+            strangers: Background::new("api-strangers", STRANGERS_ANSWERS_NICER, STRANGERS_NICER)?,
         })
     }
 
@@ -72,10 +79,24 @@ impl Threads {
 struct Background(Option<Runtime>);
 
 impl Background {
-    fn new(name: &str, nicer: i32) -> io::Result<Self> {
+    /// A thread that answers for each core, which are there when this returns, and others for work that blocks.
+    fn new(name: &str, answers_nicer: i32, blocking_nicer: i32) -> io::Result<Self> {
+        let answering = thread::available_parallelism().map_or(1, NonZero::get);
+        let (answers, blocks) = (giving_way(answers_nicer), giving_way(blocking_nicer));
+        let (begun, all_begun) = (AtomicUsize::new(0), Arc::new(Barrier::new(answering + 1)));
+        let one_begun = all_begun.clone();
         let mut builder = Builder::new_multi_thread();
-        builder.enable_all().thread_name(name).max_blocking_threads(BLOCKING_THREADS_MAX);
-        builder.on_thread_start(giving_way(nicer)).build().map(|runtime| Self(Some(runtime)))
+        builder.enable_all().thread_name(name).worker_threads(answering).max_blocking_threads(BLOCKING_THREADS_MAX);
+        builder.on_thread_start(move || match begun.fetch_add(1, Ordering::Relaxed) < answering {
+            true => {
+                answers();
+                one_begun.wait();
+            }
+            false => blocks(),
+        });
+        let runtime = builder.build()?;
+        all_begun.wait();
+        Ok(Self(Some(runtime)))
     }
 
     fn handle(&self) -> &Handle {
@@ -141,7 +162,7 @@ mod tests {
             .strangers()
             .spawn(async move { (nice(), tokio::task::spawn_blocking(nice).await.expect("no panic")) });
 
-        let expected = (own + STRANGERS_NICER).min(19);
-        assert_eq!(for_strangers.await.expect("no panic"), (expected, expected));
+        let expected = [STRANGERS_ANSWERS_NICER, STRANGERS_NICER].map(|nicer| (own + nicer).min(19));
+        assert_eq!(for_strangers.await.expect("no panic"), expected.into());
     }
 }

@@ -141,14 +141,15 @@ async fn confirm(target: &Target, author: usize, node: &Client, number: u64, wai
 
 async fn ask_health(target: &Target, replica: usize, waits: &Waits) {
     let address = (Ipv4Addr::LOCALHOST, target.api_port + replica as u16).into();
+    let mut begun = Instant::now();
     while !waits.over.load(Ordering::Relaxed) {
-        let begun = Instant::now();
         let asked = tokio::time::timeout(PATIENCE, super::attackers::wire::get(address, "/healthz")).await;
         let ended = Instant::now();
+        tokio::time::sleep(HEALTH_REST).await;
         if matches!(asked, Ok(Ok(status)) if status == 200) {
             waits.health.lock().expect("nothing panics with it").push(Served { begun, ended });
+            begun = Instant::now();
         }
-        tokio::time::sleep(HEALTH_REST).await;
     }
 }
 
