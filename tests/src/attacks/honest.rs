@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_millis(40);
 /// Between two looks at `/healthz`.
 const HEALTH_REST: Duration = Duration::from_millis(250);
+/// Time after which a look counts although it is not answered yet.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(1);
 /// Envelopes of the history that pages and streams are made of.
 const HISTORY_ENVELOPES: usize = 12;
 /// Paths of each.
@@ -70,16 +72,17 @@ impl Honest {
 
     /// Service between two moments. A wait that began in it and has not ended counts as long as it lasts.
     pub fn between(&self, begin: Instant, end: Instant) -> Service {
-        let times = |served: &Mutex<Vec<Served>>| {
+        let times = |served: &Mutex<Vec<Served>>, rest: Duration, patience: Duration| {
             let served = served.lock().expect("nothing panics with it");
             let within = served.iter().filter(|one| one.ended >= begin && one.ended < end);
             let mut times: Vec<Duration> = within.map(|one| one.ended - one.begun).collect();
-            let newest = served.last().map_or(begin, |one| one.ended);
-            times.extend(end.checked_duration_since(newest).filter(|open| *open > PATIENCE));
+            let newest = served.last().map_or(begin, |one| one.ended + rest);
+            times.extend(end.checked_duration_since(newest).filter(|open| *open > patience));
             times.sort_unstable();
             times
         };
-        let (changes, health) = (times(&self.waits.changes), times(&self.waits.health));
+        let changes = times(&self.waits.changes, REST, PATIENCE);
+        let health = times(&self.waits.health, HEALTH_REST, HEALTH_PATIENCE);
         let confirmed = self.waits.changes.lock().expect("nothing panics with it");
         Service {
             changes: confirmed.iter().filter(|one| one.ended >= begin && one.ended < end).count(),
@@ -145,9 +148,12 @@ async fn ask_health(target: &Target, replica: usize, waits: &Waits) {
     while !waits.over.load(Ordering::Relaxed) {
         let asked = tokio::time::timeout(PATIENCE, super::attackers::wire::get(address, "/healthz")).await;
         let ended = Instant::now();
-        tokio::time::sleep(HEALTH_REST).await;
-        if matches!(asked, Ok(Ok(status)) if status == 200) {
+        let is_answered = matches!(asked, Ok(Ok(200)));
+        if is_answered {
             waits.health.lock().expect("nothing panics with it").push(Served { begun, ended });
+        }
+        tokio::time::sleep(HEALTH_REST).await;
+        if is_answered {
             begun = Instant::now();
         }
     }

@@ -94,7 +94,9 @@ impl Held {
 
     /// Leaves the socket here until [`Held::socket`]: it is closed at once if the connection leaves before its turn.
     pub(super) fn wait(&self, socket: TcpStream) {
-        self.seat.file().as_mut().expect("it is held").waiting = Some(socket);
+        let mut file = self.seat.file();
+        file.as_mut().expect("it is held").waiting = Some(socket);
+        file.take_if(|_| self.seat.closed.is_cancelled());
     }
 
     pub(super) fn socket(&self) -> Option<TcpStream> {
@@ -142,17 +144,19 @@ impl Door {
     }
 
     /// A place for a new connection; where there is no room, one leaves for it. An address that has its share loses its longest
-    /// idle one, served before or not. Otherwise no stranger takes the place of one that is at work or still to be served, for in
-    /// a flood none of them would be, unless their address has more places than its own will have; nor that of one who is
-    /// known, while strangers have a quarter of all. If none may leave, the new one is closed.
+    /// idle one: those that are still to be served come last, and stay once half of [`HELD_MAX`] are to be ended. Otherwise no
+    /// stranger takes the place of one that is at work or still to be served, for in a flood none of them would be, unless
+    /// their address has more places than its own will have; nor that of one who is known, while strangers have a quarter of
+    /// all. If none may leave, the new one is closed.
     pub(super) fn seat(&self, from: IpAddr, now: Instant, room: Room) -> (u64, Arc<Seat>) {
         let from = whole(from);
         let new = Arc::new(Seat::new(from, now, self.known.clone()));
         let mut seats = self.seats();
-        let may_come = !new.is_stranger || self.held.load(Ordering::Relaxed) < HELD_MAX;
+        let held = if new.is_stranger { self.held.load(Ordering::Relaxed) } else { 0 };
         let of_address = seats.taken.values().filter(|seat| seat.from == from).count();
         let in_share = of_address < room.of_one_address;
-        let has_room = may_come && (in_share || seats.close_for(&new, now, |seat| seat.from == from));
+        let may_leave = |seat: &Seat| seat.from == from && (held < HELD_MAX / 2 || !seat.is_ahead(now));
+        let has_room = held < HELD_MAX && (in_share || seats.close_for(&new, now, may_leave));
         let has_room = has_room && (seats.taken.len() < room.all || seats.make_room(&new, now, room));
         seats.next += 1;
         let number = seats.next;
@@ -186,10 +190,8 @@ impl Door {
     }
 
     pub(super) fn close_idle(&self, now: Instant) {
-        let seats = self.seats();
-        seats.taken.values().filter(|seat| seat.idle(now).is_some_and(|idle| idle > IDLE_MAX)).for_each(|seat| {
-            seat.close();
-        });
+        let is_over = |seat: &Seat| seat.idle(now).is_some_and(|idle| idle > IDLE_MAX);
+        self.seats().taken.extract_if(.., |_, seat| is_over(seat)).for_each(|(_, seat)| seat.close());
     }
 }
 
@@ -212,7 +214,7 @@ impl Seats {
                 false => idle.is_some() || is_strange,
             };
             let open = now.saturating_duration_since(seat.opened);
-            (may_leave && of(seat)).then_some((is_strange, idle.is_some(), idle.unwrap_or(open)))
+            (may_leave && of(seat)).then_some((is_strange, idle.is_some(), !seat.is_ahead(now), idle.unwrap_or(open)))
         })
     }
 

@@ -79,29 +79,64 @@ fn a_stranger_whose_turn_has_come_has_time_for_its_first_request() {
     assert!(held[7].seat.closed.is_cancelled(), "it has said nothing");
 }
 
+/// Connections of one address that fill its share, held.
+fn share_of(door: &Arc<Door>, number: u32, now: Instant) -> Vec<Held> {
+    (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| door.hold(door.seat(address(number), now, ALL))).collect()
+}
+
+fn closed(of: &[Held]) -> usize {
+    of.iter().filter(|held| held.seat.closed.is_cancelled()).count()
+}
+
+/// A connection at a listener on loopback: the client's end and the replica's.
+fn socket() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
+    client.set_read_timeout(Some(Duration::from_secs(10))).expect("a time");
+    (client, listener.accept().expect("it connects").0)
+}
+
 #[test]
 fn silence_keeps_no_other_connection_of_its_own_address_out() {
     let (door, now) = (Arc::new(Door::default()), Instant::now());
-    let held: Vec<Held> =
-        (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| door.hold(door.seat(address(1), now, ALL))).collect();
+    let held = share_of(&door, 1, now);
     held[1..700].iter().for_each(|held| held.seat.begin(now + FIRST_WITHIN / 4));
-    let closed = |of: &[Held]| of.iter().filter(|held| held.seat.closed.is_cancelled()).count();
-    let next = || assert!(!door.seat(address(1), now + FIRST_WITHIN / 2, ALL).1.closed.is_cancelled());
+    let next = || door.hold(door.seat(address(1), now + FIRST_WITHIN / 2, ALL));
 
-    next();
+    let mut all = vec![next()];
     assert_eq!((closed(&held), closed(&held[1..700])), (1, 0), "its turn was to come");
-    (1..100).for_each(|_| next());
+    all.extend((1..100).map(|_| next()));
 
-    assert_eq!(closed(&held), 100, "some of them in the time for their first request");
+    assert_eq!((closed(&held), closed(&all)), (100, 0), "some of them in the time for their first request");
+}
+
+#[test]
+fn silence_whose_time_is_over_leaves_before_those_of_its_address_that_are_still_to_be_served() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held = share_of(&door, 1, now);
+    held[7..9].iter().for_each(|held| held.seat.begin(now + FIRST_WITHIN));
+
+    let _next = [(); 2].map(|()| door.hold(door.seat(address(1), now + FIRST_WITHIN * 2, ALL)));
+
+    assert_eq!((closed(&held), closed(&held[7..9])), (2, 2));
+}
+
+#[test]
+fn one_address_makes_no_more_than_half_of_the_tasks_that_are_to_be_ended() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let mut held = share_of(&door, 1, now);
+    let next = |door: &Arc<Door>| Some(door.seat(address(1), now, ALL)).filter(|new| !new.1.closed.is_cancelled());
+    held.extend(std::iter::from_fn(|| next(&door).map(|new| door.hold(new))));
+
+    assert_eq!(held.len(), HELD_MAX / 2);
+    assert!(!door.seat(address(2), now, ALL).1.closed.is_cancelled());
 }
 
 #[test]
 fn a_connection_that_leaves_before_its_turn_gives_its_file_back_at_once() {
-    let (door, now) = (Arc::new(Door::default()), Instant::now());
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let mut client = TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
+    let (door, now, (mut client, server)) = (Arc::new(Door::default()), Instant::now(), socket());
     let held = door.hold(door.seat(address(1), now, ALL));
-    held.wait(listener.accept().expect("it connects").0);
+    held.wait(server);
 
     door.close_longest_idle(now);
 
@@ -110,9 +145,34 @@ fn a_connection_that_leaves_before_its_turn_gives_its_file_back_at_once() {
 }
 
 #[test]
+fn a_connection_that_left_before_it_could_wait_gives_its_file_back_at_once() {
+    let (door, now, (mut client, server)) = (Arc::new(Door::default()), Instant::now(), socket());
+    let held = door.hold(door.seat(address(1), now, ALL));
+    door.close_longest_idle(now);
+    assert_eq!(door.files(), 1);
+
+    held.wait(server);
+
+    assert_eq!((door.files(), client.read(&mut [0]).expect("an end")), (0, 0));
+}
+
+#[test]
+fn a_connection_that_was_idle_for_too_long_has_no_place_any_more() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held = share_of(&door, 1, now);
+    let later = now + IDLE_MAX + Duration::from_millis(1);
+    held[1..].iter().for_each(|held| held.seat.progress(later));
+
+    door.close_idle(later);
+
+    assert_eq!((closed(&held), closed(&held[..1]), door.seats().taken.len()), (1, 1, held.len() - 1));
+}
+
+#[test]
 fn strangers_are_refused_while_thousands_are_still_to_be_ended_and_who_is_known_is_not() {
     let (door, now) = (Arc::new(Door::default()), Instant::now());
-    let held: Vec<Held> = (0..HELD_MAX).map(|_| door.hold(door.seat(address(1), now, ALL))).collect();
+    let new = |number: usize| door.hold(door.seat(address(number as u32 % 2), now, ALL));
+    let held: Vec<Held> = (0..HELD_MAX).map(new).collect();
     assert!(door.seat(address(2), now, ALL).1.closed.is_cancelled());
 
     door.known.note(address(3), now);
