@@ -76,7 +76,7 @@ impl Honest {
             let served = served.lock().expect("nothing panics with it");
             let within = served.iter().filter(|one| one.ended >= begin && one.ended < end);
             let mut times: Vec<Duration> = within.map(|one| one.ended - one.begun).collect();
-            let newest = served.last().map_or(begin, |one| one.ended + rest);
+            let newest = served.iter().rev().find(|one| one.ended < end).map_or(begin, |one| one.ended + rest);
             times.extend(end.checked_duration_since(newest).filter(|open| *open > patience));
             times.sort_unstable();
             times

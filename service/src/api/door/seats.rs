@@ -155,7 +155,7 @@ impl Door {
         let held = if new.is_stranger { self.held.load(Ordering::Relaxed) } else { 0 };
         let of_address = seats.taken.values().filter(|seat| seat.from == from).count();
         let in_share = of_address < room.of_one_address;
-        let may_leave = |seat: &Seat| seat.from == from && (held < HELD_MAX / 2 || !seat.is_ahead(now));
+        let may_leave = |seat: &Seat| seat.from == from && (held < HELD_MAX / 2 || seat.is_over(now));
         let has_room = held < HELD_MAX && (in_share || seats.close_for(&new, now, may_leave));
         let has_room = has_room && (seats.taken.len() < room.all || seats.make_room(&new, now, room));
         seats.next += 1;
@@ -214,7 +214,7 @@ impl Seats {
                 false => idle.is_some() || is_strange,
             };
             let open = now.saturating_duration_since(seat.opened);
-            (may_leave && of(seat)).then_some((is_strange, idle.is_some(), !seat.is_ahead(now), idle.unwrap_or(open)))
+            (may_leave && of(seat)).then_some((is_strange, idle.is_some(), seat.is_over(now), idle.unwrap_or(open)))
         })
     }
 
@@ -283,6 +283,11 @@ impl Seat {
 
     fn is_ahead(&self, now: Instant) -> bool {
         self.age_ms(now) < self.ahead_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether its turn came, and it has said nothing for as long as a first request may take.
+    fn is_over(&self, now: Instant) -> bool {
+        !self.is_ahead(now) && self.idle(now).is_some_and(|idle| idle >= FIRST_WITHIN)
     }
 
     /// Whether it came as a stranger, and nothing was let in of it since.

@@ -122,6 +122,20 @@ fn silence_whose_time_is_over_leaves_before_those_of_its_address_that_are_still_
 }
 
 #[test]
+fn an_upload_that_goes_on_leaves_after_silence_of_its_address_that_is_still_to_be_served() {
+    let (door, now) = (Arc::new(Door::default()), Instant::now());
+    let held = share_of(&door, 1, now);
+    let _upload = Work::begin(held[7].seat.clone());
+    let _body = held[7].seat.awaiting_client();
+    let later = now + FIRST_WITHIN * 4;
+    held[7].seat.progress(later);
+
+    let _next = door.hold(door.seat(address(1), later, ALL));
+
+    assert_eq!((closed(&held), closed(&held[7..8])), (1, 0));
+}
+
+#[test]
 fn one_address_makes_no_more_than_half_of_the_tasks_that_are_to_be_ended() {
     let (door, now) = (Arc::new(Door::default()), Instant::now());
     let mut held = share_of(&door, 1, now);
