@@ -190,8 +190,8 @@ impl Door {
     }
 
     pub(super) fn close_idle(&self, now: Instant) {
-        let is_over = |seat: &Seat| seat.idle(now).is_some_and(|idle| idle > IDLE_MAX);
-        self.seats().taken.extract_if(.., |_, seat| is_over(seat)).for_each(|(_, seat)| seat.close());
+        let is_too_idle = |seat: &Seat| seat.idle(now).is_some_and(|idle| idle > IDLE_MAX);
+        self.seats().taken.extract_if(.., |_, seat| is_too_idle(seat)).for_each(|(_, seat)| seat.close());
     }
 }
 
