@@ -104,13 +104,12 @@ impl Outgoing {
     /// The next piece; none at the end.
     pub fn piece(&self) -> Option<io::Result<Bytes>> {
         let mut rest = self.rest();
-        let from = rest.taken;
         let Some(unread) = &rest.unread else {
             return Some(Err(io::Error::other("its reader took nothing while others waited")));
         };
-        let left = &unread.bytes[from..];
+        let left = &unread.bytes[rest.taken..];
         let piece = Bytes::copy_from_slice(&left[..left.len().min(PIECE_BYTES)]);
-        (rest.taken, rest.moved) = (from + piece.len(), Instant::now());
+        (rest.taken, rest.moved) = (rest.taken + piece.len(), Instant::now());
         (!piece.is_empty()).then_some(Ok(piece))
     }
 }
@@ -119,7 +118,7 @@ impl Answers {
     /// Makes an answer on a thread that may block; it keeps its room until it is gone, or its reader takes nothing while
     /// others wait.
     pub async fn make(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Arc<Outgoing>> {
-        let unread = self.made(work).await?;
+        let unread = self.made(Box::new(work)).await?;
         let now = Instant::now();
         let rest = Rest { unread: Some(unread), taken: 0, begun: now, moved: now };
         let outgoing = Arc::new(Outgoing(Mutex::new(rest)));
@@ -144,7 +143,7 @@ impl Answers {
         Ok((headers, Body::from_stream(pieces)).into_response())
     }
 
-    async fn made(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Unread> {
+    async fn made(&self, work: Box<dyn FnOnce() -> Answer<Vec<u8>> + Send>) -> Answer<Unread> {
         let turn = tokio::time::timeout(self.patience.within, self.turns.clone().acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         // The turn ends with the work, whether or not anybody still waits for it; who waits for room has none.
