@@ -84,7 +84,7 @@ use clap::{Parser, Subcommand};
 use failure::{Exit, Outcome};
 use reach::Reach;
 use std::ffi::OsString;
-use std::future::Future;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 /// A shared repository that no single organisation controls
@@ -265,7 +265,7 @@ fn dispatch(command: &Command) -> Outcome {
 /// Runs a command that talks to a node, on this thread. Boxed, so that the runtime is compiled once for all commands.
 fn wait(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let command: std::pin::Pin<Box<dyn Future<Output = Outcome> + '_>> = Box::pin(command);
+    let command: Pin<Box<dyn Future<Output = Outcome> + '_>> = Box::pin(command);
     runtime.map_err(|error| failure::Failure::new(Exit::Internal, format!("no runtime: {error}")))?.block_on(command)
 }
 
