@@ -33,6 +33,16 @@ const MIB: u64 = 1024 * 1024;
 /// Time that a peer may be ahead of its pace after a pause.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
+/// Bytes a second at which a peer pays for frames that were of no use.
+const USELESS_BYTES: u64 = 16 * MIB;
+
+/// Time that a peer may be ahead of that: a restart, a lost answer or a certificate that comes late makes an honest one
+/// send in vain what others sent before.
+const USELESS_AT_ONCE: Duration = Duration::from_secs(8);
+
+/// Longest wait that such frames make: nothing is read meanwhile, so no peer owes much more.
+const USELESS_WAIT_MAX: Duration = Duration::from_secs(8);
+
 /// Places in the inbox that a frame of a restrained peer takes.
 const RESTRAINED_PLACES: u32 = 8;
 
@@ -55,6 +65,8 @@ pub(crate) struct Restraint {
     allowance: AtomicU8,
     /// When all that was read is paid for.
     paid_at: PerChannel<Mutex<Option<Instant>>>,
+    /// When all that was of no use is paid for, whatever the allowance.
+    useless_until: Mutex<Option<Instant>>,
 }
 
 impl Restraint {
@@ -70,6 +82,13 @@ impl Restraint {
         }
     }
 
+    /// Charges the peer for frames that were of no use: its bulk waits once that is too much.
+    pub(crate) fn charge(&self, bytes: u64, now: Instant) {
+        let mut until = self.useless_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let owed = until.unwrap_or(now).max(now) + costs(bytes, USELESS_BYTES);
+        *until = Some(owed.min(now + USELESS_AT_ONCE + USELESS_WAIT_MAX));
+    }
+
     /// Places in the inbox that its next frame takes.
     pub(crate) fn places(&self) -> u32 {
         if self.allowance() == Allowance::Full { 1 } else { RESTRAINED_PLACES }
@@ -77,16 +96,26 @@ impl Restraint {
 
     /// Time to wait before a frame of `bytes` may be read. It counts from now on.
     pub(crate) fn wait(&self, channel: Channel, bytes: usize, now: Instant) -> Duration {
+        let useless = if channel == Channel::Bulk { self.useless_wait(now) } else { Duration::ZERO };
         let mut paid_at = self.paid_at[channel].lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pace) = self.allowance().pace(channel) else {
             *paid_at = None;
-            return Duration::ZERO;
+            return useless;
         };
         let paid = paid_at.unwrap_or(now).max(now);
-        let costs = |count: u64, in_a_second: u64| Duration::from_micros(count * 1_000_000 / in_a_second);
         *paid_at = Some(paid + costs(1, pace.frames).max(costs(bytes as u64, pace.bytes)));
-        paid.saturating_duration_since(now).saturating_sub(AT_ONCE)
+        paid.saturating_duration_since(now).saturating_sub(AT_ONCE).max(useless)
     }
+
+    fn useless_wait(&self, now: Instant) -> Duration {
+        let until = self.useless_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now).saturating_sub(USELESS_AT_ONCE))
+    }
+}
+
+/// Time that so many of something take at so many a second.
+fn costs(count: u64, in_a_second: u64) -> Duration {
+    Duration::from_micros(count.saturating_mul(1_000_000) / in_a_second)
 }
 
 #[cfg(test)]
@@ -125,6 +154,28 @@ mod tests {
         restraint.wait(Channel::Bulk, Channel::Bulk.frame_bytes_max(), now);
 
         assert!(restraint.wait(Channel::Bulk, 1, now) <= Duration::from_secs(34));
+    }
+
+    #[test]
+    fn bulk_waits_for_what_was_of_no_use_beyond_eight_seconds_worth_and_votes_never_do() {
+        let (restraint, now) = (Restraint::default(), Instant::now());
+        restraint.charge(8 * USELESS_BYTES, now);
+        assert_eq!(restraint.wait(Channel::Bulk, 1, now), Duration::ZERO);
+
+        restraint.charge(3 * USELESS_BYTES, now);
+
+        assert_eq!(restraint.wait(Channel::Bulk, 1, now), Duration::from_secs(3));
+        assert_eq!(restraint.wait(Channel::Bulk, 1, now + Duration::from_secs(3)), Duration::ZERO);
+        assert_eq!(restraint.wait(Channel::Votes, 1, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn no_peer_waits_for_long_whatever_it_sent_in_vain() {
+        let (restraint, now) = (Restraint::default(), Instant::now());
+
+        (0..100).for_each(|_| restraint.charge(u64::MAX, now));
+
+        assert_eq!(restraint.wait(Channel::Bulk, 1, now), USELESS_WAIT_MAX);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::PublicKey;
@@ -122,6 +123,12 @@ impl Network {
     /// From now on the frames of `peer` are read with this allowance; nothing happens if it is none.
     pub fn restrain(&self, peer: &PublicKey, allowance: Allowance) {
         self.shared.peer(peer).into_iter().for_each(|peer| peer.restraint.set(allowance));
+    }
+
+    /// Charges `peer` for bulk of no use here, accused of nothing: beyond 128 MiB at once and 16 MiB a second the next
+    /// bulk waits, eight seconds at most. Nothing happens if it is no peer.
+    pub fn charge(&self, peer: &PublicKey, bytes: u64) {
+        self.shared.peer(peer).into_iter().for_each(|peer| peer.restraint.charge(bytes, Instant::now()));
     }
 
     /// This replica's key, as libp2p writes it.

@@ -112,6 +112,12 @@ impl Membership {
         }
     }
 
+    /// Charges members for what they sent of no use: their bulk is read at a pace then.
+    pub fn charge(&self, useless: &BTreeMap<PublicKey, u64>) {
+        let Some(network) = &self.network else { return };
+        useless.iter().for_each(|(key, bytes)| network.charge(key, *bytes));
+    }
+
     /// Closes the links between members.
     pub async fn close(&self) {
         if let Some(network) = &self.network {

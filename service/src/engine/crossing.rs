@@ -41,7 +41,7 @@ impl Engine {
                 self.epochs.keep_early(message, members);
             }
             Ordering::Less => self.hear_laggard(*message, work)?,
-            Ordering::Equal => match self.turn_away(message.message(), work)? {
+            Ordering::Equal => match self.turn_away(&message, work)? {
                 Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
                 None => {
                     self.reporter.hears(message.message(), Ticks::new(self.own_clock.get()));

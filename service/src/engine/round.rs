@@ -3,10 +3,11 @@
 use super::mempool::{Candidate, NotTaken, Place};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
-    Admitted, Broken, Claims, Committee, Digest, Evidence, Message, Position, ReaderId, Rejected, ReplicaId, SeqNum,
+    Admitted, Broken, Claims, Committee, Digest, Evidence, Message, Position, PublicKey, ReaderId, Rejected, ReplicaId, SeqNum,
     Time,
 };
 use quorate_storage::Fold;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Names a caller who waits for an answer about an envelope.
@@ -136,6 +137,8 @@ pub struct Round {
     pub outbox: Vec<Outgoing>,
     /// News.
     pub notices: Vec<Notice>,
+    /// Bytes of no use that members sent.
+    pub useless: BTreeMap<PublicKey, u64>,
     /// Slots executed.
     pub slots: usize,
     /// Whether something was written to disk.

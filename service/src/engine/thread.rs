@@ -125,6 +125,7 @@ impl Surroundings {
         for outgoing in mem::take(&mut round.outbox) {
             (self.send)(outgoing);
         }
+        self.membership.charge(&round.useless);
         engine.core().member().into_iter().for_each(|replica| self.tell_pool(replica.certified()));
         self.publish(engine, &round);
         for notice in &round.notices {

@@ -3,16 +3,24 @@
 use super::brought::{Earlier, FRESH_MS};
 use super::drive::{Engine, Work};
 use quorate_ledger::{Claim, Novelty, StoreError};
-use quorate_pbft::{Bundle, BundleHeader, Item, ItemKind, Message, Rejected};
+use quorate_pbft::{Admitted, Bundle, BundleHeader, Item, ItemKind, Message, Rejected, ReplicaId};
+
+/// Weight of a bundle that no honest member brings, beside one that comes again or too early, which happens to the honest.
+const REFUSED_WEIGHS: u64 = 8;
+/// Bytes that any bundle counts beside its items: a frame, a signature and a look at its lane.
+const BUNDLE_BYTES: u64 = 16 << 10;
 
 impl Engine {
     /// Why a peer's message does not go into the core: a bundle with more of what no gate lets in than its
-    /// lane may bring.
-    pub(super) fn turn_away(&mut self, message: &Message, work: &Work) -> Result<Option<Rejected>, StoreError> {
-        let Message::Bundle(bundle) = message else { return Ok(None) };
+    /// lane may bring. A bundle of no use is charged to the member that hands it over.
+    pub(super) fn turn_away(&mut self, heard: &Admitted, work: &mut Work) -> Result<Option<Rejected>, StoreError> {
+        let Message::Bundle(bundle) = heard.message() else { return Ok(None) };
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
-        let Some(is_needed) = self.core.needs_bundle(header) else { return Ok(None) };
+        let Some(is_needed) = self.core.needs_bundle(header) else {
+            self.charge(heard.sender(), bundle, 1, work);
+            return Ok(None);
+        };
         let bytes = self.bytes_of_no_gate(bundle, work)?;
         if bytes == 0 || self.tolls.charge(lane, header.tip(), bytes, self.own_clock) {
             return Ok(None);
@@ -21,7 +29,18 @@ impl Engine {
             self.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
             return Ok(None);
         }
+        self.charge(heard.sender(), bundle, REFUSED_WEIGHS, work);
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
+    }
+
+    /// Notes what a member's bundle of no use costs. Nobody is charged at an observer, which asks for all that comes.
+    fn charge(&self, from: ReplicaId, bundle: &Bundle, weight: u64, work: &mut Work) {
+        let key = self.core.member().and_then(|_| self.epochs.committee.key(from));
+        let bytes = bundle.header.bytes.saturating_add(BUNDLE_BYTES).saturating_mul(weight);
+        for key in key {
+            let useless = work.round.useless.entry(*key).or_default();
+            *useless = useless.saturating_add(bytes);
+        }
     }
 
     /// Bytes of envelopes that no gate lets in: of authors who were never enrolled, copies of what had its verdict a while

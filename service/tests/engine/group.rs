@@ -17,7 +17,7 @@ use quorate_service::pool::{Checker, Dropped};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, Fold, SupplyLimits};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, RwLock};
 
@@ -37,6 +37,8 @@ pub struct Site {
     /// Checks by the lists that count at this replica.
     pub checker: Checker,
     pub notices: Vec<Notice>,
+    /// Bytes of no use that each member sent it.
+    pub useless: BTreeMap<PublicKey, u64>,
 }
 
 pub struct Group {
@@ -119,7 +121,7 @@ impl Group {
             payload: Arc::new(EnvelopeCheck::new(&self.genesis)),
             certified: Arc::default(),
         };
-        self.sites.push(Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![], checker });
+        self.sites.push(Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![], useless: BTreeMap::new(), checker });
         let site = self.sites.len() - 1;
         self.found(site);
         self.start(site);
@@ -230,6 +232,9 @@ impl Group {
             }
         }
         self.sites[from].notices.extend(round.notices);
+        for (key, bytes) in round.useless {
+            *self.sites[from].useless.entry(key).or_default() += bytes;
+        }
     }
 
     /// A member answers a follower from its disk.

@@ -90,6 +90,42 @@ fn a_lane_brings_sixteen_mebibytes_of_strangers_and_then_only_what_gates_let_in(
 }
 
 #[test]
+fn a_refused_bundle_costs_its_sender_eight_times_its_bytes_and_one_that_comes_again_once() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    let (first, others) = (strangers(&group, 0), (1..20).map(|number| strangers(&group, number)));
+    let others: Vec<_> = others.collect();
+    let charged = |group: &Group| group.sites[0].useless.get(&key_of(3)).map_or(0, |bytes| bytes >> 20);
+
+    assert!(liar_brings(&mut group, 3, &mut end, &first));
+    assert_eq!(charged(&group), 0, "the first was of use");
+    liar_sends(&mut group, 3, &mut Default::default(), first);
+    group.turn();
+    assert_eq!(charged(&group), 1, "it came again");
+    let refused = others.iter().filter(|envelope| !liar_brings(&mut group, 3, &mut end, envelope)).count() as u64;
+
+    let mebibytes = charged(&group);
+    assert!(refused > 3 && (8 * refused..9 * refused).contains(&mebibytes), "{refused} refused, {mebibytes} MiB charged");
+}
+
+#[test]
+fn honest_members_charge_each_other_for_nothing() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    for seq in 1..=60 {
+        group.submit(seq as usize % 4, &group.envelope(seq, &format!("file-{seq}")));
+        (0..3).for_each(|_| group.turn());
+    }
+
+    (0..100).for_each(|_| group.turn());
+
+    assert!(group.receipt(0, &group.envelope(60, "file-60").id).is_some());
+    assert!(group.sites.iter().all(|site| site.useless.is_empty()));
+}
+
+#[test]
 fn a_bundle_too_far_ahead_of_execution_is_charged_to_nobody() {
     let mut group = Group::new(4);
     group.until_all_may_sign();
