@@ -37,7 +37,7 @@ impl Engine {
     fn charge(&self, from: ReplicaId, bundle: &Bundle, weight: u64, work: &mut Work) {
         let key = self.core.member().and_then(|_| self.epochs.committee.key(from));
         let bytes = bundle.header.bytes.saturating_add(BUNDLE_BYTES).saturating_mul(weight);
-        for key in key {
+        if let Some(key) = key {
             let useless = work.round.useless.entry(*key).or_default();
             *useless = useless.saturating_add(bytes);
         }
