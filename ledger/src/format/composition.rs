@@ -26,8 +26,9 @@ pub(crate) fn is_one(body: &Body) -> bool {
 
 /// Whether every part depends on parts before it only.
 pub(crate) fn is_in_order(body: &Body) -> bool {
-    let mut numbered = (body.from_seq..).zip(&body.changes);
-    numbered.all(|(number, change)| {
+    // The changes end first: no number after the last is made, which may not exist.
+    let mut numbered = body.changes.iter().zip(body.from_seq..);
+    numbered.all(|(change, number)| {
         let mut own = change.wishes.depends_on.iter().filter(|dependency| is_own(body, dependency));
         own.all(|dependency| dependency.seq < number)
     })

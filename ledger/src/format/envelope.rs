@@ -247,6 +247,7 @@ fn signed_bytes(id: &EnvelopeId) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::testing::{self, author, body, put};
+    use crate::vocabulary::revision::Revision;
 
     fn limits() -> Limits {
         Limits::default()
@@ -308,6 +309,17 @@ mod tests {
             let wrong = Body { from_seq, to_seq, ..body(1, vec![]) };
             let bytes = Envelope::sign(&Digest([1; 32]), wrong, vec![], &author(0)).encode();
             assert_eq!(Envelope::decode(&bytes, &limits()).map_err(|r| r.code), Err(Code::Malformed), "{from_seq}");
+        }
+    }
+
+    #[test]
+    fn the_highest_numbers_that_an_envelope_can_have_are_read_like_any_others() {
+        for count in 1..4 {
+            let changes = (0..count).map(|_| Change::new(Base::Revision(Revision::GENESIS), vec![], "", 0)).collect();
+            let (from_seq, to_seq) = (u64::MAX - count, u64::MAX - 1);
+            let highest = Body { from_seq, to_seq, changes, ..body(1, vec![]) };
+            let bytes = Envelope::sign(&Digest([1; 32]), highest, vec![], &author(0)).encode();
+            assert!(Envelope::decode(&bytes, &limits()).is_ok(), "{count} changes");
         }
     }
 
