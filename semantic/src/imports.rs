@@ -225,6 +225,16 @@ mod tests {
     use super::*;
     use crate::language;
 
+    #[test]
+    fn a_bracket_that_closes_before_one_opens_is_no_list() {
+        let [python, javascript, rust] = ["from a)b import (c", "import } from {'a';", "use a}b{c;"];
+        for (path, text) in [("a.py", python), ("a.js", javascript), ("a.rs", rust)] {
+            for rules in Rules::ALL {
+                assert_eq!(statements(text, style(path), rules, &Work::default()), None, "{text}");
+            }
+        }
+    }
+
     fn style(path: &str) -> &'static Imports {
         language::of(path).imports.expect("a language with imports")
     }

@@ -145,7 +145,9 @@ impl<'a> Code<'a> {
         if self.tokens.get(next).is_some_and(|t| on_this_line(&t)) {
             return token.to;
         }
-        self.text[token.to..max].iter().position(|b| *b == b'\n').map_or(max, |n| token.to + n + 1)
+        // A bracket that closes on the line of the one around it stands behind the stretch.
+        let to = token.to.min(max);
+        self.text[to..max].iter().position(|b| *b == b'\n').map_or(max, |n| to + n + 1)
     }
 
     /// The first token in `from..end` that is no line end or comment.
@@ -193,6 +195,16 @@ mod tests {
     fn javascript_is_cut_with_and_without_semicolons() {
         let text = "import a from 'a'\n\nexport default class A extends B {\n  x = 1;\n  async go(a) {\n  }\n  static of() { return 1 }\n}\n\nexport const f = (a) => {\n  g()\n}\nfunction h() {}\n";
         assert_eq!(names("a.ts", text), ["class A", "const f", "function h"]);
+    }
+
+    #[test]
+    fn a_method_that_closes_on_the_line_of_its_class_is_cut_at_that_line() {
+        let text = "class A {\n  void f() {\n    a();\n  }}\n";
+        let code = Code::read(text.as_bytes(), language::of("A.java")).expect("balanced");
+        let class = code.items().into_iter().find(|i| i.body.is_some()).expect("a class");
+        let members = code.items_in(class.body.expect("a body"), true);
+        let spans: Vec<_> = members.into_iter().map(|member| &text[member.span]).collect();
+        assert_eq!(spans, ["  void f() {\n    a();\n"]);
     }
 
     #[test]

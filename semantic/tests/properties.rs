@@ -29,6 +29,13 @@ fn file() -> impl Strategy<Value = String> {
         "// note",
         "def f():",
         "    return 1",
+        "from a)b import (c",
+        "import } from {'a';",
+        "use a}b{c;",
+        "class A {",
+        "  }}",
+        ")",
+        "{",
     ]);
     (prop::collection::vec(line, 0..12), prop::sample::select(vec!["\n", "\r\n"]), any::<bool>()).prop_map(
         |(lines, end, last)| {
@@ -43,7 +50,8 @@ fn file() -> impl Strategy<Value = String> {
 
 fn path() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "a.txt", "a.rs", "a.py", "a.toml", "a.yaml", "a.json", "a.md", "a.go", "A.java", "a.ts", "a.sh",
+        "a.txt", "a.rs", "a.py", "a.toml", "a.yaml", "a.json", "a.md", "a.go", "A.java", "a.ts", "a.sh", "a.c", "a.cpp",
+        "A.cs", "A.kt", "a.swift", "a.php", "a.rb", "a.css", "a.sql", "a.html", "Makefile", "Dockerfile", ".gitignore",
     ])
 }
 

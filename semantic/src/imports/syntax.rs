@@ -116,7 +116,8 @@ pub(super) fn statement(lead: &str, text: &str, style: &Imports, rules: Rules) -
     let code = told.trim();
     let attributes: String = lead.lines().map(str::trim).filter(|line| is_attribute(line, style)).collect();
     let (place, list) = parts(code, style)?;
-    let inner = &code[list.0..list.1];
+    // A bracket that closes before one opens is no list.
+    let inner = code.get(list.0..list.1)?;
     let names: Vec<String> = split_names(inner, style, rules);
     if rules >= Rules::V24 && names.is_empty() {
         return None; // a statement without facts would be gone
@@ -218,7 +219,7 @@ fn source_parts(code: &str) -> Option<Parts> {
         Some(open) => (open + 1, code[..quote].rfind('}')?),
         None => ("import".len(), code[..quote].rfind("from").unwrap_or("import".len()).max("import".len())),
     };
-    if code[open..close].trim().is_empty() {
+    if code.get(open..close)?.trim().is_empty() {
         return Some((code.into(), (quote + 1, code.len())));
     }
     Some((format!("{} {source}", squashed(&code[..open])), (open, close)))

@@ -8,7 +8,8 @@ use quorate_semantic::{Input, Labels, ListKey, Options, Outcome, Rules, json, ma
 
 const PATHS: &[&str] = &[
     "a.rs", "a.ts", "a.tsx", "a.js", "a.jsx", "a.py", "a.go", "A.java", "a.sh", "a.json", "a.jsonc", "a.toml",
-    "a.yaml", "a.md", "a.txt",
+    "a.yaml", "a.md", "a.txt", "a.c", "a.cpp", "A.cs", "A.kt", "a.swift", "a.php", "a.rb", "a.css", "a.sql", "a.html",
+    "Makefile", "Dockerfile", ".gitignore",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
