@@ -69,7 +69,7 @@ pub use vocabulary::revision::{NotARevision, Revision};
 #[cfg(feature = "schema")]
 pub use vocabulary::shape;
 pub use vocabulary::verdict::{Code, Refusal, Stage};
-pub use vocabulary::{hexed, keys, path};
+pub use vocabulary::{hexed, keys, path, shelter};
 
 pub use format::analysis::{ANALYSIS_BYTES_MAX, Analysis};
 pub use format::body::Body;

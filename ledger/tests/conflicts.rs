@@ -243,3 +243,22 @@ fn conflicts_are_listed_newest_first_in_pages() {
     assert_eq!((paths(&second.items), second.next), (vec!["a".to_owned()], None));
     assert_eq!(world.view().conflicts(Some("other"), Some(true), None, 2).expect("known").items, []);
 }
+
+/// Such imports panicked in the merge layer, at every replica alike (docs/adr/panics-of-merges.md).
+#[test]
+fn imports_whose_brackets_close_before_they_open_have_their_verdicts() {
+    let files = [
+        ("a.py", "from a)b import (c\n"),
+        ("a.js", "import } from {'a';\n"),
+        ("a.rs", "use a}b{c;\n"),
+        ("A.java", "class A {\n  void f() {\n    a();\n  }}\n"),
+    ];
+    for (path, text) in files {
+        let mut world = World::new();
+        world.does(0, &[write(path, &format!("{text}x\n"))]);
+        world.does_on(revision("1"), 1, &[write(path, &format!("{text}{text}one\n"))]);
+        let receipt = world.does_on(revision("1"), 2, &[write(path, &format!("two\n{text}y\n"))]);
+
+        assert!(matches!(receipt.state, State::Merged | State::Conflict), "{path}: {receipt:?}");
+    }
+}

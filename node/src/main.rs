@@ -25,6 +25,10 @@ fn main() -> ExitCode {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if shelter::is_sheltered() {
+            // Of damage another tells; of a mistake the place is wanted.
+            if !shelter::is_damage(panic) {
+                print(panic);
+            }
             return;
         }
         if shelter::is_damage(panic) {

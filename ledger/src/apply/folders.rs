@@ -13,6 +13,7 @@ use crate::state::rows;
 use crate::state::store::{Live, ReadLive, StoreError};
 use crate::vocabulary::file::File;
 use crate::vocabulary::path;
+use crate::vocabulary::shelter::sheltered;
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
 use quorate_semantic::Renames;
@@ -65,7 +66,8 @@ impl Applier<'_, '_> {
             }
         }
         let told: Vec<(&str, &str)> = told.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
-        Ok((!seen.is_empty()).then(|| Renames::of(&tree(&seen), &tree(&there), &told)))
+        let renames = || sheltered(|| Renames::of(&tree(&seen), &tree(&there), &told));
+        Ok((!seen.is_empty()).then(renames).flatten())
     }
 
     /// New path of a file that others moved since the author looked, and the file there now.

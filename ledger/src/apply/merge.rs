@@ -7,6 +7,7 @@ use crate::state::abort::Abort;
 use crate::state::rules::merging;
 use crate::vocabulary::conflict::Class;
 use crate::vocabulary::file::{File, Mode};
+use crate::vocabulary::shelter::sheltered;
 use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Rules, Work, merge_entries_within};
 
 /// Versions of a file that meet: the base that its author saw, the current one, and the one that the author made.
@@ -78,8 +79,11 @@ impl Applier<'_, '_> {
         let entries = (side(base, &b), side(current, &c), side(made, &m));
         let options = merge_options(self.place.record.policy.rule(path), merging(self.place.rules));
         let work = Work::default();
-        let outcome = merge_entries_within(entries.0, entries.1, entries.2, path, &options, &work);
+        let outcome = sheltered(|| merge_entries_within(entries.0, entries.1, entries.2, path, &options, &work));
         self.budget.count_steps(work.taken());
+        let Some(outcome) = outcome else {
+            return Ok(Merged::Unclean(Disagreement::value("merging these versions fails, by a mistake in quorate")));
+        };
         match outcome {
             EntryOutcome::Clean { entry: None, rung } => Ok(Merged::Clean(None, rung.into())),
             EntryOutcome::Clean { entry: Some((kind, bytes)), rung } => {

@@ -13,6 +13,7 @@ use crate::state::rules::merging;
 use crate::state::store::StoreError;
 use crate::vocabulary::conflict::{Class, Decider};
 use crate::vocabulary::file::File;
+use crate::vocabulary::shelter::sheltered;
 use crate::vocabulary::verdict::Code;
 use quorate_pbft::Time;
 use quorate_semantic::{Input, Options, Work};
@@ -124,7 +125,7 @@ impl Applier<'_, '_> {
         let (ours, theirs) = (self.bytes(&current)?, self.bytes(&made)?);
         let (work, options) = (Work::default(), Options { rules: merging(self.place.rules), ..Options::default() });
         let input = Input { base: Some(&base), ours: &ours, theirs: &theirs, path, options: &options };
-        let decided = principle.decide(&input, &work);
+        let decided = sheltered(|| principle.decide(&input, &work)).flatten();
         if counts_steps {
             self.budget.count_steps(work.taken());
         }

@@ -9,6 +9,7 @@ use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
+use crate::vocabulary::shelter::sheltered;
 use quorate_semantic::{Conflict, Entry, EntryOutcome, Piece, Reason, merge_entries};
 
 impl<'a> StateView<'a> {
@@ -30,7 +31,9 @@ impl<'a> StateView<'a> {
         let [base, ours, theirs] = [self.bytes(record.base)?, self.bytes(first.file)?, self.bytes(second.file)?];
         let entries = (side_entry(&base), side_entry(&ours), side_entry(&theirs));
         let options = merge_options(domain.record.policy.rule(&record.path), merging(self.ledger.rules()));
-        let proposal = match merge_entries(entries.0, entries.1, entries.2, &record.path, &options) {
+        let merge = || merge_entries(entries.0, entries.1, entries.2, &record.path, &options);
+        let Some(outcome) = sheltered(merge) else { return Ok(None) };
+        let proposal = match outcome {
             EntryOutcome::Clean { entry: Some((found, bytes)), rung } => {
                 let why =
                     format!("the merge ladder makes one of them (rung `{}`), and the policy asks first", rung.name());

@@ -1,6 +1,7 @@
 //! Vocabulary: the small types that signed formats, policies and state share.
 
 pub mod hexed;
+pub mod shelter;
 pub(crate) mod bounds;
 pub(crate) mod ids;
 pub(crate) mod revision;

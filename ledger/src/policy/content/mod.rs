@@ -7,6 +7,7 @@ mod schema_cost;
 use self::schema::Compiled;
 use crate::policy::{Format, PathRule, Schema};
 use crate::vocabulary::path::Shown;
+use crate::vocabulary::shelter::sheltered;
 use crate::vocabulary::verdict::Code;
 use std::collections::BTreeMap;
 
@@ -48,14 +49,20 @@ impl Checks {
         if let Some(size_max) = rule.size_max.filter(|size_max| content.len() as u64 > *size_max) {
             return Some((Code::Validator, format!("{} bytes, at most {size_max} are allowed", content.len())));
         }
-        let formed = match (rule.format, &rule.schema) {
-            (Some(format), Some(schema)) => self.against(&rule.pattern, schema, format, content),
-            (Some(format), None) => document::unparsed(format, content).map(|why| (Code::DoesNotParse, why)),
-            (None, _) => None,
-        };
+        let formed = sheltered(|| self.formed(rule, content));
+        let formed =
+            formed.unwrap_or_else(|| Some((Code::Validator, "checking it fails, by a mistake in quorate".into())));
         let forbidden = || rule.forbidden.iter().find(|text| contains(content, text.as_bytes()));
         formed
             .or_else(|| Some((Code::Validator, format!("the content has {:?}, which is forbidden here", forbidden()?))))
+    }
+
+    fn formed(&mut self, rule: &PathRule, content: &[u8]) -> Option<(Code, String)> {
+        match (rule.format, &rule.schema) {
+            (Some(format), Some(schema)) => self.against(&rule.pattern, schema, format, content),
+            (Some(format), None) => document::unparsed(format, content).map(|why| (Code::DoesNotParse, why)),
+            (None, _) => None,
+        }
     }
 
     fn against(&mut self, pattern: &str, schema: &Schema, format: Format, content: &[u8]) -> Option<(Code, String)> {
