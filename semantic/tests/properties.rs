@@ -50,8 +50,30 @@ fn file() -> impl Strategy<Value = String> {
 
 fn path() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "a.txt", "a.rs", "a.py", "a.toml", "a.yaml", "a.json", "a.md", "a.go", "A.java", "a.ts", "a.sh", "a.c", "a.cpp",
-        "A.cs", "A.kt", "a.swift", "a.php", "a.rb", "a.css", "a.sql", "a.html", "Makefile", "Dockerfile", ".gitignore",
+        "a.txt",
+        "a.rs",
+        "a.py",
+        "a.toml",
+        "a.yaml",
+        "a.json",
+        "a.md",
+        "a.go",
+        "A.java",
+        "a.ts",
+        "a.sh",
+        "a.c",
+        "a.cpp",
+        "A.cs",
+        "A.kt",
+        "a.swift",
+        "a.php",
+        "a.rb",
+        "a.css",
+        "a.sql",
+        "a.html",
+        "Makefile",
+        "Dockerfile",
+        ".gitignore",
     ])
 }
 

@@ -3,8 +3,8 @@
 use super::mempool::{Candidate, NotTaken, Place};
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::{
-    Admitted, Broken, Claims, Committee, Digest, Evidence, Message, Position, PublicKey, ReaderId, Rejected, ReplicaId, SeqNum,
-    Time,
+    Admitted, Broken, Claims, Committee, Digest, Evidence, Message, Position, PublicKey, ReaderId, Rejected, ReplicaId,
+    SeqNum, Time,
 };
 use quorate_storage::Fold;
 use std::collections::BTreeMap;

@@ -121,7 +121,14 @@ impl Group {
             payload: Arc::new(EnvelopeCheck::new(&self.genesis)),
             certified: Arc::default(),
         };
-        self.sites.push(Site { disk: Disk::new(), engine: None, inbox: vec![], notices: vec![], useless: BTreeMap::new(), checker });
+        self.sites.push(Site {
+            disk: Disk::new(),
+            engine: None,
+            inbox: vec![],
+            notices: vec![],
+            useless: BTreeMap::new(),
+            checker,
+        });
         let site = self.sites.len() - 1;
         self.found(site);
         self.start(site);

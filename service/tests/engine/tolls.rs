@@ -107,7 +107,10 @@ fn a_refused_bundle_costs_its_sender_eight_times_its_bytes_and_one_that_comes_ag
     let refused = others.iter().filter(|envelope| !liar_brings(&mut group, 3, &mut end, envelope)).count() as u64;
 
     let mebibytes = charged(&group);
-    assert!(refused > 3 && (8 * refused..9 * refused).contains(&mebibytes), "{refused} refused, {mebibytes} MiB charged");
+    assert!(
+        refused > 3 && (8 * refused..9 * refused).contains(&mebibytes),
+        "{refused} refused, {mebibytes} MiB charged"
+    );
 }
 
 #[test]
