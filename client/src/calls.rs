@@ -11,6 +11,9 @@ use quorate_ledger::{Code, EnvelopeId, Level, Receipt, Reconfiguration, State};
 use quorate_pbft::{PublicKey, SeqNum};
 use serde::de::DeserializeOwned;
 
+/// Attempts at one number beyond which a node is not believed: the next one would be signed for good.
+const ATTEMPTS_MAX: u64 = 1 << 32;
+
 /// Answer of a node about an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posted {
@@ -33,7 +36,12 @@ impl Client {
 
     /// An author's numbers in a domain.
     pub async fn author(&self, domain: &str, key: &PublicKey) -> Result<AuthorInfo, ClientError> {
-        self.get(&["domains", domain, "authors", &key.to_string()], &[]).await
+        let info: AuthorInfo = self.get(&["domains", domain, "authors", &key.to_string()], &[]).await?;
+        let mut attempts = info.pending.iter().map(|held| held.attempt).chain([info.attempt]);
+        match attempts.any(|attempt| attempt > ATTEMPTS_MAX) {
+            true => Err(self.garbled("an attempt that nobody gets to")),
+            false => Ok(info),
+        }
     }
 
     /// Sends an envelope and takes the answer that the node has now.

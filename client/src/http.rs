@@ -403,7 +403,8 @@ impl<'c> Tries<'c> {
             }
             self.tell(SILENT);
         }
-        Ok(tokio::time::timeout(self.left()?, once).await.ok())
+        // The request is out, and may have been taken: without time left it has no outcome, which is no end without a try.
+        Ok(tokio::time::timeout(self.left().unwrap_or_default(), once).await.ok())
     }
 
     /// Gives the client's notice where it is due.

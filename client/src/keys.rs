@@ -116,13 +116,16 @@ pub fn public(name: &Path) -> Result<PublicKey, KeyError> {
 }
 
 /// The path beside which a key's outbox lies: the key file, or a name in `$HOME/.local/state/quorate` for a key that an SSH
-/// agent holds, however it is named. It is the same for every program of a user, so no variable but HOME has a say.
+/// agent holds, however it is named. A link is the file that it leads to: one key has one outbox. It is the same for every program of a user, so no variable but HOME has a say.
 pub fn home(name: &Path) -> Result<PathBuf, KeyError> {
     let in_file = || match file::content(name) {
         Ok(Content::SshPublic(key)) => Some(agent::fingerprint_of(&key)),
         _ => None,
     };
-    let Some(fingerprint) = fingerprint(name).map(str::to_owned).or_else(in_file) else { return Ok(name.into()) };
+    let Some(fingerprint) = fingerprint(name).map(str::to_owned).or_else(in_file) else {
+        let target = Some(name).filter(|name| name.is_symlink()).and_then(|link| link.canonicalize().ok());
+        return Ok(target.unwrap_or_else(|| name.into()));
+    };
     let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()).ok_or(KeyError::NoHome)?;
     Ok(home.join(".local/state/quorate").join(fingerprint.replace(['/', ':'], "_")))
 }

@@ -58,11 +58,15 @@ fn draft() -> Draft {
 }
 
 fn info(next_seq: u64, revision: &str) -> Reply {
+    told(0, next_seq, revision)
+}
+
+fn told(attempt: u64, next_seq: u64, revision: &str) -> Reply {
     let info = AuthorInfo {
         group: GROUP,
         key: PublicKey([0; 32]),
         next_seq,
-        attempt: 0,
+        attempt,
         pending: vec![],
         standing: Default::default(),
         figure_here: 500,
@@ -236,4 +240,26 @@ async fn what_is_no_node_of_quorate_answers_nothing() {
     assert!(matches!(ended, SubmitError::Unanswered { error: ClientError::Garbled { .. }, .. }));
 
     assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
+}
+
+#[tokio::test]
+async fn a_node_that_tells_of_attempts_without_number_is_not_believed() {
+    let desk = Desk::new();
+    let (node, requests) = scripted::node(vec![told(u64::MAX - 1, 1, "3")]);
+
+    let ended = desk.put(&node, Level::Sequential).await.expect_err("an attempt that nobody gets to");
+
+    assert!(matches!(ended, SubmitError::Client(ClientError::Garbled { .. })), "{ended}");
+    assert!(posted(requests.try_iter()).is_empty(), "nothing is signed");
+}
+
+#[tokio::test]
+async fn a_key_and_a_link_to_it_have_one_outbox() {
+    let desk = Desk::new();
+    let link = desk.folder.path().join("b.key");
+    std::os::unix::fs::symlink("a.key", &link).expect("a link");
+
+    let homes = [desk.key(), link].map(|name| keys::home(&name).expect("a file"));
+
+    assert_eq!(homes[0].canonicalize().expect("a file"), homes[1]);
 }

@@ -68,6 +68,21 @@ async fn a_refused_connection_is_no_answer() {
 }
 
 #[tokio::test]
+async fn a_try_that_is_out_when_the_time_ends_is_not_called_held_back() {
+    let body = serde_json::to_string(&Problem::refused(429, "limits", "rate", "too fast")).expect("plain data");
+    let held = Reply::Http("429 Too Many Requests\r\ncontent-type: application/problem+json", body);
+    for waits in [Duration::ZERO, Duration::from_secs(60)] {
+        let (node, _requests) = scripted::node(vec![held.clone(), Reply::Silence]);
+        let client = Client::new(&node, Duration::from_millis(700)).expect("an address");
+        let client = client.with_notice(Notice { after: waits, tell: |_, _| () });
+
+        let ended = client.get::<Health>(&["health"], &[]).await.expect_err("a silent node");
+
+        assert!(matches!(ended, ClientError::NoAnswer { held_back: None, .. }), "{ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_is_final() {
     let body = serde_json::to_string(&Problem::refused(404, "content", "missing-path", "no file")).expect("plain data");
     let refusal = Reply::Http("404 Not Found\r\ncontent-type: application/problem+json", body);
