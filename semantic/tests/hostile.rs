@@ -229,3 +229,39 @@ fn lines_that_one_side_indents_and_the_other_edits_are_answered() {
     let theirs = file(&|n| format!("{} {}\n", word(n), if n % 64 == 32 { "b" } else { "c" }));
     merged(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), "a.py");
 }
+
+#[test]
+fn a_bracket_that_closes_on_the_line_of_the_one_around_it_ends_nothing() {
+    for (path, head) in
+        [("A.java", "class A"), ("a.ts", "class A"), ("a.kt", "class A"), ("a.cs", "class A"), ("a.rs", "impl A")]
+    {
+        let file = |one: &str, two: &str| {
+            format!("{head} {{\n  void g() {{\n    {one}\n    {two}\n  }}\n  void f() {{\n    a();\n  }}}}\n")
+        };
+        let [base, ours, theirs] = [file("c();", "d();"), file("c(2);", "d();"), file("c();", "d(2);")];
+        for rules in quorate_semantic::Rules::ALL {
+            let options = Options { rules, ..Options::default() };
+            let (base, ours, theirs) = (Some(base.as_bytes()), ours.as_bytes(), theirs.as_bytes());
+            merge(&Input { base, ours, theirs, path, options: &options });
+        }
+    }
+}
+
+#[test]
+fn an_import_whose_brackets_stand_the_wrong_way_round_ends_nothing() {
+    let imports = [
+        ("a.py", "from a)b import (c"),
+        ("a.js", "import } from {'a"),
+        ("a.rs", "use a}b{c"),
+        ("a.swift", "import )c("),
+    ];
+    for (path, import) in imports {
+        let file = |name: &str| format!("{import}{}{name}\n", if path == "a.py" { ", " } else { "';" });
+        let [base, ours, theirs] = ["d", "e", "f"].map(file);
+        for rules in quorate_semantic::Rules::ALL {
+            let options = Options { rules, ..Options::default() };
+            let (base, ours, theirs) = (Some(base.as_bytes()), ours.as_bytes(), theirs.as_bytes());
+            merge(&Input { base, ours, theirs, path, options: &options });
+        }
+    }
+}
