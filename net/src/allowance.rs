@@ -40,7 +40,7 @@ const USELESS_BYTES: u64 = 16 * MIB;
 /// send in vain what others sent before.
 const USELESS_AT_ONCE: Duration = Duration::from_secs(8);
 
-/// Longest wait that such frames make: nothing is read meanwhile, so no peer owes much more.
+/// Longest wait of a frame for such ones: what a peer owes beyond is forgiven.
 const USELESS_WAIT_MAX: Duration = Duration::from_secs(8);
 
 /// Places in the inbox that a frame of a restrained peer takes.

@@ -86,7 +86,7 @@ impl Link {
         Ok(())
     }
 
-    /// Waits for the turn of a restrained peer. No timer is set for any other: the shortest takes a millisecond.
+    /// Waits for the turn of a peer that is ahead of its pace. No timer is set for any other: the shortest takes a millisecond.
     async fn keep_pace(&self, bytes: usize) {
         let wait = self.peer.restraint.wait(self.channel, bytes, Instant::now());
         if !wait.is_zero() {

@@ -1,12 +1,13 @@
-//! Bundles of peers that do not go into the core: their lanes owe too much already.
+//! Bundles of peers that do not go into the core, for their lanes owe too much already, and what bundles of no use cost.
 
 use super::brought::{Earlier, FRESH_MS};
 use super::drive::{Engine, Work};
 use quorate_ledger::{Claim, Novelty, StoreError};
 use quorate_pbft::{Admitted, Bundle, BundleHeader, Item, ItemKind, Message, Rejected, ReplicaId};
 
-/// Weight of a bundle that no honest member brings, beside one that comes again or too early, which happens to the honest.
-const REFUSED_WEIGHS: u64 = 8;
+/// Weight of a refused bundle of the sender's own lane, beside one that comes again or too early. An honest owner whose lane
+/// owes too much after two times alone sends the first of them again at each status, 8 to 10 MiB a second: it must not wait for long.
+const REFUSED_WEIGHS: u64 = 2;
 /// Bytes that any bundle counts beside its items: a frame, a signature and a look at its lane.
 const BUNDLE_BYTES: u64 = 16 << 10;
 
@@ -29,11 +30,12 @@ impl Engine {
             self.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
             return Ok(None);
         }
-        self.charge(heard.sender(), bundle, REFUSED_WEIGHS, work);
+        let weight = if heard.sender() == lane { REFUSED_WEIGHS } else { 1 };
+        self.charge(heard.sender(), bundle, weight, work);
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
-    /// Notes what a member's bundle of no use costs. Nobody is charged at an observer, which asks for all that comes.
+    /// Notes what a member's bundle of no use costs. At an observer nobody is charged: no member's link is slowed there.
     fn charge(&self, from: ReplicaId, bundle: &Bundle, weight: u64, work: &mut Work) {
         let key = self.core.member().and_then(|_| self.epochs.committee.key(from));
         let bytes = bundle.header.bytes.saturating_add(BUNDLE_BYTES).saturating_mul(weight);
