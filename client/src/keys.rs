@@ -116,7 +116,8 @@ pub fn public(name: &Path) -> Result<PublicKey, KeyError> {
 }
 
 /// The path beside which a key's outbox lies: the key file, or a name in `$HOME/.local/state/quorate` for a key that an SSH
-/// agent holds, however it is named. A link is the file that it leads to: one key has one outbox. It is the same for every program of a user, so no variable but HOME has a say.
+/// agent holds, however it is named. A link is the file that it leads to: one key has one outbox. It is the same for every
+/// program of a user, so no variable but HOME has a say.
 pub fn home(name: &Path) -> Result<PathBuf, KeyError> {
     let in_file = || match file::content(name) {
         Ok(Content::SshPublic(key)) => Some(agent::fingerprint_of(&key)),
