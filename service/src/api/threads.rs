@@ -4,6 +4,7 @@
 //! other, and so every author of the group; on threads with authors whose changes were let in they made these wait. Here they
 //! wait for each other.
 
+use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -75,27 +76,36 @@ impl Threads {
     }
 }
 
+thread_local! {
+    /// Tells whether this thread that answers has been idle once.
+    static HAS_PARKED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// A runtime that never makes the thread that drops it wait, which no task of another runtime may do.
 struct Background(Option<Runtime>);
 
 impl Background {
-    /// A thread that answers for each core, which are there when this returns, and others for work that blocks.
+    /// A thread that answers for each core, and others for work that blocks. Tokio runs both kinds on threads of one pool, and a
+    /// thread takes the work that it finds first: when this returns, each that answers has begun to, and blocking work finds others.
     fn new(name: &str, answers_nicer: i32, blocking_nicer: i32) -> io::Result<Self> {
         let answering = thread::available_parallelism().map_or(1, NonZero::get);
         let (answers, blocks) = (giving_way(answers_nicer), giving_way(blocking_nicer));
-        let (begun, all_begun) = (AtomicUsize::new(0), Arc::new(Barrier::new(answering + 1)));
-        let one_begun = all_begun.clone();
+        let begun = AtomicUsize::new(0);
+        let all_idle = Arc::new(Barrier::new(answering + 1));
+        let one_idle = all_idle.clone();
         let mut builder = Builder::new_multi_thread();
         builder.enable_all().thread_name(name).worker_threads(answering).max_blocking_threads(BLOCKING_THREADS_MAX);
         builder.on_thread_start(move || match begun.fetch_add(1, Ordering::Relaxed) < answering {
-            true => {
-                answers();
-                one_begun.wait();
-            }
+            true => answers(),
             false => blocks(),
         });
+        builder.on_thread_park(move || {
+            if !HAS_PARKED.replace(true) {
+                one_idle.wait();
+            }
+        });
         let runtime = builder.build()?;
-        all_begun.wait();
+        all_idle.wait();
         Ok(Self(Some(runtime)))
     }
 
@@ -164,5 +174,17 @@ mod tests {
 
         let expected = [STRANGERS_ANSWERS_NICER, STRANGERS_NICER].map(|nicer| (own + nicer).min(19));
         assert_eq!(for_strangers.await.expect("no panic"), expected.into());
+    }
+    #[tokio::test]
+    async fn the_first_blocking_work_of_a_runtime_never_runs_on_a_thread_that_is_to_answer() {
+        let own = getpriority_process(None).expect("its own");
+        let nice = || getpriority_process(None).expect("its own");
+        let expected = [STRANGERS_ANSWERS_NICER, STRANGERS_NICER].map(|nicer| (own + nicer).min(19));
+        for _ in 0..500 {
+            let threads = Background::new("test", STRANGERS_ANSWERS_NICER, STRANGERS_NICER).expect("threads");
+            let blocks = threads.handle().spawn_blocking(nice);
+            let answers = threads.handle().spawn(async move { nice() });
+            assert_eq!([answers.await.expect("no panic"), blocks.await.expect("no panic")], expected);
+        }
     }
 }
