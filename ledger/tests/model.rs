@@ -3,9 +3,10 @@
 mod support;
 
 use proptest::prelude::*;
-use quorate_ledger::{Base, Class, EnvelopeId, Found, Ledger, Mode, PathOutcome, Receipt, Revision, State};
+use quorate_ledger::{Base, Class, EnvelopeId, Found, Ledger, Mode, PathOutcome, RULES, Receipt, Revision, State};
+use quorate_pbft::Digest;
 use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Rules, merge_entries};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use support::world::{Draft, Edit, World, remove, rename, write};
 
 /// Act of an author: base and paths.
@@ -279,9 +280,10 @@ proptest! {
 
     #[test]
     fn no_path_is_ever_a_file_and_a_folder(
+        rules in prop::sample::select(vec![RULES.oldest, RULES.newest]),
         deeds in proptest::collection::vec((0u8..3, 0u64..4, proptest::collection::vec(any_edit(), 1..4)), 1..40)
     ) {
-        let mut world = World::new();
+        let mut world = World::of(support::genesis_by(Some(rules)));
         for (who, back, edits) in deeds {
             let slot = world.ledger.revision().seq().get().saturating_sub(back);
             let receipt = world.does_on(support::world::revision(&slot.to_string()), who, &edits);
@@ -308,4 +310,38 @@ proptest! {
         let reopened = Ledger::open(&world.store, &world.genesis).expect("it was written");
         prop_assert_eq!(reopened.state_root(), world.ledger.state_root());
     }
+
+    #[test]
+    fn a_change_that_moves_files_alone_loses_no_content(
+        deeds in proptest::collection::vec((0u8..3, 0u64..4, proptest::collection::vec(any_edit(), 1..4)), 1..40)
+    ) {
+        let mut world = World::of(support::genesis_by(Some(RULES.newest)));
+        for (number, (who, back, edits)) in deeds.into_iter().enumerate() {
+            let edits: Vec<Edit> = edits.into_iter().map(|edit| unlike_others(edit, number)).collect();
+            let slot = world.ledger.revision().seq().get().saturating_sub(back);
+            let before = contents(&world);
+            world.does_on(support::world::revision(&slot.to_string()), who, &edits);
+            if edits.iter().all(|edit| matches!(edit, Edit::Rename(..))) {
+                prop_assert!(before.is_subset(&contents(&world)), "{:?}", edits);
+            }
+        }
+    }
+}
+
+/// The edit with a content that no other deed writes.
+fn unlike_others(edit: Edit, deed: usize) -> Edit {
+    match edit {
+        Edit::Put(path, mode, bytes) => Edit::Put(path, mode, [&bytes[..], format!("{deed}\n").as_bytes()].concat()),
+        edit => edit,
+    }
+}
+
+/// Contents that are served.
+fn contents(world: &World) -> BTreeSet<Digest> {
+    let files = world.view().ls("main", "", None, None, 100).expect("known").items;
+    files
+        .iter()
+        .filter_map(|entry| world.view().file("main", &entry.path, None).expect("known").found())
+        .map(|file| file.hash)
+        .collect()
 }

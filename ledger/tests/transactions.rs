@@ -362,3 +362,23 @@ fn a_composition_can_wait_for_the_word_of_others_and_then_holds_or_falls_as_a_wh
     assert_eq!(answer(&receipt), "ownership: lock");
     assert_eq!((world.text("a"), world.text("b")), (None, None));
 }
+
+/// State of a transaction that has a document held against a schema in each of its domains, for more than half of the steps that an
+/// envelope may take.
+fn checked_in_both(rules: u32) -> (State, Option<Code>) {
+    let mut world = World::of(support::genesis_by(Some(rules)));
+    let checked = r#"[{"pattern": "**", "format": "json", "schema": {"pattern": "^a"}}]"#;
+    world.does_in("other", 0, &[write("x", "0")]);
+    for domain in ["main", "other"] {
+        world.decide(domain, policy(checked));
+    }
+    let document = |letter: &str| format!("\"a{}\"", letter.repeat(150_000));
+    let receipt = transacts(&mut world, 1, &[write("a", &document("b"))], &[write("a", &document("c"))]);
+    (receipt.state, receipt.code)
+}
+
+#[test]
+fn checks_in_the_domains_of_a_transaction_have_one_budget_from_rules_14_on() {
+    assert_eq!(checked_in_both(13), (State::Applied, None));
+    assert_eq!(checked_in_both(14), (State::Refused, Some(Code::Validator)));
+}

@@ -4,6 +4,7 @@ use super::Applier;
 use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
+use crate::format::rules::POLICIES_BIND_SINCE;
 use crate::policy::{DomainPolicy, GroupPolicy};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
@@ -18,6 +19,10 @@ use crate::vocabulary::name::is_name;
 use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{PublicKey, Signature};
 use std::sync::Arc;
+
+/// Price of a regular expression that a proposal has compiled, where it is proposed and where it takes effect: a policy with as
+/// many as may be is proposed and takes effect in one envelope.
+const VOICES_OF_A_PATTERN: usize = 24;
 
 impl Applier<'_, '_> {
     /// Applies an operation of governance.
@@ -242,7 +247,26 @@ impl Applier<'_, '_> {
             Act::AddOrganisation { .. } | Act::Enrol { .. } | Act::Revoke { .. } => 0,
             Act::Reconfigure { .. } | Act::Later { .. } => act.entries(),
         };
-        self.look_up(price)
+        self.look_up(price)?;
+        self.weigh_patterns(act)
+    }
+
+    /// Takes what compiling the schemas of a proposed policy will cost.
+    fn weigh_patterns(&mut self, act: &Act) -> Result<(), Abort> {
+        match act {
+            Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } | Act::Rescue { policy, .. }
+                if self.place.rules >= POLICIES_BIND_SINCE =>
+            {
+                let patterns = policy.patterns().unwrap_or(0); // where there are too many, none is compiled
+                match self.budget.take_voices(patterns as usize * VOICES_OF_A_PATTERN) {
+                    true => Ok(()),
+                    false => Err(bad(
+                        "proposals whose schemas have more regular expressions than one envelope may have compiled",
+                    )),
+                }
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Does what is proposed once enough organisations agree and nothing has to be waited for, if it is not too late.
@@ -295,6 +319,9 @@ impl Applier<'_, '_> {
 
     /// Refuses a policy that nobody could ever change.
     fn check_policy(&self, policy: &DomainPolicy) -> Result<(), Abort> {
+        if self.place.rules >= POLICIES_BIND_SINCE {
+            policy.patterns().map_err(|why| bad(&why.to_string()))?;
+        }
         policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
         let quorum = Quorum::of_domain(self.overlay, policy)?;
         match quorum.threshold() {

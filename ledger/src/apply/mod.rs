@@ -33,6 +33,7 @@ use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
+use crate::format::rules::POLICIES_BIND_SINCE;
 use crate::lock::LockChange;
 use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
@@ -100,6 +101,7 @@ impl Attribution<'_> {
 /// Budget that an envelope has used up, over all its domains.
 pub(crate) struct Spent {
     budget: Budget,
+    checks: Checks,
     index: u32,
 }
 
@@ -248,11 +250,14 @@ impl<'t, 's> Applier<'t, 's> {
     /// Continues with the budget that the envelope's part in another domain left.
     pub(crate) fn goes_on(&mut self, spent: Spent) {
         (self.budget, self.index) = (spent.budget, spent.index);
+        if self.place.rules >= POLICIES_BIND_SINCE {
+            self.checks = spent.checks.of_another_policy();
+        }
     }
 
     /// Effects, and the budget that is left for other domains.
     pub(crate) fn applied_and_spent(self) -> (Applied, Spent) {
-        (self.applied, Spent { budget: self.budget, index: self.index })
+        (self.applied, Spent { budget: self.budget, checks: self.checks, index: self.index })
     }
 
     /// Refuses what holds together where something of it would come into conflict, or be overruled.

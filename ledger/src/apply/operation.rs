@@ -7,6 +7,7 @@ use super::strategy::Answer;
 use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
+use crate::format::rules::UNSEEN_STAYS_SINCE;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::record::FileRecord;
@@ -232,6 +233,13 @@ impl Applier<'_, '_> {
             let why = Disagreement::of_rule("what others made of the file may not come to its new path unseen");
             return self.dispute(from, Some(base), there, (to, Some(base)), why);
         }
+        if self.place.rules >= UNSEEN_STAYS_SINCE
+            && record.as_ref().is_none_or(|record| record.moved_to.as_deref() != Some(to))
+            && seen_conflict.map_or(Ok(true), |id| self.may_settle(&id, view.first()))?
+            && self.meets_unseen((from, to), current.unwrap_or(base), view)?
+        {
+            return self.move_onto(from, to, base, current, view);
+        }
         if self.meets_conflict(from, &record, (to, Some(base)), view)? {
             // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
             return match seen_conflict {
@@ -248,6 +256,25 @@ impl Applier<'_, '_> {
             }
             None => self.rename_gone(from, to, base, record.unwrap_or_else(|| self.fresh())),
         }
+    }
+
+    /// A moved file meets at its new place what its author has not seen: it stays where it is as well, unless both become one there.
+    fn move_onto(
+        &mut self,
+        from: &str,
+        to: &str,
+        base: File,
+        current: Option<File>,
+        view: &AuthorView,
+    ) -> Result<(), Abort> {
+        let unseen = self.record(to)?.and_then(|record| record.file);
+        self.arrive(to, base, current.unwrap_or(base), view)?;
+        let record = self.record(to)?.filter(|record| record.conflict.is_none() && record.file != unseen);
+        if current.is_some() && record.is_some_and(|record| record.file.is_some()) {
+            self.set(from, None, Some(to))?;
+            self.applied.note(from, PathOutcome::Merged, Rung::OneSided);
+        }
+        Ok(())
     }
 
     /// The moved file comes to its new place.

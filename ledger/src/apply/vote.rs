@@ -3,6 +3,7 @@
 use super::Applier;
 use super::hold::written;
 use crate::format::receipt::{PathOutcome, Rung};
+use crate::format::rules::UNSEEN_STAYS_SINCE;
 use crate::policy::Approvals;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
@@ -37,7 +38,7 @@ impl Applier<'_, '_> {
             self.tell(id, Actor::Author(self.author()), ConflictEventKind::Voted { organisation, side })?;
         }
         if self.winner(&conflict) == Some(side) {
-            self.has_place(&conflict.path, &wanted)?;
+            self.has_place(&conflict.path, (side, &wanted))?;
             self.applied.won.push(*id);
         }
         Ok(())
@@ -85,7 +86,7 @@ impl Applier<'_, '_> {
         how: Ending,
     ) -> Result<(), Abort> {
         self.author = winner.author;
-        self.has_place(path, &winner)?;
+        self.has_place(path, (number, &winner))?;
         let view = AuthorView::of_revision(self.revision);
         let (here, elsewhere) = if winner.path == path { (winner.file, None) } else { (None, winner.file) };
         self.settle(path, id, here, None, (how, Some(number)))?;
@@ -99,12 +100,22 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Whether the winner can stand where it is to be.
-    fn has_place(&self, path: &str, winner: &Side) -> Result<(), Abort> {
-        let stands = self.record(path)?.is_some_and(|record| record.file.is_some());
-        let is_here = winner.path == path && winner.file.is_some();
-        if is_here && !stands && !self.overlay.below(self.domain, path, 1)?.is_empty() {
-            return Err(Abort::at(Code::PathIsFolder, path, "a folder stands where the winner is to be"));
+    /// Whether the winner can stand where it is to be. The first side needs no place elsewhere: it has one there, or had.
+    fn has_place(&self, path: &str, (number, winner): (u32, &Side)) -> Result<(), Abort> {
+        let Some(file) = winner.file else { return Ok(()) };
+        let record = self.record(&winner.path)?;
+        let stands = record.as_ref().and_then(|record| record.file);
+        if winner.path == path {
+            let is_folder = stands.is_none() && !self.overlay.below(self.domain, path, 1)?.is_empty();
+            let why = "a folder stands where the winner is to be";
+            return if is_folder { Err(Abort::at(Code::PathIsFolder, path, why)) } else { Ok(()) };
+        }
+        let is_disputed = record.as_ref().is_some_and(|record| record.conflict.is_some());
+        let is_taken = is_disputed || stands.is_some_and(|stands| stands != file);
+        if number > 0 && is_taken && self.place.rules >= UNSEEN_STAYS_SINCE {
+            let why =
+                "another file stands where the winner is to be, or is in dispute: move it first, or vote otherwise";
+            return Err(Abort::at(Code::PathIsFile, &winner.path, why));
         }
         Ok(())
     }

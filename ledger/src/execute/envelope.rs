@@ -5,6 +5,7 @@ use crate::apply::Applied;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
+use crate::format::rules::POLICIES_BIND_SINCE;
 use crate::format::transaction::{self, Entered};
 use crate::policy::GroupPolicy;
 use crate::policy::attestation::{PendingChange, Progress};
@@ -236,9 +237,16 @@ impl Execution<'_, '_> {
             }
             Progress::Refuted => Err(Abort::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
-                // Enrolment and revocation were asked where it was ordered.
+                // Enrolment was asked where it was ordered.
                 let (organisation, since) = (pending.organisation.clone(), Revision::GENESIS);
-                submission.stages(&mut self.overlay, &AuthorRecord { organisation, since, revoked: None })
+                let accepted =
+                    submission.stages(&mut self.overlay, &AuthorRecord { organisation, since, revoked: None });
+                match accepted {
+                    Ok(accepted) if context.rules >= POLICIES_BIND_SINCE => {
+                        submission.still_holds(&self.overlay, &pending, accepted)
+                    }
+                    judged => judged,
+                }
             }
         };
         let accepted = match judged {

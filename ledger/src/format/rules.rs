@@ -12,8 +12,9 @@ pub const RULES_FIRST: u32 = 8;
 
 /// Rules that this program can execute: 8; 9, which enrol observers and go up by one number at a time; 10, which merge by
 /// rules 22 and count all steps of merging; 11, whose authors' signatures can be checked many at once; 12, which merge by
-/// rules 23; and 13, which merge by rules 24.
-pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 13 };
+/// rules 23; 13, which merge by rules 24; and 14, by which no file goes with a move that met an unseen one, and policies bind
+/// what waits and what is written beneath a file.
+pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 14 };
 
 /// Rules from which on a proposal names no rules but those of the next number.
 pub(crate) const NEXT_SINCE: u32 = 9;
@@ -23,6 +24,14 @@ pub(crate) const PRINCIPLES_COUNT_SINCE: u32 = 10;
 
 /// Rules from which on a genesis has authors' signatures checked by the cofactored equation.
 pub(crate) const BATCHES_SINCE: u32 = 11;
+
+/// Rules from which on a file stays where a move of it meets one that its author has not seen, and a side of a conflict that has
+/// no place cannot win.
+pub(crate) const UNSEEN_STAYS_SINCE: u32 = 14;
+
+/// Rules from which on policies bind a change that waited, what is written beneath a file and all domains of a transaction
+/// together, and have a bound of regular expressions.
+pub(crate) const POLICIES_BIND_SINCE: u32 = 14;
 
 /// Rules that a program can execute, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]

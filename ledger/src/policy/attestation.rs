@@ -99,6 +99,13 @@ impl PendingChange {
         asked
     }
 
+    /// Whether the words that it has, all of its own requirements met, meet another one as well.
+    pub(crate) fn meets(&self, required: &Requirement) -> bool {
+        let (yes, _) = count(self.organisations.values());
+        let is_attested = || self.requirements.iter().any(|own| own.validators == required.validators);
+        yes >= u64::from(required.approvals) && (required.validators.is_empty() || is_attested())
+    }
+
     /// Progress in a group of so many organisations.
     pub fn progress(&self, organisations: u32) -> Progress {
         let others = u64::from(organisations.saturating_sub(1));

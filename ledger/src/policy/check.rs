@@ -2,7 +2,7 @@
 
 use super::{
     Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, Principle, RULES_MAX, Rate,
-    Rates, STRATEGIES_MAX, Strategy, VALIDATORS_MAX, glob,
+    Rates, STRATEGIES_MAX, Schema, Strategy, VALIDATORS_MAX, glob,
 };
 use crate::vocabulary::name::Principal;
 
@@ -10,6 +10,9 @@ use crate::vocabulary::name::Principal;
 const FORBIDDEN_BYTES_MAX: usize = 256;
 /// Bytes of all schemas of one policy: they are made ready anew for each envelope that needs them.
 const SCHEMAS_BYTES_MAX: usize = 1 << 20;
+
+/// Regular expressions of all schemas of one policy: each takes up to some milliseconds to compile.
+const PATTERNS_MAX: u64 = 256;
 
 /// Milliseconds that a rate may look back: a day.
 const PERIOD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
@@ -55,6 +58,16 @@ impl DomainPolicy {
     /// Whether it can be used in a group of so many organisations.
     pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
         self.faults(organisations).next().map_or(Ok(()), |fault| Err(fault.why))
+    }
+
+    /// Regular expressions in its schemas, or a fault where there are more than may be (rules 14).
+    pub fn patterns(&self) -> Result<u64, BadPolicy> {
+        match self.paths.iter().filter_map(|rule| rule.schema.as_ref()).map(Schema::patterns).sum() {
+            patterns if patterns > PATTERNS_MAX => {
+                Err(BadPolicy::TooLong("the list of all schemas' regular expressions"))
+            }
+            patterns => Ok(patterns),
+        }
     }
 
     /// Faults in the order of their fields, of each rule the first: later ones are looked for only when asked for.

@@ -7,6 +7,7 @@ use crate::format::composition;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::transaction::Entered;
+use crate::policy::attestation::PendingChange;
 use crate::policy::covers;
 use crate::state::abort::{Abort, DeferReason};
 use crate::state::author_view::AuthorView;
@@ -186,6 +187,26 @@ impl Submission<'_> {
         match refusals.min_by_key(|refusal| refusal.stage) {
             Some(refusal) => Err(refusal.into()),
             None => self.within_quotas(&place, &accepted).map(|()| accepted),
+        }
+    }
+
+    /// A change that waited takes effect only with every word that the rules of its paths ask for now; and a key that was
+    /// revoked meanwhile locks nothing and has no say in anything. Its files are those of its organisation.
+    pub(crate) fn still_holds(
+        &self,
+        overlay: &Overlay,
+        pending: &PendingChange,
+        accepted: Accepted,
+    ) -> Result<Accepted, Abort> {
+        if let Some(required) = accepted.applied.requirements.iter().find(|required| !pending.meets(required)) {
+            let detail =
+                format!("{:?} asks for more words now than when it was ordered: send it again", required.pattern);
+            return Err(Abort::refused(Code::Approvals, detail));
+        }
+        let mut ops = self.body().changes.iter().flat_map(|change| &change.ops);
+        match ops.any(|op| op.kind() != OpKind::File) {
+            true => self.author(overlay).map(|_| accepted),
+            false => Ok(accepted),
         }
     }
 

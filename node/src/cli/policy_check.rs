@@ -62,8 +62,10 @@ fn findings(args: &Check) -> Result<Vec<Finding>, Failure> {
             let fault = policy.check(args.organisations).err();
             fault.map(|why| Fault { place: "policy".into(), why }).into_iter().collect()
         }),
-        false => serde_json::from_slice(&bytes)
-            .map(|policy: DomainPolicy| policy.faults(args.organisations).collect::<Vec<_>>()),
+        false => serde_json::from_slice(&bytes).map(|policy: DomainPolicy| {
+            let patterns = policy.patterns().err().map(|why| Fault { place: "paths".into(), why });
+            policy.faults(args.organisations).chain(patterns).collect::<Vec<_>>()
+        }),
     };
     Ok(match faults {
         Ok(faults) => faults.into_iter().map(Finding::of).collect(),
@@ -90,7 +92,7 @@ fn advice(why: &BadPolicy) -> &'static str {
     match why {
         BadPolicy::TooLong(_) => {
             "make it shorter: 1024 principals, 256 rules, 32 strategies, 256 named validators, \
-                                  64 forbidden texts of 1 to 256 bytes, 1 MiB of schemas"
+                                  64 forbidden texts of 1 to 256 bytes, 1 MiB of schemas with 256 regular expressions"
         }
         BadPolicy::Pattern(_) => "write components with `*` and `?` between slashes; `**` stands alone: docs/**/*.md",
         BadPolicy::Approvals(_) => {

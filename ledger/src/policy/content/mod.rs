@@ -44,6 +44,11 @@ impl PathRule {
 }
 
 impl Checks {
+    /// What is left of the steps, for contents under the rules of another policy.
+    pub(crate) fn of_another_policy(self) -> Self {
+        Self { steps: self.steps, ..Self::default() }
+    }
+
     /// Fault of a content by its rule.
     pub(crate) fn broken(&mut self, rule: &PathRule, content: &[u8]) -> Option<(Code, String)> {
         if let Some(size_max) = rule.size_max.filter(|size_max| content.len() as u64 > *size_max) {

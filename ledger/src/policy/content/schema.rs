@@ -4,6 +4,7 @@ use super::document;
 use super::schema_cost::Plan;
 use crate::policy::{DOCUMENT_BYTES_MAX, Format, SCHEMA_BYTES_MAX, Schema};
 use crate::vocabulary::path::Shown;
+use crate::vocabulary::shelter::sheltered;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
@@ -11,6 +12,12 @@ use serde_json::Value;
 const REGEX_BYTES_MAX: usize = 256 << 10;
 
 impl Schema {
+    /// Regular expressions that it has compiled; none where it cannot be used.
+    pub(crate) fn patterns(&self) -> u64 {
+        let plan = || Plan::of(&document::read(Format::Json, self.text().as_bytes())?);
+        sheltered(plan).and_then(Result::ok).map_or(0, |plan| plan.patterns())
+    }
+
     /// Makes it ready for use, or says why it cannot be used and where.
     pub(crate) fn compile(&self) -> Result<Compiled, String> {
         if self.text().len() > SCHEMA_BYTES_MAX {

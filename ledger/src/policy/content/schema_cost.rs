@@ -97,6 +97,11 @@ impl Plan {
         Ok(Self { parts, order })
     }
 
+    /// Regular expressions of the schema.
+    pub(super) fn patterns(&self) -> u64 {
+        self.parts.iter().map(|part| part.patterns).sum()
+    }
+
     /// Steps that holding a document against the schema takes at most.
     pub(super) fn steps(&self, document: &Value) -> u64 {
         let mut levels = Vec::new();

@@ -1,0 +1,332 @@
+//! Rules 14: nothing goes with a move that met an unseen file, and rules of paths bind what waited and what lies beneath.
+
+mod support;
+
+use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Schema};
+use quorate_ledger::{Act, Code, EnvelopeId, GROUP_DOMAIN, LockMode, Op, Principal, Receipt, State};
+use quorate_pbft::Signer;
+use support::world::{Edit, World, remove, rename, write};
+
+fn world(rules: u32) -> World {
+    World::of(support::genesis_by(Some(rules)))
+}
+
+fn vote(world: &mut World, who: u8, receipt: &Receipt, side: u32) -> Receipt {
+    world.does(who, &[Edit::Other(Op::Vote { conflict: receipt.conflicts[0], side })])
+}
+
+fn is_open(world: &World, receipt: &Receipt) -> bool {
+    let conflict = world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("it was opened");
+    conflict.record.settled.is_none()
+}
+
+/// A file that one author moves to where another has put one meanwhile; the receipt of the move.
+fn moved_onto(rules: u32) -> (World, Receipt) {
+    let mut world = world(rules);
+    world.does(0, &[write("old", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[write("new", "unseen\n")]);
+    let receipt = world.does_on(base, 2, &[rename("old", "new")]);
+    assert_eq!(receipt.state, State::Conflict);
+    assert_eq!(receipt.changes.last().expect("a path").path, if rules < 14 { "old" } else { "new" });
+    (world, receipt)
+}
+
+fn texts(world: &World) -> (Option<String>, Option<String>) {
+    (world.text("old"), world.text("new"))
+}
+
+fn both() -> (Option<String>, Option<String>) {
+    (Some("moved\n".into()), Some("unseen\n".into()))
+}
+
+#[test]
+fn a_file_that_is_moved_onto_an_unseen_one_stays_as_well() {
+    assert_eq!(texts(&moved_onto(13).0), (None, Some("unseen\n".into())), "it is nowhere but in the conflict");
+    assert_eq!(texts(&moved_onto(14).0), both());
+}
+
+#[test]
+fn a_move_that_loses_its_vote_leaves_both_files_where_they_are() {
+    let (mut world, receipt) = moved_onto(14);
+    for who in [0, 1, 2] {
+        vote(&mut world, who, &receipt, 0);
+    }
+    assert!(!is_open(&world, &receipt));
+    assert_eq!(texts(&world), both());
+}
+
+#[test]
+fn a_move_that_wins_its_vote_stands_where_it_was_to_be() {
+    let (mut world, receipt) = moved_onto(14);
+    for who in [0, 1, 2] {
+        vote(&mut world, who, &receipt, 1);
+    }
+    assert!(!is_open(&world, &receipt));
+    assert_eq!(texts(&world), (Some("moved\n".into()), Some("moved\n".into())));
+}
+
+#[test]
+fn who_has_seen_both_files_moves_the_one_there_and_settles() {
+    let (mut world, receipt) = moved_onto(14);
+    assert_eq!(world.does(2, &[rename("new", "third"), rename("old", "new")]).state, State::Applied);
+    assert!(!is_open(&world, &receipt));
+    assert_eq!(texts(&world), (None, Some("moved\n".into())));
+    assert_eq!(world.text("third").as_deref(), Some("unseen\n"));
+}
+
+#[test]
+fn what_its_author_goes_on_to_do_with_a_moved_file_moves_no_unseen_one() {
+    let mut world = world(14);
+    world.does(0, &[write("old", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[write("new", "unseen\n")]);
+    world.does_on(base, 2, &[rename("old", "new"), write("new", "more\n"), rename("new", "third")]);
+    assert_eq!((texts(&world), world.text("third")), (both(), None));
+}
+
+#[test]
+fn an_unseen_file_is_a_side_where_the_file_that_is_moved_onto_it_was_deleted() {
+    let after = |rules| {
+        let mut world = world(rules);
+        world.does(0, &[write("old", "moved\n")]);
+        let base = world.now();
+        world.does(1, &[remove("old"), write("new", "unseen\n")]);
+        let receipt = world.does_on(base, 2, &[rename("old", "new")]);
+        assert_eq!(receipt.state, State::Conflict);
+        for who in [0, 1, 2] {
+            vote(&mut world, who, &receipt, 0);
+        }
+        world.text("new")
+    };
+    assert_eq!(after(13), None, "the first side was the deletion of the moved file");
+    assert_eq!(after(14), Some("unseen\n".into()));
+}
+
+#[test]
+fn a_side_that_stands_elsewhere_wins_no_vote_while_another_file_is_there() {
+    let after = |rules| {
+        let mut world = world(rules);
+        world.decide("main", policy(vec![PathRule { format: Some(Format::Json), ..rule("vault/**") }]));
+        world.does(0, &[write("old", "[]\n")]);
+        let base = world.now();
+        world.does(1, &[write("old", "no JSON\n")]);
+        let receipt = world.does_on(base, 2, &[rename("old", "vault/a")]);
+        assert_eq!((receipt.state, receipt.changes.len()), (State::Conflict, 1));
+        world.does(3, &[write("vault/a", "{}\n")]);
+        let code = [0, 1, 2].map(|who| vote(&mut world, who, &receipt, 1).code)[2];
+        (world, receipt, code)
+    };
+    let (world, _, code) = after(13);
+    assert_eq!((world.text("old"), world.text("vault/a").as_deref(), code), (None, Some("{}\n"), None), "it is gone");
+
+    let (mut world, receipt, code) = after(14);
+    assert!(is_open(&world, &receipt));
+    assert_eq!((world.text("old").as_deref(), code), (Some("no JSON\n"), Some(Code::PathIsFile)));
+
+    world.does(3, &[rename("vault/a", "vault/b")]);
+    vote(&mut world, 2, &receipt, 1);
+    assert!(!is_open(&world, &receipt));
+    assert_eq!((world.text("old"), world.text("vault/a").as_deref()), (None, Some("[]\n")));
+}
+
+#[test]
+fn a_move_to_where_another_has_put_the_same_is_no_conflict() {
+    for rules in [13, 14] {
+        let mut world = world(rules);
+        world.does(0, &[write("old", "same\n")]);
+        let base = world.now();
+        world.does(1, &[write("new", "same\n")]);
+        assert_eq!(world.does_on(base, 2, &[rename("old", "new")]).state, State::Merged, "rules {rules}");
+        assert_eq!((world.text("old"), world.text("new").as_deref()), (None, Some("same\n")));
+    }
+}
+
+#[test]
+fn two_authors_who_move_a_file_to_one_place_agree() {
+    for rules in [13, 14] {
+        let mut world = world(rules);
+        world.does(0, &[write("old", "a\n")]);
+        let base = world.now();
+        world.does(1, &[rename("old", "new"), write("new", "a\nb\n")]);
+        assert_eq!(world.does_on(base, 2, &[rename("old", "new")]).state, State::Merged, "rules {rules}");
+        assert_eq!((world.text("old"), world.text("new").as_deref()), (None, Some("a\nb\n")));
+    }
+}
+
+#[test]
+fn a_move_to_below_an_unseen_file_leaves_both_where_they_are() {
+    let mut world = world(14);
+    world.does(0, &[write("old", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[write("dir", "unseen\n")]);
+    assert_eq!(world.does_on(base, 2, &[rename("old", "dir/new")]).state, State::Conflict);
+    assert_eq!((world.text("old").as_deref(), world.text("dir").as_deref()), (Some("moved\n"), Some("unseen\n")));
+}
+
+#[test]
+fn a_move_onto_an_unseen_folder_leaves_both_where_they_are() {
+    let mut world = world(14);
+    world.does(0, &[write("old", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[write("new/a", "unseen\n")]);
+    assert_eq!(world.does_on(base, 2, &[rename("old", "new")]).state, State::Conflict);
+    assert_eq!((world.text("old").as_deref(), world.text("new/a").as_deref()), (Some("moved\n"), Some("unseen\n")));
+}
+
+#[test]
+fn a_file_moves_into_a_folder_of_its_own_name_and_back() {
+    let mut world = world(14);
+    world.does(0, &[write("a", "x\n")]);
+    assert_eq!(world.does(1, &[rename("a", "a/b")]).state, State::Applied);
+    assert_eq!(world.does(2, &[rename("a/b", "a")]).state, State::Applied);
+    assert_eq!(world.text("a").as_deref(), Some("x\n"));
+}
+
+fn rule(pattern: &str) -> PathRule {
+    PathRule { pattern: pattern.into(), ..PathRule::default() }
+}
+
+fn policy(paths: Vec<PathRule>) -> DomainPolicy {
+    DomainPolicy { paths, ..DomainPolicy::new(vec![Principal::Everyone], vec![]) }
+}
+
+/// State of a change that writes beneath a file which its author has not seen, and whose rule is this.
+fn beneath(rules: u32, of_file: PathRule) -> (State, Option<Code>) {
+    let mut world = world(rules);
+    world.decide("main", policy(vec![of_file]));
+    let base = world.now();
+    assert_eq!(world.does(3, &[write("vault", "theirs\n")]).state, State::Applied);
+    let receipt = world.does_on(base, 1, &[write("vault/x", "mine\n")]);
+    assert_eq!(world.text("vault").as_deref(), Some("theirs\n"));
+    (receipt.state, receipt.code)
+}
+
+#[test]
+fn nobody_disputes_the_file_of_others_by_writing_beneath_it() {
+    let owned = || PathRule { owners: vec![Principal::Organisation("org-3".into())], ..rule("vault") };
+    assert_eq!(beneath(13, owned()), (State::Conflict, None));
+    assert_eq!(beneath(14, owned()), (State::Refused, Some(Code::PathIsFile)));
+}
+
+#[test]
+fn nobody_disputes_a_file_that_is_written_once_by_writing_beneath_it() {
+    let once = || PathRule { write_once: true, ..rule("vault") };
+    assert_eq!(beneath(13, once()), (State::Conflict, None));
+    assert_eq!(beneath(14, once()), (State::Refused, Some(Code::PathIsFile)));
+}
+
+#[test]
+fn who_may_write_a_file_disputes_it_by_writing_beneath_it() {
+    for rules in [13, 14] {
+        assert_eq!(beneath(rules, rule("vault")), (State::Conflict, None), "rules {rules}");
+    }
+}
+
+fn attest(world: &mut World, who: u8, envelope: EnvelopeId) -> Vec<(State, Option<Code>)> {
+    let draft = world.draft(who, world.now(), &[Edit::Other(Op::Attest { envelope, approve: true })]);
+    let outcome = world.slot(&[&draft]);
+    outcome.receipts[1..].iter().map(|receipt| (receipt.state, receipt.code)).collect()
+}
+
+/// A world in which a change of author 1 waits for one organisation.
+fn waiting(rules: u32, ops: &[Edit]) -> (World, EnvelopeId) {
+    let mut world = world(rules);
+    world.decide("main", policy(vec![PathRule { approvals: 1, ..rule("w/**") }]));
+    let waits = world.does(1, ops);
+    assert_eq!(waits.state, State::Pending);
+    (world, waits.id)
+}
+
+/// Final verdicts on a change that waited while its path came to ask for this.
+fn decided_under(rules: u32, later: PathRule) -> Vec<(State, Option<Code>)> {
+    let (mut world, id) = waiting(rules, &[write("w/a", "x\n")]);
+    world.decide("main", policy(vec![later]));
+    attest(&mut world, 2, id)
+}
+
+#[test]
+fn a_change_that_waited_is_refused_where_its_path_asks_for_more_approvals_by_then() {
+    let stricter = || PathRule { approvals: 2, ..rule("w/**") };
+    assert_eq!(decided_under(13, stricter()), [(State::Applied, None)]);
+    assert_eq!(decided_under(14, stricter()), [(State::Refused, Some(Code::Approvals))]);
+}
+
+#[test]
+fn a_change_that_waited_is_refused_where_its_path_asks_for_validators_by_then() {
+    let validators = vec![Principal::Organisation("org-3".into())];
+    let stricter = || PathRule { approvals: 1, validators: validators.clone(), ..rule("w/**") };
+    assert_eq!(decided_under(13, stricter()), [(State::Applied, None)]);
+    assert_eq!(decided_under(14, stricter()), [(State::Refused, Some(Code::Approvals))]);
+}
+
+#[test]
+fn a_change_that_waited_takes_effect_where_its_path_asks_for_no_more_than_it_has() {
+    for (rules, later) in [(14, rule("other/**")), (14, PathRule { approvals: 1, ..rule("**") })] {
+        assert_eq!(decided_under(rules, later), [(State::Applied, None)]);
+    }
+}
+
+/// Final verdicts on a change that waited while its author was revoked.
+fn decided_after_revocation(rules: u32, ops: &[Edit]) -> Vec<(State, Option<Code>)> {
+    let (mut world, id) = waiting(rules, ops);
+    let key = support::author(1).public_key();
+    world.agrees(GROUP_DOMAIN, Act::Revoke { key });
+    assert_eq!(world.does(1, &[write("b", "y\n")]).code, Some(Code::Revoked));
+    attest(&mut world, 2, id)
+}
+
+#[test]
+fn a_key_that_was_revoked_while_its_change_waited_takes_no_lock() {
+    let lock = || Op::Acquire { path: "lock".into(), mode: LockMode::X, lease_ms: 60_000, wait_ms: 0 };
+    let ops = || [write("w/a", "x\n"), Edit::Other(lock())];
+    assert_eq!(decided_after_revocation(13, &ops()), [(State::Applied, None)]);
+    assert_eq!(decided_after_revocation(14, &ops()), [(State::Refused, Some(Code::Revoked))]);
+}
+
+#[test]
+fn the_files_of_a_change_that_waited_take_effect_though_its_author_was_revoked() {
+    for rules in [13, 14] {
+        assert_eq!(decided_after_revocation(rules, &[write("w/a", "x\n")]), [(State::Applied, None)], "rules {rules}");
+    }
+}
+
+/// A policy whose schemas have so many regular expressions.
+fn patterned(patterns: usize) -> DomainPolicy {
+    let schema = |number: usize, patterns: usize| {
+        let words: Vec<String> = (0..patterns).map(|word| format!("\"^k{number}_{word}$\": true")).collect();
+        let text = format!("{{\"patternProperties\": {{{}}}}}", words.join(","));
+        PathRule { format: Some(Format::Json), schema: Some(Schema::new(text)), ..rule(&format!("{number}/**")) }
+    };
+    policy(vec![schema(0, patterns / 2), schema(1, patterns - patterns / 2)])
+}
+
+fn proposed(rules: u32, policies: Vec<DomainPolicy>) -> (State, Option<Code>) {
+    let propose = |policy| Edit::Other(Op::Propose { act: Act::SetPolicy { policy } });
+    let receipt = world(rules).does(0, &policies.into_iter().map(propose).collect::<Vec<_>>());
+    (receipt.state, receipt.code)
+}
+
+#[test]
+fn a_policy_has_at_most_256_regular_expressions() {
+    assert_eq!(proposed(13, vec![patterned(257)]), (State::Applied, None));
+    assert_eq!(proposed(14, vec![patterned(257)]), (State::Refused, Some(Code::BadAct)));
+    assert_eq!(proposed(14, vec![patterned(256)]), (State::Applied, None));
+}
+
+#[test]
+fn an_envelope_proposes_so_many_regular_expressions_and_no_more() {
+    assert_eq!(proposed(13, vec![patterned(256); 3]), (State::Applied, None));
+    assert_eq!(proposed(14, vec![patterned(256); 3]), (State::Refused, Some(Code::BadAct)));
+}
+
+#[test]
+fn a_policy_of_as_many_regular_expressions_as_may_be_takes_effect_in_the_envelope_that_proposes_it() {
+    let mut world = world(14);
+    let by_one = |paths| DomainPolicy { approvals: Approvals { organisations: Some(1), by: vec![] }, ..policy(paths) };
+    world.decide("main", by_one(vec![]));
+    let by_one = by_one(patterned(256).paths);
+    let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy: by_one } })]);
+    assert_eq!(receipt.state, State::Applied);
+    assert_eq!(world.view().policy("main").expect("known").paths.len(), 2);
+}
