@@ -161,6 +161,7 @@ impl Replica {
         if self.member.may_sign()
             && let Some((view, cause)) = self.views.leave.take()
             && self.views.active() == Some(view)
+            && view.next() > view
         {
             self.views.ask_for_view(&mut self.order, &mut self.member, view.next(), cause);
         }

@@ -89,7 +89,7 @@ impl Views {
         Some(self.quorum_at?.after(self.timeout_ms(member)))
     }
 
-    /// Asks for the next view when a timer of the current one has run out.
+    /// Asks for the next view when a timer of the current one has run out. After the last of all views there is none.
     pub(crate) fn watch_timers(&mut self, lanes: &mut Lanes, order: &mut Order, peers: &Peers, member: &mut Member) {
         if !member.may_sign() {
             return;
@@ -99,9 +99,9 @@ impl Views {
         } else {
             self.primary_due(lanes, order, peers, member)
         };
-        let Some((_, cause)) = due.filter(|(due, _)| member.is_due(*due)) else { return };
-        self.failures = self.failures.saturating_add(1);
         let next = self.number.next();
+        let Some((_, cause)) = due.filter(|(due, _)| next > self.number && member.is_due(*due)) else { return };
+        self.failures = self.failures.saturating_add(1);
         self.ask_for_view(order, member, next, cause);
     }
 

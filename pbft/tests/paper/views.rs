@@ -546,3 +546,22 @@ fn the_timeout_is_back_at_its_base_after_a_decision_in_the_view_that_is_not_of_a
         assert_eq!(replica.replica.inspect().timeout_ms, timeout, "view {view}");
     }
 }
+
+/// V3: with f = 0 the demand of one member is enough, and it may name any view.
+#[test]
+fn a_backup_asks_for_no_view_after_the_last_of_all() {
+    let mut backup = Alone::new(2, 0);
+    backup.demand(1, u64::MAX);
+    (0..100).for_each(|_| backup.tick(10_000));
+    assert_eq!(backup.asks_for_view(), Some(u64::MAX));
+}
+
+/// V3: the same for the primary of that view, whose process is to end.
+#[test]
+fn the_primary_of_the_last_view_of_all_hands_it_to_nobody() {
+    let mut primary = Alone::new(2, 1);
+    primary.demand(0, u64::MAX);
+    assert_eq!((primary.asks_for_view(), primary.replica.view().get()), (None, u64::MAX), "it has started the view");
+    primary.step(Input::Resign);
+    assert_eq!(primary.asks_for_view(), None);
+}
