@@ -283,3 +283,14 @@ fn a_body_that_was_not_signed_hides_none_that_was() {
     let remains = Remains { statements, view_changes: vec![(signed, other), (signed, omits)], ..Remains::default() };
     assert_eq!(names(&investigate(&remains)), [1]);
 }
+
+/// B: a store may be forged, and no signature covers claims beyond a demand's window.
+#[test]
+fn claims_about_slots_far_beyond_every_window_neither_take_time_nor_hide_a_wrong_start() {
+    let far = VotedEntry { pre_prepare: proposed(0, u64::MAX, digest(1)), new_view: Digest::ZERO };
+    let demands = [1, 2, 3].map(|signer| demand(signer, ViewChange { voted: vec![far.clone()], ..nothing(1) }));
+    let pre_prepares = vec![proposed(1, 1, digest(9))];
+    let body = NewView { view: View::new(1), view_changes: demands.to_vec(), pre_prepares };
+    let wrong = (say(1, Kind::NewView, 1, 0, body.digest(WINDOW)), Arc::new(body));
+    assert_eq!(names(&investigate(&Remains { new_views: vec![wrong], ..Remains::default() })), [1]);
+}

@@ -264,7 +264,9 @@ pub(crate) fn recompute(view_changes: &[&ViewChange], committee: &Committee, nul
     let base = view_changes.iter().map(|body| body.base()).max().unwrap_or_default();
     let mut claims: BTreeMap<SeqNum, Vec<Claim>> = BTreeMap::new();
     for body in view_changes {
-        for (seq, of) in body.by_slot().into_iter().filter(|(seq, _)| *seq > base) {
+        // A forged one may name slots that no window reaches (E4).
+        let is_in_reach = |seq| base < seq && seq <= base.plus(Constants::WINDOW_MAX);
+        for (seq, of) in body.by_slot().into_iter().filter(|(seq, _)| is_in_reach(*seq)) {
             claims.entry(seq).or_default().push(Claim::of(&of));
         }
     }
