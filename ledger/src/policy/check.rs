@@ -5,6 +5,7 @@ use super::{
     Rates, STRATEGIES_MAX, Schema, Strategy, VALIDATORS_MAX, glob,
 };
 use crate::vocabulary::name::Principal;
+use crate::vocabulary::shelter::sheltered;
 
 /// Bytes of a forbidden text.
 const FORBIDDEN_BYTES_MAX: usize = 256;
@@ -152,9 +153,15 @@ impl PathRule {
         match (&self.schema, self.format) {
             (None, _) => Ok(()),
             (Some(_), None | Some(Format::Text)) => Err("the format must be json, toml or yaml".into()),
-            (Some(schema), Some(_)) => schema.compile().map(drop),
+            (Some(schema), Some(_)) => usable(|| schema.compile()),
         }
     }
+}
+
+/// Whether a schema can be made ready for use; not if that panics (docs/adr/panics-of-merges.md).
+fn usable<T>(compile: impl FnOnce() -> Result<T, String>) -> Result<(), String> {
+    let mistake = || Err("making it ready for use fails, by a mistake in quorate".into());
+    sheltered(compile).unwrap_or_else(mistake).map(drop)
 }
 
 /// Whether some author may be both: the organisation of a key is not known here.
@@ -211,5 +218,11 @@ mod tests {
             assert_eq!(bad.check(), Err(BadPolicy::Rate));
         }
         assert_eq!(rate.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_schema_whose_compilation_panics_is_refused_and_ends_no_replica() {
+        let why = usable::<()>(|| panic!("a mistake")).expect_err("not usable");
+        assert!(why.ends_with("by a mistake in quorate"), "{why}");
     }
 }
