@@ -95,13 +95,35 @@ impl Checks {
     }
 }
 
+/// Whether a content has a text, which no content has if it is empty. Linear in both (Knuth, Morris, Pratt): authors choose them.
 fn contains(content: &[u8], text: &[u8]) -> bool {
-    content.windows(text.len().max(1)).any(|window| window == text)
+    let mut borders = vec![0; text.len()];
+    let mut matched = 0;
+    for at in 1..text.len() {
+        matched = matched_with(text, &borders, matched, text[at]);
+        borders[at] = matched;
+    }
+    matched = 0;
+    let mut ends_with = |byte: &u8| {
+        matched = matched_with(text, &borders, matched, *byte);
+        matched == text.len()
+    };
+    !text.is_empty() && content.iter().any(&mut ends_with)
+}
+
+/// Bytes of the start of a text that end with the next byte, where `matched` of them ended before it.
+fn matched_with(text: &[u8], borders: &[usize], mut matched: usize, byte: u8) -> usize {
+    while matched > 0 && text[matched] != byte {
+        matched = borders[matched - 1];
+    }
+    matched + usize::from(text[matched] == byte)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     fn code(rule: PathRule, content: &[u8]) -> Option<Code> {
         Checks::default().broken(&rule, content).map(|(code, _)| code)
@@ -134,5 +156,17 @@ mod tests {
         let rule = PathRule { forbidden: vec!["BEGIN PRIVATE KEY".into()], ..PathRule::default() };
         assert_eq!(code(rule.clone(), b"xx-BEGIN PRIVATE KEY-xx"), Some(Code::Validator));
         assert_eq!(code(rule, b"BEGIN PUBLIC KEY"), None);
+    }
+
+    proptest! {
+        /// The same as holding the text against each place, which every replica did before.
+        #[test]
+        fn a_text_is_found_where_some_place_of_the_content_has_it(
+            content in vec(b'a'..=b'b', 0..40),
+            text in vec(b'a'..=b'b', 0..7),
+        ) {
+            let anywhere = content.windows(text.len().max(1)).any(|window| window == text);
+            prop_assert_eq!(contains(&content, &text), anywhere);
+        }
     }
 }
