@@ -161,19 +161,19 @@ pub(crate) fn keep(store: &mut dyn Store, step: &EpochStep) -> Result<(), StoreE
 /// The steps that are kept, from the genesis on, up to the first that cannot be read.
 #[cfg(feature = "execution")]
 pub(crate) fn readable(read: &dyn Read, genesis: &Genesis) -> Vec<EpochStep> {
-    stored(read, genesis).map_while(|step| step.ok()?).collect()
+    stored(read, genesis.founders().epoch()).map_while(|step| step.ok()?).collect()
 }
 
 /// The steps that are kept, from the genesis on.
 #[cfg(feature = "execution")]
 pub(crate) fn kept(read: &dyn Read, genesis: &Genesis) -> Result<Vec<EpochStep>, StoreError> {
-    stored(read, genesis).map_while(Result::transpose).collect()
+    stored(read, genesis.founders().epoch()).map_while(Result::transpose).collect()
 }
 
-/// Step after each epoch from the genesis on.
+/// Step after each epoch from the first on; the last of all has none.
 #[cfg(feature = "execution")]
-fn stored(read: &dyn Read, genesis: &Genesis) -> impl Iterator<Item = Result<Option<EpochStep>, StoreError>> {
-    let epochs = genesis.founders().epoch().get()..;
+fn stored(read: &dyn Read, first: Epoch) -> impl Iterator<Item = Result<Option<EpochStep>, StoreError>> {
+    let epochs = first.get()..=u64::MAX;
     epochs.map(move |epoch| entry::load_row(read, Table::Meta, &step_row(Epoch::new(epoch))))
 }
 
@@ -207,4 +207,18 @@ pub(super) fn check_checkpoint(
 pub(super) fn of_group(theirs: Digest, genesis: &Genesis) -> Result<(), ProofError> {
     let ours = genesis.group();
     if theirs == ours { Ok(()) } else { Err(ProofError::OtherGroup { theirs, ours }) }
+}
+
+#[cfg(all(test, feature = "execution"))]
+mod tests {
+    use super::*;
+    use crate::MemoryStore;
+
+    /// A genesis may go on from any epoch that a file names.
+    #[test]
+    fn no_step_follows_the_last_of_all_epochs() {
+        let steps: Vec<_> =
+            stored(&MemoryStore::default(), Epoch::new(u64::MAX)).map_while(Result::transpose).collect();
+        assert_eq!(steps.len(), 0);
+    }
 }
