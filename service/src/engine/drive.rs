@@ -18,8 +18,8 @@ use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::tolls::Tolls;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
-    Broken, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, PayloadCheck, Question,
-    QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
+    Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, PayloadCheck,
+    Position, Question, QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -80,6 +80,8 @@ pub struct Engine {
     pub(super) oldest: SeqNum,
     pub(super) tolls: Tolls,
     pub(super) brought: Brought,
+    /// The highest position of each lane at which a bundle of its owner was taken in and not kept.
+    pub(super) dropped: BTreeMap<ReplicaId, Position>,
     /// Envelopes that need no place on the own lane any more, until the core hears of it.
     pub(super) withdrawn: BTreeSet<Vec<u8>>,
     pub(super) broken: Option<Broken>,
@@ -94,6 +96,8 @@ pub(super) struct Work {
     pub(super) executed_bytes: u64,
     /// The last slot executed is a checkpoint: the state after it is wanted as it is.
     pub(super) at_checkpoint: bool,
+    /// Bundles that went into the core, and who handed each over.
+    pub(super) handed: Vec<(ReplicaId, BundleHeader)>,
     /// Memory is full of what is being folded.
     waits_for_fold: bool,
     supplies: Vec<(Arc<Committee>, ReplicaId, Question)>,
@@ -169,6 +173,7 @@ impl Engine {
             pruning: Pruning::new(history, folded),
             tolls: Tolls::default(),
             brought: Brought::default(),
+            dropped: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
@@ -196,6 +201,7 @@ impl Engine {
             round: Round { notices: std::mem::take(&mut self.replayed), ..Round::default() },
             executed_bytes: 0,
             at_checkpoint: false,
+            handed: Vec::new(),
             waits_for_fold: self.folding.is_behind(&self.db),
             supplies: Vec::new(),
             certificates: Vec::new(),
@@ -249,6 +255,7 @@ impl Engine {
         self.look_at_quorum(work)?;
         self.look_after_waiting(work)?;
         self.advance(work)?;
+        self.charge_for_dropped(work);
         self.tell_of_the_end(work)
     }
 

@@ -212,6 +212,11 @@ impl Reporter {
         self.voters.hear(message, now);
     }
 
+    /// Whether members had executed more than this replica when it looked last.
+    pub(super) fn is_behind(&self) -> bool {
+        self.report.behind > 0
+    }
+
     /// Looks, if it is time or the mode may have changed; whether changes wait is seen each time.
     pub(super) fn observe(&mut self, now: Now, core: &Core, (broken, is_waiting): (Option<&Broken>, bool)) {
         self.voters.look(core.executed(), is_waiting, now.ticks);

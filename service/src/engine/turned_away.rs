@@ -19,26 +19,46 @@ impl Engine {
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
         let Some(is_needed) = self.core.needs_bundle(header) else {
-            self.charge(heard.sender(), bundle, 1, work);
+            self.charge(heard.sender(), header, 1, work);
             return Ok(None);
         };
         let bytes = self.bytes_of_no_gate(bundle, work)?;
-        if bytes == 0 || self.tolls.charge(lane, header.tip(), bytes, self.own_clock) {
-            return Ok(None);
-        }
-        if is_needed {
-            self.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
+        let fits = bytes == 0 || self.tolls.charge(lane, header.tip(), bytes, self.own_clock);
+        if fits || is_needed {
+            if !fits {
+                self.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
+            }
+            work.handed.push((heard.sender(), header.clone()));
             return Ok(None);
         }
         let weight = if heard.sender() == lane { REFUSED_WEIGHS } else { 1 };
-        self.charge(heard.sender(), bundle, weight, work);
+        self.charge(heard.sender(), header, weight, work);
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
+    /// Charges for bundles of this round that the core has not kept, for they are too heavy so far ahead of execution, or
+    /// loose beside others. Free are a new one of the sender's own lane, as owners send each once before they know what is
+    /// missing, one that is certified, for it was asked for, and all while this replica is behind or has stopped: then the
+    /// honest send many in vain.
+    pub(super) fn charge_for_dropped(&mut self, work: &mut Work) {
+        let is_spared = self.broken.is_some() || self.reporter.is_behind();
+        for (from, header) in std::mem::take(&mut work.handed) {
+            if is_spared || self.core.needs_bundle(&header) != Some(false) {
+                continue;
+            }
+            let last = self.dropped.get(&from).copied().unwrap_or_default();
+            if from == header.lane && header.position > last {
+                self.dropped.insert(from, header.position);
+            } else {
+                self.charge(from, &header, 1, work);
+            }
+        }
+    }
+
     /// Notes what a member's bundle of no use costs. At an observer nobody is charged: no member's link is slowed there.
-    fn charge(&self, from: ReplicaId, bundle: &Bundle, weight: u64, work: &mut Work) {
+    fn charge(&self, from: ReplicaId, header: &BundleHeader, weight: u64, work: &mut Work) {
         let key = self.core.member().and_then(|_| self.epochs.committee.key(from));
-        let bytes = bundle.header.bytes.saturating_add(BUNDLE_BYTES).saturating_mul(weight);
+        let bytes = header.bytes.saturating_add(BUNDLE_BYTES).saturating_mul(weight);
         if let Some(key) = key {
             let useless = work.round.useless.entry(*key).or_default();
             *useless = useless.saturating_add(bytes);

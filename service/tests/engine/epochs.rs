@@ -74,6 +74,10 @@ impl Group {
     }
 }
 
+fn charges(group: &Group) -> usize {
+    group.sites.iter().map(|site| site.useless.len()).sum()
+}
+
 fn adding(joiner: Joiner) -> Reconfiguration {
     Reconfiguration { add: vec![joiner], ..Reconfiguration::default() }
 }
@@ -101,6 +105,7 @@ fn a_fifth_member_joins_and_votes_while_the_group_works() {
     group.start(3);
     group.until("equal states", Group::roots_agree);
     assert!(group.nobody_is_accused());
+    assert_eq!(charges(&group), 0);
 }
 
 #[test]
@@ -270,6 +275,7 @@ fn a_member_that_was_cut_off_does_not_bring_into_an_epoch_what_others_brought_in
 
     let tip = group.engine(0).core().member().expect("a member").executed_point().tips[3];
     assert_eq!(tip.position.get(), 1, "a bundle for its own alone");
+    assert_eq!(charges(&group), 0, "it was late, and its old bundles came to nothing");
 }
 
 /// E7, C3: the key may have voted in the epoch that names it, with another disk.

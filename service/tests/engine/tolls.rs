@@ -3,12 +3,12 @@
 use crate::group::{Group, STEP_MS, key_of, member};
 use quorate_ledger::Revision;
 use quorate_pbft::{
-    Bundle, BundleHeader, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Position, ReplicaId, SeqNum, Statement,
-    Tip, View, items_root,
+    Bundle, BundleHeader, Constants, Digest, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Position, ReplicaId,
+    SeqNum, Statement, Tip, View, items_root,
 };
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A member without a gate: the next bundle of its lane, of one item, goes to everybody else.
@@ -204,4 +204,92 @@ fn a_member_that_was_cut_off_does_not_bring_again_what_others_brought_meanwhile(
     let tip =
         group.sites[0].engine.as_ref().expect("it runs").core().member().expect("a member").executed_point().tips[3];
     assert!(tip.position.get() <= 9, "what it had bundled before, and its own: {tip:?}");
+}
+
+/// A member without a gate sends one bundle at a place of its lane where it has no parent, to replica 0 and others.
+fn liar_sends_at(group: &mut Group, liar: u16, position: u64, lane_bytes: u64, bytes: Vec<u8>) {
+    let before = Tip { position: Position::new(position - 1), digest: Digest([9; 32]) };
+    liar_sends(group, liar, &mut (before, lane_bytes), bytes);
+    group.turn();
+}
+
+/// Whole mebibytes that replica 0 has charged a member for.
+fn charged(group: &Group, member: usize) -> u64 {
+    group.sites[0].useless.get(&key_of(member)).map_or(0, |bytes| bytes >> 20)
+}
+
+#[test]
+fn a_bundle_that_is_too_heavy_so_far_ahead_costs_its_owner_its_bytes_when_it_comes_again() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let envelope = strangers(&group, 0);
+    let heavy = |group: &mut Group| liar_sends_at(group, 3, 2, u64::MAX / 2, envelope.clone());
+
+    heavy(&mut group);
+    assert_eq!(charged(&group, 3), 0, "an owner sends each bundle once before it knows");
+    (0..5).for_each(|_| heavy(&mut group));
+
+    assert_eq!(charged(&group, 3), 5);
+}
+
+#[test]
+fn loose_bundles_that_are_dropped_beside_another_cost_their_owner_their_bytes_when_they_come_again() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let envelopes: Vec<_> = (0..3).map(|number| strangers(&group, number)).collect();
+    let send_all = |group: &mut Group| {
+        (10..).zip(&envelopes).for_each(|(position, bytes)| liar_sends_at(group, 3, position, 0, bytes.clone()));
+    };
+
+    send_all(&mut group);
+    assert_eq!(charged(&group, 3), 0, "an owner sends each bundle once before it knows");
+    (0..5).for_each(|_| send_all(&mut group));
+
+    assert_eq!(charged(&group, 3), 5 * 3, "the first is here, and the others were dropped");
+}
+
+/// Its owners' new bundles come while it lacks those below, too heavy for their distance or loose, and again for each status.
+#[test]
+fn a_member_that_catches_up_by_more_than_a_lane_may_be_ahead_charges_nobody() {
+    let mut group = Group::with(4, Constants { lane_ahead_bytes_max: 33 << 20, ..Constants::default() });
+    group.until_all_may_sign();
+    group.cut_off = BTreeSet::from([3]);
+    let bring = |group: &mut Group, seqs: std::ops::RangeInclusive<u64>| {
+        for seq in seqs {
+            let text = format!("{seq} ").repeat(200_000);
+            group.submit(0, &group.putting(seq, &format!("file-{seq}"), &text, Revision::GENESIS));
+            (0..4).for_each(|_| group.turn());
+        }
+    };
+    bring(&mut group, 1..=60);
+
+    group.cut_off.clear();
+    bring(&mut group, 61..=80);
+    group.until("it has caught up", |group| group.executed(3) == group.executed(0) && group.executed(0).get() > 80);
+
+    assert!(group.receipt(3, &group.putting(80, "file-80", &"80 ".repeat(200_000), Revision::GENESIS).id).is_some());
+    assert_eq!(group.sites[3].useless, BTreeMap::new());
+}
+
+/// N9: those after it are loose until it is fetched.
+#[test]
+fn an_owner_whose_bundle_was_lost_on_its_way_is_charged_for_none_of_those_after_it() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    for seq in 1..=7 {
+        let text = format!("{seq} ").repeat(400_000);
+        group.submit(0, &group.putting(seq, &format!("file-{seq}"), &text, Revision::GENESIS));
+        if seq == 1 {
+            let is_bundle = |frame: &[u8]| matches!(borsh::from_slice(frame), Ok(Message::Bundle(_)));
+            let before = group.sites[3].inbox.len();
+            group.sites[3].inbox.retain(|(_, frame)| !is_bundle(frame));
+            assert!(group.sites[3].inbox.len() < before, "a bundle was on its way");
+        }
+    }
+    let last = group.putting(7, "file-7", &"7 ".repeat(400_000), Revision::GENESIS).id;
+    group.until("all have it", |group| (0..4).all(|site| group.receipt(site, &last).is_some()));
+
+    assert_eq!(group.sites[3].useless, BTreeMap::new());
 }
