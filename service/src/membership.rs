@@ -112,9 +112,10 @@ impl Membership {
         }
     }
 
-    /// Charges members for what they sent of no use: their bulk is read at a pace then.
+    /// Charges members for what they sent of no use: their bulk is read at a pace then. Who is no member slows nobody's link.
     pub fn charge(&self, useless: &BTreeMap<PublicKey, u64>) {
-        let Some(network) = &self.network else { return };
+        let is_member = || self.checker.committees().current().replica_of(&self.key).is_some();
+        let Some(network) = self.network.as_ref().filter(|_| !useless.is_empty() && is_member()) else { return };
         useless.iter().for_each(|(key, bytes)| network.charge(key, *bytes));
     }
 

@@ -172,7 +172,8 @@ impl Running {
         }
         let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
         let conduct = running.service.conduct.clone();
-        let attached = Pool::start(threads(), events, checker, metrics, conduct, deliver).and_then(|pool| {
+        let charge = move |key, bytes| membership.charge(&BTreeMap::from([(key, bytes)]));
+        let attached = Pool::start(threads(), events, checker, metrics, conduct, deliver, charge).and_then(|pool| {
             running.pool = Some(pool);
             match observers {
                 Some(at) => running.take_observers((at, *secret), statuses, tell_door, switchboard),

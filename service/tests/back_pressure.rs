@@ -9,7 +9,7 @@ use quorate_pbft::{
 use quorate_service::engine::Committees;
 use quorate_service::metrics::Metrics;
 use quorate_service::pool::{Checker, Dropped, Pool};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ fn checker() -> Checker {
 fn pool(events: Events, metrics: Arc<Metrics>) -> (Pool, Receiver<Admitted>) {
     let (give, take) = sync_channel(0);
     let deliver = move |message| drop(give.send(message));
-    let pool = Pool::start(2, events, Arc::new(checker()), metrics, Arc::default(), deliver);
+    let pool = Pool::start(2, events, Arc::new(checker()), metrics, Arc::default(), deliver, |_, _| ());
     (pool.expect("threads"), take)
 }
 
@@ -143,4 +143,31 @@ fn a_bulk_message_counts_on_its_own_channel_only() {
     let check = |channel| checker().check(key(1), channel, &frame);
     assert!(matches!(check(Channel::Votes), Err(Dropped::WrongChannel)));
     assert!(check(Channel::Bulk).is_ok());
+}
+
+/// Votes have a pace on their own stream, and no honest member sends any on the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vote_on_the_stream_of_bulk_is_taken_and_charged_to_its_sender() {
+    let (sender, _events) = network(0, None).await;
+    let (receiver, events) = network(1, Some(&sender)).await;
+    let (give, taken) = channel();
+    let deliver = move |_| give.send(()).expect("the test listens");
+    let (tell, charged) = channel();
+    let charge = move |key, bytes| tell.send((key, bytes)).expect("the test listens");
+    let pool = Pool::start(1, events, Arc::new(checker()), Arc::new(Metrics::new()), Arc::default(), deliver, charge);
+
+    for (seq, stream) in [(1, Channel::Votes), (2, Channel::Bulk)] {
+        let frame = borsh::to_vec(&vote(seq)).expect("writing into memory cannot fail");
+        sender.send(key(1), stream, frame.into()).expect("room in the sender's queue");
+    }
+    let outcome = tokio::task::spawn_blocking(move || {
+        (0..2).for_each(|_| taken.recv_timeout(LIMIT).expect("both are taken"));
+        drop(pool);
+        charged.try_iter().collect::<Vec<_>>()
+    });
+
+    let charges = outcome.await.expect("no panic");
+    assert!(matches!(charges[..], [(from, 16_384..17_000)] if from == key(0)), "{charges:?}");
+    sender.stop().await;
+    receiver.stop().await;
 }

@@ -4,6 +4,7 @@
 //! network's queues, one for each peer and channel, so nobody's flood delays anybody else's votes (rule B).
 
 mod cache;
+mod strays;
 mod workers;
 
 pub use cache::{CachedPayload, CachedSigner, CachedVerify};

@@ -3,15 +3,18 @@
 use crate::conduct::{Conduct, Offence, Who};
 use crate::engine::{Committees, program};
 use crate::metrics::Metrics;
+use crate::pool::strays::{Came, Kind, Strays};
 use quorate_net::{Channel, Event, Events};
 use quorate_pbft::{
     Admitted, Certified, Constants, Epoch, Invalid, Message, PayloadCheck, PublicKey, ReplicaId, Unverified, Verify,
     VerifyContext,
 };
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 /// Context of every check: members' keys, and how signatures and items are checked.
 pub struct Checker {
@@ -189,7 +192,7 @@ pub struct Pool {
 
 impl Pool {
     /// Starts `threads` threads. While `deliver` waits for room, its frame stays in hand, so the peer that sent it is
-    /// read no further than its budget.
+    /// read no further than its budget. `charge` is told what bulk costs its sender that is of no use in this epoch.
     pub fn start(
         threads: usize,
         events: Events,
@@ -197,13 +200,15 @@ impl Pool {
         metrics: Arc<Metrics>,
         conduct: Arc<Conduct>,
         deliver: impl Fn(Admitted) + Clone + Send + 'static,
+        charge: impl Fn(PublicKey, u64) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let mut pool = Self { events, threads: Vec::new() };
-        let others = Arc::new(Others::default());
+        let (others, strays) = (Arc::new(Others::default()), Arc::new(Strays::default()));
         for number in 0..threads {
             let (events, checker, deliver) = (pool.events.clone(), checker.clone(), deliver.clone());
             let (metrics, conduct, others) = (metrics.clone(), conduct.clone(), others.clone());
-            let body = move || work(&events, &checker, (&metrics, &conduct, &others), &deliver);
+            let (strays, charge) = (strays.clone(), charge.clone());
+            let body = move || work(&events, &checker, (&metrics, &conduct, &others), &deliver, (&strays, &charge));
             pool.threads.push(thread::Builder::new().name(format!("verify-{number}")).spawn(body)?);
         }
         Ok(pool)
@@ -225,10 +230,19 @@ fn work(
     checker: &Checker,
     (metrics, conduct, others): (&Metrics, &Conduct, &Others),
     deliver: &impl Fn(Admitted),
+    (strays, charge): (&Strays, &impl Fn(PublicKey, u64)),
 ) {
     while let Some(event) = events.blocking_recv() {
         let Event::Received { from, channel, frame } = event else { continue }; // the network logs links
-        match checker.check(from, channel, &frame) {
+        let checked = checker.check(from, channel, &frame);
+        if channel == Channel::Bulk || checked.is_err() {
+            let committees = checker.committees();
+            let came = Came { from, channel, bytes: frame.len(), at: Instant::now() };
+            let kind = stray(channel, &checked, committees.current().epoch());
+            let cost = kind.map_or(0, |kind| strays.cost(&came, kind, committees.current()));
+            (cost > 0).then(|| charge(from, cost));
+        }
+        match checked {
             Ok(message) => {
                 conduct.good(Who::Member(from));
                 version_in(&message).into_iter().for_each(|version| others.hear(from, version));
@@ -249,6 +263,21 @@ fn work(
                 }
             }
         }
+    }
+}
+
+/// Whether a frame is a stray in this epoch, and why. An offence is none: it costs more elsewhere.
+fn stray(channel: Channel, checked: &Result<Admitted, Dropped>, ours: Epoch) -> Option<Kind> {
+    let theirs = match checked {
+        Ok(message) if channel == Channel::Bulk && !message.message().is_bulk() => return Some(Kind::Misplaced),
+        Ok(message) => message.epoch(),
+        Err(Dropped::OtherEpoch(epoch)) => *epoch,
+        Err(dropped) => return dropped.offence().is_none().then_some(Kind::Late),
+    };
+    match theirs.cmp(&ours) {
+        Ordering::Less => Some(Kind::Late),
+        Ordering::Equal => None,
+        Ordering::Greater => Some(Kind::Early),
     }
 }
 
@@ -315,6 +344,18 @@ mod tests {
             handed.expect_err("observers hand on no questions").offence()
         };
         assert_eq!([3, 4].map(offence), [Some(Offence::BadFrame), None]);
+    }
+
+    #[test]
+    fn frames_of_other_epochs_are_strays_and_offences_are_none() {
+        let kinds = [
+            Dropped::OtherEpoch(Epoch::new(2)),
+            Dropped::OtherEpoch(Epoch::new(4)),
+            Dropped::Stranger(PublicKey([1; 32])),
+            Dropped::WrongChannel,
+        ];
+        let kinds = kinds.map(|dropped| stray(Channel::Bulk, &Err(dropped), Epoch::new(3)));
+        assert_eq!(kinds, [Some(Kind::Late), Some(Kind::Early), Some(Kind::Late), None]);
     }
 
     #[test]
