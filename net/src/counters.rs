@@ -55,6 +55,8 @@ pub struct Traffic {
     pub waiting_frames: u64,
     /// Bytes that wait to be sent.
     pub waiting_bytes: u64,
+    /// Time that frames have waited in the peer's stream, for it was ahead of its pace.
+    pub held_back: Duration,
 }
 
 /// Inbound connections that were turned away since start.
@@ -99,6 +101,8 @@ pub(crate) struct TrafficCounts {
     pub(crate) frames_out: Count,
     pub(crate) bytes_out: Count,
     pub(crate) dropped: Count,
+    /// Microseconds of [`Traffic::held_back`].
+    pub(crate) held_back_us: Count,
 }
 
 #[derive(Debug, Default)]

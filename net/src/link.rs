@@ -90,6 +90,7 @@ impl Link {
     async fn keep_pace(&self, bytes: usize) {
         let wait = self.peer.restraint.wait(self.channel, bytes, Instant::now());
         if !wait.is_zero() {
+            self.peer.counts[self.channel].held_back_us.add(wait.as_micros() as usize);
             tokio::time::sleep(wait).await;
         }
     }

@@ -147,6 +147,7 @@ impl Peer {
             dropped: counts.dropped.get(),
             waiting_frames: waiting_frames as u64,
             waiting_bytes: waiting_bytes as u64,
+            held_back: Duration::from_micros(counts.held_back_us.get()),
         }
     }
 }

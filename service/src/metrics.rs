@@ -19,7 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use quorate_client::api::{Health, Mode};
 use quorate_net::{Channel, PeerInfo, Refused};
 use quorate_pbft::{Cause, Message, ReplicaId};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use vital::VitalGauges;
@@ -145,6 +145,8 @@ pub struct Metrics {
     pub net_received: Family<Link, Gauge>,
     /// Frames to a replica that found its queue full.
     pub net_dropped: Family<Link, Gauge>,
+    /// Seconds that frames of a replica have waited, for it was ahead of its pace.
+    pub net_held_back: Family<Link, Gauge<f64, AtomicU64>>,
 }
 
 /// 50 µs to 6.5 s: a quiet disk to a very busy one.
@@ -196,6 +198,7 @@ impl Default for Metrics {
             net_sent: Family::default(),
             net_received: Family::default(),
             net_dropped: Family::default(),
+            net_held_back: Family::default(),
         }
     }
 }
@@ -264,6 +267,12 @@ impl Metrics {
         r.register_with_unit("net_sent", "Sent to a replica", Unit::Bytes, self.net_sent.clone());
         r.register_with_unit("net_received", "Received from a replica", Unit::Bytes, self.net_received.clone());
         r.register("net_dropped_frames", "Frames that found the queue to a replica full", self.net_dropped.clone());
+        r.register_with_unit(
+            "net_held_back",
+            "Time that frames of a replica have waited in its stream: it sends too much, or bulk of no use",
+            Unit::Seconds,
+            self.net_held_back.clone(),
+        );
         let builds = Family::<Build, Gauge>::default();
         let this = Build { version: build::VERSION, commit: build::COMMIT, rustc: build::RUSTC };
         builds.get_or_create(&this).set(1);
@@ -400,6 +409,7 @@ impl Metrics {
                 self.net_sent.get_or_create(&link).set(gauge(traffic.bytes_out));
                 self.net_received.get_or_create(&link).set(gauge(traffic.bytes_in));
                 self.net_dropped.get_or_create(&link).set(gauge(traffic.dropped));
+                self.net_held_back.get_or_create(&link).set(traffic.held_back.as_secs_f64());
             }
         }
     }
@@ -424,6 +434,9 @@ fn gauge(value: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_net::{PerChannel, Traffic, peer_of_key};
+    use quorate_pbft::{Ed25519Signer, Signer};
+    use std::time::Duration;
 
     #[test]
     fn every_name_begins_with_quorate() {
@@ -438,5 +451,28 @@ mod tests {
             assert!(line.starts_with("quorate_"), "{line}");
         }
         assert!(text.contains("quorate_http_answers_total{kind=\"4xx\"} 1"));
+    }
+
+    #[test]
+    fn the_time_that_bulk_of_a_member_is_held_back_is_shown_by_its_number() {
+        let (metrics, key) = (Metrics::new(), Ed25519Signer::from_seed(&[1; 32]).public_key());
+        let bulk = Traffic { held_back: Duration::from_millis(2_500), ..Traffic::default() };
+        let link = PeerInfo {
+            id: ReplicaId::new(3),
+            key,
+            peer_id: peer_of_key(&key).expect("a key"),
+            address: None,
+            told: None,
+            is_up: true,
+            reconnects: 0,
+            oversized: 0,
+            wrong_key: 0,
+            traffic: PerChannel { votes: Traffic::default(), bulk },
+        };
+
+        metrics.links(&[link]);
+
+        let line = "quorate_net_held_back_seconds{peer=\"3\",channel=\"bulk\"} 2.5\n";
+        assert!(metrics.render().contains(line), "{}", metrics.render());
     }
 }

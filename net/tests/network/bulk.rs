@@ -101,3 +101,23 @@ async fn what_a_member_can_make_us_hold_ends_a_little_above_its_budget() {
     let on_the_way = 2 + 6; // our window; what the sender's library and the kernel hold
     assert!((34..=34 + on_the_way).contains(&written), "{written} MiB were taken");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_that_bulk_waits_for_what_was_of_no_use_is_counted() {
+    let group = Group::of(2);
+    let (mut one, mut other) = (group.start(0).await, group.start(1).await);
+    one.up(1).await;
+    other.up(1).await;
+    // Ten seconds' worth, eight of them at once.
+    other.net.charge(&group.key(0), 160 << 20);
+
+    one.net.send(group.key(1), Channel::Votes, "vote".into()).unwrap();
+    one.net.send(group.key(1), Channel::Bulk, "bulk".into()).unwrap();
+    for _ in 0..2 {
+        other.frame().await;
+    }
+
+    let traffic = other.net.peers()[0].traffic;
+    assert!(!traffic.bulk.held_back.is_zero() && traffic.bulk.held_back < Duration::from_secs(3), "{traffic:?}");
+    assert!(traffic.votes.held_back.is_zero());
+}
