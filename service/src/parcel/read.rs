@@ -5,7 +5,7 @@ use super::frame::{Frame, Kind};
 use super::walk::Walk;
 use crate::framed::{Mark, Reader};
 use quorate_ledger::proof::{Proof, Proved, ProvedReceipt};
-use quorate_ledger::{EnvelopeCheck, Genesis, Receipt, Revision};
+use quorate_ledger::{EnvelopeCheck, Genesis, Receipt, Revision, State};
 use quorate_pbft::{Admitted, Digest, Item, ItemKind, PayloadCheck as _, PublicKey, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -254,7 +254,9 @@ struct History {
 
 impl History {
     fn take(&mut self, domain: &str, receipt: &Receipt, number: u64) -> Result<(), Wrong> {
-        let revision = receipt.revision.filter(|revision| Some(*revision) > self.last);
+        // The number of a change that was refused, or waits, stays free: it would hide the change that has it.
+        let is_accepted = matches!(receipt.state, State::Applied | State::Merged | State::Conflict);
+        let revision = receipt.revision.filter(|revision| is_accepted && Some(*revision) > self.last);
         let revision = revision.ok_or(Wrong::OtherProof(number))?;
         if revision.seq() < self.from || self.to.is_some_and(|to| revision.seq() > to) {
             return Err(Wrong::OtherProof(number));
@@ -284,5 +286,50 @@ impl History {
             }
         }
         gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_ledger::EnvelopeId;
+
+    fn receipt(state: State) -> Receipt {
+        Receipt {
+            id: EnvelopeId(Digest([1; 32])),
+            domain: "main".into(),
+            author: PublicKey([2; 32]),
+            from_seq: 1,
+            to_seq: 1,
+            state,
+            revision: "7.1".parse().ok(),
+            lane: Some(ReplicaId::new(0)),
+            stage: None,
+            code: None,
+            detail: None,
+            conflicts: vec![],
+            changes: vec![],
+        }
+    }
+
+    fn taken(state: State) -> Result<(), Wrong> {
+        History::default().take("main", &receipt(state), 1)
+    }
+
+    #[test]
+    fn a_history_takes_the_receipt_of_each_accepted_change() {
+        for state in [State::Applied, State::Merged, State::Conflict] {
+            assert_eq!(taken(state), Ok(()), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_change_takes_no_accepted_ones_place_in_a_history() {
+        assert_eq!(taken(State::Refused), Err(Wrong::OtherProof(1)));
+    }
+
+    #[test]
+    fn a_pending_change_takes_no_accepted_ones_place_in_a_history() {
+        assert_eq!(taken(State::Pending), Err(Wrong::OtherProof(1)));
     }
 }
