@@ -6,7 +6,7 @@ use crate::api::{
 };
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
-use quorate_ledger::proof::OrderProof;
+use quorate_ledger::proof::{OrderProof, Proof};
 use quorate_ledger::{Code, EnvelopeId, Level, Receipt, Reconfiguration, State};
 use quorate_pbft::{PublicKey, SeqNum};
 use serde::de::DeserializeOwned;
@@ -129,12 +129,18 @@ impl Client {
     /// Asks for the receipt of an envelope, or its ticket.
     pub async fn envelope(&self, id: &EnvelopeId) -> Result<Posted, ClientError> {
         let answer = self.look(&["envelopes", &id.to_string()], &[]).await?;
-        self.posted(answer.status, &answer.body)
+        let posted = self.posted(answer.status, &answer.body)?;
+        let (Posted::Verdict(receipt) | Posted::Ticket(Ticket { receipt, .. })) = &posted;
+        if receipt.id == *id { Ok(posted) } else { Err(self.garbled("an answer about another envelope")) }
     }
 
-    /// Asks for the proof file of a receipt.
+    /// Asks for the proof file of a receipt. It is not checked here, but it speaks of this envelope.
     pub async fn receipt_proof(&self, id: &EnvelopeId) -> Result<Vec<u8>, ClientError> {
-        Ok(self.look(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body)
+        let proof = self.look(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body;
+        match Proof::decode(&proof) {
+            Ok(Proof::Receipt(told)) if told.claim().id == *id => Ok(proof),
+            _ => Err(self.garbled("not the proof of this envelope's receipt")),
+        }
     }
 
     /// Asks about the certified state, as somebody does who copies it.

@@ -2,7 +2,7 @@
 
 use crate::content;
 use quorate_ledger::proof::{Epochs, Proof, ProofError, Proved, ProvedFile, read_genesis};
-use quorate_ledger::{Genesis, GenesisError};
+use quorate_ledger::{EnvelopeId, Genesis, GenesisError};
 use quorate_pbft::{Digest, EvidenceKind};
 
 /// Demands on a proof beyond its validity.
@@ -12,6 +12,12 @@ pub struct Demands {
     pub content: Option<Vec<u8>>,
     /// Nonce with which the read must have been asked.
     pub nonce: Option<Digest>,
+    /// Domain that it must be of.
+    pub domain: Option<String>,
+    /// Path of the file that it must be of.
+    pub path: Option<String>,
+    /// Envelope whose receipt it must be.
+    pub envelope: Option<EnvelopeId>,
 }
 
 /// Why a proof does not show what it should.
@@ -34,9 +40,25 @@ pub enum NotProved {
     /// Proof of another read, or of one without a nonce.
     #[error("the proof is not of a read with this nonce")]
     Nonce,
+    /// Proof of something else.
+    #[error("the proof is of {what} {found}, not of {wanted}")]
+    Other {
+        /// Kind of what differs.
+        what: &'static str,
+        /// As the proof names it.
+        found: String,
+        /// As it was demanded.
+        wanted: String,
+    },
     /// A proof of a receipt or of evidence, where one of a file was asked for.
-    #[error("this proof is not about a file, so it has no content and no nonce")]
+    #[error("this proof is not about a file, so it has no path, no content and no nonce")]
     NotAFile,
+    /// A proof of a file or of evidence, where one of a receipt was asked for.
+    #[error("this proof is not about a receipt, so it names no envelope")]
+    NotAReceipt,
+    /// Evidence, where a domain was asked for.
+    #[error("evidence is of no domain")]
+    NoDomain,
     /// A proof of a file or a receipt, where evidence was asked for.
     #[error("this is no evidence")]
     NotEvidence,
@@ -57,12 +79,37 @@ pub fn verify_after(
     demands: &Demands,
 ) -> Result<(Proved, Epochs), NotProved> {
     let (proved, epochs) = Proof::decode(file)?.verify_after(genesis, known)?;
-    match &proved {
-        Proved::File(file) => meets(file, demands)?,
-        _ if demands.content.is_some() || demands.nonce.is_some() => return Err(NotProved::NotAFile),
-        _ => (),
-    }
+    demands.are_met(&proved)?;
     Ok((proved, epochs))
+}
+
+impl Demands {
+    fn are_met(&self, proved: &Proved) -> Result<(), NotProved> {
+        let Self { content, nonce, domain, path, envelope } = self;
+        let is_of_file = content.is_some() || nonce.is_some() || path.is_some();
+        match proved {
+            Proved::File(_) if envelope.is_some() => Err(NotProved::NotAReceipt),
+            Proved::File(file) => {
+                same("domain", &file.domain, domain)?;
+                same("path", &file.path, path)?;
+                meets(file, self)
+            }
+            Proved::Receipt(_) | Proved::Evidence(_) if is_of_file => Err(NotProved::NotAFile),
+            Proved::Receipt(proved) => {
+                same("domain", &proved.receipt.domain, domain)?;
+                same("envelope", &proved.receipt.id, envelope)
+            }
+            Proved::Evidence(_) if envelope.is_some() => Err(NotProved::NotAReceipt),
+            Proved::Evidence(_) if domain.is_some() => Err(NotProved::NoDomain),
+            Proved::Evidence(_) => Ok(()),
+        }
+    }
+}
+
+fn same<T: PartialEq + ToString>(what: &'static str, found: &T, wanted: &Option<T>) -> Result<(), NotProved> {
+    let other = wanted.as_ref().filter(|wanted| *wanted != found);
+    let other = other.map(|wanted| NotProved::Other { what, found: found.to_string(), wanted: wanted.to_string() });
+    other.map_or(Ok(()), Err)
 }
 
 fn meets(file: &ProvedFile, demands: &Demands) -> Result<(), NotProved> {

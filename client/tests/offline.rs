@@ -4,7 +4,7 @@ use quorate_client::epochs::{EpochsError, SeenEpochs};
 use quorate_client::verify::{Demands, NotProved, verify, verify_after};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
-use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits};
+use quorate_ledger::{DomainRules, Enrolment, EnvelopeId, FORMAT, Genesis, GenesisFile, Limits};
 use quorate_pbft::{
     ClaimedCert, Committee, Constants, Digest, Ed25519Signer, Epoch, Evidence, EvidenceKind, Kind, PublicKey,
     ReplicaId, SeqNum, Signer as _, Statement, View, checkpoint_digest,
@@ -77,8 +77,19 @@ fn another_groups_genesis_proves_nothing() {
 #[test]
 fn evidence_has_no_content_to_demand() {
     let group = genesis("a");
-    let demands = Demands { content: Some(b"x".to_vec()), nonce: None };
+    let demands = Demands { content: Some(b"x".to_vec()), ..Demands::default() };
     assert_eq!(verify(&evidence(&group), group.bytes(), &demands), Err(NotProved::NotAFile));
+}
+
+#[test]
+fn evidence_has_no_domain_no_path_and_no_envelope_to_demand() {
+    let group = genesis("a");
+    let refused = |demands: Demands| verify(&evidence(&group), group.bytes(), &demands).map(drop);
+    let some = || Some("main".to_owned());
+    assert_eq!(refused(Demands { domain: some(), ..Demands::default() }), Err(NotProved::NoDomain));
+    assert_eq!(refused(Demands { path: some(), ..Demands::default() }), Err(NotProved::NotAFile));
+    let envelope = Some(EnvelopeId(Digest([1; 32])));
+    assert_eq!(refused(Demands { envelope, ..Demands::default() }), Err(NotProved::NotAReceipt));
 }
 
 /// Members of an epoch: the first four, and in each one after it the oldest of them makes way for a new one.

@@ -68,6 +68,8 @@ mod ordering;
 mod outage;
 #[path = "processes/pages.rs"]
 mod pages;
+#[path = "processes/proofs.rs"]
+mod proofs;
 #[path = "processes/proxy.rs"]
 mod proxy;
 #[path = "processes/repair.rs"]

@@ -83,6 +83,12 @@ impl FileProof {
         (self.checkpoint.head().seq, file.map(|file| file.content))
     }
 
+    /// Whether it speaks of this file, and of a read with this nonce where there is one. Shows nothing until it is verified.
+    pub fn is_of(&self, domain: &str, path: &str, nonce: Option<Digest>) -> bool {
+        let marked = self.mark.as_ref().map(|mark| mark.nonce.nonce());
+        (self.domain.as_str(), self.path.as_str()) == (domain, path) && (nonce.is_none() || nonce == marked)
+    }
+
     pub(super) fn verify(&self, known: &Epochs) -> Result<(ProvedFile, Epochs), ProofError> {
         let (_, epochs) = self.checkpoint.verify_after(known)?;
         let root = entry::bytes_of(&self.domain_root);

@@ -68,6 +68,11 @@ pub(super) fn slot_stands(checkpoint: &Checkpoint, leaf: &SlotLeaf, path: &[Dige
 }
 
 impl ReceiptProof {
+    /// The receipt, as the proof claims. Shows nothing until it is verified.
+    pub fn claim(&self) -> &Receipt {
+        &self.receipt
+    }
+
     pub(super) fn verify(&self, known: &Epochs) -> Result<(ProvedReceipt, Epochs), ProofError> {
         let (_, epochs) = self.checkpoint.verify_after(known)?;
         self.slot.verify(&self.checkpoint, &Listed::Receipt(self.receipt.digest()))?;

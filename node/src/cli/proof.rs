@@ -7,21 +7,24 @@ use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 use quorate_ledger::Level;
 use quorate_ledger::proof::{Proof, TAG};
+use quorate_pbft::Digest;
 use std::path::Path;
 
 /// Writes the proof and gives the file at the checkpoint that it names, with the read's nonce where it had one.
 ///
-/// The proof is not checked here, where no genesis is at hand, but the content is what it speaks of.
+/// The proof is not checked here, where no genesis is at hand, but it speaks of this read, and the content is what it names.
 pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(Answer, Option<String>), Failure> {
     output::check(out, TAG, "proof")?;
-    let nonce = if read.fresh.level == Level::Strong { fresh_nonce()? } else { String::new() };
-    let bytes = read.proof(client, &nonce).await?;
-    let Ok(Proof::File(proof)) = Proof::decode(&bytes) else {
-        return Err(client.garbled("not the proof of a file").into());
+    let nonce = if read.fresh.level == Level::Strong { Some(fresh_nonce()?) } else { None };
+    let bytes = read.proof(client, &nonce.map(|nonce| nonce.to_string()).unwrap_or_default()).await?;
+    let proof = match Proof::decode(&bytes) {
+        Ok(Proof::File(proof)) if proof.is_of(read.domain, read.path, nonce) => proof,
+        Ok(Proof::File(_)) => return Err(client.garbled("the proof of another file, or of another read").into()),
+        _ => return Err(client.garbled("not the proof of a file").into()),
     };
     let (seq, hash) = proof.claim();
     output::write(out, TAG, &bytes)?;
-    if !nonce.is_empty() {
+    if let Some(nonce) = nonce {
         tell!("quorate: the proof is of the read with --nonce {nonce}");
     }
     let Some(hash) = hash else {
@@ -32,12 +35,12 @@ pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(An
     if content::digest(&file.body) != hash {
         return Err(client.garbled("the content is not what the proof speaks of").into());
     }
-    Ok((file, Some(nonce).filter(|nonce| !nonce.is_empty())))
+    Ok((file, nonce.map(|nonce| nonce.to_string())))
 }
 
 /// Nonce that makes a strong read the reader's own.
-fn fresh_nonce() -> Result<String, Failure> {
+fn fresh_nonce() -> Result<Digest, Failure> {
     let mut nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|error| Failure::usage(format!("no randomness from the system: {error}")))?;
-    Ok(hex::encode(nonce))
+    Ok(Digest(nonce))
 }

@@ -39,8 +39,7 @@ pub async fn run(args: &Receipt) -> Outcome {
         if ticket.is_some() {
             return Err(Failure::no(format!("{id} has no verdict yet: {}", change::word(receipt.state))));
         }
-        let proof = client.get_bytes(&["envelopes", &id.to_string()], &[("proof", "true")]).await?.body;
-        output::write(out, TAG, &proof)?;
+        output::write(out, TAG, &client.receipt_proof(&id).await?)?;
     }
     match (args.reach.json, &ticket) {
         (true, Some(ticket)) => print::json(ticket)?,

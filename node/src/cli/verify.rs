@@ -6,7 +6,7 @@ use super::{change, clock, receipt};
 use quorate_client::epochs::{EpochsError, SeenEpochs};
 use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify, verify_after};
 use quorate_ledger::proof::{Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt, read_genesis};
-use quorate_ledger::{Genesis, hexed};
+use quorate_ledger::{EnvelopeId, Genesis, hexed};
 use quorate_pbft::{Committee, Digest, ReplicaId};
 use serde_json::{Value, json};
 use std::fs;
@@ -32,6 +32,15 @@ pub struct Verify {
     /// Check that the read was asked with this nonce
     #[arg(long, value_name = "HEX", requires = "file", value_parser = hexed::parse::<Digest>)]
     nonce: Option<Digest>,
+    /// Check that it is of this domain
+    #[arg(long, value_name = "DOMAIN", requires = "file")]
+    domain: Option<String>,
+    /// Check that it is of the file at this path
+    #[arg(long, value_name = "PATH", requires = "file")]
+    path: Option<String>,
+    /// Check that it is the receipt of this envelope
+    #[arg(long, value_name = "ID", requires = "file")]
+    envelope: Option<EnvelopeId>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -40,7 +49,8 @@ pub struct Verify {
 /// Runs `quorate verify`.
 pub fn run(args: &Verify) -> Outcome {
     let content = args.content.as_deref().map(read_content).transpose()?;
-    let demands = Demands { content, nonce: args.nonce };
+    let Verify { nonce, domain, path, envelope, .. } = args;
+    let demands = Demands { content, nonce: *nonce, domain: domain.clone(), path: path.clone(), envelope: *envelope };
     if let (None, Some(path)) = (&args.file, &args.epochs) {
         fs::metadata(path).map_err(|error| Failure::file(path, error))?;
     }
@@ -112,7 +122,7 @@ fn checked(
             if as_json {
                 print::json(&json!({ "verified": false, "detail": why.to_string() }))?;
             }
-            let failure = Failure::no(format!("{} does not verify: {why}", file.display()));
+            let failure = Failure::no(format!("{} does not verify: {}", file.display(), plain(&why.to_string())));
             Err(match of_group_before(&proof, &genesis_bytes) {
                 Some(next) => failure.next(next),
                 None => failure,

@@ -1,4 +1,4 @@
-//! Server that stands before a node, and does something to its answers about the state.
+//! Servers that stand before a node, and do something to its answers, or to the questions.
 
 use crate::http;
 use std::io::{Read, Write};
@@ -44,5 +44,30 @@ fn answer(mut stream: TcpStream, node: SocketAddr, deed: &Deed, asked: &AtomicUs
     let kind = if status < 400 { "application/octet-stream" } else { "application/problem+json" };
     let head = format!("Connection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}");
     write!(stream, "HTTP/1.1 {status} OK\r\n{head}\r\n\r\n").ok()?;
+    stream.write_all(&answer.body).ok()
+}
+
+/// Address of a server that answers a GET with what the node behind it says to another one.
+pub fn asking(node: SocketAddr, instead: impl Fn(&str) -> String + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    let instead = Arc::new(instead);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let instead = instead.clone();
+            std::thread::spawn(move || answer_another(stream, node, &*instead));
+        }
+    });
+    address
+}
+
+fn answer_another(mut stream: TcpStream, node: SocketAddr, instead: &dyn Fn(&str) -> String) -> Option<()> {
+    let head = http::read_until(&mut stream, "\r\n\r\n").ok()?;
+    let answer = http::get(node, &instead(head.split(' ').nth(1)?)).ok()?;
+    let own = ["content-length:", "transfer-encoding:", "connection:"];
+    let theirs = answer.headers.lines().skip(1).filter(|line| !own.iter().any(|name| line.starts_with(name)));
+    let theirs: String = theirs.map(|line| format!("{line}\r\n")).collect();
+    let (status, length) = (answer.status, answer.body.len());
+    write!(stream, "HTTP/1.1 {status} OK\r\n{theirs}content-length: {length}\r\nconnection: close\r\n\r\n").ok()?;
     stream.write_all(&answer.body).ok()
 }
