@@ -77,10 +77,11 @@ impl ProvedFile {
 }
 
 impl FileProof {
-    /// The checkpoint's slot and the hash of what is served, as the proof claims. Shows nothing until it is verified.
-    pub fn claim(&self) -> (SeqNum, Option<Digest>) {
-        let file = self.record.as_ref().and_then(|record| record.file);
-        (self.checkpoint.head().seq, file.map(|file| file.content))
+    /// The checkpoint's slot, the hash of what is served, and the open conflict, as the proof claims. Shows nothing until it
+    /// is verified.
+    pub fn claim(&self) -> (SeqNum, Option<Digest>, Option<ConflictId>) {
+        let (file, conflict) = self.record.as_ref().map_or((None, None), |record| (record.file, record.conflict));
+        (self.checkpoint.head().seq, file.map(|file| file.content), conflict)
     }
 
     /// Whether it speaks of this file, and of a read with this nonce where there is one. Shows nothing until it is verified.

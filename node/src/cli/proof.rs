@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::file_read::FileRead;
 use super::output;
+use super::print::plain;
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 use quorate_ledger::Level;
@@ -22,14 +23,20 @@ pub async fn get(read: &FileRead<'_>, client: &Client, out: &Path) -> Result<(An
         Ok(Proof::File(_)) => return Err(client.garbled("the proof of another file, or of another read").into()),
         _ => return Err(client.garbled("not the proof of a file").into()),
     };
-    let (seq, hash) = proof.claim();
+    let (seq, hash, conflict) = proof.claim();
     output::write(out, TAG, &bytes)?;
     if let Some(nonce) = nonce {
         tell!("quorate: the proof is of the read with --nonce {nonce}");
     }
     let Some(hash) = hash else {
-        let what = format!("nothing stands at {}; {} proves it", super::print::plain(read.path), out.display());
-        return Err(Failure::no(what));
+        let (path, out) = (plain(read.path), out.display());
+        return Err(match conflict {
+            Some(id) => {
+                Failure::no(format!("{path} is in conflict, and its sides agree on no content; {out} proves it"))
+                    .next(format!("`quorate conflicts show {id}` tells more"))
+            }
+            None => Failure::no(format!("nothing stands at {path}; {out} proves it")),
+        });
     };
     let file = read.content(&client.renewed(), &seq.to_string()).await?;
     if content::digest(&file.body) != hash {

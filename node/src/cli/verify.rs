@@ -226,10 +226,12 @@ fn file_lines(file: &ProvedFile) -> Vec<String> {
             lines.push(format!("content   {}", known.content));
             lines.push(format!("          {}, {}", change::word(known.mode), print::size(known.size)));
         }
+        None if file.conflict.is_some() => lines.push("content   none that the sides of the conflict agree on".into()),
         None => lines.push("content   nothing stands here".into()),
     }
     lines.extend(file.revision.map(|revision| format!("revision  {revision}")));
-    lines.extend(file.conflict.map(|id| format!("conflict  {id}; this is the last agreed content")));
+    let agreed = if file.file.is_some() { "; this is the last agreed content" } else { "" };
+    lines.extend(file.conflict.map(|id| format!("conflict  {id}{agreed}")));
     lines.extend(certified(file.seq.get(), file.time.get(), &file.signers));
     lines.extend(file.nonce.map(|(nonce, seq)| format!("read      nonce {nonce}, ordered in slot {seq}")));
     lines

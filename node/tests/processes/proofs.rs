@@ -33,13 +33,17 @@ impl Desk {
         self.group.dir().join(name)
     }
 
-    /// Exit code of a check with these demands, and what it says.
+    /// Exit code of a check with these demands, and why it fails.
     fn verify(&self, proof: &Path, demands: &[&str]) -> (Option<i32>, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
-        command.args(["verify", text(proof), "--genesis", text(&self.path("genesis.json"))]).args(demands);
-        let output = command.output().expect("quorate runs");
+        let output = verified(&self.group, proof, demands);
         (output.status.code(), errors(&output))
     }
+}
+
+fn verified(group: &Group, proof: &Path, demands: &[&str]) -> Output {
+    let genesis = group.dir().join("genesis.json");
+    let args = [&["verify", text(proof), "--genesis", text(&genesis)], demands].concat();
+    Command::new(env!("CARGO_BIN_EXE_quorate")).args(args).output().expect("quorate runs")
 }
 
 fn errors(output: &Output) -> String {
@@ -105,4 +109,23 @@ fn whoever_is_handed_a_proof_says_what_it_must_be_of() {
         let (code, said) = desk.verify(proof, &demands);
         assert!(code == Some(1) && said.contains(why), "{demands:?}: {said}");
     }
+}
+
+#[test]
+fn a_conflict_whose_sides_agree_on_no_content_is_told_as_one_and_not_as_absence() {
+    let group = Group::running(4);
+    let (one, other, proof) = (author(&group, 0), author(&group, 1), group.dir().join("a.proof"));
+    let put = says(&group, &one, 0, &["put", "a", text(&new_key(&group, "first"))], 0);
+    says(&group, &one, 0, &["rm", "a"], 0);
+    let again = new_key(&group, "again");
+    let clash = says(&group, &other, 0, &["put", "a", text(&again), "--base", word(&put, "revision")], 1);
+    let conflict = clash["conflicts"][0].as_str().expect("a conflict");
+
+    let got = run(&group, &one, 0, &["get", "a", "--proof", text(&proof)]);
+    let told = verified(&group, &proof, &[]);
+
+    let (got, told) = (errors(&got), String::from_utf8_lossy(&told.stdout).into_owned());
+    assert!(got.contains("a is in conflict") && got.contains(conflict) && !got.contains("nothing stands"), "{got}");
+    assert!(told.contains("none that the sides of the conflict agree on") && told.contains(conflict), "{told}");
+    assert!(!told.contains("nothing stands") && !told.contains("last agreed"), "{told}");
 }
