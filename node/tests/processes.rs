@@ -8,6 +8,8 @@ mod admission;
 mod airgap;
 #[path = "processes/bench.rs"]
 mod bench;
+#[path = "processes/carried.rs"]
+mod carried;
 #[path = "processes/ceremony.rs"]
 mod ceremony;
 #[path = "processes/config.rs"]

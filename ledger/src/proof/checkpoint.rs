@@ -115,7 +115,7 @@ impl Checkpoint {
     }
 
     /// The same for a reader who knows these epochs, with those that are known now.
-    pub(crate) fn verify_after(&self, known: &Epochs) -> Result<(QuorumCert, Epochs), ProofError> {
+    pub fn verify_after(&self, known: &Epochs) -> Result<(QuorumCert, Epochs), ProofError> {
         let (ends, epochs) = (self.head.epoch, known.joined(&self.epochs)?);
         if ends < known.newest().epoch() {
             return Err(ProofError::OlderEpoch { ends, known: known.newest().epoch() });

@@ -1,6 +1,7 @@
 //! `quorate evidence`: proofs of misbehaviour of replicas.
 
 use super::failure::{Failure, Outcome};
+use super::known::Known;
 use super::listing::{LIST_MAX, page, whole};
 use super::output;
 use super::print::{self, Table, plain, short};
@@ -38,6 +39,8 @@ pub enum Command {
         /// The group's genesis: what you trust
         #[arg(long, value_name = "FILE")]
         genesis: PathBuf,
+        #[command(flatten)]
+        known: Known,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -50,7 +53,7 @@ pub async fn run(command: &Command) -> Outcome {
         Command::List { reach } => list(reach).await,
         Command::Show { id, out, reach } => show(id, out.as_ref(), reach).await,
         Command::Find(args) => super::forensics::run(args),
-        Command::Verify { file, genesis, json } => super::verify::evidence(file, genesis, *json),
+        Command::Verify { file, genesis, known, json } => super::verify::evidence(file, (genesis, known), *json),
     }
 }
 

@@ -7,6 +7,7 @@ mod print;
 mod failure;
 mod output;
 mod document;
+mod known;
 mod level;
 mod listing;
 mod names;

@@ -2,7 +2,7 @@
 
 use super::copy::failed;
 use super::failure::{Failure, Outcome};
-use super::{clock, document, print, verify};
+use super::{clock, document, known, print};
 use quorate_ledger::proof::{ProofError, is_of_history, of_one_history, restarted_from};
 use quorate_ledger::{Genesis, Restart};
 use quorate_service::ceremony::Draft;
@@ -67,7 +67,7 @@ fn newest(args: &Args) -> Result<Left, Failure> {
     }
     of_one(&found)?;
     if let Some(path) = &args.epochs {
-        let seen = verify::seen(path, &args.genesis)?;
+        let seen = known::seen(path, &group)?;
         for (file, left) in &found {
             let known = is_of_history((&left.restart, &left.epochs), seen.epochs());
             known.map_err(|why| parted(file, path, &why))?;

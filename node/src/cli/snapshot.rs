@@ -2,6 +2,7 @@
 
 use super::copy::{Vote, failed, print as print_copied, teller};
 use super::failure::{Failure, Outcome};
+use super::known::Known;
 use super::output::free;
 use super::print::{self, Table};
 use super::reach::{Reach, client};
@@ -48,6 +49,8 @@ pub enum Command {
         /// The group's genesis: what you trust
         #[arg(long, value_name = "FILE")]
         genesis: PathBuf,
+        #[command(flatten)]
+        known: Known,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -115,7 +118,7 @@ pub async fn run(command: &Command) -> Outcome {
             let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
             tell((out, reach.json), &exported.map_err(failed)?, "exported")
         }
-        Command::Verify { file, genesis, json } => verify((file, *json), genesis),
+        Command::Verify { file, genesis, known, json } => verify((file, *json), (genesis, known)),
     }
 }
 
@@ -132,9 +135,9 @@ async fn list(reach: &Reach) -> Outcome {
 }
 
 /// Checks a snapshot file and prints the state in it.
-pub(super) fn verify((file, as_json): (&Path, bool), genesis: &Path) -> Outcome {
+pub(super) fn verify((file, as_json): (&Path, bool), (genesis, known): (&Path, &Known)) -> Outcome {
     let genesis = read_genesis(genesis).map_err(Failure::usage)?;
-    match copying::verify(file, &genesis) {
+    match known.check(&genesis, |epochs| copying::verify(file, (&genesis, epochs)))? {
         Ok(exported) => tell((file, as_json), &exported, "verified"),
         Err(error @ CopyError::Unsound { at, .. }) => {
             if as_json {

@@ -1,13 +1,13 @@
 //! `quorate verify` and `quorate evidence verify`: proofs, receipts, evidence and epochs from their file and the genesis.
 
-use super::failure::{Exit, Failure, Outcome};
+use super::failure::{Failure, Outcome};
+use super::known::Known;
 use super::print::{self, plain};
 use super::{change, clock, receipt};
-use quorate_client::epochs::{EpochsError, SeenEpochs};
 use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify, verify_after};
 use quorate_ledger::proof::{Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt, read_genesis};
 use quorate_ledger::{EnvelopeId, Genesis, hexed};
-use quorate_pbft::{Committee, Digest, ReplicaId};
+use quorate_pbft::{Digest, ReplicaId};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read as _;
@@ -23,9 +23,8 @@ pub struct Verify {
     /// The group's genesis: what you trust
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
-    /// Epochs that you have seen: a proof that ends below the newest is refused, one that leads further is added
-    #[arg(long, value_name = "FILE")]
-    epochs: Option<PathBuf>,
+    #[command(flatten)]
+    known: Known,
     /// Check that this file is the content
     #[arg(long, value_name = "FILE", requires = "file")]
     content: Option<PathBuf>,
@@ -49,35 +48,10 @@ pub struct Verify {
 /// Runs `quorate verify`.
 pub fn run(args: &Verify) -> Outcome {
     let content = args.content.as_deref().map(read_content).transpose()?;
-    let Verify { nonce, domain, path, envelope, .. } = args;
+    let Verify { file, genesis, known, nonce, domain, path, envelope, json, .. } = args;
+    let Some(file) = file else { return known.print(&parsed(genesis)?, *json) };
     let demands = Demands { content, nonce: *nonce, domain: domain.clone(), path: path.clone(), envelope: *envelope };
-    if let (None, Some(path)) = (&args.file, &args.epochs) {
-        fs::metadata(path).map_err(|error| Failure::file(path, error))?;
-    }
-    let mut seen = args.epochs.as_deref().map(|path| seen(path, &args.genesis)).transpose()?;
-    let Some(file) = &args.file else { return seen.map_or(Ok(()), |seen| print_epochs(seen.epochs(), args.json)) };
-    let mut further = None;
-    checked(file, &args.genesis, args.json, |file, genesis| {
-        let Some(seen) = &seen else { return verify(file, genesis, &demands) };
-        let (proved, epochs) = verify_after(file, &read_genesis(genesis)?, seen.epochs(), &demands)?;
-        further = Some(epochs);
-        Ok(proved)
-    })?;
-    let (Some(seen), Some(further)) = (&mut seen, further) else { return Ok(()) };
-    seen.saw(further, &parsed(&args.genesis)?).map_err(Failure::usage)
-}
-
-/// Epochs that the user has seen, checked from the genesis on.
-pub(super) fn seen(path: &Path, genesis: &Path) -> Result<SeenEpochs, Failure> {
-    let seen = SeenEpochs::open(path, &parsed(genesis)?).map_err(|why| match why {
-        EpochsError::NotEpochs { .. } => Failure::no(why.to_string()),
-        EpochsError::Io { .. } => Failure::usage(why),
-    })?;
-    if seen.is_new() {
-        let what = "is new: the genesis is all that is known, so members that left could have signed what it accepts";
-        tell!("quorate: {} {what}", path.display());
-    }
-    Ok(seen)
+    checked(file, (genesis, known), *json, |file, genesis, epochs| verify_after(file, genesis, epochs, &demands))
 }
 
 fn parsed(genesis: &Path) -> Result<Genesis, Failure> {
@@ -85,45 +59,33 @@ fn parsed(genesis: &Path) -> Result<Genesis, Failure> {
     parsed.map_err(|why| Failure::usage(format!("{}: {why}", genesis.display())))
 }
 
-fn print_epochs(epochs: &Epochs, as_json: bool) -> Outcome {
-    if as_json {
-        let keys = |committee: &Committee| committee.keys().map(ToString::to_string).collect::<Vec<_>>();
-        let epoch = |committee: &Committee| json!({ "epoch": committee.epoch().get(), "members": keys(committee) });
-        let epochs: Vec<Value> = epochs.committees().iter().map(epoch).collect();
-        return Ok(print::json(&json!({ "verified": true, "kind": "epochs", "epochs": epochs }))?);
-    }
-    let line = |committee: &Committee| {
-        format!("epoch {}  {} members, {} are a quorum", committee.epoch(), committee.len(), committee.quorum())
-    };
-    Ok(epochs.committees().iter().map(line).try_for_each(print::say)?)
-}
-
 /// Runs `quorate evidence verify`.
-pub fn evidence(file: &Path, genesis: &Path, json: bool) -> Outcome {
-    checked(file, genesis, json, |file, genesis| match verify(file, genesis, &Demands::default())? {
-        proved @ Proved::Evidence(_) => Ok(proved),
-        _ => Err(NotProved::NotEvidence),
+pub fn evidence(file: &Path, trusted: (&Path, &Known), json: bool) -> Outcome {
+    checked(file, trusted, json, |file, genesis, epochs| {
+        match verify_after(file, genesis, epochs, &Demands::default())? {
+            (proved @ Proved::Evidence(_), epochs) => Ok((proved, epochs)),
+            _ => Err(NotProved::NotEvidence),
+        }
     })
 }
 
 fn checked(
     file: &Path,
-    genesis: &Path,
+    (genesis, known): (&Path, &Known),
     as_json: bool,
-    check: impl FnOnce(&[u8], &[u8]) -> Result<Proved, NotProved>,
+    check: impl FnOnce(&[u8], &Genesis, &Epochs) -> Result<(Proved, Epochs), NotProved>,
 ) -> Outcome {
     let proof = read(file, PROOF_BYTES_MAX as u64 + 1)?;
-    let genesis_bytes = read(genesis, PROOF_BYTES_MAX as u64)?;
-    match check(&proof, &genesis_bytes) {
+    let genesis = parsed(genesis)?;
+    match known.check(&genesis, |epochs| check(&proof, &genesis, epochs))? {
         Ok(proved) if as_json => Ok(print::json(&document(&proved))?),
         Ok(proved) => Ok(lines(&proved).iter().try_for_each(print::say)?),
-        Err(why @ NotProved::Genesis(_)) => Err(Failure::new(Exit::Usage, format!("{}: {why}", genesis.display()))),
         Err(why) => {
             if as_json {
                 print::json(&json!({ "verified": false, "detail": why.to_string() }))?;
             }
             let failure = Failure::no(format!("{} does not verify: {}", file.display(), plain(&why.to_string())));
-            Err(match of_group_before(&proof, &genesis_bytes) {
+            Err(match of_group_before(&proof, &genesis) {
                 Some(next) => failure.next(next),
                 None => failure,
             })
@@ -132,8 +94,7 @@ fn checked(
 }
 
 /// Advice about a proof of a group that the one of this genesis goes on from.
-fn of_group_before(proof: &[u8], genesis: &[u8]) -> Option<String> {
-    let genesis = read_genesis(genesis).ok()?;
+fn of_group_before(proof: &[u8], genesis: &Genesis) -> Option<String> {
     let groups = std::iter::successors(genesis.restarted(), |(_, before)| before.restarted());
     let found = groups.map(|(restart, before)| (restart, verify(proof, before.bytes(), &Demands::default())));
     let (restart, proved) = found.filter_map(|(restart, proved)| Some((restart, proved.ok()?))).next()?;

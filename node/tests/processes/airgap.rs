@@ -4,67 +4,74 @@ use crate::governance::text;
 use crate::group::{Group, eventually};
 use crate::http;
 use quorate_ledger::Genesis;
+use quorate_ledger::proof::Epochs;
 use quorate_pbft::{Digest, SeqNum, hash};
-use quorate_service::parcel::{Draft, Frame, Parcel, ParcelError, TAG, Wrong, verify};
+use quorate_service::parcel::{self, Draft, Frame, Parcel, ParcelError, TAG, Verified, Wrong};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
-fn says(args: &[&str]) -> Output {
+pub fn says(args: &[&str]) -> Output {
     let mut command = Command::new(QUORATE);
     command.args(args).env_remove("QUORATE_NODE").env_remove("QUORATE_TOKEN").env_remove("QUORATE_KEY");
     command.output().expect("quorate runs")
 }
 
-fn told(args: &[&str]) -> Value {
+pub fn told(args: &[&str]) -> Value {
     let output = says(&[args, &["--json"]].concat());
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// The words of a command that must not succeed.
-fn refused(args: &[&str], code: i32) -> String {
+pub fn refused(args: &[&str], code: i32) -> String {
     let output = says(args);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Checks a parcel as somebody does who knows the genesis alone.
+#[allow(clippy::result_large_err)] // as the function does that it calls
+fn verify(path: &Path, genesis: &Genesis) -> Result<Verified, ParcelError> {
+    parcel::verify(path, (genesis, &Epochs::of(genesis)), |_| ()).map(|(verified, _)| verified)
+}
+
 /// A group with files, and paths in its folder.
-struct Desk {
-    group: Group,
-    genesis: String,
-    node: String,
+pub struct Desk {
+    pub group: Group,
+    pub genesis: String,
+    pub node: String,
 }
 
 impl Desk {
-    fn with_files(count: usize) -> Self {
+    pub fn with_files(count: usize) -> Self {
         let mut group = Group::running(4);
         (0..count).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), "kept")));
         let (genesis, node) = (text(&group.dir().join("genesis.json")).to_owned(), format!("http://{}", group.api(0)));
         Self { group, genesis, node }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.group.dir().join(name)
     }
 
-    fn export(&self, from: u64, name: &str) -> Value {
+    pub fn export(&self, from: u64, name: &str) -> Value {
         let (out, from) = (self.path(name), from.to_string());
         let args = ["bundle", "export", "--from", &from, "--out", text(&out), "--node", &self.node];
         told(&[&args[..], &["--genesis", &self.genesis]].concat())
     }
 
-    fn verify(&self, name: &str) -> Value {
+    pub fn verify(&self, name: &str) -> Value {
         told(&["bundle", "verify", text(&self.path(name)), "--genesis", &self.genesis])
     }
 
-    fn import(&self, name: &str, dir: &str) -> Value {
+    pub fn import(&self, name: &str, dir: &str) -> Value {
         let (file, dir) = (self.path(name), self.path(dir));
         told(&["bundle", "import", text(&file), "--dir", text(&dir), "--genesis", &self.genesis])
     }
@@ -80,7 +87,7 @@ impl Desk {
     }
 
     fn why(&self, name: &str) -> Wrong {
-        match verify(&self.path(name), &self.trusted(), |_| ()) {
+        match verify(&self.path(name), &self.trusted()) {
             Err(ParcelError::Unsound { why, .. }) => why,
             other => panic!("{name}: {other:?}"),
         }
@@ -221,7 +228,7 @@ fn a_flipped_byte_anywhere_and_a_cut_anywhere_are_found_where_they_are() {
     let (genesis, whole) = (desk.trusted(), fs::read(desk.path("small")).expect("it was written"));
     let damaged = |bytes: &[u8], place: usize| {
         fs::write(desk.path("damaged"), bytes).expect("our folder");
-        match verify(&desk.path("damaged"), &genesis, |_| ()) {
+        match verify(&desk.path("damaged"), &genesis) {
             Err(ParcelError::Unsound { at, .. }) => assert!(at <= place as u64, "byte {place}: found at {at}"),
             other => panic!("byte {place}: {other:?}"),
         }
@@ -246,12 +253,12 @@ fn a_parcel_with_any_byte_of_its_parts_forged_is_refused() {
             let mut forged = parts.clone();
             forged[at][place] ^= 1 << (place % 8);
             fs::write(desk.path("forged"), sealed(&forged)).expect("our folder");
-            let verified = verify(&desk.path("forged"), &genesis, |_| ());
+            let verified = verify(&desk.path("forged"), &genesis);
             assert!(verified.is_err(), "part {at}, byte {place}: {verified:?}");
         }
     }
     fs::write(desk.path("forged"), sealed(&parts)).expect("our folder");
-    assert!(verify(&desk.path("forged"), &genesis, |_| ()).is_ok(), "the hashes of a forger fit");
+    assert!(verify(&desk.path("forged"), &genesis).is_ok(), "the hashes of a forger fit");
 }
 
 /// Parts of a file, without tag, lengths and hashes.

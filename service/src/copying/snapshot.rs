@@ -12,7 +12,7 @@ use super::record::{Frame, Reader, Recorder};
 use super::{check, fill, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
 use quorate_client::http::Client;
-use quorate_ledger::copy::{Ask, Errand, TakeError};
+use quorate_ledger::copy::{Ask, Errand, Refused, TakeError};
 use quorate_ledger::proof::{Checkpoint, Epochs, restart_from, restarted_from};
 use quorate_ledger::{Genesis, Ledger, Restart};
 use quorate_pbft::{Digest, SeqNum};
@@ -79,8 +79,9 @@ pub async fn export(
     Ok(exported(&progress, &checkpoint, bytes))
 }
 
-/// Checks a snapshot file with the genesis alone: each byte, each answer, and that they make one certified state.
-pub fn verify(path: &Path, genesis: &Genesis) -> Result<Exported, CopyError> {
+/// Checks a snapshot file with the genesis and the epochs that somebody knows: each byte, each answer, and that they make one
+/// certified state. Says which epochs are known with it.
+pub fn verify(path: &Path, (genesis, known): (&Genesis, &Epochs)) -> Result<(Exported, Epochs), CopyError> {
     let mut reader = Reader::open(path)?;
     let scratch = beside(path, SCRATCH);
     let mut load = Load::open(fresh(&scratch)?, genesis)?;
@@ -88,7 +89,9 @@ pub fn verify(path: &Path, genesis: &Genesis) -> Result<Exported, CopyError> {
     drop(load);
     fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
     let (progress, checkpoint) = replayed?;
-    Ok(exported(&progress, &checkpoint, reader.end()))
+    let (_, epochs) =
+        checkpoint.verify_after(known).map_err(|why| reader.unsound(Refused::NotCertified(why).into()))?;
+    Ok((exported(&progress, &checkpoint, reader.end()), epochs))
 }
 
 /// Files of a backup; none in a snapshot. Nothing vouches for them.

@@ -14,6 +14,7 @@ use crate::engine::{Engine, EngineError, Request};
 use crate::observer;
 use crate::pool::CachedVerify;
 use quorate_ledger::Genesis;
+use quorate_ledger::proof::Epochs;
 use quorate_pbft::{Admitted, Digest, ExecutedPoint, Message, Now, QuorumCert, SeqNum, Ticks, Time};
 use std::fs;
 use std::mem;
@@ -55,7 +56,8 @@ pub fn import(path: &Path, dir: &Path, genesis: &Arc<Genesis>, tell: impl Fn(Seq
     if let Some(certificate) = certificate {
         // The certificate comes first: what it covers leaves memory while the rest is executed.
         site.round(vec![certificate])?;
-        Parcel::open(path)?.walk(Some(genesis), |walk, message| site.follow(walk, message, own.seq, &tell))?;
+        Parcel::open(path)?
+            .walk(Walk::new(Some(genesis)), |walk, message| site.follow(walk, message, own.seq, &tell))?;
         site.flush()?;
     }
     let (seq, certified) = (site.point().seq, site.engine.core().stable().map(QuorumCert::seq));
@@ -70,7 +72,7 @@ fn check(path: &Path, dir: &Path, genesis: &Genesis, own: &ExecutedPoint) -> Res
     let mut parcel = Parcel::open(path)?;
     let Frame::Slots { begin, .. } = parcel.head.clone() else { return Ok(None) };
     let begins = begin.seq().next();
-    let walk = parcel.walk(Some(genesis), |walk, message| {
+    let walk = parcel.walk(Walk::new(Some(genesis)), |walk, message| {
         last = message;
         if begins > executed.next() {
             return Err(ParcelError::Gap { dir: dir.to_owned(), executed, begins });
@@ -90,7 +92,7 @@ fn state(path: &Path, dir: &Path, genesis: &Arc<Genesis>) -> Result<Imported, Pa
     let (public, data) = (observer::furnish(dir, genesis, false)?, dir.join(DATA));
     let before = if data.exists() { Site::open(dir, genesis)?.point().seq } else { SeqNum::default() };
     if before > SeqNum::default() {
-        let offered = copying::verify(path, genesis)?.seq;
+        let offered = copying::verify(path, (genesis, &Epochs::of(genesis)))?.0.seq;
         if offered <= before {
             return Err(ParcelError::Older { dir: dir.to_owned(), executed: before, offered });
         }

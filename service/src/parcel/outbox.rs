@@ -9,6 +9,7 @@ use quorate_client::api::Problem;
 use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
 use quorate_client::outbox::{Answer, Outbox, limits};
+use quorate_ledger::proof::Epochs;
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt};
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -124,13 +125,15 @@ pub fn settle(
         return Err(ParcelError::OtherGroup { path: path.to_owned(), theirs: group, whose, ours: theirs });
     }
     let open = || Parcel::open(path)?.of_kind(Kind::Receipts)?.of_group(group, "the genesis is");
+    let founders = Epochs::of(genesis);
+    let proved = |number, frame| receipt((genesis, &founders), number, frame).map(|(receipt, _)| receipt).map_err(Ok);
     let mut unanswered = BTreeSet::new();
     open()?.each(|number, frame| match frame {
         Frame::Unanswered { id, .. } => {
             unanswered.insert(EnvelopeId(id));
             Ok(())
         }
-        frame => receipt(genesis, number, frame).map(drop).map_err(Ok),
+        frame => proved(number, frame).map(drop),
     })?;
     let waits = |id: &EnvelopeId| outbox.find(id).is_some_and(|entry| entry.answer.is_none());
     if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !waits(id)) {
@@ -152,7 +155,7 @@ pub fn settle(
                 }
             }
             frame => {
-                let receipt = receipt(genesis, number, frame).map_err(Ok)?.receipt;
+                let receipt = proved(number, frame)?;
                 let waiting = outbox.find(&receipt.id).filter(|entry| entry.answer.is_none());
                 match waiting.map(|entry| entry.name.clone()) {
                     Some(name) => {

@@ -4,7 +4,7 @@ use super::error::{ParcelError, Wrong, unread};
 use super::frame::{Frame, Kind};
 use super::walk::Walk;
 use crate::framed::{Mark, Reader};
-use quorate_ledger::proof::{Proof, Proved, ProvedReceipt};
+use quorate_ledger::proof::{Epochs, Proof, Proved};
 use quorate_ledger::{EnvelopeCheck, Genesis, Receipt, Revision, State};
 use quorate_pbft::{Admitted, Digest, Item, ItemKind, PayloadCheck as _, PublicKey, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
@@ -107,13 +107,12 @@ impl Parcel {
         self.frames.read().map_err(|error| unread(&self.path, self.frames.at, good, error))
     }
 
-    /// Walks along slots to the end of the parcel; `each` is told the walk and the message of each frame.
+    /// Takes a walk along slots to the end of the parcel; `each` is told the walk and the message of each frame.
     pub fn walk<'g>(
         &mut self,
-        genesis: Option<&'g Genesis>,
+        mut walk: Walk<'g>,
         mut each: impl FnMut(&Walk<'g>, Option<Admitted>) -> Result<(), ParcelError>,
     ) -> Result<Walk<'g>, ParcelError> {
-        let mut walk = Walk::new(genesis);
         walk.take(&self.head).map_err(|why| self.unsound(Some(None), why))?;
         while walk.certified().is_none() {
             let (good, frame) = (walk.good(), self.read(Some(walk.good()))?);
@@ -167,9 +166,13 @@ impl Parcel {
     }
 }
 
-/// Checks a parcel with the genesis alone: each byte, each signature, and that nothing is missing. `each` is told the
-/// receipts, one after the other, before the end of the parcel was seen.
-pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) -> Result<Verified, ParcelError> {
+/// Checks a parcel with the genesis and the epochs that somebody knows: each byte, each signature, and that nothing is missing.
+/// Says which epochs are known with it. `each` is told the receipts, one after the other, before the end of the parcel was seen.
+pub fn verify(
+    path: &Path,
+    (genesis, known): (&Genesis, &Epochs),
+    mut each: impl FnMut(&Receipt),
+) -> Result<(Verified, Epochs), ParcelError> {
     let mut parcel = Parcel::open(path)?;
     let (kind, theirs, ours) = (parcel.kind, parcel.group, genesis.group());
     if theirs != ours {
@@ -177,11 +180,19 @@ pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) ->
         return Err(parcel.unsound(good, Wrong::Group { theirs, ours }));
     }
     let verified = Verified { kind, group: ours, bytes: 0, count: 0, slots: None, history: None };
+    let mut epochs = known.clone();
+    let mut proved = |number, frame| {
+        let (receipt, shown) = receipt((genesis, known), number, frame)?;
+        epochs = epochs.joined(shown.steps())?;
+        Ok::<_, Wrong>(receipt)
+    };
     let (count, bytes) = match kind {
         Kind::Slots => {
-            let slots = slots(&parcel.walk(Some(genesis), |_, _| Ok(()))?);
+            let walk = parcel.walk(Walk::after(genesis, known), |_, _| Ok(()))?;
+            let slots = slots(&walk);
             let count = slots.as_ref().map_or(0, |slots| slots.last.get() + 1 - slots.first.get());
-            return Ok(Verified { bytes: parcel.frames.end, count, slots, ..verified });
+            let verified = Verified { bytes: parcel.frames.end, count, slots, ..verified };
+            return Ok((verified, walk.epochs().unwrap_or(known).clone()));
         }
         Kind::Outbox => {
             let check = EnvelopeCheck::new(genesis);
@@ -190,7 +201,7 @@ pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) ->
         Kind::Receipts => parcel.each(|number, frame| match frame {
             Frame::Unanswered { .. } => Ok(()),
             frame => {
-                each(&receipt(genesis, number, frame).map_err(Ok)?.receipt);
+                each(&proved(number, frame).map_err(Ok)?);
                 Ok(())
             }
         })?,
@@ -200,17 +211,17 @@ pub fn verify(path: &Path, genesis: &Genesis, mut each: impl FnMut(&Receipt)) ->
             };
             let mut history = History { from, to, ..History::default() };
             let (count, bytes) = parcel.each(|number, frame| {
-                let receipt = receipt(genesis, number, frame).map_err(Ok)?.receipt;
+                let receipt = proved(number, frame).map_err(Ok)?;
                 history.take(&domain, &receipt, number).map_err(Ok)?;
                 each(&receipt);
                 Ok(())
             })?;
             let history = Some(Listed { domain, from, to, gaps: history.gaps() });
-            return Ok(Verified { bytes, count, history, ..verified });
+            return Ok((Verified { bytes, count, history, ..verified }, epochs));
         }
         Kind::State => (0, 0), // of `copying::verify`
     };
-    Ok(Verified { bytes, count, ..verified })
+    Ok((Verified { bytes, count, ..verified }, epochs))
 }
 
 fn slots(walk: &Walk<'_>) -> Option<Slots> {
@@ -233,12 +244,12 @@ fn envelope(check: &EnvelopeCheck, number: u64, frame: Frame) -> Result<(), Wron
     if is_valid { Ok(()) } else { Err(Wrong::Envelope(number)) }
 }
 
-/// Receipt that is proved.
-pub fn receipt(genesis: &Genesis, number: u64, frame: Frame) -> Result<ProvedReceipt, Wrong> {
+/// Receipt that is proved to somebody who knows these epochs, and those that are known with it.
+pub fn receipt((genesis, known): (&Genesis, &Epochs), number: u64, frame: Frame) -> Result<(Receipt, Epochs), Wrong> {
     let Frame::Receipt(bytes) = frame else { return Err(Wrong::Misplaced) };
-    match Proof::decode(&bytes)?.verify(genesis)? {
-        Proved::Receipt(proved) => Ok(proved),
-        Proved::File(_) | Proved::Evidence(_) => Err(Wrong::OtherProof(number)),
+    match Proof::decode(&bytes)?.verify_after(genesis, known)? {
+        (Proved::Receipt(proved), epochs) => Ok((proved.receipt, epochs)),
+        (Proved::File(_) | Proved::Evidence(_), _) => Err(Wrong::OtherProof(number)),
     }
 }
 

@@ -62,6 +62,16 @@ impl<'g> Walk<'g> {
         Self { trust, point, known, begin: None, open: None, end: None, bundles: 0 }
     }
 
+    /// The same for somebody who knows these epochs: what ends below the newest of them is refused (M3).
+    pub fn after(genesis: &'g Genesis, known: &Epochs) -> Self {
+        Self { trust: Some(Trust { genesis, epochs: known.clone() }), ..Self::new(None) }
+    }
+
+    /// Epochs that are known now; none without a genesis.
+    pub fn epochs(&self) -> Option<&Epochs> {
+        self.trust.as_ref().map(|trust| &trust.epochs)
+    }
+
     /// Takes the next frame. The message of it for a follower, where its signatures were checked.
     pub fn take(&mut self, frame: &Frame) -> Result<Option<Admitted>, Wrong> {
         match frame {

@@ -4,6 +4,7 @@ mod told;
 
 use super::copy::{failed as copy_failed, teller};
 use super::failure::{Failure, Outcome};
+use super::known::Known;
 use super::observe::given_genesis;
 use super::output::free;
 use super::print;
@@ -64,6 +65,8 @@ pub enum Command {
         /// The group's genesis: what you trust
         #[arg(long, value_name = "FILE")]
         genesis: PathBuf,
+        #[command(flatten)]
+        known: Known,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -147,7 +150,7 @@ pub async fn run(command: &Command) -> Outcome {
             let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
             snapshot::tell((out, reach.json), &exported.map_err(copy_failed)?, "exported")
         }
-        Command::Verify { file, genesis, json } => verify(file, genesis, *json),
+        Command::Verify { file, genesis, known, json } => verify(file, (genesis, known), *json),
         Command::Import(args) => import(args).await,
         Command::Outbox { signing, out, json } => {
             free(out, Kind::Outbox)?;
@@ -206,9 +209,10 @@ fn exported(out: &Path, exported: &Exported, as_json: bool) -> Outcome {
     Ok(print::say(format!("next: quorate bundle export --from {}, when there is more", last.next()))?)
 }
 
-fn verify(file: &Path, genesis: &Path, as_json: bool) -> Outcome {
+#[allow(clippy::result_large_err)] // an error ends the command
+fn verify(file: &Path, (genesis, known): (&Path, &Known), as_json: bool) -> Outcome {
     if copying::is_snapshot(file) {
-        return snapshot::verify((file, as_json), genesis);
+        return snapshot::verify((file, as_json), (genesis, known));
     }
     let genesis = read_genesis(genesis).map_err(Failure::usage)?;
     let mut items = Vec::new();
@@ -220,7 +224,7 @@ fn verify(file: &Path, genesis: &Path, as_json: bool) -> Outcome {
             drop(receipt::lines(receipt).into_iter().chain([domain]).try_for_each(print::say));
         }
     };
-    match parcel::verify(file, &genesis, each) {
+    match known.check(&genesis, |epochs| parcel::verify(file, (&genesis, epochs), each))? {
         Ok(verified) => told(file, &verified, items, as_json),
         Err(error) => unverified(error, as_json),
     }

@@ -1,0 +1,72 @@
+//! Files for places without a network, where members change, nodes lie and disks fail.
+
+use crate::airgap::{Desk, refused, told};
+use crate::governance::text;
+use crate::members::{agreed, await_epoch, key_of};
+use quorate_client::keys;
+use quorate_ledger::Genesis;
+use quorate_ledger::proof::{EvidenceProof, Proof};
+use quorate_pbft::{Digest, Epoch, Evidence, Kind, ReplicaId, SeqNum, Statement, View};
+use std::fs;
+
+impl Desk {
+    /// Lets replica 0 leave; the first slot of the others' epoch, in which there are files by then.
+    fn goes_to_another_epoch(&mut self) -> u64 {
+        agreed(&self.group, 1, &["remove", &key_of(&self.group, 0)]);
+        (1..4).for_each(|replica| drop(await_epoch(&self.group, replica, 1)));
+        self.node = format!("http://{}", self.group.api(1));
+        (0..6).for_each(|number| drop(self.group.put(1 + number % 3, &format!("newer-{number}"), "kept")));
+        let epochs = self.group.get(1, "/v1/epochs").json();
+        epochs["items"][1]["after"].as_u64().unwrap_or_else(|| panic!("{epochs}")) + 1
+    }
+
+    fn export_history(&self, name: &str) {
+        let out = self.path(name);
+        told(&["audit", "export", "--domain", "main", "--out", text(&out), "--node", &self.node]);
+    }
+
+    fn export_state(&self, name: &str) {
+        let out = self.path(name);
+        told(&["bundle", "snapshot", "--out", text(&out), "--genesis", &self.genesis, "--node", &self.node]);
+    }
+
+    /// Evidence against replica 0: it voted twice.
+    fn leave_evidence(&self, name: &str) {
+        let group = Genesis::parse(&fs::read(&self.genesis).expect("a file")).expect("a genesis").group();
+        let signer = keys::read(&self.path("replica-0/replica.key")).expect("a key");
+        let vote = |byte| {
+            let (kind, view, seq, digest) = (Kind::Prepare, View::new(1), SeqNum::new(7), Digest([byte; 32]));
+            Statement { group, epoch: Epoch::new(0), kind, view, seq, digest }.sign(ReplicaId::new(0), &signer)
+        };
+        let evidence = Evidence::pair(&vote(1), &vote(2)).expect("a contradiction");
+        let proof = Proof::Evidence(Box::new(EvidenceProof::new(evidence))).encode();
+        fs::write(self.path(name), proof).expect("our folder");
+    }
+}
+
+#[test]
+fn files_that_members_who_may_have_left_have_signed_are_refused_where_a_newer_epoch_is_known() {
+    let mut desk = Desk::with_files(2);
+    desk.export(1, "slots");
+    desk.export_history("history");
+    desk.export_state("state");
+    desk.leave_evidence("evidence");
+    desk.goes_to_another_epoch();
+    let (epochs, seen) = (desk.path("epochs"), desk.path("seen"));
+    told(&["epochs", "export", "--out", text(&epochs), "--node", &desk.node]);
+
+    let verify = [["bundle", "slots"], ["bundle", "history"], ["bundle", "state"], ["snapshot", "state"]];
+    for [command, name] in verify {
+        let file = desk.path(name);
+        let said = refused(&[command, "verify", text(&file), "--genesis", &desk.genesis, "--epochs", text(&epochs)], 1);
+        assert!(said.contains("members that have left could have signed it"), "{command} {name}: {said}");
+    }
+    let evidence = desk.path("evidence");
+    told(&["evidence", "verify", text(&evidence), "--genesis", &desk.genesis, "--epochs", text(&epochs)]);
+
+    desk.export_history("newer");
+    let newer = desk.path("newer");
+    told(&["bundle", "verify", text(&newer), "--genesis", &desk.genesis, "--epochs", text(&seen)]);
+    let known = told(&["verify", "--genesis", &desk.genesis, "--epochs", text(&seen)]);
+    assert_eq!(known["epochs"].as_array().map(Vec::len), Some(2), "what it leads to is remembered: {known}");
+}
