@@ -19,7 +19,7 @@ pub enum EpochsError {
         /// Error of the operating system.
         error: io::Error,
     },
-    /// The file does not lead from the genesis to an epoch.
+    /// The file does not lead from the genesis to an epoch, or leads to others than are to be added.
     #[error("epochs {}: {why}", .path.display())]
     NotEpochs {
         /// Path of the file.
@@ -59,18 +59,19 @@ impl SeenEpochs {
         !self.path.exists()
     }
 
-    /// Remembers epochs, if they lead further than the file does by now. The file is replaced as a whole, by one process at
-    /// a time.
+    /// Remembers epochs, beside all that were seen and those that the file holds by now; those of another history are refused.
+    /// The file is replaced as a whole, by one process at a time.
     pub fn saw(&mut self, epochs: Epochs, genesis: &Genesis) -> Result<(), EpochsError> {
         let fault = |error| EpochsError::Io { path: self.path.clone(), error };
         let lock = File::create(beside(&self.path, ".lock")).map_err(fault)?;
         lock.lock().map_err(fault)?;
-        let by_now = Self::open(&self.path, genesis)?;
-        self.epochs = by_now.epochs;
-        if epochs.newest().epoch() > self.epochs.newest().epoch() || !self.path.exists() {
-            write(&self.path, &epochs.encode()).map_err(fault)?;
-            self.epochs = epochs;
+        let by_now = Self::open(&self.path, genesis)?.epochs;
+        let joined = by_now.joined(self.epochs.steps()).and_then(|seen| seen.joined(epochs.steps()));
+        let joined = joined.map_err(|why| EpochsError::NotEpochs { path: self.path.clone(), why })?;
+        if joined != by_now || !self.path.exists() {
+            write(&self.path, &joined.encode()).map_err(fault)?;
         }
+        self.epochs = joined;
         Ok(())
     }
 }

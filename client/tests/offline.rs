@@ -151,6 +151,39 @@ fn two_who_share_a_file_of_epochs_never_take_one_from_each_other() {
     assert_eq!((other.epochs(), open().epochs()), (&second_epoch(&group), &second_epoch(&group)));
 }
 
+/// Another process may have noted a history meanwhile that the longer one is not of.
+#[test]
+fn a_longer_history_that_parts_from_what_was_seen_meanwhile_is_refused_and_the_file_stays() {
+    let (group, folder) = (genesis("a"), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("epochs");
+    let open = || SeenEpochs::open(&path, &group).expect("a disk");
+    let (mut one, mut other) = (open(), open());
+    let members_of_another = [1, 2, 3, 9].map(|n| replica(n).public_key()).to_vec();
+    let forged = Epochs::of(&group).followed_by(step(&group, 0, members_of_another)).expect("signed");
+    let forged = forged.followed_by(step(&group, 1, members(2))).expect("signed");
+    one.saw(second_epoch(&group), &group).expect("a disk");
+
+    let refused = other.saw(forged, &group);
+
+    let is_of_another =
+        |why: &EpochsError| matches!(why, EpochsError::NotEpochs { why: ProofError::OtherHistory(_), .. });
+    assert!(refused.as_ref().is_err_and(is_of_another), "{refused:?}");
+    assert_eq!(open().epochs(), &second_epoch(&group));
+}
+
+#[test]
+fn a_file_of_epochs_that_was_removed_comes_back_with_all_that_were_seen() {
+    let (group, folder) = (genesis("a"), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("epochs");
+    let mut seen = SeenEpochs::open(&path, &group).expect("none yet");
+    seen.saw(epochs(&group, 3), &group).expect("a disk");
+    std::fs::remove_file(&path).expect("it was written");
+
+    seen.saw(second_epoch(&group), &group).expect("a disk");
+
+    assert_eq!(SeenEpochs::open(&path, &group).expect("its file").epochs(), &epochs(&group, 3));
+}
+
 #[test]
 fn a_file_of_epochs_goes_on_only_where_it_begins_with_all_of_the_older_one() {
     let (group, other) = (genesis("a"), genesis("b"));
