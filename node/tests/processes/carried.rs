@@ -7,6 +7,7 @@ use quorate_client::keys;
 use quorate_ledger::Genesis;
 use quorate_ledger::proof::{EvidenceProof, Proof};
 use quorate_pbft::{Digest, Epoch, Evidence, Kind, ReplicaId, SeqNum, Statement, View};
+use serde_json::Value;
 use std::fs;
 
 impl Desk {
@@ -69,4 +70,45 @@ fn files_that_members_who_may_have_left_have_signed_are_refused_where_a_newer_ep
     told(&["bundle", "verify", text(&newer), "--genesis", &desk.genesis, "--epochs", text(&seen)]);
     let known = told(&["verify", "--genesis", &desk.genesis, "--epochs", text(&seen)]);
     assert_eq!(known["epochs"].as_array().map(Vec::len), Some(2), "what it leads to is remembered: {known}");
+}
+
+#[test]
+fn slots_of_an_epoch_are_exported_from_its_first_one_on() {
+    let mut desk = Desk::with_files(6);
+    let first = desk.goes_to_another_epoch();
+
+    for (from, name) in [(first, "all"), (first + 2, "later")] {
+        let last = desk.export(from, name)["last"].clone();
+        let verified = desk.verify(name);
+        assert_eq!((&verified["first"], &verified["last"]), (&Value::from(from), &last), "{verified}");
+    }
+}
+
+#[test]
+fn an_export_from_an_epoch_that_is_over_tells_the_way_on_and_calls_nobody_a_liar() {
+    let mut desk = Desk::with_files(2);
+    let first = desk.goes_to_another_epoch();
+
+    for from in [1, first - 1] {
+        let (out, from) = (desk.path("over"), from.to_string());
+        let args = ["bundle", "export", "--from", &from, "--out", text(&out), "--node", &desk.node];
+        let said = refused(&[&args[..], &["--genesis", &desk.genesis]].concat(), 1);
+        assert!(said.contains("is of epoch 0") && said.contains("quorate bundle snapshot"), "{from}: {said}");
+        assert!(!said.contains("does not verify"), "{from}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_of_an_epoch_that_is_over_goes_on_from_a_state_and_the_slots_behind_it() {
+    let mut desk = Desk::with_files(2);
+    desk.export(1, "before");
+    desk.import("before", "site");
+    desk.goes_to_another_epoch();
+    desk.export_state("state");
+    let stands = desk.import("state", "site")["seq"].as_u64().expect("a number");
+
+    (0..3).for_each(|number| drop(desk.group.put(1 + number, &format!("last-{number}"), "new")));
+    desk.export(stands + 1, "behind");
+
+    assert_eq!(desk.import("behind", "site")["state_root"], desk.verify("behind")["state_root"]);
 }

@@ -187,6 +187,21 @@ pub enum ParcelError {
         /// Its position.
         position: Position,
     },
+    /// A slot of another epoch than the state that would end its file.
+    #[error(
+        "slot {seq} is of epoch {epoch}, and the states that {node} has are of epoch {newest}: a file holds the slots of one epoch, and ends \
+         with a state of it"
+    )]
+    OtherEpoch {
+        /// Address of the node.
+        node: String,
+        /// The slot.
+        seq: SeqNum,
+        /// Its epoch.
+        epoch: Epoch,
+        /// Epoch of the newest certified state.
+        newest: Epoch,
+    },
     /// A node that hands out what does not fit together.
     #[error("{node} hands out what does not verify: {why}")]
     Untrue {

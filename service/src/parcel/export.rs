@@ -68,7 +68,7 @@ pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(Exported)) -> R
     let source =
         Source { node, epoch: end.checkpoint().head().epoch, from: begins, older: BTreeMap::new(), looked: begins };
     source.is_asked(to.unwrap_or(end.seq()), end.seq())?;
-    let packing = match resumed(&out, group, begins, end.seq(), genesis) {
+    let packing = match resumed(&out, group, &source, end.seq(), genesis) {
         Some((walk, mark)) => {
             let resumed = walk.good();
             Packing { source, walk, draft: Draft::resume(&out, mark)?, resumed }
@@ -88,7 +88,7 @@ pub async fn export(node: &Client, plan: Plan<'_>, tell: impl Fn(Exported)) -> R
 fn resumed<'g>(
     out: &Path,
     group: Digest,
-    begin: SeqNum,
+    source: &Source<'_>,
     to: SeqNum,
     genesis: Option<&'g Genesis>,
 ) -> Option<(Walk<'g>, Mark)> {
@@ -96,7 +96,8 @@ fn resumed<'g>(
     let mut parcel =
         is_own(&place).then(|| Parcel::open(&place).ok()).flatten().filter(|parcel| parcel.group == group)?;
     let (walk, mark) = parcel.walk_far(genesis)?;
-    (walk.begin() == Some(begin) && walk.point().seq <= to).then_some((walk, mark))
+    let is_same = (walk.begin(), walk.point().epoch) == (Some(source.from), source.epoch);
+    (is_same && walk.point().seq <= to).then_some((walk, mark))
 }
 
 struct Packing<'g, 'n> {
@@ -143,6 +144,9 @@ impl Packing<'_, '_> {
 
     async fn pack(&mut self, certificate: ClaimedCert, content: Content) -> Result<(), ParcelError> {
         let (seq, mut from) = (certificate.seq, Vec::new());
+        if certificate.epoch < self.source.epoch {
+            return Err(self.source.over(certificate));
+        }
         for (lane, _) in &content.cut {
             from.push(match self.walk.tip(*lane) {
                 Some(tip) => tip,
@@ -191,7 +195,7 @@ struct Source<'n> {
 
 impl Source<'_> {
     /// The tip of a lane before the first slot: slots before it are looked at, back to the one that names it or to the
-    /// first of all.
+    /// first of the epoch, with which lanes begin.
     async fn tip_before(&mut self, lane: ReplicaId) -> Result<Tip, ParcelError> {
         while !self.older.contains_key(&lane) && self.looked > SeqNum::default() {
             let from = SeqNum::new(self.looked.get().saturating_sub(SLOTS_PER_QUESTION - 1).max(1));
@@ -205,13 +209,15 @@ impl Source<'_> {
                     .ok_or_else(|| self.untrue(Wrong::Gap { due: next, found: self.from }))?;
                 decided.extend(some);
             }
-            for (lane, tip) in decided.iter().rev().flat_map(|(_, content)| &content.cut) {
+            let of_epoch = decided.iter().rev().take_while(|(certificate, _)| certificate.epoch == self.epoch);
+            for (lane, tip) in of_epoch.flat_map(|(_, content)| &content.cut) {
                 let known = self.older.entry(*lane).or_insert(*tip);
                 if tip.position > known.position {
                     *known = *tip;
                 }
             }
-            self.looked = from.previous().unwrap_or_default();
+            let is_of_epoch = decided.first().is_none_or(|(certificate, _)| certificate.epoch == self.epoch);
+            self.looked = from.previous().filter(|_| is_of_epoch).unwrap_or_default();
         }
         Ok(self.older.get(&lane).copied().unwrap_or_default())
     }
@@ -249,6 +255,11 @@ impl Source<'_> {
     /// Refuses a proof of another slot than was asked for.
     fn is_asked(&self, due: SeqNum, found: SeqNum) -> Result<(), ParcelError> {
         if due == found { Ok(()) } else { Err(self.untrue(Wrong::Gap { due, found })) }
+    }
+
+    /// A slot whose epoch was over before the newest state was signed.
+    fn over(&self, ClaimedCert { seq, epoch, .. }: ClaimedCert) -> ParcelError {
+        ParcelError::OtherEpoch { node: self.node.node().to_owned(), seq, epoch, newest: self.epoch }
     }
 
     fn untrue(&self, why: Wrong) -> ParcelError {

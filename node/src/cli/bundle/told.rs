@@ -10,6 +10,10 @@ use quorate_service::parcel::{Listed, ParcelError, Slots, Verified};
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// Advice where a node has no slots that a file can hold.
+const STATE_INSTEAD: &str = "`quorate bundle snapshot --out FILE --genesis G` packs the group's state instead: `quorate bundle \
+                             import` puts it into the folder of an observer, and slots go on from there";
+
 /// Prints the statement of a file that verifies.
 pub fn told(file: &Path, verified: &Verified, items: Vec<Value>, as_json: bool) -> Outcome {
     if as_json {
@@ -99,7 +103,9 @@ pub fn failed(error: ParcelError) -> Failure {
             executed.next(),
             dir.display()
         )),
-        ParcelError::Kind { .. } => Failure::no(what).next("`quorate bundle verify FILE --genesis G` says what a file holds"),
+        ParcelError::Kind { .. } => {
+            Failure::no(what).next("`quorate bundle verify FILE --genesis G` says what a file holds")
+        }
         ParcelError::Unsound { .. }
         | ParcelError::OtherGroup { .. }
         | ParcelError::Older { .. }
@@ -109,11 +115,9 @@ pub fn failed(error: ParcelError) -> Failure {
         | ParcelError::Lacking { .. }
         | ParcelError::Untrue { .. }
         | ParcelError::Nothing(_) => Failure::no(what),
+        ParcelError::OtherEpoch { .. } => Failure::no(what).next(STATE_INSTEAD),
         ParcelError::Client(ClientError::Refused(problem)) if problem.code == "history-pruned" => {
-            Failure::no(what).next(
-                "`quorate bundle snapshot --out FILE --genesis G` packs the group's state instead: `quorate bundle import` \
-                 puts it into the folder of an observer, and slots go on from there",
-            )
+            Failure::no(what).next(STATE_INSTEAD)
         }
         ParcelError::Client(error) => error.into(),
         ParcelError::Copy(error) => copy::failed(error),
