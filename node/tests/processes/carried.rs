@@ -3,12 +3,17 @@
 use crate::airgap::{Desk, refused, told};
 use crate::governance::text;
 use crate::members::{agreed, await_epoch, key_of};
+use crate::proxy;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
 use quorate_ledger::proof::{EvidenceProof, Proof};
 use quorate_pbft::{Digest, Epoch, Evidence, Kind, ReplicaId, SeqNum, Statement, View};
 use serde_json::Value;
 use std::fs;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
 impl Desk {
     /// Lets replica 0 leave; the first slot of the others' epoch, in which there are files by then.
@@ -111,4 +116,24 @@ fn a_folder_of_an_epoch_that_is_over_goes_on_from_a_state_and_the_slots_behind_i
     desk.export(stands + 1, "behind");
 
     assert_eq!(desk.import("behind", "site")["state_root"], desk.verify("behind")["state_root"]);
+}
+
+/// It names another page each time, and begins again with the second one.
+#[test]
+fn a_node_whose_log_goes_round_is_not_asked_for_ever() {
+    let (desk, asked) = (Desk::with_files(3), AtomicUsize::new(0));
+    let node = proxy::asking(desk.group.api(0), move |target| {
+        let Some((log, query)) = target.split_once("/log?") else { return target.to_owned() };
+        let from = query.split('&').find(|part| part.starts_with("from="));
+        let from = from.filter(|_| asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2)).unwrap_or_default();
+        format!("{log}/log?limit=1&{from}")
+    });
+
+    let (node, out) = (format!("http://{node}"), desk.path("history"));
+    let args = ["audit", "export", "--domain", "main", "--out", text(&out), "--node", &node];
+    let said = Command::new("timeout").args(["20", QUORATE]).args(args).output().expect("quorate runs");
+
+    let why = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(3), "124 is the end of its time: {why}");
+    assert!(why.contains("does not go back from page to page"), "{why}");
 }
