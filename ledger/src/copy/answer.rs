@@ -65,8 +65,7 @@ fn give(
             (Given::Rows(given), cost)
         }
         Wanted::Contents(wanted) => {
-            let content = |hash: &Digest, _| Ok((read.get(Table::Contents, &hash.0)?, 0));
-            let (given, cost) = fitting(wanted, content, content_bytes)?;
+            let (given, cost) = fitting(wanted, |hash, _| Ok((stored_content(read, hash)?, 0)), content_bytes)?;
             (Given::Contents(given), cost)
         }
         Wanted::Named(wanted) => {
@@ -94,8 +93,13 @@ fn named_content(
         let named = past.as_ref().map(|past| named_by(name, past)).transpose()?.unwrap_or_default();
         (named.contains(&wanted.hash), past.map_or(0, |past| past.len()))
     };
-    let content = if is_named { read.get(Table::Contents, &wanted.hash.0)? } else { None };
+    let content = if is_named { stored_content(read, &wanted.hash)? } else { None };
     Ok((content, stored.len() + bytes))
+}
+
+/// A content, if it is here; an error where the disk has changed it: given as an answer, it would be called a lie.
+fn stored_content(read: &dyn Read, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+    read.get(Table::Contents, &hash.0)?.map(|bytes| entry::sound_content(hash, bytes)).transpose()
 }
 
 fn content_bytes(content: &Option<Vec<u8>>) -> usize {
@@ -111,7 +115,10 @@ fn fitting<W, G>(
 ) -> Result<(Vec<G>, usize), StoreError> {
     let (mut given, mut left, mut cost) = (Vec::new(), ENOUGH_BYTES, 0);
     for wanted in wanted {
-        let (next, read) = give(wanted, left)?;
+        let (next, read) = match give(wanted, left) {
+            Err(_) if !given.is_empty() => break, // it is an error once it is asked for first
+            next => next?,
+        };
         cost += read;
         let taken = bytes(&next) + read;
         if taken > left && !given.is_empty() {

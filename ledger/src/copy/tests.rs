@@ -1,17 +1,18 @@
 //! Servers that lie: each lie is refused and named, nothing of it is written, and the copy arrives from an honest one.
 
 use super::errand::Errand;
-use super::frame::{Answer, Given, GivenPart, Held, WantedPart};
+use super::frame::{Answer, Given, GivenPart, Held, Wanted, WantedContent, WantedPart};
 use super::{Ask, Next, Refused, Session, TakeError, answer};
 use crate::policy::{DomainPolicy, PathRule};
+use crate::proof::ProveError;
 use crate::state::entry::value_hash;
 use crate::state::name;
 use crate::state::tree::key_of;
 use crate::state::tree::part::{Part, Subtree};
 use crate::state::tree::proof::End;
-use crate::testing::certificate_of;
 use crate::testing::world::{World, write};
-use quorate_ledger::{Envelope, Ledger, Limits, MemoryStore, Principal};
+use crate::testing::{certificate_of, digest};
+use quorate_ledger::{Envelope, Ledger, Limits, MemoryStore, Principal, Store as _, Table};
 use quorate_pbft::Digest;
 
 /// More files than one answer tells of, with older versions.
@@ -380,4 +381,29 @@ fn only_new_rows_of_a_chain_are_asked_for() {
         session.install(errand, &mut store).expect("memory");
     }
     assert_eq!(sent, 1, "one version of the path; the author's one number comes in the same answer, after it");
+}
+
+#[test]
+fn a_content_that_the_disk_of_an_honest_server_has_changed_is_no_answer() {
+    let (mut world, hash) = (world(), digest(b"another"));
+    world.store.put(Table::Contents, &hash.0, b"anOther").expect("memory");
+    let named = WantedContent { entry: key_of(&name::file("folder/1")), place: Vec::new(), hash };
+
+    for wanted in [Wanted::Contents(vec![hash]), Wanted::Named(vec![named])] {
+        let ask = Ask { domain: "main".to_owned(), wanted };
+        let given = answer(&world.ledger, &world.store, &certificate_of(&world.ledger), &ask);
+        assert!(matches!(given, Err(ProveError::Store(_))), "{given:?}");
+    }
+}
+
+#[test]
+fn contents_before_one_that_the_disk_has_changed_are_given() {
+    let (mut world, hash) = (world(), digest(b"another"));
+    world.store.put(Table::Contents, &hash.0, b"anOther").expect("memory");
+
+    let ask = Ask { domain: "main".to_owned(), wanted: Wanted::Contents(vec![digest(b"a third"), hash]) };
+    let told: Answer = borsh::from_slice(&honest(&world, &ask)).expect("an answer");
+
+    let Given::Contents(given) = told.given else { panic!("contents were asked for") };
+    assert_eq!(given, [Some(b"a third".to_vec())]);
 }

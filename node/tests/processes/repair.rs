@@ -3,9 +3,11 @@
 use crate::doctor::{detail, faults};
 use crate::governance::{author, says, text};
 use crate::group::{Group, copy_folder, eventually};
+use crate::proxy;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -19,10 +21,14 @@ fn folder(group: &Group, replica: usize) -> PathBuf {
 
 /// Findings of a repair, and its exit code.
 fn repair(group: &Group, replica: usize, from: &[usize]) -> (Value, Option<i32>) {
+    repair_from(group, replica, &from.iter().map(|from| group.api(*from)).collect::<Vec<_>>())
+}
+
+fn repair_from(group: &Group, replica: usize, from: &[SocketAddr]) -> (Value, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
     command.args(["repair", "--json", "--dir", text(&folder(group, replica))]);
     for from in from {
-        command.args(["--from", &format!("http://{}", group.api(*from))]);
+        command.args(["--from", &format!("http://{from}")]);
     }
     let output = command.output().expect("quorate runs");
     let told = serde_json::from_slice(&output.stdout);
@@ -124,9 +130,22 @@ fn damaged_contents_are_named_and_put_back_and_the_replica_votes() {
     assert_eq!(group.file(3, "file-4", "sequential").text(), content("4"));
 }
 
-/// The first node serves one content of which its own disk has changed a bit.
+/// The first node changes the content that ends its answer.
 #[test]
 fn contents_before_a_wrong_one_stay_and_the_next_node_gives_the_rest() {
+    let mut group = Group::running(4);
+    (0..4).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
+    stop_and_damage(&mut group, 3, &[content_of("1"), content_of("3")]);
+
+    let liar = proxy::before(group.api(1), |_, answer| *answer.body.last_mut().expect("an answer") ^= 1);
+    let (told, code) = repair_from(&group, 3, &[liar, group.api(2)]);
+
+    assert_eq!((code, &told["anew"], &told["whole"]), (Some(0), &Value::Null, &Value::Bool(true)), "{told}");
+    assert!(told["failures"][0].as_str().is_some_and(|why| why.contains("another hash")), "{told}");
+}
+
+#[test]
+fn a_node_whose_own_disk_has_changed_a_content_gives_those_before_it_and_is_not_said_to_lie() {
     let mut group = Group::running(4);
     (0..4).for_each(|n| drop(group.put(n % 4, &format!("file-{n}"), &content(&n.to_string()))));
     stop_and_damage(&mut group, 1, &[content_of("3")]); // asked for behind that of file-1: by their hashes
@@ -136,7 +155,9 @@ fn contents_before_a_wrong_one_stay_and_the_next_node_gives_the_rest() {
     let (told, code) = repair(&group, 3, &[1, 2]);
 
     assert_eq!((code, &told["anew"], &told["whole"]), (Some(0), &Value::Null, &Value::Bool(true)), "{told}");
-    assert!(told["failures"][0].as_str().is_some_and(|why| why.contains("another hash")), "{told}");
+    assert_eq!(told["answers"], 2, "one of each: {told}");
+    let why = told["failures"][0].as_str().expect("words");
+    assert!(why.contains("the disk failed") && !why.contains("another hash"), "{told}");
 }
 
 #[test]
