@@ -137,3 +137,18 @@ fn a_node_whose_log_goes_round_is_not_asked_for_ever() {
     assert_eq!(said.status.code(), Some(3), "124 is the end of its time: {why}");
     assert!(why.contains("does not go back from page to page"), "{why}");
 }
+
+#[test]
+fn a_state_takes_the_place_of_a_damaged_database_which_is_kept() {
+    let desk = Desk::with_files(3);
+    desk.export_state("state");
+    let whole = desk.import("state", "site");
+    let base = desk.path("site/data/quorate.redb");
+    let bytes = fs::read(&base).expect("a database").len();
+    fs::write(&base, vec![0x5a; bytes]).expect("our folder");
+
+    let again = desk.import("state", "site");
+
+    assert_eq!((&again["seq"], &again["state_root"]), (&whole["seq"], &whole["state_root"]));
+    assert!(desk.path("site/data.before-copy/quorate.redb").exists());
+}

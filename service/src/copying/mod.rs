@@ -19,7 +19,7 @@ pub(crate) use liars::{Liar, liars};
 pub use load::floor;
 pub(crate) use mark::marked;
 pub use outcome::{Copied, CopyError, DISK_FULL, Progress, Unsound};
-pub(crate) use place::{cut_off, filling};
+pub(crate) use place::{cut_off, filling, is_lost};
 pub use record::is_snapshot;
 pub use repair::{Found, Repaired, look, repair};
 pub use snapshot::{Exported, Files, Left, export, files, go_on, left, rehearse, restore, verify};

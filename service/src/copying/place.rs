@@ -67,7 +67,7 @@ pub(super) fn open_old(data: &Path, before: &Path) -> Result<Option<Old>, CopyEr
 }
 
 /// Whether an error says that a database is damaged, gone, or on a disk that fails. After any other it may be sound.
-pub(super) fn is_lost(error: &DbError) -> bool {
+pub(crate) fn is_lost(error: &DbError) -> bool {
     error.is_damage() || error.is_of_disk() || matches!(error, DbError::Missing(_))
 }
 

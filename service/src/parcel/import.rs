@@ -90,13 +90,17 @@ fn check(path: &Path, dir: &Path, genesis: &Genesis, own: &ExecutedPoint) -> Res
 /// Puts the certified state of a snapshot in place of the folder's, which must not be newer.
 fn state(path: &Path, dir: &Path, genesis: &Arc<Genesis>) -> Result<Imported, ParcelError> {
     let (public, data) = (observer::furnish(dir, genesis, false)?, dir.join(DATA));
-    let before = if data.exists() { Site::open(dir, genesis)?.point().seq } else { SeqNum::default() };
+    let stands = match data.exists().then(|| Site::open(dir, genesis)) {
+        Some(Err(ParcelError::Launch(error))) if error.is_of_lost_database() => None, // kept beside the new one
+        site => site.transpose()?.map(|site| site.point().seq),
+    };
+    let before = stands.unwrap_or_default();
     if before > SeqNum::default() {
         let offered = copying::verify(path, (genesis, &Epochs::of(genesis)))?.0.seq;
         if offered <= before {
             return Err(ParcelError::Older { dir: dir.to_owned(), executed: before, offered });
         }
-    } else if data.exists() {
+    } else if stands.is_some() {
         // Nothing but the genesis is in it.
         fs::remove_dir_all(&data).map_err(at(&data))?;
     }

@@ -3,6 +3,7 @@
 use crate::answers::OtherAnswers;
 use crate::api;
 use crate::config::ConfigError;
+use crate::copying::is_lost;
 use crate::engine::EngineError;
 use crate::init::InitError;
 use quorate_client::keys::KeyError;
@@ -143,4 +144,15 @@ pub enum LaunchError {
     /// The operating system gave no thread or no random bytes.
     #[error("{0}")]
     System(String),
+}
+
+impl LaunchError {
+    /// Whether the database is damaged, gone, or on a disk that fails.
+    pub fn is_of_lost_database(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Db(error) => is_lost(error),
+            _ => false,
+        }
+    }
 }
