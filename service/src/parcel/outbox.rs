@@ -8,12 +8,15 @@ use super::write::{Draft, Packed};
 use quorate_client::api::Problem;
 use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
-use quorate_client::outbox::{Answer, Outbox, limits};
+use quorate_client::outbox::{Answer, Entry, Outbox, limits};
 use quorate_ledger::proof::Epochs;
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt};
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
 use std::path::Path;
+
+/// Code of what the owner of a key has given up.
+const GIVEN_UP: &str = "given-up";
 
 /// Packs the envelopes of an outbox that have no answer.
 pub fn pack_outbox(outbox: &Outbox, out: &Path) -> Result<Packed, ParcelError> {
@@ -127,16 +130,22 @@ pub fn settle(
     let open = || Parcel::open(path)?.of_kind(Kind::Receipts)?.of_group(group, "the genesis is");
     let founders = Epochs::of(genesis);
     let proved = |number, frame| receipt((genesis, &founders), number, frame).map(|(receipt, _)| receipt).map_err(Ok);
+    let waits = |id: &EnvelopeId| outbox.find(id).is_some_and(|entry| entry.answer.is_none());
     let mut unanswered = BTreeSet::new();
+    let mut is_under_way = give_up.iter().any(waits);
     open()?.each(|number, frame| match frame {
         Frame::Unanswered { id, .. } => {
             unanswered.insert(EnvelopeId(id));
             Ok(())
         }
-        frame => proved(number, frame).map(drop),
+        frame => {
+            is_under_way |= waits(&proved(number, frame)?.id);
+            Ok(())
+        }
     })?;
-    let waits = |id: &EnvelopeId| outbox.find(id).is_some_and(|entry| entry.answer.is_none());
-    if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !waits(id)) {
+    // A run that was stopped before its end has given some of them up.
+    let goes_on = |id: &EnvelopeId| waits(id) || is_under_way && outbox.find(id).is_some_and(is_given_up);
+    if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !goes_on(id)) {
         let what =
             format!("{} does not say that {id} was not ordered, or the key does not wait for it", path.display());
         return Err(ParcelError::Nothing(what));
@@ -149,7 +158,7 @@ pub fn settle(
                 if !give_up.contains(&id) {
                     settled.unanswered.push((id, why));
                 } else if let Some(name) = outbox.find(&id).map(|entry| entry.name.clone()) {
-                    let problem = Problem::new(409, "given-up", why.clone());
+                    let problem = Problem::new(409, GIVEN_UP, why.clone());
                     outbox.answer(&name, Answer::Gate(problem)).map_err(|error| Err(error.into()))?;
                     settled.given_up.push((id, why));
                 }
@@ -170,4 +179,90 @@ pub fn settle(
         Ok(())
     })?;
     Ok(settled)
+}
+
+fn is_given_up(entry: &Entry) -> bool {
+    matches!(&entry.answer, Some(Answer::Gate(problem)) if problem.code == GIVEN_UP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_ledger::keys::Purpose;
+    use quorate_ledger::{Base, Body, Change, DomainRules, Enrolment, FORMAT, GenesisFile, Limits, Mode, Op, Revision};
+    use quorate_pbft::{Constants, Digest, Ed25519Signer, Signer as _};
+    use std::path::PathBuf;
+    use tempfile::TempDir;
+
+    fn signer(number: u8) -> Ed25519Signer {
+        Ed25519Signer::from_seed(&[number; 32])
+    }
+
+    fn genesis() -> Genesis {
+        let file = GenesisFile {
+            format: FORMAT.into(),
+            name: "carried".into(),
+            rules: None,
+            restarted_from: None,
+            organisations: vec!["org".into()],
+            members: (1..=4).map(|number| Enrolment::prove(Purpose::Member, "org", &signer(number))).collect(),
+            authors: vec![Enrolment::prove(Purpose::Author, "org", &signer(9))],
+            domains: vec![DomainRules::open("main")],
+            constants: Constants::default(),
+            limits: Limits::default(),
+        };
+        Genesis::build(file).expect("a good genesis")
+    }
+
+    /// Outbox with two changes that a node did not order, and the parcel that says so.
+    fn two_unordered() -> (TempDir, Outbox, [EnvelopeId; 2], PathBuf) {
+        let (folder, group) = (tempfile::tempdir().expect("a folder"), genesis().group());
+        let mut outbox = Outbox::open(&folder.path().join("a.key")).expect("an outbox");
+        outbox.enter(group).expect("its first group");
+        let ids = [1, 2].map(|number| {
+            let envelope = change(number, group);
+            outbox.keep(&group, &envelope).expect("a disk");
+            envelope.id(&group)
+        });
+        let home = folder.path().join("receipts");
+        let mut draft = Draft::begin(&home, &Frame::Receipts { group }).expect("a disk");
+        for id in ids {
+            draft.add(&Frame::Unanswered { id: id.0, why: "no room".into() }).expect("a disk");
+        }
+        draft.count().expect("a disk");
+        (folder, outbox, ids, home)
+    }
+
+    fn change(number: u64, group: Digest) -> Envelope {
+        let op = Op::Put { path: "a".into(), mode: Mode::File, content: quorate_client::content::digest(b"x") };
+        let body = Body {
+            author: signer(9).public_key(),
+            domain: "main".into(),
+            from_seq: number,
+            to_seq: number,
+            attempt: 1,
+            changes: vec![Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0)],
+            carried: vec![],
+        };
+        Envelope::sign(&group, body, vec![b"x".to_vec()], &signer(9))
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_between_two_changes_that_it_gives_up_is_run_again() {
+        let (_folder, mut outbox, [first, second], home) = two_unordered();
+        settle(&mut outbox, &home, &genesis(), &[first]).expect("as far as the run came");
+
+        let settled = settle(&mut outbox, &home, &genesis(), &[first, second]).expect("it goes on");
+
+        assert_eq!(settled.given_up.len(), 2);
+        assert!(outbox.unanswered().is_empty());
+    }
+
+    #[test]
+    fn what_is_given_up_already_is_given_up_no_second_time() {
+        let (_folder, mut outbox, ids, home) = two_unordered();
+        settle(&mut outbox, &home, &genesis(), &ids).expect("both wait");
+
+        assert!(matches!(settle(&mut outbox, &home, &genesis(), &ids), Err(ParcelError::Nothing(_))));
+    }
 }
