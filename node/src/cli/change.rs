@@ -93,8 +93,7 @@ pub struct Mv {
 /// Runs `quorate put`.
 pub async fn put(args: &Put) -> Outcome {
     let path = checked_new(&args.path)?;
-    let (found, bytes) = given(args.file.as_deref(), args.terms.reach.patience()?)?;
-    let mode = args.mode.unwrap_or(found);
+    let (mode, bytes) = given(args.file.as_deref(), args.mode, args.terms.reach.patience()?)?;
     let op = Op::Put { path, mode, content: content::digest(&bytes) };
     submit(&args.terms, &[&args.path], op, vec![bytes]).await
 }
@@ -302,11 +301,11 @@ fn taken(ticket: &Ticket, json: bool) -> Outcome {
     Ok(())
 }
 
-/// Content that a command is to write: a file of this machine, or standard input. A pipe with a name is waited for no
-/// longer than for a node.
-pub fn given(file: Option<&Path>, patience: Duration) -> Result<(Mode, Vec<u8>), Failure> {
-    let (mode, bytes) = match file.filter(|file| *file != Path::new("-")) {
-        Some(file) => read(file, patience).map_err(|error| Failure::file(file, error))?,
+/// Content that a command is to write, and its mode: that of the file, where none is asked for. The content is a file of this
+/// machine, or standard input. A pipe with a name is waited for no longer than for a node.
+pub fn given(file: Option<&Path>, mode: Option<Mode>, patience: Duration) -> Result<(Mode, Vec<u8>), Failure> {
+    let (found, bytes) = match file.filter(|file| *file != Path::new("-")) {
+        Some(file) => read(file, mode, patience).map_err(|error| Failure::file(file, error))?,
         None => (Mode::File, read_all(io::stdin().lock()).map_err(|error| Failure::file(Path::new("-"), error))?),
     };
     if bytes.len() > Constants::ITEM_BYTES_MAX {
@@ -316,20 +315,33 @@ pub fn given(file: Option<&Path>, patience: Duration) -> Result<(Mode, Vec<u8>),
         );
         return Err(Failure::no(what));
     }
-    Ok((mode, bytes))
+    Ok((mode.unwrap_or(found), bytes))
 }
 
-/// File or link of this machine: links as links, the executable bit as mode.
-fn read(file: &Path, patience: Duration) -> io::Result<(Mode, Vec<u8>)> {
-    let found = fs::symlink_metadata(file)?;
-    if found.is_symlink() {
+/// File or link of this machine: links as links, the executable bit as mode. A link is followed where it leads to a stream, or
+/// where another mode is asked for.
+fn read(file: &Path, mode: Option<Mode>, patience: Duration) -> io::Result<(Mode, Vec<u8>)> {
+    let is_link = fs::symlink_metadata(file)?.is_symlink();
+    if is_link && mode.map_or_else(|| !is_stream(file), |mode| mode == Mode::Link) {
         return Ok((Mode::Link, fs::read_link(file)?.as_os_str().as_bytes().to_vec()));
     }
-    let mode = if found.permissions().mode() & 0o100 != 0 { Mode::Exec } else { Mode::File };
-    if found.file_type().is_fifo() {
+    let found = fs::metadata(file)?;
+    if found.file_type().is_fifo() && !is_of_system(file) {
         return Ok((Mode::File, read_within(file, patience)?));
     }
+    let mode = if found.is_file() && found.permissions().mode() & 0o100 != 0 { Mode::Exec } else { Mode::File };
     Ok((mode, read_all(fs::File::open(file)?)?))
+}
+
+/// Whether a link leads to a pipe or device, or is one of the system's: `/dev/stdin`, or what a shell gives for `<(…)`.
+fn is_stream(link: &Path) -> bool {
+    let leads_to = fs::metadata(link).map(|found| found.file_type());
+    is_of_system(link) || leads_to.is_ok_and(|kind| kind.is_fifo() || kind.is_char_device())
+}
+
+/// Whether a path names an open file of this process.
+fn is_of_system(file: &Path) -> bool {
+    ["/dev/stdin", "/dev/fd", "/proc"].iter().any(|above| file.starts_with(above))
 }
 
 /// Reads a pipe on a thread of its own, which ends with the program where nobody writes.
@@ -359,4 +371,61 @@ fn parse_base(text: &str) -> Result<Base, String> {
 /// Reads a mode's name.
 pub fn parse_mode(text: &str) -> Result<Mode, String> {
     serde_json::from_value(text.into()).map_err(|_| "modes are file, exec, link".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::symlink;
+
+    fn read(file: &Path, mode: Option<Mode>) -> (Mode, Vec<u8>) {
+        given(Some(file), mode, Duration::from_secs(20)).expect("it can be read")
+    }
+
+    #[test]
+    fn what_a_shell_gives_for_a_pipe_is_read() {
+        let (from, mut to) = io::pipe().expect("a pipe");
+        to.write_all(b"piped").expect("room");
+        drop(to);
+
+        let given = read(Path::new(&format!("/dev/fd/{}", from.as_raw_fd())), None);
+
+        assert_eq!(given, (Mode::File, b"piped".to_vec()));
+    }
+
+    #[test]
+    fn an_open_file_of_the_process_is_read() {
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(b"open").expect("a disk");
+
+        let given = read(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())), None);
+
+        assert_eq!(given, (Mode::File, b"open".to_vec()));
+    }
+
+    #[test]
+    fn a_link_to_a_device_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("link");
+        symlink("/dev/null", &link).expect("a link");
+
+        assert_eq!(read(&link, None), (Mode::File, vec![]));
+    }
+
+    #[test]
+    fn a_link_is_followed_only_where_another_mode_is_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("link");
+        fs::write(folder.path().join("file"), "text").expect("a file");
+        symlink("file", &link).expect("a link");
+
+        for as_link in [None, Some(Mode::Link)] {
+            assert_eq!(read(&link, as_link), (Mode::Link, b"file".to_vec()));
+        }
+        for followed in [Mode::File, Mode::Exec] {
+            assert_eq!(read(&link, Some(followed)), (followed, b"text".to_vec()));
+        }
+    }
 }

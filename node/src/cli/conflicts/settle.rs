@@ -92,8 +92,8 @@ pub async fn propose(args: &Propose) -> Outcome {
     let (client, conflict) = open(&args.word, &args.id).await?;
     let (file, contents) = match &args.file {
         Some(file) => {
-            let (found, bytes) = change::given(Some(file), args.word.reach.patience()?)?;
-            (Some((args.mode.unwrap_or(found), content::digest(&bytes))), vec![bytes])
+            let (mode, bytes) = change::given(Some(file), args.mode, args.word.reach.patience()?)?;
+            (Some((mode, content::digest(&bytes))), vec![bytes])
         }
         None => (None, vec![]),
     };
@@ -120,8 +120,8 @@ pub async fn resolve(args: &Resolve) -> Outcome {
     may_settle(&args.word, &client, &conflict).await?;
     let change = match (&args.file, args.side) {
         (Some(file), _) => {
-            let (found, bytes) = change::given(Some(file), args.word.reach.patience()?)?;
-            put(&conflict.path, args.mode.unwrap_or(found), bytes)
+            let (mode, bytes) = change::given(Some(file), args.mode, args.word.reach.patience()?)?;
+            put(&conflict.path, mode, bytes)
         }
         (None, Some(number)) => side(&client, &conflict, number).await?,
         (None, None) => (vec![Op::Delete { path: conflict.path.clone() }], vec![]),

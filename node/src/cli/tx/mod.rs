@@ -142,8 +142,8 @@ fn what(args: &Add, folder: &Folder) -> Result<What, Failure> {
         (None, None) if args.rm => What::Rm { path: checked(path)? },
         (None, None) => {
             let path = checked_new(path)?;
-            let (found, bytes) = given(args.file.as_deref(), args.local.reach.patience()?)?;
-            What::Put { path, mode: args.mode.unwrap_or(found), content: folder.keep(&bytes)? }
+            let (mode, bytes) = given(args.file.as_deref(), args.mode, args.local.reach.patience()?)?;
+            What::Put { path, mode, content: folder.keep(&bytes)? }
         }
     })
 }
