@@ -94,6 +94,7 @@ pub struct Author {
     outbox: Outbox,
     client: Client,
     domain: String,
+    unnoted: Option<SubmitError>,
 }
 
 impl Author {
@@ -112,7 +113,7 @@ impl Author {
                 other => break other?,
             }
         };
-        Ok(Self { signer, outbox, client, domain: domain.into() })
+        Ok(Self { signer, outbox, client, domain: domain.into(), unnoted: None })
     }
 
     /// Key that signs.
@@ -123,6 +124,11 @@ impl Author {
     /// Whether an envelope of this key has no answer yet: the domain may be other than the node knows it.
     pub fn has_unanswered(&self) -> bool {
         !self.outbox.unanswered().is_empty()
+    }
+
+    /// Error of the note of the last verdict, once: its envelope is sent again first, and has the same verdict.
+    pub fn unnoted(&mut self) -> Option<SubmitError> {
+        self.unnoted.take()
     }
 
     /// Gives the next change the whole time again.
@@ -260,7 +266,11 @@ impl Author {
         let (name, bytes) = self.outbox.keep(group, envelope)?;
         self.client.remember(id)?;
         let posted = self.judged(Some(id), self.client.submit(bytes, level).await);
-        self.note(Some(id), &name, &posted)?;
+        match self.note(Some(id), &name, &posted) {
+            // The order has spoken: a disk that fails hides no verdict.
+            Err(error) if matches!(posted, Ok(Posted::Verdict(_))) => self.unnoted = Some(error),
+            noted => drop(noted?),
+        }
         match posted {
             Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
             Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),

@@ -5,6 +5,7 @@ use quorate_client::api::{AuthorInfo, Problem};
 use quorate_client::author::{Author, Draft, Outcome, SubmitError};
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys;
+use quorate_client::outbox::Answer;
 use quorate_ledger::{Base, Body, Envelope, Level, Limits, Op, State};
 use quorate_pbft::PublicKey;
 use std::path::PathBuf;
@@ -195,6 +196,25 @@ async fn the_base_is_not_older_than_what_the_outbox_has_a_receipt_of() {
     desk.put(&late, Level::Sequential).await.expect("a verdict");
     let base = body(&posted(requests.try_iter())[0]).changes[0].base;
     assert_eq!(base, Base::Revision("9".parse().expect("a revision")));
+}
+
+#[tokio::test]
+async fn a_verdict_that_cannot_be_noted_is_told_all_the_same_and_asked_for_again() {
+    let desk = Desk::new();
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    let mut author = desk.author(&node).await;
+    let in_the_way = desk.folder.path().join("a.key.outbox/main-1-1.answer.tmp");
+    std::fs::create_dir(&in_the_way).expect("a folder where the note is written");
+
+    let told = author.submit(&draft(), Level::Sequential).await;
+
+    assert!(matches!(told, Ok(Outcome::Verdict(receipt)) if receipt.state == State::Applied));
+    assert!(matches!(author.unnoted(), Some(SubmitError::Outbox(_))));
+    drop(author);
+    std::fs::remove_dir(&in_the_way).expect("our folder");
+    let (node, _requests) = scripted::node(vec![Reply::Verdict(State::Applied, "4.1")]);
+    let answers = desk.author(&node).await.resend().await.expect("a verdict");
+    assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied));
 }
 
 const HELD_BACK: &str = "429 Too Many Requests\r\ncontent-type: application/problem+json\r\nretry-after: 3600";

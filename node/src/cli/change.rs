@@ -141,7 +141,9 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     }
     let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
     let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
-    report(author.submit(&draft, level).await, terms.reach.json)
+    let answer = author.submit(&draft, level).await;
+    tell_unnoted(&mut author);
+    report(answer, terms.reach.json)
 }
 
 /// Signs a change and keeps it in the outbox.
@@ -185,7 +187,10 @@ pub async fn send(
     draft: &Draft,
     level: Level,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
-    Ok(author(reach, signing, domain).await?.submit(draft, level).await)
+    let mut author = author(reach, signing, domain).await?;
+    let answer = author.submit(draft, level).await;
+    tell_unnoted(&mut author);
+    Ok(answer)
 }
 
 /// An author whose unanswered changes were sent again.
@@ -205,6 +210,14 @@ pub fn tell_earlier(answer: &Answer) {
         }
         Answer::Gate(problem) => tell!("quorate: an earlier change was refused: {problem}"),
         Answer::Verdict(_) => (),
+    }
+}
+
+/// Tells of a verdict that could not be noted beside the key.
+pub fn tell_unnoted(author: &mut Author) {
+    if let Some(error) = author.unnoted() {
+        tell!("quorate: the answer is not noted beside the key: {error}");
+        tell!("  the next command with this key asks for it again; the change is made once");
     }
 }
 

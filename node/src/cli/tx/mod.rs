@@ -5,7 +5,7 @@
 
 mod open;
 
-use super::change::{self, checked, checked_new, given, tell_earlier};
+use super::change::{self, checked, checked_new, given, tell_earlier, tell_unnoted};
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table, plain};
 use super::reach::{Reach, Scope, Signing};
@@ -174,6 +174,7 @@ async fn commit(args: &Commit) -> Outcome {
         first.message.clone_from(&word.message);
     }
     let answer = author.transact(&plan, word.level, |id| remember(&folder, &mut open, id)).await;
+    tell_unnoted(&mut author);
     if matches!(&answer, Ok(author::Outcome::Verdict(receipt)) if receipt.state != State::Refused) {
         folder.remove()?;
     }
