@@ -108,6 +108,12 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "the group did not get there in time; ask again")
     }
 
+    /// Nobody who was asked says that the change was taken, and not all say that it was not.
+    pub fn unknown_fate() -> Self {
+        let detail = "a member was asked and did not answer, the next held the change back: it may still be ordered";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", format!("{detail}; send the same bytes again"))
+    }
+
     /// Too few members are heard to confirm anything.
     pub fn no_quorum(mode: Mode, why: &str) -> Self {
         let detail = format!("nothing was kept: the replica is {mode}: {why}");

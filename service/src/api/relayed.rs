@@ -36,7 +36,10 @@ pub async fn hand_on(
     let trusted = trusted(service, relay.serving()).await?;
     let trusts = |key: &PublicKey| trusted.contains(key);
     let answered = relay.offer(level, &bytes, &Passing { passed, from, trusts: &trusts }).await;
-    let answered = answered.ok_or_else(|| Failure::no_quorum(service.report().mode, &relay.silence()))?;
+    let (answered, by_all) = answered.ok_or_else(|| Failure::no_quorum(service.report().mode, &relay.silence()))?;
+    if answered.status == StatusCode::TOO_MANY_REQUESTS && !by_all {
+        return Err(Failure::unknown_fate());
+    }
     let status = StatusCode::from_u16(answered.status).ok().filter(|status| MEMBERS_STATUSES.contains(status));
     let status = status.ok_or_else(|| not_believed("a status that no member gives"))?;
     if status == StatusCode::OK {

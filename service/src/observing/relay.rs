@@ -243,15 +243,24 @@ impl Relay {
     }
 
     /// Offers an envelope to the members, one after the other until one answers, or to observers that are nearer to them; none
-    /// if none does.
-    pub async fn offer(&self, level: Level, bytes: &[u8], passing: &Passing<'_>) -> Option<Answered> {
-        let make = |number| Asking::Offer { number, level, bytes: bytes.to_vec(), passed: passing.passed };
+    /// if none does. True beside an answer: whoever else was asked has held it back (429) too, and so nobody has taken it.
+    pub async fn offer(&self, level: Level, bytes: &[u8], passing: &Passing<'_>) -> Option<(Answered, bool)> {
+        let is_held_back = |answer: &Answered| answer.status == 429;
+        let may_have_it = AtomicU64::new(0);
+        let make = |number| {
+            may_have_it.fetch_add(1, Ordering::Relaxed);
+            Asking::Offer { number, level, bytes: bytes.to_vec(), passed: passing.passed }
+        };
         let answer = |telling| match telling {
-            Telling::Answer { answer, .. } => Some(answer),
+            Telling::Answer { answer, .. } => {
+                may_have_it.fetch_sub(u64::from(is_held_back(&answer)), Ordering::Relaxed);
+                Some(answer)
+            }
             _ => None,
         };
-        let is_final = |answer: &Answered| answer.status != 429 && answer.status < 500;
-        self.request(passing, make, answer, is_final).await
+        let is_final = |answer: &Answered| !is_held_back(answer) && answer.status < 500;
+        let answered = self.request(passing, make, answer, is_final).await?;
+        Some((answered, may_have_it.load(Ordering::Relaxed) == 0))
     }
 
     /// Has a nonce put into the order; none if no member answers.
@@ -429,7 +438,19 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(5), members).await
         });
 
-        assert_eq!(answer, Some(answered(200)));
+        assert_eq!(answer, Some((answered(200), false)));
+    }
+
+    #[tokio::test]
+    async fn an_envelope_is_held_back_by_all_only_if_nobody_went_away_with_it() {
+        for (first, by_all) in [(None, false), (Some(503), false), (Some(429), true)] {
+            let (relay, asked) = served_by(&[(ONE, 1), (TWO, 1)]);
+            let others = asked.into_iter().zip([ONE, TWO]).zip([first, Some(429)]);
+            let others: Vec<_> = others.map(|((asked, key), status)| member(&relay, key, asked, status)).collect();
+            let [one, two] = <[_; 2]>::try_from(others).ok().expect("two observers");
+            let (answer, ..) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), one, two);
+            assert_eq!(answer, Some((answered(429), by_all)), "{first:?}");
+        }
     }
 
     #[tokio::test]
@@ -443,7 +464,7 @@ mod tests {
             relay.told(TWO, number, Telling::Answer { number, answer: answered(200) });
             relay.told(ONE, number, Telling::Answer { number, answer: answered(202) });
         });
-        assert_eq!(answer, Some(answered(202)));
+        assert_eq!(answer.map(|(answer, _)| answer), Some(answered(202)));
     }
 
     #[tokio::test]
@@ -479,7 +500,7 @@ mod tests {
             let others: Vec<_> = others.map(|((asked, key), status)| member(&relay, key, asked, status)).collect();
             let [one, two] = <[_; 2]>::try_from(others).ok().expect("two observers");
             let (answer, ..) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), one, two);
-            assert_eq!(answer, Some(answered(last)));
+            assert_eq!(answer.map(|(answer, _)| answer), Some(answered(last)));
         }
     }
 
