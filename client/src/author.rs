@@ -277,15 +277,26 @@ impl Author {
             Err(ClientError::Refused(problem)) if is_lost_race(&problem) => {
                 Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
             }
-            Err(ClientError::Refused(problem)) => Err(refused(unjudged(id, &envelope.body), problem)),
+            Err(ClientError::Refused(problem)) => {
+                if is_too_large_here(&problem) {
+                    self.give_up(&name, &problem)?;
+                }
+                Err(refused(unjudged(id, &envelope.body), problem))
+            }
             Err(ClientError::NoAnswer { node, waited, last, held_back: Some(problem) }) => {
-                // It was sent to nobody else, so nobody has it: what waits for ever would hold up this key for ever.
-                self.outbox.answer(&name, Answer::Gate((*problem).clone()))?;
+                self.give_up(&name, &problem)?;
                 let error = ClientError::NoAnswer { node, waited, last, held_back: Some(problem) };
                 Err(unanswered(unjudged(id, &envelope.body), error))
             }
             Err(error) => Err(unanswered(unjudged(id, &envelope.body), error)),
         }
+    }
+
+    /// Gives up an envelope that was sent to one node alone, which has not taken it. Nobody has it, and what waits for ever
+    /// would hold up this key for ever.
+    fn give_up(&mut self, name: &Name, problem: &Problem) -> Result<(), SubmitError> {
+        self.outbox.answer(name, Answer::Gate(problem.clone()))?;
+        self.outbox.id(name).map_or(Ok(()), |id| Ok(self.client.forget(&id)?))
     }
 
     /// The newest revision that the node has executed, once it has executed what this author knows of.
@@ -384,7 +395,7 @@ impl Author {
             Ok(Posted::Verdict(receipt)) if Some(receipt.id) != id => {
                 Err(self.client.garbled(format!("a receipt of another envelope, {}", receipt.id)))
             }
-            Err(ClientError::Refused(problem)) if problem.stage.is_none() => {
+            Err(ClientError::Refused(problem)) if problem.stage.is_none() && !is_too_large_here(&problem) => {
                 Err(self.client.garbled(problem.to_string()))
             }
             other => other,
@@ -400,7 +411,7 @@ impl Author {
     ) -> Result<Option<Answer>, SubmitError> {
         let answer = match posted {
             Ok(Posted::Verdict(receipt)) => Answer::Verdict(receipt.clone()),
-            Err(ClientError::Refused(problem)) => Answer::Gate((**problem).clone()),
+            Err(ClientError::Refused(problem)) if !is_too_large_here(problem) => Answer::Gate((**problem).clone()),
             Ok(Posted::Ticket(_)) | Err(_) => return Ok(None),
         };
         self.outbox.answer(name, answer.clone())?;
@@ -462,6 +473,12 @@ fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
 /// Whether another envelope, of another machine, came first.
 fn is_lost_race(problem: &Problem) -> bool {
     matches!(problem.code.as_str(), "sequence-taken" | "overlap")
+}
+
+/// Whether the node takes no envelope of this size, as an observer does that would have to hand it on. Another node may have
+/// taken it before.
+fn is_too_large_here(problem: &Problem) -> bool {
+    problem.status == 413 && problem.code == "too-large" && problem.stage.is_none()
 }
 
 /// The author's clock, as metadata of a change.

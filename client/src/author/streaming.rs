@@ -1,7 +1,7 @@
 //! An author whose changes go out one after the other over one connection, each based on the one before, without a wait
 //! for verdicts.
 
-use super::{Author, Draft, Outcome, SubmitError, is_lost_race, unanswered, unjudged};
+use super::{Author, Draft, Outcome, SubmitError, is_lost_race, is_too_large_here, unanswered, unjudged};
 use crate::api::{AuthorInfo, Offered, Problem};
 use crate::calls::Posted;
 use crate::http::ClientError;
@@ -36,9 +36,9 @@ struct Open {
     under_way: BTreeMap<u64, (EnvelopeId, Name)>,
 }
 
-/// A refusal by a stage of the gate, but for what passes by itself.
+/// A refusal by a stage of the gate, but for what passes by itself, or of a size that the node never takes.
 fn is_final(problem: &Problem) -> bool {
-    problem.stage.is_some() && problem.code != "rate"
+    problem.stage.is_some() && problem.code != "rate" || is_too_large_here(problem)
 }
 
 impl Author {
@@ -184,8 +184,7 @@ impl Streaming<'_> {
         let is_race = is_lost_race(&problem);
         let drafts = lost.values().filter(|_| is_race).map(|lost| self.draft(lost)).collect::<Result<Vec<_>, _>>()?;
         for (name, _) in lost.values() {
-            let id = self.author.outbox.id(name);
-            self.author.note(id, name, &Err(ClientError::Refused(Box::new(problem.clone()))))?;
+            self.author.give_up(name, &problem)?;
         }
         Box::pin(self.settle()).await?;
         if !is_race {
@@ -226,7 +225,7 @@ impl Streaming<'_> {
             match self.author.settle_one(&name).await {
                 Ok(receipt) => self.learn(receipt),
                 Err(SubmitError::Client(ClientError::Refused(problem)))
-                    if is_lost_race(&problem) && self.is_of_stream(&name) =>
+                    if (is_lost_race(&problem) || is_too_large_here(&problem)) && self.is_of_stream(&name) =>
                 {
                     return self.lose(name.from_seq, *problem).await;
                 }

@@ -252,6 +252,35 @@ async fn what_was_sent_before_and_is_held_back_now_stays_in_the_outbox_and_lets_
     assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
 }
 
+const TOO_LARGE: &str = "413 Payload Too Large\r\ncontent-type: application/problem+json";
+
+/// An observer on a change that is larger than what it hands on.
+fn too_large() -> Reply {
+    refusal(TOO_LARGE, &Problem::new(413, "too-large", "an observer hands on 4194304 bytes at most"))
+}
+
+#[tokio::test]
+async fn a_change_that_is_too_large_for_an_observer_is_refused_and_in_nobodys_way() {
+    let desk = Desk::new();
+    let (node, _requests) = scripted::node(vec![info(1, "3"), too_large()]);
+    let ended = desk.put(&node, Level::Sequential).await.expect_err("a refusal");
+    assert!(matches!(&ended, SubmitError::Gate { receipt, .. } if receipt.state == State::Refused), "{ended}");
+
+    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    let sent = posted(requests.try_iter());
+    assert_eq!((sent.len(), body(&sent[0]).from_seq, body(&sent[0]).attempt), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn what_another_node_may_have_taken_is_not_given_up_where_it_is_too_large() {
+    let desk = Desk::new();
+    desk.killed_put(vec![info(1, "3")]).await;
+    let (node, _requests) = scripted::node(vec![too_large()]);
+    assert_eq!(desk.author(&node).await.resend().await.expect("nothing stands in the way").len(), 0);
+    assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
+}
+
 #[tokio::test]
 async fn what_is_no_node_of_quorate_answers_nothing() {
     let desk = Desk::new();

@@ -194,8 +194,8 @@ impl From<SubmitError> for Failure {
             }
             SubmitError::Earlier { id, .. } => Self::new(Exit::Unreachable, &error).next(later(id)),
             SubmitError::Gate { receipt, problem } => {
-                let stage = problem.stage.as_deref().unwrap_or("unknown");
-                Self { next: advice::on(receipt), ..Self::no(format!("refused: {stage}: {problem}")) }
+                let stage = problem.stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
+                Self { next: advice::on(receipt), ..Self::no(format!("refused: {stage}{problem}")) }
             }
             SubmitError::Outbox(OutboxError::Busy(_)) => Self::new(Exit::Unreachable, &error),
             _ => match error {
