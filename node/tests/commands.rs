@@ -6,6 +6,8 @@ mod merging;
 mod reports;
 #[path = "commands/repositories.rs"]
 mod repositories;
+#[path = "commands/transactions.rs"]
+mod transactions;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

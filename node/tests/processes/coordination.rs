@@ -83,6 +83,24 @@ fn what_is_added_for_one_domain_takes_effect_together() {
 }
 
 #[test]
+fn of_two_commits_at_once_one_signs() {
+    let (group, one, _, file) = desk();
+    says(&group, &one, 0, &["tx", "begin"], 0);
+    says(&group, &one, 0, &["tx", "add", "x", text(&file)], 0);
+
+    let mut codes = std::thread::scope(|scope| {
+        let commits = [0, 1].map(|_| scope.spawn(|| run(&group, &one, 0, &["tx", "commit"]).status.code()));
+        commits.map(|commit| commit.join().expect("the command ends"))
+    });
+
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(1)]);
+    let key = quorate_client::keys::public(&one).expect("a key");
+    let author = group.get(0, &format!("/v1/domains/main/authors/{key}")).json();
+    assert_eq!(author["next_seq"].as_u64(), Some(2), "{author}");
+}
+
+#[test]
 fn a_transaction_takes_effect_in_two_domains_or_in_none() {
     let (group, one, other, file) = desk();
     let made = says(&group, &one, 0, &["domains", "create", "lab", "--writers", "org:org-0"], 0);

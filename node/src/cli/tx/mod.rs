@@ -13,6 +13,7 @@ use super::sending::SignedRequest;
 use crate::counted::counted;
 use open::{Folder, Open, Part, What};
 use quorate_client::author::{self, Author, SubmitError};
+use quorate_client::content;
 use quorate_ledger::{Mode, Revision, State};
 use std::path::PathBuf;
 
@@ -104,7 +105,7 @@ pub struct Local {
 
 async fn begin(args: &Begin) -> Outcome {
     let (key, json) = (args.local.signing.key()?, args.local.reach.json);
-    let folder = Folder::of(key)?;
+    let folder = Folder::locked(key, args.local.reach.patience()?)?;
     if folder.read()?.is_some() {
         return Err(Failure::no("a transaction is open for this key already")
             .next("`quorate tx show` shows it, `commit` or `abort` ends it"));
@@ -121,36 +122,43 @@ async fn begin(args: &Begin) -> Outcome {
 }
 
 fn add(args: &Add) -> Outcome {
-    let folder = Folder::of(args.local.signing.key()?)?;
+    let (key, patience) = (args.local.signing.key()?, args.local.reach.patience()?);
+    is_unsent(&Folder::of(key)?.open()?)?;
+    let (what, content) = what(args)?; // before the lock, which nobody keeps while somebody types
+    let folder = Folder::locked(key, patience)?;
     let mut open = folder.open()?;
     is_unsent(&open)?;
     let number = open.parts.len() + 1;
     if let Some(after) = args.after.iter().find(|after| **after == 0 || **after >= number) {
         return Err(Failure::usage(format!("--after {after}: part {number} can depend on parts before it only")));
     }
-    let what = what(args, &folder)?;
+    if let Some(content) = content {
+        folder.keep(&content)?;
+    }
     open.parts.push(Part { number, domain: args.scope.domain.clone(), what, after: args.after.clone() });
     folder.write(&open)?;
     tell(&open, args.local.reach.json)
 }
 
-fn what(args: &Add, folder: &Folder) -> Result<What, Failure> {
+/// Operation to add, and the content that it writes.
+fn what(args: &Add) -> Result<(What, Option<Vec<u8>>), Failure> {
     let path = args.path.as_deref().unwrap_or_default();
-    Ok(match (args.fence, &args.to) {
+    let what = match (args.fence, &args.to) {
         (Some(token), _) => What::Fence { token },
         (None, Some(to)) => What::Mv { path: checked(path)?, to: checked_new(to)? },
         (None, None) if args.rm => What::Rm { path: checked(path)? },
         (None, None) => {
             let path = checked_new(path)?;
             let (mode, bytes) = given(args.file.as_deref(), args.mode, args.local.reach.patience()?)?;
-            What::Put { path, mode, content: folder.keep(&bytes)? }
+            return Ok((What::Put { path, mode, content: content::digest(&bytes).to_string() }, Some(bytes)));
         }
-    })
+    };
+    Ok((what, None))
 }
 
 async fn commit(args: &Commit) -> Outcome {
     let (word, key) = (&args.word, args.word.signing.key()?);
-    let folder = Folder::of(key)?;
+    let folder = Folder::locked(key, word.reach.patience()?)?;
     let mut open = folder.open()?;
     let (home, plan) = folder.plan(&open)?;
     let mut author = Author::open(key, word.reach.client()?, &home).await?;
@@ -188,15 +196,22 @@ fn remember(folder: &Folder, open: &mut Open, id: quorate_ledger::EnvelopeId) ->
 }
 
 fn abort(args: &Local) -> Outcome {
-    let folder = Folder::of(args.signing.key()?)?;
-    let open = folder.open()?;
+    let folder = Folder::locked(args.signing.key()?, args.reach.patience()?)?;
+    let found = match folder.read() {
+        Ok(None) => return folder.open().map(drop),
+        Ok(Some(open)) => Ok((open.parts.len(), open.sent)),
+        Err(unread) => Err(unread),
+    };
     folder.remove()?;
-    let count = open.parts.len();
+    let (count, sent) = found.as_ref().map_or((None, None), |(count, sent)| (Some(*count), *sent));
     if args.reach.json {
-        return Ok(print::json(&serde_json::json!({ "aborted": true, "parts": count, "sent": open.sent }))?);
+        return Ok(print::json(&serde_json::json!({ "aborted": true, "parts": count, "sent": sent }))?);
     }
-    print::say(format_args!("thrown away: {}", counted(count, "change")))?;
-    match open.sent {
+    match found {
+        Ok((count, _)) => print::say(format_args!("thrown away: {}", counted(count, "change")))?,
+        Err(unread) => print::say(format_args!("thrown away unread: {unread}; `quorate log` shows what was sent"))?,
+    }
+    match sent {
         Some(id) => Ok(print::say(format_args!("  {id} was sent: `quorate receipt {id}` tells what became of it"))?),
         None => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! An open transaction: what is added waits in a folder beside the key, `KEY.tx`, until it is committed.
 
-use super::super::failure::Failure;
+use super::super::failure::{Exit, Failure};
 use quorate_client::author::{Plan, Planned};
 use quorate_client::content;
 use quorate_client::keys;
@@ -8,12 +8,17 @@ use quorate_ledger::Base;
 use quorate_ledger::{EnvelopeId, Mode, Op, Revision};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The file that lists the parts.
 const LIST: &str = "tx.json";
+
+/// Pause between two tries for the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A transaction before it is signed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,19 +83,42 @@ pub enum What {
 }
 
 /// The folder of a key's open transaction.
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    /// The file `KEY.tx.lock`, unlocked when it is closed.
+    _lock: Option<File>,
+}
 
 impl Folder {
-    /// Beside the key.
+    /// Folder beside the key, for a look at it.
     pub fn of(key: &Path) -> Result<Self, Failure> {
         let mut folder = keys::home(key)?.into_os_string();
         folder.push(".tx");
-        Ok(Self(folder.into()))
+        Ok(Self { path: folder.into(), _lock: None })
+    }
+
+    /// Folder beside the key, for a command that changes it. Waits until no other does, but no longer than for a node.
+    pub fn locked(key: &Path, patience: Duration) -> Result<Self, Failure> {
+        let Self { path, .. } = Self::of(key)?;
+        let (file, begun) = (path.with_added_extension("lock"), Instant::now());
+        let lock = File::options().create(true).truncate(false).write(true).open(&file);
+        let lock = lock.map_err(|error| Failure::file(&file, error))?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path, _lock: Some(lock) }),
+                Err(TryLockError::Error(error)) => return Err(Failure::file(&file, error)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    let what = format!("another command uses the transaction {}", path.display());
+                    return Err(Failure::new(Exit::Unreachable, what).next("--timeout SECONDS waits for longer"));
+                }
+            }
+        }
     }
 
     /// Open transaction, if there is one.
     pub fn read(&self) -> Result<Option<Open>, Failure> {
-        let path = self.0.join(LIST);
+        let path = self.path.join(LIST);
         match fs::read(&path) {
             Ok(json) => Ok(Some(serde_json::from_slice(&json).map_err(|error| {
                 Failure::usage(format!("{}: {error}", path.display())).next("`quorate tx abort` throws it away")
@@ -108,28 +136,26 @@ impl Folder {
 
     /// Keeps what is open, whole or not at all.
     pub fn write(&self, open: &Open) -> Result<(), Failure> {
-        fs::create_dir_all(&self.0).map_err(|error| Failure::file(&self.0, error))?;
+        fs::create_dir_all(&self.path).map_err(|error| Failure::file(&self.path, error))?;
         let json = serde_json::to_vec_pretty(open).expect("plain data with string keys");
         self.put(LIST, &json)
     }
 
-    /// Keeps a content, and gives its name.
-    pub fn keep(&self, bytes: &[u8]) -> Result<String, Failure> {
-        let name = content::digest(bytes).to_string();
-        self.put(&name, bytes)?;
-        Ok(name)
+    /// Keeps a content under its digest.
+    pub fn keep(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.put(&content::digest(bytes).to_string(), bytes)
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let (draft, path) = (self.0.join(format!("{name}.new")), self.0.join(name));
+        let (draft, path) = (self.path.join(format!("{name}.new")), self.path.join(name));
         let written = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, &path));
         written.map_err(|error| Failure::file(&path, error))
     }
 
     /// Forgets everything.
     pub fn remove(&self) -> Result<(), Failure> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(&self.0, error)),
+        match fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(&self.path, error)),
             _ => Ok(()),
         }
     }
@@ -144,7 +170,7 @@ impl Folder {
         let mut contents = Vec::new();
         for part in &open.parts {
             if let What::Put { content, .. } = &part.what {
-                let path = self.0.join(content);
+                let path = self.path.join(content);
                 contents.push(fs::read(&path).map_err(|error| Failure::file(&path, error))?);
             }
         }
