@@ -4,12 +4,19 @@ use crate::http::{Client, ClientError};
 use crate::transport;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use quorate_ledger::Revision;
+use quorate_pbft::SeqNum;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The header that says where to go on.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Bytes of one event: more than a receipt with all its paths, so that a node cannot fill our memory.
 const EVENT_BYTES_MAX: usize = 16 << 20;
+
+/// Time without a byte after which a connection is lost: a node says every ten seconds that it lives.
+const SILENCE_MAX: Duration = Duration::from_secs(35);
 
 /// Server-sent event before its data is decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,12 +36,14 @@ pub struct Events {
     last: Option<String>,
     stream: Option<Incoming>,
     parser: Parser,
+    silence_max: Duration,
 }
 
 impl Events {
     /// Events from a position on, or from now.
     pub fn new(client: Client, from: Option<String>) -> Self {
-        Self { client, from, last: None, stream: None, parser: Parser::default() }
+        let parser = Parser::default();
+        Self { client, from, last: None, stream: None, parser, silence_max: SILENCE_MAX }
     }
 
     /// The next event; waits for it as long as the node is there.
@@ -46,11 +55,18 @@ impl Events {
             }
             let stream = match &mut self.stream {
                 Some(stream) => stream,
-                None => self.stream.insert(open(&self.client.renewed(), &self.from, &self.last).await?),
+                None => {
+                    let client = self.client.renewed();
+                    // Its own position from the beginning: a stream that ends before its first event loses none.
+                    if self.from.is_none() {
+                        self.from = Some(now(&client).await?);
+                    }
+                    self.stream.insert(open(&client, &self.from, &self.last).await?)
+                }
             };
-            match transport::chunk(stream).await {
-                Ok(Some(bytes)) => self.parser.take(&bytes).map_err(|why| self.client.garbled(why))?,
-                Ok(None) | Err(_) => self.reopen().await?,
+            match timeout(self.silence_max, transport::chunk(stream)).await {
+                Ok(Ok(Some(bytes))) => self.parser.take(&bytes).map_err(|why| self.client.garbled(why))?,
+                Ok(Ok(None) | Err(_)) | Err(_) => self.reopen().await?,
             }
         }
     }
@@ -61,6 +77,11 @@ impl Events {
         self.client = self.client.renewed();
         self.client.tries().pause("the stream ended".into(), None).await
     }
+}
+
+/// Position of the newest slot that the node has executed.
+async fn now(client: &Client) -> Result<String, ClientError> {
+    Ok(Revision::slot(SeqNum::new(client.status().await?.executed_seq)).to_string())
 }
 
 async fn open(client: &Client, from: &Option<String>, last: &Option<String>) -> Result<Incoming, ClientError> {
@@ -120,6 +141,40 @@ impl Parser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::iter;
+    use std::net::TcpListener;
+    use std::thread;
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+
+    /// A node whose streams begin with these bytes, the first and each one after it, and then say nothing.
+    fn silent_after(first: &'static str, then: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = format!("http://{}", listener.local_addr().expect("bound"));
+        thread::spawn(move || {
+            let mut held = Vec::new();
+            let beginnings = iter::once(first).chain(iter::repeat(then));
+            for (stream, beginning) in listener.incoming().zip(beginnings) {
+                let mut stream = stream.expect("a connection");
+                let _ = stream.read(&mut [0; 4_096]);
+                let _ = stream.write_all(format!("{HEAD}{beginning}").as_bytes());
+                held.push(stream);
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_a_sign_of_life_is_opened_again() {
+        let node = silent_after(":\n\n", "id: 8.1\nevent: receipt\ndata: x\n\n");
+        let client = Client::new(&node, Duration::from_secs(20)).expect("an address");
+        let mut events = Events { silence_max: Duration::from_millis(50), ..Events::new(client, Some("7".into())) };
+
+        let event = timeout(Duration::from_secs(20), events.next()).await.expect("in time").expect("an event");
+
+        assert_eq!(event.id.as_deref(), Some("8.1"));
+    }
 
     #[test]
     fn events_are_found_wherever_the_stream_is_cut() {

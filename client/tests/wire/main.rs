@@ -1,5 +1,6 @@
 //! The client against a node that answers from a script.
 
 mod author;
+mod events;
 mod patience;
 mod scripted;
