@@ -77,6 +77,11 @@ impl Failure {
         Ok(())
     }
 
+    /// Puts before the failure what had happened until then.
+    pub fn after(self, what: impl fmt::Display) -> Self {
+        Self { what: format!("{what}: {}", self.what), ..self }
+    }
+
     /// Adds what to do next.
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());

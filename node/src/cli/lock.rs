@@ -111,7 +111,7 @@ struct Requested<'a> {
     #[serde(flatten)]
     receipt: &'a Receipt,
     path: &'a str,
-    /// `held`, `waiting` or `gone`.
+    /// `held`, `waiting`, `gone`, or `unknown` where no answer tells.
     lock: &'a str,
     mode: Option<LockMode>,
     token: Option<u64>,
@@ -156,7 +156,10 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, d
     let queued = receipt.changes.iter().any(|change| change.outcome == PathOutcome::Queued);
     let mut told = None;
     loop {
-        let known = mine(&client.renewed(), domain, &key, Level::Sequential).await?;
+        let known = match mine(&client.renewed(), domain, &key, Level::Sequential).await {
+            Ok(known) => known,
+            Err(failure) => return tell(word, receipt, path, Stands::Unknown(failure)),
+        };
         let lock = known.locks.iter().find(|lock| lock.path == path);
         let stands = match lock {
             Some(lock) if lock.wants.is_none() => Stands::Held(lock),
@@ -175,9 +178,9 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, d
             }
             Stands::Held(_) if stayed => {
                 let why = known.left.iter().rev().find(|left| left.path == path).map(|left| left.why);
-                return tell(word, receipt, path, &Stands::Gone(why));
+                return tell(word, receipt, path, Stands::Gone(why));
             }
-            stands => return tell(word, receipt, path, &stands),
+            stands => return tell(word, receipt, path, stands),
         }
     }
 }
@@ -187,14 +190,17 @@ enum Stands<'a> {
     Held(&'a LockEntry),
     Waits(&'a LockEntry),
     Gone(Option<LockEnd>),
+    /// The request was made, and a look at it failed.
+    Unknown(Failure),
 }
 
-fn tell(word: &SignedRequest, receipt: &Receipt, path: &str, stands: &Stands) -> Outcome {
+fn tell(word: &SignedRequest, receipt: &Receipt, path: &str, stands: Stands) -> Outcome {
     if word.reach.json {
-        let (lock, entry, why) = match stands {
+        let (lock, entry, why) = match &stands {
             Stands::Held(entry) => ("held", Some(*entry), None),
             Stands::Waits(entry) => ("waiting", Some(*entry), None),
             Stands::Gone(why) => ("gone", None, *why),
+            Stands::Unknown(_) => ("unknown", None, None),
         };
         let mode = entry.and_then(|entry| entry.mode.or(entry.wants));
         let (token, until) = (entry.and_then(|entry| entry.token), entry.and_then(|entry| entry.until));
@@ -207,6 +213,10 @@ fn tell(word: &SignedRequest, receipt: &Receipt, path: &str, stands: &Stands) ->
         Stands::Held(lock) if !word.reach.json => Ok(print::say(held(lock))?),
         Stands::Waits(lock) if !word.reach.json => Ok(print::say(format_args!("  {}", waits(lock)))?),
         Stands::Held(_) | Stands::Waits(_) => Ok(()),
+        Stands::Unknown(failure) => {
+            let what = format!("the lock on {} was asked for, and how it stands is unknown", plain(path));
+            Err(failure.after(what).next("`quorate lock list` shows who holds it and who waits"))
+        }
         Stands::Gone(why) => {
             let why = match why {
                 Some(LockEnd::Waited) => "it waited for as long as it was to",

@@ -4,6 +4,8 @@ use crate::governance::{author, new_key, run, says, text, word};
 use crate::group::Group;
 use crate::http;
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -64,6 +66,45 @@ fn whoever_waits_has_the_lock_when_it_is_given_back() {
         waiting.join().expect("the command ends")
     });
     assert_eq!((word(&waits, "lock"), word(&waits, "mode")), ("held", "S"));
+}
+
+/// Address of a server before a node that hands everything on but questions about locks: their connections end.
+fn without_locks(node: SocketAddr) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut node = TcpStream::connect(node).expect("it listens");
+            let (mut from, mut to) = (node.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || {
+                let mut piece = [0; 4_096];
+                while let Ok(count @ 1..) = client.read(&mut piece) {
+                    if String::from_utf8_lossy(&piece[..count]).contains("/locks") {
+                        let _ = client.shutdown(Shutdown::Both);
+                        return;
+                    }
+                    node.write_all(&piece[..count]).expect("it listens");
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_lock_whose_request_is_ordered_and_cannot_be_looked_at_is_told_with_its_receipt() {
+    let group = Group::running(1);
+    let node = without_locks(group.api(0));
+    let acquire = ["lock", "acquire", "a", "--lease", "600", "--node", &node, "--timeout", "5"];
+
+    let said = run(&group, &author(&group, 0), 0, &acquire);
+    let asked = says(&group, &author(&group, 0), 0, &[&acquire[..2], &["b"], &acquire[3..]].concat(), 3);
+
+    let (out, errors) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(out.starts_with("applied at "), "{out}");
+    assert!(errors.contains("the lock on a was asked for, and how it stands is unknown"), "{errors}");
+    assert_eq!((word(&asked, "state"), word(&asked, "lock"), said.status.code()), ("applied", "unknown", Some(3)));
 }
 
 #[test]
