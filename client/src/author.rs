@@ -45,7 +45,7 @@ pub enum SubmitError {
     /// Sent without an answer in time. The envelope is kept in the outbox.
     #[error("{error}; the change may still be ordered: {}", .receipt.id)]
     Unanswered {
-        /// Receipt so far: the envelope waits.
+        /// Receipt so far: the envelope waits, or is refused where the node held it back and has taken nothing.
         receipt: Box<Receipt>,
         /// Error that ended the wait.
         error: ClientError,
@@ -136,10 +136,9 @@ impl Author {
         self.client = self.client.renewed();
     }
 
-    /// Sends again, byte for byte, what has no answer; gives the answers that are there now.
+    /// Sends again, byte for byte, what has no answer; gives the answers that are there now, and those of what was given up.
     pub async fn resend(&mut self) -> Result<Vec<Answer>, SubmitError> {
-        let mut answers = Vec::new();
-        self.give_up_hopeless()?;
+        let mut answers = self.give_up_hopeless()?;
         for name in self.outbox.unanswered() {
             if !self.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
@@ -183,12 +182,13 @@ impl Author {
         }
     }
 
-    /// Gives up what can only be refused, so that nothing waits for it.
-    fn give_up_hopeless(&mut self) -> Result<(), SubmitError> {
-        for id in self.outbox.give_up_hopeless()? {
-            self.client.forget(&id)?;
+    /// Gives up what can only be refused, so that nothing waits for it; the answer to each.
+    fn give_up_hopeless(&mut self) -> Result<Vec<Answer>, SubmitError> {
+        let given_up = self.outbox.give_up_hopeless()?;
+        for id in &given_up {
+            self.client.forget(id)?;
         }
-        Ok(())
+        Ok(given_up.iter().filter_map(|id| self.outbox.find(id)?.answer.clone()).collect())
     }
 
     async fn settle_one(&mut self, name: &Name) -> Result<Receipt, SubmitError> {
@@ -285,8 +285,9 @@ impl Author {
             }
             Err(ClientError::NoAnswer { node, waited, last, held_back: Some(problem) }) => {
                 self.give_up(&name, &problem)?;
+                let receipt = Box::new(not_taken(unjudged(id, &envelope.body), &problem));
                 let error = ClientError::NoAnswer { node, waited, last, held_back: Some(problem) };
-                Err(unanswered(unjudged(id, &envelope.body), error))
+                Err(SubmitError::Unanswered { receipt, error })
             }
             Err(error) => Err(unanswered(unjudged(id, &envelope.body), error)),
         }
@@ -402,24 +403,23 @@ impl Author {
         }
     }
 
-    /// Remembers what an answer settles, and gives it.
+    /// Remembers what an answer settles; gives it, and the answers to what is given up with it.
     fn note(
         &mut self,
         id: Option<EnvelopeId>,
         name: &Name,
         posted: &Result<Posted, ClientError>,
-    ) -> Result<Option<Answer>, SubmitError> {
+    ) -> Result<Vec<Answer>, SubmitError> {
         let answer = match posted {
             Ok(Posted::Verdict(receipt)) => Answer::Verdict(receipt.clone()),
             Err(ClientError::Refused(problem)) if !is_too_large_here(problem) => Answer::Gate((**problem).clone()),
-            Ok(Posted::Ticket(_)) | Err(_) => return Ok(None),
+            Ok(Posted::Ticket(_)) | Err(_) => return Ok(Vec::new()),
         };
         self.outbox.answer(name, answer.clone())?;
         id.map_or(Ok(()), |id| self.client.forget(&id))?;
-        if matches!(&answer, Answer::Verdict(receipt) if receipt.state == State::Refused) {
-            self.give_up_hopeless()?;
-        }
-        Ok(Some(answer))
+        let is_refused = matches!(&answer, Answer::Verdict(receipt) if receipt.state == State::Refused);
+        let given_up = if is_refused { self.give_up_hopeless()? } else { Vec::new() };
+        Ok([vec![answer], given_up].concat())
     }
 
     /// The group that the outbox is pinned to, once something was signed.
@@ -455,9 +455,13 @@ fn unjudged(id: EnvelopeId, body: &Body) -> Receipt {
 }
 
 fn refused(known: Receipt, problem: Box<Problem>) -> SubmitError {
+    SubmitError::Gate { receipt: Box::new(not_taken(known, &problem)), problem }
+}
+
+/// Receipt of an envelope that a node did not take, for this reason.
+fn not_taken(known: Receipt, problem: &Problem) -> Receipt {
     let (stage, code) = (problem.stage.as_deref().and_then(named), named(&problem.code));
-    let detail = Some(problem.detail.clone());
-    SubmitError::Gate { receipt: Box::new(Receipt { state: State::Refused, stage, code, detail, ..known }), problem }
+    Receipt { state: State::Refused, stage, code, detail: Some(problem.detail.clone()), ..known }
 }
 
 fn unanswered(known: Receipt, error: ClientError) -> SubmitError {

@@ -37,7 +37,7 @@ impl Outbox {
             let Some(entry) = self.entry(&name) else { continue };
             let (id, base) = (entry.id, entry.bases.iter().find(|base| refused.contains(base)).copied());
             if let Some(base) = base {
-                let detail = format!("given up: it is based on {base}, which was refused");
+                let detail = format!("given up: {id} is based on {base}, which was refused");
                 self.answer(&name, Answer::Gate(Problem::refused(409, "sequence", GIVEN_UP, detail)))?;
                 refused.insert(id);
                 given_up.push(id);

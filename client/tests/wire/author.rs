@@ -252,6 +252,34 @@ async fn what_was_sent_before_and_is_held_back_now_stays_in_the_outbox_and_lets_
     assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
 }
 
+#[tokio::test]
+async fn the_receipt_of_what_a_node_held_back_does_not_say_that_it_waits() {
+    let desk = Desk::new();
+    let too_fast = Problem::refused(429, "access", "rate", "too fast");
+    let (node, _requests) = scripted::node(vec![info(1, "3"), refusal(HELD_BACK, &too_fast)]);
+
+    let ended = desk.put(&node, Level::Sequential).await.expect_err("no answer");
+
+    let SubmitError::Unanswered { receipt, .. } = &ended else { panic!("{ended}") };
+    assert_eq!((receipt.state, receipt.detail.as_deref()), (State::Refused, Some("too fast")));
+}
+
+#[tokio::test]
+async fn what_is_given_up_with_a_refused_change_is_told() {
+    let desk = Desk::new();
+    let (node, _requests) =
+        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
+    for _ in 0..2 {
+        desk.put(&node, Level::Eventual).await.expect("a ticket");
+    }
+
+    let (node, _requests) = scripted::node(vec![Reply::Verdict(State::Refused, "4.1")]);
+    let answers = desk.author(&node).await.resend().await.expect("a verdict");
+
+    let [Answer::Verdict(refused), Answer::Gate(given_up)] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!((refused.state, given_up.code.as_str()), (State::Refused, "base-refused"));
+}
+
 const TOO_LARGE: &str = "413 Payload Too Large\r\ncontent-type: application/problem+json";
 
 /// An observer on a change that is larger than what it hands on.
