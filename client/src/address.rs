@@ -35,8 +35,9 @@ impl Address {
         &self.0
     }
 
-    /// Address of a path below `root`, its components encoded one by one, without the empty query parameters.
-    pub(crate) fn below(&self, root: &str, path: &[&str], query: &[(&str, &str)]) -> Uri {
+    /// Address of a path below `root`, its components encoded one by one, without the empty query parameters; the bytes of one
+    /// that is too long.
+    pub(crate) fn below(&self, root: &str, path: &[&str], query: &[(&str, &str)]) -> Result<Uri, usize> {
         let mut url = format!("{}/{root}", self.0);
         path.iter().for_each(|part| url.extend(["/"].into_iter().chain(utf8_percent_encode(part, RESERVED))));
         let given = query.iter().copied().filter(|(_, value)| !value.is_empty());
@@ -44,6 +45,6 @@ impl Address {
             let mark = if index == 0 { "?" } else { "&" };
             url.extend([mark, name, "="].into_iter().chain(utf8_percent_encode(value, RESERVED)));
         }
-        url.parse().expect("an address and encoded parts")
+        url.parse().map_err(|_| url.len()) // encoded parts have no other fault
     }
 }

@@ -151,12 +151,12 @@ impl Client {
     /// Asks about another state: with `seq`, the certified one after that slot; with `after`, the first certified one from
     /// there on; with `executed`, one that may be unsigned.
     pub async fn state_that(&self, query: &[(&str, &str)], ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["state"], query), OCTETS_TYPE, ask).await?.body)
+        Ok(self.post_bytes(self.url(&["state"], query)?, OCTETS_TYPE, ask).await?.body)
     }
 
     /// Asks for decided slots or bundles.
     pub async fn order(&self, question: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["order"], &[]), OCTETS_TYPE, question).await?.body)
+        Ok(self.post_bytes(self.url(&["order"], &[])?, OCTETS_TYPE, question).await?.body)
     }
 
     /// Asks for the proof of the order up to a slot; without one, up to the newest certified state.
@@ -170,13 +170,13 @@ impl Client {
     /// Asks what a reconfiguration would change, and why it could not take effect now.
     pub async fn plan_members(&self, change: &Reconfiguration) -> Result<MemberPlan, ClientError> {
         let change = serde_json::to_vec(change).expect("a reconfiguration is plain data");
-        let answer = self.post_bytes(self.url(&["members", "plan"], &[]), JSON_TYPE, change).await?;
+        let answer = self.post_bytes(self.url(&["members", "plan"], &[])?, JSON_TYPE, change).await?;
         self.decode(&answer.body)
     }
 
     /// Ends what restrains a peer for its conduct.
     pub async fn release(&self, peer: &str) -> Result<Conduct, ClientError> {
-        let answer = self.post_bytes(self.url(&["peers", peer, "release"], &[]), OCTETS_TYPE, Vec::new()).await?;
+        let answer = self.post_bytes(self.url(&["peers", peer, "release"], &[])?, OCTETS_TYPE, Vec::new()).await?;
         self.decode(&answer.body)
     }
 
@@ -206,7 +206,7 @@ impl Client {
     }
 
     async fn post_once(&self, bytes: Vec<u8>, wait: &str) -> Result<Posted, ClientError> {
-        let answer = self.post_bytes(self.url(&["envelopes"], &[("wait", wait)]), ENVELOPE_TYPE, bytes).await?;
+        let answer = self.post_bytes(self.url(&["envelopes"], &[("wait", wait)])?, ENVELOPE_TYPE, bytes).await?;
         self.posted(answer.status, &answer.body)
     }
 

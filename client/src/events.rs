@@ -89,7 +89,7 @@ async fn open(client: &Client, from: &Option<String>, last: &Option<String>) -> 
     if let Some(last) = last.as_ref().and_then(|last| HeaderValue::from_str(last).ok()) {
         headers.insert(LAST_EVENT_ID, last);
     }
-    let url = client.url(&["events"], &[("from", from.as_deref().unwrap_or_default())]);
+    let url = client.url(&["events"], &[("from", from.as_deref().unwrap_or_default())])?;
     Ok(client.stream(url, headers).await?.into_body())
 }
 

@@ -51,6 +51,9 @@ pub enum ClientError {
         /// Fault in the URL.
         why: String,
     },
+    /// Path or query that no address can hold.
+    #[error("the question is too long for an address: {0} bytes, at most 65534 are possible; nothing was asked")]
+    TooLong(usize),
     /// Secret that no header can carry.
     #[error("a token is one line of visible ASCII")]
     Token,
@@ -198,8 +201,8 @@ impl Client {
     }
 
     /// Address of a path below `/v1`, its components percent-encoded one by one, without the empty query parameters.
-    pub fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Uri {
-        self.base.below("v1", path, query)
+    pub fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Uri, ClientError> {
+        self.base.below("v1", path, query).map_err(ClientError::TooLong)
     }
 
     /// GET, decoded from JSON.
@@ -215,12 +218,13 @@ impl Client {
 
     /// GET, as it comes, whatever this client's session has written.
     pub(crate) async fn look(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        self.ask(get(self.url(path, query), HeaderMap::new())).await
+        self.ask(get(self.url(path, query)?, HeaderMap::new())).await
     }
 
     /// GET of an address beside `/v1`, as it comes.
     pub async fn get_beside(&self, address: &str) -> Result<Answer, ClientError> {
-        self.ask(get(self.base.below(address, &[], &[]), HeaderMap::new())).await
+        let url = self.base.below(address, &[], &[]).map_err(ClientError::TooLong)?;
+        self.ask(get(url, HeaderMap::new())).await
     }
 
     /// POST of bytes, which are the same in every try.

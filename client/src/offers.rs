@@ -54,7 +54,7 @@ impl Client {
     async fn open_offers(&self, level: Level, chained: &str) -> Result<(Offers, Answers), ClientError> {
         let octets = HeaderValue::from_static(OCTETS_TYPE);
         let headers = HeaderMap::from_iter([(ACCEPT, octets.clone()), (CONTENT_TYPE, octets)]);
-        let url = self.url(&["envelopes", "stream"], &[("wait", level_name(level)), ("chained", chained)]);
+        let url = self.url(&["envelopes", "stream"], &[("wait", level_name(level)), ("chained", chained)])?;
         let (to, body) = self.begin(url, headers, WAITING).await?;
         Ok((Offers(to), Answers { client: self.clone(), body, bytes: Vec::new() }))
     }

@@ -119,6 +119,14 @@ fn a_path_that_begins_with_a_slash_is_told_so() {
 }
 
 #[test]
+fn a_path_that_no_address_can_hold_is_wrong_usage() {
+    let folder = folder(&[]);
+    let said = quorate(folder.path(), &["get", &"a".repeat(70_000)]);
+    assert_eq!(code(&said), 2, "{said:?}");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("too long for an address"), "{said:?}");
+}
+
+#[test]
 fn a_pipe_that_nobody_writes_to_is_waited_for_no_longer_than_for_a_node() {
     let folder = folder(&[]);
     assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);

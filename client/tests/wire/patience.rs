@@ -137,14 +137,24 @@ async fn silence_is_told_after_a_second() {
 #[test]
 fn the_root_of_the_api_is_an_address_of_the_node() {
     let client = Client::new("http://node:1/v1/", Duration::ZERO).expect("an address");
-    assert_eq!(client.url(&["status"], &[]).to_string(), "http://node:1/v1/status");
+    assert_eq!(client.url(&["status"], &[]).expect("an address").to_string(), "http://node:1/v1/status");
 }
 
 #[test]
 fn path_components_are_encoded_one_by_one() {
     let client = Client::new("http://node:1/behind/", Duration::ZERO).expect("an address");
     let url = client.url(&["domains", "main", "files", "a b", "50%?", "ü"], &[("at", ""), ("level", "strong")]);
-    assert_eq!(url.to_string(), "http://node:1/behind/v1/domains/main/files/a%20b/50%25%3F/%C3%BC?level=strong");
+    assert_eq!(
+        url.expect("an address").to_string(),
+        "http://node:1/behind/v1/domains/main/files/a%20b/50%25%3F/%C3%BC?level=strong"
+    );
+}
+
+#[tokio::test]
+async fn a_path_that_no_address_can_hold_is_an_error() {
+    let client = Client::new("http://127.0.0.1:1", Duration::from_secs(20)).expect("an address");
+    let asked = client.file("main", &"ü".repeat(11_000), Level::Sequential).await;
+    assert!(matches!(asked, Err(ClientError::TooLong(bytes)) if bytes > 66_000), "{asked:?}");
 }
 
 #[test]

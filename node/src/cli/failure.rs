@@ -135,9 +135,11 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. } | ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => {
-                Exit::Usage
-            }
+            ClientError::Address { .. }
+            | ClientError::TooLong(_)
+            | ClientError::Token
+            | ClientError::Trust(_)
+            | ClientError::Session(_) => Exit::Usage,
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
             ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,
@@ -161,6 +163,7 @@ fn advice(error: &ClientError) -> Option<String> {
         ClientError::Refused(problem) if problem.code == "admin-only" => {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
         }
+        ClientError::TooLong(_) => Some("give a shorter path, domain or position".into()),
         ClientError::Refused(_) | ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => None,
     }
 }
