@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Schema};
+use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Schema, Step, Strategy};
 use quorate_ledger::{Act, Code, EnvelopeId, GROUP_DOMAIN, LockMode, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
 use support::world::{Edit, World, remove, rename, write};
@@ -183,6 +183,134 @@ fn a_file_moves_into_a_folder_of_its_own_name_and_back() {
     assert_eq!(world.text("a").as_deref(), Some("x\n"));
 }
 
+#[test]
+fn a_file_that_is_moved_out_of_a_folder_onto_its_name_stays_where_others_put_another_there() {
+    let mut world = world(14);
+    world.does(0, &[write("a/b", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[write("a/c", "unseen\n")]);
+    assert_eq!(world.does_on(base, 2, &[rename("a/b", "a")]).state, State::Conflict);
+    assert_eq!((world.text("a/b").as_deref(), world.text("a/c").as_deref()), (Some("moved\n"), Some("unseen\n")));
+}
+
+#[test]
+fn a_file_that_is_moved_onto_a_seen_conflict_stays_where_others_put_another_below_it() {
+    let mut world = world(14);
+    world.does(0, &[write("new", "x\n"), write("old", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[remove("new")]);
+    assert_eq!(world.does_on(base, 2, &[write("new", "y\n")]).state, State::Conflict);
+    let base = world.now();
+    world.does(1, &[write("new/c", "unseen\n")]);
+    world.does_on(base, 2, &[rename("old", "new")]);
+    assert_eq!((world.text("old").as_deref(), world.text("new/c").as_deref()), (Some("moved\n"), Some("unseen\n")));
+}
+
+/// A file that one author moves into a folder which another has renamed meanwhile, with this file beside.
+fn moved_into_renamed(unseen: &str) -> (World, State) {
+    let mut world = world(14);
+    world.does(0, &[write("d/a", "a\n"), write("old", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[rename("d/a", "e/a"), write(unseen, "unseen\n")]);
+    let state = world.does_on(base, 2, &[rename("old", "d/x")]).state;
+    (world, state)
+}
+
+#[test]
+fn a_file_that_is_moved_into_a_renamed_folder_stays_where_an_unseen_one_is_in_its_way_there() {
+    let (world, state) = moved_into_renamed("e/x");
+    assert_eq!((state, world.text("old").as_deref()), (State::Conflict, Some("moved\n")));
+    assert_eq!(world.text("e/x").as_deref(), Some("unseen\n"));
+}
+
+#[test]
+fn a_file_that_comes_to_its_place_in_a_renamed_folder_is_no_copy() {
+    for unseen in ["d", "elsewhere"] {
+        let (world, _) = moved_into_renamed(unseen);
+        assert_eq!((world.text("old"), world.text("e/x").as_deref()), (None, Some("moved\n")), "{unseen}");
+    }
+}
+
+#[test]
+fn a_side_below_a_file_wins_no_vote() {
+    let after = |rules| {
+        let mut world = world(rules);
+        world.does(0, &[write("d/x", "x\n")]);
+        let base = world.now();
+        world.does(1, &[remove("d/x"), write("d", "file\n")]);
+        let receipt = world.does_on(base, 2, &[write("d/x", "y\n")]);
+        assert_eq!(receipt.state, State::Conflict);
+        for who in [0, 1, 2] {
+            vote(&mut world, who, &receipt, 1);
+        }
+        (world.text("d").is_some(), world.text("d/x").is_some(), is_open(&world, &receipt))
+    };
+    assert_eq!(after(13), (true, true, false), "one path is a file and a folder");
+    assert_eq!(after(14), (true, false, true));
+}
+
+#[test]
+fn a_moved_file_wins_its_vote_where_its_author_has_gone_on_with_it() {
+    let mut world = world(14);
+    world.does(0, &[write("old", "x\n")]);
+    let base = world.now();
+    world.does(1, &[write("old", "y\n")]);
+    world.does_on(base, 3, &[write("old", "z\n")]);
+    let receipt = world.does_on(base, 2, &[rename("old", "new")]);
+    assert_eq!((receipt.state, receipt.changes[0].path.as_str()), (State::Conflict, "old"));
+    world.does(2, &[write("new", "later\n")]);
+    for who in [0, 1, 2] {
+        vote(&mut world, who, &receipt, 2);
+    }
+    assert!(!is_open(&world, &receipt));
+    assert_eq!(texts(&world), (None, Some("later\n".into())));
+}
+
+#[test]
+fn an_author_who_settles_a_conflict_by_a_move_that_meets_an_unseen_file_leaves_both() {
+    let mut world = world(14);
+    world.does(0, &[write("old", "x\n")]);
+    let base = world.now();
+    world.does(1, &[write("old", "moved\n")]);
+    let first = world.does_on(base, 3, &[write("old", "z\n")]);
+    let base = world.now();
+    world.does(1, &[write("new", "unseen\n")]);
+    assert_eq!(world.does_on(base, 2, &[rename("old", "new")]).state, State::Conflict);
+    assert!(!is_open(&world, &first));
+    assert_eq!(texts(&world), both());
+}
+
+fn step(strategy: Strategy, deadline_ms: Option<u64>) -> Step {
+    Step { class: None, strategy, deadline_ms }
+}
+
+/// A conflict whose newest side has no place any more when its deadline is over.
+fn newest_without_place(rules: u32, steps: Vec<Step>) -> (World, Receipt) {
+    let mut world = world(rules);
+    let json = PathRule { format: Some(Format::Json), ..rule("vault/**") };
+    world.decide("main", policy(vec![json, PathRule { strategies: steps, ..rule("**") }]));
+    world.does(0, &[write("old", "[]\n")]);
+    let base = world.now();
+    world.does(1, &[write("old", "no JSON\n")]);
+    let receipt = world.does_on(base, 2, &[rename("old", "vault/a")]);
+    assert_eq!((receipt.state, receipt.changes.len()), (State::Conflict, 1));
+    world.does(3, &[write("vault/a", "{}\n")]);
+    world.time += 2_000;
+    world.slot(&[]);
+    world.slot(&[]);
+    (world, receipt)
+}
+
+#[test]
+fn the_last_writer_who_has_a_place_wins_at_the_deadline() {
+    let steps = || vec![step(Strategy::Vote(None), Some(1_000)), step(Strategy::LastWriterWins, None)];
+    let (world, receipt) = newest_without_place(14, steps());
+    assert!(!is_open(&world, &receipt));
+    assert_eq!((world.text("old").as_deref(), world.text("vault/a").as_deref()), (Some("no JSON\n"), Some("{}\n")));
+    let (world, _) = newest_without_place(13, steps());
+    assert_eq!((world.text("old"), world.text("vault/a").as_deref()), (None, Some("{}\n")), "it is gone");
+}
+
 fn rule(pattern: &str) -> PathRule {
     PathRule { pattern: pattern.into(), ..PathRule::default() }
 }
@@ -267,6 +395,21 @@ fn a_change_that_waited_takes_effect_where_its_path_asks_for_no_more_than_it_has
     }
 }
 
+#[test]
+fn a_validator_who_has_spoken_counts_by_whatever_list_the_policy_has_by_then() {
+    let validator = |org: &str| Principal::Organisation(org.into());
+    for later in [vec!["org-3"], vec!["org-3", "org-2"], vec!["org-2", "org-3"]] {
+        let rule =
+            |list: &[&str]| PathRule { validators: list.iter().map(|org| validator(org)).collect(), ..rule("w/**") };
+        let mut world = world(14);
+        world.decide("main", policy(vec![rule(&["org-2", "org-3"])]));
+        let waits = world.does(1, &[write("w/a", "x\n")]);
+        assert_eq!(attest(&mut world, 2, waits.id), []);
+        world.decide("main", policy(vec![rule(&later)]));
+        assert_eq!(attest(&mut world, 3, waits.id), [(State::Applied, None)], "{later:?}");
+    }
+}
+
 /// Final verdicts on a change that waited while its author was revoked.
 fn decided_after_revocation(rules: u32, ops: &[Edit]) -> Vec<(State, Option<Code>)> {
     let (mut world, id) = waiting(rules, ops);
@@ -289,6 +432,12 @@ fn the_files_of_a_change_that_waited_take_effect_though_its_author_was_revoked()
     for rules in [13, 14] {
         assert_eq!(decided_after_revocation(rules, &[write("w/a", "x\n")]), [(State::Applied, None)], "rules {rules}");
     }
+}
+
+#[test]
+fn a_change_that_waited_may_name_the_revision_that_it_was_made_on_though_its_author_was_revoked() {
+    let ops = [write("w/a", "x\n"), Edit::Other(Op::Anchor { revision: "1".parse().expect("a revision") })];
+    assert_eq!(decided_after_revocation(14, &ops), [(State::Applied, None)]);
 }
 
 /// A policy whose schemas have so many regular expressions.
@@ -316,8 +465,8 @@ fn a_policy_has_at_most_256_regular_expressions() {
 
 #[test]
 fn an_envelope_proposes_so_many_regular_expressions_and_no_more() {
-    assert_eq!(proposed(13, vec![patterned(256); 3]), (State::Applied, None));
-    assert_eq!(proposed(14, vec![patterned(256); 3]), (State::Refused, Some(Code::BadAct)));
+    assert_eq!(proposed(13, vec![patterned(256); 5]), (State::Applied, None));
+    assert_eq!(proposed(14, vec![patterned(256); 5]), (State::Refused, Some(Code::BadAct)));
 }
 
 #[test]
@@ -329,4 +478,16 @@ fn a_policy_of_as_many_regular_expressions_as_may_be_takes_effect_in_the_envelop
     let receipt = world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy: by_one } })]);
     assert_eq!(receipt.state, State::Applied);
     assert_eq!(world.view().policy("main").expect("known").paths.len(), 2);
+}
+
+#[test]
+fn a_policy_of_long_places_is_refused_before_they_are_spelled_out() {
+    let key = "~".repeat(40_000);
+    let text = format!("{{\"$defs\": {{\"{key}\": {{\"allOf\": [{}]}}}}}}", vec!["true"; 4_000].join(","));
+    let rule = |number: usize| PathRule {
+        format: Some(Format::Json),
+        schema: Some(Schema::new(text.clone())),
+        ..rule(&format!("{number}/**"))
+    };
+    assert_eq!(proposed(14, vec![policy(vec![rule(0)])]), (State::Refused, Some(Code::BadAct)));
 }

@@ -22,6 +22,10 @@ const LOCKS_MAX: u32 = 16;
 /// times. No single operation needs as many.
 const VOICES_MAX: usize = 16_384;
 
+/// Regular expressions of schemas that one envelope may have compiled: those of the largest policy where it is proposed and
+/// where it takes effect, and of as many small ones.
+const PATTERNS_MAX: u64 = 4 * crate::policy::SCHEMA_PATTERNS_MAX;
+
 /// Rest of the budget.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -31,6 +35,7 @@ pub(super) struct Budget {
     looks: usize,
     locks: u32,
     voices: usize,
+    patterns: u64,
 }
 
 impl Default for Budget {
@@ -42,6 +47,7 @@ impl Default for Budget {
             looks: LOOKS_MAX,
             locks: LOCKS_MAX,
             voices: VOICES_MAX,
+            patterns: PATTERNS_MAX,
         }
     }
 }
@@ -82,6 +88,13 @@ impl Budget {
     pub(super) fn take_voices(&mut self, principals: usize) -> bool {
         let left = self.voices.checked_sub(principals);
         self.voices = left.unwrap_or(self.voices);
+        left.is_some()
+    }
+
+    /// Takes regular expressions that are compiled, if there are enough.
+    pub(super) fn take_patterns(&mut self, patterns: u64) -> bool {
+        let left = self.patterns.checked_sub(patterns);
+        self.patterns = left.unwrap_or(self.patterns);
         left.is_some()
     }
 

@@ -6,7 +6,6 @@ use super::merge::Disagreement;
 use crate::format::rules::POLICIES_BIND_SINCE;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
-use crate::state::record::FileRecord;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::File;
 use crate::vocabulary::path;
@@ -34,44 +33,8 @@ impl Applier<'_, '_> {
         Ok(is_gone && !self.overlay.has_below(self.domain, path)?)
     }
 
-    /// Whether a file that is moved meets what its author has not seen: another file at its new path, an open conflict, a file
-    /// on the way or files below.
-    pub(super) fn meets_unseen(&self, (from, to): (&str, &str), moved: File, view: &AuthorView) -> Result<bool, Abort> {
-        match self.record(to)? {
-            Some(FileRecord { conflict: Some(id), .. }) => Ok(!self.may_settle(&id, view.first())?),
-            Some(FileRecord { file: Some(file), .. }) => Ok(file != moved),
-            _ => {
-                let above = self.file_above(to, view)?.is_some_and(|(folder, _)| folder != from);
-                Ok(above || self.file_below(to, view)?.is_some_and(|child| child != from))
-            }
-        }
-    }
-
     /// Whether no folder on the way to `path` is a file.
     fn has_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
-        let Some((folder, record)) = self.file_above(path, view)? else { return Ok(true) };
-        if self.place.rules >= POLICIES_BIND_SINCE && !self.admits(path, folder, None)? {
-            let why = "a file stands where a folder is needed, and its rule leaves it to others";
-            return Err(Abort::at(Code::PathIsFile, folder, why));
-        }
-        let there = side_of(folder, &record);
-        let why = Disagreement::structural("one side made a file where the other made a folder");
-        self.dispute(folder, None, there, (path, Some(made)), why)?;
-        Ok(false)
-    }
-
-    /// Whether no file stands below `path`.
-    fn is_no_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
-        let Some(child) = self.file_below(path, view)? else { return Ok(true) };
-        let record = self.record(&child)?.unwrap_or_else(|| self.fresh());
-        let there = side_of(&child, &record);
-        let why = Disagreement::structural("one side made a folder where the other made a file");
-        self.dispute(path, None, there, (path, Some(made)), why)?;
-        Ok(false)
-    }
-
-    /// File in place of a folder on the way to `path`, which the author has not seen: one that the author could see is a refusal.
-    fn file_above<'p>(&self, path: &'p str, view: &AuthorView) -> Result<Option<(&'p str, FileRecord)>, Abort> {
         for folder in path::folders(path) {
             if !self.overlay.is_listed(self.domain, folder)? {
                 continue;
@@ -79,22 +42,36 @@ impl Applier<'_, '_> {
             let Some(record) = self.record(folder)?.filter(|record| record.file.is_some()) else {
                 continue;
             };
-            return match view.file(self.overlay, self.domain, folder)? {
-                Some(_) => Err(Abort::at(Code::PathIsFile, folder, "a file stands where a folder is needed")),
-                None => Ok(Some((folder, record))),
-            };
+            if view.file(self.overlay, self.domain, folder)?.is_some() {
+                return Err(Abort::at(Code::PathIsFile, folder, "a file stands where a folder is needed"));
+            }
+            if self.place.rules >= POLICIES_BIND_SINCE && !self.may_dispute(folder)? {
+                let why = "a file stands where a folder is needed, and its rule leaves it to others";
+                return Err(Abort::at(Code::PathIsFile, folder, why));
+            }
+            let there = side_of(folder, &record);
+            let why = Disagreement::structural("one side made a file where the other made a folder");
+            self.dispute(folder, None, there, (path, Some(made)), why)?;
+            return Ok(false);
         }
-        Ok(None)
+        Ok(true)
     }
 
-    /// The first file below `path`, if the author has seen none there: one that the author could see is a refusal.
-    fn file_below(&self, path: &str, view: &AuthorView) -> Result<Option<String>, Abort> {
+    /// Whether no file stands below `path`.
+    fn is_no_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
         let children = self.overlay.below(self.domain, path, CHILDREN_ASKED_MAX)?;
         for child in &children {
             if view.file(self.overlay, self.domain, child)?.is_some() {
                 return Err(Abort::at(Code::PathIsFolder, path, "a folder stands where a file is to be"));
             }
         }
-        Ok(children.into_iter().next())
+        let Some(child) = children.first() else {
+            return Ok(true);
+        };
+        let record = self.record(child)?.unwrap_or_else(|| self.fresh());
+        let there = side_of(child, &record);
+        let why = Disagreement::structural("one side made a folder where the other made a file");
+        self.dispute(path, None, there, (path, Some(made)), why)?;
+        Ok(false)
     }
 }

@@ -107,6 +107,7 @@ impl Applier<'_, '_> {
         let (author, revision, path) = (self.author(), self.revision, path.to_owned());
         self.add_side(id, Side { author, revision, path, file, proposed: None })?;
         self.applied.conflicts.insert(*id);
+        self.applied.joined += 1; // an envelope holds fewer operations
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::Applier;
 use super::hold::written;
+use crate::format::rules::UNSEEN_STAYS_SINCE;
 use crate::policy::Takeover;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
@@ -90,11 +91,15 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, StoreError> {
+    /// The newest side that somebody made, and that has a place.
+    fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, Abort> {
         for index in (0..conflict.sides).rev() {
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
-            if let Some(side) = side.filter(|side| side.proposed.is_none()) {
-                return Ok(Some((index, side)));
+            let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };
+            match self.has_place(&conflict.path, (index, &side)) {
+                Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE => (),
+                Err(why @ Abort::Store(_)) => return Err(why),
+                _ => return Ok(Some((index, side))),
             }
         }
         Ok(None)

@@ -20,10 +20,6 @@ use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{PublicKey, Signature};
 use std::sync::Arc;
 
-/// Price of a regular expression that a proposal has compiled, where it is proposed and where it takes effect: a policy with as
-/// many as may be is proposed and takes effect in one envelope.
-const VOICES_OF_A_PATTERN: usize = 24;
-
 impl Applier<'_, '_> {
     /// Applies an operation of governance.
     pub(super) fn govern(&mut self, op: &Op) -> Result<(), Abort> {
@@ -258,7 +254,7 @@ impl Applier<'_, '_> {
                 if self.place.rules >= POLICIES_BIND_SINCE =>
             {
                 let patterns = policy.patterns().unwrap_or(0); // where there are too many, none is compiled
-                match self.budget.take_voices(patterns as usize * VOICES_OF_A_PATTERN) {
+                match self.budget.take_patterns(patterns) {
                     true => Ok(()),
                     false => Err(bad(
                         "proposals whose schemas have more regular expressions than one envelope may have compiled",

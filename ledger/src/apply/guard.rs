@@ -42,6 +42,14 @@ impl Applier<'_, '_> {
         self.may_come(path, file, None)
     }
 
+    /// Whether the author may have a file that others made taken away: its rule has nothing against that, and asks for no other
+    /// word than this change waits for anyway.
+    pub(super) fn may_dispute(&mut self, path: &str) -> Result<bool, StoreError> {
+        let asked = self.place.record.policy.rule(path).and_then(|rule| self.required_opinions(rule));
+        let waits_anyway = asked.filter(|asked| self.applied.requirements.contains(asked));
+        self.may_come(path, None, waits_anyway.as_ref())
+    }
+
     /// Whether the rule of a path has nothing against a file there, and asks for no other word of others than `asked`.
     fn may_come(&mut self, path: &str, file: Option<&File>, asked: Option<&Requirement>) -> Result<bool, StoreError> {
         let Some(rule) = self.place.record.policy.rule(path) else {

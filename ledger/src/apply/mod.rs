@@ -33,7 +33,7 @@ use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
-use crate::format::rules::POLICIES_BIND_SINCE;
+use crate::format::rules::{POLICIES_BIND_SINCE, UNSEEN_STAYS_SINCE};
 use crate::lock::LockChange;
 use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
@@ -113,6 +113,8 @@ pub(crate) struct Applied {
     changes_files: bool,
     /// Conflicts that it opened or joined.
     conflicts: BTreeSet<ConflictId>,
+    /// Sides that it added to conflicts.
+    joined: u32,
     /// Conflicts to which something happened by it.
     named: BTreeSet<ConflictId>,
     /// Conflicts for whose end enough organisations have voted.
@@ -295,7 +297,14 @@ impl<'t, 's> Applier<'t, 's> {
             self.operation(op, view)?;
             self.index += 1;
         }
-        let moves: BTreeMap<String, String> = change.ops.iter().filter_map(moved).collect();
+        let mut moves: BTreeMap<String, String> = change.ops.iter().filter_map(moved).collect();
+        if self.place.rules >= UNSEEN_STAYS_SINCE {
+            for from in moves.keys().cloned().collect::<Vec<_>>() {
+                if self.record(&from)?.is_some_and(|record| record.file.is_some()) {
+                    moves.remove(&from); // it stayed where it was
+                }
+            }
+        }
         if moves.is_empty() { Ok(()) } else { self.take_along(&moves, view) }
     }
 

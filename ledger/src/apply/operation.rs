@@ -233,48 +233,48 @@ impl Applier<'_, '_> {
             let why = Disagreement::of_rule("what others made of the file may not come to its new path unseen");
             return self.dispute(from, Some(base), there, (to, Some(base)), why);
         }
-        if self.place.rules >= UNSEEN_STAYS_SINCE
-            && record.as_ref().is_none_or(|record| record.moved_to.as_deref() != Some(to))
-            && seen_conflict.map_or(Ok(true), |id| self.may_settle(&id, view.first()))?
-            && self.meets_unseen((from, to), current.unwrap_or(base), view)?
-        {
-            return self.move_onto(from, to, base, current, view);
-        }
         if self.meets_conflict(from, &record, (to, Some(base)), view)? {
             // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
             return match seen_conflict {
                 Some(id) if self.applied.conflicts.contains(&id) => Ok(()),
-                _ => self.arrive(to, base, current.unwrap_or(base), view),
+                _ => self.arrive_or_stay((from, to), base, current, view).map(drop),
             };
         }
         match current {
             Some(current) => {
                 self.set(from, None, Some(to))?;
                 let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
-                self.applied.note(from, outcome, Rung::OneSided);
-                self.arrive(to, base, current, view)
+                if !self.arrive_or_stay((from, to), base, Some(current), view)? {
+                    self.applied.note(from, outcome, Rung::OneSided);
+                }
+                Ok(())
             }
             None => self.rename_gone(from, to, base, record.unwrap_or_else(|| self.fresh())),
         }
     }
 
-    /// A moved file meets at its new place what its author has not seen: it stays where it is as well, unless both become one there.
-    fn move_onto(
+    /// The moved file comes to its new place. Where it meets there what its author has not seen, and does not stand in the end,
+    /// it is back where it was as well. Whether it is.
+    fn arrive_or_stay(
         &mut self,
-        from: &str,
-        to: &str,
+        (from, to): (&str, &str),
         base: File,
         current: Option<File>,
         view: &AuthorView,
-    ) -> Result<(), Abort> {
-        let unseen = self.record(to)?.and_then(|record| record.file);
-        self.arrive(to, base, current.unwrap_or(base), view)?;
-        let record = self.record(to)?.filter(|record| record.conflict.is_none() && record.file != unseen);
-        if current.is_some() && record.is_some_and(|record| record.file.is_some()) {
-            self.set(from, None, Some(to))?;
-            self.applied.note(from, PathOutcome::Merged, Rung::OneSided);
+    ) -> Result<bool, Abort> {
+        let (moved, joined) = (current.unwrap_or(base), self.applied.joined);
+        let unseen = self.record(to)?.and_then(|record| record.file).filter(|unseen| *unseen != moved);
+        self.arrive(to, base, moved, view)?;
+        if current.is_none() || self.place.rules < UNSEEN_STAYS_SINCE {
+            return Ok(false);
         }
-        Ok(())
+        let stands = self.record(to)?.and_then(|record| record.file);
+        let is_overruled = unseen.is_some() && stands == unseen;
+        let stays = (is_overruled || self.applied.joined > joined) && self.is_free(from)?;
+        if stays {
+            self.set(from, current, None)?;
+        }
+        Ok(stays)
     }
 
     /// The moved file comes to its new place.
@@ -288,16 +288,20 @@ impl Applier<'_, '_> {
 
     /// The file to be moved is not there any more.
     fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Abort> {
-        let (there, why) = match &record.moved_to {
-            Some(same) if same == to => {
+        let unseen = self.record(to)?.filter(|there| there.file.is_some_and(|file| file != base));
+        let (there, why) = match (&record.moved_to, unseen) {
+            (Some(same), _) if same == to => {
                 self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
                 return Ok(());
             }
-            Some(other) => {
+            (_, Some(unseen)) if self.place.rules >= UNSEEN_STAYS_SINCE => {
+                (side_of(to, &unseen), "one side moved a file, the other deleted it and made one in its new place")
+            }
+            (Some(other), _) => {
                 let moved = self.record(other)?.unwrap_or_else(|| self.fresh());
                 (side_of(other, &moved), "the sides moved it to different places")
             }
-            None => (side_of(from, &record), "one side moved the file, the other deleted it"),
+            (None, _) => (side_of(from, &record), "one side moved the file, the other deleted it"),
         };
         self.dispute(to, Some(base), there, (to, Some(base)), Disagreement::structural(why))
     }

@@ -13,6 +13,7 @@ use crate::state::store::Live;
 use crate::state::{name, rows};
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::ids::ConflictId;
+use crate::vocabulary::path;
 use crate::vocabulary::verdict::{Code, Refusal};
 use std::collections::BTreeSet;
 
@@ -53,7 +54,14 @@ impl Applier<'_, '_> {
                 if self.is_held_up(id, written(&conflict, &winner))? {
                     return Ok(());
                 }
-                self.win(id, &conflict.path, (side, winner), Ending::Vote)
+                match self.has_place(&conflict.path, (side, &winner)) {
+                    Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE => match conflict.is_late {
+                        true => self.pass_on(id),
+                        false => Ok(()), // the next vote asks again
+                    },
+                    Err(why) => Err(why),
+                    Ok(()) => self.win(id, &conflict.path, (side, winner), Ending::Vote),
+                }
             }
             _ => Ok(()), // settled otherwise by the same envelope
         }
@@ -101,21 +109,32 @@ impl Applier<'_, '_> {
     }
 
     /// Whether the winner can stand where it is to be. The first side needs no place elsewhere: it has one there, or had.
-    fn has_place(&self, path: &str, (number, winner): (u32, &Side)) -> Result<(), Abort> {
-        let Some(file) = winner.file else { return Ok(()) };
-        let record = self.record(&winner.path)?;
-        let stands = record.as_ref().and_then(|record| record.file);
-        if winner.path == path {
-            let is_folder = stands.is_none() && !self.overlay.below(self.domain, path, 1)?.is_empty();
-            let why = "a folder stands where the winner is to be";
-            return if is_folder { Err(Abort::at(Code::PathIsFolder, path, why)) } else { Ok(()) };
+    pub(super) fn has_place(&self, path: &str, (number, winner): (u32, &Side)) -> Result<(), Abort> {
+        let is_here = winner.path == path;
+        let place = winner.path.as_str();
+        if winner.file.is_none() || !is_here && (number == 0 || self.place.rules < UNSEEN_STAYS_SINCE) {
+            return Ok(());
         }
-        let is_disputed = record.as_ref().is_some_and(|record| record.conflict.is_some());
-        let is_taken = is_disputed || stands.is_some_and(|stands| stands != file);
-        if number > 0 && is_taken && self.place.rules >= UNSEEN_STAYS_SINCE {
-            let why =
-                "another file stands where the winner is to be, or is in dispute: move it first, or vote otherwise";
-            return Err(Abort::at(Code::PathIsFile, &winner.path, why));
+        let record = self.record(place)?;
+        if !is_here && record.as_ref().is_some_and(|record| record.conflict.is_some()) {
+            return Err(Abort::at(Code::PathIsFile, place, "the winner is to be where a conflict is open"));
+        }
+        if let Some(record) = record.filter(|record| record.file.is_some()) {
+            // What its author made of it later stays.
+            let is_of_winner = record.author == winner.author && record.since > winner.revision;
+            return match is_here || is_of_winner || record.file == winner.file {
+                true => Ok(()),
+                false => Err(Abort::at(Code::PathIsFile, place, "another file stands where the winner is to be")),
+            };
+        }
+        let below = self.overlay.below(self.domain, place, 2)?;
+        if below.iter().any(|child| child != path) {
+            return Err(Abort::at(Code::PathIsFolder, place, "a folder stands where the winner is to be"));
+        }
+        for folder in path::folders(place).filter(|folder| *folder != path && self.place.rules >= UNSEEN_STAYS_SINCE) {
+            if self.record(folder)?.is_some_and(|record| record.file.is_some()) {
+                return Err(Abort::at(Code::PathIsFile, folder, "a file stands where the winner needs a folder"));
+            }
         }
         Ok(())
     }

@@ -63,6 +63,14 @@ impl Requirement {
         self.approvals > 0 || self.independent(author) > 0
     }
 
+    /// Validators who must attest a change of this author.
+    fn attestations(&self, author: &PublicKey) -> u64 {
+        match self.independent(author) {
+            0 => 0,
+            n => 2 * n / 3 + 1,
+        }
+    }
+
     /// Validators who are not the author themselves: nobody attests their own change.
     fn independent(&self, author: &PublicKey) -> u64 {
         self.validators.iter().filter(|who| **who != Principal::Author(*author)).count() as u64
@@ -99,11 +107,18 @@ impl PendingChange {
         asked
     }
 
-    /// Whether the words that it has, all of its own requirements met, meet another one as well.
+    /// Whether the words that it has meet a requirement of another policy than that which it waited under.
     pub(crate) fn meets(&self, required: &Requirement) -> bool {
+        let has_attested = |who: &Principal| {
+            let validators = |(place, own): (u32, &Requirement)| {
+                let has_said_yes = |number| self.validators.get(&(place, number)) == Some(&true);
+                (0..).zip(&own.validators).any(|(number, own)| own == who && has_said_yes(number))
+            };
+            *who != Principal::Author(self.author) && (0..).zip(&self.requirements).any(validators)
+        };
         let (yes, _) = count(self.organisations.values());
-        let is_attested = || self.requirements.iter().any(|own| own.validators == required.validators);
-        yes >= u64::from(required.approvals) && (required.validators.is_empty() || is_attested())
+        let attested = required.validators.iter().filter(|who| has_attested(who)).count() as u64;
+        yes >= u64::from(required.approvals) && attested >= required.attestations(&self.author)
     }
 
     /// Progress in a group of so many organisations.
@@ -119,7 +134,7 @@ impl PendingChange {
             let n = required.independent(&self.author);
             let opinions = self.validators.range((place, 0)..=(place, u32::MAX)).map(|(_, opinion)| opinion);
             let (attested, refuted) = count(opinions);
-            let threshold = if n == 0 { 0 } else { 2 * n / 3 + 1 };
+            let threshold = required.attestations(&self.author);
             if n - refuted < threshold {
                 return Progress::Refuted;
             }

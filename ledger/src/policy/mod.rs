@@ -13,6 +13,7 @@ mod schema;
 mod strategy;
 
 #[cfg(feature = "execution")]
+pub(crate) use check::PATTERNS_MAX as SCHEMA_PATTERNS_MAX;
 pub use check::{BadPolicy, Fault};
 #[cfg(feature = "execution")]
 pub(crate) use content::Checks;

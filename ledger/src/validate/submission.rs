@@ -2,7 +2,7 @@
 
 use crate::apply::{Applied, Applier, Attribution, Spent, check_paths};
 use crate::format::body::Body;
-use crate::format::change::{Base, Change, Dependency, OpKind};
+use crate::format::change::{Base, Change, Dependency, Op, OpKind};
 use crate::format::composition;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
@@ -203,8 +203,11 @@ impl Submission<'_> {
                 format!("{:?} asks for more words now than when it was ordered: send it again", required.pattern);
             return Err(Abort::refused(Code::Approvals, detail));
         }
-        let mut ops = self.body().changes.iter().flat_map(|change| &change.ops);
-        match ops.any(|op| op.kind() != OpKind::File) {
+        let speaks = |op: &Op| match op.kind() {
+            OpKind::File | OpKind::Transaction => false,
+            OpKind::Lock | OpKind::Governance | OpKind::Opinion => !matches!(op, Op::Release { .. }),
+        };
+        match self.body().changes.iter().flat_map(|change| &change.ops).any(speaks) {
             true => self.author(overlay).map(|_| accepted),
             false => Ok(accepted),
         }

@@ -12,10 +12,13 @@ use serde_json::Value;
 const REGEX_BYTES_MAX: usize = 256 << 10;
 
 impl Schema {
-    /// Regular expressions that it has compiled; none where it cannot be used.
-    pub(crate) fn patterns(&self) -> u64 {
+    /// Regular expressions that it has compiled, and bytes of the places of its parts; none where it cannot be used.
+    pub(crate) fn cost(&self) -> (u64, u64) {
+        if self.text().len() > SCHEMA_BYTES_MAX {
+            return (0, 0);
+        }
         let plan = || Plan::of(&document::read(Format::Json, self.text().as_bytes())?);
-        sheltered(plan).and_then(Result::ok).map_or(0, |plan| plan.patterns())
+        sheltered(plan).and_then(Result::ok).map_or((0, 0), |plan| plan.cost())
     }
 
     /// Makes it ready for use, or says why it cannot be used and where.

@@ -7,6 +7,7 @@
 
 use super::document::DEPTH_MAX;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// Subschemas of one schema.
@@ -59,6 +60,7 @@ const PLAIN: [&str; 25] = [
 /// A schema's parts and how they apply each other.
 pub(super) struct Plan {
     parts: Vec<Part>,
+    places_bytes: u64,
     /// Parts, those that others apply to the same value first.
     order: Vec<usize>,
 }
@@ -89,17 +91,17 @@ enum Applies {
 impl Plan {
     /// The plan of a schema, or what of it is not taken and where.
     pub(super) fn of(schema: &Value) -> Result<Self, String> {
-        let mut reader = Reader { parts: Vec::new(), places: BTreeMap::new(), refers: Vec::new() };
-        reader.part(String::new(), schema)?;
+        let mut reader = Reader::default();
+        reader.part(&Place::default(), schema)?;
         reader.resolve()?;
-        let parts = reader.parts;
+        let (parts, places_bytes) = (reader.parts, reader.places_bytes);
         let order = order(&parts)?;
-        Ok(Self { parts, order })
+        Ok(Self { parts, places_bytes, order })
     }
 
-    /// Regular expressions of the schema.
-    pub(super) fn patterns(&self) -> u64 {
-        self.parts.iter().map(|part| part.patterns).sum()
+    /// Regular expressions of the schema, and bytes of the places of its parts.
+    pub(super) fn cost(&self) -> (u64, u64) {
+        (self.parts.iter().map(|part| part.patterns).sum(), self.places_bytes)
     }
 
     /// Steps that holding a document against the schema takes at most.
@@ -169,83 +171,110 @@ fn measure(value: &Value, depth: usize, levels: &mut Vec<(u64, u64)>) {
     }
 }
 
+/// Place of a part: its JSON pointer, which is spelled out in faults only. A deep schema of long keys would need gigabytes.
+#[derive(Default)]
+struct Place<'p> {
+    above: Option<&'p Place<'p>>,
+    /// What it adds to the place above.
+    step: String,
+    bytes: u64,
+    /// Over all steps.
+    hash: Sha256,
+}
+
+impl<'p> Place<'p> {
+    fn below(&'p self, step: String) -> Self {
+        let (bytes, mut hash) = (self.bytes + step.len() as u64, self.hash.clone());
+        hash.update(step.as_bytes());
+        Self { above: Some(self), step, bytes, hash }
+    }
+
+    fn spelled(&self) -> String {
+        self.above.map_or(String::new(), Place::spelled) + &self.step
+    }
+}
+
+#[derive(Default)]
 struct Reader {
     parts: Vec<Part>,
-    /// JSON pointers of parts.
-    places: BTreeMap<String, usize>,
+    /// Parts by the hash of their places.
+    places: BTreeMap<[u8; 32], usize>,
+    places_bytes: u64,
     /// References with their targets.
     refers: Vec<(usize, String)>,
 }
 
 impl Reader {
-    fn part(&mut self, place: String, schema: &Value) -> Result<usize, String> {
+    fn part(&mut self, place: &Place, schema: &Value) -> Result<usize, String> {
         let index = self.parts.len();
         if index == PARTS_MAX {
             return Err(format!("more than {PARTS_MAX} subschemas"));
         }
         self.parts.push(Part { steps: 1, ..Part::default() });
-        self.places.insert(place.clone(), index);
+        self.places.insert(place.hash.clone().finalize().into(), index);
+        self.places_bytes = self.places_bytes.saturating_add(place.bytes);
         match schema {
             Value::Bool(_) => (),
-            Value::Object(words) => words.iter().try_for_each(|(word, value)| self.word(index, &place, word, value))?,
-            _ => return Err(format!("{place:?} is no schema")),
+            Value::Object(words) => words.iter().try_for_each(|(word, value)| self.word(index, place, word, value))?,
+            _ => return Err(format!("{:?} is no schema", place.spelled())),
         }
         Ok(index)
     }
 
-    fn word(&mut self, index: usize, place: &str, word: &str, value: &Value) -> Result<(), String> {
-        let inside = format!("{place}/{word}");
+    fn word(&mut self, index: usize, place: &Place, word: &str, value: &Value) -> Result<(), String> {
+        let inside = &place.below(format!("/{word}"));
         match (word, value) {
             ("$schema", Value::String(dialect)) if DIALECTS.contains(&dialect.as_str()) => (),
             ("$id", Value::String(id)) if index == 0 && !id.contains('#') => (),
-            ("$schema" | "$id", _) => return Err(format!("{inside:?} names nothing that is known here")),
+            ("$schema" | "$id", _) => return Err(format!("{:?} names nothing that is known here", inside.spelled())),
             ("$ref", Value::String(to)) => match to.strip_prefix('#') {
                 Some(to) if !to.contains('%') => self.refers.push((index, to.to_owned())),
-                _ => return Err(format!("{inside:?} leads outside: only # and #/… are followed")),
+                _ => return Err(format!("{:?} leads outside: only # and #/… are followed", inside.spelled())),
             },
-            ("pattern", Value::String(pattern)) => self.pattern(index, &inside, pattern)?,
+            ("pattern", Value::String(pattern)) => self.pattern(index, inside, pattern)?,
             ("enum" | "const", value) => self.parts[index].steps += values(value),
             ("uniqueItems", _) => self.parts[index].steps += UNIQUE_STEPS,
             _ if PLAIN.contains(&word) => self.parts[index].steps += 1,
-            ("$defs" | "definitions", Value::Object(map)) => self.map(index, &inside, map, Applies::Nowhere)?,
-            ("properties", Value::Object(map)) => self.map(index, &inside, map, Applies::OneBelow)?,
-            ("dependentSchemas", Value::Object(map)) => self.map(index, &inside, map, Applies::Here)?,
+            ("$defs" | "definitions", Value::Object(map)) => self.map(index, inside, map, Applies::Nowhere)?,
+            ("properties", Value::Object(map)) => self.map(index, inside, map, Applies::OneBelow)?,
+            ("dependentSchemas", Value::Object(map)) => self.map(index, inside, map, Applies::Here)?,
             ("patternProperties", Value::Object(map)) => {
-                map.keys().try_for_each(|pattern| self.pattern(index, &inside, pattern))?;
-                self.map(index, &inside, map, Applies::AllBelow)?;
+                map.keys().try_for_each(|pattern| self.pattern(index, inside, pattern))?;
+                self.map(index, inside, map, Applies::AllBelow)?;
             }
-            ("allOf" | "anyOf" | "oneOf", Value::Array(list)) => self.list(index, &inside, list, Applies::Here)?,
-            ("prefixItems" | "items", Value::Array(list)) => self.list(index, &inside, list, Applies::OneBelow)?,
+            ("allOf" | "anyOf" | "oneOf", Value::Array(list)) => self.list(index, inside, list, Applies::Here)?,
+            ("prefixItems" | "items", Value::Array(list)) => self.list(index, inside, list, Applies::OneBelow)?,
             ("not" | "if" | "then" | "else", value) => self.one(index, inside, value, Applies::Here)?,
             ("items" | "contains" | "additionalItems" | "additionalProperties" | "propertyNames", value) => {
                 self.one(index, inside, value, Applies::AllBelow)?
             }
-            _ => return Err(format!("{inside:?}: this word is not known here, or not so")),
+            _ => return Err(format!("{:?}: this word is not known here, or not so", inside.spelled())),
         }
         Ok(())
     }
 
-    fn pattern(&mut self, index: usize, place: &str, pattern: &str) -> Result<(), String> {
+    fn pattern(&mut self, index: usize, place: &Place, pattern: &str) -> Result<(), String> {
         if pattern.len() > PATTERN_BYTES_MAX {
+            let place = place.spelled();
             return Err(format!("{place:?}: a regular expression has at most {PATTERN_BYTES_MAX} bytes"));
         }
         self.parts[index].patterns += 1;
         Ok(())
     }
 
-    fn map(&mut self, index: usize, place: &str, map: &Map<String, Value>, applies: Applies) -> Result<(), String> {
+    fn map(&mut self, index: usize, place: &Place, map: &Map<String, Value>, applies: Applies) -> Result<(), String> {
         map.iter().try_for_each(|(key, schema)| {
             let key = key.replace('~', "~0").replace('/', "~1");
-            self.one(index, format!("{place}/{key}"), schema, applies)
+            self.one(index, &place.below(format!("/{key}")), schema, applies)
         })
     }
 
-    fn list(&mut self, index: usize, place: &str, list: &[Value], applies: Applies) -> Result<(), String> {
+    fn list(&mut self, index: usize, place: &Place, list: &[Value], applies: Applies) -> Result<(), String> {
         let mut items = list.iter().enumerate();
-        items.try_for_each(|(at, schema)| self.one(index, format!("{place}/{at}"), schema, applies))
+        items.try_for_each(|(at, schema)| self.one(index, &place.below(format!("/{at}")), schema, applies))
     }
 
-    fn one(&mut self, index: usize, place: String, schema: &Value, applies: Applies) -> Result<(), String> {
+    fn one(&mut self, index: usize, place: &Place, schema: &Value, applies: Applies) -> Result<(), String> {
         let part = self.part(place, schema)?;
         self.parts[index].steps += 1;
         match applies {
@@ -259,7 +288,9 @@ impl Reader {
 
     fn resolve(&mut self) -> Result<(), String> {
         for (index, to) in core::mem::take(&mut self.refers) {
-            let part = self.places.get(&to).ok_or_else(|| format!("nothing that is a schema stands at \"#{to}\""))?;
+            let place: [u8; 32] = Sha256::digest(to.as_bytes()).into();
+            let part =
+                self.places.get(&place).ok_or_else(|| format!("nothing that is a schema stands at \"#{to}\""))?;
             self.parts[index].here.push(*part);
         }
         Ok(())
