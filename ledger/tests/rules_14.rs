@@ -232,6 +232,44 @@ fn a_file_that_comes_to_its_place_in_a_renamed_folder_is_no_copy() {
 }
 
 #[test]
+fn a_file_that_is_moved_into_a_renamed_folder_stays_where_its_owner_has_another_there() {
+    let mut world = world(14);
+    let theirs = Strategy::Authoritative(Principal::Organisation("org-1".into()));
+    world.decide("main", policy(vec![PathRule { strategies: vec![step(theirs, None)], ..rule("e/**") }]));
+    world.does(0, &[write("d/a", "a\n"), write("old", "moved\n")]);
+    let base = world.now();
+    world.does(1, &[rename("d/a", "e/a"), write("e/x", "unseen\n")]);
+    world.does_on(base, 2, &[rename("old", "d/x")]);
+    assert_eq!((world.text("old").as_deref(), world.text("e/x").as_deref()), (Some("moved\n"), Some("unseen\n")));
+}
+
+#[test]
+fn a_file_that_stayed_does_not_go_with_its_folder() {
+    let mut world = world(14);
+    world.does(0, &[write("d/b", "b\n")]);
+    let base = world.now();
+    world.does(1, &[write("e/z", "unseen\n")]);
+    world.does_on(base, 2, &[write("d/a", "a\n"), rename("d/a", "e/z"), rename("d/b", "e/b")]);
+    assert_eq!((world.text("d/a").as_deref(), world.text("e/a")), (Some("a\n"), None));
+    assert_eq!((world.text("d/b"), world.text("e/b").as_deref()), (None, Some("b\n")));
+}
+
+#[test]
+fn a_file_that_stayed_is_still_its_authors() {
+    let mut world = world(14);
+    let theirs = Strategy::Authoritative(Principal::Organisation("org-0".into()));
+    world.decide("main", policy(vec![PathRule { strategies: vec![step(theirs, None)], ..rule("old") }]));
+    world.does(0, &[write("old", "first\n")]);
+    let early = world.now();
+    world.does(0, &[write("old", "theirs\n")]);
+    let base = world.now();
+    world.does(1, &[write("new", "unseen\n")]);
+    assert_eq!(world.does_on(base, 2, &[rename("old", "new")]).state, State::Conflict);
+    assert_eq!(world.does_on(early, 1, &[write("old", "mine\n")]).state, State::Merged, "its owner overrules it");
+    assert_eq!(world.text("old").as_deref(), Some("theirs\n"));
+}
+
+#[test]
 fn a_side_below_a_file_wins_no_vote() {
     let after = |rules| {
         let mut world = world(rules);
@@ -490,4 +528,19 @@ fn a_policy_of_long_places_is_refused_before_they_are_spelled_out() {
         ..rule(&format!("{number}/**"))
     };
     assert_eq!(proposed(14, vec![policy(vec![rule(0)])]), (State::Refused, Some(Code::BadAct)));
+}
+
+#[test]
+fn a_policy_of_many_names_at_long_places_is_refused() {
+    let names: Vec<String> = (0..3_000).map(|number| format!("\"{number}\": []")).collect();
+    let text = |id: &str| {
+        let key = " ".repeat(12_000);
+        format!("{{{id}\"properties\": {{\"{key}\": {{\"dependentRequired\": {{{}}}}}}}}}", names.join(","))
+    };
+    let refused = |text: String| {
+        let rule = PathRule { format: Some(Format::Json), schema: Some(Schema::new(text)), ..rule("**") };
+        proposed(14, vec![policy(vec![rule])]).1
+    };
+    assert_eq!(refused(text("\"$id\": \"https://x/\", ")), Some(Code::BadAct));
+    assert_eq!(refused(text("").replace(&" ".repeat(12_000), "key")), None);
 }

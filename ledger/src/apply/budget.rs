@@ -3,6 +3,8 @@
 //! Operations may name contents that are there already, so a small envelope could ask for the same large merge thousands
 //! of times.
 
+use crate::policy;
+
 /// Bytes that one envelope may have merged or checked, all inputs counted: some of the largest files, or thousands of
 /// usual ones.
 const BYTES_MAX: u64 = 256 << 20;
@@ -24,7 +26,9 @@ const VOICES_MAX: usize = 16_384;
 
 /// Regular expressions of schemas that one envelope may have compiled: those of the largest policy where it is proposed and
 /// where it takes effect, and of as many small ones.
-const PATTERNS_MAX: u64 = 4 * crate::policy::SCHEMA_PATTERNS_MAX;
+const PATTERNS_MAX: u64 = 4 * policy::PATTERNS_MAX;
+/// Bytes of the places of these schemas' parts, in the same way.
+const PLACES_BYTES_MAX: u64 = 4 * policy::PLACES_BYTES_MAX;
 
 /// Rest of the budget.
 #[derive(Debug)]
@@ -35,7 +39,7 @@ pub(super) struct Budget {
     looks: usize,
     locks: u32,
     voices: usize,
-    patterns: u64,
+    schemas: (u64, u64),
 }
 
 impl Default for Budget {
@@ -47,7 +51,7 @@ impl Default for Budget {
             looks: LOOKS_MAX,
             locks: LOCKS_MAX,
             voices: VOICES_MAX,
-            patterns: PATTERNS_MAX,
+            schemas: (PATTERNS_MAX, PLACES_BYTES_MAX),
         }
     }
 }
@@ -91,10 +95,10 @@ impl Budget {
         left.is_some()
     }
 
-    /// Takes regular expressions that are compiled, if there are enough.
-    pub(super) fn take_patterns(&mut self, patterns: u64) -> bool {
-        let left = self.patterns.checked_sub(patterns);
-        self.patterns = left.unwrap_or(self.patterns);
+    /// Takes regular expressions and places of schemas that are made ready, if there are enough.
+    pub(super) fn take_schemas(&mut self, (patterns, places): (u64, u64)) -> bool {
+        let left = self.schemas.0.checked_sub(patterns).zip(self.schemas.1.checked_sub(places));
+        self.schemas = left.unwrap_or(self.schemas);
         left.is_some()
     }
 

@@ -12,6 +12,9 @@ use crate::state::{name, rows};
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::ids::ConflictId;
 
+/// Sides without a place, newest first, after which no older one is asked for.
+const PLACES_ASKED_MAX: u32 = 256;
+
 impl Applier<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
@@ -87,17 +90,22 @@ impl Applier<'_, '_> {
         self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         match self.newest_side(id, &conflict)? {
             Some(side) => self.win(id, &conflict.path, side, Ending::LastWriter),
+            None if self.place.rules >= UNSEEN_STAYS_SINCE => Ok(self.leave_open(id)?),
             None => Ok(self.promote_freed()?),
         }
     }
 
-    /// The newest side that somebody made, and that has a place.
+    /// The newest side that somebody made, and that has a place; of the last ones only, for each is a look.
     fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, Abort> {
+        let mut looks = 0;
         for index in (0..conflict.sides).rev() {
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };
             match self.has_place(&conflict.path, (index, &side)) {
-                Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE => (),
+                Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE && looks < PLACES_ASKED_MAX => {
+                    looks += 1
+                }
+                Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE => break,
                 Err(why @ Abort::Store(_)) => return Err(why),
                 _ => return Ok(Some((index, side))),
             }

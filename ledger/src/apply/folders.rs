@@ -87,11 +87,20 @@ impl Applier<'_, '_> {
     pub(super) fn take_along(&mut self, moves: &BTreeMap<String, String>, view: &AuthorView) -> Result<(), Abort> {
         let folders: BTreeSet<&str> = moves.keys().flat_map(|from| path::folders(from)).collect();
         for folder in folders {
+            if self.has_stayed(folder) {
+                continue; // it was not renamed as a whole
+            }
             for (from, to) in self.left_behind(folder, moves, view)? {
                 self.move_along(&from, &to)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a file of a folder that was to be moved is where it was.
+    fn has_stayed(&self, folder: &str) -> bool {
+        let folder = format!("{folder}/");
+        self.applied.stayed.range(folder.clone()..).next().is_some_and(|path| path.starts_with(&folder))
     }
 
     /// Files that stand in a folder whose files the author all moved to one other, with where they belong.

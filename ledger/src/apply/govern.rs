@@ -244,22 +244,18 @@ impl Applier<'_, '_> {
             Act::Reconfigure { .. } | Act::Later { .. } => act.entries(),
         };
         self.look_up(price)?;
-        self.weigh_patterns(act)
+        self.weigh_schemas(act)
     }
 
-    /// Takes what compiling the schemas of a proposed policy will cost.
-    fn weigh_patterns(&mut self, act: &Act) -> Result<(), Abort> {
+    /// Takes what making the schemas of a proposed policy ready will cost.
+    fn weigh_schemas(&mut self, act: &Act) -> Result<(), Abort> {
         match act {
             Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } | Act::Rescue { policy, .. }
                 if self.place.rules >= POLICIES_BIND_SINCE =>
             {
-                let patterns = policy.patterns().unwrap_or(0); // where there are too many, none is compiled
-                match self.budget.take_patterns(patterns) {
-                    true => Ok(()),
-                    false => Err(bad(
-                        "proposals whose schemas have more regular expressions than one envelope may have compiled",
-                    )),
-                }
+                let cost = policy.schemas_cost().unwrap_or_default(); // where it is too much, nothing is made ready
+                let why = "proposals whose schemas cost more than one envelope may have made ready";
+                if self.budget.take_schemas(cost) { Ok(()) } else { Err(bad(why)) }
             }
             _ => Ok(()),
         }
@@ -316,7 +312,7 @@ impl Applier<'_, '_> {
     /// Refuses a policy that nobody could ever change.
     fn check_policy(&self, policy: &DomainPolicy) -> Result<(), Abort> {
         if self.place.rules >= POLICIES_BIND_SINCE {
-            policy.patterns().map_err(|why| bad(&why.to_string()))?;
+            policy.schemas_cost().map_err(|why| bad(&why.to_string()))?;
         }
         policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
         let quorum = Quorum::of_domain(self.overlay, policy)?;

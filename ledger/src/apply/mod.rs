@@ -33,7 +33,7 @@ use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
-use crate::format::rules::{POLICIES_BIND_SINCE, UNSEEN_STAYS_SINCE};
+use crate::format::rules::POLICIES_BIND_SINCE;
 use crate::lock::LockChange;
 use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
@@ -115,6 +115,8 @@ pub(crate) struct Applied {
     conflicts: BTreeSet<ConflictId>,
     /// Sides that it added to conflicts.
     joined: u32,
+    /// Paths of files that the change in hand was to move and that are where they were.
+    stayed: BTreeSet<String>,
     /// Conflicts to which something happened by it.
     named: BTreeSet<ConflictId>,
     /// Conflicts for whose end enough organisations have voted.
@@ -293,18 +295,13 @@ impl<'t, 's> Applier<'t, 's> {
     fn lay_change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Abort> {
         check_paths(change)?;
         self.renamed.clear();
+        self.applied.stayed.clear();
         for op in &change.ops {
             self.operation(op, view)?;
             self.index += 1;
         }
-        let mut moves: BTreeMap<String, String> = change.ops.iter().filter_map(moved).collect();
-        if self.place.rules >= UNSEEN_STAYS_SINCE {
-            for from in moves.keys().cloned().collect::<Vec<_>>() {
-                if self.record(&from)?.is_some_and(|record| record.file.is_some()) {
-                    moves.remove(&from); // it stayed where it was
-                }
-            }
-        }
+        let is_gone = |(from, _): &(String, String)| !self.applied.stayed.contains(from);
+        let moves: BTreeMap<String, String> = change.ops.iter().filter_map(moved).filter(is_gone).collect();
         if moves.is_empty() { Ok(()) } else { self.take_along(&moves, view) }
     }
 

@@ -11,6 +11,7 @@ use crate::format::rules::UNSEEN_STAYS_SINCE;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::record::FileRecord;
+use crate::state::store::StoreError;
 use crate::vocabulary::conflict::Ending;
 use crate::vocabulary::file::File;
 use crate::vocabulary::verdict::Code;
@@ -237,14 +238,14 @@ impl Applier<'_, '_> {
             // Joined: nothing moves before somebody settles it. Settled: what is served moves, or else what the author saw.
             return match seen_conflict {
                 Some(id) if self.applied.conflicts.contains(&id) => Ok(()),
-                _ => self.arrive_or_stay((from, to), base, current, view).map(drop),
+                _ => self.arrive_or_stay((from, to), base, record.as_ref(), view).map(drop),
             };
         }
         match current {
             Some(current) => {
                 self.set(from, None, Some(to))?;
                 let outcome = if current == base { PathOutcome::Applied } else { PathOutcome::Merged };
-                if !self.arrive_or_stay((from, to), base, Some(current), view)? {
+                if !self.arrive_or_stay((from, to), base, record.as_ref(), view)? {
                     self.applied.note(from, outcome, Rung::OneSided);
                 }
                 Ok(())
@@ -259,22 +260,35 @@ impl Applier<'_, '_> {
         &mut self,
         (from, to): (&str, &str),
         base: File,
-        current: Option<File>,
+        before: Option<&FileRecord>,
         view: &AuthorView,
     ) -> Result<bool, Abort> {
-        let (moved, joined) = (current.unwrap_or(base), self.applied.joined);
-        let unseen = self.record(to)?.and_then(|record| record.file).filter(|unseen| *unseen != moved);
+        let (current, joined) = (before.and_then(|before| before.file), self.applied.joined);
+        let moved = current.unwrap_or(base);
         self.arrive(to, base, moved, view)?;
         if current.is_none() || self.place.rules < UNSEEN_STAYS_SINCE {
             return Ok(false);
         }
-        let stands = self.record(to)?.and_then(|record| record.file);
-        let is_overruled = unseen.is_some() && stands == unseen;
-        let stays = (is_overruled || self.applied.joined > joined) && self.is_free(from)?;
-        if stays {
+        let is_lost = self.applied.joined > joined || self.is_overruled(to, moved)?;
+        let stays = is_lost && self.is_free(from)?;
+        if let Some(before) = before.filter(|_| stays) {
+            let mover = core::mem::replace(&mut self.author, before.author);
             self.set(from, current, None)?;
+            self.author = mover;
+            self.applied.stayed.insert(from.to_owned());
         }
         Ok(stays)
+    }
+
+    /// Whether a moved file does not stand where it came to, which its folder may have been renamed to: there is what was before.
+    fn is_overruled(&self, to: &str, moved: File) -> Result<bool, StoreError> {
+        let record = self.record(to)?;
+        let further = record.as_ref().filter(|record| record.file.is_none() && record.since == self.revision);
+        let record = match further.and_then(|record| record.moved_to.as_deref()) {
+            Some(further) => self.record(further)?,
+            None => record,
+        };
+        Ok(record.is_some_and(|record| record.file != Some(moved) && record.since != self.revision))
     }
 
     /// The moved file comes to its new place.

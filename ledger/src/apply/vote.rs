@@ -57,7 +57,7 @@ impl Applier<'_, '_> {
                 match self.has_place(&conflict.path, (side, &winner)) {
                     Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE => match conflict.is_late {
                         true => self.pass_on(id),
-                        false => Ok(()), // the next vote asks again
+                        false => Ok(self.promote_freed()?), // the next vote asks again
                     },
                     Err(why) => Err(why),
                     Ok(()) => self.win(id, &conflict.path, (side, winner), Ending::Vote),
@@ -132,7 +132,7 @@ impl Applier<'_, '_> {
             return Err(Abort::at(Code::PathIsFolder, place, "a folder stands where the winner is to be"));
         }
         for folder in path::folders(place).filter(|folder| *folder != path && self.place.rules >= UNSEEN_STAYS_SINCE) {
-            if self.record(folder)?.is_some_and(|record| record.file.is_some()) {
+            if self.overlay.is_listed(self.domain, folder)? {
                 return Err(Abort::at(Code::PathIsFile, folder, "a file stands where the winner needs a folder"));
             }
         }

@@ -8,7 +8,7 @@ use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Position, PublicKey, ReplicaId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Approvals and attestations that the rule of a path asks for before a change takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -107,18 +107,18 @@ impl PendingChange {
         asked
     }
 
-    /// Whether the words that it has meet a requirement of another policy than that which it waited under.
-    pub(crate) fn meets(&self, required: &Requirement) -> bool {
-        let has_attested = |who: &Principal| {
-            let validators = |(place, own): (u32, &Requirement)| {
-                let has_said_yes = |number| self.validators.get(&(place, number)) == Some(&true);
-                (0..).zip(&own.validators).any(|(number, own)| own == who && has_said_yes(number))
-            };
-            *who != Principal::Author(self.author) && (0..).zip(&self.requirements).any(validators)
-        };
+    /// The first of other requirements that the words which it has do not meet.
+    pub(crate) fn unmet<'r>(&self, required: &'r [Requirement]) -> Option<&'r Requirement> {
+        let said_yes = self.validators.iter().filter(|(_, opinion)| **opinion);
+        let own = said_yes.filter_map(|((place, number), _)| {
+            self.requirements.get(*place as usize)?.validators.get(*number as usize)
+        });
+        let attested: BTreeSet<&Principal> = own.filter(|who| **who != Principal::Author(self.author)).collect();
         let (yes, _) = count(self.organisations.values());
-        let attested = required.validators.iter().filter(|who| has_attested(who)).count() as u64;
-        yes >= u64::from(required.approvals) && attested >= required.attestations(&self.author)
+        required.iter().find(|required| {
+            let found = required.validators.iter().filter(|who| attested.contains(who)).count() as u64;
+            yes < u64::from(required.approvals) || found < required.attestations(&self.author)
+        })
     }
 
     /// Progress in a group of so many organisations.

@@ -14,8 +14,8 @@ const SCHEMAS_BYTES_MAX: usize = 1 << 20;
 
 /// Regular expressions of all schemas of one policy: each takes up to some milliseconds to compile.
 pub(crate) const PATTERNS_MAX: u64 = 256;
-/// Bytes of the places of all parts of a policy's schemas: a schema that is made ready names each part by its place.
-const PLACES_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of the places of all parts and keywords of a policy's schemas: one that is made ready names each by its place.
+pub(crate) const PLACES_BYTES_MAX: u64 = 32 << 20;
 
 /// Milliseconds that a rate may look back: a day.
 const PERIOD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
@@ -63,18 +63,20 @@ impl DomainPolicy {
         self.faults(organisations).next().map_or(Ok(()), |fault| Err(fault.why))
     }
 
-    /// Regular expressions in its schemas; a fault where these cost more to make ready than they may (rules 14).
-    pub fn patterns(&self) -> Result<u64, BadPolicy> {
+    /// Regular expressions in its schemas, and bytes of the places of their parts; a fault where these are more than may be
+    /// made ready (rules 14).
+    pub fn schemas_cost(&self) -> Result<(u64, u64), BadPolicy> {
         self.check_paths()?;
         let costs = self.paths.iter().filter_map(|rule| rule.schema.as_ref()).map(Schema::cost);
-        let (patterns, places) =
-            costs.fold((0_u64, 0_u64), |sum, cost| (sum.0.saturating_add(cost.0), sum.1.saturating_add(cost.1)));
-        if places > PLACES_BYTES_MAX {
-            return Err(BadPolicy::TooLong("the list of places of all schemas' parts"));
-        }
-        match patterns > PATTERNS_MAX {
-            true => Err(BadPolicy::TooLong("the list of all schemas' regular expressions")),
-            false => Ok(patterns),
+        let cost = costs.fold((0_u64, 0_u64), |sum, cost| (sum.0 + cost.0, sum.1.saturating_add(cost.1)));
+        match cost {
+            (patterns, _) if patterns > PATTERNS_MAX => {
+                Err(BadPolicy::TooLong("the list of all schemas' regular expressions"))
+            }
+            (_, places) if places > PLACES_BYTES_MAX => {
+                Err(BadPolicy::TooLong("the list of places of all schemas' keywords"))
+            }
+            cost => Ok(cost),
         }
     }
 

@@ -12,9 +12,9 @@ mod format;
 mod schema;
 mod strategy;
 
-#[cfg(feature = "execution")]
-pub(crate) use check::PATTERNS_MAX as SCHEMA_PATTERNS_MAX;
 pub use check::{BadPolicy, Fault};
+#[cfg(feature = "execution")]
+pub(crate) use check::{PATTERNS_MAX, PLACES_BYTES_MAX};
 #[cfg(feature = "execution")]
 pub(crate) use content::Checks;
 pub use format::{DOCUMENT_BYTES_MAX, Format};

@@ -198,7 +198,7 @@ impl Submission<'_> {
         pending: &PendingChange,
         accepted: Accepted,
     ) -> Result<Accepted, Abort> {
-        if let Some(required) = accepted.applied.requirements.iter().find(|required| !pending.meets(required)) {
+        if let Some(required) = pending.unmet(&accepted.applied.requirements) {
             let detail =
                 format!("{:?} asks for more words now than when it was ordered: send it again", required.pattern);
             return Err(Abort::refused(Code::Approvals, detail));

@@ -63,8 +63,10 @@ fn findings(args: &Check) -> Result<Vec<Finding>, Failure> {
             fault.map(|why| Fault { place: "policy".into(), why }).into_iter().collect()
         }),
         false => serde_json::from_slice(&bytes).map(|policy: DomainPolicy| {
-            let patterns = policy.patterns().err().map(|why| Fault { place: "paths".into(), why });
-            policy.faults(args.organisations).chain(patterns).collect::<Vec<_>>()
+            let faults: Vec<_> = policy.faults(args.organisations).collect();
+            let dear = policy.schemas_cost().err().map(|why| Fault { place: "paths".into(), why });
+            let dear = dear.filter(|dear| !faults.contains(dear));
+            faults.into_iter().chain(dear).collect::<Vec<_>>()
         }),
     };
     Ok(match faults {

@@ -22,6 +22,10 @@ const PATTERN_STEPS: u64 = 16;
 /// Steps that each value of a list costs which is compared with all others.
 const UNIQUE_STEPS: u64 = 64;
 
+/// Bytes for each of a place where a schema has an `$id`: every keyword is then named by two addresses as well, in which a byte
+/// may take three.
+const PLACES_SPELLED: u64 = 7;
+
 /// Dialects that are known: those whose words mean the same in what [`known`] takes.
 const DIALECTS: [&str; 3] = [
     "https://json-schema.org/draft/2020-12/schema",
@@ -94,7 +98,8 @@ impl Plan {
         let mut reader = Reader::default();
         reader.part(&Place::default(), schema)?;
         reader.resolve()?;
-        let (parts, places_bytes) = (reader.parts, reader.places_bytes);
+        let spelled = if schema.get("$id").is_some() { PLACES_SPELLED } else { 1 };
+        let (parts, places_bytes) = (reader.parts, reader.places_bytes.saturating_mul(spelled));
         let order = order(&parts)?;
         Ok(Self { parts, places_bytes, order })
     }
@@ -223,6 +228,9 @@ impl Reader {
 
     fn word(&mut self, index: usize, place: &Place, word: &str, value: &Value) -> Result<(), String> {
         let inside = &place.below(format!("/{word}"));
+        let named =
+            if let ("dependentRequired", Value::Object(map)) = (word, value) { 1 + map.len() as u64 } else { 1 };
+        self.places_bytes = self.places_bytes.saturating_add(inside.bytes.saturating_mul(named));
         match (word, value) {
             ("$schema", Value::String(dialect)) if DIALECTS.contains(&dialect.as_str()) => (),
             ("$id", Value::String(id)) if index == 0 && !id.contains('#') => (),
