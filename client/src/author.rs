@@ -147,6 +147,8 @@ impl Author {
             let posted = self.judged(id, self.client.post(bytes).await);
             answers.extend(self.note(id, &name, &posted)?);
             match (posted, id) {
+                // Another node may have taken it, and what comes after it would wait for it here.
+                (Err(error), Some(id)) if error.is_of_size_here() => return Err(SubmitError::Earlier { id, error }),
                 (Ok(_) | Err(ClientError::Refused(_)), _) => (),
                 // This node has no room for it now. It stays unanswered, as another node may have taken it, and keeps
                 // nobody from other things.
@@ -177,7 +179,11 @@ impl Author {
     pub fn earlier(&self, error: SubmitError) -> SubmitError {
         let first = self.outbox.unanswered().first().and_then(|name| self.outbox.id(name));
         match (error, first) {
-            (SubmitError::Client(error @ ClientError::NoAnswer { .. }), Some(id)) => SubmitError::Earlier { id, error },
+            (SubmitError::Client(error), Some(id))
+                if matches!(error, ClientError::NoAnswer { .. }) || error.is_of_size_here() =>
+            {
+                SubmitError::Earlier { id, error }
+            }
             (error, _) => error,
         }
     }
@@ -278,7 +284,7 @@ impl Author {
                 Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
             }
             Err(ClientError::Refused(problem)) => {
-                if is_too_large_here(&problem) {
+                if problem.is_of_size_here() {
                     self.give_up(&name, &problem)?;
                 }
                 Err(refused(unjudged(id, &envelope.body), problem))
@@ -396,7 +402,7 @@ impl Author {
             Ok(Posted::Verdict(receipt)) if Some(receipt.id) != id => {
                 Err(self.client.garbled(format!("a receipt of another envelope, {}", receipt.id)))
             }
-            Err(ClientError::Refused(problem)) if problem.stage.is_none() && !is_too_large_here(&problem) => {
+            Err(ClientError::Refused(problem)) if problem.stage.is_none() && !problem.is_of_size_here() => {
                 Err(self.client.garbled(problem.to_string()))
             }
             other => other,
@@ -412,7 +418,7 @@ impl Author {
     ) -> Result<Vec<Answer>, SubmitError> {
         let answer = match posted {
             Ok(Posted::Verdict(receipt)) => Answer::Verdict(receipt.clone()),
-            Err(ClientError::Refused(problem)) if !is_too_large_here(problem) => Answer::Gate((**problem).clone()),
+            Err(ClientError::Refused(problem)) if !problem.is_of_size_here() => Answer::Gate((**problem).clone()),
             Ok(Posted::Ticket(_)) | Err(_) => return Ok(Vec::new()),
         };
         self.outbox.answer(name, answer.clone())?;
@@ -477,12 +483,6 @@ fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
 /// Whether another envelope, of another machine, came first.
 fn is_lost_race(problem: &Problem) -> bool {
     matches!(problem.code.as_str(), "sequence-taken" | "overlap")
-}
-
-/// Whether the node takes no envelope of this size, as an observer does that would have to hand it on. Another node may have
-/// taken it before.
-fn is_too_large_here(problem: &Problem) -> bool {
-    problem.status == 413 && problem.code == "too-large" && problem.stage.is_none()
 }
 
 /// The author's clock, as metadata of a change.

@@ -128,6 +128,13 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+impl ClientError {
+    /// See [`Problem::is_of_size_here`].
+    pub(crate) fn is_of_size_here(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.is_of_size_here())
+    }
+}
+
 impl Answer {
     /// A header's value, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -289,6 +296,11 @@ impl Client {
         loop {
             // Copies a pointer to the body, not the body.
             let outcome = match tries.within(self.ask_once(request.clone())).await? {
+                // Whoever was asked before may have taken it: that this node never does settles nothing.
+                Some(Err(ClientError::Refused(problem))) if tries.is_uncertain && problem.is_of_size_here() => {
+                    tries.last = problem.to_string();
+                    return Err(tries.given_up());
+                }
                 Some(outcome) => outcome?,
                 None => Try::Again { why: SILENT.into(), after: None },
             };

@@ -47,6 +47,12 @@ impl Problem {
     pub fn refused(status: u16, stage: &str, code: &str, detail: impl Into<String>) -> Self {
         Self { stage: Some(stage.into()), ..Self::new(status, code, detail) }
     }
+
+    /// Whether the node takes no envelope of this size, as an observer does that would have to hand it on. Another node may have
+    /// taken it before.
+    pub(crate) fn is_of_size_here(&self) -> bool {
+        self.status == 413 && self.code == "too-large" && self.stage.is_none()
+    }
 }
 
 /// The promise to try: the body of 202 for an envelope.

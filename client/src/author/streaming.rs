@@ -1,7 +1,7 @@
 //! An author whose changes go out one after the other over one connection, each based on the one before, without a wait
 //! for verdicts.
 
-use super::{Author, Draft, Outcome, SubmitError, is_lost_race, is_too_large_here, unanswered, unjudged};
+use super::{Author, Draft, Outcome, SubmitError, is_lost_race, unanswered, unjudged};
 use crate::api::{AuthorInfo, Offered, Problem};
 use crate::calls::Posted;
 use crate::http::ClientError;
@@ -38,7 +38,7 @@ struct Open {
 
 /// A refusal by a stage of the gate, but for what passes by itself, or of a size that the node never takes.
 fn is_final(problem: &Problem) -> bool {
-    problem.stage.is_some() && problem.code != "rate" || is_too_large_here(problem)
+    problem.stage.is_some() && problem.code != "rate" || problem.is_of_size_here()
 }
 
 impl Author {
@@ -225,7 +225,7 @@ impl Streaming<'_> {
             match self.author.settle_one(&name).await {
                 Ok(receipt) => self.learn(receipt),
                 Err(SubmitError::Client(ClientError::Refused(problem)))
-                    if (is_lost_race(&problem) || is_too_large_here(&problem)) && self.is_of_stream(&name) =>
+                    if is_lost_race(&problem) && self.is_of_stream(&name) =>
                 {
                     return self.lose(name.from_seq, *problem).await;
                 }

@@ -305,7 +305,22 @@ async fn what_another_node_may_have_taken_is_not_given_up_where_it_is_too_large(
     let desk = Desk::new();
     desk.killed_put(vec![info(1, "3")]).await;
     let (node, _requests) = scripted::node(vec![too_large()]);
-    assert_eq!(desk.author(&node).await.resend().await.expect("nothing stands in the way").len(), 0);
+    let named = desk.author(&node).await.resend().await.expect_err("what comes after it would wait for it");
+    assert!(matches!(named, SubmitError::Earlier { error: ClientError::Refused(_), .. }), "{named}");
+    assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
+}
+
+#[tokio::test]
+async fn a_change_that_one_try_may_have_brought_to_a_member_is_not_given_up_where_the_next_is_too_large() {
+    let desk = Desk::new();
+    let lost = Reply::Http("503 Service Unavailable", String::new());
+    let (node, _requests) = scripted::node(vec![info(1, "3"), lost, too_large()]);
+    let ended = desk.put(&node, Level::Sequential).await.expect_err("no verdict");
+    assert!(
+        matches!(&ended, SubmitError::Unanswered { error: ClientError::NoAnswer { held_back: None, .. }, .. }),
+        "{ended}"
+    );
+
     assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
 }
 

@@ -12,6 +12,7 @@ mod format;
 mod schema;
 mod strategy;
 
+#[cfg(feature = "execution")]
 pub use check::{BadPolicy, Fault};
 #[cfg(feature = "execution")]
 pub(crate) use check::{PATTERNS_MAX, PLACES_BYTES_MAX};

@@ -235,10 +235,11 @@ fn work(
     while let Some(event) = events.blocking_recv() {
         let Event::Received { from, channel, frame } = event else { continue }; // the network logs links
         let checked = checker.check(from, channel, &frame);
-        if channel == Channel::Bulk || checked.is_err() {
-            let committees = checker.committees();
+        let committees = checker.committees();
+        let ours = committees.current().epoch();
+        if channel == Channel::Bulk || checked.as_ref().map_or(true, |message| message.epoch() > ours) {
             let came = Came { from, channel, bytes: frame.len(), at: Instant::now() };
-            let kind = stray(channel, &checked, committees.current().epoch());
+            let kind = stray(channel, &checked, ours);
             let cost = kind.map_or(0, |kind| strays.cost(&came, kind, committees.current()));
             (cost > 0).then(|| charge(from, cost));
         }

@@ -158,6 +158,7 @@ fn what(args: &Add) -> Result<(What, Option<Vec<u8>>), Failure> {
 
 async fn commit(args: &Commit) -> Outcome {
     let (word, key) = (&args.word, args.word.signing.key()?);
+    Folder::of(key)?.open()?; // before the lock, whose file would stay where nothing is open
     let folder = Folder::locked(key, word.reach.patience()?)?;
     let mut open = folder.open()?;
     let (home, plan) = folder.plan(&open)?;
@@ -196,7 +197,11 @@ fn remember(folder: &Folder, open: &mut Open, id: quorate_ledger::EnvelopeId) ->
 }
 
 fn abort(args: &Local) -> Outcome {
-    let folder = Folder::locked(args.signing.key()?, args.reach.patience()?)?;
+    let key = args.signing.key()?;
+    if let Ok(None) = Folder::of(key)?.read() {
+        return Folder::of(key)?.open().map(drop);
+    }
+    let folder = Folder::locked(key, args.reach.patience()?)?;
     let found = match folder.read() {
         Ok(None) => return folder.open().map(drop),
         Ok(Some(open)) => Ok((open.parts.len(), open.sent)),
