@@ -20,14 +20,20 @@ fn is_open(world: &World, receipt: &Receipt) -> bool {
     conflict.record.settled.is_none()
 }
 
-/// A file that one author moves to where another has put one meanwhile; the receipt of the move.
-fn moved_onto(rules: u32) -> (World, Receipt) {
+/// The file `old`, which one author moves to a path while another puts an unseen file at one; the receipt of the move.
+fn moved_to(rules: u32, to: &str, unseen: &str) -> (World, Receipt) {
     let mut world = world(rules);
     world.does(0, &[write("old", "moved\n")]);
     let base = world.now();
-    world.does(1, &[write("new", "unseen\n")]);
-    let receipt = world.does_on(base, 2, &[rename("old", "new")]);
+    world.does(1, &[write(unseen, "unseen\n")]);
+    let receipt = world.does_on(base, 2, &[rename("old", to)]);
     assert_eq!(receipt.state, State::Conflict);
+    (world, receipt)
+}
+
+/// A file that one author moves to where another has put one meanwhile; the receipt of the move.
+fn moved_onto(rules: u32) -> (World, Receipt) {
+    let (world, receipt) = moved_to(rules, "new", "new");
     assert_eq!(receipt.changes.last().expect("a path").path, if rules < 14 { "old" } else { "new" });
     (world, receipt)
 }
@@ -156,21 +162,13 @@ fn two_authors_who_move_a_file_to_one_place_agree() {
 
 #[test]
 fn a_move_to_below_an_unseen_file_leaves_both_where_they_are() {
-    let mut world = world(14);
-    world.does(0, &[write("old", "moved\n")]);
-    let base = world.now();
-    world.does(1, &[write("dir", "unseen\n")]);
-    assert_eq!(world.does_on(base, 2, &[rename("old", "dir/new")]).state, State::Conflict);
+    let (world, _) = moved_to(14, "dir/new", "dir");
     assert_eq!((world.text("old").as_deref(), world.text("dir").as_deref()), (Some("moved\n"), Some("unseen\n")));
 }
 
 #[test]
 fn a_move_onto_an_unseen_folder_leaves_both_where_they_are() {
-    let mut world = world(14);
-    world.does(0, &[write("old", "moved\n")]);
-    let base = world.now();
-    world.does(1, &[write("new/a", "unseen\n")]);
-    assert_eq!(world.does_on(base, 2, &[rename("old", "new")]).state, State::Conflict);
+    let (world, _) = moved_to(14, "new", "new/a");
     assert_eq!((world.text("old").as_deref(), world.text("new/a").as_deref()), (Some("moved\n"), Some("unseen\n")));
 }
 

@@ -118,7 +118,7 @@ fn a_folder_of_an_epoch_that_is_over_goes_on_from_a_state_and_the_slots_behind_i
     assert_eq!(desk.import("behind", "site")["state_root"], desk.verify("behind")["state_root"]);
 }
 
-/// It names another page each time, and begins again with the second one.
+/// The node names another page each time, and begins again with the second one.
 #[test]
 fn a_node_whose_log_goes_round_is_not_asked_for_ever() {
     let (desk, asked) = (Desk::with_files(3), AtomicUsize::new(0));

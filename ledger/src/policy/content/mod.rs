@@ -44,7 +44,7 @@ impl PathRule {
 }
 
 impl Checks {
-    /// What is left of the steps, for contents under the rules of another policy.
+    /// Steps that are left, for contents under the rules of another policy.
     pub(crate) fn of_another_policy(self) -> Self {
         Self { steps: self.steps, ..Self::default() }
     }

@@ -180,7 +180,7 @@ fn measure(value: &Value, depth: usize, levels: &mut Vec<(u64, u64)>) {
 #[derive(Default)]
 struct Place<'p> {
     above: Option<&'p Place<'p>>,
-    /// What it adds to the place above.
+    /// End of the pointer, behind the place above.
     step: String,
     bytes: u64,
     /// Over all steps.
