@@ -70,3 +70,20 @@ fn a_group_of_rules_13_merges_by_rules_24_of_merging() {
     assert_eq!([8, 12].map(imported), ["import a\nimport z\n\nq()\n"; 2], "the import with a comment is lost");
     assert_eq!(imported(13), "import a\nimport os  # os.getcwd()\nimport z\n\nq()\n");
 }
+
+/// Verdict in a group of these rules on an entry that one author adds to an object, which the other put among arguments.
+fn enclosed(rules: u32) -> State {
+    let of = |entry: &str| format!("make({{\n  gas: 1,\n  pool: {{\n    order: 2,\n  }},\n{entry}}});\n");
+    let among = "make(\n  {\n    gas: 1,\n    pool: {\n      order: 2,\n    },\n  },\n  log\n);\n";
+    let mut world = World::of(support::genesis_by(Some(rules)));
+    world.does(0, &[write("a.ts", &of(""))]);
+    let base = world.now();
+    world.does(0, &[write("a.ts", among)]);
+    world.does_on(base, 1, &[write("a.ts", &of("  least: 3,\n"))]).state
+}
+
+#[test]
+fn a_group_of_rules_15_merges_by_rules_25_of_merging() {
+    assert_eq!([8, 14].map(enclosed), [State::Merged; 2], "the entry stands behind the object");
+    assert_eq!(enclosed(15), State::Conflict);
+}

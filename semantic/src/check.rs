@@ -10,6 +10,7 @@ mod blocks;
 mod branches;
 mod commented;
 mod doubled;
+mod enclosed;
 mod indents;
 mod items;
 mod joints;
@@ -115,6 +116,7 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
         accounting::lines(input, merged)
             .or_else(|| parses::data(input, merged, rung))
             .or_else(|| parses::code(input, merged))
+            .or_else(|| if input.options.rules >= Rules::V25 { enclosed::hold(input, merged) } else { None })
             .or_else(|| order::kept(input, merged))
             .or_else(|| numbering::counts_on(input, merged))
     };

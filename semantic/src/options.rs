@@ -15,13 +15,15 @@ pub enum Rules {
     /// Rules 24: no import is lost beside a comment, a second statement of its line or another of its name, and what the
     /// diff engine looks back over counts.
     V24,
+    /// Rules 25: no line comes to stand in a bracket of another kind.
+    V25,
 }
 
 impl Rules {
     /// All of them, the oldest first.
-    pub const ALL: [Self; 4] = [Self::V21, Self::V22, Self::V23, Self::V24];
+    pub const ALL: [Self; 5] = [Self::V21, Self::V22, Self::V23, Self::V24, Self::V25];
     /// The rules of a merge that no group made.
-    pub const NEWEST: Self = Self::V24;
+    pub const NEWEST: Self = Self::V25;
 
     /// Name with everything that decides what [`merge`](crate::merge) answers: these rules, and the exact releases of what
     /// compares lines and spellings.
@@ -31,6 +33,7 @@ impl Rules {
             Self::V22 => "quorate-semantic 0.1.0 rules 22, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
             Self::V23 => "quorate-semantic 0.1.0 rules 23, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
             Self::V24 => "quorate-semantic 0.1.0 rules 24, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
+            Self::V25 => "quorate-semantic 0.1.0 rules 25, imara-diff 0.2.0 myers, unicode-normalization 0.1.26",
         }
     }
 }
