@@ -25,6 +25,7 @@ impl Engine {
         });
         let opened: Vec<ConflictId> = opened.take(ANALYSES_PER_SLOT_MAX).collect();
         for id in opened {
+            self.brought.begins(&id, self.own_clock);
             let analysis = self.ledger.view(&work.batch).analyse(&id)?;
             if let Some(item) = analysis.and_then(|analysis| analysis.item()) {
                 self.take_in(Input::Submit(item), work)?;

@@ -1,10 +1,11 @@
 //! Envelopes that each lane brought lately, by the places that they claim: an honest member puts an envelope on its lane
-//! once, and again only after it was executed there without a verdict.
+//! once, and again only after it was executed there without a verdict. Analyses too: an honest member puts one on its lane
+//! as a conflict begins.
 
-use quorate_ledger::Claim;
+use quorate_ledger::ConflictId;
 use quorate_pbft::{Position, ReplicaId, Time};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 
 /// Ledger time after a verdict within which another lane may still bring the envelope, once: its author may have sent it to
 /// several members at once.
@@ -14,11 +15,12 @@ const KEPT_MS: u64 = 2 * FRESH_MS;
 /// Claims of one lane that are kept: those of ten seconds at the highest rate that was measured.
 const CLAIMS_MAX: usize = 65_536;
 
-/// Claims of all lanes.
+/// Claims of all lanes, and the conflicts that began lately.
 #[derive(Debug, Default)]
 pub(super) struct Brought {
     hasher: RandomState,
     lanes: BTreeMap<ReplicaId, Lane>,
+    conflicts: Lane,
 }
 
 #[derive(Debug, Default)]
@@ -43,20 +45,22 @@ pub(super) enum Earlier {
 
 impl Brought {
     /// Notes a claim, and tells whether the lane brought it before in another place.
-    pub(super) fn note(&mut self, lane: ReplicaId, place: Place, claim: &Claim, now: Time) -> Option<Earlier> {
+    pub(super) fn note(&mut self, lane: ReplicaId, place: Place, claim: &impl Hash, now: Time) -> Option<Earlier> {
         let key = self.hasher.hash_one(claim);
-        let lane = self.lanes.entry(lane).or_default();
-        lane.forget(now);
-        let earlier = match lane.claims.get(&key) {
-            Some((known, earlier)) if *known == place => *earlier,
-            Some((known, _)) => Some(known.0),
-            None => {
-                lane.order.push_back((key, now));
-                None
-            }
-        };
-        lane.claims.insert(key, (place, earlier));
-        earlier.map(|position| if position > lane.executed { Earlier::Waits } else { Earlier::Executed })
+        self.lanes.entry(lane).or_default().note(key, place, now)
+    }
+
+    /// Notes that a conflict has begun.
+    pub(super) fn begins(&mut self, conflict: &ConflictId, now: Time) {
+        self.conflicts.note(self.hasher.hash_one(conflict), Place::default(), now);
+    }
+
+    /// Notes a lane's analysis, and tells whether it is the first one of a conflict that began lately: later than that, no lane's
+    /// earlier one is forgotten.
+    pub(super) fn is_wanted(&mut self, lane: ReplicaId, place: Place, conflict: &ConflictId, now: Time) -> bool {
+        self.conflicts.forget(now);
+        let is_young = self.conflicts.claims.contains_key(&self.hasher.hash_one(conflict));
+        is_young && self.note(lane, place, conflict, now).is_none()
     }
 
     /// Notes that a lane was executed up to a bundle.
@@ -66,6 +70,20 @@ impl Brought {
 }
 
 impl Lane {
+    fn note(&mut self, key: u64, place: Place, now: Time) -> Option<Earlier> {
+        self.forget(now);
+        let earlier = match self.claims.get(&key) {
+            Some((known, earlier)) if *known == place => *earlier,
+            Some((known, _)) => Some(known.0),
+            None => {
+                self.order.push_back((key, now));
+                None
+            }
+        };
+        self.claims.insert(key, (place, earlier));
+        earlier.map(|position| if position > self.executed { Earlier::Waits } else { Earlier::Executed })
+    }
+
     fn forget(&mut self, now: Time) {
         while let Some((key, since)) = self.order.front() {
             if self.order.len() < CLAIMS_MAX && now.get().saturating_sub(since.get()) <= KEPT_MS {
@@ -80,6 +98,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_ledger::Claim;
 
     const LANE: ReplicaId = ReplicaId::new(3);
 

@@ -1,9 +1,9 @@
-//! Tolls of lanes: envelopes that no gate lets in are charged to the lane that brings them.
+//! Tolls of lanes: items that no gate lets in are charged to the lane that brings them.
 //!
-//! An honest member's gate keeps such items out, so its lane owes next to nothing. The lane of a member without a gate
-//! may fill the disks of the others at once by [`AT_ONCE_BYTES`], and then by [`BYTES_PER_MINUTE`]. A bundle that others
-//! have certified is taken whatever its lane owes, and charged: execution will need it. A bundle that comes again is
-//! charged once, as long as it is among the last 64 of its lane that were charged.
+//! An honest member's gate keeps such items out, so its lane owes next to nothing: its read marks, and a proof against each
+//! liar. The lane of a member without a gate may fill the disks of the others at once by [`AT_ONCE_BYTES`], and then by
+//! [`BYTES_PER_MINUTE`]. A bundle that others have certified is taken whatever its lane owes, and charged: execution will
+//! need it. A bundle that comes again is charged once, as long as it is among the last 64 of its lane that were charged.
 
 use quorate_pbft::{Constants, ReplicaId, Time, Tip};
 use std::collections::{BTreeMap, VecDeque};

@@ -2,7 +2,7 @@
 
 use super::brought::{Earlier, FRESH_MS};
 use super::drive::{Engine, Work};
-use quorate_ledger::{Claim, Novelty, StoreError};
+use quorate_ledger::{Analysis, Claim, Novelty, StoreError};
 use quorate_pbft::{Admitted, Bundle, BundleHeader, Item, ItemKind, Message, Rejected, ReplicaId};
 
 /// Weight of a refused bundle of the sender's own lane, beside one that comes again or too early. An honest owner whose lane
@@ -10,6 +10,9 @@ use quorate_pbft::{Admitted, Bundle, BundleHeader, Item, ItemKind, Message, Reje
 const REFUSED_WEIGHS: u64 = 2;
 /// Bytes that any bundle counts beside its items: a frame, a signature and a look at its lane.
 const BUNDLE_BYTES: u64 = 16 << 10;
+/// Bytes that a read mark counts, for it has an entry in its slot's list and a place in its bundle. An honest lane has 50 in a
+/// second at most, a third of what it may bring.
+const MARK_BYTES: u64 = 128;
 
 impl Engine {
     /// Why a peer's message does not go into the core: a bundle with more of what no gate lets in than its
@@ -65,16 +68,29 @@ impl Engine {
         }
     }
 
-    /// Bytes of envelopes that no gate lets in: of authors who were never enrolled, copies of what had its verdict a while
-    /// ago, and what the lane brought before.
+    /// Bytes of items that no gate lets in: envelopes of authors who were never enrolled, copies of what had its verdict a while
+    /// ago, and what the lane brought before. All evidence counts, for what it proves shows at its execution alone, and so
+    /// does an analysis unless it is the lane's first of a conflict that this replica saw begin: one that comes before that
+    /// counts as well, for anybody can name a conflict.
     fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
         let mut bytes = 0;
-        for (index, item) in bundle.items.iter().enumerate().filter(|(_, item)| item.kind == ItemKind::Envelope) {
-            if !self.is_new(&bundle.header, (index, item), work)? {
-                bytes += item.bytes.len() as u64;
-            }
+        for (index, item) in bundle.items.iter().enumerate() {
+            bytes += match item.kind {
+                ItemKind::Envelope if self.is_new(&bundle.header, (index, item), work)? => 0,
+                ItemKind::Analysis if self.is_wanted(&bundle.header, (index, item)) => 0,
+                ItemKind::ReadMark => MARK_BYTES,
+                ItemKind::Envelope | ItemKind::Analysis | ItemKind::Evidence | ItemKind::Member => {
+                    item.bytes.len() as u64
+                }
+            };
         }
         Ok(bytes)
+    }
+
+    fn is_wanted(&mut self, header: &BundleHeader, (index, item): (usize, &Item)) -> bool {
+        let place = (header.position, index);
+        Analysis::decode(&item.bytes)
+            .is_some_and(|analysis| self.brought.is_wanted(header.lane, place, &analysis.conflict, self.own_clock))
     }
 
     fn is_new(

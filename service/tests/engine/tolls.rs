@@ -1,26 +1,30 @@
 //! Tolls of lanes: what a member without a gate may bring, and what becomes of the rest.
 
 use crate::group::{Group, STEP_MS, key_of, member};
-use quorate_ledger::Revision;
+use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision};
 use quorate_pbft::{
-    Bundle, BundleHeader, Constants, Digest, Ed25519Signer, Epoch, Item, ItemKind, Kind, Message, Position, ReplicaId,
-    SeqNum, Statement, Tip, View, items_root,
+    Bundle, BundleFault, BundleHeader, Constants, Digest, Ed25519Signer, Epoch, Evidence, InvalidBundle, Item,
+    ItemKind, Kind, Message, Position, ReplicaId, SeqNum, Statement, Tip, View, items_root,
 };
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A member without a gate: the next bundle of its lane, of one item, goes to everybody else.
-fn liar_sends(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), bytes: Vec<u8>) {
-    let items = vec![Item { kind: ItemKind::Envelope, bytes }];
-    let (lane, bytes) = (ReplicaId::new(liar), items[0].bytes.len() as u64);
+/// A member without a gate: the next bundle of its lane, of one envelope, goes to everybody else.
+fn liar_sends(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: Vec<u8>) {
+    liar_sends_all(group, liar, end, vec![Item { kind: ItemKind::Envelope, bytes }]);
+}
+
+/// The same, of these items.
+fn liar_sends_all(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), items: Vec<Item>) {
+    let (lane, bytes) = (ReplicaId::new(liar), items.iter().map(|item| item.bytes.len() as u64).sum());
     *lane_bytes += bytes;
     let header = BundleHeader {
         lane,
         position: tip.position.next(),
         parent: tip.digest,
-        items: 1,
+        items: items.len() as u32,
         bytes,
         items_root: items_root(&items),
         lane_bytes: *lane_bytes,
@@ -56,8 +60,12 @@ fn is_executed(group: &Group, lane: usize, tip: Tip) -> bool {
 
 /// A member without a gate sends what replica 0 may take for a while; whether it did. Refused bundles are forgotten.
 fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8]) -> bool {
+    liar_brings_all(group, liar, end, vec![Item { kind: ItemKind::Envelope, bytes: bytes.to_vec() }])
+}
+
+fn liar_brings_all(group: &mut Group, liar: u16, end: &mut (Tip, u64), items: Vec<Item>) -> bool {
     let before = *end;
-    liar_sends(group, liar, end, bytes.to_vec());
+    liar_sends_all(group, liar, end, items);
     let taken = (0..60).any(|_| {
         group.turn();
         is_executed(group, liar.into(), end.0)
@@ -292,4 +300,103 @@ fn an_owner_whose_bundle_was_lost_on_its_way_is_charged_for_none_of_those_after_
     group.until("all have it", |group| (0..4).all(|site| group.receipt(site, &last).is_some()));
 
     assert_eq!(group.sites[3].useless, BTreeMap::new());
+}
+
+/// Bundles of a member without a gate that are taken of these, one after the other.
+fn taken_of(group: &mut Group, end: &mut (Tip, u64), bundles: impl Iterator<Item = Vec<Item>>) -> usize {
+    let items: Vec<_> = bundles.collect();
+    items.into_iter().filter(|items| liar_brings_all(group, 3, end, items.clone())).count()
+}
+
+/// Well-formed evidence of a mebibyte that proves nothing.
+fn false_evidence(number: u8) -> Item {
+    let header = BundleHeader {
+        lane: ReplicaId::new(2),
+        position: Position::new(1),
+        parent: Digest::ZERO,
+        items: 1,
+        bytes: 1,
+        items_root: Digest::ZERO,
+        lane_bytes: 1,
+    };
+    let (group, epoch, view) = (Digest::ZERO, Epoch::default(), View::default());
+    let statement = Statement { group, epoch, kind: Kind::Bundle, view, seq: SeqNum::new(1), digest: header.digest() };
+    let statement = statement.sign(ReplicaId::new(2), &member(3));
+    let item = Item { kind: ItemKind::Envelope, bytes: vec![number; 1 << 20] };
+    let evidence = InvalidBundle { statement, header, fault: BundleFault::Items(vec![item]) };
+    let bytes = borsh::to_vec(&Evidence::InvalidBundle(Box::new(evidence))).expect("memory");
+    Item { kind: ItemKind::Evidence, bytes }
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_evidence_and_then_a_mebibyte_a_minute() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+
+    let at_once = taken_of(&mut group, &mut end, (0..24).map(|number| vec![false_evidence(number)]));
+    (0..70_000 / STEP_MS).for_each(|_| group.turn());
+    let later = taken_of(&mut group, &mut end, (0..5).map(|number| vec![false_evidence(number)]));
+
+    assert!((14..=17).contains(&at_once), "{at_once} pieces of evidence of one mebibyte");
+    assert_eq!(later, 1, "a minute later");
+}
+
+#[test]
+fn a_lane_brings_a_hundred_thousand_read_marks_and_then_as_many_as_readers_can_ask_for() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let marks = |number: usize| {
+        let mark = |index: usize| Item { kind: ItemKind::ReadMark, bytes: [number as u8, index as u8].repeat(16) };
+        (0..16_384).map(mark).collect()
+    };
+    let mut end = <(Tip, u64)>::default();
+
+    let taken = taken_of(&mut group, &mut end, (0..12).map(marks));
+
+    assert!((7..=9).contains(&taken), "{taken} bundles of 16,384 marks, 128 bytes each");
+}
+
+/// What an analyser might make of a conflict: a large file.
+fn analysis(conflict: ConflictId, number: u8) -> Item {
+    let file = Some((Mode::File, vec![number; ANALYSIS_BYTES_MAX]));
+    Analysis { conflict, file, reason: "a merge".to_owned() }.item().expect("as large as it may be")
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_analyses_of_no_conflict() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let three = |number: u8| (0..3).map(|index| analysis(ConflictId(Digest([4 * number + index; 32])), 0)).collect();
+    let mut end = <(Tip, u64)>::default();
+
+    let taken = taken_of(&mut group, &mut end, (0..30).map(three));
+
+    assert!((19..=23).contains(&taken), "{taken} bundles of three quarters of a mebibyte");
+}
+
+#[test]
+fn a_lane_that_owes_all_it_may_brings_one_analysis_of_a_conflict_that_has_begun() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    let sides = [1, 2].map(|seq| group.putting(seq, "a", &format!("side {seq}"), Revision::GENESIS));
+    for side in &sides {
+        group.submit(0, side);
+        group.until("a receipt", |group| group.receipt(0, &side.id).is_some());
+    }
+    let conflict = group.receipt(0, &sides[1].id).expect("a receipt").conflicts[0];
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    let strangers: Vec<_> = (0..18).map(|number| strangers(&group, number)).collect();
+    let owed = strangers.iter().filter(|envelope| liar_brings(&mut group, 3, &mut end, envelope)).count();
+    assert!((15..18).contains(&owed), "it owes all it may");
+
+    let mut takes = |item| liar_brings_all(&mut group, 3, &mut end, vec![item]);
+
+    assert!(takes(analysis(conflict, 0)), "of a conflict that has begun");
+    assert!(!takes(analysis(conflict, 1)), "of one of which it spoke before");
+    assert!(!takes(analysis(ConflictId(Digest([9; 32])), 0)), "of none");
 }
