@@ -131,7 +131,7 @@ impl Engine {
         };
         // Lanes have other owners, and what was handed over belongs to none of them.
         (self.tolls, self.brought) = (Tolls::default(), Brought::default());
-        (self.dropped, work.handed) = Default::default();
+        (self.loose, work.handed) = Default::default();
         self.broken = self.broken.take().filter(|broken| !broken.is_of_key());
         self.work_off_of(&next, effects, work)?;
         self.withdraw(work)?;

@@ -16,10 +16,11 @@ use super::report::{Report, Reporter};
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::tolls::Tolls;
+use super::turned_away::Loose;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
     Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, PayloadCheck,
-    Position, Question, QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Verify,
+    Question, QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Tip, Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -80,8 +81,8 @@ pub struct Engine {
     pub(super) oldest: SeqNum,
     pub(super) tolls: Tolls,
     pub(super) brought: Brought,
-    /// The highest position of each lane at which a bundle of its owner was taken in and not kept.
-    pub(super) dropped: BTreeMap<ReplicaId, Position>,
+    /// Bundles of each lane that its owner handed over and that were not stored as they came.
+    pub(super) loose: BTreeMap<ReplicaId, Loose>,
     /// Envelopes that need no place on the own lane any more, until the core hears of it.
     pub(super) withdrawn: BTreeSet<Vec<u8>>,
     pub(super) broken: Option<Broken>,
@@ -96,8 +97,10 @@ pub(super) struct Work {
     pub(super) executed_bytes: u64,
     /// The last slot executed is a checkpoint: the state after it is wanted as it is.
     pub(super) at_checkpoint: bool,
-    /// Bundles that went into the core, and who handed each over.
+    /// Bundles that went into the core before it needed them, and who handed each over.
     pub(super) handed: Vec<(ReplicaId, BundleHeader)>,
+    /// Bundles that the core keeps, as they are on the certified chain or hang on what it keeps.
+    pub(super) stored: BTreeSet<(ReplicaId, Tip)>,
     /// Memory is full of what is being folded.
     waits_for_fold: bool,
     supplies: Vec<(Arc<Committee>, ReplicaId, Question)>,
@@ -173,7 +176,7 @@ impl Engine {
             pruning: Pruning::new(history, folded),
             tolls: Tolls::default(),
             brought: Brought::default(),
-            dropped: BTreeMap::new(),
+            loose: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
@@ -202,6 +205,7 @@ impl Engine {
             executed_bytes: 0,
             at_checkpoint: false,
             handed: Vec::new(),
+            stored: BTreeSet::new(),
             waits_for_fold: self.folding.is_behind(&self.db),
             supplies: Vec::new(),
             certificates: Vec::new(),
@@ -306,6 +310,7 @@ impl Engine {
                         work.certificates.push(certificate);
                     }
                     Record::Broken(broken) => drop(self.broken.get_or_insert(broken)),
+                    Record::Bundle(bundle) => drop(work.stored.insert((bundle.header.lane, bundle.header.tip()))),
                     _ => (),
                 }
             }

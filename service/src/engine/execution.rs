@@ -29,6 +29,7 @@ impl Engine {
         };
         for header in decided.bundles.iter().map(|bundle| &bundle.header) {
             self.brought.executed(header.lane, header.position);
+            self.loose.get_mut(&header.lane).into_iter().for_each(|loose| loose.executed(header));
         }
         self.analyse(decided, &outcome.events, work)?;
         let mut moved = self.settle(outcome.receipts, work);

@@ -3,7 +3,7 @@
 use super::brought::{Earlier, FRESH_MS};
 use super::drive::{Engine, Work};
 use quorate_ledger::{Analysis, Claim, Novelty, StoreError};
-use quorate_pbft::{Admitted, Bundle, BundleHeader, Item, ItemKind, Message, Rejected, ReplicaId};
+use quorate_pbft::{Admitted, Bundle, BundleHeader, Constants, Item, ItemKind, Message, Position, Rejected, ReplicaId};
 
 /// Weight of a refused bundle of the sender's own lane, beside one that comes again or too early. An honest owner whose lane
 /// owes too much after two times alone sends the first of them again at each status, 8 to 10 MiB a second: it must not wait for long.
@@ -13,6 +13,34 @@ const BUNDLE_BYTES: u64 = 16 << 10;
 /// Bytes that a read mark counts, for it has an entry in its slot's list and a place in its bundle. An honest lane has 50 in a
 /// second at most, a third of what it may bring.
 const MARK_BYTES: u64 = 128;
+
+/// Bundles of a lane that are free to its owner although they were not stored as they came: the first at each position, and as
+/// many bytes as an owner may have out without a certificate. What is executed of the lane counts no more, so that an owner
+/// each of whose bundles comes too early once is never charged.
+#[derive(Debug, Default)]
+pub(super) struct Loose {
+    last: Position,
+    bytes: u64,
+}
+
+impl Loose {
+    fn takes(&mut self, header: &BundleHeader) -> bool {
+        let is_free = header.position > self.last && self.bytes < Constants::UNCERTIFIED_BYTES_MAX;
+        if is_free {
+            (self.last, self.bytes) = (header.position, self.bytes.saturating_add(costs(header)));
+        }
+        is_free
+    }
+
+    /// Notes that a bundle of the lane was executed.
+    pub(super) fn executed(&mut self, header: &BundleHeader) {
+        self.bytes = self.bytes.saturating_sub(costs(header));
+    }
+}
+
+fn costs(header: &BundleHeader) -> u64 {
+    header.bytes.saturating_add(BUNDLE_BYTES)
+}
 
 impl Engine {
     /// Why a peer's message does not go into the core: a bundle with more of what no gate lets in than its
@@ -31,7 +59,9 @@ impl Engine {
             if !fits {
                 self.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
             }
-            work.handed.push((heard.sender(), header.clone()));
+            if !is_needed {
+                work.handed.push((heard.sender(), header.clone()));
+            }
             return Ok(None);
         }
         let weight = if heard.sender() == lane { REFUSED_WEIGHS } else { 1 };
@@ -39,20 +69,18 @@ impl Engine {
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
-    /// Charges for bundles of this round that the core has not kept, for they are too heavy so far ahead of execution, or
-    /// loose beside others. Free are a new one of the sender's own lane, as owners send each once before they know what is
-    /// missing, one that is certified, for it was asked for, and all while this replica is behind or has stopped: then the
-    /// honest send many in vain.
+    /// Charges for bundles of this round that the core has not stored: they are too heavy so far ahead of execution, or loose,
+    /// and then out of memory again, or the next to make room there. Free are new ones of the sender's own lane, as owners
+    /// send each once before they know what is missing, one that is certified, for it was asked for, and all while this
+    /// replica is behind or has stopped: then the honest send many in vain.
     pub(super) fn charge_for_dropped(&mut self, work: &mut Work) {
         let is_spared = self.broken.is_some() || self.reporter.is_behind();
         for (from, header) in std::mem::take(&mut work.handed) {
-            if is_spared || self.core.needs_bundle(&header) != Some(false) {
+            let is_stored = || work.stored.contains(&(header.lane, header.tip()));
+            if is_spared || self.core.needs_bundle(&header) == Some(true) || is_stored() {
                 continue;
             }
-            let last = self.dropped.get(&from).copied().unwrap_or_default();
-            if from == header.lane && header.position > last {
-                self.dropped.insert(from, header.position);
-            } else {
+            if from != header.lane || !self.loose.entry(from).or_default().takes(&header) {
                 self.charge(from, &header, 1, work);
             }
         }
@@ -61,7 +89,7 @@ impl Engine {
     /// Notes what a member's bundle of no use costs. At an observer nobody is charged: no member's link is slowed there.
     fn charge(&self, from: ReplicaId, header: &BundleHeader, weight: u64, work: &mut Work) {
         let key = self.core.member().and_then(|_| self.epochs.committee.key(from));
-        let bytes = header.bytes.saturating_add(BUNDLE_BYTES).saturating_mul(weight);
+        let bytes = costs(header).saturating_mul(weight);
         if let Some(key) = key {
             let useless = work.round.useless.entry(*key).or_default();
             *useless = useless.saturating_add(bytes);

@@ -1,6 +1,6 @@
 //! Tolls of lanes: what a member without a gate may bring, and what becomes of the rest.
 
-use crate::group::{Group, STEP_MS, key_of, member};
+use crate::group::{Group, STEP_MS, author, key_of, member};
 use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision};
 use quorate_pbft::{
     Bundle, BundleFault, BundleHeader, Constants, Digest, Ed25519Signer, Epoch, Evidence, InvalidBundle, Item,
@@ -17,7 +17,13 @@ fn liar_sends(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: Vec<u8>
 }
 
 /// The same, of these items.
-fn liar_sends_all(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), items: Vec<Item>) {
+fn liar_sends_all(group: &mut Group, liar: u16, end: &mut (Tip, u64), items: Vec<Item>) {
+    let bundle = made(group, liar, end, items);
+    liar_hands(group, liar, bundle);
+}
+
+/// The next bundle of a member's lane.
+fn made(group: &Group, liar: u16, (tip, lane_bytes): &mut (Tip, u64), items: Vec<Item>) -> Bundle {
     let (lane, bytes) = (ReplicaId::new(liar), items.iter().map(|item| item.bytes.len() as u64).sum());
     *lane_bytes += bytes;
     let header = BundleHeader {
@@ -39,7 +45,11 @@ fn liar_sends_all(group: &mut Group, liar: u16, (tip, lane_bytes): &mut (Tip, u6
         digest: header.digest(),
     };
     let statement = statement.sign(lane, &member(liar));
-    let frame = borsh::to_vec(&Message::Bundle(Arc::new(Bundle { header, statement, items }))).expect("memory");
+    Bundle { header, statement, items }
+}
+
+fn liar_hands(group: &mut Group, liar: u16, bundle: Bundle) {
+    let frame = borsh::to_vec(&Message::Bundle(Arc::new(bundle))).expect("memory");
     for site in (0..group.sites.len()).filter(|site| *site != usize::from(liar)) {
         group.sites[site].inbox.push((key_of(usize::from(liar)), frame.clone()));
     }
@@ -399,4 +409,58 @@ fn a_lane_that_owes_all_it_may_brings_one_analysis_of_a_conflict_that_has_begun(
     assert!(takes(analysis(conflict, 0)), "of a conflict that has begun");
     assert!(!takes(analysis(conflict, 1)), "of one of which it spoke before");
     assert!(!takes(analysis(ConflictId(Digest([9; 32])), 0)), "of none");
+}
+
+/// Loose bundles: the one of the lowest digest is kept, and the others make room for it.
+#[test]
+fn bundles_beside_each_other_at_one_position_cost_their_owner_their_bytes_beyond_the_first() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let envelope = strangers(&group, 0);
+    let mut rivals: Vec<Bundle> = (0..8)
+        .map(|parent| {
+            let before = Tip { position: Position::new(1), digest: Digest([parent; 32]) };
+            let items = vec![Item { kind: ItemKind::Envelope, bytes: envelope.clone() }];
+            made(&group, 3, &mut (before, 0), items)
+        })
+        .collect();
+    rivals.sort_by_key(|bundle| std::cmp::Reverse(bundle.header.digest()));
+
+    for rival in rivals {
+        liar_hands(&mut group, 3, rival);
+        group.turn();
+    }
+
+    assert_eq!(charged(&group, 3), 7);
+}
+
+/// An envelope of a mebibyte that a gate lets in.
+fn new(group: &Group, seq: u64) -> Vec<u8> {
+    group.signed(&author(), (seq, Revision::GENESIS), &format!("file-{seq}"), vec![7; 1 << 20]).bytes.to_vec()
+}
+
+#[test]
+fn loose_bundles_ever_further_ahead_cost_their_owner_what_is_more_than_it_may_have_out() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let send = |group: &mut Group, positions: std::ops::Range<u64>| {
+        positions.for_each(|position| liar_sends_at(group, 3, position, 0, new(group, position)));
+    };
+
+    send(&mut group, 100..116);
+    assert_eq!(charged(&group, 3), 0, "what an owner may have out without a certificate");
+    send(&mut group, 116..126);
+    assert_eq!(charged(&group, 3), 10);
+
+    let mut end = <(Tip, u64)>::default();
+    assert!((1..=8).all(|seq| {
+        let envelope = new(&group, seq);
+        liar_brings(&mut group, 3, &mut end, &envelope)
+    }));
+    send(&mut group, 126..134);
+    assert_eq!(charged(&group, 3), 10, "as much again as was executed of its lane");
+    send(&mut group, 134..138);
+    assert_eq!(charged(&group, 3), 14);
 }
