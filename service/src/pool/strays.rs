@@ -5,7 +5,7 @@
 //! f + 1 members speak of an epoch ahead, this replica is the one that is late, and nobody pays.
 
 use quorate_net::Channel;
-use quorate_pbft::{Committee, Constants, PublicKey};
+use quorate_pbft::{Committee, Constants, Epoch, PublicKey};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ pub(super) struct Strays(Mutex<BTreeMap<PublicKey, Stray>>);
 struct Stray {
     /// Bytes that are not forgotten yet, and since when.
     sent: (u64, Instant),
-    /// When it last spoke of an epoch ahead.
-    ahead_at: Option<Instant>,
+    /// The epoch ahead of which it last spoke, and when.
+    ahead: Option<(Epoch, Instant)>,
 }
 
 /// A frame as it came.
@@ -47,7 +47,7 @@ pub(super) enum Kind {
     /// Words of an epoch that is over, or of none that is known.
     Late,
     /// Words of an epoch ahead.
-    Early,
+    Early(Epoch),
 }
 
 impl Strays {
@@ -58,12 +58,14 @@ impl Strays {
             return bytes;
         }
         let mut strays = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stray = strays.entry(came.from).or_insert(Stray { sent: (0, now), ahead_at: None });
-        stray.ahead_at = stray.ahead_at.max((kind == Kind::Early).then_some(now));
+        let stray = strays.entry(came.from).or_insert(Stray { sent: (0, now), ahead: None });
+        if let Kind::Early(epoch) = kind {
+            stray.ahead = Some((epoch, now));
+        }
         let is_free = came.channel != Channel::Bulk || stray.takes(bytes, now);
-        let is_there = |stray: &Stray| stray.ahead_at.is_some_and(|at| now.saturating_duration_since(at) < AHEAD_FOR);
-        let ahead = committee.keys().filter(|key| strays.get(key).is_some_and(is_there)).count();
-        if is_free || ahead >= committee.weak() { 0 } else { bytes }
+        let spoken = committee.keys().filter_map(|key| strays.get(key)?.ahead);
+        let is_ahead = |(epoch, at): &_| *epoch > committee.epoch() && now.saturating_duration_since(*at) < AHEAD_FOR;
+        if is_free || spoken.filter(is_ahead).count() >= committee.weak() { 0 } else { bytes }
     }
 }
 
@@ -82,16 +84,21 @@ impl Stray {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_pbft::{Digest, Epoch};
+    use quorate_pbft::Digest;
 
     const MIB: usize = 1 << 20;
+    const EARLY: Kind = Kind::Early(Epoch::new(4));
 
     fn key(number: u8) -> PublicKey {
         PublicKey([number; 32])
     }
 
     fn committee() -> Committee {
-        Committee::new(Digest::ZERO, Epoch::new(3), (0..4).map(key).collect()).expect("four members")
+        committee_of(3)
+    }
+
+    fn committee_of(epoch: u64) -> Committee {
+        Committee::new(Digest::ZERO, Epoch::new(epoch), (0..4).map(key).collect()).expect("four members")
     }
 
     /// Whole mebibytes that a member is charged for frames of a mebibyte, which come at these milliseconds.
@@ -107,7 +114,7 @@ mod tests {
 
     #[test]
     fn bulk_of_another_epoch_is_charged_beyond_what_a_late_owner_sends() {
-        for kind in [Kind::Late, Kind::Early] {
+        for kind in [Kind::Late, EARLY] {
             let flood = charged(&Strays::default(), Instant::now(), 1, kind, (0..100).map(|number| number * 10));
             assert!((60..68).contains(&flood), "{flood} of 100 MiB in a second, {kind:?}");
         }
@@ -124,15 +131,31 @@ mod tests {
     #[test]
     fn nobody_is_charged_for_a_later_epoch_of_which_one_more_than_the_faulty_speak() {
         let (strays, begin) = (Strays::default(), Instant::now());
-        let flood = |from| charged(&strays, begin, from, Kind::Early, (0..100).map(|number| number * 10));
+        let flood = |from| charged(&strays, begin, from, EARLY, (0..100).map(|number| number * 10));
         assert!(flood(0) > 50, "one alone may be faulty");
         assert_eq!([flood(1), flood(2), flood(3)], [0, 0, 0]);
     }
 
     #[test]
+    fn who_spoke_of_the_epoch_that_this_one_has_become_makes_nobody_late() {
+        let (strays, begin) = (Strays::default(), Instant::now());
+        (0..4).for_each(|from| assert_eq!(charged(&strays, begin, from, EARLY, 0..1), 0));
+
+        let frame = |millis| Came {
+            from: key(3),
+            channel: Channel::Bulk,
+            bytes: MIB,
+            at: begin + Duration::from_millis(millis),
+        };
+        let costs = (0..100).map(|number| strays.cost(&frame(number * 10), Kind::Late, &committee_of(4)));
+
+        assert!(costs.sum::<u64>() >> 20 > 50, "all are in the same epoch");
+    }
+
+    #[test]
     fn members_of_no_list_make_no_epoch_credible() {
         let (strays, begin) = (Strays::default(), Instant::now());
-        let flood = |from| charged(&strays, begin, from, Kind::Early, (0..100).map(|number| number * 10));
+        let flood = |from| charged(&strays, begin, from, EARLY, (0..100).map(|number| number * 10));
         assert!((7..12).all(|stranger| flood(stranger) > 50));
     }
 

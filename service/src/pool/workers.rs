@@ -278,7 +278,7 @@ fn stray(channel: Channel, checked: &Result<Admitted, Dropped>, ours: Epoch) -> 
     match theirs.cmp(&ours) {
         Ordering::Less => Some(Kind::Late),
         Ordering::Equal => None,
-        Ordering::Greater => Some(Kind::Early),
+        Ordering::Greater => Some(Kind::Early(theirs)),
     }
 }
 
@@ -356,7 +356,7 @@ mod tests {
             Dropped::WrongChannel,
         ];
         let kinds = kinds.map(|dropped| stray(Channel::Bulk, &Err(dropped), Epoch::new(3)));
-        assert_eq!(kinds, [Some(Kind::Late), Some(Kind::Early), Some(Kind::Late), None]);
+        assert_eq!(kinds, [Some(Kind::Late), Some(Kind::Early(Epoch::new(4))), Some(Kind::Late), None]);
     }
 
     #[test]
