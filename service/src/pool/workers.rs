@@ -237,9 +237,11 @@ fn work(
         let checked = checker.check(from, channel, &frame);
         let committees = checker.committees();
         let ours = committees.current().epoch();
+        // Who leaves, is behind, or runs a later program is no liar.
+        let is_explained = checked.as_ref().is_err_and(|dropped| others.explain(&from, dropped));
         if channel == Channel::Bulk || checked.as_ref().map_or(true, |message| message.epoch() > ours) {
             let came = Came { from, channel, bytes: frame.len(), at: Instant::now() };
-            let kind = stray(channel, &checked, ours);
+            let kind = stray(channel, &checked, ours, is_explained);
             let cost = kind.map_or(0, |kind| strays.cost(&came, kind, committees.current()));
             (cost > 0).then(|| charge(from, cost));
         }
@@ -252,8 +254,7 @@ fn work(
             Err(dropped) => {
                 let (bytes, number) = (frame.len(), checker.number(&from));
                 tracing::debug!(%from, bytes, %dropped, "frame dropped");
-                // Who leaves, is behind, or runs a later program is no liar.
-                let Some(offence) = dropped.offence().filter(|_| !others.explain(&from, &dropped)) else { continue };
+                let Some(offence) = dropped.offence().filter(|_| !is_explained) else { continue };
                 let Some(number) = number else { continue };
                 conduct.note(Who::Member(from), offence);
                 let from = number;
@@ -267,13 +268,14 @@ fn work(
     }
 }
 
-/// Whether a frame is a stray in this epoch, and why. An offence is none: it costs more elsewhere.
-fn stray(channel: Channel, checked: &Result<Admitted, Dropped>, ours: Epoch) -> Option<Kind> {
+/// Whether a frame is a stray in this epoch, and why. An offence is none, unless a later program explains it: it costs more
+/// elsewhere.
+fn stray(channel: Channel, checked: &Result<Admitted, Dropped>, ours: Epoch, is_explained: bool) -> Option<Kind> {
     let theirs = match checked {
         Ok(message) if channel == Channel::Bulk && !message.message().is_bulk() => return Some(Kind::Misplaced),
         Ok(message) => message.epoch(),
         Err(Dropped::OtherEpoch(epoch)) => *epoch,
-        Err(dropped) => return dropped.offence().is_none().then_some(Kind::Late),
+        Err(dropped) => return (is_explained || dropped.offence().is_none()).then_some(Kind::Late),
     };
     match theirs.cmp(&ours) {
         Ordering::Less => Some(Kind::Late),
@@ -355,8 +357,15 @@ mod tests {
             Dropped::Stranger(PublicKey([1; 32])),
             Dropped::WrongChannel,
         ];
-        let kinds = kinds.map(|dropped| stray(Channel::Bulk, &Err(dropped), Epoch::new(3)));
+        let kinds = kinds.map(|dropped| stray(Channel::Bulk, &Err(dropped), Epoch::new(3), false));
         assert_eq!(kinds, [Some(Kind::Late), Some(Kind::Early(Epoch::new(4))), Some(Kind::Late), None]);
+    }
+
+    #[test]
+    fn a_kind_of_a_later_program_is_a_stray_and_an_unknown_one_of_this_program_an_offence() {
+        let unknown = Err(Dropped::UnknownKind(KINDS));
+        let kinds = [true, false].map(|is_explained| stray(Channel::Bulk, &unknown, Epoch::new(3), is_explained));
+        assert_eq!(kinds, [Some(Kind::Late), None]);
     }
 
     #[test]
