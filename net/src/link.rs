@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
 use crate::channel::Channel;
+use crate::counters::Count;
 use crate::discovery::{self, Directory};
 use crate::frame::{self, ReadError};
 use crate::inbox::Inbox;
@@ -90,7 +91,7 @@ impl Link {
     async fn keep_pace(&self, bytes: usize) {
         let wait = self.peer.restraint.wait(self.channel, bytes, Instant::now());
         if !wait.is_zero() {
-            self.peer.counts[self.channel].held_back_us.add(wait.as_micros() as usize);
+            let _held = HeldBack(&self.peer.counts[self.channel].held_back_us, Instant::now());
             tokio::time::sleep(wait).await;
         }
     }
@@ -142,6 +143,15 @@ impl Link {
         }
         into.flush().await?;
         Ok(next_within(self.pulse.every, outbox.next()).await)
+    }
+}
+
+/// Frame that is held back, since when: the time that passes counts, also where the link ends meanwhile.
+struct HeldBack<'a>(&'a Count, Instant);
+
+impl Drop for HeldBack<'_> {
+    fn drop(&mut self) {
+        self.0.add(self.1.elapsed().as_micros() as usize);
     }
 }
 
@@ -261,6 +271,20 @@ mod tests {
         }
 
         assert!(begin.elapsed() >= Duration::from_millis(250), "{:?}", begin.elapsed());
+    }
+
+    /// A link that breaks meanwhile ends the wait.
+    #[tokio::test]
+    async fn a_frame_that_is_held_back_counts_the_time_that_has_passed() {
+        let link = link(PULSE);
+        let peer = link.peer.clone();
+        peer.restraint.charge(1 << 30, Instant::now());
+        let held = Link { channel: Channel::Bulk, ..link };
+
+        assert!(timeout(Duration::from_millis(20), held.keep_pace(1)).await.is_err(), "it is held back for seconds");
+
+        let millis = peer.counts[Channel::Bulk].held_back_us.get() / 1_000;
+        assert!((20..5_000).contains(&millis), "{millis} ms");
     }
 
     #[tokio::test]
