@@ -15,6 +15,9 @@ const HEARD_MS: u64 = 2_000;
 /// Milliseconds between two looks at the core while nothing about its mode changes: people read this, and a look costs
 /// as much as a slot's work.
 const LOOK_EVERY_MS: u64 = 100;
+/// Slots that a replica which catches up lacks: a second of a busy group. Of fewer any lacks some at times, and f members that
+/// lie of their own leave that to see.
+const BEHIND_SLOTS: u64 = 32;
 
 /// Facts about a replica at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,9 +215,9 @@ impl Reporter {
         self.voters.hear(message, now);
     }
 
-    /// Whether members had executed more than this replica when it looked last.
+    /// Whether members had executed so much more than this replica when it looked last that it catches up.
     pub(super) fn is_behind(&self) -> bool {
-        self.report.behind > 0
+        self.report.behind >= BEHIND_SLOTS
     }
 
     /// Looks, if it is time or the mode may have changed; whether changes wait is seen each time.
@@ -425,5 +428,21 @@ fn why(core: &quorate_pbft::Report, report: &Report, broken: Option<&Broken>) ->
         Mode::Following | Mode::Diverged => {
             broken.or(core.broken.as_ref()).map_or_else(|| "follows only".to_owned(), ToString::to_string)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// f liars that say they are far ahead leave the lead of the fastest honest member, which is of some slots at any time.
+    #[test]
+    fn a_replica_is_behind_once_it_lacks_32_slots() {
+        let is_behind = |behind| {
+            let report = Report { behind, ..Report::of_nobody() };
+            let (looked_at, led_at, last_sync, damage, voters) = Default::default();
+            Reporter { report, looked_at, led_at, last_sync, damage, voters }.is_behind()
+        };
+        assert_eq!([0, 1, 31, 32].map(is_behind), [false, false, false, true]);
     }
 }
