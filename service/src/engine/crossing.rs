@@ -14,8 +14,8 @@ use super::round::Notice;
 use super::tolls::Tolls;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Admitted, Broken, Committee, Constants, Effects, Elder, Follower, Handover, Input, Item, Rejected, Replica,
-    ReplicaId, Ticks,
+    Admitted, Broken, Committee, Constants, Effects, Elder, Follower, Handover, Item, Rejected, Replica, ReplicaId,
+    Ticks,
 };
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Engine {
                 Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
                 None => {
                     self.reporter.hears(message.message(), Ticks::new(self.own_clock.get()));
-                    self.take_in(Input::from(*message), work)?;
+                    self.let_in(*message, work)?;
                 }
             },
         }
@@ -131,7 +131,7 @@ impl Engine {
         };
         // Lanes have other owners, and what was handed over belongs to none of them.
         (self.tolls, self.brought) = (Tolls::default(), Brought::default());
-        (self.loose, work.handed) = Default::default();
+        (self.loose, self.recalled, work.handed) = Default::default();
         self.broken = self.broken.take().filter(|broken| !broken.is_of_key());
         self.work_off_of(&next, effects, work)?;
         self.withdraw(work)?;

@@ -83,6 +83,8 @@ pub struct Engine {
     pub(super) brought: Brought,
     /// Bundles of each lane that its owner handed over and that were not stored as they came.
     pub(super) loose: BTreeMap<ReplicaId, Loose>,
+    /// Members that have told what this replica promised.
+    pub(super) recalled: BTreeSet<ReplicaId>,
     /// Envelopes that need no place on the own lane any more, until the core hears of it.
     pub(super) withdrawn: BTreeSet<Vec<u8>>,
     pub(super) broken: Option<Broken>,
@@ -177,6 +179,7 @@ impl Engine {
             tolls: Tolls::default(),
             brought: Brought::default(),
             loose: BTreeMap::new(),
+            recalled: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,

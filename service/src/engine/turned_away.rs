@@ -1,14 +1,21 @@
-//! Bundles of peers that do not go into the core, for their lanes owe too much already, and what bundles of no use cost.
+//! Bundles of peers that do not go into the core, for their lanes owe too much already, and what bulk of no use costs.
 
 use super::brought::{Earlier, FRESH_MS};
 use super::drive::{Engine, Work};
+use super::error::EngineError;
+use super::round::Notice;
 use quorate_ledger::{Analysis, Claim, Novelty, StoreError};
-use quorate_pbft::{Admitted, Bundle, BundleHeader, Constants, Item, ItemKind, Message, Position, Rejected, ReplicaId};
+use quorate_pbft::{
+    Admitted, Bundle, BundleHeader, Constants, Input, Item, ItemKind, Message, Position, Rejected, ReplicaId,
+};
 
 /// Weight of a refused bundle of the sender's own lane, beside one that comes again or too early. An honest owner whose lane
 /// owes too much after two times alone sends the first of them again at each status, 8 to 10 MiB a second: it must not wait for long.
 const REFUSED_WEIGHS: u64 = 2;
-/// Bytes that any bundle counts beside its items: a frame, a signature and a look at its lane.
+/// Weight of words about what this replica promised that were not asked for: each of up to 20,480 is a signature to check, and an
+/// honest member's late answer has a thousand.
+const RECALLED_WEIGHS: u64 = 16;
+/// Bytes that any frame counts beside its items or words: a frame, a signature and a look at its lane.
 const BUNDLE_BYTES: u64 = 16 << 10;
 /// Bytes that a read mark counts, for it has an entry in its slot's list and a place in its bundle. An honest lane has 50 in a
 /// second at most, a third of what it may bring.
@@ -42,6 +49,10 @@ fn costs(header: &BundleHeader) -> u64 {
     header.bytes.saturating_add(BUNDLE_BYTES)
 }
 
+fn bytes_of(heard: &Admitted) -> u64 {
+    BUNDLE_BYTES + borsh::object_length(heard.message()).map_or(0, |bytes| bytes as u64)
+}
+
 impl Engine {
     /// Why a peer's message does not go into the core: a bundle with more of what no gate lets in than its
     /// lane may bring. A bundle of no use is charged to the member that hands it over.
@@ -50,7 +61,7 @@ impl Engine {
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
         let Some(is_needed) = self.core.needs_bundle(header) else {
-            self.charge(heard.sender(), header, 1, work);
+            self.charge(heard.sender(), costs(header), work);
             return Ok(None);
         };
         let bytes = self.bytes_of_no_gate(bundle, work)?;
@@ -65,7 +76,7 @@ impl Engine {
             return Ok(None);
         }
         let weight = if heard.sender() == lane { REFUSED_WEIGHS } else { 1 };
-        self.charge(heard.sender(), header, weight, work);
+        self.charge(heard.sender(), costs(header).saturating_mul(weight), work);
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
@@ -81,15 +92,32 @@ impl Engine {
                 continue;
             }
             if from != header.lane || !self.loose.entry(from).or_default().takes(&header) {
-                self.charge(from, &header, 1, work);
+                self.charge(from, costs(&header), work);
             }
         }
     }
 
-    /// Notes what a member's bundle of no use costs. At an observer nobody is charged: no member's link is slowed there.
-    fn charge(&self, from: ReplicaId, header: &BundleHeader, weight: u64, work: &mut Work) {
+    /// Takes a message into the core. Bulk other than bundles is charged if the core refuses it, and words about what this replica
+    /// promised if their sender has told it before: the first are asked for at a start, and may come late.
+    pub(super) fn let_in(&mut self, heard: Admitted, work: &mut Work) -> Result<(), EngineError> {
+        let (from, known) = (heard.sender(), work.round.notices.len());
+        let (bytes, is_asked) = match heard.message() {
+            Message::Recalled { .. } => (bytes_of(&heard) * RECALLED_WEIGHS, self.recalled.insert(from)),
+            Message::Bundle(_) => (0, true),
+            message if message.is_bulk() => (bytes_of(&heard), true),
+            _ => (0, true),
+        };
+        self.take_in(Input::from(heard), work)?;
+        let is_refused = || work.round.notices[known..].iter().any(|notice| matches!(notice, Notice::Refused(_)));
+        if bytes > 0 && (!is_asked || is_refused()) {
+            self.charge(from, bytes, work);
+        }
+        Ok(())
+    }
+
+    /// Notes what a member's frame of no use costs. At an observer nobody is charged: no member's link is slowed there.
+    fn charge(&self, from: ReplicaId, bytes: u64, work: &mut Work) {
         let key = self.core.member().and_then(|_| self.epochs.committee.key(from));
-        let bytes = costs(header).saturating_mul(weight);
         if let Some(key) = key {
             let useless = work.round.useless.entry(*key).or_default();
             *useless = useless.saturating_add(bytes);

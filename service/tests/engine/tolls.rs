@@ -3,8 +3,8 @@
 use crate::group::{Group, STEP_MS, author, key_of, member};
 use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision};
 use quorate_pbft::{
-    Bundle, BundleFault, BundleHeader, Constants, Digest, Ed25519Signer, Epoch, Evidence, InvalidBundle, Item,
-    ItemKind, Kind, Message, Position, ReplicaId, SeqNum, Statement, Tip, View, items_root,
+    Bundle, BundleFault, BundleHeader, ClaimedCert, Constants, Content, Digest, Ed25519Signer, Epoch, Evidence,
+    InvalidBundle, Item, ItemKind, Kind, Message, Position, ReplicaId, SeqNum, Statement, Tip, View, items_root,
 };
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
@@ -463,4 +463,61 @@ fn loose_bundles_ever_further_ahead_cost_their_owner_what_is_more_than_it_may_ha
     assert_eq!(charged(&group, 3), 10, "as much again as was executed of its lane");
     send(&mut group, 134..138);
     assert_eq!(charged(&group, 3), 14);
+}
+
+/// An answer that names one statement of its sender a thousand times goes to everybody else.
+fn liar_recalls(group: &mut Group, liar: u16, incarnation: u64) {
+    let (lane, seq) = (ReplicaId::new(liar), SeqNum::new(1));
+    let (epoch, view, digest) = (Epoch::default(), View::default(), Digest([7; 32]));
+    let statement = Statement { group: group.genesis.group(), epoch, kind: Kind::Ack, view, seq, digest };
+    let statements = vec![statement.sign(lane, &member(liar)); 1_000];
+    let frame = borsh::to_vec(&Message::Recalled { incarnation, statements }).expect("memory");
+    for site in (0..group.sites.len()).filter(|site| *site != usize::from(liar)) {
+        group.sites[site].inbox.push((key_of(usize::from(liar)), frame.clone()));
+    }
+    group.turn();
+}
+
+#[test]
+fn answers_about_promises_that_nobody_asked_for_cost_sixteen_times_their_bytes() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+
+    (0..5).for_each(|_| liar_recalls(&mut group, 3, 1));
+
+    assert!((10..14).contains(&charged(&group, 3)), "{} MiB for five answers of 150 KB", charged(&group, 3));
+}
+
+#[test]
+fn members_that_tell_a_restarted_one_what_it_promised_are_charged_for_nothing() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.submit(1, &group.envelope(1, "a"));
+    (0..100).for_each(|_| group.turn());
+
+    group.crash(0, Loss::Nothing);
+    group.start(0);
+    group.until_all_may_sign();
+    (0..100).for_each(|_| group.turn());
+
+    assert_eq!(group.sites[0].useless, BTreeMap::new());
+}
+
+#[test]
+fn bulk_that_the_core_refuses_costs_its_sender_its_bytes_and_those_of_a_frame() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let (epoch, kind, view, seq) = (Epoch::default(), Kind::Commit, View::default(), SeqNum::new(100_000));
+    let (content, digest) = (Content::NULL, Content::NULL.digest());
+    let statement = Statement { group: group.genesis.group(), epoch, kind, view, seq, digest };
+    let sign = |number| (ReplicaId::new(number), statement.sign(ReplicaId::new(number), &member(number)).signature);
+    let certificate = ClaimedCert { epoch, kind, view, seq, digest, signatures: (1..4).map(sign).collect() };
+    let frame = borsh::to_vec(&Message::Decided { certificate, content }).expect("memory");
+
+    group.sites[0].inbox.extend((0..256).map(|_| (key_of(3), frame.clone())));
+    group.turn();
+
+    assert_eq!(charged(&group, 3), 4, "256 frames of 16 KiB and a little more");
 }
