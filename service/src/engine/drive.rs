@@ -19,8 +19,9 @@ use super::tolls::Tolls;
 use super::turned_away::Loose;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
-    Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Now, PayloadCheck,
-    Question, QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Tip, Verify,
+    Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Message, Now,
+    PayloadCheck, Question, QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Tip,
+    Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -83,6 +84,8 @@ pub struct Engine {
     pub(super) brought: Brought,
     /// Bundles of each lane that its owner handed over and that were not stored as they came.
     pub(super) loose: BTreeMap<ReplicaId, Loose>,
+    /// Bytes of its lane that each owner has sent again since the last own status.
+    pub(super) sent_again: BTreeMap<ReplicaId, u64>,
     /// Members that have told what this replica promised.
     pub(super) recalled: BTreeSet<ReplicaId>,
     /// Envelopes that need no place on the own lane any more, until the core hears of it.
@@ -179,6 +182,7 @@ impl Engine {
             tolls: Tolls::default(),
             brought: Brought::default(),
             loose: BTreeMap::new(),
+            sent_again: BTreeMap::new(),
             recalled: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
@@ -318,7 +322,12 @@ impl Engine {
                 }
             }
             Effect::Send { to, message } => work.round.outbox.push(leave(Some(to), message)),
-            Effect::Broadcast(message) => work.round.outbox.push(leave(None, message)),
+            Effect::Broadcast(message) => {
+                if matches!(*message, Message::Status { .. }) {
+                    self.sent_again.clear();
+                }
+                work.round.outbox.push(leave(None, message));
+            }
             Effect::Execute(decided) if work.is_full() => self.deferred.push_back(decided),
             Effect::Execute(decided) => return Ok(Some(self.execute(&decided, work)?)),
             Effect::Supply { to, question } => work.supplies.push((committee.clone(), to, question)),

@@ -21,6 +21,9 @@ const BUNDLE_BYTES: u64 = 16 << 10;
 /// second at most, a third of what it may bring.
 const MARK_BYTES: u64 = 128;
 
+/// Bytes that an owner sends again for a status, and the bundle that passes them (N9).
+const AGAIN_BYTES: u64 = 4 << 20;
+
 /// Bundles of a lane that are free to its owner although they were not stored as they came: the first at each position, and as
 /// many bytes as an owner may have out without a certificate. What is executed of the lane counts no more, so that an owner
 /// each of whose bundles comes too early once is never charged.
@@ -61,7 +64,9 @@ impl Engine {
         let header = &bundle.header;
         let (lane, position) = (header.lane, header.position);
         let Some(is_needed) = self.core.needs_bundle(header) else {
-            self.charge(heard.sender(), costs(header), work);
+            if !self.is_sent_again(heard.sender(), header) {
+                self.charge(heard.sender(), costs(header), work);
+            }
             return Ok(None);
         };
         let bytes = self.bytes_of_no_gate(bundle, work)?;
@@ -78,6 +83,18 @@ impl Engine {
         let weight = if heard.sender() == lane { REFUSED_WEIGHS } else { 1 };
         self.charge(heard.sender(), costs(header).saturating_mul(weight), work);
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
+    }
+
+    /// Whether an owner may send a bundle again for nothing: for each status of a replica that may not sign yet it does, as it lacks
+    /// the Ack.
+    fn is_sent_again(&mut self, from: ReplicaId, header: &BundleHeader) -> bool {
+        if from != header.lane || !self.core.is_recovering() {
+            return false;
+        }
+        let bytes = self.sent_again.entry(from).or_default();
+        let is_free = *bytes < AGAIN_BYTES;
+        *bytes = bytes.saturating_add(costs(header));
+        is_free
     }
 
     /// Charges for bundles of this round that the core has not stored: they are too heavy so far ahead of execution, or loose,

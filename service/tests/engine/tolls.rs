@@ -521,3 +521,38 @@ fn bulk_that_the_core_refuses_costs_its_sender_its_bytes_and_those_of_a_frame() 
 
     assert_eq!(charged(&group, 3), 4, "256 frames of 16 KiB and a little more");
 }
+
+/// E7: it acknowledges nothing, so the owner sends its bundle again for each of its statuses (N9).
+#[test]
+fn an_owner_is_charged_for_nothing_by_a_restarted_member_that_may_not_sign_yet() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    [0, 2, 3].into_iter().for_each(|site| group.crash(site, Loss::Nothing));
+    group.start(0);
+    group.submit(1, &group.putting(1, "a", &"x".repeat(5 << 20), Revision::GENESIS));
+
+    (0..2_000).for_each(|_| group.turn());
+
+    assert!(group.sites[0].engine.iter().all(|engine| engine.core().member().expect("a member").is_recovering()));
+    assert_eq!(charged(&group, 1), 0);
+}
+
+#[test]
+fn more_than_a_status_asks_for_is_charged_by_a_member_that_may_not_sign_yet() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    [1, 2, 3].into_iter().for_each(|site| group.crash(site, Loss::All));
+    let mut end = <(Tip, u64)>::default();
+    let envelope = new(&group, 1);
+    let bundle = made(&group, 3, &mut end, vec![Item { kind: ItemKind::Envelope, bytes: envelope }]);
+    group.crash(0, Loss::Nothing);
+    group.start(0);
+    group.turn();
+
+    for _ in 0..40 {
+        liar_hands(&mut group, 3, bundle.clone());
+        group.turn();
+    }
+
+    assert!((30..36).contains(&charged(&group, 3)), "{} MiB of 40", charged(&group, 3));
+}
