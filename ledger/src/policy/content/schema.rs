@@ -5,8 +5,8 @@ use super::schema_cost::Plan;
 use crate::policy::{DOCUMENT_BYTES_MAX, Format, SCHEMA_BYTES_MAX, Schema};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::shelter::sheltered;
-use jsonschema::{Draft, PatternOptions, Validator};
-use serde_json::Value;
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use serde_json::{Value, json};
 
 /// Bytes of a compiled regular expression: what a search may hold in memory, and steps for each byte at the worst.
 const REGEX_BYTES_MAX: usize = 256 << 10;
@@ -26,16 +26,37 @@ impl Schema {
         if self.text().len() > SCHEMA_BYTES_MAX {
             return Err(format!("{} bytes, at most {SCHEMA_BYTES_MAX} are allowed", self.text().len()));
         }
-        let schema = document::read(Format::Json, self.text().as_bytes())?;
+        let mut schema = document::read(Format::Json, self.text().as_bytes())?;
         let plan = Plan::of(&schema)?;
-        let named = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
-        let draft = if named.contains("draft-07") { Draft::Draft7 } else { Draft::Draft202012 };
-        let patterns = PatternOptions::regex().size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX);
-        let options = jsonschema::options().offline().with_draft(draft).should_validate_formats(false);
-        let built = options.with_pattern_options(patterns).build(&schema);
+        drop_id(&mut schema, plan.refers());
+        let built = build(&schema);
         let validator =
             built.map_err(|error| format!("{} is not as the draft says", Shown(error.instance_path().as_str())))?;
         Ok(Compiled { validator, plan })
+    }
+}
+
+fn build(schema: &Value) -> Result<Validator, ValidationError<'static>> {
+    let named = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
+    let draft = if named.contains("draft-07") { Draft::Draft7 } else { Draft::Draft202012 };
+    let patterns = PatternOptions::regex().size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX);
+    let options = jsonschema::options().offline().with_draft(draft).should_validate_formats(false);
+    options.with_pattern_options(patterns).build(schema)
+}
+
+/// Takes the `$id` off a schema, which the library would hold once for each keyword. Nothing but the schema's own references
+/// is resolved by it; it stays where a schema of an `$id` and a reference alone could not be used either.
+fn drop_id(schema: &mut Value, refers: bool) {
+    let Some(id) = schema.get("$id") else { return };
+    let mut least = json!({ "$id": id, "$defs": { "a": true } });
+    if let Some(dialect) = schema.get("$schema") {
+        least["$schema"] = dialect.clone();
+    }
+    if refers {
+        least["properties"] = json!({ "a": { "$ref": "#/$defs/a" } });
+    }
+    if let (Ok(_), Value::Object(words)) = (build(&least), schema) {
+        words.retain(|word, _| word != "$id"); // in their order
     }
 }
 
@@ -70,7 +91,6 @@ const _: () = assert!(SCHEMA_BYTES_MAX <= DOCUMENT_BYTES_MAX, "a schema is read 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn compiled(schema: Value) -> Compiled {
         Schema::new(schema.to_string()).compile().unwrap_or_else(|why| panic!("{schema}: {why}"))
@@ -120,6 +140,84 @@ mod tests {
         assert_eq!((draft.broken(&json!(["a"])), draft.broken(&json!(["a", 1])).is_some()), (None, true));
         refused(list("https://json-schema.org/draft/2020-12/schema"));
         refused(json!({ "$schema": "https://example.org/mine" }));
+    }
+
+    /// Names that the library reads in some way of its own: relative ones, those with dots, and those of known dialects.
+    const IDS: [&str; 16] = [
+        "",
+        "a.json",
+        "a/b.json",
+        "/a/b",
+        "../a",
+        "//x/a",
+        "?q",
+        "https://x/a",
+        "HTTPS://X:443/%7e/./b/../c?q",
+        "http://x/..//y",
+        "x:..//y",
+        "urn:a:b/../c",
+        "urn:uuid:00000000-0000-0000-0000-000000000000",
+        "https://json-schema.org/draft/2020-12/schema",
+        "http://json-schema.org/draft-07/schema",
+        "no uri",
+    ];
+
+    fn schemas_of(id: &str) -> Vec<Value> {
+        let tree = json!({
+            "properties": { "a": { "$ref": "#/$defs/b" }, "c": { "items": { "$ref": "#" } }, "$id": { "pattern": "^a+$" } },
+            "$defs": { "b": { "type": "string" } },
+            "default": { "$id": "https://x/" },
+        });
+        let plain = json!({ "properties": { "a": { "type": "string" } }, "maxProperties": 1 });
+        let idle = json!({ "$defs": { "a": { "$ref": "#" } }, "type": "object" });
+        let wrong = json!({ "type": "strin" });
+        let old = json!({ "$ref": "#/definitions/a", "definitions": { "a": { "type": "object" } } });
+        let named = [tree, plain, idle, wrong, old].into_iter().flat_map(|schema| {
+            ["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#", ""].map(
+                |dialect| {
+                    let mut schema = schema.clone();
+                    schema["$id"] = json!(id);
+                    if !dialect.is_empty() {
+                        schema["$schema"] = json!(dialect);
+                    }
+                    schema
+                },
+            )
+        });
+        named.collect()
+    }
+
+    /// Whether a schema can be used, where it is not as the draft says, and where documents break it.
+    fn answers(built: Result<Validator, ValidationError<'static>>, schema: &Value) -> Vec<String> {
+        let documents =
+            [json!(1), json!({ "a": 1 }), json!({ "a": "x", "$id": "b", "d": 1 }), json!({ "c": [{ "a": 1 }, 1] })];
+        match built {
+            Ok(validator) => {
+                let compiled = Compiled { validator, plan: Plan::of(schema).expect("it is taken") };
+                documents.iter().map(|document| format!("{:?}", compiled.broken(document))).collect()
+            }
+            Err(error) => vec![error.instance_path().to_string()],
+        }
+    }
+
+    #[test]
+    fn a_schema_answers_without_its_id_as_with_it() {
+        for schema in IDS.iter().flat_map(|id| schemas_of(id)) {
+            let (mut nameless, refers) = (schema.clone(), Plan::of(&schema).expect("it is taken").refers());
+            drop_id(&mut nameless, refers);
+            assert_eq!(answers(build(&nameless), &schema), answers(build(&schema), &schema), "{schema}");
+        }
+    }
+
+    #[test]
+    fn no_id_by_which_a_schema_can_be_used_is_spelled_for_its_keywords() {
+        for schema in IDS.iter().flat_map(|id| schemas_of(id)) {
+            let Ok(compiled) = Schema::new(schema.to_string()).compile() else { continue };
+            let document = json!({ "a": 1, "b": 2 });
+            let spelled =
+                compiled.validator.iter_errors(&document).any(|error| error.absolute_keyword_location().is_some());
+            assert!(!spelled, "{schema}");
+        }
     }
 
     #[test]

@@ -64,6 +64,7 @@ const PLAIN: [&str; 25] = [
 /// A schema's parts and how they apply each other.
 pub(super) struct Plan {
     parts: Vec<Part>,
+    refers: bool,
     places_bytes: u64,
     /// Parts, those that others apply to the same value first.
     order: Vec<usize>,
@@ -97,11 +98,17 @@ impl Plan {
     pub(super) fn of(schema: &Value) -> Result<Self, String> {
         let mut reader = Reader::default();
         reader.part(&Place::default(), schema)?;
+        let refers = !reader.refers.is_empty();
         reader.resolve()?;
         let spelled = if schema.get("$id").is_some() { PLACES_SPELLED } else { 1 };
         let (parts, places_bytes) = (reader.parts, reader.places_bytes.saturating_mul(spelled));
         let order = order(&parts)?;
-        Ok(Self { parts, places_bytes, order })
+        Ok(Self { parts, refers, places_bytes, order })
+    }
+
+    /// Whether a part refers to another.
+    pub(super) fn refers(&self) -> bool {
+        self.refers
     }
 
     /// Regular expressions of the schema, and bytes of the places of its parts.
