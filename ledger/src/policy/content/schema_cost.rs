@@ -68,6 +68,9 @@ pub(super) struct Plan {
     places_bytes: u64,
     /// Parts, those that others apply to the same value first.
     order: Vec<usize>,
+    /// Cost of the whole for one value of each depth that some document had, and of each part at the last of these depths.
+    costs: Vec<Cost>,
+    deepest: Vec<Cost>,
 }
 
 #[derive(Default)]
@@ -102,8 +105,8 @@ impl Plan {
         reader.resolve()?;
         let spelled = if schema.get("$id").is_some() { PLACES_SPELLED } else { 1 };
         let (parts, places_bytes) = (reader.parts, reader.places_bytes.saturating_mul(spelled));
-        let order = order(&parts)?;
-        Ok(Self { parts, refers, places_bytes, order })
+        let (order, deepest) = (order(&parts)?, vec![Cost::default(); parts.len()]);
+        Ok(Self { parts, refers, places_bytes, order, costs: Vec::new(), deepest })
     }
 
     /// Whether a part refers to another.
@@ -117,14 +120,15 @@ impl Plan {
     }
 
     /// Steps that holding a document against the schema takes at most.
-    pub(super) fn steps(&self, document: &Value) -> u64 {
+    pub(super) fn steps(&mut self, document: &Value) -> u64 {
         let mut levels = Vec::new();
         measure(document, 0, &mut levels);
-        let mut below: Vec<Cost> = vec![Cost::default(); self.parts.len()];
+        while self.costs.len() < levels.len() {
+            self.deepest = self.level(self.costs.len(), &self.deepest);
+            self.costs.push(self.deepest[0]);
+        }
         let mut total = (self.parts.len() as u64).saturating_mul(levels.len() as u64); // of this plan itself
-        for (depth, (values, bytes)) in levels.into_iter().enumerate() {
-            below = self.level(depth, &below);
-            let cost = below[0];
+        for (cost, (values, bytes)) in self.costs.iter().zip(levels) {
             let searched = cost.patterns.saturating_mul(bytes).saturating_mul(PATTERN_STEPS);
             total = total.saturating_add(cost.steps.saturating_mul(values)).saturating_add(searched);
         }
@@ -134,6 +138,8 @@ impl Plan {
     /// Cost of each part for one value that lies `depth` levels below the one that it is applied to, from the same for
     /// a level less.
     fn level(&self, depth: usize, below: &[Cost]) -> Vec<Cost> {
+        #[cfg(test)]
+        tests::LEVELS.set(tests::LEVELS.get() + 1);
         let mut level = vec![Cost::default(); self.parts.len()];
         for &index in &self.order {
             let part = &self.parts[index];
@@ -354,3 +360,35 @@ fn values(value: &Value) -> u64 {
 }
 
 const _: () = assert!(DEPTH_MAX * CHAIN_MAX as usize <= 1_024, "what is on the stack at a time");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+    use serde_json::json;
+
+    thread_local! {
+        /// Depths at which all parts of some schema were gone through.
+        pub(super) static LEVELS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn the_parts_of_a_schema_are_gone_through_once_for_each_depth_and_not_for_each_document() {
+        let mut plan = Plan::of(&json!({ "allOf": vec![json!(true); 100] })).expect("a schema");
+        let nested = |depth: usize| (0..depth).fold(json!([]), |inner, _| json!([inner]));
+        let steps: Vec<u64> = (0..1_000).map(|_| plan.steps(&nested(63))).collect();
+        assert!(LEVELS.get() <= DEPTH_MAX, "{} times", LEVELS.get());
+        assert!(steps.iter().all(|some| *some == steps[0]));
+    }
+
+    #[test]
+    fn a_document_costs_the_same_whatever_came_before_it() {
+        let schema = json!({ "items": { "anyOf": [{ "$ref": "#" }, { "pattern": "a" }] }, "maxItems": 9 });
+        let plan = || Plan::of(&schema).expect("a schema");
+        let nested = |depth: usize| (0..depth).fold(json!("a"), |inner, _| json!([inner, "b"]));
+        let mut used = plan();
+        for depth in [3, 0, 7, 1, 63, 7] {
+            assert_eq!(used.steps(&nested(depth)), plan().steps(&nested(depth)), "{depth}");
+        }
+    }
+}
