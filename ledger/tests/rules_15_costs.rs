@@ -3,7 +3,7 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema};
-use quorate_ledger::{Principal, State};
+use quorate_ledger::{Act, Code, GROUP_DOMAIN, Op, Principal, Reconfiguration, State};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use support::world::{Edit, World, write};
@@ -49,6 +49,15 @@ fn world(rules: u32) -> World {
     World::of(support::genesis_by(Some(rules)))
 }
 
+/// The world's group agrees on rules of the next number, and its next epoch begins.
+fn goes_on_by(world: &mut World, rules: u32) {
+    let change = Reconfiguration { rules: Some(rules), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    world.fill();
+    world.slot(&[]);
+    assert_eq!(world.ledger.rules(), rules);
+}
+
 fn rule(pattern: &str) -> PathRule {
     PathRule { pattern: pattern.into(), ..PathRule::default() }
 }
@@ -65,6 +74,14 @@ fn with_schemas(schemas: Vec<String>) -> DomainPolicy {
         ..rule(&format!("{number}/**"))
     };
     policy(schemas.into_iter().enumerate().map(rule).collect())
+}
+
+fn propose(policy: DomainPolicy) -> Edit {
+    Edit::Other(Op::Propose { act: Act::SetPolicy { policy } })
+}
+
+fn proposed(rules: u32, policy: DomainPolicy) -> Option<Code> {
+    world(rules).does(0, &[propose(policy)]).code
 }
 
 /// Memory at its peak while one envelope puts a document under each of four schemas.
@@ -86,4 +103,89 @@ fn a_long_name_of_a_schema_is_held_once_and_not_for_each_keyword() {
     let schema = |id: &str| format!("{{\"$id\": \"https://x/{id}\", \"allOf\": [{parts}]}}");
     let (short, long) = (peak_under(14, &schema("a")), peak_under(14, &schema(&"a".repeat(40_000))));
     assert!(long < short + (8 << 20), "{long} bytes, {short} with a short name");
+}
+
+/// A schema of regular expressions, each of which stands in it so often.
+fn patterned(expressions: usize, times: usize) -> String {
+    let word = |number: usize| {
+        let times = vec![format!("{{\"pattern\": \"^k{number}$\"}}"); times].join(",");
+        format!("\"k{number}\": {{\"allOf\": [{times}]}}")
+    };
+    format!("{{\"properties\": {{{}}}}}", (0..expressions).map(word).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn equal_regular_expressions_of_a_schema_count_once() {
+    let policy = |expressions| with_schemas(vec![patterned(expressions, 3)]);
+    assert_eq!(proposed(14, policy(256)), Some(Code::BadAct));
+    assert_eq!(proposed(15, policy(256)), None);
+    assert_eq!(proposed(15, policy(257)), Some(Code::BadAct));
+}
+
+#[test]
+fn a_name_of_a_schema_makes_its_places_no_dearer() {
+    let names: Vec<String> = (0..3_000).map(|number| format!("\"{number}\": []")).collect();
+    let policy = |id: &str, bytes: usize| {
+        let key = " ".repeat(bytes);
+        let required = format!("{{\"dependentRequired\": {{{}}}}}", names.join(","));
+        with_schemas(vec![format!("{{\"$id\": \"{id}\", \"properties\": {{\"{key}\": {required}}}}}")])
+    };
+    for id in ["name.schema.json", "https://example.org/name.schema.json"] {
+        assert_eq!(proposed(14, policy(id, 5_000)), Some(Code::BadAct), "{id}");
+        assert_eq!(proposed(15, policy(id, 5_000)), None, "{id}");
+        assert_eq!(proposed(15, policy(id, 12_000)), Some(Code::BadAct), "{id}");
+    }
+}
+
+/// A domain whose policy has 300 regular expressions since before there was a bound, under these rules by now.
+fn with_300_expressions(rules: u32) -> World {
+    let mut world = world(13);
+    world.decide("main", with_schemas(vec![patterned(300, 1)]));
+    (14..=rules).for_each(|next| goes_on_by(&mut world, next));
+    world
+}
+
+/// Verdict on the proposal of the policy that is in force with other writers and these schemas.
+fn successor(rules: u32, schemas: Vec<String>) -> Option<Code> {
+    let writers = ["org-0", "org-1", "org-2"].map(|org| Principal::Organisation(org.into()));
+    let policy = DomainPolicy { writers: writers.into(), ..with_schemas(schemas) };
+    with_300_expressions(rules).does(0, &[propose(policy)]).code
+}
+
+#[test]
+fn a_writer_can_be_taken_out_of_a_policy_whose_schemas_came_before_their_bound() {
+    assert_eq!(successor(14, vec![patterned(300, 1)]), Some(Code::BadAct));
+    assert_eq!(successor(15, vec![patterned(300, 1)]), None);
+}
+
+#[test]
+fn a_policy_above_the_bounds_of_schemas_may_become_cheaper_and_not_dearer() {
+    assert_eq!(successor(15, vec![patterned(299, 1)]), None);
+    assert_eq!(successor(15, vec![patterned(301, 1)]), Some(Code::BadAct));
+    assert_eq!(successor(15, vec![patterned(300, 1), patterned(1, 1)]), Some(Code::BadAct));
+}
+
+#[test]
+fn a_policy_above_the_bounds_of_schemas_takes_effect_where_it_is_agreed() {
+    let mut world = with_300_expressions(15);
+    world.decide("main", with_schemas(vec![patterned(299, 1)]));
+    world.decide("main", with_schemas(vec![patterned(1, 1)]));
+}
+
+#[test]
+fn a_schema_that_is_in_force_is_made_ready_again_for_no_proposal() {
+    let mut world = with_300_expressions(15);
+    let again: Vec<Edit> = (0..8).map(|_| propose(with_schemas(vec![patterned(300, 1)]))).collect();
+    assert_eq!(world.does(0, &again).code, None);
+    let others: Vec<Edit> = (0..8).map(|_| propose(with_schemas(vec![patterned(299, 1)]))).collect();
+    assert_eq!(world.does(0, &others).code, Some(Code::BadAct), "those have to be");
+}
+
+#[test]
+fn a_schema_in_force_is_refused_beside_another_format() {
+    let mut world = world(15);
+    world.decide("main", with_schemas(vec!["{}".into()]));
+    let mut text = with_schemas(vec!["{}".into()]);
+    text.paths[0].format = Some(Format::Text);
+    assert_eq!(world.does(0, &[propose(text)]).code, Some(Code::BadAct));
 }

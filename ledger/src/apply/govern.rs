@@ -4,8 +4,8 @@ use super::Applier;
 use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
-use crate::format::rules::POLICIES_BIND_SINCE;
-use crate::policy::{DomainPolicy, GroupPolicy};
+use crate::format::rules::{POLICIES_BIND_SINCE, WORK_IS_BOUNDED_SINCE};
+use crate::policy::{DomainPolicy, GroupPolicy, Tally};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
 use crate::state::electorate::{Quorum, Threshold};
@@ -18,6 +18,7 @@ use crate::vocabulary::keys::{self, Purpose};
 use crate::vocabulary::name::is_name;
 use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{PublicKey, Signature};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Applier<'_, '_> {
@@ -249,16 +250,29 @@ impl Applier<'_, '_> {
 
     /// Takes what making the schemas of a proposed policy ready will cost.
     fn weigh_schemas(&mut self, act: &Act) -> Result<(), Abort> {
-        match act {
-            Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } | Act::Rescue { policy, .. }
-                if self.place.rules >= POLICIES_BIND_SINCE =>
-            {
-                let cost = policy.schemas_cost().unwrap_or_default(); // where it is too much, nothing is made ready
-                let why = "proposals whose schemas cost more than one envelope may have made ready";
-                if self.budget.take_schemas(cost) { Ok(()) } else { Err(bad(why)) }
+        let (Act::SetPolicy { policy } | Act::CreateDomain { policy, .. } | Act::Rescue { policy, .. }) = act else {
+            return Ok(());
+        };
+        let cost = match self.place.rules {
+            WORK_IS_BOUNDED_SINCE.. => policy.cost_after(self.in_force(act)?.as_deref()),
+            // Where it is too much, nothing is made ready.
+            POLICIES_BIND_SINCE.. => policy.schemas_cost(Tally::AsWritten).unwrap_or_default(),
+            _ => (0, 0),
+        };
+        let why = "proposals whose schemas cost more than one envelope may have made ready";
+        if self.budget.take_schemas(cost) { Ok(()) } else { Err(bad(why)) }
+    }
+
+    /// The policy that an act would replace.
+    fn in_force(&self, act: &Act) -> Result<Option<Cow<'_, DomainPolicy>>, StoreError> {
+        Ok(match act {
+            Act::SetPolicy { .. } => Some(Cow::Borrowed(&self.place.record.policy)),
+            Act::Rescue { name, .. } => {
+                let known: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(name))?;
+                known.map(|record| Cow::Owned(record.policy))
             }
-            _ => Ok(()),
-        }
+            _ => None,
+        })
     }
 
     /// Does what is proposed once enough organisations agree and nothing has to be waited for, if it is not too late.
@@ -285,14 +299,14 @@ impl Applier<'_, '_> {
     fn check(&self, act: &Act) -> Result<(), Abort> {
         let known = |name: &[u8]| self.overlay.has(GROUP, name);
         match act {
-            Act::SetPolicy { policy } => self.check_policy(policy),
+            Act::SetPolicy { policy } => self.check_policy(policy, act),
             Act::SetGroupPolicy { policy } => self.check_group_policy(policy),
             Act::Rescue { name, policy } => {
-                self.check_policy(policy)?;
+                self.check_policy(policy, act)?;
                 self.needs_rescue(name)
             }
             Act::CreateDomain { name, policy } => {
-                self.check_policy(policy)?;
+                self.check_policy(policy, act)?;
                 match is_name(name) && !known(&name::domain(name))? {
                     true => Ok(()),
                     false => Err(bad(&format!("{name:?} is no name of a domain, or taken"))),
@@ -310,11 +324,14 @@ impl Applier<'_, '_> {
     }
 
     /// Refuses a policy that nobody could ever change.
-    fn check_policy(&self, policy: &DomainPolicy) -> Result<(), Abort> {
-        if self.place.rules >= POLICIES_BIND_SINCE {
-            policy.schemas_cost().map_err(|why| bad(&why.to_string()))?;
-        }
-        policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
+    fn check_policy(&self, policy: &DomainPolicy, act: &Act) -> Result<(), Abort> {
+        let organisations = self.place.organisations;
+        let checked = match self.place.rules {
+            WORK_IS_BOUNDED_SINCE.. => policy.check_after(self.in_force(act)?.as_deref(), organisations),
+            POLICIES_BIND_SINCE.. => policy.schemas_cost(Tally::AsWritten).and_then(|_| policy.check(organisations)),
+            _ => policy.check(organisations),
+        };
+        checked.map_err(|why| bad(&why.to_string()))?;
         let quorum = Quorum::of_domain(self.overlay, policy)?;
         match quorum.threshold() {
             threshold if threshold.is_stuck && threshold.electorate.active >= threshold.needed => {

@@ -2,10 +2,11 @@
 
 use super::{
     Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, Principle, RULES_MAX, Rate,
-    Rates, STRATEGIES_MAX, Schema, Strategy, VALIDATORS_MAX, glob,
+    Rates, STRATEGIES_MAX, Strategy, VALIDATORS_MAX, glob,
 };
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::shelter::sheltered;
+use std::collections::BTreeSet;
 
 /// Bytes of a forbidden text.
 const FORBIDDEN_BYTES_MAX: usize = 256;
@@ -57,27 +58,64 @@ pub struct Fault {
     pub why: BadPolicy,
 }
 
+/// Count of a policy's regular expressions and of the bytes of its places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tally {
+    /// Equal expressions each, and places seven times where a schema has an `$id`: rules 14.
+    AsWritten,
+    /// Equal expressions of a schema once, as they are compiled, and places once: from rules 15 on.
+    AsCompiled,
+}
+
 impl DomainPolicy {
     /// Whether it can be used in a group of so many organisations.
     pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
         self.faults(organisations).next().map_or(Ok(()), |fault| Err(fault.why))
     }
 
+    /// Whether it can take the place of a policy in force, from rules 15 on: its schemas may cost as much as those of that one,
+    /// and those that are the same are known to be usable.
+    pub(crate) fn check_after(&self, known: Option<&Self>, organisations: u32) -> Result<(), BadPolicy> {
+        let Some(known) = known else {
+            return self.schemas_cost(Tally::AsCompiled).and_then(|_| self.check(organisations));
+        };
+        if self.schemas_cost(Tally::AsCompiled).is_err() {
+            let (patterns, places) = known.cost(Tally::AsCompiled);
+            self.check_paths()?;
+            within(self.cost(Tally::AsCompiled), (patterns.max(PATTERNS_MAX), places.max(PLACES_BYTES_MAX)))?;
+        }
+        self.without_schemas_of(known).check(organisations)
+    }
+
+    /// Cost of the schemas that have to be made ready before it takes the place of a policy in force; none where there are too
+    /// many of them to look at.
+    pub(crate) fn cost_after(&self, known: Option<&Self>) -> (u64, u64) {
+        match known {
+            _ if self.check_paths().is_err() => (0, 0),
+            Some(known) => self.without_schemas_of(known).cost(Tally::AsCompiled),
+            None => self.cost(Tally::AsCompiled),
+        }
+    }
+
+    fn without_schemas_of(&self, known: &Self) -> Self {
+        let theirs: BTreeSet<_> = known.paths.iter().filter_map(PathRule::document).collect();
+        let mut new = self.clone();
+        for rule in new.paths.iter_mut().filter(|rule| rule.document().is_some_and(|of| theirs.contains(&of))) {
+            rule.schema = None;
+        }
+        new
+    }
+
     /// Regular expressions in its schemas, and bytes of the places of their parts; a fault where these are more than may be
     /// made ready (rules 14).
-    pub fn schemas_cost(&self) -> Result<(u64, u64), BadPolicy> {
+    pub fn schemas_cost(&self, tally: Tally) -> Result<(u64, u64), BadPolicy> {
         self.check_paths()?;
-        let costs = self.paths.iter().filter_map(|rule| rule.schema.as_ref()).map(Schema::cost);
-        let cost = costs.fold((0_u64, 0_u64), |sum, cost| (sum.0 + cost.0, sum.1.saturating_add(cost.1)));
-        match cost {
-            (patterns, _) if patterns > PATTERNS_MAX => {
-                Err(BadPolicy::TooLong("the list of all schemas' regular expressions"))
-            }
-            (_, places) if places > PLACES_BYTES_MAX => {
-                Err(BadPolicy::TooLong("the list of places of all schemas' keywords"))
-            }
-            cost => Ok(cost),
-        }
+        within(self.cost(tally), (PATTERNS_MAX, PLACES_BYTES_MAX))
+    }
+
+    fn cost(&self, tally: Tally) -> (u64, u64) {
+        let costs = self.paths.iter().filter_map(|rule| rule.schema.as_ref()).map(|schema| schema.cost(tally));
+        costs.fold((0, 0), |sum, cost| (sum.0 + cost.0, sum.1.saturating_add(cost.1)))
     }
 
     /// Faults in the order of their fields, of each rule the first: later ones are looked for only when asked for.
@@ -108,6 +146,14 @@ impl DomainPolicy {
             true => Err(BadPolicy::TooLong("the text of all schemas")),
             false => Ok(()),
         }
+    }
+}
+
+fn within(cost: (u64, u64), most: (u64, u64)) -> Result<(u64, u64), BadPolicy> {
+    match cost {
+        (patterns, _) if patterns > most.0 => Err(BadPolicy::TooLong("the list of all schemas' regular expressions")),
+        (_, places) if places > most.1 => Err(BadPolicy::TooLong("the list of places of all schemas' keywords")),
+        cost => Ok(cost),
     }
 }
 
@@ -142,6 +188,11 @@ impl PathRule {
             return Err(BadPolicy::TooLong("a forbidden text, or their list,"));
         }
         self.check_schema().map_err(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why })
+    }
+
+    /// Format and schema of its documents.
+    fn document(&self) -> Option<(&'static str, &str)> {
+        Some((self.format?.name(), self.schema.as_ref()?.text()))
     }
 
     /// Refuses an arbiter who may not write: its verdict is a change.

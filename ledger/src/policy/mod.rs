@@ -13,7 +13,7 @@ mod schema;
 mod strategy;
 
 #[cfg(feature = "execution")]
-pub use check::{BadPolicy, Fault};
+pub use check::{BadPolicy, Fault, Tally};
 #[cfg(feature = "execution")]
 pub(crate) use check::{PATTERNS_MAX, PLACES_BYTES_MAX};
 #[cfg(feature = "execution")]

@@ -3,7 +3,7 @@
 use super::document;
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
-use quorate_ledger::policy::{BadPolicy, DomainPolicy, Fault, GroupPolicy};
+use quorate_ledger::policy::{BadPolicy, DomainPolicy, Fault, GroupPolicy, Tally};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -64,7 +64,7 @@ fn findings(args: &Check) -> Result<Vec<Finding>, Failure> {
         }),
         false => serde_json::from_slice(&bytes).map(|policy: DomainPolicy| {
             let faults: Vec<_> = policy.faults(args.organisations).collect();
-            let dear = policy.schemas_cost().err().map(|why| Fault { place: "paths".into(), why });
+            let dear = policy.schemas_cost(Tally::AsCompiled).err().map(|why| Fault { place: "paths".into(), why });
             let dear = dear.filter(|dear| !faults.contains(dear));
             faults.into_iter().chain(dear).collect::<Vec<_>>()
         }),

@@ -2,7 +2,7 @@
 
 use super::document;
 use super::schema_cost::Plan;
-use crate::policy::{DOCUMENT_BYTES_MAX, Format, SCHEMA_BYTES_MAX, Schema};
+use crate::policy::{DOCUMENT_BYTES_MAX, Format, SCHEMA_BYTES_MAX, Schema, Tally};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::shelter::sheltered;
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
@@ -13,12 +13,12 @@ const REGEX_BYTES_MAX: usize = 256 << 10;
 
 impl Schema {
     /// Regular expressions that it has compiled, and bytes of the places of its parts; none where it cannot be used.
-    pub(crate) fn cost(&self) -> (u64, u64) {
+    pub(crate) fn cost(&self, tally: Tally) -> (u64, u64) {
         if self.text().len() > SCHEMA_BYTES_MAX {
             return (0, 0);
         }
         let plan = || Plan::of(&document::read(Format::Json, self.text().as_bytes())?);
-        sheltered(plan).and_then(Result::ok).map_or((0, 0), |plan| plan.cost())
+        sheltered(plan).and_then(Result::ok).map_or((0, 0), |plan| plan.cost(tally))
     }
 
     /// Makes it ready for use, or says why it cannot be used and where.

@@ -6,9 +6,10 @@
 //! schema and the document alone, so every replica refuses alike.
 
 use super::document::DEPTH_MAX;
+use crate::policy::Tally;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Subschemas of one schema.
 const PARTS_MAX: usize = 4_096;
@@ -22,8 +23,8 @@ const PATTERN_STEPS: u64 = 16;
 /// Steps that each value of a list costs which is compared with all others.
 const UNIQUE_STEPS: u64 = 64;
 
-/// Bytes for each of a place where a schema has an `$id`: every keyword is then named by two addresses as well, in which a byte
-/// may take three.
+/// Bytes for each of a place where a schema has an `$id`, as rules 14 count: every keyword was then named by two addresses as
+/// well, in which a byte may take three.
 const PLACES_SPELLED: u64 = 7;
 
 /// Dialects that are known: those whose words mean the same in what [`known`] takes.
@@ -65,6 +66,9 @@ const PLAIN: [&str; 25] = [
 pub(super) struct Plan {
     parts: Vec<Part>,
     refers: bool,
+    has_id: bool,
+    /// Regular expressions, equal ones once.
+    patterns: u64,
     places_bytes: u64,
     /// Parts, those that others apply to the same value first.
     order: Vec<usize>,
@@ -103,10 +107,10 @@ impl Plan {
         reader.part(&Place::default(), schema)?;
         let refers = !reader.refers.is_empty();
         reader.resolve()?;
-        let spelled = if schema.get("$id").is_some() { PLACES_SPELLED } else { 1 };
-        let (parts, places_bytes) = (reader.parts, reader.places_bytes.saturating_mul(spelled));
+        let (parts, places_bytes, has_id) = (reader.parts, reader.places_bytes, schema.get("$id").is_some());
+        let patterns = reader.patterns.len() as u64;
         let (order, deepest) = (order(&parts)?, vec![Cost::default(); parts.len()]);
-        Ok(Self { parts, refers, places_bytes, order, costs: Vec::new(), deepest })
+        Ok(Self { parts, refers, has_id, patterns, places_bytes, order, costs: Vec::new(), deepest })
     }
 
     /// Whether a part refers to another.
@@ -115,8 +119,15 @@ impl Plan {
     }
 
     /// Regular expressions of the schema, and bytes of the places of its parts.
-    pub(super) fn cost(&self) -> (u64, u64) {
-        (self.parts.iter().map(|part| part.patterns).sum(), self.places_bytes)
+    pub(super) fn cost(&self, tally: Tally) -> (u64, u64) {
+        let spelled = if self.has_id { PLACES_SPELLED } else { 1 };
+        match tally {
+            Tally::AsCompiled => (self.patterns, self.places_bytes),
+            Tally::AsWritten => {
+                let patterns = self.parts.iter().map(|part| part.patterns).sum();
+                (patterns, self.places_bytes.saturating_mul(spelled))
+            }
+        }
     }
 
     /// Steps that holding a document against the schema takes at most.
@@ -218,6 +229,7 @@ struct Reader {
     /// Parts by the hash of their places.
     places: BTreeMap<[u8; 32], usize>,
     places_bytes: u64,
+    patterns: BTreeSet<String>,
     /// References with their targets.
     refers: Vec<(usize, String)>,
 }
@@ -280,6 +292,7 @@ impl Reader {
             return Err(format!("{place:?}: a regular expression has at most {PATTERN_BYTES_MAX} bytes"));
         }
         self.parts[index].patterns += 1;
+        self.patterns.insert(pattern.to_owned());
         Ok(())
     }
 
