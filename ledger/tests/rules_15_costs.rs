@@ -3,10 +3,11 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema};
-use quorate_ledger::{Act, Code, GROUP_DOMAIN, Op, Principal, Reconfiguration, State};
+use quorate_ledger::{Act, Code, Dependency, GROUP_DOMAIN, Op, Principal, Receipt, Reconfiguration, State};
+use quorate_pbft::Signer;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use support::world::{Edit, World, write};
+use support::world::{Edit, World, remove, rename, write};
 
 /// The system's allocator, which remembers for each thread the bytes in use and their peak.
 struct Counting;
@@ -196,4 +197,75 @@ fn a_schema_in_force_is_refused_beside_another_format() {
     let mut text = with_schemas(vec!["{}".into()]);
     text.paths[0].format = Some(Format::Text);
     assert_eq!(world.does(0, &[propose(text)]).code, Some(Code::BadAct));
+}
+
+/// A path below so many folders.
+fn deep(folders: usize, name: &str) -> String {
+    format!("{}{name}", "a/".repeat(folders))
+}
+
+fn refusal(receipt: Receipt) -> Option<(Code, bool)> {
+    receipt.code.map(|code| (code, receipt.detail.is_some_and(|why| why.contains("at most 128 folders"))))
+}
+
+#[test]
+fn a_new_path_has_at_most_128_folders() {
+    let put = |rules, folders| refusal(world(rules).does(0, &[write(&deep(folders, "x"), "x\n")]));
+    assert_eq!((put(14, 129), put(15, 128)), (None, None));
+    assert_eq!(put(15, 129), Some((Code::BadPath, true)));
+}
+
+#[test]
+fn a_file_moves_to_below_at_most_128_folders() {
+    let moved = |rules, folders| {
+        let mut world = world(rules);
+        world.does(0, &[write("old", "x\n")]);
+        refusal(world.does(0, &[rename("old", &deep(folders, "x"))]))
+    };
+    assert_eq!((moved(14, 129), moved(15, 128)), (None, None));
+    assert_eq!(moved(15, 129), Some((Code::BadPath, true)));
+}
+
+#[test]
+fn a_part_of_a_composition_makes_no_path_with_more_than_128_folders() {
+    let composed = |rules| {
+        let mut world = world(rules);
+        let mut draft = world.draft(0, world.now(), &[write("b", "b\n")]);
+        let mut part = world.draft(0, world.now(), &[write(&deep(129, "x"), "x\n")]).body.changes.remove(0);
+        let (author, domain) = (support::author(0).public_key(), "main".to_owned());
+        part.wishes.depends_on = vec![Dependency { author, domain, seq: draft.body.from_seq }];
+        draft.body.changes.push(part);
+        draft.body.to_seq += 1;
+        draft.contents.push("x\n".into());
+        let receipt = world.verdict(&draft);
+        assert!(receipt.code.is_none() || receipt.detail.as_ref().is_some_and(|why| why.starts_with("part 2 of 2")));
+        refusal(receipt)
+    };
+    assert_eq!(composed(14), None);
+    assert_eq!(composed(15), Some((Code::BadPath, true)));
+}
+
+#[test]
+fn a_path_that_was_there_before_its_bound_is_edited_and_moved_away_and_deleted() {
+    let mut world = world(14);
+    world.does(0, &[write(&deep(129, "x"), "x\n"), write(&deep(129, "y"), "y\n")]);
+    goes_on_by(&mut world, 15);
+    assert_eq!(world.does(0, &[write(&deep(129, "x"), "more\n")]).state, State::Applied);
+    assert_eq!(world.text(&deep(129, "x")).as_deref(), Some("more\n"));
+    assert_eq!(world.does(0, &[rename(&deep(129, "x"), "x")]).state, State::Applied);
+    assert_eq!(world.does(0, &[remove(&deep(129, "y"))]).state, State::Applied);
+    assert_eq!(refusal(world.does(0, &[write(&deep(129, "y"), "y\n")])), Some((Code::BadPath, true)));
+}
+
+#[test]
+fn a_conflict_at_a_path_that_was_there_before_its_bound_is_settled() {
+    let mut world = world(14);
+    let path = deep(129, "x");
+    world.does(0, &[write(&path, "x\n")]);
+    let base = world.now();
+    world.does(1, &[remove(&path)]);
+    assert_eq!(world.does_on(base, 2, &[write(&path, "y\n")]).state, State::Conflict);
+    goes_on_by(&mut world, 15);
+    assert_eq!(world.does(3, &[write(&path, "settled\n")]).code, None);
+    assert_eq!(world.text(&path).as_deref(), Some("settled\n"));
 }

@@ -1,18 +1,22 @@
 //! Policy of a path against an operation: stages `schema` and `ownership`.
 
 use super::Applier;
+use crate::format::rules::WORK_IS_BOUNDED_SINCE;
 use crate::policy::PathRule;
 use crate::policy::attestation::Requirement;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::{File, Mode};
-use crate::vocabulary::path::Shown;
+use crate::vocabulary::path::{self, Shown};
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
     /// Holds an operation on a path against the path's rule. A breach is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Abort> {
+        if made.is_some() {
+            self.is_shallow(path, view)?;
+        }
         self.is_unlocked(path)?;
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(());
@@ -27,6 +31,15 @@ impl Applier<'_, '_> {
             self.applied.requirements.push(requirement);
         }
         Ok(())
+    }
+
+    /// Refuses a path with too many folders where nothing stands or is in dispute yet.
+    fn is_shallow(&self, path: &str, view: &AuthorView) -> Result<(), Abort> {
+        let deep = path::check_depth(path).err().filter(|_| self.place.rules >= WORK_IS_BOUNDED_SINCE);
+        let Some(why) = deep else { return Ok(()) };
+        let is_there = view.file(self.overlay, self.domain, path)?.is_some()
+            || self.record(path)?.is_some_and(|record| !record.is_gone());
+        if is_there { Ok(()) } else { Err(Abort::at(Code::BadPath, path, &why.to_string())) }
     }
 
     /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,

@@ -6,6 +6,9 @@ use core::fmt;
 pub const PATH_BYTES_MAX: usize = 4_096;
 /// Bytes of one component: what common file systems take.
 pub const COMPONENT_BYTES_MAX: usize = 255;
+/// Folders above a new path, from rules 15 on: a path of 260 characters, all that Windows takes, has no more. Each is looked up
+/// wherever a file comes to stand.
+pub const FOLDERS_MAX: usize = 128;
 
 /// Fault of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +25,9 @@ pub enum BadPath {
     /// A NUL byte.
     #[error("a path has no NUL")]
     Nul,
+    /// More than [`FOLDERS_MAX`] above a new path.
+    #[error("a new path has at most 128 folders")]
+    Depth,
 }
 
 /// Whether `path` may name a file: components of 1 to 255 bytes joined by `/`, none of them `.`, `..` or `.git`.
@@ -33,6 +39,11 @@ pub fn check(path: &str) -> Result<(), BadPath> {
         return Err(BadPath::Nul);
     }
     path.split('/').try_for_each(check_component)
+}
+
+/// Whether a path that is new has at most [`FOLDERS_MAX`].
+pub(crate) fn check_depth(path: &str) -> Result<(), BadPath> {
+    if folders(path).nth(FOLDERS_MAX).is_some() { Err(BadPath::Depth) } else { Ok(()) }
 }
 
 fn check_component(component: &str) -> Result<(), BadPath> {
@@ -95,6 +106,14 @@ mod tests {
         for path in ["...", ".gitignore", "git", "a b/ü.txt", ".github/x", "C:\\x"] {
             assert_eq!(check(path), Ok(()), "{path}");
         }
+    }
+
+    #[test]
+    fn depths_are_tried_at_their_limit() {
+        let deep = |folders: usize| format!("{}a", "a/".repeat(folders));
+        assert_eq!((check_depth(&deep(0)), check_depth(&deep(FOLDERS_MAX))), (Ok(()), Ok(())));
+        assert_eq!(check_depth(&deep(FOLDERS_MAX + 1)), Err(BadPath::Depth));
+        assert_eq!(check(&deep(2_000)), Ok(()));
     }
 
     #[test]
