@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema};
+use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema, Step, Strategy};
 use quorate_ledger::{Act, Code, Dependency, GROUP_DOMAIN, Op, Principal, Receipt, Reconfiguration, State};
 use quorate_pbft::Signer;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -268,4 +268,32 @@ fn a_conflict_at_a_path_that_was_there_before_its_bound_is_settled() {
     goes_on_by(&mut world, 15);
     assert_eq!(world.does(3, &[write(&path, "settled\n")]).code, None);
     assert_eq!(world.text(&path).as_deref(), Some("settled\n"));
+}
+
+/// Whether a deadline ends a conflict whose so many newest sides have no place below 100 folders, and whose next has one.
+fn ends_at_the_deadline(rules: u32, sides: usize) -> bool {
+    let mut world = world(rules);
+    let json = PathRule { format: Some(Format::Json), ..rule("vault/**") };
+    let step = |strategy, deadline_ms| Step { class: None, strategy, deadline_ms };
+    let strategies = vec![step(Strategy::Vote(None), Some(1_000)), step(Strategy::LastWriterWins, None)];
+    world.decide("main", policy(vec![json, PathRule { strategies, ..rule("**") }]));
+    world.does(0, &[write("old", "[]\n")]);
+    let base = world.now();
+    world.does(1, &[write("old", "no JSON\n")]);
+    let places: Vec<String> = (0..sides).map(|side| format!("vault/{}", deep(99, &side.to_string()))).collect();
+    let receipts: Vec<Receipt> = places.iter().map(|place| world.does_on(base, 2, &[rename("old", place)])).collect();
+    assert!(receipts.iter().all(|receipt| receipt.state == State::Conflict));
+    world.does(3, &places.iter().map(|place| write(place, "{}\n")).collect::<Vec<_>>());
+    world.time += 2_000;
+    world.slot(&[]);
+    world.slot(&[]);
+    let conflict = world.view().conflict(&receipts[0].conflicts[0]).expect("memory").expect("it was opened");
+    conflict.record.settled.is_some()
+}
+
+#[test]
+fn a_deadline_looks_at_the_folders_of_sides_without_a_place_so_often_and_no_more() {
+    assert!(ends_at_the_deadline(14, 12));
+    assert!(!ends_at_the_deadline(15, 12));
+    assert!(ends_at_the_deadline(15, 10));
 }

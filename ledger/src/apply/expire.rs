@@ -2,7 +2,7 @@
 
 use super::Applier;
 use super::hold::written;
-use crate::format::rules::UNSEEN_STAYS_SINCE;
+use crate::format::rules::{UNSEEN_STAYS_SINCE, WORK_IS_BOUNDED_SINCE};
 use crate::policy::Takeover;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
@@ -11,9 +11,12 @@ use crate::state::store::{Live, StoreError};
 use crate::state::{name, rows};
 use crate::vocabulary::conflict::{Decider, Ending};
 use crate::vocabulary::ids::ConflictId;
+use crate::vocabulary::path;
 
 /// Sides without a place, newest first, after which no older one is asked for.
-const PLACES_ASKED_MAX: u32 = 256;
+const PLACES_ASKED_MAX: usize = 256;
+/// The same from rules 15 on, in looks: each side takes one, and one for each folder above it.
+const LOOKS_MAX: usize = 1_024;
 
 impl Applier<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
@@ -97,13 +100,14 @@ impl Applier<'_, '_> {
 
     /// The newest side that somebody made, and that has a place; of the last ones only, for each is a look.
     fn newest_side(&self, id: &ConflictId, conflict: &ConflictRecord) -> Result<Option<(u32, Side)>, Abort> {
-        let mut looks = 0;
+        let counts_folders = self.place.rules >= WORK_IS_BOUNDED_SINCE;
+        let (mut looks, looks_max) = (0, if counts_folders { LOOKS_MAX } else { PLACES_ASKED_MAX });
         for index in (0..conflict.sides).rev() {
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };
             match self.has_place(&conflict.path, (index, &side)) {
-                Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE && looks < PLACES_ASKED_MAX => {
-                    looks += 1
+                Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE && looks < looks_max => {
+                    looks += 1 + if counts_folders { path::folders(&side.path).count() } else { 0 };
                 }
                 Err(Abort::Refused(_)) if self.place.rules >= UNSEEN_STAYS_SINCE => break,
                 Err(why @ Abort::Store(_)) => return Err(why),

@@ -34,8 +34,8 @@ pub(crate) const UNSEEN_STAYS_SINCE: u32 = 14;
 /// together, and have a bound of regular expressions.
 pub(crate) const POLICIES_BIND_SINCE: u32 = 14;
 
-/// Rules from which on the bounds of schemas count equal expressions once, a policy may be as dear as the one in force, and new
-/// paths have a bound of folders.
+/// Rules from which on the bounds of schemas count equal expressions once, a policy may be as dear as the one in force, new
+/// paths have a bound of folders, and deadlines one of looks.
 pub(crate) const WORK_IS_BOUNDED_SINCE: u32 = 15;
 
 /// Rules that a program can execute, by their numbers.
