@@ -270,6 +270,40 @@ fn a_conflict_at_a_path_that_was_there_before_its_bound_is_settled() {
     assert_eq!(world.text(&path).as_deref(), Some("settled\n"));
 }
 
+/// Length of the path to which a file of this name comes whose folder others have renamed meanwhile to a long one, and whether
+/// it was there before the renaming.
+fn follows(rules: u32, name: &str, renamed_later: bool) -> Option<usize> {
+    let mut world = world(rules);
+    let (own, to) = (format!("d/{name}"), format!("{}/z", vec!["f".repeat(200); 18].join("/")));
+    world.does(0, &[write("d/z", "z\n")]);
+    let base = world.now();
+    let edits = [rename("d/z", &to)];
+    let receipt = match renamed_later {
+        false => {
+            world.does(1, &edits);
+            world.does_on(base, 2, &[write(&own, "x\n")])
+        }
+        true => {
+            assert_eq!(world.does(2, &[write(&own, "x\n")]).code, None);
+            world.does_on(base, 1, &edits)
+        }
+    };
+    assert!(receipt.code.is_none());
+    let stays = world.text(&own).is_some();
+    (!stays).then(|| receipt.changes.iter().map(|change| change.path.len()).max().expect("a path"))
+}
+
+#[test]
+fn a_file_goes_with_its_renamed_folder_to_no_path_that_no_operation_may_make() {
+    let (long, deep) = (vec!["n".repeat(200); 4].join("/"), deep(111, "n"));
+    for renamed_later in [false, true] {
+        assert!(follows(14, &long, renamed_later).is_some_and(|bytes| bytes > 4_096));
+        assert!(follows(14, &deep, renamed_later).is_some());
+        assert_eq!((follows(15, &long, renamed_later), follows(15, &deep, renamed_later)), (None, None));
+        assert!(follows(15, "n", renamed_later).is_some());
+    }
+}
+
 /// Whether a deadline ends a conflict whose so many newest sides have no place below 100 folders, and whose next has one.
 fn ends_at_the_deadline(rules: u32, sides: usize) -> bool {
     let mut world = world(rules);

@@ -8,14 +8,17 @@ use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::{File, Mode};
-use crate::vocabulary::path::{self, Shown};
+use crate::vocabulary::path::{self, BadPath, Shown};
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
     /// Holds an operation on a path against the path's rule. A breach is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Abort> {
-        if made.is_some() {
-            self.is_shallow(path, view)?;
+        if made.is_some()
+            && let Some(why) = self.fault_of_new(path)?
+            && view.file(self.overlay, self.domain, path)?.is_none()
+        {
+            return Err(Abort::at(Code::BadPath, path, &why.to_string()));
         }
         self.is_unlocked(path)?;
         let Some(rule) = self.place.record.policy.rule(path) else {
@@ -33,13 +36,11 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Refuses a path with too many folders where nothing stands or is in dispute yet.
-    fn is_shallow(&self, path: &str, view: &AuthorView) -> Result<(), Abort> {
-        let deep = path::check_depth(path).err().filter(|_| self.place.rules >= WORK_IS_BOUNDED_SINCE);
-        let Some(why) = deep else { return Ok(()) };
-        let is_there = view.file(self.overlay, self.domain, path)?.is_some()
-            || self.record(path)?.is_some_and(|record| !record.is_gone());
-        if is_there { Ok(()) } else { Err(Abort::at(Code::BadPath, path, &why.to_string())) }
+    /// Why no file may come to a path where nothing stands or is in dispute, from rules 15 on.
+    fn fault_of_new(&self, path: &str) -> Result<Option<BadPath>, StoreError> {
+        let fault = path::check_new(path).err().filter(|_| self.place.rules >= WORK_IS_BOUNDED_SINCE);
+        let is_new = fault.is_some() && self.record(path)?.is_none_or(|record| record.is_gone());
+        Ok(fault.filter(|_| is_new))
     }
 
     /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,
@@ -63,8 +64,12 @@ impl Applier<'_, '_> {
         self.may_come(path, None, waits_anyway.as_ref())
     }
 
-    /// Whether the rule of a path has nothing against a file there, and asks for no other word of others than `asked`.
+    /// Whether a file may be there at all, and the rule of the path has nothing against it and asks for no other word of others
+    /// than `asked`.
     fn may_come(&mut self, path: &str, file: Option<&File>, asked: Option<&Requirement>) -> Result<bool, StoreError> {
+        if file.is_some() && self.fault_of_new(path)?.is_some() {
+            return Ok(false);
+        }
         let Some(rule) = self.place.record.policy.rule(path) else {
             return Ok(true);
         };

@@ -41,8 +41,9 @@ pub fn check(path: &str) -> Result<(), BadPath> {
     path.split('/').try_for_each(check_component)
 }
 
-/// Whether a path that is new has at most [`FOLDERS_MAX`].
-pub(crate) fn check_depth(path: &str) -> Result<(), BadPath> {
+/// Whether `path` may name a new file: as [`check`], and below at most [`FOLDERS_MAX`] folders.
+pub(crate) fn check_new(path: &str) -> Result<(), BadPath> {
+    check(path)?;
     if folders(path).nth(FOLDERS_MAX).is_some() { Err(BadPath::Depth) } else { Ok(()) }
 }
 
@@ -111,8 +112,8 @@ mod tests {
     #[test]
     fn depths_are_tried_at_their_limit() {
         let deep = |folders: usize| format!("{}a", "a/".repeat(folders));
-        assert_eq!((check_depth(&deep(0)), check_depth(&deep(FOLDERS_MAX))), (Ok(()), Ok(())));
-        assert_eq!(check_depth(&deep(FOLDERS_MAX + 1)), Err(BadPath::Depth));
+        assert_eq!((check_new(&deep(0)), check_new(&deep(FOLDERS_MAX))), (Ok(()), Ok(())));
+        assert_eq!(check_new(&deep(FOLDERS_MAX + 1)), Err(BadPath::Depth));
         assert_eq!(check(&deep(2_000)), Ok(()));
     }
 
