@@ -26,7 +26,9 @@ pub(super) fn hold(input: &Task, merged: &[u8]) -> Option<Check> {
     input.work.take_len(READ_STEPS * input.structured_len(merged))?;
     let mut known: BTreeMap<&[u8], BTreeSet<u8>> = BTreeMap::new();
     for file in files {
-        enclosed(file, &language.lexis, |line, bracket| drop(known.entry(line).or_default().insert(bracket)));
+        enclosed(file, &language.lexis, |line, bracket| {
+            known.entry(line).or_default().insert(bracket);
+        });
     }
     let mut is_astray = false;
     enclosed(merged, &language.lexis, |line, bracket| {

@@ -21,6 +21,14 @@ pub(super) struct Brought {
     hasher: RandomState,
     lanes: BTreeMap<ReplicaId, Lane>,
     conflicts: Lane,
+    early: Early,
+}
+
+/// Analyses of conflicts that have not begun here, by their bytes on each lane.
+#[derive(Debug, Default)]
+struct Early {
+    bytes: HashMap<u64, BTreeMap<ReplicaId, u64>>,
+    order: VecDeque<(u64, Time)>,
 }
 
 #[derive(Debug, Default)]
@@ -50,22 +58,51 @@ impl Brought {
         self.lanes.entry(lane).or_default().note(key, place, now)
     }
 
-    /// Notes that a conflict has begun.
-    pub(super) fn begins(&mut self, conflict: &ConflictId, now: Time) {
-        self.conflicts.note(self.hasher.hash_one(conflict), Place::default(), now);
+    /// Notes that a conflict has begun; bytes of the first analysis of it on each lane that was before this replica.
+    pub(super) fn begins(&mut self, conflict: &ConflictId, now: Time) -> BTreeMap<ReplicaId, u64> {
+        let key = self.hasher.hash_one(conflict);
+        self.conflicts.note(key, Place::default(), now);
+        self.early.bytes.remove(&key).unwrap_or_default()
     }
 
-    /// Notes a lane's analysis, and tells whether it is the first one of a conflict that began lately: later than that, no lane's
-    /// earlier one is forgotten.
-    pub(super) fn is_wanted(&mut self, lane: ReplicaId, place: Place, conflict: &ConflictId, now: Time) -> bool {
+    /// Notes a lane's analysis of so many bytes, and tells whether it is the first one of a conflict that began lately: later
+    /// than that, no lane's earlier one is forgotten.
+    pub(super) fn is_wanted(&mut self, lane: ReplicaId, place: Place, analysis: (&ConflictId, u64), now: Time) -> bool {
+        let (conflict, bytes) = analysis;
+        let key = self.hasher.hash_one(conflict);
         self.conflicts.forget(now);
-        let is_young = self.conflicts.claims.contains_key(&self.hasher.hash_one(conflict));
-        is_young && self.note(lane, place, conflict, now).is_none()
+        if self.conflicts.claims.contains_key(&key) {
+            return self.note(lane, place, conflict, now).is_none();
+        }
+        self.early.note(key, lane, bytes, now);
+        false
     }
 
     /// Notes that a lane was executed up to a bundle.
     pub(super) fn executed(&mut self, lane: ReplicaId, position: Position) {
         self.lanes.entry(lane).or_default().executed = position;
+    }
+}
+
+impl Early {
+    fn note(&mut self, key: u64, lane: ReplicaId, bytes: u64, now: Time) {
+        forget(&mut self.order, now, |key| drop(self.bytes.remove(&key)));
+        let lanes = self.bytes.entry(key).or_insert_with(|| {
+            self.order.push_back((key, now));
+            BTreeMap::new()
+        });
+        lanes.entry(lane).or_insert(bytes);
+    }
+}
+
+/// Forgets keys that are too old, or too many.
+fn forget(order: &mut VecDeque<(u64, Time)>, now: Time, mut gone: impl FnMut(u64)) {
+    while let Some((key, since)) = order.front() {
+        if order.len() < CLAIMS_MAX && now.get().saturating_sub(since.get()) <= KEPT_MS {
+            break;
+        }
+        gone(*key);
+        order.pop_front();
     }
 }
 
@@ -85,13 +122,9 @@ impl Lane {
     }
 
     fn forget(&mut self, now: Time) {
-        while let Some((key, since)) = self.order.front() {
-            if self.order.len() < CLAIMS_MAX && now.get().saturating_sub(since.get()) <= KEPT_MS {
-                break;
-            }
-            self.claims.remove(key);
-            self.order.pop_front();
-        }
+        forget(&mut self.order, now, |key| {
+            self.claims.remove(&key);
+        });
     }
 }
 
@@ -99,6 +132,7 @@ impl Lane {
 mod tests {
     use super::*;
     use quorate_ledger::Claim;
+    use quorate_pbft::Digest;
 
     const LANE: ReplicaId = ReplicaId::new(3);
 
@@ -125,6 +159,22 @@ mod tests {
         assert_eq!(brought.note(LANE, at(2), &claim(1), now), Some(Earlier::Executed));
         assert_eq!(brought.note(LANE, at(3), &claim(1), now), Some(Earlier::Waits));
         assert_eq!(brought.note(ReplicaId::new(2), at(3), &claim(1), now), None, "each lane for itself");
+    }
+
+    #[test]
+    fn an_analysis_that_is_there_before_its_conflict_is_given_back_once_as_it_begins() {
+        let (mut brought, now) = (Brought::default(), Time::new(0));
+        let [known, other] = [1, 2].map(|byte| ConflictId(Digest([byte; 32])));
+
+        assert!([1, 2].iter().all(|position| !brought.is_wanted(LANE, at(*position), (&known, 7), now)));
+        assert_eq!(brought.begins(&known, now), BTreeMap::from([(LANE, 7)]));
+        assert_eq!(brought.begins(&known, now), BTreeMap::new());
+        assert!(brought.is_wanted(LANE, at(3), (&known, 7), now), "its lane may have been refused");
+        assert!(!brought.is_wanted(LANE, at(4), (&known, 7), now));
+
+        assert!(!brought.is_wanted(LANE, at(5), (&other, 7), now));
+        assert!(!brought.is_wanted(LANE, at(6), (&known, 7), Time::new(KEPT_MS + 1)));
+        assert_eq!(brought.begins(&other, Time::new(KEPT_MS + 1)), BTreeMap::new(), "it is forgotten");
     }
 
     #[test]

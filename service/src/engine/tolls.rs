@@ -49,6 +49,12 @@ impl Tolls {
         debt.add(tip, owed);
     }
 
+    /// Gives a lane back what turned out to be of use.
+    pub(super) fn pay_back(&mut self, lane: ReplicaId, bytes: u64) {
+        let debt = self.0.entry(lane).or_default();
+        debt.bytes = debt.bytes.saturating_sub(bytes);
+    }
+
     fn owed(&mut self, lane: ReplicaId, now: Time) -> &mut Debt {
         let debt = self.0.entry(lane).or_default();
         let passed_ms = now.get().saturating_sub(debt.since.get());

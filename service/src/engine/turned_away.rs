@@ -144,7 +144,7 @@ impl Engine {
     /// Bytes of items that no gate lets in: envelopes of authors who were never enrolled, copies of what had its verdict a while
     /// ago, and what the lane brought before. All evidence counts, for what it proves shows at its execution alone, and so
     /// does an analysis unless it is the lane's first of a conflict that this replica saw begin: one that comes before that
-    /// counts as well, for anybody can name a conflict.
+    /// counts until it begins, for anybody can name a conflict.
     fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for (index, item) in bundle.items.iter().enumerate() {
@@ -161,9 +161,10 @@ impl Engine {
     }
 
     fn is_wanted(&mut self, header: &BundleHeader, (index, item): (usize, &Item)) -> bool {
-        let place = (header.position, index);
-        Analysis::decode(&item.bytes)
-            .is_some_and(|analysis| self.brought.is_wanted(header.lane, place, &analysis.conflict, self.own_clock))
+        let (place, bytes) = ((header.position, index), item.bytes.len() as u64);
+        Analysis::decode(&item.bytes).is_some_and(|analysis| {
+            self.brought.is_wanted(header.lane, place, (&analysis.conflict, bytes), self.own_clock)
+        })
     }
 
     fn is_new(
