@@ -5,20 +5,8 @@ mod support;
 use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Schema, Step, Strategy};
 use quorate_ledger::{Act, Code, EnvelopeId, GROUP_DOMAIN, LockMode, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
+use support::disputes::{is_open, policy, rule, step, vote, world};
 use support::world::{Edit, World, remove, rename, write};
-
-fn world(rules: u32) -> World {
-    World::of(support::genesis_by(Some(rules)))
-}
-
-fn vote(world: &mut World, who: u8, receipt: &Receipt, side: u32) -> Receipt {
-    world.does(who, &[Edit::Other(Op::Vote { conflict: receipt.conflicts[0], side })])
-}
-
-fn is_open(world: &World, receipt: &Receipt) -> bool {
-    let conflict = world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("it was opened");
-    conflict.record.settled.is_none()
-}
 
 /// The file `old`, which one author moves to a path while another puts an unseen file at one; the receipt of the move.
 fn moved_to(rules: u32, to: &str, unseen: &str) -> (World, Receipt) {
@@ -316,10 +304,6 @@ fn an_author_who_settles_a_conflict_by_a_move_that_meets_an_unseen_file_leaves_b
     assert_eq!(texts(&world), both());
 }
 
-fn step(strategy: Strategy, deadline_ms: Option<u64>) -> Step {
-    Step { class: None, strategy, deadline_ms }
-}
-
 /// A conflict whose newest side has no place any more when its deadline is over.
 fn newest_without_place(rules: u32, steps: Vec<Step>) -> (World, Receipt) {
     let mut world = world(rules);
@@ -345,14 +329,6 @@ fn the_last_writer_who_has_a_place_wins_at_the_deadline() {
     assert_eq!((world.text("old").as_deref(), world.text("vault/a").as_deref()), (Some("no JSON\n"), Some("{}\n")));
     let (world, _) = newest_without_place(13, steps());
     assert_eq!((world.text("old"), world.text("vault/a").as_deref()), (None, Some("{}\n")), "it is gone");
-}
-
-fn rule(pattern: &str) -> PathRule {
-    PathRule { pattern: pattern.into(), ..PathRule::default() }
-}
-
-fn policy(paths: Vec<PathRule>) -> DomainPolicy {
-    DomainPolicy { paths, ..DomainPolicy::new(vec![Principal::Everyone], vec![]) }
 }
 
 /// State of a change that writes beneath a file which its author has not seen, and whose rule is this.

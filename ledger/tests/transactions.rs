@@ -8,7 +8,7 @@ use quorate_ledger::{Base, Change, Code, DeferReason, Dependency, Found, Op, Pri
 use quorate_pbft::Signer;
 use support::author;
 use support::locks::{LEASE, acquire_for, answer, fence, grab};
-use support::world::{Draft, Edit, World, revision, write};
+use support::world::{Draft, Edit, World, composition, revision, write};
 
 fn text_in(world: &World, domain: &str, path: &str) -> Option<String> {
     let Found::File(file) = world.view().file(domain, path, None).expect("a domain") else { return None };
@@ -47,21 +47,6 @@ fn transacts(world: &mut World, who: u8, here: &[Edit], there: &[Edit]) -> Recei
     let now = world.now();
     let draft = transaction(world, who, (now, now), here, there);
     world.verdict(&draft)
-}
-
-/// Changes of one author in `main`, each of which depends on the one before.
-fn composition(world: &mut World, who: u8, base: Base, parts: &[&[Edit]]) -> Draft {
-    let mut draft = world.draft(who, base, parts[0]);
-    for (number, part) in (draft.body.from_seq..).zip(&parts[1..]) {
-        let more = world.draft(who, base, part);
-        let mut change = more.body.changes[0].clone();
-        let (author, domain) = (author(who).public_key(), "main".to_owned());
-        change.wishes.depends_on = vec![Dependency { author, domain, seq: number }];
-        draft.body.changes.push(change);
-        draft.contents.extend(more.contents);
-        draft.body.to_seq += 1;
-    }
-    draft
 }
 
 fn policy(paths: &str) -> DomainPolicy {

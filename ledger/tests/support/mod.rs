@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test crate uses a part of it
 
 pub mod counting;
+pub mod disputes;
 pub mod locks;
 pub mod twin;
 pub mod world;

@@ -5,8 +5,8 @@ use super::{author, digest, genesis, genesis_with, keep_step};
 use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op, OpenError, Outcome,
-    ProposalFate, ProposalId, Read, Receipt, Revision, Table,
+    Act, Base, Body, Change, Dependency, Envelope, EnvelopeId, Genesis, Ledger, Limits, MemoryStore, Mode, Op,
+    OpenError, Outcome, ProposalFate, ProposalId, Read, Receipt, Revision, Table,
 };
 use quorate_pbft::{
     Bundle, BundleHeader, Content, Decided, Digest, ExecutedPoint, Item, ItemKind, Kind, Position, ReplicaId, SeqNum,
@@ -329,4 +329,19 @@ pub fn revision(text: &str) -> Base {
 
 pub fn at(text: &str) -> Revision {
     text.parse().expect("a revision")
+}
+
+/// Changes of one author in `main`, each of which depends on the one before.
+pub fn composition(world: &mut World, who: u8, base: Base, parts: &[&[Edit]]) -> Draft {
+    let mut draft = world.draft(who, base, parts[0]);
+    for (number, part) in (draft.body.from_seq..).zip(&parts[1..]) {
+        let more = world.draft(who, base, part);
+        let mut change = more.body.changes[0].clone();
+        let (author, domain) = (author(who).public_key(), "main".to_owned());
+        change.wishes.depends_on = vec![Dependency { author, domain, seq: number }];
+        draft.body.changes.push(change);
+        draft.contents.extend(more.contents);
+        draft.body.to_seq += 1;
+    }
+    draft
 }
