@@ -15,7 +15,7 @@ const STEPS_MAX: u64 = 2 * quorate_semantic::STEPS_MAX;
 const SEARCHES_MAX: u32 = 256;
 
 /// Files of renamed folders that one envelope may have looked at, to find where its files belong: some hundreds of the
-/// largest folders. Later files stay where their author put them.
+/// largest folders. Later files stay where their author put them. Versions of paths that its files leave count as well (rules 15).
 const LOOKS_MAX: usize = 65_536;
 /// Locks that one envelope asks for or gives back: each is a look at a whole line.
 const LOCKS_MAX: u32 = 16;
@@ -81,7 +81,7 @@ impl Budget {
         left.is_some()
     }
 
-    /// Takes looks at files of renamed folders, if there are enough.
+    /// Takes looks at files of renamed folders or at versions of a path, if there are enough.
     pub(super) fn take_looks(&mut self, looks: usize) -> bool {
         let left = self.looks.checked_sub(looks);
         self.looks = left.unwrap_or(self.looks);

@@ -102,12 +102,21 @@ impl Applier<'_, '_> {
         }
     }
 
+    /// Adds what stands there to an open conflict as its newest side: the author's own side is given up.
+    pub(super) fn rejoin(&mut self, id: &ConflictId, there: Side) -> Result<(), StoreError> {
+        let side = self.conflict(id)?.sides;
+        self.tell(id, Actor::Author(self.author()), ConflictEventKind::Joined { side })?;
+        self.applied.note(&there.path, PathOutcome::Conflict, Rung::None);
+        self.applied.conflicts.insert(*id);
+        self.add_side(id, there)
+    }
+
     /// Adds the author's side to an open conflict.
     fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), StoreError> {
         let (author, revision, path) = (self.author(), self.revision, path.to_owned());
         self.add_side(id, Side { author, revision, path, file, proposed: None })?;
         self.applied.conflicts.insert(*id);
-        self.applied.joined += 1; // an envelope holds fewer operations
+        self.applied.unserved += 1; // an envelope holds fewer operations
         Ok(())
     }
 

@@ -23,6 +23,7 @@ mod observers;
 mod principle;
 mod conflict_log;
 mod strategy;
+mod unseen;
 mod vote;
 
 pub(crate) use self::members::{Ground, RECENT_MS};
@@ -33,7 +34,7 @@ use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
-use crate::format::rules::POLICIES_BIND_SINCE;
+use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, POLICIES_BIND_SINCE};
 use crate::lock::LockChange;
 use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
@@ -113,8 +114,10 @@ pub(crate) struct Applied {
     changes_files: bool,
     /// Conflicts that it opened or joined.
     conflicts: BTreeSet<ConflictId>,
-    /// Sides that it added to conflicts.
-    joined: u32,
+    /// Files that it made and that are not served where it made them: sides of conflicts, and what was overruled (rules 15).
+    unserved: u32,
+    /// Whether being overruled is graver than being merged (rules 15).
+    minds_overruling: bool,
     /// Paths of files that the change in hand was to move and that are where they were.
     stayed: BTreeSet<String>,
     /// Conflicts to which something happened by it.
@@ -199,10 +202,11 @@ impl Applied {
         let gravity = |outcome| match outcome {
             PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => 0,
             PathOutcome::Applied => 1,
+            PathOutcome::Overruled if self.minds_overruling => 5,
             PathOutcome::Overruled => 2,
             PathOutcome::Settled => 3,
             PathOutcome::Merged => 4,
-            PathOutcome::Conflict => 5,
+            PathOutcome::Conflict => 6,
         };
         self.changes_files |= gravity(outcome) > 0 && outcome != PathOutcome::Overruled;
         let noted = self.changes.entry(path.to_owned()).or_insert((outcome, rung));
@@ -222,7 +226,8 @@ impl<'t, 's> Applier<'t, 's> {
     ) -> Self {
         let Attribution { id, author, organisation, revision } = by;
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, part, freed, applied) = (None, 0, None, Vec::new(), Applied::default());
+        let (envelope, index, part, freed) = (None, 0, None, Vec::new());
+        let applied = Applied { minds_overruling: place.rules >= MOVES_STAY_WHOLE_SINCE, ..Applied::default() };
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
             overlay,

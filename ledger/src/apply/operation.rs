@@ -7,7 +7,7 @@ use super::strategy::Answer;
 use crate::format::change::Op;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::format::rules::UNSEEN_STAYS_SINCE;
+use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, UNSEEN_STAYS_SINCE};
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::record::FileRecord;
@@ -84,7 +84,9 @@ impl Applier<'_, '_> {
         if base.is_some() {
             self.renamed.clear(); // it is no new file: what is known of folders may change
         }
-        if self.meets_conflict(path, &record, (path, made), view)? {
+        if made.is_none() && self.leaves_unseen(path, base, view)?
+            || self.meets_conflict(path, &record, (path, made), view)?
+        {
             return Ok(());
         }
         if let (Some(base), Some(FileRecord { file: None, moved_to: Some(to), since, .. })) = (base, &record)
@@ -95,6 +97,7 @@ impl Applier<'_, '_> {
         if base.is_none()
             && record.as_ref().is_none_or(|record| record.file.is_none())
             && let (Some(file), Some(to)) = (made, self.renamed_folder(path, view)?)
+            && (self.place.rules < MOVES_STAY_WHOLE_SINCE || self.is_free(&to)?)
             && self.admits(path, &to, Some(&file))?
         {
             return self.add_moved(path, &to, made, view);
@@ -213,6 +216,8 @@ impl Applier<'_, '_> {
                 }
                 if file != current {
                     self.set(path, file, None)?;
+                } else if file != made && self.place.rules >= MOVES_STAY_WHOLE_SINCE {
+                    self.applied.unserved += 1;
                 }
                 self.applied.note(path, outcome, rung);
                 Ok(())
@@ -225,6 +230,9 @@ impl Applier<'_, '_> {
     fn rename(&mut self, from: &str, to: &str, base: File, view: &AuthorView) -> Result<(), Abort> {
         let record = self.record(from)?;
         self.renamed.clear();
+        if self.leaves_unseen(from, Some(base), view)? {
+            return self.arrive(to, base, base, view);
+        }
         let seen_conflict = record.as_ref().and_then(|record| record.conflict);
         let current = record.as_ref().and_then(|record| record.file);
         if let Some(others) = current.filter(|current| *current != base)
@@ -263,13 +271,14 @@ impl Applier<'_, '_> {
         before: Option<&FileRecord>,
         view: &AuthorView,
     ) -> Result<bool, Abort> {
-        let (current, joined) = (before.and_then(|before| before.file), self.applied.joined);
+        let (current, unserved) = (before.and_then(|before| before.file), self.applied.unserved);
         let moved = current.unwrap_or(base);
         self.arrive(to, base, moved, view)?;
         if current.is_none() || self.place.rules < UNSEEN_STAYS_SINCE {
             return Ok(false);
         }
-        let is_lost = self.applied.joined > joined || self.is_overruled(to, moved)?;
+        let is_lost = self.applied.unserved > unserved
+            || self.place.rules < MOVES_STAY_WHOLE_SINCE && self.is_overruled(to, moved)?;
         let stays = is_lost && self.is_free(from)?;
         if let Some(before) = before.filter(|_| stays) {
             let mover = core::mem::replace(&mut self.author, before.author);
@@ -281,6 +290,7 @@ impl Applier<'_, '_> {
     }
 
     /// Whether a moved file does not stand where it came to, which its folder may have been renamed to: there is what was before.
+    /// By rules 14, which take a file that was put back there for the moved one.
     fn is_overruled(&self, to: &str, moved: File) -> Result<bool, StoreError> {
         let record = self.record(to)?;
         let further = record.as_ref().filter(|record| record.file.is_none() && record.since == self.revision);
@@ -302,9 +312,13 @@ impl Applier<'_, '_> {
 
     /// The file to be moved is not there any more.
     fn rename_gone(&mut self, from: &str, to: &str, base: File, record: FileRecord) -> Result<(), Abort> {
-        let unseen = self.record(to)?.filter(|there| there.file.is_some_and(|file| file != base));
+        let there = self.record(to)?.filter(|there| there.file.is_some());
+        let is_same = there.as_ref().is_some_and(|there| there.file == Some(base) && there.conflict.is_none());
+        let is_there = record.moved_to.as_deref() == Some(to) || is_same && self.place.rules >= MOVES_STAY_WHOLE_SINCE;
+        let unseen = there.filter(|there| there.file != Some(base));
+        let is_unseen = unseen.is_some() && self.place.rules >= MOVES_STAY_WHOLE_SINCE;
         let (there, why) = match (&record.moved_to, unseen) {
-            (Some(same), _) if same == to => {
+            _ if is_there => {
                 self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
                 return Ok(());
             }
@@ -317,6 +331,7 @@ impl Applier<'_, '_> {
             }
             (None, _) => (side_of(from, &record), "one side moved the file, the other deleted it"),
         };
-        self.dispute(to, Some(base), there, (to, Some(base)), Disagreement::structural(why))
+        let common = Some(base).filter(|_| !is_unseen);
+        self.dispute(to, common, there, (to, Some(base)), Disagreement::structural(why))
     }
 }

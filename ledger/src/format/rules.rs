@@ -30,6 +30,10 @@ pub(crate) const BATCHES_SINCE: u32 = 11;
 /// no place cannot win.
 pub(crate) const UNSEEN_STAYS_SINCE: u32 = 14;
 
+/// Rules from which on no file goes with the operations beside a move that met an unseen one, a new file of a renamed folder
+/// comes to no place where something is, and what was overruled is told so.
+pub(crate) const MOVES_STAY_WHOLE_SINCE: u32 = 15;
+
 /// Rules from which on policies bind a change that waited, what is written beneath a file and all domains of a transaction
 /// together, and have a bound of regular expressions.
 pub(crate) const POLICIES_BIND_SINCE: u32 = 14;

@@ -1,0 +1,64 @@
+//! Files that leave a path at which their author has not seen what stands there.
+
+use super::Applier;
+use super::dispute::side_of;
+use crate::format::receipt::{PathOutcome, Rung};
+use crate::format::rules::MOVES_STAY_WHOLE_SINCE;
+use crate::state::author_view::AuthorView;
+use crate::state::record::FileRecord;
+use crate::state::store::StoreError;
+use crate::state::{name, tree, versions};
+use crate::vocabulary::file::File;
+use crate::vocabulary::path;
+use crate::vocabulary::revision::Revision;
+use core::ops::ControlFlow;
+
+impl Applier<'_, '_> {
+    /// Whether the file that its author moves away from a path, or deletes there, never stood there, and another does, there or
+    /// on the way, or did before others moved it. The other stays, and is the newest side of its conflict.
+    pub(super) fn leaves_unseen(
+        &mut self,
+        path: &str,
+        leaving: Option<File>,
+        view: &AuthorView,
+    ) -> Result<bool, StoreError> {
+        let Some(leaving) = leaving.filter(|_| self.place.rules >= MOVES_STAY_WHOLE_SINCE) else { return Ok(false) };
+        let Some((place, there)) = self.on_the_way(path)? else { return Ok(false) };
+        let is_elsewhere = there.file.is_none() && (there.conflict.is_some() || there.author == self.author());
+        if is_elsewhere || self.has_stood(path, leaving, view.first())? {
+            return Ok(false);
+        }
+        match there.conflict {
+            Some(id) => self.rejoin(&id, side_of(place, &there))?,
+            None => self.applied.note(path, PathOutcome::Merged, Rung::OneSided),
+        }
+        Ok(true)
+    }
+
+    /// File that stands at a path, or was moved away from it, or else stands where a folder of it would be; with its path.
+    fn on_the_way<'p>(&self, path: &'p str) -> Result<Option<(&'p str, FileRecord)>, StoreError> {
+        let here = self.record(path)?.filter(|record| record.file.is_some() || record.moved_to.is_some());
+        if let Some(here) = here {
+            return Ok(Some((path, here)));
+        }
+        for folder in path::folders(path) {
+            if self.overlay.is_listed(self.domain, folder)? {
+                return Ok(self.record(folder)?.map(|record| (folder, record)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether this file has stood at a path since a revision, or any file in that revision. Each version is a look; out of
+    /// looks, it has.
+    fn has_stood(&mut self, path: &str, file: File, since: Revision) -> Result<bool, StoreError> {
+        let (record, mut has_stood) = (self.record(path)?, false);
+        let (of, budget) = ((self.domain, &tree::key_of(&name::file(path))), &mut self.budget);
+        versions::back_from(self.overlay, of, record.as_ref(), self.revision, &mut |at, version| {
+            let is_known = version.file == Some(file) || at <= since && version.file.is_some();
+            has_stood = is_known || !budget.take_looks(1);
+            if has_stood || at <= since { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(has_stood)
+    }
+}
