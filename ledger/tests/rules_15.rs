@@ -266,6 +266,44 @@ fn a_file_that_others_changed_is_still_moved_and_deleted_by_the_last_writer() {
     assert_eq!(after(&[remove("old")]), [None, None]);
 }
 
+/// The side of author 2, who moved `old` to `d/f` and had not seen its conflict, wins the vote after author 2 has done this
+/// on a base of author 1's last change but one; author 1's change is unseen.
+fn moved_side_wins(rules: u32, unseen: &[Edit], later: &[Edit]) -> (World, Option<Code>) {
+    let mut world = world(rules);
+    world.does(0, &[write("old", "x\n"), write("q/a", "a\n"), write("g", "g\n")]);
+    let base = world.now();
+    world.does(1, &[write("old", "y\n")]);
+    world.does_on(base, 3, &[write("old", "z\n")]);
+    let receipt = world.does_on(base, 2, &[rename("old", "d/f")]);
+    assert_eq!((receipt.state, receipt.changes[0].path.as_str()), (State::Conflict, "old"));
+    let base = world.now();
+    if !unseen.is_empty() {
+        world.does(1, unseen);
+    }
+    world.does_on(base, 2, later);
+    let code = [0, 1, 2].map(|who| vote(&mut world, who, &receipt, 2).code)[2];
+    (world, code)
+}
+
+#[test]
+fn a_side_wins_no_vote_while_its_author_has_another_file_at_its_place() {
+    let added = [write("q/f", "added\n")];
+    let cases: [(&[Edit], Edit, &str); 3] =
+        [(&added, rename("q/a", "d/a"), "added"), (&[], rename("g", "d/f"), "g"), (&[], write("d/f", "new\n"), "new")];
+    for (unseen, later, there) in cases {
+        let (world, code) = moved_side_wins(14, unseen, std::slice::from_ref(&later));
+        assert_eq!((texts(&world, ["old", "d/f"]), code), ([None, text(there)], None), "the side is nowhere");
+        let (world, code) = moved_side_wins(15, unseen, &[later]);
+        assert_eq!((texts(&world, ["old", "d/f"]), code), ([text("y"), text(there)], Some(Code::PathIsFile)));
+    }
+}
+
+#[test]
+fn a_side_wins_its_vote_where_its_author_has_put_the_same_at_its_place() {
+    let (world, code) = moved_side_wins(15, &[], &[write("d/f", "x\n")]);
+    assert_eq!((texts(&world, ["old", "d/f"]), code), ([None, text("x")], None));
+}
+
 #[test]
 fn a_move_of_a_deleted_file_to_where_another_has_put_the_same_is_no_conflict() {
     let after = |rules| {

@@ -3,7 +3,7 @@
 use super::Applier;
 use super::hold::written;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::format::rules::UNSEEN_STAYS_SINCE;
+use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, UNSEEN_STAYS_SINCE};
 use crate::policy::Approvals;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
@@ -120,8 +120,10 @@ impl Applier<'_, '_> {
             return Err(Abort::at(Code::PathIsFile, place, "the winner is to be where a conflict is open"));
         }
         if let Some(record) = record.filter(|record| record.file.is_some()) {
-            // What its author made of it later stays.
-            let is_of_winner = record.author == winner.author && record.since > winner.revision;
+            // Under rules 14 any later file of its author stays, as if it were made of the winner.
+            let is_of_winner = self.place.rules < MOVES_STAY_WHOLE_SINCE
+                && record.author == winner.author
+                && record.since > winner.revision;
             return match is_here || is_of_winner || record.file == winner.file {
                 true => Ok(()),
                 false => Err(Abort::at(Code::PathIsFile, place, "another file stands where the winner is to be")),
