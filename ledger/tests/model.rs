@@ -3,10 +3,9 @@
 mod support;
 
 use proptest::prelude::*;
-use quorate_ledger::{Base, Class, EnvelopeId, Found, Ledger, Mode, Op, PathOutcome, RULES, Receipt, Revision, State};
-use quorate_pbft::Digest;
+use quorate_ledger::{Base, Class, EnvelopeId, Found, Ledger, Mode, PathOutcome, RULES, Receipt, Revision, State};
 use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Rules, merge_entries};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use support::world::{Draft, Edit, World, remove, rename, write};
 
 /// Act of an author: base and paths.
@@ -310,55 +309,4 @@ proptest! {
         let reopened = Ledger::open(&world.store, &world.genesis).expect("it was written");
         prop_assert_eq!(reopened.state_root(), world.ledger.state_root());
     }
-
-    #[test]
-    fn a_change_that_moves_files_alone_loses_no_content_and_votes_make_no_file_a_folder(
-        deeds in proptest::collection::vec(
-            (0u8..3, 0u64..4, proptest::collection::vec(any_close_edit(), 1..4), proptest::option::of(0u32..3)), 1..40
-        )
-    ) {
-        let mut world = World::of(support::genesis_by(Some(RULES.newest)));
-        for (number, (who, back, edits, ballot)) in deeds.into_iter().enumerate() {
-            let edits: Vec<Edit> = edits.into_iter().map(|edit| unlike_others(edit, number)).collect();
-            let slot = world.ledger.revision().seq().get().saturating_sub(back);
-            let before = contents(&world);
-            world.does_on(support::world::revision(&slot.to_string()), who, &edits);
-            if edits.iter().all(|edit| matches!(edit, Edit::Rename(..))) {
-                prop_assert!(before.is_subset(&contents(&world)), "{:?}", edits);
-            }
-            let open = world.view().conflicts(None, Some(true), None, 1).expect("known").items.into_iter().next();
-            if let Some((conflict, side)) = open.zip(ballot) {
-                let vote = Edit::Other(Op::Vote { conflict: conflict.id, side: side % conflict.record.sides });
-                (0..3).for_each(|who| drop(world.does(who, std::slice::from_ref(&vote))));
-            }
-            let listed = world.view().ls("main", "", None, None, 100).expect("known").items;
-            for pair in listed.iter().flat_map(|a| listed.iter().map(move |b| (a, b))) {
-                prop_assert!(!pair.1.path.starts_with(&format!("{}/", pair.0.path)), "{:?}", pair);
-            }
-        }
-    }
-}
-
-/// As [`any_edit`], of files that are in each other's way more often.
-fn any_close_edit() -> impl Strategy<Value = Edit> {
-    let path = prop::sample::select(vec!["a", "a/b", "a/c", "d", "d/e"]);
-    prop_oneof![any_edit(), (path.clone(), path).prop_map(|(from, to)| rename(from, to))]
-}
-
-/// The edit with a content that no other deed writes.
-fn unlike_others(edit: Edit, deed: usize) -> Edit {
-    match edit {
-        Edit::Put(path, mode, bytes) => Edit::Put(path, mode, [&bytes[..], format!("{deed}\n").as_bytes()].concat()),
-        edit => edit,
-    }
-}
-
-/// Contents that are served.
-fn contents(world: &World) -> BTreeSet<Digest> {
-    let files = world.view().ls("main", "", None, None, 100).expect("known").items;
-    files
-        .iter()
-        .filter_map(|entry| world.view().file("main", &entry.path, None).expect("known").found())
-        .map(|file| file.hash)
-        .collect()
 }
