@@ -7,6 +7,7 @@ use super::error::EngineError;
 use super::folding::Folding;
 use super::held::Held;
 use super::history::History;
+use super::loose::Loose;
 use super::mempool::Mempool;
 use super::moment::Moment;
 use super::pruning::Pruning;
@@ -16,7 +17,6 @@ use super::report::{Report, Reporter};
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::tolls::Tolls;
-use super::turned_away::Loose;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
     Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Message, Now,

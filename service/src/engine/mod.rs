@@ -20,6 +20,7 @@ mod held;
 mod history;
 mod inbox;
 mod lane;
+mod loose;
 mod mempool;
 mod moment;
 mod pruning;

@@ -3,11 +3,10 @@
 use super::brought::{Earlier, FRESH_MS};
 use super::drive::{Engine, Work};
 use super::error::EngineError;
+use super::loose::{FRAME_BYTES, costs};
 use super::round::Notice;
 use quorate_ledger::{Analysis, Claim, Novelty, StoreError};
-use quorate_pbft::{
-    Admitted, Bundle, BundleHeader, Constants, Input, Item, ItemKind, Message, Position, Rejected, ReplicaId,
-};
+use quorate_pbft::{Admitted, Bundle, BundleHeader, Input, Item, ItemKind, Message, Rejected, ReplicaId};
 
 /// Weight of a refused bundle of the sender's own lane, beside one that comes again or too early. An honest owner whose lane
 /// owes too much after two times alone sends the first of them again at each status, 8 to 10 MiB a second: it must not wait for long.
@@ -15,46 +14,11 @@ const REFUSED_WEIGHS: u64 = 2;
 /// Weight of words about what this replica promised that were not asked for: each of up to 20,480 is a signature to check, and an
 /// honest member's late answer has a thousand.
 const RECALLED_WEIGHS: u64 = 16;
-/// Bytes that any frame counts beside its items or words: a frame, a signature and a look at its lane.
-const BUNDLE_BYTES: u64 = 16 << 10;
 /// Bytes that a read mark counts, for it has an entry in its slot's list and a place in its bundle. An honest lane has 50 in a
 /// second at most, a third of what it may bring.
 const MARK_BYTES: u64 = 128;
-
 /// Bytes that an owner sends again for a status, and the bundle that passes them (N9).
 const AGAIN_BYTES: u64 = 4 << 20;
-
-/// Bundles of a lane that are free to its owner although they were not stored as they came: the first at each position, and as
-/// many bytes as an owner may have out without a certificate. What is executed of the lane counts no more, so that an owner
-/// each of whose bundles comes too early once is never charged.
-#[derive(Debug, Default)]
-pub(super) struct Loose {
-    last: Position,
-    bytes: u64,
-}
-
-impl Loose {
-    fn takes(&mut self, header: &BundleHeader) -> bool {
-        let is_free = header.position > self.last && self.bytes < Constants::UNCERTIFIED_BYTES_MAX;
-        if is_free {
-            (self.last, self.bytes) = (header.position, self.bytes.saturating_add(costs(header)));
-        }
-        is_free
-    }
-
-    /// Notes that a bundle of the lane was executed.
-    pub(super) fn executed(&mut self, header: &BundleHeader) {
-        self.bytes = self.bytes.saturating_sub(costs(header));
-    }
-}
-
-fn costs(header: &BundleHeader) -> u64 {
-    header.bytes.saturating_add(BUNDLE_BYTES)
-}
-
-fn bytes_of(heard: &Admitted) -> u64 {
-    BUNDLE_BYTES + borsh::object_length(heard.message()).map_or(0, |bytes| bytes as u64)
-}
 
 impl Engine {
     /// Why a peer's message does not go into the core: a bundle with more of what no gate lets in than its
@@ -188,4 +152,8 @@ impl Engine {
             }
         })
     }
+}
+
+fn bytes_of(heard: &Admitted) -> u64 {
+    FRAME_BYTES + borsh::object_length(heard.message()).map_or(0, |bytes| bytes as u64)
 }
