@@ -132,14 +132,15 @@ impl Lane {
         fresh.then(|| held.bundle.clone())
     }
 
-    /// Held bundles at a position that go on from `parent`.
+    /// Held bundle after `parent`: of rivals the one that is stored, so that no later one is stored too, or else the first.
     pub(crate) fn extends(&self, parent: Tip, parent_bytes: u64) -> Option<&Held> {
         let position = parent.position.next();
         let range = (position, Digest::ZERO)..=(position, Digest([0xff; 32]));
-        self.held.range(range).map(|(_, held)| held).find(|held| {
+        let goes_on = |held: &&Held| {
             let header = &held.bundle.header;
             header.parent == parent.digest && header.lane_bytes == parent_bytes.saturating_add(header.bytes)
-        })
+        };
+        self.held.range(range).rev().map(|(_, held)| held).filter(goes_on).max_by_key(|held| held.stored)
     }
 
     /// Anchor from which acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its
@@ -427,6 +428,38 @@ mod tests {
         for (sizes, many) in [([30].as_slice(), 4), (&[20, 40], 10), (&[25, 40], 9), (&[1, 1], 16), (&[90, 90], 4)] {
             assert_eq!(holding(sizes).furthest(4, 300), Position::new(many), "{sizes:?} are held");
         }
+    }
+
+    /// A member that may not sign stores them, and has no Ack that would hold it to one.
+    #[test]
+    fn of_bundles_that_rival_for_one_position_the_one_that_is_stored_goes_on() {
+        let (mut lane, owner, zero) = (Lane::default(), ReplicaId::new(1), Digest::ZERO);
+        let rival = |bytes: u8| {
+            let (position, bytes) = (Position::new(1), bytes.into());
+            let header = BundleHeader {
+                lane: owner,
+                position,
+                parent: zero,
+                items: 1,
+                bytes,
+                items_root: zero,
+                lane_bytes: bytes,
+            };
+            let (epoch, kind, view, seq) = (Epoch::new(0), Kind::Bundle, View::new(0), SeqNum::new(1));
+            let statement = Statement { group: zero, epoch, kind, view, seq, digest: header.digest() };
+            let statement = Signed { statement, signer: owner, signature: Signature([0; 64]) };
+            Arc::new(Bundle { header, statement, items: Vec::new() })
+        };
+        let mut rivals: Vec<_> = (1..=20).map(rival).collect();
+        rivals.sort_by_key(|bundle| core::cmp::Reverse(bundle.header.digest()));
+
+        for bundle in &rivals {
+            lane.hold(bundle.clone(), false, Ticks::default());
+            let next = lane.extends(Tip::default(), 0).expect("it goes on").bundle.header.tip();
+            lane.store(next);
+        }
+
+        assert_eq!(lane.held.values().filter(|held| held.stored).count(), 1, "the first, and no more");
     }
 
     #[test]
