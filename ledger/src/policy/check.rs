@@ -1,8 +1,8 @@
 //! Checks of policies before they are in force: what is too long, or could never be met.
 
 use super::{
-    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PRINCIPALS_MAX, PathRule, Principle, RULES_MAX, Rate,
-    Rates, STRATEGIES_MAX, Strategy, VALIDATORS_MAX, glob,
+    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PATTERNS_MAX, PLACES_BYTES_MAX, PRINCIPALS_MAX,
+    PathRule, Principle, RULES_MAX, Rate, Rates, STRATEGIES_MAX, Strategy, Tally, VALIDATORS_MAX, glob,
 };
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::shelter::sheltered;
@@ -12,11 +12,6 @@ use std::collections::BTreeSet;
 const FORBIDDEN_BYTES_MAX: usize = 256;
 /// Bytes of all schemas of one policy: they are made ready anew for each envelope that needs them.
 const SCHEMAS_BYTES_MAX: usize = 1 << 20;
-
-/// Regular expressions of all schemas of one policy: each takes up to some milliseconds to compile.
-pub(crate) const PATTERNS_MAX: u64 = 256;
-/// Bytes of the places of all parts and keywords of a policy's schemas: one that is made ready names each by its place.
-pub(crate) const PLACES_BYTES_MAX: u64 = 32 << 20;
 
 /// Milliseconds that a rate may look back: a day.
 const PERIOD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
@@ -56,15 +51,6 @@ pub struct Fault {
     pub place: String,
     /// Reason for which it cannot be used.
     pub why: BadPolicy,
-}
-
-/// Count of a policy's regular expressions and of the bytes of its places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tally {
-    /// Equal expressions each, and places seven times where a schema has an `$id`: rules 14.
-    AsWritten,
-    /// Equal expressions of a schema once, as they are compiled, and places once: from rules 15 on.
-    AsCompiled,
 }
 
 impl DomainPolicy {

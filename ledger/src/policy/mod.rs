@@ -11,11 +11,11 @@ pub mod reputation;
 mod format;
 mod schema;
 mod strategy;
+#[cfg(feature = "execution")]
+mod tally;
 
 #[cfg(feature = "execution")]
-pub use check::{BadPolicy, Fault, Tally};
-#[cfg(feature = "execution")]
-pub(crate) use check::{PATTERNS_MAX, PLACES_BYTES_MAX};
+pub use check::{BadPolicy, Fault};
 #[cfg(feature = "execution")]
 pub(crate) use content::Checks;
 pub use format::{DOCUMENT_BYTES_MAX, Format};
@@ -23,6 +23,10 @@ pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};
 pub use schema::{SCHEMA_BYTES_MAX, Schema};
 pub use strategy::{Principle, Step, Strategy, Takeover};
+#[cfg(feature = "execution")]
+pub use tally::Tally;
+#[cfg(feature = "execution")]
+pub(crate) use tally::{PATTERNS_MAX, PLACES_BYTES_MAX};
 
 use crate::policy::attestation::Requirement;
 use crate::vocabulary::bounds::OPERATIONS_MAX;
