@@ -317,3 +317,54 @@ fn a_move_of_a_deleted_file_to_where_another_has_put_the_same_is_no_conflict() {
     assert_eq!(after(14), (State::Conflict, [None, text("same")]));
     assert_eq!(after(15), (State::Merged, [None, text("same")]));
 }
+
+/// What stands after edits by author 2 on a base on which author 0 edits `old` meanwhile.
+fn after_an_edit_of_old<const N: usize>(rules: u32, edits: &[Edit], paths: [&str; N]) -> [Option<String>; N] {
+    let mut world = world(rules);
+    world.does(0, &[write("old", "x\n"), write("b", "b\n")]);
+    let base = world.now();
+    world.does(0, &[write("old", "y\n")]);
+    world.does_on(base, 2, edits);
+    texts(&world, paths)
+}
+
+#[test]
+fn an_edit_goes_with_a_file_that_is_renamed_again_and_again() {
+    let twice = [rename("old", "new"), rename("new", "third")];
+    let swap = [rename("old", "tmp"), rename("b", "old"), rename("tmp", "b")];
+    let into = [rename("old", "d"), rename("d", "d/x")];
+    for rules in [14, 15] {
+        let third = after_an_edit_of_old(rules, &twice, ["old", "new", "third"]);
+        assert_eq!(third, [None, None, text("y")], "rules {rules}");
+        assert_eq!(after_an_edit_of_old(rules, &swap, ["tmp", "old", "b"]), [None, text("b"), text("y")]);
+        assert_eq!(after_an_edit_of_old(rules, &into, ["old", "d", "d/x"]), [None, None, text("y")]);
+    }
+}
+
+/// What stands after a chain of author 2: a new file `d/n`, then what others do, then these edits.
+fn after_others<const N: usize>(rules: u32, others: &[Edit], edits: &[Edit], paths: [&str; N]) -> [Option<String>; N] {
+    let mut world = world(rules);
+    world.does(0, &[write("d/a", "a\n")]);
+    let mut base = Base::Envelope(world.does_on(world.now(), 2, &[write("d/n", "1\n2\n3\n4\n5\n")]).id);
+    world.does(1, others);
+    for edit in edits {
+        base = Base::Envelope(world.does_on(base, 2, std::slice::from_ref(edit)).id);
+    }
+    texts(&world, paths)
+}
+
+#[test]
+fn a_merged_edit_goes_with_the_new_file_that_its_author_moves_on() {
+    let others = [write("d/n", "1\n2\n3\n4\nfive\n")];
+    let edits = [write("d/n", "one\n2\n3\n4\n5\n"), rename("d/n", "q")];
+    for rules in [14, 15] {
+        assert_eq!(after_others(rules, &others, &edits, ["d/n", "q"]), [None, text("one\n2\n3\n4\nfive")]);
+    }
+}
+
+#[test]
+fn who_deletes_a_new_file_that_went_with_a_renamed_folder_is_not_told_that_it_is_merged() {
+    let (others, edits) = ([rename("d/a", "e/a"), rename("d/n", "e/n")], [write("d/n", "new\n"), remove("d/n")]);
+    let after = |rules| after_others(rules, &others, &edits, ["d/n", "e/n"]);
+    assert_eq!(after(15), after(14));
+}

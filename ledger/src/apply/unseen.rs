@@ -25,7 +25,7 @@ impl Applier<'_, '_> {
         let Some(leaving) = leaving.filter(|_| self.place.rules >= MOVES_STAY_WHOLE_SINCE) else { return Ok(false) };
         let Some((place, there)) = self.on_the_way(path)? else { return Ok(false) };
         let is_elsewhere = there.file.is_none() && (there.conflict.is_some() || there.author == self.author());
-        if is_elsewhere || self.has_stood(path, leaving, view.first())? {
+        if is_elsewhere || self.is_of_author(&there)? || self.has_stood(path, leaving, view.first())? {
             return Ok(false);
         }
         match there.conflict {
@@ -49,15 +49,22 @@ impl Applier<'_, '_> {
         Ok(None)
     }
 
-    /// Whether this file has stood at a path since a revision, or any file in that revision. Each version is a look; out of
-    /// looks, it has.
+    /// Whether the author made what stands there, or where others moved it: it holds what became of the author's file.
+    fn is_of_author(&self, there: &FileRecord) -> Result<bool, StoreError> {
+        let further = there.moved_to.as_ref().map(|to| self.record(to)).transpose()?.flatten();
+        Ok([Some(there), further.as_ref()].into_iter().flatten().any(|record| record.author == self.author()))
+    }
+
+    /// Whether this file has stood at a path since a revision, or any file in that revision. Each later version is a look; out
+    /// of looks, it has. The version of that revision is none, as a replica may have forgotten that nothing was there.
     fn has_stood(&mut self, path: &str, file: File, since: Revision) -> Result<bool, StoreError> {
         let (record, mut has_stood) = (self.record(path)?, false);
         let (of, budget) = ((self.domain, &tree::key_of(&name::file(path))), &mut self.budget);
         versions::back_from(self.overlay, of, record.as_ref(), self.revision, &mut |at, version| {
-            let is_known = version.file == Some(file) || at <= since && version.file.is_some();
-            has_stood = is_known || !budget.take_looks(1);
-            if has_stood || at <= since { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let is_seen = at <= since;
+            let is_known = version.file == Some(file) || is_seen && version.file.is_some();
+            has_stood = is_known || !is_seen && !budget.take_looks(1);
+            if has_stood || is_seen { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(has_stood)
     }
