@@ -106,14 +106,6 @@ fn a_long_name_of_a_schema_is_held_once_and_not_for_each_keyword() {
     assert!(long < short + (8 << 20), "{long} bytes, {short} with a short name");
 }
 
-#[test]
-fn schemas_of_long_places_are_not_all_held_at_a_time() {
-    let parts = vec!["true"; 3_000].join(",");
-    let schema = format!("{{\"properties\": {{\"{}\": {{\"allOf\": [{parts}]}}}}}}", "k".repeat(10_000));
-    let peak = peak_under(13, &schema);
-    assert!(peak < 96 << 20, "{peak} bytes");
-}
-
 /// A schema of regular expressions, each of which stands in it so often.
 fn patterned(expressions: usize, times: usize) -> String {
     let word = |number: usize| {

@@ -17,15 +17,13 @@ const STEPS_MAX: u64 = 4_000_000;
 /// Validation budget left for one envelope, and its compiled schemas.
 pub(crate) struct Checks {
     steps: u64,
-    /// Regular expressions and bytes of places that its compiled schemas hold.
-    held: (u64, u64),
     /// By the pattern of their rules: the first of several rules with one pattern is the one that decides.
     schemas: BTreeMap<String, Result<Compiled, String>>,
 }
 
 impl Default for Checks {
     fn default() -> Self {
-        Self { steps: STEPS_MAX, held: (0, 0), schemas: BTreeMap::new() }
+        Self { steps: STEPS_MAX, schemas: BTreeMap::new() }
     }
 }
 
@@ -86,18 +84,14 @@ impl Checks {
             Err(why) => return Some((Code::Schema, format!("the schema cannot be used: {why}"))),
         };
         let steps = compiled.steps(&document);
-        let fault = match self.steps.checked_sub(steps) {
-            Some(left) => {
-                self.steps = left;
-                compiled.broken(schema, &document).map(|why| (Code::Schema, why))
-            }
+        match self.steps.checked_sub(steps) {
+            Some(left) => self.steps = left,
             None => {
                 let why = format!("checking it may take {steps} steps, {} of {STEPS_MAX} are left", self.steps);
-                Some((Code::Validator, why))
+                return Some((Code::Validator, why));
             }
-        };
-        compiled.rest(&mut self.held);
-        fault
+        }
+        compiled.broken(&document).map(|why| (Code::Schema, why))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::document;
 use super::schema_cost::Plan;
-use crate::policy::{DOCUMENT_BYTES_MAX, Format, PATTERNS_MAX, PLACES_BYTES_MAX, SCHEMA_BYTES_MAX, Schema, Tally};
+use crate::policy::{DOCUMENT_BYTES_MAX, Format, SCHEMA_BYTES_MAX, Schema, Tally};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::shelter::sheltered;
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
@@ -10,9 +10,6 @@ use serde_json::{Value, json};
 
 /// Bytes of a compiled regular expression: what a search may hold in memory, and steps for each byte at the worst.
 const REGEX_BYTES_MAX: usize = 256 << 10;
-/// Regular expressions and bytes of places of the schemas that stay compiled for one envelope: at least those of any policy
-/// that can be proposed. The others of a policy from before there was a bound are compiled again for each document.
-const HELD_MAX: (u64, u64) = (4 * PATTERNS_MAX, PLACES_BYTES_MAX);
 
 impl Schema {
     /// Regular expressions that it has compiled, and bytes of the places of its parts; none where it cannot be used.
@@ -29,15 +26,14 @@ impl Schema {
         if self.text().len() > SCHEMA_BYTES_MAX {
             return Err(format!("{} bytes, at most {SCHEMA_BYTES_MAX} are allowed", self.text().len()));
         }
-        let schema = document::read(Format::Json, self.text().as_bytes())?;
+        let mut schema = document::read(Format::Json, self.text().as_bytes())?;
         let plan = Plan::of(&schema)?;
-        Ok(Compiled { validator: Some(validator(schema, &plan)?), stays: false, plan })
+        drop_id(&mut schema, plan.refers());
+        let built = build(&schema);
+        let validator =
+            built.map_err(|error| format!("{} is not as the draft says", Shown(error.instance_path().as_str())))?;
+        Ok(Compiled { validator, plan })
     }
-}
-
-fn validator(mut schema: Value, plan: &Plan) -> Result<Validator, String> {
-    drop_id(&mut schema, plan.refers());
-    build(&schema).map_err(|error| format!("{} is not as the draft says", Shown(error.instance_path().as_str())))
 }
 
 fn build(schema: &Value) -> Result<Validator, ValidationError<'static>> {
@@ -66,9 +62,7 @@ fn drop_id(schema: &mut Value, refers: bool) {
 
 /// A schema ready for use.
 pub(crate) struct Compiled {
-    /// None where it is to be compiled again for the next document.
-    validator: Option<Validator>,
-    stays: bool,
+    validator: Validator,
     plan: Plan,
 }
 
@@ -78,34 +72,13 @@ impl Compiled {
         self.plan.steps(document)
     }
 
-    /// Stays compiled where all that do hold few enough regular expressions and bytes of places with it.
-    pub(crate) fn rest(&mut self, held: &mut (u64, u64)) {
-        let (patterns, bytes) = self.plan.cost(Tally::AsCompiled);
-        let with_it = (held.0.saturating_add(patterns), held.1.saturating_add(bytes));
-        match self.stays {
-            true => (),
-            false if with_it.0 <= HELD_MAX.0 && with_it.1 <= HELD_MAX.1 => (self.stays, *held) = (true, with_it),
-            false => self.validator = None,
-        }
-    }
-
-    /// Place where a document breaks it; none if it fits. Of this schema, which may have to be compiled again.
-    pub(crate) fn broken(&mut self, schema: &Schema, document: &Value) -> Option<String> {
-        let compiled = match self.validator.take() {
-            Some(validator) => Ok(validator),
-            None => {
-                document::read(Format::Json, schema.text().as_bytes()).and_then(|schema| validator(schema, &self.plan))
-            }
-        };
-        let validator = match compiled {
-            Ok(validator) => &*self.validator.insert(validator),
-            Err(why) => return Some(why), // it was compiled before
-        };
-        if validator.is_valid(document) {
+    /// Place where a document breaks it; none if it fits.
+    pub(crate) fn broken(&self, document: &Value) -> Option<String> {
+        if self.validator.is_valid(document) {
             return None;
         }
         // The first by place, as the order in which errors are found is nobody's promise.
-        let errors = validator.iter_errors(document);
+        let errors = self.validator.iter_errors(document);
         let places = errors.map(|error| (error.instance_path().to_string(), error.schema_path().to_string()));
         let (at, rule) = places.min().unwrap_or_default();
         let at = if at.is_empty() { "the whole".to_owned() } else { Shown(&at).to_string() };
@@ -118,11 +91,6 @@ const _: () = assert!(SCHEMA_BYTES_MAX <= DOCUMENT_BYTES_MAX, "a schema is read 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Place where a document breaks a schema that stays compiled.
-    fn broken(compiled: &mut Compiled, document: &Value) -> Option<String> {
-        compiled.broken(&Schema::new("true"), document)
-    }
 
     fn compiled(schema: Value) -> Compiled {
         Schema::new(schema.to_string()).compile().unwrap_or_else(|why| panic!("{schema}: {why}"))
@@ -137,15 +105,15 @@ mod tests {
 
     #[test]
     fn a_document_fits_or_breaks_a_schema_at_a_place() {
-        let mut schema = compiled(json!({
+        let schema = compiled(json!({
             "type": "object",
             "properties": { "port": { "type": "integer", "minimum": 1 }, "hosts": { "items": { "$ref": "#/$defs/host" } } },
             "required": ["port"],
             "additionalProperties": false,
             "$defs": { "host": { "type": "string", "pattern": "^[a-z.]+$" } },
         }));
-        assert_eq!(broken(&mut schema, &json!({ "port": 80, "hosts": ["a.b"] })), None);
-        let mut broken = |document| broken(&mut schema, &document).expect("it breaks");
+        assert_eq!(schema.broken(&json!({ "port": 80, "hosts": ["a.b"] })), None);
+        let broken = |document| schema.broken(&document).expect("it breaks");
         assert_eq!(broken(json!({ "port": 0 })), "/port breaks /properties/port/minimum of the schema");
         assert_eq!(broken(json!({})), "the whole breaks /required of the schema");
         assert_eq!(
@@ -156,31 +124,20 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_is_compiled_again_answers_as_before() {
-        let schema = Schema::new(json!({ "$id": "a", "items": { "pattern": "^a$" } }).to_string());
-        let mut compiled = schema.compile().expect("it can be used");
-        let mut answer = || compiled.broken(&schema, &json!(["a", "b"]));
-        let before = answer();
-        compiled.rest(&mut HELD_MAX.clone());
-        assert!(compiled.validator.is_none());
-        assert_eq!((compiled.broken(&schema, &json!(["a", "b"])), before.is_some()), (before, true));
-    }
-
-    #[test]
     fn a_recursive_schema_is_followed_into_the_document() {
-        let mut tree = compiled(json!({
+        let tree = compiled(json!({
             "properties": { "value": { "type": "number" }, "children": { "items": { "$ref": "#" } } },
         }));
-        assert_eq!(broken(&mut tree, &json!({ "children": [{ "children": [{ "value": 1 }] }] })), None);
-        assert!(broken(&mut tree, &json!({ "children": [{ "children": [{ "value": "x" }] }] })).is_some());
+        assert_eq!(tree.broken(&json!({ "children": [{ "children": [{ "value": 1 }] }] })), None);
+        assert!(tree.broken(&json!({ "children": [{ "children": [{ "value": "x" }] }] })).is_some());
     }
 
     #[test]
     fn draft_7_is_known_by_its_name() {
         let list =
             |dialect: &str| json!({ "$schema": dialect, "items": [{ "type": "string" }], "additionalItems": false });
-        let mut draft = compiled(list("http://json-schema.org/draft-07/schema#"));
-        assert_eq!((broken(&mut draft, &json!(["a"])), broken(&mut draft, &json!(["a", 1])).is_some()), (None, true));
+        let draft = compiled(list("http://json-schema.org/draft-07/schema#"));
+        assert_eq!((draft.broken(&json!(["a"])), draft.broken(&json!(["a", 1])).is_some()), (None, true));
         refused(list("https://json-schema.org/draft/2020-12/schema"));
         refused(json!({ "$schema": "https://example.org/mine" }));
     }
@@ -236,9 +193,8 @@ mod tests {
             [json!(1), json!({ "a": 1 }), json!({ "a": "x", "$id": "b", "d": 1 }), json!({ "c": [{ "a": 1 }, 1] })];
         match built {
             Ok(validator) => {
-                let plan = Plan::of(schema).expect("it is taken");
-                let mut compiled = Compiled { validator: Some(validator), stays: true, plan };
-                documents.iter().map(|document| format!("{:?}", broken(&mut compiled, document))).collect()
+                let compiled = Compiled { validator, plan: Plan::of(schema).expect("it is taken") };
+                documents.iter().map(|document| format!("{:?}", compiled.broken(document))).collect()
             }
             Err(error) => vec![error.instance_path().to_string()],
         }
@@ -258,11 +214,8 @@ mod tests {
         for schema in IDS.iter().flat_map(|id| schemas_of(id)) {
             let Ok(compiled) = Schema::new(schema.to_string()).compile() else { continue };
             let document = json!({ "a": 1, "b": 2 });
-            let spelled = compiled
-                .validator
-                .iter()
-                .flat_map(|it| it.iter_errors(&document))
-                .any(|error| error.absolute_keyword_location().is_some());
+            let spelled =
+                compiled.validator.iter_errors(&document).any(|error| error.absolute_keyword_location().is_some());
             assert!(!spelled, "{schema}");
         }
     }
@@ -295,8 +248,8 @@ mod tests {
         refused(json!({ "pattern": "(a)\\1" }));
         refused(json!({ "pattern": "^(?=a)" }));
         refused(json!({ "pattern": "((a{1,100}){1,100}){1,100}" }));
-        let mut slow_elsewhere = compiled(json!({ "pattern": "^(a+)+$" }));
-        assert!(broken(&mut slow_elsewhere, &json!(format!("{}b", "a".repeat(100_000)))).is_some());
+        let slow_elsewhere = compiled(json!({ "pattern": "^(a+)+$" }));
+        assert!(slow_elsewhere.broken(&json!(format!("{}b", "a".repeat(100_000)))).is_some());
     }
 
     #[test]
@@ -337,9 +290,9 @@ mod tests {
         for _ in 0..10 {
             inner = json!({ "allOf": [{ "type": "array" }, inner] });
         }
-        let mut schema = compiled(inner);
+        let schema = compiled(inner);
         let nested = |leaf: Value| (0..62).fold(leaf, |inner, _| json!([inner]));
-        assert_eq!(broken(&mut schema, &nested(json!([]))), None);
-        assert!(broken(&mut schema, &nested(json!("x"))).is_some());
+        assert_eq!(schema.broken(&nested(json!([]))), None);
+        assert!(schema.broken(&nested(json!("x"))).is_some());
     }
 }
