@@ -1,13 +1,15 @@
 //! Decoding costs what the bytes weigh: whatever a stranger sends, memory stays a small multiple of it.
 
+#[path = "support/memory.rs"]
+mod memory;
+
 use borsh::BorshDeserialize;
 use borsh::io::{self, Read};
+use memory::peak_of;
 use quorate_ledger::policy::{DomainPolicy, GroupPolicy};
 use quorate_ledger::proof::Proof;
 use quorate_ledger::{Act, Analysis, Code, Envelope, Limits, Receipt};
 use quorate_pbft::{Bundle, Content, Evidence, Message, StatusBody, ViewChange};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 /// Allocated bytes at most for each byte of input, beside [`CONSTANT_BYTES`].
 const MULTIPLE: usize = 4;
@@ -15,43 +17,6 @@ const MULTIPLE: usize = 4;
 const CONSTANT_BYTES: usize = 8 << 20;
 /// Bytes that the adversary feeds before its input ends.
 const FED_BYTES_MAX: usize = 4 << 20;
-
-/// The system's allocator, which remembers for each thread the bytes in use and their peak.
-struct Counting;
-
-thread_local! {
-    static IN_USE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = IN_USE.get() + layout.size();
-        IN_USE.set(now);
-        PEAK.set(PEAK.get().max(now));
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // Memory of another thread may be given back here.
-        IN_USE.set(IN_USE.get().saturating_sub(layout.size()));
-        // SAFETY: the caller's promise about `memory` and `layout` is passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The peak of memory that `action` takes beside what was in use before.
-fn peak_of(action: impl FnOnce()) -> usize {
-    let before = IN_USE.get();
-    PEAK.set(before);
-    action();
-    PEAK.get() - before
-}
 
 /// An input that answers each read with the worst of its kind: texts and lists are empty but one, which claims `length`.
 struct Adversary {

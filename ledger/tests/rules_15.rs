@@ -318,7 +318,7 @@ fn a_move_of_a_deleted_file_to_where_another_has_put_the_same_is_no_conflict() {
     assert_eq!(after(15), (State::Merged, [None, text("same")]));
 }
 
-/// What stands after edits by author 2 on a base on which author 0 edits `old` meanwhile.
+/// Files after edits by author 2 on a base on which author 0 edits `old` meanwhile.
 fn after_an_edit_of_old<const N: usize>(rules: u32, edits: &[Edit], paths: [&str; N]) -> [Option<String>; N] {
     let mut world = world(rules);
     world.does(0, &[write("old", "x\n"), write("b", "b\n")]);
@@ -341,7 +341,7 @@ fn an_edit_goes_with_a_file_that_is_renamed_again_and_again() {
     }
 }
 
-/// What stands after a chain of author 2: a new file `d/n`, then what others do, then these edits.
+/// Files after a chain of author 2: a new file `d/n`, then what others do, then these edits.
 fn after_others<const N: usize>(rules: u32, others: &[Edit], edits: &[Edit], paths: [&str; N]) -> [Option<String>; N] {
     let mut world = world(rules);
     world.does(0, &[write("d/a", "a\n")]);

@@ -1,50 +1,14 @@
 //! Rules 15: what one envelope or one deadline makes every replica do is bounded, and bounds of a policy count what it costs.
 
 mod support;
+#[path = "support/memory.rs"]
+mod memory;
 
+use memory::peak_of;
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema, Step, Strategy};
 use quorate_ledger::{Act, Code, Dependency, GROUP_DOMAIN, Op, Principal, Receipt, Reconfiguration, State};
 use quorate_pbft::Signer;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use support::world::{Edit, World, remove, rename, write};
-
-/// The system's allocator, which remembers for each thread the bytes in use and their peak.
-struct Counting;
-
-thread_local! {
-    static IN_USE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = IN_USE.get() + layout.size();
-        IN_USE.set(now);
-        PEAK.set(PEAK.get().max(now));
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // Memory of another thread may be given back here.
-        IN_USE.set(IN_USE.get().saturating_sub(layout.size()));
-        // SAFETY: the caller's promise about `memory` and `layout` is passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The peak of memory that `action` takes beside what was in use before.
-fn peak_of(action: impl FnOnce()) -> usize {
-    let before = IN_USE.get();
-    PEAK.set(before);
-    action();
-    PEAK.get() - before
-}
 
 fn world(rules: u32) -> World {
     World::of(support::genesis_by(Some(rules)))

@@ -1,6 +1,6 @@
 //! A line stands in a bracket of a kind in which a side wrote it.
 //!
-//! One side adds an entry to an object that the other side puts into a list of arguments: behind the object it parses no more.
+//! An entry that one side adds to an object, which the other side puts into a list of arguments, does not parse behind the object.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -369,7 +369,7 @@ fn a_lane_brings_a_hundred_thousand_read_marks_and_then_as_many_as_readers_can_a
     assert!((7..=9).contains(&taken), "{taken} bundles of 16,384 marks, 128 bytes each");
 }
 
-/// What an analyser might make of a conflict: a large file.
+/// Analysis of a conflict: a large file.
 fn analysis(conflict: ConflictId, number: u8) -> Item {
     let file = Some((Mode::File, vec![number; ANALYSIS_BYTES_MAX]));
     Analysis { conflict, file, reason: "a merge".to_owned() }.item().expect("as large as it may be")
