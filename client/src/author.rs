@@ -6,7 +6,7 @@ mod transact;
 pub use streaming::Streaming;
 pub use transact::{Plan, Planned};
 
-use crate::api::{AuthorInfo, Pending, Problem, Standing, Ticket};
+use crate::api::{AuthorInfo, Pending, Problem, Standing, Ticket, named};
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, Key, KeyError};
@@ -15,7 +15,6 @@ use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, State, is_name,
 };
 use quorate_pbft::{Digest, PublicKey, SeqNum};
-use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -473,11 +472,6 @@ fn not_taken(known: Receipt, problem: &Problem) -> Receipt {
 fn unanswered(known: Receipt, error: ClientError) -> SubmitError {
     let detail = Some(error.to_string());
     SubmitError::Unanswered { receipt: Box::new(Receipt { detail, ..known }), error }
-}
-
-/// Value with this name in JSON.
-fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
-    serde_json::from_value(name.into()).ok()
 }
 
 /// Whether another envelope, of another machine, came first.

@@ -9,9 +9,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -117,6 +119,12 @@ pub struct Notice {
     pub tell: fn(&str, &str),
 }
 
+/// Question under way. Boxed, so that no crate that asks compiles HTTP once more.
+pub(crate) type Asked<'c, T> = Pin<Box<dyn Future<Output = Result<T, ClientError>> + Send + 'c>>;
+
+/// Request whose body is still being made, and the body of its answer.
+pub(crate) type Begun = (mpsc::Sender<Bytes>, Incoming);
+
 /// A whole answer that is not an error.
 #[derive(Debug)]
 pub struct Answer {
@@ -218,9 +226,11 @@ impl Client {
     }
 
     /// GET, as it comes.
-    pub async fn get_bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, ClientError> {
-        self.own_writes(query).await?;
-        self.look(path, query).await
+    pub fn get_bytes<'c>(&'c self, path: &'c [&str], query: &'c [(&str, &str)]) -> Asked<'c, Answer> {
+        Box::pin(async move {
+            self.own_writes(query).await?;
+            self.look(path, query).await
+        })
     }
 
     /// GET, as it comes, whatever this client's session has written.
@@ -242,12 +252,16 @@ impl Client {
     }
 
     /// Begins an endless answer; only the beginning is tried again.
-    pub(crate) async fn stream(&self, url: Uri, headers: HeaderMap) -> Result<Response<Incoming>, ClientError> {
+    pub(crate) fn stream(&self, url: Uri, headers: HeaderMap) -> Asked<'_, Response<Incoming>> {
+        Box::pin(self.streamed(url, headers))
+    }
+
+    async fn streamed(&self, url: Uri, headers: HeaderMap) -> Result<Response<Incoming>, ClientError> {
         let mut tries = Tries::new(self);
         loop {
             match tries.within(self.send(get(url.clone(), headers.clone()))).await? {
                 Some(Ok(response)) if response.status().is_success() => return Ok(response),
-                Some(Ok(response)) => tries.note(self.read(response).await?).await?,
+                Some(Ok(response)) => tries.note(self.receive(response).await?).await?,
                 Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
                 None => tries.pause(SILENT.into(), None).await?,
             }
@@ -255,12 +269,11 @@ impl Client {
     }
 
     /// Begins a request whose body is still being made, of which so many pieces wait; only the beginning is tried again.
-    pub(crate) async fn begin(
-        &self,
-        url: Uri,
-        headers: HeaderMap,
-        waiting: usize,
-    ) -> Result<(mpsc::Sender<Bytes>, Incoming), ClientError> {
+    pub(crate) fn begin(&self, url: Uri, headers: HeaderMap, waiting: usize) -> Asked<'_, Begun> {
+        Box::pin(self.begun(url, headers, waiting))
+    }
+
+    async fn begun(&self, url: Uri, headers: HeaderMap, waiting: usize) -> Result<Begun, ClientError> {
         let mut tries = Tries::new(self);
         loop {
             let (to, from) = mpsc::channel(waiting);
@@ -269,7 +282,7 @@ impl Client {
             self.show(request.headers_mut());
             match tries.within(self.http.begin(request)).await? {
                 Some(Ok(response)) if response.status().is_success() => return Ok((to, response.into_body())),
-                Some(Ok(response)) => tries.note(self.read(response).await?).await?,
+                Some(Ok(response)) => tries.note(self.receive(response).await?).await?,
                 Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
                 None => tries.pause(SILENT.into(), None).await?,
             }
@@ -279,6 +292,11 @@ impl Client {
     /// Reads JSON that this API should have given.
     pub fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(body).map_err(|error| self.garbled(error.to_string()))
+    }
+
+    /// Reads JSON that came within an answer. From its text: readers of text are compiled for all types anyway.
+    pub fn read<T: DeserializeOwned>(&self, value: &Value) -> Result<T, ClientError> {
+        self.decode(value.to_string().as_bytes())
     }
 
     /// An answer that is not what this API gives.
@@ -291,7 +309,11 @@ impl Client {
         Tries::new(self)
     }
 
-    async fn ask(&self, request: Request<Full>) -> Result<Answer, ClientError> {
+    fn ask(&self, request: Request<Full>) -> Asked<'_, Answer> {
+        Box::pin(self.asked(request))
+    }
+
+    async fn asked(&self, request: Request<Full>) -> Result<Answer, ClientError> {
         let mut tries = Tries::new(self);
         loop {
             // Copies a pointer to the body, not the body.
@@ -327,7 +349,7 @@ impl Client {
 
     async fn ask_once(&self, request: Request<Full>) -> Result<Try, ClientError> {
         match self.send(request).await {
-            Ok(response) => self.read(response).await,
+            Ok(response) => self.receive(response).await,
             Err(error) => Ok(Try::Again { why: self.words(&error)?, after: None }),
         }
     }
@@ -340,7 +362,7 @@ impl Client {
         }
     }
 
-    async fn read(&self, response: Response<Incoming>) -> Result<Try, ClientError> {
+    async fn receive(&self, response: Response<Incoming>) -> Result<Try, ClientError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match self.body(response.into_body()).await? {
             Ok(body) => body,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::PublicKey;
 use tokio_util::bytes::Bytes;
@@ -63,7 +64,11 @@ pub struct Network {
 ///
 /// # Panics
 /// Outside a tokio runtime with I/O and time.
-pub async fn start(config: Config) -> Result<(Network, Events), Error> {
+pub fn start(config: Config) -> BoxFuture<'static, Result<(Network, Events), Error>> {
+    Box::pin(started(config)) // here, so that no other crate compiles libp2p once more
+}
+
+async fn started(config: Config) -> Result<(Network, Events), Error> {
     config.check()?;
     let keys = member::key_pair(config.secret);
     let local = keys.public().to_peer_id();

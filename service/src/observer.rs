@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::{CachedPayload, CachedVerify, Checker};
 use crate::replica::{Door, LaunchError, Node, Running, Shell, Ways, all, guarded, multiaddr, read_genesis};
+use futures::future::BoxFuture;
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{EnvelopeCheck, Genesis, Scope};
@@ -69,7 +70,11 @@ impl PayloadCheck for Ahead {
 
 impl Running {
     /// Starts an observer; returns once the API answers.
-    pub async fn observe(options: Options) -> Result<Self, LaunchError> {
+    pub fn observe(options: Options) -> BoxFuture<'static, Result<Self, LaunchError>> {
+        Box::pin(Self::observed(options))
+    }
+
+    async fn observed(options: Options) -> Result<Self, LaunchError> {
         let Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked } = options;
         let genesis = Arc::new(read_genesis(&genesis)?);
         if !domains.is_empty() && genesis.restarted().is_some() {

@@ -25,6 +25,7 @@ use crate::observing::{self, OpenDoor, Relay, Statuses};
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use crate::relaying::{self, Switchboard};
 use crate::shelter::sheltered;
+use futures::future::BoxFuture;
 use outlet::sender;
 use quorate_client::keys;
 use quorate_ledger::{EnvelopeCheck, Genesis, OpenError, proof};
@@ -91,7 +92,11 @@ pub struct Running {
 
 impl Running {
     /// Starts everything; returns once the API answers.
-    pub async fn launch(options: Options) -> Result<Self, LaunchError> {
+    pub fn launch(options: Options) -> BoxFuture<'static, Result<Self, LaunchError>> {
+        Box::pin(Self::launched(options)) // here, so that no other crate compiles a replica once more
+    }
+
+    async fn launched(options: Options) -> Result<Self, LaunchError> {
         let Options { dir, config, interceptor, answers } = options;
         let genesis = Arc::new(read_genesis(&dir.join(GENESIS_FILE))?);
         let key_file = dir.join(REPLICA_KEY_FILE);

@@ -1,6 +1,8 @@
 //! Shapes that many answers share: pages, problems, tickets.
 
 use quorate_ledger::{EnvelopeId, Receipt};
+use serde::de::value::{Error, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde::{Deserialize, Serialize};
 
 /// Page of a list. The next one is asked for with `?from=` and the cursor.
@@ -81,4 +83,10 @@ pub struct Pending {
     pub to_seq: u64,
     /// Its attempt for the first number.
     pub attempt: u64,
+}
+
+/// Value whose name in JSON this is.
+pub fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
+    let name: StrDeserializer<'_, Error> = name.into_deserializer();
+    T::deserialize(name).ok()
 }

@@ -5,7 +5,7 @@ use super::failure::{Failure, Outcome};
 use super::level::{Wish, parse_wish};
 use super::print::{self, plain, steers};
 use super::reach::{Reach, Scope, Signing};
-use quorate_client::api::{Page, Ticket, TreeEntry};
+use quorate_client::api::{Page, Ticket, TreeEntry, named};
 use quorate_client::author::{self, Author, Draft, SubmitError};
 use quorate_client::calls::level_name;
 use quorate_client::content;
@@ -383,7 +383,7 @@ fn parse_base(text: &str) -> Result<Base, String> {
 
 /// Reads a mode's name.
 pub fn parse_mode(text: &str) -> Result<Mode, String> {
-    serde_json::from_value(text.into()).map_err(|_| "modes are file, exec, link".into())
+    named(text).ok_or_else(|| "modes are file, exec, link".into())
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use crate::idle;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
 use quorate_service::config::{Config, DATA, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
-use quorate_service::copying::{self, Copied, CopyError, Plan, Progress};
+use quorate_service::copying::{self, Copied, CopyError, Plan, Progress, Tell};
 use quorate_service::observer::{OBSERVER_KEY_FILE, is_observers};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -136,12 +136,12 @@ pub(super) fn place(dir: &Path) -> Result<(PathBuf, PathBuf), Failure> {
 }
 
 /// Tells progress on standard error, once a second.
-pub(super) fn teller() -> impl Fn(&Progress) + Send + Sync + 'static {
+pub(super) fn teller() -> Tell {
     each_second(say)
 }
 
 /// Tells progress, and once that others leave the copy too little of the processor.
-fn watch(starves: impl Fn() -> bool + Send + Sync + 'static) -> impl Fn(&Progress) + Send + Sync + 'static {
+fn watch(starves: impl Fn() -> bool + Send + Sync + 'static) -> Tell {
     let told = AtomicBool::new(false);
     each_second(move |progress| {
         say(progress);
@@ -156,15 +156,15 @@ fn starving(begun: Instant, now: bool) -> impl Fn() -> bool + Clone + Send + Syn
     move || !now && begun.elapsed() > PATIENCE && idle::is_starved(begun.elapsed())
 }
 
-fn each_second(tell: impl Fn(&Progress) + Send + Sync + 'static) -> impl Fn(&Progress) + Send + Sync + 'static {
+fn each_second(tell: impl Fn(&Progress) + Send + Sync + 'static) -> Tell {
     let told = Mutex::new(Instant::now());
-    move |progress| {
+    Arc::new(move |progress| {
         let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if told.elapsed() >= Duration::from_secs(1) {
             *told = Instant::now();
             tell(progress);
         }
-    }
+    })
 }
 
 fn say(progress: &Progress) {

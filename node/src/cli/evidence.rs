@@ -7,7 +7,6 @@ use super::output;
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use quorate_client::api::EvidenceEntry;
-use quorate_client::http::Client;
 use quorate_ledger::proof::TAG;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -64,8 +63,8 @@ async fn list(reach: &Reach) -> Outcome {
         return Ok(print::json(&page(&raw))?);
     }
     let mut table = Table::new(&["evidence", "replica", "kind", "epoch", "view", "seq", "recorded at"]);
-    for value in raw {
-        let entry = parse(&client, value)?;
+    for value in &raw {
+        let entry: EvidenceEntry = client.read(value)?;
         table.row([
             short(entry.id),
             entry.signer.to_string(),
@@ -92,7 +91,7 @@ async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
     if reach.json {
         return Ok(print::json(&raw)?);
     }
-    let entry = parse(&client, raw)?;
+    let entry: EvidenceEntry = client.read(&raw)?;
     print::say(format_args!("replica {} {}", entry.signer, super::verify::fault(&entry.kind)))?;
     print::say(format_args!("  at view {}, seq {} of epoch {}", entry.view, entry.seq, entry.epoch))?;
     print::say(format_args!("  key {}", entry.key))?;
@@ -102,8 +101,4 @@ async fn show(id: &str, out: Option<&PathBuf>, reach: &Reach) -> Outcome {
         None => print::say(format_args!("  `quorate evidence show {} --out FILE` keeps the proof", short(entry.id)))?,
     }
     Ok(())
-}
-
-fn parse(client: &Client, value: Value) -> Result<EvidenceEntry, Failure> {
-    serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()).into())
 }

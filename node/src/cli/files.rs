@@ -106,8 +106,8 @@ pub async fn log(args: &Log) -> Outcome {
         return Ok(print::json(&page(&raw))?);
     }
     let mut names = Names::of(&client);
-    for value in raw {
-        let entry: LogEntry = serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()))?;
+    for value in &raw {
+        let entry: LogEntry = client.read(value)?;
         log_lines(&entry, &names.author(&entry.author).await).iter().try_for_each(print::say)?;
     }
     Ok(())

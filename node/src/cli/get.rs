@@ -5,7 +5,7 @@ use super::file_read::FileRead;
 use super::level::Freshness;
 use super::print::{self, plain};
 use super::reach::{Reach, Scope};
-use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
+use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, Page, REVISION_HEADER, TreeEntry, named};
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 use quorate_ledger::Mode;
@@ -87,7 +87,7 @@ fn warn(path: &str, file: &Answer) {
 /// Mode of a file, as its header says.
 pub fn mode(client: &Client, file: &Answer) -> Result<Mode, Failure> {
     let name = file.header(MODE_HEADER).unwrap_or_default();
-    serde_json::from_value(name.into()).map_err(|_| client.garbled(format!("`{name}` is no mode")).into())
+    named(name).ok_or_else(|| client.garbled(format!("`{name}` is no mode")).into())
 }
 
 fn document(args: &Get, mode: Mode, file: &Answer, nonce: Option<&str>) -> serde_json::Value {

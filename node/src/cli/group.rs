@@ -27,7 +27,7 @@ pub async fn status(args: &StatusArgs) -> Outcome {
     if args.reach.json {
         return Ok(print::json(&raw)?);
     }
-    let status: Status = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
+    let status: Status = client.read(&raw)?;
     facts(&status).print("")?;
     if args.explain {
         print::say("")?;
@@ -148,7 +148,7 @@ pub async fn health(reach: &Reach) -> Outcome {
     if reach.json {
         return Ok(print::json(&raw)?);
     }
-    let health: Health = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
+    let health: Health = client.read(&raw)?;
     print::say(health_line(&health))?;
     Ok(health.actions.iter().map(action_line).try_for_each(print::say)?)
 }

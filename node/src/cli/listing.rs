@@ -25,9 +25,8 @@ pub async fn list<T: DeserializeOwned>(
         return Ok(print::json(&page(&items))?);
     }
     let mut table = Table::new(headings);
-    for item in items {
-        let item = serde_json::from_value(item).map_err(|error| Failure::from(client.garbled(error.to_string())))?;
-        row(&mut table, item);
+    for item in &items {
+        row(&mut table, client.read(item)?);
     }
     Ok(table.print(none)?)
 }

@@ -7,7 +7,7 @@ use super::listing::{LIST_MAX, page};
 use super::print::{self, Table, plain, short};
 use super::reach::{Reach, Scope, parse_level};
 use super::sending::{SignedRequest, submit};
-use quorate_client::api::{AuthorLocks, LockEntry};
+use quorate_client::api::{AuthorLocks, LockEntry, named};
 use quorate_client::author;
 use quorate_client::calls::level_name;
 use quorate_client::http::Client;
@@ -250,8 +250,8 @@ async fn list(args: &List) -> Outcome {
         return Ok(print::json(&page(&raw))?);
     }
     let mut table = Table::new(&["path", "holder", "of", "mode", "token", "until", "in line"]);
-    for value in raw {
-        let lock: LockEntry = serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()))?;
+    for value in &raw {
+        let lock: LockEntry = client.read(value)?;
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         table.row([
             plain(&lock.path),
@@ -300,5 +300,5 @@ fn within(option: &str, seconds: f64, allowed: RangeInclusive<u64>) -> Result<u6
 }
 
 fn parse_mode(text: &str) -> Result<LockMode, String> {
-    serde_json::from_value(text.to_uppercase().into()).map_err(|_| "modes are IS, IX, S, SIX, X".into())
+    named(&text.to_uppercase()).ok_or_else(|| "modes are IS, IX, S, SIX, X".into())
 }

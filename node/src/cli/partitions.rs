@@ -14,7 +14,7 @@ pub async fn run(reach: &Reach) -> Outcome {
     if reach.json {
         return Ok(print::json(&raw)?);
     }
-    let partitions: Partitions = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
+    let partitions: Partitions = client.read(&raw)?;
     Ok(lines(&partitions).iter().try_for_each(print::say)?)
 }
 

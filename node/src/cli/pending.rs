@@ -1,13 +1,12 @@
 //! `quorate pending`: changes that wait for the word of others.
 
-use super::failure::{Failure, Outcome};
+use super::failure::Outcome;
 use super::govern::{waiting, waits_for};
 use super::listing::{LIST_MAX, page};
 use super::print::{self, Table, plain, short};
 use super::reach::{Reach, Scope};
 use super::receipt::parse_beginning;
 use quorate_client::api::PendingChange;
-use quorate_client::http::Client;
 use serde_json::Value;
 
 /// See which changes wait for approvals or attestations
@@ -47,8 +46,8 @@ async fn list(domain: &str, reach: &Reach) -> Outcome {
         return Ok(print::json(&page(&raw))?);
     }
     let mut table = Table::new(&["change", "since", "author", "of", "needs"]);
-    for value in raw {
-        let pending = parse(&client, value)?;
+    for value in &raw {
+        let pending: PendingChange = client.read(value)?;
         let needs: Vec<String> = waits_for(&pending).iter().map(|line| line.trim().to_owned()).collect();
         table.row([
             pending.id.to_string(),
@@ -68,14 +67,10 @@ async fn show(beginning: &str, domain: &str, reach: &Reach) -> Outcome {
     if reach.json {
         return Ok(print::json(&raw)?);
     }
-    let pending = parse(&client, raw)?;
+    let pending: PendingChange = client.read(&raw)?;
     let (organisation, since) = (plain(&pending.organisation), pending.since);
     print::say(format_args!("{envelope} by {} of {organisation}, since {since}", short(pending.author)))?;
     waits_for(&pending).iter().try_for_each(print::say)?;
     print::say(format_args!("  quorate attest {envelope} --domain {}", plain(domain)))?;
     Ok(())
-}
-
-fn parse(client: &Client, value: Value) -> Result<PendingChange, Failure> {
-    serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()).into())
 }

@@ -1,13 +1,12 @@
 //! `quorate proposals`: proposals and who agrees, and the way to take one back.
 
-use super::failure::{Failure, Outcome};
+use super::failure::Outcome;
 use super::listing::{LIST_MAX, page, whole};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use super::sending::SignedRequest;
 use super::{change, govern};
 use quorate_client::api::ProposalEntry;
-use quorate_client::http::Client;
 use serde_json::Value;
 
 /// See what is proposed and who agrees, and take back a proposal of yours
@@ -60,8 +59,8 @@ async fn list(domain: &str, open: bool, reach: &Reach) -> Outcome {
         return Ok(print::json(&page(&raw))?);
     }
     let mut table = Table::new(&["proposal", "state", "agreed", "since", "domain", "what"]);
-    for value in raw {
-        let proposal = parse(&client, value)?;
+    for value in &raw {
+        let proposal: ProposalEntry = client.read(value)?;
         table.row([
             short(proposal.id),
             plain(&proposal.state),
@@ -81,7 +80,7 @@ async fn show(id: &str, reach: &Reach) -> Outcome {
     if reach.json {
         return Ok(print::json(&raw)?);
     }
-    let proposal = parse(&client, raw)?;
+    let proposal: ProposalEntry = client.read(&raw)?;
     print::say(format_args!("{} in {}, by {}", kind(&proposal), plain(&proposal.domain), proposal.author))?;
     govern::lines(&proposal).iter().try_for_each(print::say)?;
     proposal.failed.iter().try_for_each(|why| print::say(format_args!("  {}", plain(why))))?;
@@ -92,8 +91,4 @@ async fn show(id: &str, reach: &Reach) -> Outcome {
 fn kind(proposal: &ProposalEntry) -> String {
     let act = serde_json::to_value(&proposal.proposal).unwrap_or_default();
     change::word(&act["act"])
-}
-
-fn parse(client: &Client, value: Value) -> Result<ProposalEntry, Failure> {
-    serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()).into())
 }

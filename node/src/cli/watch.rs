@@ -37,7 +37,7 @@ pub async fn run(args: &Watch) -> Outcome {
         }
         if args.reach.json {
             print::json_line(&positioned(value, event.id))?;
-        } else if let Ok(event) = serde_json::from_value(value) {
+        } else if let Ok(event) = client.read(&value) {
             lines(&event, &mut names).await.iter().try_for_each(print::say)?;
         }
     }

@@ -27,6 +27,7 @@ pub use vote::voting;
 
 use crate::framed::beside;
 use crate::shelter::sheltered;
+use futures::future::BoxFuture;
 use load::Load;
 
 use outcome::at;
@@ -53,8 +54,18 @@ pub struct Plan {
     pub is_joiner: bool,
 }
 
-/// Makes a copy; goes on with one that was begun. `tell` is told of progress.
-pub async fn run(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Copied, CopyError> {
+/// Listener to the progress of a copy.
+pub type Tell = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+/// Copy under way. Boxed, so that no crate that makes copies compiles them once more.
+pub type Copying<'a, T> = BoxFuture<'a, Result<T, CopyError>>;
+
+/// Makes a copy; goes on with one that was begun.
+pub fn run(plan: Plan, tell: Tell) -> Copying<'static, Copied> {
+    Box::pin(copied(plan, tell))
+}
+
+async fn copied(plan: Plan, tell: Tell) -> Result<Copied, CopyError> {
     let Plan { data, genesis, member, from, is_joiner } = plan;
     let (growing, before) = (beside(&data, GROWING), beside(&data, BEFORE));
     if let Some(copied) = settle(&data, (&growing, &before), &genesis)? {
@@ -98,13 +109,8 @@ fn take_up(growing: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Load,
 }
 
 /// Asks all nodes until the state is whole or none is left; in words why nodes ended before.
-async fn fill(
-    load: Load,
-    from: Vec<Client>,
-    tell: impl Fn(&Progress) + Send + Sync + 'static,
-) -> Result<(Load, Vec<String>), CopyError> {
+async fn fill(load: Load, from: Vec<Client>, tell: Tell) -> Result<(Load, Vec<String>), CopyError> {
     let load = Arc::new(Mutex::new(load));
-    let tell: Arc<dyn Fn(&Progress) + Send + Sync> = Arc::new(tell);
     let mut workers = JoinSet::new();
     for (number, node) in from.into_iter().enumerate() {
         worker::lock(&load).enter(number);

@@ -211,6 +211,7 @@ mod tests {
     };
     use quorate_pbft::{Constants, Digest, Ed25519Signer, Record, SeqNum};
     use std::io::ErrorKind;
+    use std::sync::Arc;
 
     fn genesis() -> Genesis {
         named("places")
@@ -428,7 +429,7 @@ mod tests {
         let from = Vec::new();
         let plan = Plan { data: data.to_owned(), genesis: genesis(), member: [1; 32], from, is_joiner: false };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(copying::run(plan, |_| ()))
+        runtime.block_on(copying::run(plan, Arc::new(|_| ())))
     }
 
     #[test]

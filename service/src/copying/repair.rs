@@ -7,11 +7,11 @@
 use super::liars::note;
 use super::load::Load;
 use super::mark::marked;
-use super::outcome::{Copied, CopyError, Progress, at};
+use super::outcome::{Copied, CopyError, at};
 use super::place::{BEFORE_REPAIR, MENDED, database_at, ended_by_its_own, fresh, movable};
 use super::vote::promises_fault;
 use super::worker::answer;
-use super::{Plan, beside, check, fill, settle, swap};
+use super::{Copying, Plan, Tell, beside, check, fill, settle, swap};
 use crate::engine::{EngineError, replay};
 use crate::health::Disk;
 use crate::shelter::sheltered;
@@ -225,7 +225,11 @@ fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyEr
 }
 
 /// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
-pub async fn repair(plan: Plan, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Result<Repaired, CopyError> {
+pub fn repair(plan: Plan, tell: Tell) -> Copying<'static, Repaired> {
+    Box::pin(repaired(plan, tell))
+}
+
+async fn repaired(plan: Plan, tell: Tell) -> Result<Repaired, CopyError> {
     let Plan { data, genesis, member, from, .. } = plan;
     let mends = !from.is_empty();
     let places = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
@@ -357,11 +361,7 @@ fn is_full(data: &Path) -> bool {
 }
 
 /// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
-async fn anew(
-    plan: Plan,
-    done: &mut Repaired,
-    tell: impl Fn(&Progress) + Send + Sync + 'static,
-) -> Result<Option<Copied>, CopyError> {
+async fn anew(plan: Plan, done: &mut Repaired, tell: Tell) -> Result<Option<Copied>, CopyError> {
     let Plan { data, genesis, member, from, .. } = plan;
     let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
     movable(&data)?;

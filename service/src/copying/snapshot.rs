@@ -9,7 +9,7 @@ use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
 use super::place::{BEFORE, RESTORED, ended_by_its_own, fresh, slot, swap};
 use super::record::{Frame, Reader, Recorder};
-use super::{check, fill, open_old, settle};
+use super::{Copying, Tell, check, fill, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Ask, Errand, Refused, TakeError};
@@ -47,12 +47,22 @@ pub struct Exported {
 pub type Files = Vec<(String, Vec<u8>)>;
 
 /// Writes the state of a node, and these files, into a file, which has its name once it is whole.
-pub async fn export(
+pub fn export<'a>(
+    node: Client,
+    out: &'a Path,
+    genesis: &'a Genesis,
+    files: Files,
+    tell: Tell,
+) -> Copying<'a, Exported> {
+    Box::pin(recorded(node, out, genesis, files, tell))
+}
+
+async fn recorded(
     node: Client,
     out: &Path,
     genesis: &Genesis,
     files: Files,
-    tell: impl Fn(&Progress) + Send + Sync + 'static,
+    tell: Tell,
 ) -> Result<Exported, CopyError> {
     let (unfinished, scratch) = (beside(out, UNFINISHED), beside(out, SCRATCH));
     let db = fresh(&scratch)?;

@@ -1,5 +1,6 @@
 //! Worker: asks one node, as long as it answers and tells the truth.
 
+use super::Tell;
 use super::load::{Load, Task};
 use super::outcome::{CopyError, Progress};
 use quorate_client::http::{Client, ClientError};
@@ -45,7 +46,7 @@ pub(super) fn lock(load: &Mutex<Load>) -> MutexGuard<'_, Load> {
 pub(super) async fn work(
     load: Arc<Mutex<Load>>,
     (number, node): (usize, Client),
-    tell: Arc<dyn Fn(&Progress) + Send + Sync>,
+    tell: Tell,
 ) -> Result<Option<String>, CopyError> {
     let (mut moved, mut behind) = (0, 0);
     let (mut silent, mut away) = (SILENCES_MAX, AWAY_MAX); // one that never answers is no node

@@ -42,9 +42,8 @@ pub async fn run(args: &List) -> Outcome {
         return Ok(print::json(&page(&raw))?);
     }
     let mut table = Table::new(&["conflict", "state", "class", "since", "sides", "proposals", "domain", "path"]);
-    for value in raw {
-        let conflict: ConflictEntry =
-            serde_json::from_value(value).map_err(|error| client.garbled(error.to_string()))?;
+    for value in &raw {
+        let conflict: ConflictEntry = client.read(value)?;
         table.row([
             short(conflict.id),
             plain(&conflict.state),

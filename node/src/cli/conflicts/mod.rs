@@ -75,6 +75,6 @@ async fn find(client: &Client, beginning: &str, level: Level) -> Result<String, 
 /// A conflict with its story.
 async fn told(client: &Client, id: &str, level: Level) -> Result<(ConflictStory, Value), Failure> {
     let raw: Value = client.get(&["conflicts", id], &[("level", level_name(level))]).await?;
-    let story = serde_json::from_value(raw.clone()).map_err(|error| client.garbled(error.to_string()))?;
+    let story = client.read(&raw)?;
     Ok((story, raw))
 }

@@ -124,7 +124,7 @@ async fn list(reach: &Reach) -> Outcome {
     if reach.json {
         return Ok(print::json(&raw)?);
     }
-    let members: Members = serde_json::from_value(raw).map_err(|error| client.garbled(error.to_string()))?;
+    let members: Members = client.read(&raw)?;
     let mut table = Table::new(&["replica", "organisation", "key", "standing", "figure", "because", "program", "peer"]);
     for member in &members.items {
         table.row([
