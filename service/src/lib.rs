@@ -36,6 +36,7 @@ pub mod pool;
 mod relaying;
 pub mod replica;
 pub mod seat;
+mod tasks;
 pub mod tokens;
 
 pub use quorate_storage::shelter;

@@ -25,6 +25,7 @@ use crate::observing::{self, OpenDoor, Relay, Statuses};
 use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use crate::relaying::{self, Switchboard};
 use crate::shelter::sheltered;
+use crate::tasks::spawn;
 use futures::future::BoxFuture;
 use outlet::sender;
 use quorate_client::keys;
@@ -173,7 +174,7 @@ impl Running {
         let mut running = node.run(door)?;
         running.find(ways, *secret, listen, door_open);
         if let Some(ready) = ready {
-            tokio::spawn(joiner::state(running.service.published.clone(), joiner, ready));
+            spawn(joiner::state(running.service.published.clone(), joiner, ready));
         }
         let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
         let conduct = running.service.conduct.clone();

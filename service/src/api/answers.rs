@@ -57,6 +57,9 @@ impl Default for Answers {
     }
 }
 
+/// Work that makes an answer. Boxed, so that its turn and its room are compiled once for all answers.
+type Work = Box<dyn FnOnce() -> Answer<Vec<u8>> + Send>;
+
 /// Bytes with the room that they take.
 struct Unread {
     bytes: Vec<u8>,
@@ -117,8 +120,15 @@ impl Outgoing {
 impl Answers {
     /// Makes an answer on a thread that may block; it keeps its room until it is gone, or its reader takes nothing while
     /// others wait.
-    pub async fn make(&self, work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static) -> Answer<Arc<Outgoing>> {
-        let unread = self.made(Box::new(work)).await?;
+    pub fn make(
+        &self,
+        work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static,
+    ) -> impl Future<Output = Answer<Arc<Outgoing>>> {
+        self.outgoing_of(Box::new(work))
+    }
+
+    async fn outgoing_of(&self, work: Work) -> Answer<Arc<Outgoing>> {
+        let unread = self.made(work).await?;
         let now = Instant::now();
         let rest = Rest { unread: Some(unread), taken: 0, begun: now, moved: now };
         let outgoing = Arc::new(Outgoing(Mutex::new(rest)));
@@ -129,12 +139,16 @@ impl Answers {
     }
 
     /// Makes an answer on a thread that may block, and sends it.
-    pub async fn send(
+    pub fn send(
         &self,
         kind: &'static str,
         work: impl FnOnce() -> Answer<Vec<u8>> + Send + 'static,
-    ) -> Answer<Response> {
-        let outgoing = self.make(work).await?;
+    ) -> impl Future<Output = Answer<Response>> {
+        self.sent(kind, Box::new(work))
+    }
+
+    async fn sent(&self, kind: &'static str, work: Work) -> Answer<Response> {
+        let outgoing = self.outgoing_of(work).await?;
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
             (header::CONTENT_LENGTH, HeaderValue::from(outgoing.left())),
@@ -143,7 +157,7 @@ impl Answers {
         Ok((headers, Body::from_stream(pieces)).into_response())
     }
 
-    async fn made(&self, work: Box<dyn FnOnce() -> Answer<Vec<u8>> + Send>) -> Answer<Unread> {
+    async fn made(&self, work: Work) -> Answer<Unread> {
         let turn = tokio::time::timeout(self.patience.within, self.turns.clone().acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         // The turn ends with the work, whether or not anybody still waits for it; who waits for room has none.

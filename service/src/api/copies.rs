@@ -2,6 +2,7 @@
 
 use super::problem::{Answer, Failure};
 use crate::engine::{Certified, Moment};
+use crate::tasks::spawn;
 use quorate_pbft::{QuorumCert, SeqNum};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,7 +94,7 @@ impl Copies {
         held.push_back(new.clone());
         drop(held);
         let (held, moment) = (self.held.clone(), Arc::downgrade(&new.moment));
-        tokio::spawn(async move {
+        spawn(async move {
             tokio::time::sleep(HELD_FOR).await;
             let mut held = lock(&held);
             if let Some(over) = held.iter().position(|held| Arc::as_ptr(&held.moment) == moment.as_ptr()) {

@@ -2,6 +2,7 @@
 //! runtime: threads for strangers are the last to get the processor.
 
 use crate::api::problem::{Answer, Failure};
+use crate::tasks::spawn;
 use quorate_ledger::{EnvelopeCheck, Signed};
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -54,7 +55,7 @@ impl Signatures {
         if self.enter(here, (signed, tell)) {
             // On a task of its own: who asked may go, and others wait for the same batch.
             let signatures = self.clone();
-            tokio::spawn(async move { signatures.work(here).await });
+            spawn(async move { signatures.work(here).await });
         }
         told.await.map_err(|_| Failure::stopping())
     }

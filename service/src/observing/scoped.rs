@@ -3,6 +3,7 @@
 
 use crate::api::Service;
 use crate::engine::Certified;
+use crate::tasks::spawn;
 use quorate_ledger::StateView;
 use quorate_ledger::copy::{self, Ask, SCOPE_MAX};
 use quorate_pbft::SeqNum;
@@ -40,7 +41,7 @@ impl States {
             }
             held.push_back((Instant::now(), newest.clone()));
             let held = self.0.clone();
-            tokio::spawn(async move {
+            spawn(async move {
                 sleep(HELD_FOR).await;
                 lock(&held).retain(|(since, _)| since.elapsed() < HELD_FOR);
             });

@@ -14,6 +14,7 @@ use crate::conduct::{Offence, State, Who};
 use crate::discovery::take_records;
 use crate::metrics::Kind;
 use crate::relaying::Switchboard;
+use crate::tasks::spawn_until;
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -130,7 +131,7 @@ async fn serve(
                 links,
                 visits: visits.clone(),
             };
-            tokio::spawn(async move { stop.run_until_cancelled(session.run(arrival)).await });
+            spawn_until(stop, session.run(arrival));
         }
     };
     stop.run_until_cancelled(all).await;

@@ -3,6 +3,7 @@
 use super::caller::{CallError, Caller, FRAME_BYTES_MAX};
 use crate::observing::OpenDoor;
 use crate::observing::wire::{Asking, Telling, VERSION, frame, parse, words};
+use crate::tasks::spawn;
 use quorate_net::{Backway, Directory, Multiaddr, Sender, Side, dial, peer_of_key, relayed};
 use quorate_pbft::PublicKey;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ impl Called {
                         // Without room the caller waits in vain, and tries again.
                         let Ok(turn) = room.clone().try_acquire_owned() else { continue };
                         let (caller, backway) = (caller.clone(), backway.clone());
-                        tokio::spawn(async move {
+                        spawn(async move {
                             let answer = answer(&caller, circuit, &backway);
                             if let Ok(Err(error)) = timeout(ANSWERED_WITHIN, answer).await {
                                 tracing::debug!(%error, "a call was not answered");

@@ -6,6 +6,7 @@ use crate::discovery::{Announcer, Meeting, Seeker};
 use crate::membership::Membership;
 use crate::observing::{Contact, OpenDoor};
 use crate::relaying::Called;
+use crate::tasks::spawn_until;
 use quorate_net::{Announcements, Directory, Multiaddr, Ranges, announce};
 use quorate_pbft::{Ed25519Signer, PublicKey, Signer as _};
 use std::collections::BTreeMap;
@@ -123,8 +124,7 @@ impl Running {
 
     /// Runs until the node stops.
     fn goes_on(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.service.stop.clone();
-        tokio::spawn(async move { stop.run_until_cancelled(task).await });
+        spawn_until(self.service.stop.clone(), task);
     }
 }
 

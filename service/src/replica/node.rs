@@ -16,6 +16,7 @@ use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::narrator;
 use crate::pool::CachedPayload;
+use crate::tasks::{spawn, spawn_until};
 use crate::tokens::Tokens;
 use quorate_ledger::{EnvelopeCheck, Genesis, Ledger, MemoryStore};
 use quorate_pbft::{Certified, Digest, ReplicaId};
@@ -137,9 +138,9 @@ impl Node {
             certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
         });
         let (tell, watched) = watch::channel(Arc::default());
-        tokio::spawn(health::watch(sources.clone(), tell));
-        tokio::spawn(health::scrub(sources.clone()));
-        tokio::spawn(health::count_live(sources.clone()));
+        spawn(health::watch(sources.clone(), tell));
+        spawn(health::scrub(sources.clone()));
+        spawn(health::count_live(sources.clone()));
         let signatures = Arc::new(Signatures::new(EnvelopeCheck::new(&genesis)));
         let service = Arc::new(Service {
             genesis_root,
@@ -171,13 +172,11 @@ impl Node {
             liars,
             tokens: tokens.clone(),
         });
-        let stop = service.stop.clone();
-        tokio::spawn(async move { stop.run_until_cancelled(tokens.keep()).await });
-        let Service { conduct, membership, metrics, stop, .. } = &*service;
+        spawn_until(service.stop.clone(), tokens.keep());
+        let Service { conduct, membership, metrics, .. } = &*service;
         let (conduct, membership, metrics) = (conduct.clone(), membership.clone(), metrics.clone());
-        let (keeper, stop) = (Keeper { conduct, membership, metrics }, stop.clone());
-        tokio::spawn(async move { stop.run_until_cancelled(keeper.keep()).await });
-        tokio::spawn(narrator::narrate(service.published.clone()));
+        spawn_until(service.stop.clone(), Keeper { conduct, membership, metrics }.keep());
+        spawn(narrator::narrate(service.published.clone()));
         let scheme = if tls.is_some() { "https" } else { "http" };
         // Each listener is a task of its own: the end of one does not end the other.
         let door = Arc::<api::Door>::default();
@@ -204,7 +203,7 @@ fn genesis_root(genesis: &Genesis) -> Result<Digest, LaunchError> {
 /// Whether something waits for a quorum, told only when that changes.
 fn stuck(mut published: watch::Receiver<Published>) -> watch::Receiver<bool> {
     let (tell, told) = watch::channel(published.borrow().report.is_stuck());
-    tokio::spawn(async move {
+    spawn(async move {
         while published.changed().await.is_ok() {
             let is_stuck = published.borrow_and_update().report.is_stuck();
             tell.send_if_modified(|told| std::mem::replace(told, is_stuck) != is_stuck);
