@@ -25,8 +25,8 @@ impl Engine {
         });
         let opened: Vec<ConflictId> = opened.take(ANALYSES_PER_SLOT_MAX).collect();
         for id in opened {
-            for (lane, bytes) in self.brought.begins(&id, self.own_clock) {
-                self.tolls.pay_back(lane, bytes);
+            for (lane, bytes) in self.dues.brought.begins(&id, self.own_clock) {
+                self.dues.tolls.pay_back(lane, bytes);
             }
             let analysis = self.ledger.view(&work.batch).analyse(&id)?;
             if let Some(item) = analysis.and_then(|analysis| analysis.item()) {

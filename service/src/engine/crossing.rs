@@ -3,7 +3,6 @@
 //! A core value has one member list for its life. When its epoch is over the engine makes the next value in the same round:
 //! a member's if the own key is in the next list, else a follower's. Who was a member goes on as the elder of that epoch.
 
-use super::brought::Brought;
 use super::core::Core;
 use super::drive::{Engine, Work};
 use super::epochs::Committees;
@@ -11,7 +10,6 @@ use super::error::EngineError;
 use super::mempool::Place;
 use super::recall::envelopes;
 use super::round::Notice;
-use super::tolls::Tolls;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
     Admitted, Broken, Committee, Constants, Effects, Elder, Follower, Handover, Item, Rejected, Replica, ReplicaId,
@@ -129,9 +127,8 @@ impl Engine {
                 Core::Observer(Box::new(self.epochs.checking(follower)))
             }
         };
-        // Lanes have other owners, and what was handed over belongs to none of them.
-        (self.tolls, self.brought) = (Tolls::default(), Brought::default());
-        (self.loose, self.recalled, work.handed) = Default::default();
+        self.dues.cross();
+        work.handed.clear();
         self.broken = self.broken.take().filter(|broken| !broken.is_of_key());
         self.work_off_of(&next, effects, work)?;
         self.withdraw(work)?;

@@ -1,13 +1,12 @@
 //! The engine: a round from its first step to its commit.
 
-use super::brought::Brought;
 use super::core::Core;
+use super::dues::Dues;
 use super::epochs::{Epochs, Identity};
 use super::error::EngineError;
 use super::folding::Folding;
 use super::held::Held;
 use super::history::History;
-use super::loose::Loose;
 use super::mempool::Mempool;
 use super::moment::Moment;
 use super::pruning::Pruning;
@@ -16,7 +15,6 @@ use super::replay::{self, Opened};
 use super::report::{Report, Reporter};
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
-use super::tolls::Tolls;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
     Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Message, Now,
@@ -80,14 +78,7 @@ pub struct Engine {
     pub(super) pruning: Pruning,
     /// The oldest slot that the disk can hand out.
     pub(super) oldest: SeqNum,
-    pub(super) tolls: Tolls,
-    pub(super) brought: Brought,
-    /// Bundles of each lane that its owner handed over and that were not stored as they came.
-    pub(super) loose: BTreeMap<ReplicaId, Loose>,
-    /// Bytes of its lane that each owner has sent again since the last own status.
-    pub(super) sent_again: BTreeMap<ReplicaId, u64>,
-    /// Members that have told what this replica promised.
-    pub(super) recalled: BTreeSet<ReplicaId>,
+    pub(super) dues: Dues,
     /// Envelopes that need no place on the own lane any more, until the core hears of it.
     pub(super) withdrawn: BTreeSet<Vec<u8>>,
     pub(super) broken: Option<Broken>,
@@ -179,11 +170,7 @@ impl Engine {
             replayed: verdicts,
             folding: Folding::default(),
             pruning: Pruning::new(history, folded),
-            tolls: Tolls::default(),
-            brought: Brought::default(),
-            loose: BTreeMap::new(),
-            sent_again: BTreeMap::new(),
-            recalled: BTreeSet::new(),
+            dues: Dues::default(),
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
@@ -324,7 +311,7 @@ impl Engine {
             Effect::Send { to, message } => work.round.outbox.push(leave(Some(to), message)),
             Effect::Broadcast(message) => {
                 if matches!(*message, Message::Status { .. }) {
-                    self.sent_again.clear();
+                    self.dues.sent_again.clear();
                 }
                 work.round.outbox.push(leave(None, message));
             }

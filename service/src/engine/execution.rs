@@ -28,8 +28,8 @@ impl Engine {
             deadline: outcome.deadline,
         };
         for header in decided.bundles.iter().map(|bundle| &bundle.header) {
-            self.brought.executed(header.lane, header.position);
-            self.loose.get_mut(&header.lane).into_iter().for_each(|loose| loose.executed(header));
+            self.dues.brought.executed(header.lane, header.position);
+            self.dues.loose.get_mut(&header.lane).into_iter().for_each(|loose| loose.executed(header));
         }
         self.analyse(decided, &outcome.events, work)?;
         let mut moved = self.settle(outcome.receipts, work);

@@ -12,6 +12,7 @@ mod brought;
 mod core;
 mod drive;
 mod crossing;
+mod dues;
 mod epochs;
 mod error;
 mod execution;

@@ -34,10 +34,10 @@ impl Engine {
             return Ok(None);
         };
         let bytes = self.bytes_of_no_gate(bundle, work)?;
-        let fits = bytes == 0 || self.tolls.charge(lane, header.tip(), bytes, self.own_clock);
+        let fits = bytes == 0 || self.dues.tolls.charge(lane, header.tip(), bytes, self.own_clock);
         if fits || is_needed {
             if !fits {
-                self.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
+                self.dues.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
             }
             if !is_needed {
                 work.handed.push((heard.sender(), header.clone()));
@@ -55,7 +55,7 @@ impl Engine {
         if from != header.lane || !self.core.is_recovering() {
             return false;
         }
-        let bytes = self.sent_again.entry(from).or_default();
+        let bytes = self.dues.sent_again.entry(from).or_default();
         let is_free = *bytes < AGAIN_BYTES;
         *bytes = bytes.saturating_add(costs(header));
         is_free
@@ -72,7 +72,7 @@ impl Engine {
             if is_spared || self.core.needs_bundle(&header) == Some(true) || is_stored() {
                 continue;
             }
-            if from != header.lane || !self.loose.entry(from).or_default().takes(&header) {
+            if from != header.lane || !self.dues.loose.entry(from).or_default().takes(&header) {
                 self.charge(from, costs(&header), work);
             }
         }
@@ -83,7 +83,7 @@ impl Engine {
     pub(super) fn let_in(&mut self, heard: Admitted, work: &mut Work) -> Result<(), EngineError> {
         let (from, known) = (heard.sender(), work.round.notices.len());
         let (bytes, is_asked) = match heard.message() {
-            Message::Recalled { .. } => (bytes_of(&heard) * RECALLED_WEIGHS, self.recalled.insert(from)),
+            Message::Recalled { .. } => (bytes_of(&heard) * RECALLED_WEIGHS, self.dues.recalled.insert(from)),
             Message::Bundle(_) => (0, true),
             message if message.is_bulk() => (bytes_of(&heard), true),
             _ => (0, true),
@@ -127,7 +127,7 @@ impl Engine {
     fn is_wanted(&mut self, header: &BundleHeader, (index, item): (usize, &Item)) -> bool {
         let (place, bytes) = ((header.position, index), item.bytes.len() as u64);
         Analysis::decode(&item.bytes).is_some_and(|analysis| {
-            self.brought.is_wanted(header.lane, place, (&analysis.conflict, bytes), self.own_clock)
+            self.dues.brought.is_wanted(header.lane, place, (&analysis.conflict, bytes), self.own_clock)
         })
     }
 
@@ -139,7 +139,7 @@ impl Engine {
     ) -> Result<bool, StoreError> {
         let Some(claim) = Claim::read(&item.bytes) else { return Ok(false) };
         let novelty = self.ledger.novelty(&work.batch, &claim, &item.bytes)?;
-        let earlier = self.brought.note(header.lane, (header.position, index), &claim, self.own_clock);
+        let earlier = self.dues.brought.note(header.lane, (header.position, index), &claim, self.own_clock);
         let now = self.ledger.executed().time.get();
         Ok(match novelty {
             Novelty::Stranger => false,

@@ -1,0 +1,42 @@
+//! Dues of members: what each handed over and owes, by its number in the epoch at work.
+
+use super::brought::Brought;
+use super::loose::Loose;
+use super::tolls::Tolls;
+use quorate_pbft::ReplicaId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Dues of all members.
+#[derive(Debug, Default)]
+pub(super) struct Dues {
+    pub(super) tolls: Tolls,
+    pub(super) brought: Brought,
+    /// Bundles of each lane that its owner handed over and that were not stored as they came.
+    pub(super) loose: BTreeMap<ReplicaId, Loose>,
+    /// Bytes of its lane that each owner has sent again since the last own status.
+    pub(super) sent_again: BTreeMap<ReplicaId, u64>,
+    /// Members that have told what this replica promised.
+    pub(super) recalled: BTreeSet<ReplicaId>,
+}
+
+impl Dues {
+    /// Goes into the next epoch, in which lanes and numbers have other owners.
+    pub(super) fn cross(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_owners_sent_again_in_an_epoch_counts_in_no_later_one() {
+        let mut dues = Dues::default();
+        dues.sent_again.insert(ReplicaId::new(3), 1);
+
+        dues.cross();
+
+        assert_eq!(dues.sent_again, BTreeMap::new());
+    }
+}
