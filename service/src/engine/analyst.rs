@@ -25,9 +25,7 @@ impl Engine {
         });
         let opened: Vec<ConflictId> = opened.take(ANALYSES_PER_SLOT_MAX).collect();
         for id in opened {
-            for (lane, bytes) in self.dues.brought.begins(&id, self.own_clock) {
-                self.dues.tolls.pay_back(lane, bytes);
-            }
+            self.dues.begins(&id, self.own_clock);
             let analysis = self.ledger.view(&work.batch).analyse(&id)?;
             if let Some(item) = analysis.and_then(|analysis| analysis.item()) {
                 self.take_in(Input::Submit(item), work)?;

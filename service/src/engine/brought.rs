@@ -14,28 +14,33 @@ pub(super) const FRESH_MS: u64 = 10_000;
 const KEPT_MS: u64 = 2 * FRESH_MS;
 /// Claims of one lane that are kept: those of ten seconds at the highest rate that was measured.
 const CLAIMS_MAX: usize = 65_536;
+/// Conflicts that are kept: of each of 256 slots as many as are looked at.
+const CONFLICTS_MAX: usize = 8_192;
+/// Early analyses of one lane that are kept: as many of 4 KiB as it may owe.
+const EARLY_MAX: usize = 4_096;
 
-/// Claims of all lanes, and the conflicts that began lately.
+/// Claims of all lanes, and the conflicts that began last.
 #[derive(Debug, Default)]
 pub(super) struct Brought {
     hasher: RandomState,
     lanes: BTreeMap<ReplicaId, Lane>,
-    conflicts: Lane,
-    early: Early,
-}
-
-/// Analyses of conflicts that have not begun here, by their bytes on each lane.
-#[derive(Debug, Default)]
-struct Early {
-    bytes: HashMap<u64, BTreeMap<ReplicaId, u64>>,
-    order: VecDeque<(u64, Time)>,
+    /// Conflicts that have begun, with the place of each lane's analysis.
+    conflicts: Lately<BTreeMap<ReplicaId, Place>, CONFLICTS_MAX, { u64::MAX }>,
 }
 
 #[derive(Debug, Default)]
 struct Lane {
     executed: Position,
     /// Newest place of each claim, and the bundle that had it before.
-    claims: HashMap<u64, (Place, Option<Position>)>,
+    claims: Lately<Option<(Place, Option<Position>)>, CLAIMS_MAX, KEPT_MS>,
+    /// First analysis of each conflict that has not begun here: its place, and the bytes that it was charged.
+    early: Lately<Option<(Place, u64)>, EARLY_MAX, { u64::MAX }>,
+}
+
+/// Values of the keys that came last: the oldest goes once it is too old, or they are too many.
+#[derive(Debug, Default)]
+struct Lately<V, const MAX: usize, const KEPT_MS: u64> {
+    values: HashMap<u64, V>,
     order: VecDeque<(u64, Time)>,
 }
 
@@ -58,24 +63,29 @@ impl Brought {
         self.lanes.entry(lane).or_default().note(key, place, now)
     }
 
-    /// Notes that a conflict has begun; bytes of the first analysis of it on each lane that was before this replica.
-    pub(super) fn begins(&mut self, conflict: &ConflictId, now: Time) -> BTreeMap<ReplicaId, u64> {
+    /// Notes that a conflict has begun; bytes that lanes were charged for their first analyses of it, which came before.
+    pub(super) fn begins(&mut self, conflict: &ConflictId, now: Time) -> Vec<(ReplicaId, u64)> {
         let key = self.hasher.hash_one(conflict);
-        self.conflicts.note(key, Place::default(), now);
-        self.early.bytes.remove(&key).unwrap_or_default()
+        let brought = self.conflicts.of(key, now);
+        let early =
+            self.lanes.iter_mut().filter_map(|(id, lane)| Some((*id, lane.early.values.get_mut(&key)?.take()?)));
+        let early: Vec<_> = early.collect();
+        brought.extend(early.iter().map(|(lane, (place, _))| (*lane, *place)));
+        early.into_iter().map(|(lane, (_, bytes))| (lane, bytes)).collect()
     }
 
-    /// Notes a lane's analysis of so many bytes, and tells whether it is the first one of a conflict that began lately: later
-    /// than that, no lane's earlier one is forgotten.
-    pub(super) fn is_wanted(&mut self, lane: ReplicaId, place: Place, analysis: (&ConflictId, u64), now: Time) -> bool {
-        let (conflict, bytes) = analysis;
-        let key = self.hasher.hash_one(conflict);
-        self.conflicts.forget(now);
-        if self.conflicts.claims.contains_key(&key) {
-            return self.note(lane, place, conflict, now).is_none();
+    /// Whether an analysis is its lane's first of a conflict that has begun.
+    pub(super) fn is_wanted(&mut self, lane: ReplicaId, place: Place, conflict: &ConflictId) -> bool {
+        let brought = self.conflicts.values.get_mut(&self.hasher.hash_one(conflict));
+        brought.is_some_and(|lanes| *lanes.entry(lane).or_insert(place) == place)
+    }
+
+    /// Notes so many bytes that a lane was charged for an analysis, if its conflict has not begun.
+    pub(super) fn is_charged(&mut self, lane: ReplicaId, place: Place, analysis: (&ConflictId, u64), now: Time) {
+        let key = self.hasher.hash_one(analysis.0);
+        if !self.conflicts.values.contains_key(&key) {
+            self.lanes.entry(lane).or_default().early.of(key, now).get_or_insert((place, analysis.1));
         }
-        self.early.note(key, lane, bytes, now);
-        false
     }
 
     /// Notes that a lane was executed up to a bundle.
@@ -84,47 +94,28 @@ impl Brought {
     }
 }
 
-impl Early {
-    fn note(&mut self, key: u64, lane: ReplicaId, bytes: u64, now: Time) {
-        forget(&mut self.order, now, |key| drop(self.bytes.remove(&key)));
-        let lanes = self.bytes.entry(key).or_insert_with(|| {
-            self.order.push_back((key, now));
-            BTreeMap::new()
-        });
-        lanes.entry(lane).or_insert(bytes);
-    }
-}
-
-/// Forgets keys that are too old, or too many.
-fn forget(order: &mut VecDeque<(u64, Time)>, now: Time, mut gone: impl FnMut(u64)) {
-    while let Some((key, since)) = order.front() {
-        if order.len() < CLAIMS_MAX && now.get().saturating_sub(since.get()) <= KEPT_MS {
-            break;
-        }
-        gone(*key);
-        order.pop_front();
-    }
-}
-
 impl Lane {
     fn note(&mut self, key: u64, place: Place, now: Time) -> Option<Earlier> {
-        self.forget(now);
-        let earlier = match self.claims.get(&key) {
-            Some((known, earlier)) if *known == place => *earlier,
-            Some((known, _)) => Some(known.0),
-            None => {
-                self.order.push_back((key, now));
-                None
-            }
-        };
-        self.claims.insert(key, (place, earlier));
+        let known = self.claims.of(key, now);
+        let earlier = known.and_then(|(at, earlier)| if at == place { earlier } else { Some(at.0) });
+        *known = Some((place, earlier));
         earlier.map(|position| if position > self.executed { Earlier::Waits } else { Earlier::Executed })
     }
+}
 
-    fn forget(&mut self, now: Time) {
-        forget(&mut self.order, now, |key| {
-            self.claims.remove(&key);
-        });
+impl<V: Default, const MAX: usize, const KEPT_MS: u64> Lately<V, MAX, KEPT_MS> {
+    /// Value of a key, a new one if there is none.
+    fn of(&mut self, key: u64, now: Time) -> &mut V {
+        while let Some((oldest, since)) = self.order.front()
+            && (self.order.len() >= MAX || now.get().saturating_sub(since.get()) > KEPT_MS)
+        {
+            self.values.remove(oldest);
+            self.order.pop_front();
+        }
+        self.values.entry(key).or_insert_with(|| {
+            self.order.push_back((key, now));
+            V::default()
+        })
     }
 }
 
@@ -161,20 +152,49 @@ mod tests {
         assert_eq!(brought.note(ReplicaId::new(2), at(3), &claim(1), now), None, "each lane for itself");
     }
 
+    fn conflict(number: u8) -> ConflictId {
+        ConflictId(Digest([number; 32]))
+    }
+
     #[test]
-    fn an_analysis_that_is_there_before_its_conflict_is_given_back_once_as_it_begins() {
-        let (mut brought, now) = (Brought::default(), Time::new(0));
-        let [known, other] = [1, 2].map(|byte| ConflictId(Digest([byte; 32])));
+    fn an_analysis_that_was_charged_before_its_conflict_is_given_back_once_as_it_begins() {
+        let (mut brought, now, known) = (Brought::default(), Time::new(0), conflict(1));
 
-        assert!([1, 2].iter().all(|position| !brought.is_wanted(LANE, at(*position), (&known, 7), now)));
-        assert_eq!(brought.begins(&known, now), BTreeMap::from([(LANE, 7)]));
-        assert_eq!(brought.begins(&known, now), BTreeMap::new());
-        assert!(brought.is_wanted(LANE, at(3), (&known, 7), now), "its lane may have been refused");
-        assert!(!brought.is_wanted(LANE, at(4), (&known, 7), now));
+        assert!(!brought.is_wanted(LANE, at(1), &known));
+        [1, 2].iter().for_each(|position| brought.is_charged(LANE, at(*position), (&known, 7), now));
+        assert_eq!(brought.begins(&known, Time::new(600_000)), [(LANE, 7)]);
+        assert_eq!(brought.begins(&known, now), []);
 
-        assert!(!brought.is_wanted(LANE, at(5), (&other, 7), now));
-        assert!(!brought.is_wanted(LANE, at(6), (&known, 7), Time::new(KEPT_MS + 1)));
-        assert_eq!(brought.begins(&other, Time::new(KEPT_MS + 1)), BTreeMap::new(), "it is forgotten");
+        assert!(brought.is_wanted(LANE, at(1), &known), "it comes again");
+        assert!(!brought.is_wanted(LANE, at(2), &known), "its lane has brought one");
+    }
+
+    #[test]
+    fn an_analysis_that_was_not_charged_is_given_back_to_nobody_and_may_come_once() {
+        let (mut brought, now, known) = (Brought::default(), Time::new(0), conflict(1));
+
+        assert!(!brought.is_wanted(LANE, at(1), &known));
+        assert_eq!(brought.begins(&known, now), []);
+
+        assert!(brought.is_wanted(LANE, at(2), &known));
+        assert!(!brought.is_wanted(LANE, at(3), &known));
+        assert!(brought.is_wanted(ReplicaId::new(2), at(3), &known), "each lane for itself");
+    }
+
+    #[test]
+    fn early_analyses_of_a_lane_are_bounded_and_push_out_no_other_lanes() {
+        let (mut brought, now, other) = (Brought::default(), Time::new(0), ReplicaId::new(2));
+        let named = |number: usize| {
+            let mut id = [7; 32];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            ConflictId(Digest(id))
+        };
+        brought.is_charged(other, at(1), (&named(0), 7), now);
+
+        (0..2 * EARLY_MAX).for_each(|number| brought.is_charged(LANE, at(1), (&named(number), 7), now));
+
+        assert_eq!(brought.lanes[&LANE].early.values.len(), EARLY_MAX);
+        assert_eq!(brought.begins(&named(0), now), [(other, 7)]);
     }
 
     #[test]
@@ -187,7 +207,7 @@ mod tests {
             brought.note(LANE, at(3), &claim(number), Time::new(KEPT_MS + 1));
         }
 
-        assert_eq!(brought.lanes[&LANE].claims.len(), CLAIMS_MAX);
-        assert_eq!(brought.lanes[&LANE].order.len(), CLAIMS_MAX);
+        assert_eq!(brought.lanes[&LANE].claims.values.len(), CLAIMS_MAX);
+        assert_eq!(brought.lanes[&LANE].claims.order.len(), CLAIMS_MAX);
     }
 }

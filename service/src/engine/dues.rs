@@ -3,7 +3,8 @@
 use super::brought::Brought;
 use super::loose::Loose;
 use super::tolls::Tolls;
-use quorate_pbft::ReplicaId;
+use quorate_ledger::ConflictId;
+use quorate_pbft::{ReplicaId, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Dues of all members.
@@ -20,6 +21,13 @@ pub(super) struct Dues {
 }
 
 impl Dues {
+    /// Notes that a conflict has begun: analyses of it that came before are given back to their lanes.
+    pub(super) fn begins(&mut self, conflict: &ConflictId, now: Time) {
+        for (lane, bytes) in self.brought.begins(conflict, now) {
+            self.tolls.pay_back(lane, bytes);
+        }
+    }
+
     /// Goes into the next epoch, in which lanes and numbers have other owners.
     pub(super) fn cross(&mut self) {
         *self = Self::default();

@@ -36,8 +36,9 @@ impl Engine {
         let bytes = self.bytes_of_no_gate(bundle, work)?;
         let fits = bytes == 0 || self.dues.tolls.charge(lane, header.tip(), bytes, self.own_clock);
         if fits || is_needed {
-            if !fits {
-                self.dues.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock);
+            match fits {
+                true => self.note_early(bundle),
+                false => self.dues.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock),
             }
             if !is_needed {
                 work.handed.push((heard.sender(), header.clone()));
@@ -125,10 +126,19 @@ impl Engine {
     }
 
     fn is_wanted(&mut self, header: &BundleHeader, (index, item): (usize, &Item)) -> bool {
-        let (place, bytes) = ((header.position, index), item.bytes.len() as u64);
-        Analysis::decode(&item.bytes).is_some_and(|analysis| {
-            self.dues.brought.is_wanted(header.lane, place, (&analysis.conflict, bytes), self.own_clock)
-        })
+        let analysis = Analysis::decode(&item.bytes);
+        analysis.is_some_and(|of| self.dues.brought.is_wanted(header.lane, (header.position, index), &of.conflict))
+    }
+
+    /// Notes what is given back as conflicts begin, of a bundle that was charged if it had to be.
+    fn note_early(&mut self, bundle: &Bundle) {
+        let BundleHeader { lane, position, .. } = bundle.header;
+        for (index, item) in bundle.items.iter().enumerate().filter(|(_, item)| item.kind == ItemKind::Analysis) {
+            let (place, bytes) = ((position, index), item.bytes.len() as u64);
+            if let Some(of) = Analysis::decode(&item.bytes) {
+                self.dues.brought.is_charged(lane, place, (&of.conflict, bytes), self.own_clock);
+            }
+        }
     }
 
     fn is_new(

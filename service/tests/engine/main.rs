@@ -1,5 +1,6 @@
 //! The engine over simulated disks: rounds, commits, crashes, epochs.
 
+mod analyses;
 mod copied;
 mod epochs;
 mod group;

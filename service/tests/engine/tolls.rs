@@ -1,7 +1,7 @@
 //! Tolls of lanes: what a member without a gate may bring, and what becomes of the rest.
 
 use crate::group::{Group, STEP_MS, author, key_of, member};
-use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision};
+use quorate_ledger::Revision;
 use quorate_pbft::{
     Bundle, BundleFault, BundleHeader, ClaimedCert, Constants, Content, Digest, Ed25519Signer, Epoch, Evidence,
     InvalidBundle, Item, ItemKind, Kind, Message, Position, ReplicaId, SeqNum, Statement, Tip, View, items_root,
@@ -69,11 +69,11 @@ fn is_executed(group: &Group, lane: usize, tip: Tip) -> bool {
 }
 
 /// A member without a gate sends what replica 0 may take for a while; whether it did. Refused bundles are forgotten.
-fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8]) -> bool {
+pub fn liar_brings(group: &mut Group, liar: u16, end: &mut (Tip, u64), bytes: &[u8]) -> bool {
     liar_brings_all(group, liar, end, vec![Item { kind: ItemKind::Envelope, bytes: bytes.to_vec() }])
 }
 
-fn liar_brings_all(group: &mut Group, liar: u16, end: &mut (Tip, u64), items: Vec<Item>) -> bool {
+pub fn liar_brings_all(group: &mut Group, liar: u16, end: &mut (Tip, u64), items: Vec<Item>) -> bool {
     let before = *end;
     liar_sends_all(group, liar, end, items);
     let taken = (0..60).any(|_| {
@@ -164,7 +164,7 @@ fn a_bundle_too_far_ahead_of_execution_is_charged_to_nobody() {
 }
 
 /// An envelope of a mebibyte by a key that nobody enrolled.
-fn strangers(group: &Group, number: u8) -> Vec<u8> {
+pub fn strangers(group: &Group, number: u8) -> Vec<u8> {
     let stranger = Ed25519Signer::from_seed(&[200 + number; 32]);
     group.signed(&stranger, (1, Revision::GENESIS), "a", vec![number; 1 << 20]).bytes.to_vec()
 }
@@ -232,7 +232,7 @@ fn liar_sends_at(group: &mut Group, liar: u16, position: u64, lane_bytes: u64, b
 }
 
 /// Whole mebibytes that replica 0 has charged a member for.
-fn charged(group: &Group, member: usize) -> u64 {
+pub fn charged(group: &Group, member: usize) -> u64 {
     group.sites[0].useless.get(&key_of(member)).map_or(0, |bytes| bytes >> 20)
 }
 
@@ -313,7 +313,7 @@ fn an_owner_whose_bundle_was_lost_on_its_way_is_charged_for_none_of_those_after_
 }
 
 /// Bundles of a member without a gate that are taken of these, one after the other.
-fn taken_of(group: &mut Group, end: &mut (Tip, u64), bundles: impl Iterator<Item = Vec<Item>>) -> usize {
+pub fn taken_of(group: &mut Group, end: &mut (Tip, u64), bundles: impl Iterator<Item = Vec<Item>>) -> usize {
     let items: Vec<_> = bundles.collect();
     items.into_iter().filter(|items| liar_brings_all(group, 3, end, items.clone())).count()
 }
@@ -367,48 +367,6 @@ fn a_lane_brings_a_hundred_thousand_read_marks_and_then_as_many_as_readers_can_a
     let taken = taken_of(&mut group, &mut end, (0..12).map(marks));
 
     assert!((7..=9).contains(&taken), "{taken} bundles of 16,384 marks, 128 bytes each");
-}
-
-/// Analysis of a conflict: a large file.
-fn analysis(conflict: ConflictId, number: u8) -> Item {
-    let file = Some((Mode::File, vec![number; ANALYSIS_BYTES_MAX]));
-    Analysis { conflict, file, reason: "a merge".to_owned() }.item().expect("as large as it may be")
-}
-
-#[test]
-fn a_lane_brings_sixteen_mebibytes_of_analyses_of_no_conflict() {
-    let mut group = Group::new(4);
-    group.until_all_may_sign();
-    group.crash(3, Loss::All);
-    let three = |number: u8| (0..3).map(|index| analysis(ConflictId(Digest([4 * number + index; 32])), 0)).collect();
-    let mut end = <(Tip, u64)>::default();
-
-    let taken = taken_of(&mut group, &mut end, (0..30).map(three));
-
-    assert!((19..=23).contains(&taken), "{taken} bundles of three quarters of a mebibyte");
-}
-
-#[test]
-fn a_lane_that_owes_all_it_may_brings_one_analysis_of_a_conflict_that_has_begun() {
-    let mut group = Group::new(4);
-    group.until_all_may_sign();
-    let sides = [1, 2].map(|seq| group.putting(seq, "a", &format!("side {seq}"), Revision::GENESIS));
-    for side in &sides {
-        group.submit(0, side);
-        group.until("a receipt", |group| group.receipt(0, &side.id).is_some());
-    }
-    let conflict = group.receipt(0, &sides[1].id).expect("a receipt").conflicts[0];
-    group.crash(3, Loss::All);
-    let mut end = <(Tip, u64)>::default();
-    let strangers: Vec<_> = (0..18).map(|number| strangers(&group, number)).collect();
-    let owed = strangers.iter().filter(|envelope| liar_brings(&mut group, 3, &mut end, envelope)).count();
-    assert!((15..18).contains(&owed), "it owes all it may");
-
-    let mut takes = |item| liar_brings_all(&mut group, 3, &mut end, vec![item]);
-
-    assert!(takes(analysis(conflict, 0)), "of a conflict that has begun");
-    assert!(!takes(analysis(conflict, 1)), "of one of which it spoke before");
-    assert!(!takes(analysis(ConflictId(Digest([9; 32])), 0)), "of none");
 }
 
 /// Loose bundles: the one of the lowest digest is kept, and the others make room for it.

@@ -1,0 +1,142 @@
+//! Analyses on the lanes of members without a gate: which are free, and which are given back as their conflicts begin.
+
+use crate::group::{Group, STEP_MS};
+use crate::tolls::{liar_brings, liar_brings_all, strangers, taken_of};
+use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision};
+use quorate_pbft::{Digest, Item, Tip};
+use quorate_service::engine::Candidate;
+use quorate_storage::faulty::Loss;
+
+/// Analysis of a conflict: a large file.
+fn analysis(conflict: ConflictId, number: u8) -> Item {
+    let file = Some((Mode::File, vec![number; ANALYSIS_BYTES_MAX]));
+    Analysis { conflict, file, reason: "a merge".to_owned() }.item().expect("as large as it may be")
+}
+
+#[test]
+fn a_lane_brings_sixteen_mebibytes_of_analyses_of_no_conflict() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let three = |number: u8| (0..3).map(|index| analysis(ConflictId(Digest([4 * number + index; 32])), 0)).collect();
+    let mut end = <(Tip, u64)>::default();
+
+    let taken = taken_of(&mut group, &mut end, (0..30).map(three));
+
+    assert!((19..=23).contains(&taken), "{taken} bundles of three quarters of a mebibyte");
+}
+
+#[test]
+fn a_lane_that_owes_all_it_may_brings_one_analysis_of_a_conflict_that_has_begun() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    let conflict = begun(&mut group);
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    let strangers: Vec<_> = (0..18).map(|number| strangers(&group, number)).collect();
+    let owed = strangers.iter().filter(|envelope| liar_brings(&mut group, 3, &mut end, envelope)).count();
+    assert!((15..18).contains(&owed), "it owes all it may");
+
+    let mut takes = |item| liar_brings_all(&mut group, 3, &mut end, vec![item]);
+
+    assert!(takes(analysis(conflict, 0)), "of a conflict that has begun");
+    assert!(!takes(analysis(conflict, 1)), "of one of which it spoke before");
+    assert!(!takes(analysis(ConflictId(Digest([9; 32])), 0)), "of none");
+}
+
+fn sides(group: &Group) -> [Candidate; 2] {
+    [1, 2].map(|seq| group.putting(seq, "a", &format!("side {seq}"), Revision::GENESIS))
+}
+
+/// A conflict that begins now.
+fn begun(group: &mut Group) -> ConflictId {
+    let sides = sides(group);
+    for side in &sides {
+        group.submit(0, side);
+        group.until("a receipt", |group| group.receipt(0, &side.id).is_some());
+    }
+    group.receipt(0, &sides[1].id).expect("a receipt").conflicts[0]
+}
+
+/// The conflict that will begin in each group of this size, as its author knows.
+fn to_begin(replicas: u16) -> ConflictId {
+    let mut group = Group::new(replicas);
+    group.until_all_may_sign();
+    begun(&mut group)
+}
+
+/// Nothing else fits the lane of a member without a gate, to a quarter of a mebibyte.
+fn fill(group: &mut Group, liar: u16, end: &mut (Tip, u64)) {
+    let mut junk = (0..=255).map(|number| analysis(ConflictId(Digest([number; 32])), number));
+    while liar_brings_all(group, liar, end, vec![junk.next().expect("it is full before")]) {}
+}
+
+#[test]
+fn an_analysis_that_was_refused_before_its_conflict_began_gives_its_lane_nothing_back() {
+    let conflict = to_begin(4);
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    fill(&mut group, 3, &mut end);
+    assert!(!liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+
+    assert_eq!(begun(&mut group), conflict);
+
+    let junk = analysis(ConflictId(Digest([0xee; 32])), 0);
+    assert!(!liar_brings_all(&mut group, 3, &mut end, vec![junk]), "it owes all it may");
+}
+
+#[test]
+fn a_lane_whose_early_analysis_was_given_back_brings_no_other_of_that_conflict() {
+    let conflict = to_begin(4);
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+    assert_eq!(begun(&mut group), conflict);
+    fill(&mut group, 3, &mut end);
+
+    assert!(!liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 1)]));
+}
+
+/// Analyses of 37 bytes, of as many conflicts that never begin.
+fn tiny(bundle: u8) -> Vec<Item> {
+    let of = |index: u16| {
+        let mut id = [bundle; 32];
+        id[..2].copy_from_slice(&index.to_be_bytes());
+        Analysis { conflict: ConflictId(Digest(id)), file: None, reason: String::new() }.item().expect("a small one")
+    };
+    (0..16_384).map(of).collect()
+}
+
+#[test]
+fn analyses_of_one_lane_keep_no_other_from_what_is_given_back() {
+    let conflict = to_begin(7);
+    let mut group = Group::new(7);
+    group.until_all_may_sign();
+    [5, 6].into_iter().for_each(|site| group.crash(site, Loss::All));
+    let (mut end, mut other) = <((Tip, u64), (Tip, u64))>::default();
+    assert!(liar_brings_all(&mut group, 5, &mut end, vec![analysis(conflict, 0)]));
+    fill(&mut group, 5, &mut end);
+    (1..=5).for_each(|bundle| assert!(liar_brings_all(&mut group, 6, &mut other, tiny(bundle))));
+
+    assert_eq!(begun(&mut group), conflict);
+
+    let junk = analysis(ConflictId(Digest([0xee; 32])), 0);
+    assert!(liar_brings_all(&mut group, 5, &mut end, vec![junk]), "the first was given back");
+}
+
+#[test]
+fn a_member_that_was_cut_off_for_a_minute_brings_its_analysis_for_nothing() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    let conflict = begun(&mut group);
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    (0..60_000 / STEP_MS).for_each(|_| group.turn());
+    fill(&mut group, 3, &mut end);
+
+    assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+}
