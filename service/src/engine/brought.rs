@@ -88,6 +88,13 @@ impl Brought {
         }
     }
 
+    /// The same in the next epoch, in which lanes have other owners.
+    pub(super) fn crossed(mut self) -> Self {
+        self.lanes.clear();
+        self.conflicts.values.values_mut().for_each(BTreeMap::clear);
+        self
+    }
+
     /// Notes that a lane was executed up to a bundle.
     pub(super) fn executed(&mut self, lane: ReplicaId, position: Position) {
         self.lanes.entry(lane).or_default().executed = position;

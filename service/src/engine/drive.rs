@@ -133,7 +133,7 @@ impl Engine {
         db: Db,
         history: History,
     ) -> Result<Self, EngineError> {
-        let Opened { ledger, snapshot, folded, roots, verdicts } = replay::open(&db, &genesis)?;
+        let Opened { ledger, snapshot, folded, roots, verdicts, opened } = replay::open(&db, &genesis)?;
         let constants = genesis.constants().clone();
         let (mut epochs, point) = Epochs::open(identity, verify.clone(), (&ledger, snapshot.epoch()?))?;
         let recovered = snapshot.recover(point)?;
@@ -160,6 +160,8 @@ impl Engine {
             super::recall::queued(&mut mempool, (&ledger, &moment.snapshot))?;
         }
         let reporter = Reporter::new(&core, broken.as_ref());
+        let mut dues = Dues::default();
+        opened.iter().for_each(|id| dues.begins(id, Time::default()));
         db.room().be_patient();
         Ok(Self {
             core,
@@ -170,7 +172,7 @@ impl Engine {
             replayed: verdicts,
             folding: Folding::default(),
             pruning: Pruning::new(history, folded),
-            dues: Dues::default(),
+            dues,
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,

@@ -28,15 +28,17 @@ impl Dues {
         }
     }
 
-    /// Goes into the next epoch, in which lanes and numbers have other owners.
+    /// Goes into the next epoch, in which lanes and numbers have other owners. Conflicts that have begun are the same.
     pub(super) fn cross(&mut self) {
-        *self = Self::default();
+        let brought = std::mem::take(&mut self.brought).crossed();
+        *self = Self { brought, ..Self::default() };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_pbft::{Digest, Position};
 
     #[test]
     fn what_owners_sent_again_in_an_epoch_counts_in_no_later_one() {
@@ -46,5 +48,19 @@ mod tests {
         dues.cross();
 
         assert_eq!(dues.sent_again, BTreeMap::new());
+    }
+
+    /// An analysis on a lane that is void at the end of an epoch comes again on that of the next one.
+    #[test]
+    fn an_analysis_of_a_conflict_that_began_in_the_epoch_before_is_free_once_on_each_new_lane() {
+        let (mut dues, lane) = (Dues::default(), ReplicaId::new(3));
+        let (conflict, at) = (ConflictId(Digest([1; 32])), |position| (Position::new(position), 0));
+        dues.begins(&conflict, Time::default());
+        assert!(dues.brought.is_wanted(lane, at(7), &conflict));
+
+        dues.cross();
+
+        assert!(dues.brought.is_wanted(lane, at(1), &conflict));
+        assert!(!dues.brought.is_wanted(lane, at(2), &conflict));
     }
 }

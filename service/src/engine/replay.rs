@@ -7,7 +7,7 @@ use super::error::EngineError;
 use super::roots::Roots;
 use super::round::Notice;
 use super::slot;
-use quorate_ledger::{Genesis, Ledger, StoreError};
+use quorate_ledger::{ConflictId, Genesis, Ledger, StoreError};
 use quorate_pbft::{Constants, Decided, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::cell::OnceCell;
@@ -25,6 +25,8 @@ pub(crate) struct Opened {
     pub(super) roots: Roots,
     /// Verdicts of the slots since: a stop may have come before anybody heard them.
     pub(super) verdicts: Vec<Notice>,
+    /// Conflicts that began in them.
+    pub(super) opened: Vec<ConflictId>,
 }
 
 /// Opens the state and executes all slots that are decided without a gap and whose data is here.
@@ -32,10 +34,11 @@ pub(crate) fn open(db: &Db, genesis: &Genesis) -> Result<Opened, EngineError> {
     let snapshot = db.snapshot()?;
     let ledger = Ledger::open(&snapshot, genesis)?;
     let (folded, roots) = (ledger.executed().seq, Roots::load(&snapshot)?);
-    let mut replay = Replay { ledger, roots, verdicts: Vec::new(), constants: genesis.constants() };
+    let (verdicts, opened) = Default::default();
+    let mut replay = Replay { ledger, roots, verdicts, opened, constants: genesis.constants() };
     let snapshot = replay.run(db)?;
-    let Replay { ledger, roots, verdicts, .. } = replay;
-    Ok(Opened { ledger, snapshot, folded, roots, verdicts })
+    let Replay { ledger, roots, verdicts, opened, .. } = replay;
+    Ok(Opened { ledger, snapshot, folded, roots, verdicts, opened })
 }
 
 /// State that slots are executed on.
@@ -43,6 +46,7 @@ struct Replay<'a> {
     ledger: Ledger,
     roots: Roots,
     verdicts: Vec<Notice>,
+    opened: Vec<ConflictId>,
     constants: &'a Constants,
 }
 
@@ -88,6 +92,7 @@ impl Replay<'_> {
 
     fn execute(&mut self, batch: &mut Batch, decided: &Decided) -> Result<(), StoreError> {
         let outcome = slot::execute((&mut self.ledger, &mut self.roots), batch, decided, self.constants)?;
+        self.opened.extend(slot::opened(&outcome.events));
         self.verdicts.extend(outcome.receipts.into_iter().map(|receipt| Notice::Verdict(Arc::new(receipt))));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::group::{Group, STEP_MS};
 use crate::tolls::{liar_brings, liar_brings_all, strangers, taken_of};
 use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision};
-use quorate_pbft::{Digest, Item, Tip};
+use quorate_pbft::{Digest, Item, Time, Tip};
 use quorate_service::engine::Candidate;
 use quorate_storage::faulty::Loss;
 
@@ -129,6 +129,26 @@ fn analyses_of_one_lane_keep_no_other_from_what_is_given_back() {
 }
 
 #[test]
+fn a_conflict_that_began_in_a_slot_which_is_executed_late_has_begun() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    let sides = sides(&group);
+    group.submit(0, &sides[0]);
+    group.until("a receipt", |group| group.receipt(0, &sides[0].id).is_some());
+    group.submit(0, &sides[1]);
+    while group.receipt(0, &sides[1].id).is_none() {
+        group.now.wall = Time::new(group.now.wall.get() + 35_000);
+        group.turn();
+    }
+    let conflict = group.receipt(0, &sides[1].id).expect("a receipt").conflicts[0];
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    fill(&mut group, 3, &mut end);
+
+    assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+}
+
+#[test]
 fn a_member_that_was_cut_off_for_a_minute_brings_its_analysis_for_nothing() {
     let mut group = Group::new(4);
     group.until_all_may_sign();
@@ -136,6 +156,21 @@ fn a_member_that_was_cut_off_for_a_minute_brings_its_analysis_for_nothing() {
     group.crash(3, Loss::All);
     let mut end = <(Tip, u64)>::default();
     (0..60_000 / STEP_MS).for_each(|_| group.turn());
+    fill(&mut group, 3, &mut end);
+
+    assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+}
+
+#[test]
+fn a_conflict_that_began_before_a_restart_has_begun() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    let conflict = begun(&mut group);
+    group.crash(3, Loss::All);
+    (0..3).for_each(|site| group.crash(site, Loss::Nothing));
+    (0..3).for_each(|site| group.start(site));
+    group.until_all_may_sign();
+    let mut end = <(Tip, u64)>::default();
     fill(&mut group, 3, &mut end);
 
     assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
