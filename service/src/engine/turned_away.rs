@@ -33,13 +33,7 @@ impl Engine {
             }
             return Ok(None);
         };
-        let bytes = self.bytes_of_no_gate(bundle, work)?;
-        let fits = bytes == 0 || self.dues.tolls.charge(lane, header.tip(), bytes, self.own_clock);
-        if fits || is_needed {
-            match fits {
-                true => self.note_early(bundle),
-                false => self.dues.tolls.charge_anyway(lane, header.tip(), bytes, self.own_clock),
-            }
+        if self.pays(bundle, is_needed, work)? || is_needed {
             if !is_needed {
                 work.handed.push((heard.sender(), header.clone()));
             }
@@ -48,6 +42,23 @@ impl Engine {
         let weight = if heard.sender() == lane { REFUSED_WEIGHS } else { 1 };
         self.charge(heard.sender(), costs(header).saturating_mul(weight), work);
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
+    }
+
+    /// Charges a lane for what no gate lets in of its bundle; whether it owes no more than it may. Of what others have certified one
+    /// that catches up cannot tell the use: they have charged the lane.
+    fn pays(&mut self, bundle: &Bundle, is_needed: bool, work: &Work) -> Result<bool, StoreError> {
+        let (lane, tip, now) = (bundle.header.lane, bundle.header.tip(), self.own_clock);
+        let bytes = self.bytes_of_no_gate(bundle, work)?;
+        if bytes == 0 || is_needed && self.reporter.is_behind() {
+            return Ok(true);
+        }
+        let fits = self.dues.tolls.charge(lane, tip, bytes, now);
+        match fits {
+            true => self.note_early(bundle),
+            false if is_needed => self.dues.tolls.charge_anyway(lane, tip, bytes, now),
+            false => (),
+        }
+        Ok(fits)
     }
 
     /// Whether an owner may send a bundle again for nothing: for each status of a replica that may not sign yet it does, as it lacks
@@ -130,7 +141,7 @@ impl Engine {
         analysis.is_some_and(|of| self.dues.brought.is_wanted(header.lane, (header.position, index), &of.conflict))
     }
 
-    /// Notes what is given back as conflicts begin, of a bundle that was charged if it had to be.
+    /// Notes what is given back as conflicts begin, of a bundle that was charged.
     fn note_early(&mut self, bundle: &Bundle) {
         let BundleHeader { lane, position, .. } = bundle.header;
         for (index, item) in bundle.items.iter().enumerate().filter(|(_, item)| item.kind == ItemKind::Analysis) {

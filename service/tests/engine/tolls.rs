@@ -514,3 +514,28 @@ fn more_than_a_status_asks_for_is_charged_by_a_member_that_may_not_sign_yet() {
 
     assert!((30..36).contains(&charged(&group, 3)), "{} MiB of 40", charged(&group, 3));
 }
+
+/// A2: an envelope that was executed without a verdict comes again, in a later bundle. Both are fetched before the first is
+/// executed.
+#[test]
+fn a_member_that_catches_up_charges_no_lane_for_what_was_executed_without_a_verdict_and_came_again() {
+    let mut group = Group::new(7);
+    group.until_all_may_sign();
+    group.crash(6, Loss::All);
+    group.cut_off = BTreeSet::from([5]);
+    let after_a_gap = group.signed(&author(), (9, Revision::GENESIS), "a", vec![7; 1 << 19]).bytes.to_vec();
+    let mut end = <(Tip, u64)>::default();
+    for _ in 0..48 {
+        liar_sends(&mut group, 6, &mut end, after_a_gap.clone());
+        group.sites[5].inbox.clear();
+        group.until("it is executed", |group| is_executed(group, 6, end.0));
+    }
+    group.cut_off.clear();
+    group.until("it has caught up", |group| group.executed(5) == group.executed(0));
+    (0..200).for_each(|_| group.turn());
+
+    let stranger = strangers(&group, 0);
+    assert!(liar_brings(&mut group, 6, &mut end, &stranger));
+
+    assert_eq!(group.sites[5].useless.get(&key_of(6)), None, "its lane owed nothing");
+}
