@@ -8,9 +8,11 @@
 use quorate_pbft::{Constants, ReplicaId, Time, Tip};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Bytes of such items that a lane may bring at once.
-const AT_ONCE_BYTES: u64 = 16 << 20;
-const _: () = assert!(Constants::UNCERTIFIED_BYTES_MAX <= AT_ONCE_BYTES, "an owner that was cut off is taken back");
+/// Bytes that a bundle of no use counts beside its items: its header, its rows and a certificate. An honest lane has four with
+/// nothing but a mark in a second, a quarter of what it may bring.
+pub(super) const BUNDLE_BYTES: u64 = 1 << 10;
+/// Bytes of such items that a lane may bring at once: all that an owner has out may be of no use once it is not cut off any more.
+const AT_ONCE_BYTES: u64 = Constants::UNCERTIFIED_BYTES_MAX + Constants::UNCERTIFIED_BUNDLES_MAX * BUNDLE_BYTES;
 /// Bytes of them that a lane may bring in each later minute.
 const BYTES_PER_MINUTE: u64 = 1 << 20;
 
@@ -99,6 +101,16 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_that_was_cut_off_with_all_that_it_may_have_out_is_taken_back() {
+        let mut tolls = Tolls::default();
+        let bytes = Constants::UNCERTIFIED_BYTES_MAX / Constants::UNCERTIFIED_BUNDLES_MAX + BUNDLE_BYTES;
+
+        let bundles = 1..=Constants::UNCERTIFIED_BUNDLES_MAX;
+
+        assert!(bundles.into_iter().all(|position| tolls.charge(LANE, tip(position), bytes, Time::new(0))));
+    }
+
+    #[test]
     fn a_lane_pays_once_for_a_bundle_that_comes_again() {
         let (mut tolls, begin) = (Tolls::default(), Time::new(0));
         assert!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES / 2, begin));
@@ -116,6 +128,6 @@ mod tests {
         tolls.charge_anyway(LANE, tip(1), 10 * AT_ONCE_BYTES, begin);
 
         assert!(!tolls.charge(LANE, tip(2), 1, begin));
-        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES, Time::new(16 * 60_000)));
+        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES, Time::new(17 * 60_000)));
     }
 }

@@ -5,6 +5,7 @@ use super::drive::{Engine, Work};
 use super::error::EngineError;
 use super::loose::{FRAME_BYTES, costs};
 use super::round::Notice;
+use super::tolls::BUNDLE_BYTES;
 use quorate_ledger::{Analysis, Claim, Novelty, StoreError};
 use quorate_pbft::{Admitted, Bundle, BundleHeader, Input, Item, ItemKind, Message, Rejected, ReplicaId};
 
@@ -48,14 +49,14 @@ impl Engine {
     /// that catches up cannot tell the use: they have charged the lane.
     fn pays(&mut self, bundle: &Bundle, is_needed: bool, work: &Work) -> Result<bool, StoreError> {
         let (lane, tip, now) = (bundle.header.lane, bundle.header.tip(), self.own_clock);
-        let bytes = self.bytes_of_no_gate(bundle, work)?;
+        let (bytes, overhead) = self.bytes_of_no_gate(bundle, work)?;
         if bytes == 0 || is_needed && self.reporter.is_behind() {
             return Ok(true);
         }
-        let fits = self.dues.tolls.charge(lane, tip, bytes, now);
+        let fits = self.dues.tolls.charge(lane, tip, bytes + overhead, now);
         match fits {
-            true => self.note_early(bundle),
-            false if is_needed => self.dues.tolls.charge_anyway(lane, tip, bytes, now),
+            true => self.note_early(bundle, overhead),
+            false if is_needed => self.dues.tolls.charge_anyway(lane, tip, bytes + overhead, now),
             false => (),
         }
         Ok(fits)
@@ -120,11 +121,11 @@ impl Engine {
     /// Bytes of items that no gate lets in: envelopes of authors who were never enrolled, copies of what had its verdict a while
     /// ago, and what the lane brought before. All evidence counts, for what it proves shows at its execution alone, and so
     /// does an analysis unless it is the lane's first of a conflict that this replica saw begin: one that comes before that
-    /// counts until it begins, for anybody can name a conflict.
-    fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<u64, StoreError> {
-        let mut bytes = 0;
+    /// counts until it begins, for anybody can name a conflict. Where all items count, so does the bundle.
+    fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<(u64, u64), StoreError> {
+        let (mut bytes, mut overhead) = (0, BUNDLE_BYTES);
         for (index, item) in bundle.items.iter().enumerate() {
-            bytes += match item.kind {
+            let counts = match item.kind {
                 ItemKind::Envelope if self.is_new(&bundle.header, (index, item), work)? => 0,
                 ItemKind::Analysis if self.is_wanted(&bundle.header, (index, item)) => 0,
                 ItemKind::ReadMark => MARK_BYTES,
@@ -132,8 +133,10 @@ impl Engine {
                     item.bytes.len() as u64
                 }
             };
+            bytes += counts;
+            overhead *= u64::from(counts > 0);
         }
-        Ok(bytes)
+        Ok((bytes, overhead))
     }
 
     fn is_wanted(&mut self, header: &BundleHeader, (index, item): (usize, &Item)) -> bool {
@@ -142,10 +145,10 @@ impl Engine {
     }
 
     /// Notes what is given back as conflicts begin, of a bundle that was charged.
-    fn note_early(&mut self, bundle: &Bundle) {
+    fn note_early(&mut self, bundle: &Bundle, mut overhead: u64) {
         let BundleHeader { lane, position, .. } = bundle.header;
         for (index, item) in bundle.items.iter().enumerate().filter(|(_, item)| item.kind == ItemKind::Analysis) {
-            let (place, bytes) = ((position, index), item.bytes.len() as u64);
+            let (place, bytes) = ((position, index), item.bytes.len() as u64 + std::mem::take(&mut overhead));
             if let Some(of) = Analysis::decode(&item.bytes) {
                 self.dues.brought.is_charged(lane, place, (&of.conflict, bytes), self.own_clock);
             }

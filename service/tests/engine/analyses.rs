@@ -175,3 +175,25 @@ fn a_conflict_that_began_before_a_restart_has_begun() {
 
     assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
 }
+
+#[test]
+fn bundles_of_no_use_count_more_than_their_few_bytes() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    fill(&mut group, 3, &mut end);
+    let few = |kib: usize| {
+        let file = Some((Mode::File, vec![7; kib << 10]));
+        vec![Analysis { conflict: ConflictId(Digest::ZERO), file, reason: String::new() }.item().expect("a small one")]
+    };
+    [32, 4].into_iter().for_each(|kib| while liar_brings_all(&mut group, 3, &mut end, few(kib)) {});
+    let until = group.now.ticks.after(10_000);
+
+    let mut taken = 0;
+    while group.now.ticks < until {
+        taken += usize::from(liar_brings_all(&mut group, 3, &mut end, few(0)));
+    }
+
+    assert!((100..200).contains(&taken), "{taken} bundles of 42 bytes in ten seconds, a kibibyte more for each");
+}
