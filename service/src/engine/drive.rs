@@ -310,10 +310,15 @@ impl Engine {
                     _ => (),
                 }
             }
-            Effect::Send { to, message } => work.round.outbox.push(leave(Some(to), message)),
+            Effect::Send { to, message } => {
+                if let Message::Ask(question) = &*message {
+                    self.dues.replies.ask(to, &question.wanted);
+                }
+                work.round.outbox.push(leave(Some(to), message));
+            }
             Effect::Broadcast(message) => {
-                if matches!(*message, Message::Status { .. }) {
-                    self.dues.sent_again.clear();
+                if let Message::Status { body, .. } = &*message {
+                    self.dues.tell(committee.primary(body.view));
                 }
                 work.round.outbox.push(leave(None, message));
             }

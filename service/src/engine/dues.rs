@@ -2,6 +2,7 @@
 
 use super::brought::Brought;
 use super::loose::Loose;
+use super::replies::Replies;
 use super::tolls::Tolls;
 use quorate_ledger::ConflictId;
 use quorate_pbft::{ReplicaId, Time};
@@ -18,6 +19,7 @@ pub(super) struct Dues {
     pub(super) sent_again: BTreeMap<ReplicaId, u64>,
     /// Members that have told what this replica promised.
     pub(super) recalled: BTreeSet<ReplicaId>,
+    pub(super) replies: Replies,
 }
 
 impl Dues {
@@ -26,6 +28,12 @@ impl Dues {
         for (lane, bytes) in self.brought.begins(conflict, now) {
             self.tolls.pay_back(lane, bytes);
         }
+    }
+
+    /// Notes a status of this replica, which says that this member is the primary.
+    pub(super) fn tell(&mut self, primary: ReplicaId) {
+        self.sent_again.clear();
+        self.replies.tell(primary);
     }
 
     /// Goes into the next epoch, in which lanes and numbers have other owners. Conflicts that have begun are the same.

@@ -29,6 +29,7 @@ mod published;
 mod recall;
 mod reception;
 pub(crate) mod replay;
+mod replies;
 mod report;
 mod roots;
 mod round;

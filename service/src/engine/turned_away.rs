@@ -91,14 +91,14 @@ impl Engine {
         }
     }
 
-    /// Takes a message into the core. Bulk other than bundles is charged if the core refuses it, and words about what this replica
-    /// promised if their sender has told it before: the first are asked for at a start, and may come late.
+    /// Takes a message into the core. Bulk other than bundles is charged if the core refuses it or nobody asked for it, and words
+    /// about what this replica promised if their sender has told it before: the first are asked for at a start, and may come late.
     pub(super) fn let_in(&mut self, heard: Admitted, work: &mut Work) -> Result<(), EngineError> {
         let (from, known) = (heard.sender(), work.round.notices.len());
         let (bytes, is_asked) = match heard.message() {
             Message::Recalled { .. } => (bytes_of(&heard) * RECALLED_WEIGHS, self.dues.recalled.insert(from)),
             Message::Bundle(_) => (0, true),
-            message if message.is_bulk() => (bytes_of(&heard), true),
+            message if message.is_bulk() => (bytes_of(&heard), self.dues.replies.takes(from, message)),
             _ => (0, true),
         };
         self.take_in(Input::from(heard), work)?;

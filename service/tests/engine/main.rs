@@ -4,6 +4,7 @@ mod analyses;
 mod copied;
 mod epochs;
 mod group;
+mod replies;
 mod tolls;
 
 use group::{Group, ROUNDS_MAX, key_of};
