@@ -71,6 +71,12 @@ impl Events {
         }
     }
 
+    /// Goes on from now, wherever it began: for who is told that the node has forgotten what came after the last event.
+    pub async fn skip(&mut self) -> Result<(), ClientError> {
+        (self.from, self.last) = (None, None);
+        self.reopen().await
+    }
+
     /// The connection is gone. An event that was half read comes again.
     async fn reopen(&mut self) -> Result<(), ClientError> {
         (self.stream, self.parser) = (None, Parser::default());

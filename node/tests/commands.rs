@@ -10,6 +10,8 @@ mod repositories;
 mod transactions;
 
 use std::fs;
+#[path = "commands/watching.rs"]
+mod watching;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;

@@ -1,13 +1,14 @@
 //! `quorate watch`: what happens, as it happens.
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::names::Names;
 use super::partitions;
 use super::print::{self, plain, short};
 use super::reach::Reach;
 use super::{change, conflicts};
 use quorate_client::api::Event;
-use quorate_client::events::Events;
+use quorate_client::events::{Events, Raw};
+use quorate_client::http::ClientError;
 use serde_json::Value;
 
 /// Follow what happens in the group
@@ -29,7 +30,7 @@ pub async fn run(args: &Watch) -> Outcome {
     let mut events = Events::new(client.clone(), args.from.clone());
     let mut names = Names::of(&client);
     while !print::reader_left() {
-        let event = events.next().await?;
+        let event = next(&mut events, args.from.is_some()).await?;
         let value: Value = client.decode(event.data.as_bytes())?;
         let other = args.domain.as_deref().is_some_and(|domain| value["domain"].as_str().is_some_and(|d| d != domain));
         if other {
@@ -42,6 +43,22 @@ pub async fn run(args: &Watch) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The next event. Who began with now goes on from now, where the node has forgotten what came after the last one.
+async fn next(events: &mut Events, misses_none: bool) -> Result<Raw, Failure> {
+    loop {
+        match events.next().await {
+            Err(ClientError::Refused(problem)) if !misses_none && problem.code == "history-pruned" => {
+                tell!(
+                    "quorate: some of what happened meanwhile is not shown: {}; it goes on from now",
+                    plain(&problem.detail)
+                );
+                events.skip().await?;
+            }
+            other => return Ok(other?),
+        }
+    }
 }
 
 fn positioned(mut value: Value, position: Option<String>) -> Value {

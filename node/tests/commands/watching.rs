@@ -1,0 +1,100 @@
+//! `quorate watch` over nodes that go away and forget.
+
+use serde_json::json;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+/// Status line and headers of an answer, and its body.
+pub type Reply = (String, String);
+
+/// A node that gives one of these answers to each connection, in their order, and then none.
+pub fn node(script: Vec<Reply>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        let mut script = script.into_iter();
+        for mut stream in listener.incoming().flatten() {
+            request(&stream);
+            match script.next() {
+                Some((head, body)) => drop(write!(stream, "HTTP/1.1 {head}\r\nconnection: close\r\n\r\n{body}")),
+                None => held.push(stream),
+            }
+        }
+    });
+    address
+}
+
+/// Reads a request to its end: a connection that is closed before loses the answer.
+fn request(stream: &TcpStream) {
+    let mut reader = BufReader::new(stream);
+    let head: Vec<String> = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    assert!(!head.is_empty(), "a request");
+    let length = head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    reader.read_exact(&mut vec![0; length.unwrap_or(0)]).expect("its body");
+}
+
+/// Status of a node that has executed this slot.
+pub fn status(executed: u64) -> Reply {
+    let hash = "09".repeat(32);
+    let status = json!({
+        "group": hash, "name": "group", "replica": 0, "primary": 0, "role": "replica", "version": "0.1.0", "epoch": 0,
+        "view": 0, "executed_seq": executed, "pending": 0, "state_root": hash, "lane_hash": hash,
+        "stable_checkpoint": { "seq": 0, "state_root": hash }, "mode": "active", "why": "", "peers": [],
+        "health": { "score": 1.0, "reasons": [] },
+    });
+    ("200 OK\r\ncontent-type: application/json".into(), status.to_string())
+}
+
+fn event(position: &str) -> Reply {
+    ("200 OK\r\ncontent-type: text/event-stream".into(), format!("id: {position}\nevent: receipt\ndata: {{}}\n\n"))
+}
+
+/// A refusal with this status line.
+pub fn problem(status: &str, stage: Option<&str>, code: &str, detail: &str) -> Reply {
+    let number: u16 = status[..3].parse().expect("a number");
+    let problem = json!({ "status": number, "stage": stage, "code": code, "detail": detail });
+    (format!("{status}\r\ncontent-type: application/problem+json"), problem.to_string())
+}
+
+fn pruned() -> Reply {
+    problem("410 Gone", None, "history-pruned", "revision 6.1 is forgotten: history begins with slot 800")
+}
+
+fn watch(node: &str, more: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["watch", "--json", "--timeout", "20", "--node", node]).args(more).env_remove("QUORATE_DOMAIN");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program was built")
+}
+
+/// Its first two lines, and what it says on standard error until it is ended.
+fn two_lines(mut watch: Child) -> (Vec<String>, String) {
+    let lines = BufReader::new(watch.stdout.take().expect("it is piped")).lines();
+    let lines: Vec<String> = lines.map_while(Result::ok).take(2).collect();
+    watch.kill().expect("it can be ended");
+    let mut said = String::new();
+    watch.stderr.take().expect("it is piped").read_to_string(&mut said).expect("text");
+    watch.wait().expect("it ends");
+    (lines, said)
+}
+
+#[test]
+fn a_watch_from_now_goes_on_from_now_where_the_node_has_forgotten_what_came_meanwhile() {
+    let node = node(vec![status(5), event("6.1"), pruned(), status(900), event("901.1")]);
+
+    let (lines, said) = two_lines(watch(&node, &[]));
+
+    assert_eq!(lines, [r#"{"position":"6.1"}"#, r#"{"position":"901.1"}"#], "{said}");
+    assert!(said.contains("some of what happened meanwhile is not shown: revision 6.1 is forgotten"), "{said}");
+}
+
+#[test]
+fn a_watch_from_a_position_ends_where_the_node_has_forgotten_what_came_after_it() {
+    let node = node(vec![event("6.1"), pruned()]);
+
+    let ended = watch(&node, &["--from", "5"]).wait_with_output().expect("it ends");
+
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(1) && said.contains("history-pruned"), "{said}");
+}
