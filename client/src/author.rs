@@ -143,7 +143,7 @@ impl Author {
                 continue; // given up with the one before
             }
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
-            let posted = self.judged(id, self.client.post(bytes).await);
+            let posted = self.judged(id, self.client.post_again(id, bytes).await);
             answers.extend(self.note(id, &name, &posted)?);
             match (posted, id) {
                 // Another node may have taken it, and what comes after it would wait for it here.
@@ -206,7 +206,9 @@ impl Author {
                 None => client.post(bytes.clone()).await,
             };
             let posted = match known {
-                Err(ClientError::Refused(problem)) if problem.status == 404 => client.post(bytes.clone()).await,
+                Err(ClientError::Refused(problem)) if problem.status == 404 => {
+                    client.post_again(id, bytes.clone()).await
+                }
                 other => other,
             };
             let posted = self.judged(id, posted);
@@ -270,7 +272,7 @@ impl Author {
         let id = envelope.id(group);
         let (name, bytes) = self.outbox.keep(group, envelope)?;
         self.client.remember(id)?;
-        let posted = self.judged(Some(id), self.client.submit(bytes, level).await);
+        let posted = self.judged(Some(id), self.client.submit_as(Some(id), bytes, level).await);
         match self.note(Some(id), &name, &posted) {
             // The order has spoken: a disk that fails hides no verdict.
             Err(error) if matches!(posted, Ok(Posted::Verdict(_))) => self.unnoted = Some(error),

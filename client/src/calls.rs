@@ -1,8 +1,8 @@
 //! The questions of the API, one function each.
 
 use crate::api::{
-    AuthorInfo, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Page, Status,
-    Ticket,
+    AuthorInfo, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Page, Problem,
+    Status, Ticket,
 };
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
@@ -46,7 +46,13 @@ impl Client {
 
     /// Sends an envelope and takes the answer that the node has now.
     pub async fn post(&self, bytes: Vec<u8>) -> Result<Posted, ClientError> {
-        self.post_once(bytes, "").await
+        self.post_once((None, bytes), "", false).await
+    }
+
+    /// The same of an envelope with this id that may have been sent before: a refusal is the answer only where the node does
+    /// not know the envelope.
+    pub(crate) async fn post_again(&self, id: Option<EnvelopeId>, bytes: Vec<u8>) -> Result<Posted, ClientError> {
+        self.post_once((id, bytes), "", true).await
     }
 
     /// Content of a file at a level; none where no file stands there. A domain that does not exist is an error.
@@ -61,12 +67,18 @@ impl Client {
 
     /// Sends an envelope, again and again, until there is a verdict at that level; at `eventual`, until it is taken.
     pub async fn submit(&self, bytes: Vec<u8>, level: Level) -> Result<Posted, ClientError> {
+        self.submit_as(None, bytes, level).await
+    }
+
+    /// The same of an envelope with this id: a refusal after a try that may have been taken is the answer only where the node
+    /// does not know the envelope.
+    pub async fn submit_as(&self, id: Option<EnvelopeId>, bytes: Vec<u8>, level: Level) -> Result<Posted, ClientError> {
         if level == Level::Eventual {
-            return self.post(bytes).await;
+            return self.post_once((id, bytes), "", false).await;
         }
         let (mut tries, mut was_taken) = (self.tries(), false);
         loop {
-            match self.post_once(bytes.clone(), level_name(level)).await {
+            match self.post_once((id, bytes.clone()), level_name(level), was_taken).await {
                 Ok(Posted::Ticket(ticket)) => {
                     was_taken = true;
                     tries.pause(waits(&ticket), None).await?;
@@ -205,9 +217,28 @@ impl Client {
         }
     }
 
-    async fn post_once(&self, bytes: Vec<u8>, wait: &str) -> Result<Posted, ClientError> {
-        let answer = self.post_bytes(self.url(&["envelopes"], &[("wait", wait)])?, ENVELOPE_TYPE, bytes).await?;
-        self.posted(answer.status, &answer.body)
+    async fn post_once(
+        &self,
+        (id, bytes): (Option<EnvelopeId>, Vec<u8>),
+        wait: &str,
+        was_sent: bool,
+    ) -> Result<Posted, ClientError> {
+        let (url, mut tries) = (self.url(&["envelopes"], &[("wait", wait)])?, self.tries());
+        match (self.post_within(&mut tries, url, ENVELOPE_TYPE, bytes).await, id) {
+            (Ok(answer), _) => self.posted(answer.status, &answer.body),
+            (Err(ClientError::Refused(problem)), Some(id)) if was_sent || tries.is_uncertain => {
+                self.unless_known(&id, problem).await
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Knowledge of the node about an envelope that it refuses and somebody may have taken; the refusal where it has none.
+    async fn unless_known(&self, id: &EnvelopeId, refusal: Box<Problem>) -> Result<Posted, ClientError> {
+        match self.envelope(id).await {
+            Err(ClientError::Refused(_)) => Err(ClientError::Refused(refusal)),
+            known => known,
+        }
     }
 
     fn posted(&self, status: StatusCode, body: &[u8]) -> Result<Posted, ClientError> {

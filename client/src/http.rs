@@ -246,9 +246,20 @@ impl Client {
 
     /// POST of bytes, which are the same in every try.
     pub(crate) async fn post_bytes(&self, url: Uri, kind: &'static str, body: Vec<u8>) -> Result<Answer, ClientError> {
+        self.post_within(&mut self.tries(), url, kind, body).await
+    }
+
+    /// The same, with tries that say afterwards whether one may have been taken.
+    pub(crate) async fn post_within(
+        &self,
+        tries: &mut Tries<'_>,
+        url: Uri,
+        kind: &'static str,
+        body: Vec<u8>,
+    ) -> Result<Answer, ClientError> {
         let mut request = Request::post(url).body(body.into()).expect("an address and a body");
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        self.ask(request).await
+        self.ask_within(tries, request).await
     }
 
     /// Begins an endless answer; only the beginning is tried again.
@@ -309,12 +320,15 @@ impl Client {
         Tries::new(self)
     }
 
-    fn ask(&self, request: Request<Full>) -> Asked<'_, Answer> {
-        Box::pin(self.asked(request))
+    async fn ask(&self, request: Request<Full>) -> Result<Answer, ClientError> {
+        self.ask_within(&mut self.tries(), request).await
     }
 
-    async fn asked(&self, request: Request<Full>) -> Result<Answer, ClientError> {
-        let mut tries = Tries::new(self);
+    fn ask_within<'t>(&'t self, tries: &'t mut Tries<'_>, request: Request<Full>) -> Asked<'t, Answer> {
+        Box::pin(self.asked(tries, request))
+    }
+
+    async fn asked(&self, tries: &mut Tries<'_>, request: Request<Full>) -> Result<Answer, ClientError> {
         loop {
             // Copies a pointer to the body, not the body.
             let outcome = match tries.within(self.ask_once(request.clone())).await? {
@@ -421,7 +435,7 @@ pub struct Tries<'c> {
     /// Last problem that the node reported while it held back every try.
     held_back: Option<Box<Problem>>,
     /// Whether a try may have been taken.
-    is_uncertain: bool,
+    pub(crate) is_uncertain: bool,
 }
 
 impl<'c> Tries<'c> {

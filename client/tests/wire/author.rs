@@ -325,6 +325,50 @@ async fn a_change_that_one_try_may_have_brought_to_a_member_is_not_given_up_wher
 }
 
 #[tokio::test]
+async fn a_change_that_one_try_may_have_brought_in_is_looked_up_before_it_is_called_refused() {
+    for problem in
+        [Problem::refused(409, "sequence", "sequence-taken", ""), Problem::refused(422, "signature", "revoked", "")]
+    {
+        let (desk, status) = (Desk::new(), if problem.status == 409 { TAKEN } else { REFUSED });
+        let script =
+            vec![info(1, "3"), Reply::Hangup, refusal(status, &problem), Reply::Verdict(State::Applied, "4.1")];
+        let (node, requests) = scripted::node(script);
+
+        let told = desk.put(&node, Level::Sequential).await.expect("a verdict");
+
+        assert!(matches!(told, Outcome::Verdict(receipt) if receipt.state == State::Applied));
+        assert_eq!(posted(requests.try_iter()).len(), 2, "nothing is signed again");
+        assert!(!desk.author(&node).await.has_unanswered());
+    }
+}
+
+const UNKNOWN: &str = "404 Not Found\r\ncontent-type: application/problem+json";
+
+#[tokio::test]
+async fn a_change_that_was_tried_twice_is_called_refused_where_the_node_does_not_know_it() {
+    let (desk, revoked) = (Desk::new(), Problem::refused(422, "signature", "revoked", ""));
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
+    let (node, requests) = scripted::node(vec![info(1, "3"), Reply::Hangup, refusal(REFUSED, &revoked), unknown]);
+
+    let told = desk.put(&node, Level::Sequential).await.expect_err("a refusal");
+
+    assert!(matches!(&told, SubmitError::Gate { problem, .. } if problem.code == "revoked"), "{told}");
+    let asked = requests.try_iter().last().expect("a question").line;
+    assert!(asked.starts_with("GET /v1/envelopes/"), "{asked}");
+}
+
+#[tokio::test]
+async fn what_a_killed_command_sent_is_looked_up_before_it_is_called_refused() {
+    let (desk, revoked) = (Desk::new(), Problem::refused(422, "signature", "revoked", ""));
+    desk.killed_put(vec![info(1, "3")]).await;
+    let (node, _requests) = scripted::node(vec![refusal(REFUSED, &revoked), Reply::Verdict(State::Applied, "4.1")]);
+
+    let answers = desk.author(&node).await.resend().await.expect("a verdict");
+
+    assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied), "{answers:?}");
+}
+
+#[tokio::test]
 async fn what_is_no_node_of_quorate_answers_nothing() {
     let desk = Desk::new();
     let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Http("404 Not Found", String::new())]);

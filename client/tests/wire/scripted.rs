@@ -15,7 +15,7 @@ pub enum Reply {
     Hangup,
     /// Holds the connection open without a word.
     Silence,
-    /// A receipt of the envelope in the body, with this state and revision.
+    /// A receipt of the envelope in the body, or of the last one that was sent, with this state and revision.
     Verdict(State, &'static str),
     /// 202 with a ticket for the envelope in the body.
     Ticket,
@@ -37,7 +37,7 @@ pub fn node(script: Vec<Reply>) -> (String, Receiver<Request>) {
     let address = format!("http://{}", listener.local_addr().expect("bound"));
     let (seen, requests) = channel();
     thread::spawn(move || {
-        let mut held = Vec::new();
+        let (mut held, mut sent) = (Vec::new(), Vec::new());
         let mut replies = script.into_iter().peekable();
         for stream in listener.incoming() {
             let Ok(stream) = stream else { return };
@@ -47,7 +47,10 @@ pub fn node(script: Vec<Reply>) -> (String, Receiver<Request>) {
                 replies = vec![reply.clone(), reply.clone()].into_iter().peekable();
                 replies.next();
             }
-            let answer = answer(&reply, &request);
+            if !request.body.is_empty() {
+                sent.clone_from(&request.body);
+            }
+            let answer = answer(&reply, &sent);
             let _ = seen.send(request);
             match answer {
                 Some(answer) => drop((&stream).write_all(answer.as_bytes())),
@@ -79,14 +82,14 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 /// The bytes of an answer; none where the connection stays open without a word.
-fn answer(reply: &Reply, request: &Request) -> Option<String> {
+fn answer(reply: &Reply, sent: &[u8]) -> Option<String> {
     let (head, body) = match reply {
         Reply::Http(head, body) => (*head, body.clone()),
         Reply::Verdict(state, revision) => {
-            ("200 OK\r\ncontent-type: application/json", json(&receipt(request, *state, Some(revision))))
+            ("200 OK\r\ncontent-type: application/json", json(&receipt(sent, *state, Some(revision))))
         }
         Reply::Ticket => {
-            let ticket = Ticket { receipt: receipt(request, State::Waiting, None), waits_for: None, why: None };
+            let ticket = Ticket { receipt: receipt(sent, State::Waiting, None), waits_for: None, why: None };
             ("202 Accepted\r\ncontent-type: application/json", json(&ticket))
         }
         Reply::Hangup => return Some(String::new()),
@@ -98,8 +101,8 @@ fn answer(reply: &Reply, request: &Request) -> Option<String> {
 /// The group of every scripted node.
 pub const GROUP: Digest = Digest([9; 32]);
 
-fn receipt(request: &Request, state: State, revision: Option<&str>) -> Receipt {
-    let envelope = Envelope::decode(&request.body, &Limits::default()).expect("the client sends envelopes");
+fn receipt(sent: &[u8], state: State, revision: Option<&str>) -> Receipt {
+    let envelope = Envelope::decode(sent, &Limits::default()).expect("the client sends envelopes");
     Receipt {
         id: envelope.id(&GROUP),
         domain: envelope.body.domain,

@@ -84,7 +84,7 @@ async fn offer(
     if let Some((_, domain)) = lines.iter().find(|line| stuck.contains(line)) {
         return Ok(Err(format!("not offered: it comes after a change in {domain} that has no verdict")));
     }
-    match node.renewed().submit(bytes, Level::Sequential).await {
+    match node.renewed().submit_as(Some(id), bytes, Level::Sequential).await {
         Ok(Posted::Verdict(receipt)) if receipt.id == id => Ok(Ok(receipt)),
         Ok(_) => Err(node.garbled("an answer about another envelope").into()),
         Err(ClientError::Refused(problem)) if problem.stage.is_some() => Ok(Err(problem.to_string())),
