@@ -125,7 +125,7 @@ impl Author {
         !self.outbox.unanswered().is_empty()
     }
 
-    /// Error of the note of the last verdict, once: its envelope is sent again first, and has the same verdict.
+    /// Error of the note of a verdict, once: its envelope is sent again first, and has the same verdict.
     pub fn unnoted(&mut self) -> Option<SubmitError> {
         self.unnoted.take()
     }
@@ -163,13 +163,18 @@ impl Author {
     ///
     /// Asks for the verdicts instead of sending everything again; what the node does not know is sent.
     pub async fn settle(&mut self) -> Result<Vec<Receipt>, SubmitError> {
+        self.settle_telling(|_| ()).await
+    }
+
+    /// The same; tells of each answer as it comes, and of the answers to what is given up with it.
+    pub async fn settle_telling(&mut self, tell: impl Fn(&Answer)) -> Result<Vec<Receipt>, SubmitError> {
         let mut receipts = Vec::new();
-        self.give_up_hopeless()?;
+        self.give_up_hopeless()?.iter().for_each(&tell);
         for name in self.outbox.unanswered() {
             if !self.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
             }
-            receipts.push(self.settle_one(&name).await?);
+            receipts.push(self.settle_one(&name, &tell).await?);
         }
         Ok(receipts)
     }
@@ -196,7 +201,7 @@ impl Author {
         Ok(given_up.iter().filter_map(|id| self.outbox.find(id)?.answer.clone()).collect())
     }
 
-    async fn settle_one(&mut self, name: &Name) -> Result<Receipt, SubmitError> {
+    async fn settle_one(&mut self, name: &Name, tell: impl Fn(&Answer)) -> Result<Receipt, SubmitError> {
         let (id, bytes) = (self.outbox.id(name), self.outbox.bytes(name)?);
         let client = self.client.renewed();
         let mut tries = client.tries();
@@ -212,7 +217,7 @@ impl Author {
                 other => other,
             };
             let posted = self.judged(id, posted);
-            self.note(id, name, &posted)?;
+            self.note(id, name, &posted)?.iter().for_each(&tell);
             match posted? {
                 Posted::Verdict(receipt) => return Ok(receipt),
                 Posted::Ticket(ticket) => tries.pause(calls::waits(&ticket), None).await?,
@@ -273,11 +278,7 @@ impl Author {
         let (name, bytes) = self.outbox.keep(group, envelope)?;
         self.client.remember(id)?;
         let posted = self.judged(Some(id), self.client.submit_as(Some(id), bytes, level).await);
-        match self.note(Some(id), &name, &posted) {
-            // The order has spoken: a disk that fails hides no verdict.
-            Err(error) if matches!(posted, Ok(Posted::Verdict(_))) => self.unnoted = Some(error),
-            noted => drop(noted?),
-        }
+        self.note(Some(id), &name, &posted)?;
         match posted {
             Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
             Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),
@@ -422,11 +423,23 @@ impl Author {
             Err(ClientError::Refused(problem)) if !problem.is_of_size_here() => Answer::Gate((**problem).clone()),
             Ok(Posted::Ticket(_)) | Err(_) => return Ok(Vec::new()),
         };
+        let given_up = match self.write_down(id, name, &answer) {
+            // The order has spoken: a disk that fails hides no verdict.
+            Err(error) if matches!(answer, Answer::Verdict(_)) => {
+                self.unnoted = Some(error);
+                Vec::new()
+            }
+            noted => noted?,
+        };
+        Ok([vec![answer], given_up].concat())
+    }
+
+    /// Writes an answer down; gives the answers to what is given up with it.
+    fn write_down(&mut self, id: Option<EnvelopeId>, name: &Name, answer: &Answer) -> Result<Vec<Answer>, SubmitError> {
         self.outbox.answer(name, answer.clone())?;
         id.map_or(Ok(()), |id| self.client.forget(&id))?;
-        let is_refused = matches!(&answer, Answer::Verdict(receipt) if receipt.state == State::Refused);
-        let given_up = if is_refused { self.give_up_hopeless()? } else { Vec::new() };
-        Ok([vec![answer], given_up].concat())
+        let is_refused = matches!(answer, Answer::Verdict(receipt) if receipt.state == State::Refused);
+        if is_refused { self.give_up_hopeless() } else { Ok(Vec::new()) }
     }
 
     /// The group that the outbox is pinned to, once something was signed.

@@ -222,7 +222,7 @@ impl Streaming<'_> {
             if !self.author.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
             }
-            match self.author.settle_one(&name).await {
+            match self.author.settle_one(&name, |_| ()).await {
                 Ok(receipt) => self.learn(receipt),
                 Err(SubmitError::Client(ClientError::Refused(problem)))
                     if is_lost_race(&problem) && self.is_of_stream(&name) =>

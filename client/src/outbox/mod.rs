@@ -267,14 +267,15 @@ impl Outbox {
         Ok((name, bytes))
     }
 
-    /// Remembers how an envelope was answered, and forgets the oldest answers beyond the bounds.
+    /// Remembers how an envelope was answered, and forgets the oldest answers beyond the bounds. Where the disk says no, the
+    /// answer counts as long as this outbox is open, and the envelope has none when it is opened again.
     pub fn answer(&mut self, name: &Name, answer: Answer) -> Result<(), OutboxError> {
-        let Some(entry) = self.entry(name) else { return Ok(()) };
+        let entry = self.entries.get_mut(&name.domain).into_iter().flatten().find(|entry| entry.name == *name);
+        let Some(entry) = entry else { return Ok(()) };
+        entry.answer = Some(answer.clone());
         let answered = Answered { id: entry.id, to_seq: entry.to_seq, elsewhere: entry.elsewhere.clone(), answer };
         let json = serde_json::to_vec(&answered).expect("plain data with string keys");
         self.write(&name.file(ANSWER), &json)?;
-        let entries = self.entries.get_mut(&name.domain).into_iter().flatten();
-        entries.filter(|entry| entry.name == *name).for_each(|entry| entry.answer = Some(answered.answer.clone()));
         self.forget(&name.domain)
     }
 

@@ -265,6 +265,45 @@ async fn the_receipt_of_what_a_node_held_back_does_not_say_that_it_waits() {
 }
 
 #[tokio::test]
+async fn what_is_given_up_while_an_author_waits_for_verdicts_is_told() {
+    let desk = Desk::new();
+    let (node, _requests) =
+        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
+    for _ in 0..2 {
+        desk.put(&node, Level::Eventual).await.expect("a ticket");
+    }
+
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
+    let (node, _requests) = scripted::node(vec![unknown, Reply::Verdict(State::Refused, "4.1")]);
+    let told = std::sync::Mutex::new(Vec::new());
+    let tell = |answer: &Answer| told.lock().expect("no panic").push(answer.clone());
+    desk.author(&node).await.settle_telling(tell).await.expect("a verdict");
+
+    let told = told.into_inner().expect("no panic");
+    let [Answer::Verdict(refused), Answer::Gate(given_up)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((refused.state, given_up.code.as_str()), (State::Refused, "base-refused"));
+}
+
+#[tokio::test]
+async fn verdicts_of_a_stream_that_cannot_be_noted_do_not_end_it() {
+    let desk = Desk::new();
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
+    let closed = Reply::Http("200 OK\r\ncontent-type: application/octet-stream", String::new());
+    let script = vec![info(1, "3"), closed, unknown, Reply::Verdict(State::Applied, "4.1")];
+    let (node, _requests) = scripted::node(script);
+    let mut author = desk.author(&node).await;
+    let in_the_way = desk.folder.path().join("a.key.outbox/main-1-1.answer.tmp");
+    std::fs::create_dir(in_the_way).expect("a folder where the note is written");
+    let mut streaming = author.streaming().await.expect("a node");
+
+    streaming.send(&draft()).await.expect("it is sent");
+    let receipts = streaming.finish().await.expect("a verdict");
+
+    assert_eq!(receipts.iter().map(|receipt| receipt.state).collect::<Vec<_>>(), [State::Applied]);
+    assert!(matches!(author.unnoted(), Some(SubmitError::Outbox(_))));
+}
+
+#[tokio::test]
 async fn what_is_given_up_with_a_refused_change_is_told() {
     let desk = Desk::new();
     let (node, _requests) =

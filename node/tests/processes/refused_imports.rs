@@ -1,10 +1,11 @@
 //! Imports of which the group refuses a commit with others behind it.
 
-use crate::governance::{author, says, text, word};
-use crate::group::Group;
+use crate::governance::{author, run, says, text, word};
+use crate::group::{Group, eventually};
 use crate::resumed_imports::{Git, commits, files};
 use serde_json::Value;
 use std::fs;
+use std::process::{Command, Stdio};
 
 /// A group that lets nobody change what lies below `laws`.
 fn with_laws() -> Group {
@@ -77,4 +78,41 @@ fn a_first_import_writes_over_nobodys_file_until_it_is_told_to() {
 
     assert_eq!(git.import(&group, 0, &["--over"], 0)["commits"], 4);
     assert_eq!(files(&group).len(), git.files().len() + 1);
+}
+
+/// Two changes that a site without a network has signed, the second based on the first, which removes what is not there.
+#[test]
+fn an_import_tells_what_became_of_earlier_changes_of_its_key() {
+    let (git, group) = (Git::with_history(3), Group::unpaced());
+    let (key, file) = (author(&group, 0), git.dir.path().join("f1"));
+    says(&group, &key, 0, &["rm", "nothing", "--offline"], 0);
+    says(&group, &key, 0, &["put", "kept", text(&file), "--offline"], 0);
+
+    let import = run(&group, &key, 0, &["import", "--git", text(git.dir.path())]);
+
+    let said = String::from_utf8_lossy(&import.stderr);
+    assert_eq!(import.status.code(), Some(0), "{said}");
+    assert!(said.contains("an earlier change: refused: missing-path"), "{said}");
+    assert!(said.contains("an earlier change was refused: base-refused: given up"), "{said}");
+}
+
+#[test]
+fn an_import_whose_verdict_cannot_be_noted_ends_well_and_says_so() {
+    let (git, group) = (Git::with_history(4), Group::unpaced());
+    let (key, mut outbox) = (author(&group, 0), author(&group, 0).into_os_string());
+    outbox.push(".outbox");
+    let outbox = std::path::PathBuf::from(outbox);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["import", "--rate", "1", "--git", text(git.dir.path()), "--key"]).arg(&key);
+    command.env("QUORATE_NODE", format!("http://{}", group.api(0))).stdout(Stdio::null()).stderr(Stdio::piped());
+    let import = command.spawn().expect("quorate runs");
+    eventually("its first change", || outbox.join("main-1-1.envelope").exists().then_some(()));
+    fs::create_dir(outbox.join("main-4-1.answer.tmp")).expect("a folder where the note is written");
+
+    let ended = import.wait_with_output().expect("it ends");
+
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    assert!(said.contains("the answer is not noted beside the key"), "{said}");
+    assert_eq!(commits(&group, "main"), git.line());
 }

@@ -147,24 +147,30 @@ fn pace(rate: u32) -> Interval {
 }
 
 impl Run<'_> {
-    /// Brings in what is missing of a line.
+    /// Brings in what is missing of a line, and tells what became of earlier changes and of the notes of verdicts.
     async fn import(&mut self, line: &Line) -> Result<Tally, Failure> {
         let client = self.args.reach.client()?;
         let mut author = Author::open(self.args.signing.key()?, client.clone(), &line.domain).await?;
+        let tally = self.bring(line, &client, &mut author).await;
+        change::tell_unnoted(&mut author);
+        tally
+    }
+
+    async fn bring(&mut self, line: &Line, client: &Client, author: &mut Author) -> Result<Tally, Failure> {
         author.resend().await?.iter().for_each(change::tell_earlier);
-        let settled = author.settle().await;
+        let settled = author.settle_telling(change::tell_earlier).await;
         settled.map_err(|error| author.earlier(error))?;
         let named = self.args.trust.iter().map(|key| identities::key_of(key)).collect::<Result<Vec<_>, _>>()?;
-        let trust = Trust::of(&client, author.key(), &named).await?;
-        earlier::none_waits(&client, &line.domain, &trust).await?;
+        let trust = Trust::of(client, author.key(), &named).await?;
+        earlier::none_waits(client, &line.domain, &trust).await?;
         let executed = author.newest().await?; // before the log is read: it tells of what came up to here
         let places = Places::read(&self.repository, line).map_err(Failure::usage)?;
         let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
         let after = after.map_err(Failure::usage)?;
-        let earlier = earlier::find(&client, &line.domain, &trust, (&places, after, executed)).await?;
+        let earlier = earlier::find(client, &line.domain, &trust, (&places, after, executed)).await?;
         if earlier.is_none() && !self.args.over {
             let tip = self.repository.commit(line.tip).and_then(|tip| self.repository.tree(&tip));
-            earlier::none_is_in_the_way(&client, &line.domain, &tip.map_err(Failure::usage)?).await?;
+            earlier::none_is_in_the_way(client, &line.domain, &tip.map_err(Failure::usage)?).await?;
         }
         let mut base = earlier.as_ref().and_then(|earlier| earlier.base);
         let rest = Rest::of(&self.repository, (line, &places), earlier, self.args.commits)?;
