@@ -13,6 +13,7 @@ mod hopeless;
 mod name;
 mod numbers;
 
+pub use disk::lock;
 pub use name::Name;
 pub use numbers::Place;
 
@@ -22,7 +23,7 @@ use quorate_ledger::{Envelope, EnvelopeId, Limits, Receipt, Refusal, Revision, S
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,14 @@ pub enum OutboxError {
         path: PathBuf,
         /// Error of the operating system.
         error: io::Error,
+    },
+    /// The lock's file cannot be opened, or its file system has no locks.
+    #[error("{} cannot be locked, so nothing was done: {why}", .path.display())]
+    NoLock {
+        /// Path of the file.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
     },
     /// A file holds what no outbox writes. Its envelope may have been sent, so the outbox does not guess.
     #[error("{} is damaged: {why}; if its change is known to be ordered or lost, remove the file", .path.display())]
@@ -159,12 +168,9 @@ impl Outbox {
         let folder = PathBuf::from(folder);
         let failed = |error| OutboxError::Io { path: folder.clone(), error };
         disk::make_folder(&folder).map_err(failed)?;
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Self::read(folder, lock),
-            Err(TryLockError::WouldBlock) => Err(OutboxError::Busy(folder)),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+        match lock(&folder.join("lock"))? {
+            Some(lock) => Self::read(folder, lock),
+            None => Err(OutboxError::Busy(folder)),
         }
     }
 

@@ -4,11 +4,12 @@ use super::super::failure::{Exit, Failure};
 use quorate_client::author::{Plan, Planned};
 use quorate_client::content;
 use quorate_client::keys;
+use quorate_client::outbox;
 use quorate_ledger::Base;
 use quorate_ledger::{EnvelopeId, Mode, Op, Revision};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -101,14 +102,11 @@ impl Folder {
     pub fn locked(key: &Path, patience: Duration) -> Result<Self, Failure> {
         let Self { path, .. } = Self::of(key)?;
         let (file, begun) = (path.with_added_extension("lock"), Instant::now());
-        let lock = File::options().create(true).truncate(false).write(true).open(&file);
-        let lock = lock.map_err(|error| Failure::file(&file, error))?;
         loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Self { path, _lock: Some(lock) }),
-                Err(TryLockError::Error(error)) => return Err(Failure::file(&file, error)),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(LOCK_PAUSE),
-                Err(TryLockError::WouldBlock) => {
+            match outbox::lock(&file).map_err(Failure::usage)? {
+                Some(lock) => return Ok(Self { path, _lock: Some(lock) }),
+                None if begun.elapsed() < patience => thread::sleep(LOCK_PAUSE),
+                None => {
                     let what = format!("another command uses the transaction {}", path.display());
                     return Err(Failure::new(Exit::Unreachable, what).next("--timeout SECONDS waits for longer"));
                 }
