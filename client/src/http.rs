@@ -138,7 +138,7 @@ pub struct Answer {
 
 impl ClientError {
     /// See [`Problem::is_of_size_here`].
-    pub(crate) fn is_of_size_here(&self) -> bool {
+    pub fn is_of_size_here(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.is_of_size_here())
     }
 }

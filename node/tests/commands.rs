@@ -1,5 +1,7 @@
 //! The program as scripts see it: exit codes, and git's contract with `merge`.
 
+#[path = "commands/delivering.rs"]
+mod delivering;
 #[path = "commands/merging.rs"]
 mod merging;
 #[path = "commands/reports.rs"]
@@ -8,10 +10,10 @@ mod reports;
 mod repositories;
 #[path = "commands/transactions.rs"]
 mod transactions;
-
-use std::fs;
 #[path = "commands/watching.rs"]
 mod watching;
+
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;

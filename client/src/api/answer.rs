@@ -52,7 +52,7 @@ impl Problem {
 
     /// Whether the node takes no envelope of this size, as an observer does that would have to hand it on. Another node may have
     /// taken it before.
-    pub(crate) fn is_of_size_here(&self) -> bool {
+    pub fn is_of_size_here(&self) -> bool {
         self.status == 413 && self.code == "too-large" && self.stage.is_none()
     }
 }

@@ -38,6 +38,8 @@ pub struct Delivered {
     pub receipts: Vec<Receipt>,
     /// Envelopes that the node did not order, with its word.
     pub unanswered: Vec<(EnvelopeId, String)>,
+    /// Those of them that are larger than what the node takes, as an observer does: a member may take them.
+    pub too_large: Vec<EnvelopeId>,
 }
 
 /// Offers the envelopes of a parcel to a node, one after the other, and packs the proofs of their receipts. A run that was
@@ -52,7 +54,7 @@ pub async fn deliver(path: &Path, node: &Client, out: &Path) -> Result<Delivered
     while let Some((number, frame)) = parcel.next_frame()? {
         let (envelope, bytes) = opened(number, &frame).map_err(|why| parcel.unsound(None, why))?;
         let id = envelope.id(&group);
-        let why = match offer(node, &envelope, bytes, id, &mut stuck).await? {
+        let why = match offer(node, (&envelope, id), bytes, (&mut stuck, &mut delivered.too_large)).await? {
             Ok(receipt) => {
                 delivered.receipts.push(receipt);
                 continue;
@@ -73,10 +75,9 @@ pub async fn deliver(path: &Path, node: &Client, out: &Path) -> Result<Delivered
 /// The verdict on an envelope, or why there is none.
 async fn offer(
     node: &Client,
-    envelope: &Envelope,
+    (envelope, id): (&Envelope, EnvelopeId),
     bytes: Vec<u8>,
-    id: EnvelopeId,
-    stuck: &mut BTreeSet<(PublicKey, String)>,
+    (stuck, too_large): (&mut BTreeSet<(PublicKey, String)>, &mut Vec<EnvelopeId>),
 ) -> Result<Result<Receipt, String>, ParcelError> {
     let body = &envelope.body;
     let elsewhere = body.elsewhere().into_iter().map(|(domain, ..)| domain);
@@ -88,8 +89,9 @@ async fn offer(
         Ok(Posted::Verdict(receipt)) if receipt.id == id => Ok(Ok(receipt)),
         Ok(_) => Err(node.garbled("an answer about another envelope").into()),
         Err(ClientError::Refused(problem)) if problem.stage.is_some() => Ok(Err(problem.to_string())),
-        Err(error @ ClientError::NoAnswer { .. }) => {
+        Err(error) if error.is_of_size_here() || matches!(error, ClientError::NoAnswer { .. }) => {
             stuck.extend(lines);
+            too_large.extend(error.is_of_size_here().then_some(id));
             Ok(Err(error.to_string()))
         }
         Err(error) => Err(error.into()),

@@ -269,13 +269,21 @@ async fn deliver(args: &Import, receipts: &Path) -> Outcome {
         return Err(Failure::usage(what).next("give another name for the receipts"));
     }
     let delivered = parcel::deliver(&args.file, &args.reach.client()?, receipts).await.map_err(failed)?;
-    let Delivered { receipts: verdicts, unanswered } = delivered;
+    let Delivered { receipts: verdicts, unanswered, too_large } = delivered;
     answers(&args.reach, &verdicts, &unanswered, &[])?;
-    if args.reach.json {
-        return Ok(());
+    if !args.reach.json {
+        let what = format!("{} receipts go home in {}", verdicts.len(), receipts.display());
+        print::say(format!("{what}; there: quorate bundle import {} --key KEY", receipts.display()))?;
     }
-    let what = format!("{} receipts go home in {}", verdicts.len(), receipts.display());
-    Ok(print::say(format!("{what}; there: quorate bundle import {} --key KEY", receipts.display()))?)
+    if too_large.is_empty() { Ok(()) } else { Err(undelivered(&too_large)) }
+}
+
+fn undelivered(too_large: &[EnvelopeId]) -> Failure {
+    let ids: Vec<String> = too_large.iter().map(ToString::to_string).collect();
+    let what = format!("larger than what this node takes, as an observer does, and not delivered: {}", ids.join(", "));
+    Failure::no(what).next(
+        "run it again with --node URL of a member, and carry home its receipts: what was ordered is not ordered twice",
+    )
 }
 
 fn settle(args: &Import) -> Outcome {
