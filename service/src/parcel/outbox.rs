@@ -132,22 +132,17 @@ pub fn settle(
     let open = || Parcel::open(path)?.of_kind(Kind::Receipts)?.of_group(group, "the genesis is");
     let founders = Epochs::of(genesis);
     let proved = |number, frame| receipt((genesis, &founders), number, frame).map(|(receipt, _)| receipt).map_err(Ok);
-    let waits = |id: &EnvelopeId| outbox.find(id).is_some_and(|entry| entry.answer.is_none());
     let mut unanswered = BTreeSet::new();
-    let mut is_under_way = give_up.iter().any(waits);
-    open()?.each(|number, frame| match frame {
-        Frame::Unanswered { id, .. } => {
-            unanswered.insert(EnvelopeId(id));
-            Ok(())
+    open()?.each(|number, frame| {
+        match frame {
+            Frame::Unanswered { id, .. } => drop(unanswered.insert(EnvelopeId(id))),
+            frame => drop(proved(number, frame)?),
         }
-        frame => {
-            is_under_way |= waits(&proved(number, frame)?.id);
-            Ok(())
-        }
+        Ok(())
     })?;
-    // A run that was stopped before its end has given some of them up.
-    let goes_on = |id: &EnvelopeId| waits(id) || is_under_way && outbox.find(id).is_some_and(is_given_up);
-    if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !goes_on(id)) {
+    // An earlier run, which may have been stopped, has given some of them up.
+    let may_go = |entry: &Entry| entry.answer.is_none() || is_given_up(entry);
+    if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !outbox.find(id).is_some_and(may_go)) {
         let what =
             format!("{} does not say that {id} was not ordered, or the key does not wait for it", path.display());
         return Err(ParcelError::Nothing(what));
@@ -159,6 +154,8 @@ pub fn settle(
                 let id = EnvelopeId(id);
                 if !give_up.contains(&id) {
                     settled.unanswered.push((id, why));
+                } else if outbox.find(&id).is_some_and(is_given_up) {
+                    settled.given_up.push((id, format!("it was given up already: {why}")));
                 } else if let Some(name) = outbox.find(&id).map(|entry| entry.name.clone()) {
                     let problem = Problem::new(409, GIVEN_UP, why.clone());
                     outbox.answer(&name, Answer::Gate(problem)).map_err(|error| Err(error.into()))?;
@@ -261,10 +258,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_already_is_given_up_no_second_time() {
+    fn what_is_given_up_already_is_told_so() {
         let (_folder, mut outbox, ids, home) = two_unordered();
         settle(&mut outbox, &home, &genesis(), &ids).expect("both wait");
 
-        assert!(matches!(settle(&mut outbox, &home, &genesis(), &ids), Err(ParcelError::Nothing(_))));
+        let settled = settle(&mut outbox, &home, &genesis(), &ids).expect("a run that is given again");
+
+        let is_told = |(_, why): &(EnvelopeId, String)| why == "it was given up already: no room";
+        assert!(settled.given_up.len() == 2 && settled.given_up.iter().all(is_told), "{settled:?}");
+    }
+
+    #[test]
+    fn what_has_a_verdict_is_not_given_up() {
+        let (_folder, mut outbox, [first, _], home) = two_unordered();
+        let name = outbox.find(&first).expect("it waits").name.clone();
+        let refused = Answer::Gate(Problem::refused(422, "structure", "malformed", ""));
+        outbox.answer(&name, refused).expect("a disk");
+
+        assert!(matches!(settle(&mut outbox, &home, &genesis(), &[first]), Err(ParcelError::Nothing(_))));
     }
 }
