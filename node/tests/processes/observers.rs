@@ -195,6 +195,23 @@ fn an_observer_hands_changes_on_to_the_members() {
 }
 
 #[test]
+fn a_change_that_members_took_with_them_when_they_went_away_is_not_said_to_be_kept_by_nobody() {
+    let mut group = Group::running(4);
+    group.put(0, "a", "1");
+    let observer = Observer::of(&group, doors(&group, 4));
+    observer.awaits("a", "1");
+    let (envelope, api) = (group.envelope("lost", "?"), observer.api);
+    (0..4).for_each(|replica| group.signal(replica, "STOP"));
+
+    let offer = std::thread::spawn(move || http::post(api, "/v1/envelopes", &envelope).expect("an answer"));
+    std::thread::sleep(std::time::Duration::from_secs(1)); // it lies on the way to one of them
+    (0..4).for_each(|replica| group.kill(replica));
+    let answer = offer.join().expect("no panic");
+
+    assert_eq!((answer.status, word(&answer.json(), "code")), (503, "timeout"), "{}", answer.text());
+}
+
+#[test]
 fn an_author_writes_twice_in_a_row_through_an_observer() {
     let group = Group::running(4);
     let observer = Observer::of(&group, doors(&group, 4));

@@ -110,7 +110,7 @@ impl Failure {
 
     /// Nobody who was asked says that the change was taken, and not all say that it was not.
     pub fn unknown_fate() -> Self {
-        let detail = "a member was asked and did not answer, the next held the change back: it may still be ordered";
+        let detail = "a node that was asked did not answer, and no other took the change: it may still be ordered";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", format!("{detail}; send the same bytes again"))
     }
 

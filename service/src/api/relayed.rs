@@ -4,7 +4,7 @@ use super::grown::Grown;
 use super::problem::{Answer, Failure};
 use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
-use crate::observing::wire::HANDED_ON_BYTES_MAX;
+use crate::observing::wire::{Answered, HANDED_ON_BYTES_MAX};
 use crate::observing::{Passing, Relay};
 use axum::http::StatusCode;
 use quorate_client::api::PROBLEM_TYPE;
@@ -35,11 +35,11 @@ pub async fn hand_on(
         Envelope::decode(&bytes, service.genesis.limits()).ok().map(|envelope| envelope.id(&service.genesis.group()));
     let trusted = trusted(service, relay.serving()).await?;
     let trusts = |key: &PublicKey| trusted.contains(key);
-    let answered = relay.offer(level, &bytes, &Passing { passed, from, trusts: &trusts }).await;
-    let (answered, by_all) = answered.ok_or_else(|| Failure::no_quorum(service.report().mode, &relay.silence()))?;
-    if answered.status == StatusCode::TOO_MANY_REQUESTS && !by_all {
+    let (answered, nobody_else) = relay.offer(level, &bytes, &Passing { passed, from, trusts: &trusts }).await;
+    if !nobody_else && !answered.as_ref().is_some_and(is_taken) {
         return Err(Failure::unknown_fate());
     }
+    let answered = answered.ok_or_else(|| Failure::no_quorum(service.report().mode, &relay.silence()))?;
     let status = StatusCode::from_u16(answered.status).ok().filter(|status| MEMBERS_STATUSES.contains(status));
     let status = status.ok_or_else(|| not_believed("a status that no member gives"))?;
     if status == StatusCode::OK {
@@ -60,6 +60,11 @@ pub async fn hand_on(
         return Err(not_believed("an answer that is no JSON"));
     }
     Ok(Reply::Member(status, answered))
+}
+
+/// Whether an answer is a verdict or a ticket: another of those that were asked may have the envelope too.
+fn is_taken(answered: &Answered) -> bool {
+    answered.status < 300
 }
 
 /// Those of some observers to whom every change may be shown: all while no domain is closed, else who is enrolled and may

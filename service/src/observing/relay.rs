@@ -242,9 +242,9 @@ impl Relay {
         }
     }
 
-    /// Offers an envelope to the members, one after the other until one answers, or to observers that are nearer to them; none
-    /// if none does. True beside an answer: whoever else was asked has held it back (429) too, and so nobody has taken it.
-    pub async fn offer(&self, level: Level, bytes: &[u8], passing: &Passing<'_>) -> Option<(Answered, bool)> {
+    /// Offers an envelope to the members, one after the other until one answers, or to observers that are nearer to them: the
+    /// answer, none if none does; and whether nobody else that was asked may have taken it, as each has held it back (429).
+    pub async fn offer(&self, level: Level, bytes: &[u8], passing: &Passing<'_>) -> (Option<Answered>, bool) {
         let is_held_back = |answer: &Answered| answer.status == 429;
         let may_have_it = AtomicU64::new(0);
         let make = |number| {
@@ -259,8 +259,9 @@ impl Relay {
             _ => None,
         };
         let is_final = |answer: &Answered| !is_held_back(answer) && answer.status < 500;
-        let answered = self.request(passing, make, answer, is_final).await?;
-        Some((answered, may_have_it.load(Ordering::Relaxed) == 0))
+        let answered = self.request(passing, make, answer, is_final).await;
+        let itself = u64::from(answered.as_ref().is_some_and(|answer| !is_held_back(answer)));
+        (answered, may_have_it.load(Ordering::Relaxed) <= itself)
     }
 
     /// Has a nonce put into the order; none if no member answers.
@@ -438,19 +439,28 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(5), members).await
         });
 
-        assert_eq!(answer, Some((answered(200), false)));
+        assert_eq!(answer, (Some(answered(200)), false), "the first may have it");
     }
 
     #[tokio::test]
-    async fn an_envelope_is_held_back_by_all_only_if_nobody_went_away_with_it() {
-        for (first, by_all) in [(None, false), (Some(503), false), (Some(429), true)] {
+    async fn nobody_else_has_an_envelope_only_if_nobody_went_away_with_it() {
+        let firsts = [(None, false), (Some(503), false), (Some(429), true)];
+        for ((first, nobody_else), last) in firsts.into_iter().flat_map(|first| [(first, 429), (first, 422)]) {
             let (relay, asked) = served_by(&[(ONE, 1), (TWO, 1)]);
-            let others = asked.into_iter().zip([ONE, TWO]).zip([first, Some(429)]);
+            let others = asked.into_iter().zip([ONE, TWO]).zip([first, Some(last)]);
             let others: Vec<_> = others.map(|((asked, key), status)| member(&relay, key, asked, status)).collect();
             let [one, two] = <[_; 2]>::try_from(others).ok().expect("two observers");
             let (answer, ..) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), one, two);
-            assert_eq!(answer, Some((answered(429), by_all)), "{first:?}");
+            assert_eq!(answer, (Some(answered(last)), nobody_else), "{first:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_envelope_that_went_out_and_has_no_answer_may_be_with_somebody() {
+        let (relay, mut asked) = served_by(&[(ONE, 1)]);
+        let gone = member(&relay, ONE, asked.remove(0), None);
+        let (answer, ()) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), gone);
+        assert_eq!(answer, (None, false));
     }
 
     #[tokio::test]
@@ -464,7 +474,7 @@ mod tests {
             relay.told(TWO, number, Telling::Answer { number, answer: answered(200) });
             relay.told(ONE, number, Telling::Answer { number, answer: answered(202) });
         });
-        assert_eq!(answer.map(|(answer, _)| answer), Some(answered(202)));
+        assert_eq!(answer, (Some(answered(202)), true));
     }
 
     #[tokio::test]
@@ -500,13 +510,13 @@ mod tests {
             let others: Vec<_> = others.map(|((asked, key), status)| member(&relay, key, asked, status)).collect();
             let [one, two] = <[_; 2]>::try_from(others).ok().expect("two observers");
             let (answer, ..) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), one, two);
-            assert_eq!(answer.map(|(answer, _)| answer), Some(answered(last)));
+            assert_eq!(answer.0, Some(answered(last)));
         }
     }
 
     #[tokio::test]
-    async fn without_a_member_there_is_no_answer() {
-        assert_eq!(relay().offer(Level::Eventual, b"envelope", &OWN).await, None);
+    async fn without_a_member_there_is_no_answer_and_nobody_has_the_envelope() {
+        assert_eq!(relay().offer(Level::Eventual, b"envelope", &OWN).await, (None, true));
     }
 
     #[test]
