@@ -28,8 +28,7 @@ use quorate_pbft::{Item, ItemKind, PublicKey, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
 /// does not keep other connections waiting.
@@ -105,19 +104,21 @@ pub enum Admitted {
     /// The core has it.
     Placed {
         /// Receipt so far.
-        receipt: Receipt,
+        receipt: Box<Receipt>,
         /// Where it waits.
         place: Place,
         /// Its end.
         fate: Waiting<EnvelopeId, Fate>,
         /// Whether it was not here before.
         is_new: bool,
+        /// Moment by which it is answered, whatever there is to wait for.
+        end: Instant,
     },
 }
 
 /// Lets an envelope in at a member.
 async fn enter(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Admitted> {
-    let size = bytes.len();
+    let (size, end) = (bytes.len(), Instant::now() + WAIT_MAX);
     let decoded = move |service: &Service| {
         let bytes = bytes.joined();
         Ok((decode(service, &bytes)?, bytes))
@@ -134,9 +135,9 @@ async fn enter(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Adm
     let receipt = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
     let fate = service.reception.fate(candidate.id);
-    let place = ticket(service, candidate, level).await?;
-    let receipt = Receipt { state: state_at(place), ..receipt };
-    Ok(Admitted::Placed { receipt, place, fate, is_new })
+    let place = ticket(service, candidate, level, end).await?;
+    let receipt = Box::new(Receipt { state: state_at(place), ..receipt });
+    Ok(Admitted::Placed { receipt, place, fate, is_new, end })
 }
 
 impl Admitted {
@@ -153,10 +154,10 @@ impl Admitted {
 
     /// Waits for the answer as the level asks.
     pub async fn reply(self, service: &Service, level: Level) -> Answer<Reply> {
-        let (waiting, place, mut fate) = match self {
+        let (waiting, place, mut fate, end) = match self {
             Self::Answered(reply) => return Ok(reply),
-            Self::Judged(receipt) => return settled(service, receipt, level).await,
-            Self::Placed { receipt, place, fate, .. } => (receipt, place, fate),
+            Self::Judged(receipt) => return settled(service, receipt, level, Instant::now() + WAIT_MAX).await,
+            Self::Placed { receipt, place, fate, end, .. } => (*receipt, place, fate, end),
         };
         let from_seq = waiting.from_seq;
         let promise = |receipt: Receipt| promised(service, receipt, place);
@@ -164,12 +165,12 @@ impl Admitted {
             return Ok(promise(waiting));
         }
         let fate = tokio::select! {
-            fate = timeout(WAIT_MAX, fate.answer()) => fate,
+            fate = timeout_at(end, fate.answer()) => fate,
             () = service.stuck() => return Ok(promise(waiting)),
             () = service.stop.cancelled() => return Err(Failure::stopping()),
         };
         match fate {
-            Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level).await,
+            Ok(Some(Fate::Verdict(receipt))) => settled(service, receipt, level, end).await,
             Ok(Some(Fate::Overtaken { next_seq })) => Err(not_taken(NotTaken::SequenceTaken { from_seq, next_seq })),
             Ok(Some(Fate::Expired)) => Ok(promise(Receipt { state: Verdict::Expired, ..waiting })),
             Ok(None) => Err(Failure::stopping()),
@@ -255,7 +256,7 @@ fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize)
     let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
     let Some(pace) = &service.author_pace else { return Ok(()) };
     let cost = if has_rate { author_pace::cost_beside_rate(envelope) } else { author_pace::cost(envelope, bytes) };
-    let charged = pace.charge(&envelope.body.author, cost, Instant::now());
+    let charged = pace.charge(&envelope.body.author, cost, Instant::now().into_std());
     charged.map_err(|wait| {
         let wait_ms = wait.as_millis() as u64 + 1;
         let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
@@ -288,11 +289,11 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTake
 }
 
 /// Hands the envelope to the core's thread: where it waits, or why it is not taken.
-async fn ticket(service: &Service, envelope: Candidate, level: Level) -> Answer<Place> {
+async fn ticket(service: &Service, envelope: Candidate, level: Level, end: Instant) -> Answer<Place> {
     let (caller, mut waiting) = service.reception.caller();
     service.ask(Request::Submit { caller, envelope, queues: level == Level::Eventual })?;
     let answer = tokio::select! {
-        answer = timeout(WAIT_MAX, waiting.answer()) => answer,
+        answer = timeout_at(end, waiting.answer()) => answer,
         () = service.stop.cancelled() => Ok(None), // its round may be lost
     };
     match answer {

@@ -3,23 +3,23 @@
 use super::grown::Grown;
 use super::problem::{Answer, Failure};
 use super::reply::{Reply, settled};
-use super::service::{Service, WAIT_MAX};
+use super::service::Service;
 use crate::observing::wire::{Answered, HANDED_ON_BYTES_MAX};
-use crate::observing::{Passing, Relay};
+use crate::observing::{ANSWERS_WITHIN, Passing, Relay};
 use axum::http::StatusCode;
 use quorate_client::api::PROBLEM_TYPE;
 use quorate_ledger::{Envelope, EnvelopeId, Level, Receipt, Revision};
 use quorate_pbft::{PublicKey, SeqNum};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// Slots that a node which has caught up may be behind: under load nobody who follows is ever at the last one.
 const BEHIND_MAX: u64 = 16;
 
 /// Hands an envelope of an observer on to a member, perhaps by way of other observers: while a domain is closed, of those
 /// alone that are enrolled and may read all. `passed` observers have handed it on before, the last of them `from`. A verdict is answered with the observer's own receipt, anything else
-/// with the member's word.
+/// with the member's word. All of it takes no longer than a member's answer may.
 pub async fn hand_on(
     service: &Arc<Service>,
     relay: &Relay,
@@ -30,7 +30,7 @@ pub async fn hand_on(
         let detail = format!("an observer hands on {HANDED_ON_BYTES_MAX} bytes at most; offer it to a member");
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
     }
-    let bytes = bytes.joined();
+    let (bytes, end) = (bytes.joined(), Instant::now() + ANSWERS_WITHIN);
     let id =
         Envelope::decode(&bytes, service.genesis.limits()).ok().map(|envelope| envelope.id(&service.genesis.group()));
     let trusted = trusted(service, relay.serving()).await?;
@@ -47,14 +47,14 @@ pub async fn hand_on(
         if !service.domains().is_empty() {
             // Receipts are not kept here: the verdict is the member's word, and shows here once its slot does.
             if let Some(told) = told {
-                service.until(|published| published.moment.seq() >= told.seq()).await?;
+                service.until_by(end, |published| published.moment.seq() >= told.seq()).await?;
             }
             return Ok(Reply::Member(status, answered));
         }
         let id = id.ok_or_else(|| not_believed("a verdict on what is no envelope"))?;
-        let receipt = executed(service, &id, told).await?;
+        let receipt = executed(service, &id, told, end).await?;
         let receipt = receipt.ok_or_else(|| not_believed("a verdict that no slot executed here holds"))?;
-        return settled(service, Arc::new(receipt), level).await;
+        return settled(service, Arc::new(receipt), level, end).await;
     }
     if ![JSON_TYPE, PROBLEM_TYPE].contains(&answered.content_type.as_str()) {
         return Err(not_believed("an answer that is no JSON"));
@@ -114,7 +114,7 @@ pub fn not_believed(what: &str) -> Failure {
 
 /// The receipt of an envelope, once its slot is executed here; none where the slot that a member named is, without it: the
 /// history here may begin later.
-async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) -> Answer<Option<Receipt>> {
+async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>, end: Instant) -> Answer<Option<Receipt>> {
     let mut published = service.published.clone();
     let look = async {
         loop {
@@ -126,5 +126,5 @@ async fn executed(service: &Service, id: &EnvelopeId, told: Option<Revision>) ->
             published.changed().await.map_err(|_| Failure::stopping())?;
         }
     };
-    timeout(WAIT_MAX, look).await.unwrap_or_else(|_| Err(Failure::too_slow()))
+    timeout_at(end, look).await.unwrap_or_else(|_| Err(Failure::too_slow()))
 }

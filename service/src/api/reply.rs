@@ -11,6 +11,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use quorate_client::api::Ticket;
 use quorate_ledger::{Level, Receipt, Revision};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Reply to an envelope that the gate let in, or whose verdict is known.
 pub enum Reply {
@@ -36,11 +37,11 @@ impl IntoResponse for Reply {
     }
 }
 
-/// The receipt, once the wished level is reached.
-pub async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level) -> Answer<Reply> {
+/// The receipt, once the wished level is reached; up to a moment.
+pub async fn settled(service: &Service, receipt: Arc<Receipt>, level: Level, end: Instant) -> Answer<Reply> {
     let seq = receipt.revision.map(Revision::seq).unwrap_or_default();
     let is_settled =
         |published: &Published| levels::is_settled(level, seq, published.moment.seq(), published.report.stable);
-    service.until(is_settled).await?;
+    service.until_by(end, is_settled).await?;
     Ok(Reply::Receipt(receipt))
 }

@@ -26,6 +26,7 @@ use quorate_pbft::{Digest, Position, SeqNum};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Time that a request waits for the group at most. A client that wants to wait longer asks again.
@@ -194,11 +195,16 @@ impl Service {
     }
 
     /// Waits until what is published satisfies `enough`; none when that takes too long.
-    pub async fn until(&self, mut enough: impl FnMut(&Published) -> bool) -> Answer<Published> {
+    pub async fn until(&self, enough: impl FnMut(&Published) -> bool) -> Answer<Published> {
+        self.until_by(Instant::now() + WAIT_MAX, enough).await
+    }
+
+    /// The same up to a moment.
+    pub async fn until_by(&self, end: Instant, mut enough: impl FnMut(&Published) -> bool) -> Answer<Published> {
         let mut published = self.published.clone();
         let wait = published.wait_for(|published| enough(published));
         tokio::select! {
-            found = tokio::time::timeout(WAIT_MAX, wait) => match found {
+            found = tokio::time::timeout_at(end, wait) => match found {
                 Ok(Ok(found)) => Ok(found.clone()),
                 Ok(Err(_)) => Err(Failure::stopping()),
                 Err(_) => Err(Failure::too_slow()),

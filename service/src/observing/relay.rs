@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// Time for an answer, of whichever member: as long as an API waits for the group, and a little.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
 /// Time for the answer of an observer that hands something on, while there is another to ask.
 const HANDED_ON_WITHIN: Duration = Duration::from_secs(10);
 
