@@ -18,7 +18,7 @@ mod vote;
 pub(crate) use liars::{Liar, liars};
 pub use load::floor;
 pub(crate) use mark::marked;
-pub use outcome::{Copied, CopyError, DISK_FULL, Progress, Unsound};
+pub use outcome::{Copied, CopyError, Copying, DISK_FULL, Progress, Tell, Unsound};
 pub(crate) use place::{cut_off, filling, is_lost};
 pub use record::is_snapshot;
 pub use repair::{Found, Repaired, look, repair};
@@ -27,7 +27,6 @@ pub use vote::voting;
 
 use crate::framed::beside;
 use crate::shelter::sheltered;
-use futures::future::BoxFuture;
 use load::Load;
 
 use outcome::at;
@@ -53,12 +52,6 @@ pub struct Plan {
     /// Whether the key is new, as that of a replica that joins: the copy votes once a list names it.
     pub is_joiner: bool,
 }
-
-/// Listener to the progress of a copy.
-pub type Tell = Arc<dyn Fn(&Progress) + Send + Sync>;
-
-/// Copy under way. Boxed, so that no crate that makes copies compiles them once more.
-pub type Copying<'a, T> = BoxFuture<'a, Result<T, CopyError>>;
 
 /// Makes a copy; goes on with one that was begun.
 pub fn run(plan: Plan, tell: Tell) -> Copying<'static, Copied> {

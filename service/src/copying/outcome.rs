@@ -2,6 +2,7 @@
 
 use crate::engine::EngineError;
 use crate::framed::Flaw;
+use futures::future::BoxFuture;
 use quorate_ledger::copy::Refused;
 use quorate_ledger::proof::ProofError;
 use quorate_ledger::{OpenError, StoreError};
@@ -9,6 +10,7 @@ use quorate_pbft::{Digest, Epoch, SeqNum};
 use quorate_storage::DbError;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Copy as far as it is.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +28,12 @@ pub struct Progress {
     /// Nodes whose answers were refused, and why.
     pub refused: Vec<(String, Refused)>,
 }
+
+/// Listener to the progress of a copy.
+pub type Tell = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+/// Copy under way. Boxed, so that no crate that makes copies compiles them once more.
+pub type Copying<'a, T> = BoxFuture<'a, Result<T, CopyError>>;
 
 /// Copy as it was made.
 #[derive(Debug, Clone)]

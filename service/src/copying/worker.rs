@@ -1,8 +1,7 @@
 //! Worker: asks one node, as long as it answers and tells the truth.
 
-use super::Tell;
 use super::load::{Load, Task};
-use super::outcome::{CopyError, Progress};
+use super::outcome::{CopyError, Progress, Tell};
 use quorate_client::http::{Client, ClientError};
 use quorate_ledger::copy::{Ask, Errand, TakeError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
