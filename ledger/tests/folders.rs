@@ -2,7 +2,7 @@
 
 mod support;
 
-use quorate_ledger::{PathOutcome, State, Store as _, Table};
+use quorate_ledger::{Base, PathOutcome, State, Store as _, Table};
 use std::time::Instant;
 use support::world::{World, at, remove, rename, revision, write};
 
@@ -34,6 +34,19 @@ fn a_file_that_others_added_goes_along_when_the_folder_is_renamed() {
     world.does_on(revision("1"), 2, &[write("old/c", "c\n")]);
     move_all(&mut world);
     assert_eq!((world.text("old/c"), world.text("new/c").as_deref()), (None, Some("c\n")));
+}
+
+#[test]
+fn a_file_that_goes_along_twice_in_one_change_takes_the_edits_of_others_with_it() {
+    let mut world = World::new();
+    world.does(0, &[write("d/a", "a\n"), write("e/b", "b\n")]);
+    let seen = world.now();
+    let added = world.does(2, &[write("d/n", "n\n")]);
+    let edits = [rename("d/a", "e/a"), rename("e/a", "h/a"), rename("e/b", "h/b")];
+    world.does_on(seen, 1, &edits);
+    assert_eq!(world.text("h/n").as_deref(), Some("n\n"));
+    world.does_on(Base::Envelope(added.id), 2, &[write("d/n", "more\n")]);
+    assert_eq!(["d/n", "e/n", "h/n"].map(|path| world.text(path)), [None, None, Some("more\n".into())]);
 }
 
 #[test]

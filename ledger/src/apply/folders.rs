@@ -139,7 +139,9 @@ impl Applier<'_, '_> {
         for (from, to) in &told {
             there.extend(seen.get(*from).map(|content| ((*to).to_owned(), *content)));
         }
-        let renames = Renames::of(&tree(&seen), &tree(&there), &told);
+        let Some(renames) = sheltered(|| Renames::of(&tree(&seen), &tree(&there), &told)) else {
+            return Ok(Vec::new());
+        };
         Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&renames, &path)?))).collect())
     }
 
