@@ -14,6 +14,7 @@ use crate::state::record::FileRecord;
 use crate::state::store::StoreError;
 use crate::vocabulary::conflict::Ending;
 use crate::vocabulary::file::File;
+use crate::vocabulary::path;
 use crate::vocabulary::verdict::Code;
 
 /// Renames of others that an edit follows. A longer row of them is a conflict.
@@ -97,7 +98,7 @@ impl Applier<'_, '_> {
         if base.is_none()
             && record.as_ref().is_none_or(|record| record.file.is_none())
             && let (Some(file), Some(to)) = (made, self.renamed_folder(path, view)?)
-            && (self.place.rules < MOVES_STAY_WHOLE_SINCE || self.is_free(&to)?)
+            && (self.place.rules < MOVES_STAY_WHOLE_SINCE || path::check_new(&to).is_ok() && self.is_free(&to)?)
             && self.admits(path, &to, Some(&file))?
         {
             return self.add_moved(path, &to, made, view);
