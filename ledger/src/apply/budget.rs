@@ -3,7 +3,7 @@
 //! Operations may name contents that are there already, so a small envelope could ask for the same large merge thousands
 //! of times.
 
-use crate::policy;
+use crate::policy::{self, Costs};
 
 /// Bytes that one envelope may have merged or checked, all inputs counted: some of the largest files, or thousands of
 /// usual ones.
@@ -40,6 +40,7 @@ pub(super) struct Budget {
     locks: u32,
     voices: usize,
     schemas: (u64, u64),
+    pub(super) costs: Costs,
 }
 
 impl Default for Budget {
@@ -52,6 +53,7 @@ impl Default for Budget {
             locks: LOCKS_MAX,
             voices: VOICES_MAX,
             schemas: (PATTERNS_MAX, PLACES_BYTES_MAX),
+            costs: Costs::default(),
         }
     }
 }

@@ -254,7 +254,7 @@ impl Applier<'_, '_> {
             return Ok(());
         };
         let cost = match self.place.rules {
-            WORK_IS_BOUNDED_SINCE.. => policy.cost_after(self.in_force(act)?.as_deref()),
+            WORK_IS_BOUNDED_SINCE.. => policy.cost_after(self.in_force(act)?.as_deref(), &self.budget.costs),
             // Where it is too much, nothing is made ready.
             POLICIES_BIND_SINCE.. => policy.schemas_cost(Tally::AsWritten).unwrap_or_default(),
             _ => (0, 0),
@@ -327,7 +327,9 @@ impl Applier<'_, '_> {
     fn check_policy(&self, policy: &DomainPolicy, act: &Act) -> Result<(), Abort> {
         let organisations = self.place.organisations;
         let checked = match self.place.rules {
-            WORK_IS_BOUNDED_SINCE.. => policy.check_after(self.in_force(act)?.as_deref(), organisations),
+            WORK_IS_BOUNDED_SINCE.. => {
+                policy.check_after(self.in_force(act)?.as_deref(), organisations, &self.budget.costs)
+            }
             POLICIES_BIND_SINCE.. => policy.schemas_cost(Tally::AsWritten).and_then(|_| policy.check(organisations)),
             _ => policy.check(organisations),
         };

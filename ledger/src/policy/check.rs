@@ -1,11 +1,12 @@
 //! Checks of policies before they are in force: what is too long, or could never be met.
 
 use super::{
-    Approvals, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PATTERNS_MAX, PLACES_BYTES_MAX, PRINCIPALS_MAX,
-    PathRule, Principle, RULES_MAX, Rate, Rates, STRATEGIES_MAX, Strategy, Tally, VALIDATORS_MAX, glob,
+    Approvals, Costs, DomainPolicy, FORBIDDEN_MAX, Format, GroupPolicy, PATTERNS_MAX, PLACES_BYTES_MAX, PRINCIPALS_MAX,
+    PathRule, Principle, RULES_MAX, Rate, Rates, STRATEGIES_MAX, Schema, Strategy, Tally, VALIDATORS_MAX, glob,
 };
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::shelter::sheltered;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Bytes of a forbidden text.
@@ -61,25 +62,25 @@ impl DomainPolicy {
 
     /// Whether it can take the place of a policy in force, from rules 15 on: its schemas may cost as much as those of that one,
     /// and those that are the same are known to be usable.
-    pub(crate) fn check_after(&self, known: Option<&Self>, organisations: u32) -> Result<(), BadPolicy> {
-        let Some(known) = known else {
-            return self.schemas_cost(Tally::AsCompiled).and_then(|_| self.check(organisations));
-        };
-        if self.schemas_cost(Tally::AsCompiled).is_err() {
-            let (patterns, places) = known.cost(Tally::AsCompiled);
-            self.check_paths()?;
-            within(self.cost(Tally::AsCompiled), (patterns.max(PATTERNS_MAX), places.max(PLACES_BYTES_MAX)))?;
+    pub(crate) fn check_after(&self, known: Option<&Self>, organisations: u32, costs: &Costs) -> Result<(), BadPolicy> {
+        self.check_paths()?;
+        let (cost, mut most) = (self.cost_by(costs), (PATTERNS_MAX, PLACES_BYTES_MAX));
+        if within(cost, most).is_err()
+            && let Some((patterns, places)) = known.map(|known| known.cost_by(costs))
+        {
+            most = (patterns.max(most.0), places.max(most.1));
         }
-        self.without_schemas_of(known).check(organisations)
+        within(cost, most)?;
+        known.map_or(Cow::Borrowed(self), |known| Cow::Owned(self.without_schemas_of(known))).check(organisations)
     }
 
     /// Cost of the schemas that have to be made ready before it takes the place of a policy in force; none where there are too
     /// many of them to look at.
-    pub(crate) fn cost_after(&self, known: Option<&Self>) -> (u64, u64) {
+    pub(crate) fn cost_after(&self, known: Option<&Self>, costs: &Costs) -> (u64, u64) {
         match known {
             _ if self.check_paths().is_err() => (0, 0),
-            Some(known) => self.without_schemas_of(known).cost(Tally::AsCompiled),
-            None => self.cost(Tally::AsCompiled),
+            Some(known) => self.without_schemas_of(known).cost_by(costs),
+            None => self.cost_by(costs),
         }
     }
 
@@ -96,12 +97,15 @@ impl DomainPolicy {
     /// made ready (rules 14).
     pub fn schemas_cost(&self, tally: Tally) -> Result<(u64, u64), BadPolicy> {
         self.check_paths()?;
-        within(self.cost(tally), (PATTERNS_MAX, PLACES_BYTES_MAX))
+        within(sum(self.schemas().map(|schema| schema.cost(tally))), (PATTERNS_MAX, PLACES_BYTES_MAX))
     }
 
-    fn cost(&self, tally: Tally) -> (u64, u64) {
-        let costs = self.paths.iter().filter_map(|rule| rule.schema.as_ref()).map(|schema| schema.cost(tally));
-        costs.fold((0, 0), |sum, cost| (sum.0 + cost.0, sum.1.saturating_add(cost.1)))
+    fn cost_by(&self, costs: &Costs) -> (u64, u64) {
+        sum(self.schemas().map(|schema| costs.of(schema)))
+    }
+
+    fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        self.paths.iter().filter_map(|rule| rule.schema.as_ref())
     }
 
     /// Faults in the order of their fields, of each rule the first: later ones are looked for only when asked for.
@@ -127,12 +131,15 @@ impl DomainPolicy {
         if self.paths.len() > RULES_MAX {
             return Err(BadPolicy::TooLong("the list of rules for paths"));
         }
-        let schemas = self.paths.iter().filter_map(|rule| rule.schema.as_ref());
-        match schemas.map(|schema| schema.text().len()).sum::<usize>() > SCHEMAS_BYTES_MAX {
+        match self.schemas().map(|schema| schema.text().len()).sum::<usize>() > SCHEMAS_BYTES_MAX {
             true => Err(BadPolicy::TooLong("the text of all schemas")),
             false => Ok(()),
         }
     }
+}
+
+fn sum(costs: impl Iterator<Item = (u64, u64)>) -> (u64, u64) {
+    costs.fold((0, 0), |sum, cost| (sum.0 + cost.0, sum.1.saturating_add(cost.1)))
 }
 
 fn within(cost: (u64, u64), most: (u64, u64)) -> Result<(u64, u64), BadPolicy> {

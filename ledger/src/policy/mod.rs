@@ -26,7 +26,7 @@ pub use strategy::{Principle, Step, Strategy, Takeover};
 #[cfg(feature = "execution")]
 pub use tally::Tally;
 #[cfg(feature = "execution")]
-pub(crate) use tally::{PATTERNS_MAX, PLACES_BYTES_MAX};
+pub(crate) use tally::{Costs, PATTERNS_MAX, PLACES_BYTES_MAX};
 
 use crate::policy::attestation::Requirement;
 use crate::vocabulary::bounds::OPERATIONS_MAX;
