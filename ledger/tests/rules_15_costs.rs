@@ -6,7 +6,10 @@ mod memory;
 
 use memory::peak_of;
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema, Step, Strategy};
-use quorate_ledger::{Act, Code, Dependency, GROUP_DOMAIN, Op, Principal, Receipt, Reconfiguration, State};
+use quorate_ledger::{
+    Act, Base, Code, Dependency, GROUP_DOMAIN, Genesis, GenesisFile, Limits, Op, Principal, Receipt, Reconfiguration,
+    State,
+};
 use quorate_pbft::Signer;
 use support::world::{Edit, World, remove, rename, write};
 
@@ -286,4 +289,45 @@ fn a_deadline_looks_at_the_folders_of_sides_without_a_place_so_often_and_no_more
     assert!(ends_at_the_deadline(14, 12));
     assert!(!ends_at_the_deadline(15, 12));
     assert!(ends_at_the_deadline(15, 10));
+}
+
+/// A world whose horizon is ten seconds, and that has had a file at `gone` and deleted it before.
+fn with_a_forgotten_path() -> World {
+    let limits = Limits { base_horizon_ms: 10_000, ..Limits::default() };
+    let file = support::genesis_by(Some(15)).file().clone();
+    let mut world = World::of(Genesis::build(GenesisFile { limits, ..file }).expect("a good genesis"));
+    world.does(0, &[write("gone", "x\n")]);
+    world.does(0, &[remove("gone")]);
+    for _ in 0..3 {
+        world.time += 20_000;
+        (0..15).for_each(|_| drop(world.slot(&[])));
+    }
+    world
+}
+
+/// Looks that an envelope has: as many times the versions of one path.
+const LOOKS: (usize, usize) = (255, 257);
+
+#[test]
+fn a_version_that_a_replica_may_have_forgotten_costs_no_look() {
+    let mut world = with_a_forgotten_path();
+    let base = world.now();
+    let (mut drafts, mut last) = (Vec::new(), base);
+    for number in 0..LOOKS.1 {
+        drafts.push(world.draft(1, last, &[write("often", &format!("{number}\n"))]));
+        last = Base::Envelope(world.id(&drafts[number]));
+    }
+    world.slot(&drafts.iter().collect::<Vec<_>>());
+    world.does(1, &[write("gone", "unseen\n")]);
+    let leave = |path: &str| [write(path, "mine\n"), remove(path)];
+    let edits: Vec<Edit> = (0..LOOKS.0).flat_map(|_| leave("often")).chain(leave("gone")).collect();
+    let receipt = world.does_on(base, 2, &edits); // a world compares itself with a ledger that forgets
+    let conflict =
+        receipt.conflicts.iter().map(|id| world.view().conflict(id).expect("memory").expect("it was opened"));
+    let of_gone = conflict.into_iter().find(|conflict| conflict.record.path == "gone").expect("it met the other");
+    assert_eq!(
+        of_gone.sides.last().map(|entry| entry.side.file),
+        Some(of_gone.sides[0].side.file),
+        "it took nothing away"
+    );
 }

@@ -250,6 +250,14 @@ mod tests {
         }
     }
 
+    /// Faults of documents are named by their first place, and a schema is kept as it is spelled again: `preserve_order`, which any
+    /// dependency may turn on for all, would change both.
+    #[test]
+    fn keys_of_an_object_come_out_sorted() {
+        let object: serde_json::Value = serde_json::from_str(r#"{"b": 1, "c": 2, "a": 3}"#).expect("JSON");
+        assert_eq!(object.to_string(), r#"{"a":3,"b":1,"c":2}"#);
+    }
+
     #[test]
     fn votes_are_a_quorum_of_organisations_unless_said_otherwise() {
         let default = Approvals::default();
