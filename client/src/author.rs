@@ -161,7 +161,8 @@ impl Author {
 
     /// Waits until the order has spoken on everything unanswered; the receipts in the order of the numbers.
     ///
-    /// Asks for the verdicts instead of sending everything again; what the node does not know is sent.
+    /// Asks for the verdicts instead of sending everything again; what the node does not know is sent. A verdict that could not
+    /// be noted is among them, and [`Author::unnoted`] says so.
     pub async fn settle(&mut self) -> Result<Vec<Receipt>, SubmitError> {
         self.settle_telling(|_| ()).await
     }
@@ -423,23 +424,19 @@ impl Author {
             Err(ClientError::Refused(problem)) if !problem.is_of_size_here() => Answer::Gate((**problem).clone()),
             Ok(Posted::Ticket(_)) | Err(_) => return Ok(Vec::new()),
         };
-        let given_up = match self.write_down(id, name, &answer) {
+        match self.write_down(id, name, &answer) {
             // The order has spoken: a disk that fails hides no verdict.
-            Err(error) if matches!(answer, Answer::Verdict(_)) => {
-                self.unnoted = Some(error);
-                Vec::new()
-            }
+            Err(error) if matches!(answer, Answer::Verdict(_)) => self.unnoted = Some(error),
             noted => noted?,
-        };
+        }
+        let is_refused = matches!(&answer, Answer::Verdict(receipt) if receipt.state == State::Refused);
+        let given_up = if is_refused { self.give_up_hopeless()? } else { Vec::new() };
         Ok([vec![answer], given_up].concat())
     }
 
-    /// Writes an answer down; gives the answers to what is given up with it.
-    fn write_down(&mut self, id: Option<EnvelopeId>, name: &Name, answer: &Answer) -> Result<Vec<Answer>, SubmitError> {
+    fn write_down(&mut self, id: Option<EnvelopeId>, name: &Name, answer: &Answer) -> Result<(), SubmitError> {
         self.outbox.answer(name, answer.clone())?;
-        id.map_or(Ok(()), |id| self.client.forget(&id))?;
-        let is_refused = matches!(answer, Answer::Verdict(receipt) if receipt.state == State::Refused);
-        if is_refused { self.give_up_hopeless() } else { Ok(Vec::new()) }
+        id.map_or(Ok(()), |id| Ok(self.client.forget(&id)?))
     }
 
     /// The group that the outbox is pinned to, once something was signed.

@@ -86,6 +86,10 @@ impl Client {
                 Err(ClientError::NoAnswer { last, .. }) if was_taken && last == NONE_SENT => {
                     return Err(tries.given_up());
                 }
+                // Another node behind the same address took it: that this one never does settles nothing.
+                Err(ClientError::Refused(problem)) if was_taken && problem.is_of_size_here() => {
+                    return Err(tries.given_up());
+                }
                 // A node that has taken it, and restarted, may hold it back: it may be on a lane all the same.
                 Err(ClientError::NoAnswer { node, waited, last, .. }) if was_taken => {
                     return Err(ClientError::NoAnswer { node, waited, last, held_back: None });
@@ -237,6 +241,10 @@ impl Client {
     async fn unless_known(&self, id: &EnvelopeId, refusal: Box<Problem>) -> Result<Posted, ClientError> {
         match self.envelope(id).await {
             Err(ClientError::Refused(_)) => Err(ClientError::Refused(refusal)),
+            // Whatever holds the look back, an earlier try may have been taken.
+            Err(ClientError::NoAnswer { node, waited, .. }) => {
+                Err(ClientError::NoAnswer { node, waited, last: refusal.to_string(), held_back: None })
+            }
             known => known,
         }
     }

@@ -34,8 +34,8 @@ pub fn lock(path: &Path) -> Result<Option<File>, OutboxError> {
 /// Why a lock's file cannot be opened.
 fn not_opened(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "another user owns it or its folder, as after a command under sudo; \
-                                            `chown` gives both to you"
+        io::ErrorKind::PermissionDenied => "you may not write it, or its folder: where another user owns them, as \
+                                            after a command under sudo, `chown` gives both to you"
             .into(),
         _ => error.to_string(),
     }
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_lock_of_another_user_is_told_with_the_way_to_get_it() {
         let why = not_opened(&io::ErrorKind::PermissionDenied.into());
-        assert!(why.contains("another user owns it") && why.contains("`chown`"), "{why}");
+        assert!(why.contains("another user owns them") && why.contains("`chown`"), "{why}");
     }
 
     #[test]

@@ -438,3 +438,41 @@ async fn a_key_and_a_link_to_it_have_one_outbox() {
 
     assert_eq!(homes[0].canonicalize().expect("a file"), homes[1]);
 }
+
+#[tokio::test]
+async fn a_look_that_is_held_back_leaves_a_change_open_that_one_try_may_have_brought_in() {
+    const HELD_BACK: &str = "429 Too Many Requests\r\nretry-after: 3600\r\ncontent-type: application/problem+json";
+    let (desk, revoked) = (Desk::new(), Problem::refused(422, "signature", "revoked", ""));
+    let busy = refusal(HELD_BACK, &Problem::new(429, "busy", ""));
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Hangup, refusal(REFUSED, &revoked), busy]);
+
+    let told = desk.put(&node, Level::Sequential).await.expect_err("no verdict");
+
+    assert!(matches!(&told, SubmitError::Unanswered { .. }), "{told:?}");
+    assert!(desk.author(&node).await.has_unanswered(), "it may be ordered");
+}
+
+#[tokio::test]
+async fn what_is_based_on_a_refusal_that_cannot_be_noted_is_given_up_with_it() {
+    let desk = Desk::new();
+    let (node, _requests) =
+        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
+    for _ in 0..2 {
+        desk.put(&node, Level::Eventual).await.expect("a ticket");
+    }
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
+    let (node, _requests) = scripted::node(vec![unknown, Reply::Verdict(State::Refused, "4.1")]);
+    let mut author = desk.author(&node).await;
+    let in_the_way = desk.folder.path().join("a.key.outbox/main-1-1.answer.tmp");
+    std::fs::create_dir(in_the_way).expect("a folder where the note is written");
+    let told = std::sync::Mutex::new(Vec::new());
+
+    author
+        .settle_telling(|answer: &Answer| told.lock().expect("no panic").push(answer.clone()))
+        .await
+        .expect("a verdict");
+
+    let told = told.into_inner().expect("no panic");
+    assert!(matches!(&told[..], [Answer::Verdict(_), Answer::Gate(_)]), "{told:?}");
+    assert!(matches!(author.unnoted(), Some(SubmitError::Outbox(_))));
+}

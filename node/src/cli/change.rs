@@ -196,8 +196,16 @@ pub async fn send(
 /// An author whose unanswered changes were sent again.
 async fn author(reach: &Reach, signing: &Signing, domain: &str) -> Result<Author, Failure> {
     let mut author = Author::open(signing.key()?, reach.client()?, domain).await?;
-    author.resend().await?.iter().for_each(tell_earlier);
+    resend(&mut author).await?;
     Ok(author)
+}
+
+/// Sends again what earlier commands left unanswered, and tells what became of it.
+pub async fn resend(author: &mut Author) -> Outcome {
+    let answers = author.resend().await;
+    tell_unnoted(author);
+    answers?.iter().for_each(tell_earlier);
+    Ok(())
 }
 
 /// Tells of a change that an earlier command left unanswered, where its author should know.

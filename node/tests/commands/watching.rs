@@ -4,35 +4,43 @@ use serde_json::json;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 /// Status line and headers of an answer, and its body.
 pub type Reply = (String, String);
 
 /// A node that gives one of these answers to each connection, in their order, and then none.
 pub fn node(script: Vec<Reply>) -> String {
+    heard_node(script).0
+}
+
+/// The same, and the heads of the requests that it gets.
+fn heard_node(script: Vec<Reply>) -> (String, Receiver<String>) {
+    let (tell, heard) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("bound"));
     std::thread::spawn(move || {
         let mut held = Vec::new();
         let mut script = script.into_iter();
         for mut stream in listener.incoming().flatten() {
-            request(&stream);
+            let _ = tell.send(request(&stream)); // the test may listen no more
             match script.next() {
                 Some((head, body)) => drop(write!(stream, "HTTP/1.1 {head}\r\nconnection: close\r\n\r\n{body}")),
                 None => held.push(stream),
             }
         }
     });
-    address
+    (address, heard)
 }
 
-/// Reads a request to its end: a connection that is closed before loses the answer.
-fn request(stream: &TcpStream) {
+/// Reads a request to its end, for a connection that is closed before loses the answer; its head in lower case.
+fn request(stream: &TcpStream) -> String {
     let mut reader = BufReader::new(stream);
     let head: Vec<String> = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     assert!(!head.is_empty(), "a request");
     let length = head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
     reader.read_exact(&mut vec![0; length.unwrap_or(0)]).expect("its body");
+    head.join("\n").to_lowercase()
 }
 
 /// Status of a node that has executed this slot.
@@ -81,12 +89,15 @@ fn two_lines(mut watch: Child) -> (Vec<String>, String) {
 
 #[test]
 fn a_watch_from_now_goes_on_from_now_where_the_node_has_forgotten_what_came_meanwhile() {
-    let node = node(vec![status(5), event("6.1"), pruned(), status(900), event("901.1")]);
+    let (node, heard) = heard_node(vec![status(5), event("6.1"), pruned(), status(900), event("901.1")]);
 
     let (lines, said) = two_lines(watch(&node, &[]));
 
     assert_eq!(lines, [r#"{"position":"6.1"}"#, r#"{"position":"901.1"}"#], "{said}");
     assert!(said.contains("some of what happened meanwhile is not shown: revision 6.1 is forgotten"), "{said}");
+    let heads: Vec<String> = heard.iter().take(5).collect();
+    assert!(heads[2].contains("last-event-id: 6.1"), "{heads:?}");
+    assert!(heads[4].contains("from=900") && !heads[4].contains("last-event-id"), "{heads:?}");
 }
 
 #[test]

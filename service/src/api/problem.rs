@@ -110,8 +110,9 @@ impl Failure {
 
     /// Nobody who was asked says that the change was taken, and not all say that it was not.
     pub fn unknown_fate() -> Self {
-        let detail = "a node that was asked did not answer, and no other took the change: it may still be ordered";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", format!("{detail}; send the same bytes again"))
+        let detail = "a node that was asked did not say that it took nothing, and no other took the change";
+        let detail = format!("{detail}: it may still be ordered; send the same bytes again");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", detail)
     }
 
     /// Too few members are heard to confirm anything.

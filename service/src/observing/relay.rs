@@ -350,7 +350,7 @@ impl Relay {
         let (tell, told) = oneshot::channel();
         self.lock().waiting.insert(number, (member, tell));
         let _waiting = Waiting { relay: self, number };
-        route.send(make(number)).await.ok()?;
+        route.reserve().await.ok()?.send(make(number)); // made once it is sure to leave
         told.await.ok()
     }
 

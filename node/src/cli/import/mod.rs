@@ -157,7 +157,7 @@ impl Run<'_> {
     }
 
     async fn bring(&mut self, line: &Line, client: &Client, author: &mut Author) -> Result<Tally, Failure> {
-        author.resend().await?.iter().for_each(change::tell_earlier);
+        change::resend(author).await?;
         let settled = author.settle_telling(change::tell_earlier).await;
         settled.map_err(|error| author.earlier(error))?;
         let named = self.args.trust.iter().map(|key| identities::key_of(key)).collect::<Result<Vec<_>, _>>()?;

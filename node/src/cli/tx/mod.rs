@@ -5,7 +5,7 @@
 
 mod open;
 
-use super::change::{self, checked, checked_new, given, tell_earlier, tell_unnoted};
+use super::change::{self, checked, checked_new, given, resend, tell_unnoted};
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table, plain};
 use super::reach::{Reach, Scope, Signing};
@@ -163,7 +163,7 @@ async fn commit(args: &Commit) -> Outcome {
     let mut open = folder.open()?;
     let (home, plan) = folder.plan(&open)?;
     let mut author = Author::open(key, word.reach.client()?, &home).await?;
-    author.resend().await?.iter().for_each(tell_earlier);
+    resend(&mut author).await?;
     if let Some(sent) = open.sent {
         match author.fate(&sent) {
             Some(Some(State::Refused)) | None => (),
