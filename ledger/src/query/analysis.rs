@@ -3,6 +3,8 @@
 use super::StateView;
 use crate::apply::{kind, merge_options, mode};
 use crate::format::analysis::{ANALYSIS_BYTES_MAX, ANALYSIS_REASON_BYTES_MAX, Analysis};
+use crate::state::conflict_log::Actor;
+use crate::state::domain::Domain;
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::rules::merging;
 use crate::state::store::{StoreError, Table};
@@ -10,16 +12,27 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::shelter::sheltered;
+use quorate_pbft::PublicKey;
 use quorate_semantic::{Conflict, Entry, EntryOutcome, Piece, Reason, merge_entries};
 
 impl<'a> StateView<'a> {
-    /// The analyser's best proposal for an open conflict, from its first two sides; none where it knows nothing better
-    /// than the sides themselves, and where contents are larger than an item of a lane may be.
-    pub fn analyse(&self, id: &ConflictId) -> Result<Option<Analysis>, StoreError> {
+    /// Whether an analysis by a replica would be looked at: the conflict is open, and the replica has brought none.
+    pub fn awaits_analysis(&self, id: &ConflictId, replica: &PublicKey) -> Result<bool, StoreError> {
+        let (open, voice) = (self.open_conflict(id)?, Actor::Replica(*replica));
+        Ok(open.is_some_and(|(_, record)| !record.supporters.values().any(|of| of.contains(&voice))))
+    }
+
+    fn open_conflict(&self, id: &ConflictId) -> Result<Option<(&Domain, ConflictRecord)>, StoreError> {
         let domain: Option<String> = entry::load_row(self.read, Table::Archive, &rows::conflict_domain(id))?;
         let Some(domain) = domain.and_then(|domain| self.ledger.domain(&domain)) else { return Ok(None) };
         let record: Option<ConflictRecord> = entry::load(self.read, domain.record.number, &name::conflict(id))?;
-        let Some(record) = record.filter(|record| record.settled.is_none()) else { return Ok(None) };
+        Ok(record.filter(|record| record.settled.is_none()).map(|record| (domain, record)))
+    }
+
+    /// The analyser's best proposal for an open conflict, from its first two sides; none where it knows nothing better
+    /// than the sides themselves, and where contents are larger than an item of a lane may be.
+    pub fn analyse(&self, id: &ConflictId) -> Result<Option<Analysis>, StoreError> {
+        let Some((domain, record)) = self.open_conflict(id)? else { return Ok(None) };
         let side =
             |place| entry::load_row::<Side>(self.read, Table::Past, &rows::side(domain.record.number, id, place));
         let (Some(first), Some(second)) = (side(0)?, side(1)?) else { return Ok(None) };

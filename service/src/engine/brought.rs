@@ -18,6 +18,8 @@ const CLAIMS_MAX: usize = 65_536;
 const CONFLICTS_MAX: usize = 8_192;
 /// Early analyses of one lane that are kept: as many of 4 KiB as it may owe.
 const EARLY_MAX: usize = 4_096;
+/// Time for which they are, in milliseconds: in that a lane pays all that it may owe.
+const EARLY_KEPT_MS: u64 = 17 * 60_000;
 
 /// Claims of all lanes, and the conflicts that began last.
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ struct Lane {
     /// Newest place of each claim, and the bundle that had it before.
     claims: Lately<Option<(Place, Option<Position>)>, CLAIMS_MAX, KEPT_MS>,
     /// First analysis of each conflict that has not begun here: its place, and the bytes that it was charged.
-    early: Lately<Option<(Place, u64)>, EARLY_MAX, { u64::MAX }>,
+    early: Lately<Option<(Place, u64)>, EARLY_MAX, EARLY_KEPT_MS>,
 }
 
 /// Values of the keys that came last: the oldest goes once it is too old, or they are too many.
@@ -113,8 +115,9 @@ impl Lane {
 impl<V: Default, const MAX: usize, const KEPT_MS: u64> Lately<V, MAX, KEPT_MS> {
     /// Value of a key, a new one if there is none.
     fn of(&mut self, key: u64, now: Time) -> &mut V {
+        let most = MAX - usize::from(!self.values.contains_key(&key));
         while let Some((oldest, since)) = self.order.front()
-            && (self.order.len() >= MAX || now.get().saturating_sub(since.get()) > KEPT_MS)
+            && (self.order.len() > most || now.get().saturating_sub(since.get()) > KEPT_MS)
         {
             self.values.remove(oldest);
             self.order.pop_front();

@@ -311,13 +311,17 @@ impl Engine {
                 }
             }
             Effect::Send { to, message } => {
-                if let Message::Ask(question) = &*message {
+                if let Message::Ask(question) = &*message
+                    && committee.epoch() == self.epochs.committee.epoch()
+                {
                     self.dues.replies.ask(to, &question.wanted);
                 }
                 work.round.outbox.push(leave(Some(to), message));
             }
             Effect::Broadcast(message) => {
-                if let Message::Status { body, .. } = &*message {
+                if let Message::Status { body, .. } = &*message
+                    && committee.epoch() == self.epochs.committee.epoch()
+                {
                     self.dues.tell(committee.primary(body.view));
                 }
                 work.round.outbox.push(leave(None, message));

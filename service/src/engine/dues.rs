@@ -26,7 +26,7 @@ impl Dues {
     /// Notes that a conflict has begun: analyses of it that came before are given back to their lanes.
     pub(super) fn begins(&mut self, conflict: &ConflictId, now: Time) {
         for (lane, bytes) in self.brought.begins(conflict, now) {
-            self.tolls.pay_back(lane, bytes);
+            self.tolls.pay_back(lane, bytes, now);
         }
     }
 

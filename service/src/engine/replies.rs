@@ -1,6 +1,7 @@
 //! Replies: bulk other than bundles that members may send for nothing. They send slots and contents for questions, a primary its
-//! contents for each status as well, and ViewChanges and NewViews for views, statuses and questions. A copy looks like an
-//! answer that came late, so each is counted, and the questions and statuses of this replica pay for them.
+//! contents for each status as well, ViewChanges and NewViews for views, statuses and questions, and a proof against each member
+//! that they accuse. A copy looks like an answer that came late, so each is counted, and the questions and statuses of this
+//! replica pay for them.
 
 use quorate_pbft::{Constants, Message, ReplicaId, Wanted};
 use std::collections::BTreeMap;
@@ -9,11 +10,16 @@ use std::collections::BTreeMap;
 const SLOTS_MAX: u64 = Constants::WINDOW_MAX;
 /// Slots of an answer, and contents that a primary sends for a status (N9).
 const SLOTS_PER_ANSWER: u64 = 64;
-/// ViewChanges and NewViews that a member may send beyond what statuses and questions ask for.
-const VIEWS_MAX: u64 = 64;
-/// ViewChanges and NewViews that a member sends between two own statuses: its ViewChange and the primary's again (V3), a new one,
-/// and its start of the view.
-const VIEWS_PER_STATUS: u64 = 4;
+/// ViewChanges that a member may send beyond what statuses ask for.
+const DEMANDS_MAX: u64 = 64;
+/// ViewChanges that a member sends between two own statuses: its own and the primary's again (V3), and a new one.
+const DEMANDS_PER_STATUS: u64 = 3;
+/// NewViews that a member may send beyond what statuses and questions ask for: each can be as large as a window.
+const STARTS_MAX: u64 = 16;
+/// NewViews that a member sends between two own statuses: of the view that it starts.
+const STARTS_PER_STATUS: u64 = 1;
+/// Proofs that a member may send in an epoch: one against each that it accuses.
+const PROOFS_MAX: u64 = 64;
 
 /// Replies of each member that are not paid for.
 #[derive(Debug, Default)]
@@ -22,7 +28,9 @@ pub(super) struct Replies(BTreeMap<ReplicaId, Unpaid>);
 #[derive(Debug, Default)]
 struct Unpaid {
     slots: u64,
-    views: u64,
+    demands: u64,
+    starts: u64,
+    proofs: u64,
 }
 
 impl Replies {
@@ -31,7 +39,9 @@ impl Replies {
         let of = self.0.entry(from).or_default();
         let (unpaid, max) = match message {
             Message::Decided { .. } | Message::Content { .. } => (&mut of.slots, SLOTS_MAX),
-            Message::ViewChange { .. } | Message::NewView { .. } => (&mut of.views, VIEWS_MAX),
+            Message::ViewChange { .. } => (&mut of.demands, DEMANDS_MAX),
+            Message::NewView { .. } => (&mut of.starts, STARTS_MAX),
+            Message::Evidence { .. } => (&mut of.proofs, PROOFS_MAX),
             _ => return true,
         };
         let is_free = *unpaid < max;
@@ -41,26 +51,29 @@ impl Replies {
 
     /// Notes a question of this replica to a member.
     pub(super) fn ask(&mut self, of: ReplicaId, wanted: &Wanted) {
+        let Some(of) = self.0.get_mut(&of) else { return };
         match wanted {
-            Wanted::Slots { from, to } => {
-                self.pay(of, to.get().saturating_sub(from.get()).min(SLOTS_PER_ANSWER - 1) + 1, 0)
-            }
-            Wanted::Content { .. } => self.pay(of, 1, 0),
-            Wanted::NewView { .. } => self.pay(of, 0, 1),
+            Wanted::Slots { from, to } => of.pay_slots(to.get().saturating_sub(from.get()).saturating_add(1)),
+            Wanted::Content { .. } => of.pay_slots(1),
+            Wanted::NewView { .. } => of.starts = of.starts.saturating_sub(1),
             Wanted::Bundles { .. } | Wanted::StableCheckpoint | Wanted::Recall { .. } => (),
         }
     }
 
     /// Notes a status of this replica, which says that this member is the primary.
     pub(super) fn tell(&mut self, primary: ReplicaId) {
-        self.pay(primary, SLOTS_PER_ANSWER, 0);
-        self.0.values_mut().for_each(|of| of.views = of.views.saturating_sub(VIEWS_PER_STATUS));
-    }
-
-    fn pay(&mut self, of: ReplicaId, slots: u64, views: u64) {
-        if let Some(of) = self.0.get_mut(&of) {
-            (of.slots, of.views) = (of.slots.saturating_sub(slots), of.views.saturating_sub(views));
+        self.0.get_mut(&primary).into_iter().for_each(|of| of.pay_slots(SLOTS_PER_ANSWER));
+        for of in self.0.values_mut() {
+            of.demands = of.demands.saturating_sub(DEMANDS_PER_STATUS);
+            of.starts = of.starts.saturating_sub(STARTS_PER_STATUS);
         }
+    }
+}
+
+impl Unpaid {
+    /// Pays for as many slots as one answer has at the most.
+    fn pay_slots(&mut self, slots: u64) {
+        self.slots = self.slots.saturating_sub(slots.min(SLOTS_PER_ANSWER));
     }
 }
 

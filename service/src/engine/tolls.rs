@@ -26,53 +26,64 @@ pub(super) struct Tolls(BTreeMap<ReplicaId, Debt>);
 #[derive(Debug, Default)]
 struct Debt {
     bytes: u64,
+    /// Those of them, at the most, that are given back as conflicts begin.
+    early: u64,
     since: Time,
     charged: VecDeque<Tip>,
 }
 
 impl Tolls {
-    /// Charges a lane for a bundle, unless that would be more than it may owe. Whether it was charged, now or before.
-    pub(super) fn charge(&mut self, lane: ReplicaId, tip: Tip, bytes: u64, now: Time) -> bool {
+    /// Charges a lane for a bundle, unless that would be more than it may owe; bytes that it owes more now, none of a bundle that was
+    /// charged before.
+    pub(super) fn charge(&mut self, lane: ReplicaId, tip: Tip, bytes: u64, now: Time) -> Option<u64> {
         let debt = self.owed(lane, now);
         let owed = debt.bytes.saturating_add(bytes);
         let is_known = debt.charged.contains(&tip);
         // Whatever a lane brings once it owes nothing is taken, so that no bundle ends it.
         let fits = debt.bytes == 0 || owed <= AT_ONCE_BYTES;
-        if fits && !is_known {
-            debt.add(tip, owed);
+        match is_known {
+            true => Some(0),
+            false => fits.then(|| debt.add(tip, owed)),
         }
-        fits || is_known
     }
 
-    /// Charges a lane for what is taken in any case: it owes the most that a lane can owe at the most.
-    pub(super) fn charge_anyway(&mut self, lane: ReplicaId, tip: Tip, bytes: u64, now: Time) {
+    /// Charges a lane for what is taken in any case: it owes the most that a lane can owe at the most. Bytes that it owes more.
+    pub(super) fn charge_anyway(&mut self, lane: ReplicaId, tip: Tip, bytes: u64, now: Time) -> u64 {
         let debt = self.owed(lane, now);
         let owed = debt.bytes.saturating_add(bytes).min(AT_ONCE_BYTES.max(debt.bytes));
-        debt.add(tip, owed);
+        debt.add(tip, owed)
     }
 
-    /// Gives a lane back what turned out to be of use.
-    pub(super) fn pay_back(&mut self, lane: ReplicaId, bytes: u64) {
-        let debt = self.0.entry(lane).or_default();
-        debt.bytes = debt.bytes.saturating_sub(bytes);
+    /// Notes that so many of the bytes that a lane was charged last may turn out to be of use.
+    pub(super) fn may_be_given_back(&mut self, lane: ReplicaId, bytes: u64) {
+        self.0.entry(lane).or_default().early += bytes;
+    }
+
+    /// Gives a lane back what turned out to be of use, as far as it has not paid it since.
+    pub(super) fn pay_back(&mut self, lane: ReplicaId, bytes: u64, now: Time) {
+        let debt = self.owed(lane, now);
+        let bytes = bytes.min(debt.early);
+        (debt.bytes, debt.early) = (debt.bytes - bytes, debt.early - bytes);
     }
 
     fn owed(&mut self, lane: ReplicaId, now: Time) -> &mut Debt {
         let debt = self.0.entry(lane).or_default();
         let passed_ms = now.get().saturating_sub(debt.since.get());
         debt.bytes = debt.bytes.saturating_sub(passed_ms.saturating_mul(BYTES_PER_MINUTE) / 60_000);
-        debt.since = now;
+        (debt.early, debt.since) = (debt.early.min(debt.bytes), now);
         debt
     }
 }
 
 impl Debt {
-    fn add(&mut self, tip: Tip, owed: u64) {
+    fn add(&mut self, tip: Tip, owed: u64) -> u64 {
+        let more = owed - self.bytes;
         self.bytes = owed;
         self.charged.push_back(tip);
         if self.charged.len() > CHARGED_MAX {
             self.charged.pop_front();
         }
+        more
     }
 }
 
@@ -90,14 +101,14 @@ mod tests {
     #[test]
     fn a_lane_pays_a_mebibyte_a_minute_and_owes_sixteen_at_most() {
         let (mut tolls, begin) = (Tolls::default(), Time::new(1_000));
-        assert!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES, begin));
-        assert!(!tolls.charge(LANE, tip(2), 1, begin));
+        assert!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES, begin).is_some());
+        assert_eq!(tolls.charge(LANE, tip(2), 1, begin), None);
 
         let later = Time::new(begin.get() + 60_000);
 
-        assert!(!tolls.charge(LANE, tip(2), BYTES_PER_MINUTE + 1, later));
-        assert!(tolls.charge(LANE, tip(2), BYTES_PER_MINUTE, later));
-        assert!(tolls.charge(ReplicaId::new(2), tip(1), AT_ONCE_BYTES, begin), "each lane owes for itself");
+        assert_eq!(tolls.charge(LANE, tip(2), BYTES_PER_MINUTE + 1, later), None);
+        assert!(tolls.charge(LANE, tip(2), BYTES_PER_MINUTE, later).is_some());
+        assert!(tolls.charge(ReplicaId::new(2), tip(1), AT_ONCE_BYTES, begin).is_some(), "each lane owes for itself");
     }
 
     #[test]
@@ -107,18 +118,20 @@ mod tests {
 
         let bundles = 1..=Constants::UNCERTIFIED_BUNDLES_MAX;
 
-        assert!(bundles.into_iter().all(|position| tolls.charge(LANE, tip(position), bytes, Time::new(0))));
+        assert!(
+            bundles.into_iter().all(|position| tolls.charge(LANE, tip(position), bytes, Time::new(0)) == Some(bytes))
+        );
     }
 
     #[test]
     fn a_lane_pays_once_for_a_bundle_that_comes_again() {
         let (mut tolls, begin) = (Tolls::default(), Time::new(0));
-        assert!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES / 2, begin));
+        assert!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES / 2, begin).is_some());
 
-        assert!((0..10).all(|_| tolls.charge(LANE, tip(1), AT_ONCE_BYTES / 2, begin)));
+        assert!((0..10).all(|_| tolls.charge(LANE, tip(1), AT_ONCE_BYTES / 2, begin) == Some(0)));
 
-        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES / 2, begin));
-        assert!(!tolls.charge(LANE, tip(3), 1, begin));
+        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES / 2, begin).is_some());
+        assert_eq!(tolls.charge(LANE, tip(3), 1, begin), None);
     }
 
     #[test]
@@ -127,7 +140,31 @@ mod tests {
 
         tolls.charge_anyway(LANE, tip(1), 10 * AT_ONCE_BYTES, begin);
 
-        assert!(!tolls.charge(LANE, tip(2), 1, begin));
-        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES, Time::new(17 * 60_000)));
+        assert_eq!(tolls.charge(LANE, tip(2), 1, begin), None);
+        assert!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES, Time::new(17 * 60_000)).is_some());
+    }
+
+    #[test]
+    fn what_a_lane_has_paid_since_is_not_given_back_again() {
+        let (mut tolls, begin, later) = (Tolls::default(), Time::new(0), Time::new(17 * 60_000));
+        assert_eq!(tolls.charge(LANE, tip(1), AT_ONCE_BYTES, begin), Some(AT_ONCE_BYTES));
+        tolls.may_be_given_back(LANE, AT_ONCE_BYTES);
+        assert_eq!(tolls.charge(LANE, tip(2), AT_ONCE_BYTES, later), Some(AT_ONCE_BYTES), "all is paid");
+
+        tolls.pay_back(LANE, AT_ONCE_BYTES, later);
+
+        assert_eq!(tolls.charge(LANE, tip(3), 1, later), None);
+    }
+
+    #[test]
+    fn a_lane_is_given_back_no_more_than_it_was_charged() {
+        let (mut tolls, begin) = (Tolls::default(), Time::new(0));
+        tolls.charge(LANE, tip(1), AT_ONCE_BYTES, begin);
+        let more = tolls.charge_anyway(LANE, tip(2), AT_ONCE_BYTES, begin);
+        tolls.may_be_given_back(LANE, more);
+
+        tolls.pay_back(LANE, AT_ONCE_BYTES, begin);
+
+        assert_eq!((more, tolls.charge(LANE, tip(3), 1, begin)), (0, None));
     }
 }

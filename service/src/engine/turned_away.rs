@@ -34,18 +34,22 @@ impl Engine {
             }
             return Ok(None);
         };
-        if self.pays(bundle, is_needed, work)? || is_needed {
+        if self.pays(bundle, is_needed, work)? {
             if !is_needed {
                 work.handed.push((heard.sender(), header.clone()));
             }
             return Ok(None);
         }
         let weight = if heard.sender() == lane { REFUSED_WEIGHS } else { 1 };
-        self.charge(heard.sender(), costs(header).saturating_mul(weight), work);
+        // While this replica is behind, conflicts have not begun here whose analyses all the honest bring.
+        if !self.reporter.is_behind() {
+            self.charge(heard.sender(), costs(header).saturating_mul(weight), work);
+        }
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
-    /// Charges a lane for what no gate lets in of its bundle; whether it owes no more than it may. Of what others have certified one
+    /// Charges a lane for what no gate lets in of its bundle; whether the bundle is taken, as it is if the lane owes no more than it may or
+    /// others have certified it. Of what others have certified one
     /// that catches up cannot tell the use: they have charged the lane.
     fn pays(&mut self, bundle: &Bundle, is_needed: bool, work: &Work) -> Result<bool, StoreError> {
         let (lane, tip, now) = (bundle.header.lane, bundle.header.tip(), self.own_clock);
@@ -53,13 +57,16 @@ impl Engine {
         if bytes == 0 || is_needed && self.reporter.is_behind() {
             return Ok(true);
         }
-        let fits = self.dues.tolls.charge(lane, tip, bytes + overhead, now);
-        match fits {
-            true => self.note_early(bundle, overhead),
-            false if is_needed => self.dues.tolls.charge_anyway(lane, tip, bytes + overhead, now),
-            false => (),
+        let charged = match self.dues.tolls.charge(lane, tip, bytes + overhead, now) {
+            None if is_needed => self.dues.tolls.charge_anyway(lane, tip, bytes + overhead, now),
+            None => return Ok(false),
+            Some(charged) => charged,
+        };
+        if charged > 0 {
+            let early = self.note_early(bundle, overhead);
+            self.dues.tolls.may_be_given_back(lane, early.min(charged));
         }
-        Ok(fits)
+        Ok(true)
     }
 
     /// Whether an owner may send a bundle again for nothing: for each status of a replica that may not sign yet it does, as it lacks
@@ -127,7 +134,7 @@ impl Engine {
         for (index, item) in bundle.items.iter().enumerate() {
             let counts = match item.kind {
                 ItemKind::Envelope if self.is_new(&bundle.header, (index, item), work)? => 0,
-                ItemKind::Analysis if self.is_wanted(&bundle.header, (index, item)) => 0,
+                ItemKind::Analysis if self.is_wanted(&bundle.header, (index, item), work)? => 0,
                 ItemKind::ReadMark => MARK_BYTES,
                 ItemKind::Envelope | ItemKind::Analysis | ItemKind::Evidence | ItemKind::Member => {
                     item.bytes.len() as u64
@@ -139,20 +146,31 @@ impl Engine {
         Ok((bytes, overhead))
     }
 
-    fn is_wanted(&mut self, header: &BundleHeader, (index, item): (usize, &Item)) -> bool {
-        let analysis = Analysis::decode(&item.bytes);
-        analysis.is_some_and(|of| self.dues.brought.is_wanted(header.lane, (header.position, index), &of.conflict))
+    fn is_wanted(
+        &mut self,
+        header: &BundleHeader,
+        (index, item): (usize, &Item),
+        work: &Work,
+    ) -> Result<bool, StoreError> {
+        let Some((of, key)) = Analysis::decode(&item.bytes).zip(self.epochs.committee.key(header.lane)) else {
+            return Ok(false);
+        };
+        let is_first = self.dues.brought.is_wanted(header.lane, (header.position, index), &of.conflict);
+        Ok(is_first && self.ledger.view(&work.batch).awaits_analysis(&of.conflict, key)?)
     }
 
-    /// Notes what is given back as conflicts begin, of a bundle that was charged.
-    fn note_early(&mut self, bundle: &Bundle, mut overhead: u64) {
+    /// Notes what is given back as conflicts begin, of a bundle that was charged; its bytes.
+    fn note_early(&mut self, bundle: &Bundle, mut overhead: u64) -> u64 {
         let BundleHeader { lane, position, .. } = bundle.header;
+        let mut early = 0;
         for (index, item) in bundle.items.iter().enumerate().filter(|(_, item)| item.kind == ItemKind::Analysis) {
             let (place, bytes) = ((position, index), item.bytes.len() as u64 + std::mem::take(&mut overhead));
             if let Some(of) = Analysis::decode(&item.bytes) {
                 self.dues.brought.is_charged(lane, place, (&of.conflict, bytes), self.own_clock);
+                early += bytes;
             }
         }
+        early
     }
 
     fn is_new(

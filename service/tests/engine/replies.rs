@@ -4,8 +4,8 @@ use crate::group::{Group, key_of, member};
 use crate::tolls::charged;
 use quorate_ledger::Revision;
 use quorate_pbft::{
-    Content, Digest, Epoch, Kind, Message, NewView, Question, ReplicaId, SeqNum, Signed, Statement, View, ViewChange,
-    Wanted,
+    BundleFault, BundleHeader, Content, Digest, Epoch, Evidence, InvalidBundle, Kind, Message, NewView, Position,
+    Question, ReplicaId, SeqNum, Signed, Statement, View, ViewChange, Wanted,
 };
 use quorate_storage::SupplyLimits;
 use quorate_storage::faulty::Loss;
@@ -99,7 +99,7 @@ fn copies_of_the_start_of_a_view_are_charged() {
     let statement = signed(&group, 3, Kind::NewView, (body.view, digest));
     let start = Message::NewView { statement, body: Arc::new(body) };
 
-    assert_eq!(costs(&mut group, 64, &start), 0);
+    assert_eq!(costs(&mut group, 16, &start), 0);
     assert!((15..22).contains(&costs(&mut group, 1_024, &start)), "1,024 frames of 16 KiB and a little more");
 }
 
@@ -136,4 +136,32 @@ fn members_that_serve_one_that_was_cut_off_are_charged_for_nothing() {
     (0..400).for_each(|_| group.turn());
 
     assert!(group.sites.iter().all(|site| site.useless.is_empty()));
+}
+
+/// Proof that the owner of the last lane has signed a bundle of nothing.
+fn proof(group: &Group) -> Message {
+    let header = BundleHeader {
+        lane: ReplicaId::new(3),
+        position: Position::new(1),
+        parent: Digest::ZERO,
+        items: 0,
+        bytes: 0,
+        items_root: Digest::ZERO,
+        lane_bytes: 0,
+    };
+    let digest = header.digest();
+    let (group, epoch, seq) = (group.genesis.group(), Epoch::default(), SeqNum::new(1));
+    let statement = Statement { group, epoch, kind: Kind::Bundle, view: View::default(), seq, digest };
+    let statement = statement.sign(header.lane, &member(3));
+    let invalid = InvalidBundle { statement, header, fault: BundleFault::Header };
+    Message::Evidence(Evidence::InvalidBundle(Box::new(invalid)))
+}
+
+#[test]
+fn copies_of_a_proof_are_charged() {
+    let mut group = with_a_flooder();
+    let proof = proof(&group);
+
+    assert_eq!(costs(&mut group, 64, &proof), 0, "one against each member that is accused");
+    assert!((15..20).contains(&costs(&mut group, 1_024, &proof)), "1,024 frames of 16 KiB and a little more");
 }
