@@ -22,6 +22,8 @@ const PORTS: u16 = 20_000;
 const PLACES: u16 = 500;
 /// Time that anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Time that a replica may take to end: it waits for disks that are slow.
+const ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 /// A group on this machine.
 pub struct Group {
@@ -177,7 +179,10 @@ impl Group {
 
     /// Exit code of a replica that was told to stop.
     pub fn ended(&mut self, replica: usize) -> Option<i32> {
-        self.replicas[replica].take().expect("it runs").wait().expect("it ends").code()
+        let process = self.replicas[replica].as_mut().expect("it runs");
+        let ended = eventually_within(ENDS_WITHIN, "it ends", || process.try_wait().expect("it is ours"));
+        self.replicas[replica] = None;
+        ended.code()
     }
 
     /// GET from a replica.
