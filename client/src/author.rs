@@ -137,14 +137,21 @@ impl Author {
 
     /// Sends again, byte for byte, what has no answer; gives the answers that are there now, and those of what was given up.
     pub async fn resend(&mut self) -> Result<Vec<Answer>, SubmitError> {
-        let mut answers = self.give_up_hopeless()?;
+        let mut answers = Vec::new();
+        self.resend_telling(|answer| answers.push(answer.clone())).await?;
+        Ok(answers)
+    }
+
+    /// The same; tells of each answer as it comes, so that none is lost with an error behind it.
+    pub async fn resend_telling(&mut self, mut tell: impl FnMut(&Answer)) -> Result<(), SubmitError> {
+        self.give_up_hopeless()?.iter().for_each(&mut tell);
         for name in self.outbox.unanswered() {
             if !self.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
             }
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
             let posted = self.judged(id, self.client.post_again(id, bytes).await);
-            answers.extend(self.note(id, &name, &posted)?);
+            self.note(id, &name, &posted)?.iter().for_each(&mut tell);
             match (posted, id) {
                 // Another node may have taken it, and what comes after it would wait for it here.
                 (Err(error), Some(id)) if error.is_of_size_here() => return Err(SubmitError::Earlier { id, error }),
@@ -156,7 +163,7 @@ impl Author {
                 (Err(error), None) => return Err(error.into()),
             }
         }
-        Ok(answers)
+        Ok(())
     }
 
     /// Waits until the order has spoken on everything unanswered; the receipts in the order of the numbers.
@@ -430,7 +437,11 @@ impl Author {
             noted => noted?,
         }
         let is_refused = matches!(&answer, Answer::Verdict(receipt) if receipt.state == State::Refused);
-        let given_up = if is_refused { self.give_up_hopeless()? } else { Vec::new() };
+        let given_up = if is_refused { self.give_up_hopeless() } else { Ok(Vec::new()) };
+        let given_up = given_up.unwrap_or_else(|error| {
+            self.unnoted = Some(error);
+            Vec::new()
+        });
         Ok([vec![answer], given_up].concat())
     }
 

@@ -231,19 +231,25 @@ impl Client {
         match (self.post_within(&mut tries, url, ENVELOPE_TYPE, bytes).await, id) {
             (Ok(answer), _) => self.posted(answer.status, &answer.body),
             (Err(ClientError::Refused(problem)), Some(id)) if was_sent || tries.is_uncertain => {
-                self.unless_known(&id, problem).await
+                self.unless_known(&id, problem, was_sent).await
             }
             (Err(error), _) => Err(error),
         }
     }
 
-    /// Knowledge of the node about an envelope that it refuses and somebody may have taken; the refusal where it has none.
-    async fn unless_known(&self, id: &EnvelopeId, refusal: Box<Problem>) -> Result<Posted, ClientError> {
+    /// Knowledge of the node about an envelope that it refuses and somebody may have taken; the refusal where it has none. That the
+    /// look is held back says nothing of a try of this command; what was sent by an earlier one stays open in any case.
+    async fn unless_known(
+        &self,
+        id: &EnvelopeId,
+        refusal: Box<Problem>,
+        was_sent: bool,
+    ) -> Result<Posted, ClientError> {
         match self.envelope(id).await {
             Err(ClientError::Refused(_)) => Err(ClientError::Refused(refusal)),
-            // Whatever holds the look back, an earlier try may have been taken.
-            Err(ClientError::NoAnswer { node, waited, .. }) => {
-                Err(ClientError::NoAnswer { node, waited, last: refusal.to_string(), held_back: None })
+            Err(ClientError::NoAnswer { node, waited, held_back, .. }) => {
+                let (last, held_back) = (refusal.to_string(), held_back.filter(|_| was_sent));
+                Err(ClientError::NoAnswer { node, waited, last, held_back })
             }
             known => known,
         }

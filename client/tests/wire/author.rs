@@ -453,7 +453,7 @@ async fn a_look_that_is_held_back_leaves_a_change_open_that_one_try_may_have_bro
 }
 
 #[tokio::test]
-async fn what_is_based_on_a_refusal_that_cannot_be_noted_is_given_up_with_it() {
+async fn a_refusal_is_told_where_neither_it_nor_what_is_based_on_it_can_be_noted() {
     let desk = Desk::new();
     let (node, _requests) =
         scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
@@ -463,8 +463,10 @@ async fn what_is_based_on_a_refusal_that_cannot_be_noted_is_given_up_with_it() {
     let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
     let (node, _requests) = scripted::node(vec![unknown, Reply::Verdict(State::Refused, "4.1")]);
     let mut author = desk.author(&node).await;
-    let in_the_way = desk.folder.path().join("a.key.outbox/main-1-1.answer.tmp");
-    std::fs::create_dir(in_the_way).expect("a folder where the note is written");
+    for note in ["main-1-1", "main-2-1"] {
+        let in_the_way = desk.folder.path().join(format!("a.key.outbox/{note}.answer.tmp"));
+        std::fs::create_dir(in_the_way).expect("a folder where the note is written");
+    }
     let told = std::sync::Mutex::new(Vec::new());
 
     author
@@ -473,6 +475,23 @@ async fn what_is_based_on_a_refusal_that_cannot_be_noted_is_given_up_with_it() {
         .expect("a verdict");
 
     let told = told.into_inner().expect("no panic");
-    assert!(matches!(&told[..], [Answer::Verdict(_), Answer::Gate(_)]), "{told:?}");
+    assert!(matches!(&told[..], [Answer::Verdict(_)]), "{told:?}");
     assert!(matches!(author.unnoted(), Some(SubmitError::Outbox(_))));
+}
+
+#[tokio::test]
+async fn an_answer_to_an_earlier_change_is_told_where_the_next_one_has_none() {
+    let desk = Desk::new();
+    let (node, _requests) =
+        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
+    for _ in 0..2 {
+        desk.put(&node, Level::Eventual).await.expect("a ticket");
+    }
+    let (node, _requests) = scripted::node(vec![Reply::Verdict(State::Applied, "4.1"), too_large()]);
+    let mut told = Vec::new();
+
+    let ended = desk.author(&node).await.resend_telling(|answer| told.push(answer.clone())).await;
+
+    assert!(matches!(ended, Err(SubmitError::Earlier { .. })), "{ended:?}");
+    assert!(matches!(&told[..], [Answer::Verdict(_)]), "{told:?}");
 }

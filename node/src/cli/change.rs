@@ -202,10 +202,9 @@ async fn author(reach: &Reach, signing: &Signing, domain: &str) -> Result<Author
 
 /// Sends again what earlier commands left unanswered, and tells what became of it.
 pub async fn resend(author: &mut Author) -> Outcome {
-    let answers = author.resend().await;
+    let sent = author.resend_telling(tell_earlier).await;
     tell_unnoted(author);
-    answers?.iter().for_each(tell_earlier);
-    Ok(())
+    Ok(sent?)
 }
 
 /// Tells of a change that an earlier command left unanswered, where its author should know.

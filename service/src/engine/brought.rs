@@ -82,12 +82,20 @@ impl Brought {
         brought.is_some_and(|lanes| *lanes.entry(lane).or_insert(place) == place)
     }
 
-    /// Notes so many bytes that a lane was charged for an analysis, if its conflict has not begun.
-    pub(super) fn is_charged(&mut self, lane: ReplicaId, place: Place, analysis: (&ConflictId, u64), now: Time) {
+    /// Notes so many bytes that a lane was charged for an analysis, if its conflict has not begun; whether it is the lane's first.
+    pub(super) fn is_charged(
+        &mut self,
+        lane: ReplicaId,
+        place: Place,
+        analysis: (&ConflictId, u64),
+        now: Time,
+    ) -> bool {
         let key = self.hasher.hash_one(analysis.0);
-        if !self.conflicts.values.contains_key(&key) {
-            self.lanes.entry(lane).or_default().early.of(key, now).get_or_insert((place, analysis.1));
+        if self.conflicts.values.contains_key(&key) {
+            return false;
         }
+        *self.lanes.entry(lane).or_default().early.of(key, now).get_or_insert((place, analysis.1))
+            == (place, analysis.1)
     }
 
     /// The same in the next epoch, in which lanes have other owners.
@@ -171,7 +179,8 @@ mod tests {
         let (mut brought, now, known) = (Brought::default(), Time::new(0), conflict(1));
 
         assert!(!brought.is_wanted(LANE, at(1), &known));
-        [1, 2].iter().for_each(|position| brought.is_charged(LANE, at(*position), (&known, 7), now));
+        assert!(brought.is_charged(LANE, at(1), (&known, 7), now));
+        assert!(!brought.is_charged(LANE, at(2), (&known, 7), now), "one is given back");
         assert_eq!(brought.begins(&known, Time::new(600_000)), [(LANE, 7)]);
         assert_eq!(brought.begins(&known, now), []);
 
@@ -199,9 +208,9 @@ mod tests {
             id[..8].copy_from_slice(&number.to_be_bytes());
             ConflictId(Digest(id))
         };
-        brought.is_charged(other, at(1), (&named(0), 7), now);
+        assert!(brought.is_charged(other, at(1), (&named(0), 7), now));
 
-        (0..2 * EARLY_MAX).for_each(|number| brought.is_charged(LANE, at(1), (&named(number), 7), now));
+        assert!((0..2 * EARLY_MAX).all(|number| brought.is_charged(LANE, at(1), (&named(number), 7), now)));
 
         assert_eq!(brought.lanes[&LANE].early.values.len(), EARLY_MAX);
         assert_eq!(brought.begins(&named(0), now), [(other, 7)]);

@@ -18,8 +18,10 @@ const DEMANDS_PER_STATUS: u64 = 3;
 const STARTS_MAX: u64 = 16;
 /// NewViews that a member sends between two own statuses: of the view that it starts.
 const STARTS_PER_STATUS: u64 = 1;
-/// Proofs that a member may send in an epoch: one against each that it accuses.
+/// Proofs that a member may send beyond what statuses ask for: one against each that it accuses.
 const PROOFS_MAX: u64 = 64;
+/// Proofs that a member sends for an own status: one that the view is over.
+const PROOFS_PER_STATUS: u64 = 1;
 
 /// Replies of each member that are not paid for.
 #[derive(Debug, Default)]
@@ -66,6 +68,7 @@ impl Replies {
         for of in self.0.values_mut() {
             of.demands = of.demands.saturating_sub(DEMANDS_PER_STATUS);
             of.starts = of.starts.saturating_sub(STARTS_PER_STATUS);
+            of.proofs = of.proofs.saturating_sub(PROOFS_PER_STATUS);
         }
     }
 }

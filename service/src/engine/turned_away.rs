@@ -48,9 +48,9 @@ impl Engine {
         Ok(Some(Rejected::Bundle { lane, position, why: "more than a lane may bring of what no gate lets in" }))
     }
 
-    /// Charges a lane for what no gate lets in of its bundle; whether the bundle is taken, as it is if the lane owes no more than it may or
-    /// others have certified it. Of what others have certified one
-    /// that catches up cannot tell the use: they have charged the lane.
+    /// Charges a lane for what no gate lets in of its bundle; whether the bundle is taken, as it is if the lane owes no more than it
+    /// may or others have certified it. Of what others have certified one that catches up cannot tell the use: they have
+    /// charged the lane.
     fn pays(&mut self, bundle: &Bundle, is_needed: bool, work: &Work) -> Result<bool, StoreError> {
         let (lane, tip, now) = (bundle.header.lane, bundle.header.tip(), self.own_clock);
         let (bytes, overhead) = self.bytes_of_no_gate(bundle, work)?;
@@ -127,8 +127,8 @@ impl Engine {
 
     /// Bytes of items that no gate lets in: envelopes of authors who were never enrolled, copies of what had its verdict a while
     /// ago, and what the lane brought before. All evidence counts, for what it proves shows at its execution alone, and so
-    /// does an analysis unless it is the lane's first of a conflict that this replica saw begin: one that comes before that
-    /// counts until it begins, for anybody can name a conflict. Where all items count, so does the bundle.
+    /// does an analysis unless it is the lane's first of a conflict that this replica saw begin, that is open and of which the
+    /// member has said nothing: one that comes before that counts until it begins, for anybody can name a conflict. Where all items count, so does the bundle.
     fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<(u64, u64), StoreError> {
         let (mut bytes, mut overhead) = (0, BUNDLE_BYTES);
         for (index, item) in bundle.items.iter().enumerate() {
@@ -165,8 +165,9 @@ impl Engine {
         let mut early = 0;
         for (index, item) in bundle.items.iter().enumerate().filter(|(_, item)| item.kind == ItemKind::Analysis) {
             let (place, bytes) = ((position, index), item.bytes.len() as u64 + std::mem::take(&mut overhead));
-            if let Some(of) = Analysis::decode(&item.bytes) {
-                self.dues.brought.is_charged(lane, place, (&of.conflict, bytes), self.own_clock);
+            if let Some(of) = Analysis::decode(&item.bytes)
+                && self.dues.brought.is_charged(lane, place, (&of.conflict, bytes), self.own_clock)
+            {
                 early += bytes;
             }
         }
