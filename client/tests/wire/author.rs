@@ -264,14 +264,20 @@ async fn the_receipt_of_what_a_node_held_back_does_not_say_that_it_waits() {
     assert_eq!((receipt.state, receipt.detail.as_deref()), (State::Refused, Some("too fast")));
 }
 
-#[tokio::test]
-async fn what_is_given_up_while_an_author_waits_for_verdicts_is_told() {
+/// Author with two changes without a verdict, the second based on the first.
+async fn two_tickets() -> Desk {
     let desk = Desk::new();
     let (node, _requests) =
         scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
     for _ in 0..2 {
         desk.put(&node, Level::Eventual).await.expect("a ticket");
     }
+    desk
+}
+
+#[tokio::test]
+async fn what_is_given_up_while_an_author_waits_for_verdicts_is_told() {
+    let desk = two_tickets().await;
 
     let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
     let (node, _requests) = scripted::node(vec![unknown, Reply::Verdict(State::Refused, "4.1")]);
@@ -305,12 +311,7 @@ async fn verdicts_of_a_stream_that_cannot_be_noted_do_not_end_it() {
 
 #[tokio::test]
 async fn what_is_given_up_with_a_refused_change_is_told() {
-    let desk = Desk::new();
-    let (node, _requests) =
-        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
-    for _ in 0..2 {
-        desk.put(&node, Level::Eventual).await.expect("a ticket");
-    }
+    let desk = two_tickets().await;
 
     let (node, _requests) = scripted::node(vec![Reply::Verdict(State::Refused, "4.1")]);
     let answers = desk.author(&node).await.resend().await.expect("a verdict");
@@ -454,12 +455,7 @@ async fn a_look_that_is_held_back_leaves_a_change_open_that_one_try_may_have_bro
 
 #[tokio::test]
 async fn a_refusal_is_told_where_neither_it_nor_what_is_based_on_it_can_be_noted() {
-    let desk = Desk::new();
-    let (node, _requests) =
-        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
-    for _ in 0..2 {
-        desk.put(&node, Level::Eventual).await.expect("a ticket");
-    }
+    let desk = two_tickets().await;
     let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
     let (node, _requests) = scripted::node(vec![unknown, Reply::Verdict(State::Refused, "4.1")]);
     let mut author = desk.author(&node).await;
@@ -481,12 +477,7 @@ async fn a_refusal_is_told_where_neither_it_nor_what_is_based_on_it_can_be_noted
 
 #[tokio::test]
 async fn an_answer_to_an_earlier_change_is_told_where_the_next_one_has_none() {
-    let desk = Desk::new();
-    let (node, _requests) =
-        scripted::node(vec![info(1, "3"), Reply::Ticket, Reply::Ticket, info(1, "3"), Reply::Ticket]);
-    for _ in 0..2 {
-        desk.put(&node, Level::Eventual).await.expect("a ticket");
-    }
+    let desk = two_tickets().await;
     let (node, _requests) = scripted::node(vec![Reply::Verdict(State::Applied, "4.1"), too_large()]);
     let mut told = Vec::new();
 

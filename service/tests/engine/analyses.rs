@@ -65,7 +65,7 @@ fn to_begin(replicas: u16) -> ConflictId {
     begun(&mut group)
 }
 
-/// Nothing else fits the lane of a member without a gate, to a quarter of a mebibyte.
+/// The lane of a member without a gate is filled to a quarter of a mebibyte.
 fn fill(group: &mut Group, liar: u16, end: &mut (Tip, u64)) {
     let mut junk = (0..=255).map(|number| analysis(ConflictId(Digest([number; 32])), number));
     while liar_brings_all(group, liar, end, vec![junk.next().expect("it is full before")]) {}
