@@ -1,20 +1,20 @@
-// What a person sees of a group, with and without its quorum. Arguments: the node, the browser, the processes of two
-// replicas to stop, and a folder for screenshots.
+// What a person sees of a group, with and without its quorum. Arguments: a node, another whose `admin.token` is "page-token",
+// the browser, the processes of two replicas to stop, and a folder for screenshots.
 import { chromium } from "playwright-core";
 import assert from "node:assert/strict";
 
-const [node, executablePath, third, fourth, out] = process.argv.slice(2);
+const [node, guarded, executablePath, third, fourth, out] = process.argv.slice(2);
 const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const browser = await chromium.launch({ executablePath, args });
 const text = (page, id) => page.locator(`#${id}`).innerText();
 const shows = (page, id, words) => page.waitForFunction(([id, words]) => document.getElementById(id).innerText.includes(words), [id, words], { timeout: 20000 });
 const shot = async (page, name) => { if (out) await page.screenshot({ path: `${out}/${name}.png`, fullPage: true }); };
-const open = async (colorScheme, width = 1200) => {
+const open = async (colorScheme, width = 1200, at = node) => {
   const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
   page.elsewhere = [];
-  page.on("request", request => { if (!request.url().startsWith(node)) page.elsewhere.push(request.url()); });
+  page.on("request", request => { if (!request.url().startsWith(at)) page.elsewhere.push(request.url()); });
   page.on("pageerror", error => page.elsewhere.push(error.message));
-  await page.goto(node);
+  await page.goto(at);
   await page.waitForSelector("#facts dt");
   return page;
 };
@@ -54,6 +54,22 @@ const phone = await open("light", 390);
 await claim("a telephone shows it without scrolling sideways", async () => assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth)));
 await shot(phone, "telephone");
 
+const kept = await open("light", 1200, guarded);
+const enter = async token => { await kept.locator("#token").fill(token); await kept.keyboard.press("Enter"); };
+await claim("answers for operators are said to need a token", () => shows(kept, "token-words", "changes a second"));
+await shot(kept, "token");
+await claim("a wrong token is said to open nothing", async () => {
+  await enter("something else");
+  await shows(kept, "token-words", "This token does not open");
+});
+await claim("a token opens the graphs of changes and each member's view", async () => {
+  await enter("page-token");
+  await shows(kept, "graphs", "Changes in conflict");
+  assert.ok(!await kept.locator("#token-card").isVisible());
+  await kept.waitForFunction(() => [...document.querySelectorAll("#members tr")].every(row => /^\d+$/.test(row.children[4].textContent)));
+});
+await claim("a page of a node without a token asks for none", async () => assert.ok(!await page.locator("#token-card").isVisible()));
+
 process.kill(Number(third), "SIGKILL");
 process.kill(Number(fourth), "SIGKILL");
 await claim("a group without its quorum is said to order nothing, and who is missing", async () => {
@@ -67,6 +83,6 @@ await claim("what this replica knows is still shown", async () => {
   await shows(late, "verdict", "No:");
   await shot(late, "no-quorum");
 });
-assert.deepEqual([...page.elsewhere, ...dark.elsewhere, ...phone.elsewhere], [], "requests elsewhere, or errors");
+assert.deepEqual([...page.elsewhere, ...dark.elsewhere, ...phone.elsewhere, ...kept.elsewhere], [], "requests elsewhere, or errors");
 console.log("page: nothing was asked of anybody else");
 await browser.close();

@@ -23,8 +23,11 @@ const short = hex => (hex || "").slice(0, 12);
 const lasts = ms => ms === null || ms === undefined ? "never" : ms < 2000 ? "now" : ms < 120000 ? Math.round(ms / 1000) + " s ago" : Math.round(ms / 60000) + " min ago";
 
 class Refused extends Error { constructor(status, detail) { super(detail); this.status = status; } }
+/** Token of an operator, for as long as this tab is open. */
+const token = () => sessionStorage.getItem("token");
 async function ask(path) {
-  const answer = await fetch(path, { signal: AbortSignal.timeout(5000) });
+  const headers = token() ? { authorization: `Bearer ${token()}` } : {};
+  const answer = await fetch(path, { headers, signal: AbortSignal.timeout(5000) });
   if (!answer.ok) { const body = await answer.json().catch(() => ({})); throw new Refused(answer.status, body.detail || answer.statusText); }
   return answer.headers.get("content-type").includes("json") ? answer.json() : answer.text();
 }
@@ -62,6 +65,7 @@ function sample(s, p, metrics) {
   const now = Date.now(), one = { now, slots: s.executed_seq, waiting: p ? p.waiting.envelopes : s.pending, behind: s.behind };
   if (metrics) {
     one.changes = total(metrics, "quorate_receipts_total");
+    one.conflicts = total(metrics, "quorate_receipts_total\\{kind=\"conflict\"\\}");
     one.orders = total(metrics, "quorate_phase_seconds_count\\{phase=\"order\"\\}");
     one.order = total(metrics, "quorate_phase_seconds_sum\\{phase=\"order\"\\}");
   }
@@ -84,10 +88,24 @@ function graph(title, points, unit, digits) {
 function graphs() {
   const seen = [graph("Slots a second", rate("slots"), "/s", 1), graph("Waiting here", level("waiting"), "envelopes", 0), graph("Behind the others", level("behind"), "slots", 0)];
   if (samples.length && samples[samples.length - 1].order !== undefined) {
-    seen.unshift(graph("Changes a second", rate("changes"), "/s", 1), graph("Time to order", rate("order", "orders").map(([when, seconds]) => [when, seconds * 1000]), "ms", 1));
+    seen.unshift(graph("Changes a second", rate("changes"), "/s", 1), graph("Time to order", rate("order", "orders").map(([when, seconds]) => [when, seconds * 1000]), "ms", 1),
+      graph("Changes in conflict", rate("conflicts", "changes").map(([when, share]) => [when, share * 100]), "%", 1));
   }
   at("graphs").replaceChildren(...seen);
 }
+
+/** Tells of answers that are kept from this page, and what opens them. */
+function closed(peers, metrics) {
+  const kept = [[peers, "each member's slot and view"], [metrics, "changes a second, conflicts and the time to order"]].filter(([answer]) => !answer).map(([, words]) => words);
+  at("token-card").hidden = !kept.length;
+  at("token-words").textContent = `${token() ? "This token does not open" : "A token of an operator opens"} ${kept.join(", ")}.`;
+}
+at("token-card").addEventListener("submit", event => {
+  event.preventDefault();
+  sessionStorage.setItem("token", at("token").value.trim());
+  at("token").value = "";
+  show();
+});
 
 function verdict(s, p) {
   const heard = s.peers.length + (s.role === "observer" ? 0 : 1), can = p ? p.can_order : heard >= s.quorum;
@@ -191,7 +209,7 @@ async function show() {
     await learn(logged);
     at("name").textContent = document.title = s.name || "quorate";
     at("who").textContent = s.role === "observer" ? "observer" : `replica ${s.replica}${s.replica === s.primary ? ", the primary" : ""}`;
-    notice(s); verdict(s, p); health(s.health); issues(wrong.items); members(s, list.items, p, peers.items); links(s, list.items, p); sample(s, p, metrics); graphs();
+    notice(s); verdict(s, p); health(s.health); closed(peers.items, metrics); issues(wrong.items); members(s, list.items, p, peers.items); links(s, list.items, p); sample(s, p, metrics); graphs();
     conflicts(open.items); proposals(waiting.items); changes(logged); evidence(proofs.items); facts(s);
   } catch (error) {
     at("mode").textContent = "no answer"; at("mode").className = "badge bad";
