@@ -11,7 +11,8 @@ use std::path::PathBuf;
 ///
 /// Looks at each entry, row, content, receipt and promise, and names each that is damaged. Contents are put back in their
 /// place; other damage makes the state anew, at a slot that a quorum has signed, and keeps what the replica has promised: it
-/// votes again. Where its promises are damaged too it follows without a vote. Exit code 1 if something could not be had.
+/// votes again. Where its promises are damaged too it follows without a vote. A replica without damage that lacks slots
+/// which the others have forgotten goes on with --catch-up. Exit code 1 if something could not be had.
 #[derive(Debug, clap::Args)]
 pub struct Repair {
     /// The replica's or observer's folder
@@ -20,6 +21,10 @@ pub struct Repair {
     /// API address of a node to ask; may stand several times. Without it damage is named, and nothing changed
     #[arg(long, value_name = "URL")]
     from: Vec<String>,
+    /// Where nothing is damaged: take the nodes' newest state in place of the slots that this replica lacks. It keeps its
+    /// promises and its vote; history before that state is not here any more
+    #[arg(long, requires = "from")]
+    catch_up: bool,
     /// File with the secret of the nodes' `admin.token`
     #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
     token: Option<PathBuf>,
@@ -34,11 +39,14 @@ pub struct Repair {
 /// Runs the command.
 pub async fn run(args: &Repair) -> Outcome {
     let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
-    let done = copying::repair(plan, teller()).await.map_err(failed)?;
+    let done = copying::repair(plan, args.catch_up, teller()).await.map_err(failed)?;
     if args.json {
         print::json(&document(&done))?;
     } else {
         tell(&done)?;
+    }
+    if let Some(failure) = behind(args, &done) {
+        return Err(failure);
     }
     if done.left.is_whole() && done.dropped.is_empty() {
         return Ok(());
@@ -67,6 +75,23 @@ pub async fn run(args: &Repair) -> Outcome {
     Err(Failure::new(Exit::No, "the database is not whole").next(next))
 }
 
+/// Failure of a repair that found no damage, where the replica lacks slots.
+fn behind(args: &Repair, done: &Repaired) -> Option<Failure> {
+    let failure = |what: String, next| Failure::new(Exit::No, what).next(next);
+    if args.catch_up && done.found.is_whole() && done.anew.is_none() {
+        let what = "no node gave a state that is newer than this replica's";
+        return Some(failure(what.to_owned(), "name others with --from; nothing was changed"));
+    }
+    let seq = done.forgotten?;
+    let what =
+        format!("nothing is damaged, and the nodes named have forgotten slot {seq}, which this replica executes next");
+    Some(failure(
+        what,
+        "name one that keeps more; or add --catch-up: the replica takes their newest state, keeps its promises and its vote, and \
+         has no history before that state any more",
+    ))
+}
+
 fn document(done: &Repaired) -> Value {
     let anew = done.anew.as_ref().map(|anew| {
         json!({
@@ -83,6 +108,7 @@ fn document(done: &Repaired) -> Value {
         "answers": done.taken,
         "anew": anew,
         "dropped": done.dropped,
+        "forgotten": done.forgotten.map(quorate_pbft::SeqNum::get),
         "failures": done.failures,
     })
 }

@@ -2,7 +2,8 @@
 
 use crate::doctor::{detail, faults};
 use crate::governance::{author, says, text};
-use crate::group::{Group, copy_folder, eventually};
+use crate::group::{Group, copy_folder, eventually, eventually_within};
+use crate::members::{agreed, await_epoch};
 use crate::proxy;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -309,4 +310,86 @@ fn a_repair_never_ends_below_the_state_that_was_damaged() {
     group.start(0);
     let (told, code) = repair(&group, 3, &[2, 0]);
     assert_eq!((code, &told["anew"]["votes"]), (Some(0), &Value::Bool(true)), "{told}");
+}
+
+/// Puts changes through until the nodes named have forgotten the slot that a stopped replica executes next.
+fn until_forgotten(group: &mut Group, replica: usize, from: &[usize]) -> Value {
+    let mut round = 0;
+    eventually_within(Duration::from_secs(120), "the slot is forgotten", || {
+        (0..20).for_each(|n| drop(group.put(from[n % from.len()], &format!("forgotten-{round}-{n}"), "a slot more")));
+        round += 1;
+        let (told, code) = repair(group, replica, from);
+        told["forgotten"].is_u64().then(|| {
+            assert_eq!((code, &told["whole"], &told["anew"]), (Some(1), &Value::Bool(true), &Value::Null), "{told}");
+            told
+        })
+    })
+}
+
+/// A group that keeps decided slots for a second.
+fn forgetful() -> Group {
+    let group = Group::init(4);
+    for replica in 0..4 {
+        let file = folder(&group, replica).join("config.toml");
+        let config = fs::read_to_string(&file).expect("a configuration");
+        let others = config.lines().filter(|line| !line.starts_with("history"));
+        let lines: Vec<&str> = ["history = \"1s\""].into_iter().chain(others).collect();
+        fs::write(&file, lines.join("\n")).expect("our file");
+    }
+    group
+}
+
+/// Takes the newest state of a node, with the replica's promises.
+fn catch_up(group: &Group, replica: usize, from: usize) -> (Value, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(["repair", "--catch-up", "--json", "--dir", text(&folder(group, replica)), "--from"])
+        .arg(format!("http://{}", group.api(from)))
+        .output()
+        .expect("quorate runs");
+    (serde_json::from_slice(&output.stdout).expect("JSON"), output.status.code())
+}
+
+#[test]
+fn a_replica_whose_slots_the_others_have_forgotten_goes_on_from_their_state_and_votes() {
+    let mut group = forgetful();
+    group.start_all();
+    group.put(0, "before", "what all have");
+    assert_eq!(group.stop(3), Some(0));
+    until_forgotten(&mut group, 3, &[1, 2]);
+
+    let (told, code) = catch_up(&group, 3, 1);
+
+    assert_eq!((code, &told["anew"]["votes"]), (Some(0), &Value::Bool(true)), "{told}");
+    votes(&mut group, 3);
+}
+
+/// Members speak for their own epoch and the one before: who was away for longer hears nobody.
+#[test]
+fn a_replica_that_was_away_over_two_boundaries_goes_on_from_the_others_state_and_votes() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "what all have");
+    assert_eq!(group.stop(3), Some(0));
+    for (epoch, order) in [(1, ["1", "2", "0", "3"]), (2, ["2", "0", "1", "3"])] {
+        agreed(&group, 0, &[&["order"], &order[..]].concat());
+        await_epoch(&group, 0, epoch);
+    }
+
+    let (told, code) = catch_up(&group, 3, 1);
+
+    assert_eq!((code, &told["anew"]["votes"]), (Some(0), &Value::Bool(true)), "{told}");
+    votes(&mut group, 3);
+}
+
+#[test]
+fn a_replica_that_has_all_that_the_others_have_takes_no_state_from_them() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "what all have");
+    assert_eq!(group.stop(3), Some(0));
+    (0..3).for_each(|replica| assert_eq!(group.stop(replica), Some(0)));
+    group.start(1);
+
+    let (told, code) = catch_up(&group, 3, 1);
+
+    assert_eq!((code, &told["anew"], &told["whole"]), (Some(1), &Value::Null, &Value::Bool(true)), "{told}");
+    assert!(!folder(&group, 3).join("data.repair").exists());
 }

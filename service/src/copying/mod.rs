@@ -11,6 +11,7 @@ mod mark;
 mod load;
 mod worker;
 mod snapshot;
+mod forgotten;
 mod repair;
 mod place;
 mod vote;

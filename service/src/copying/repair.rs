@@ -4,6 +4,7 @@
 //! entries are taken from it, the rest from peers, at a state that q members have signed; then it takes the database's
 //! place, with all promises of the replica. Where these are damaged too it is a copy, which does not vote.
 
+use super::forgotten;
 use super::liars::note;
 use super::load::Load;
 use super::mark::marked;
@@ -132,6 +133,8 @@ pub struct Repaired {
     pub taken: u64,
     /// Receipts of history that could not be read, and are not here any more.
     pub dropped: Vec<String>,
+    /// Slot that the replica executes next, where nothing is damaged and the nodes have forgotten that slot.
+    pub forgotten: Option<SeqNum>,
     /// Whether contents alone are damaged, and a node that may have them gave no answer: history is not given up for it.
     pub is_unanswered: bool,
     /// Whether the replica votes on the database that stands there now: its promises are whole, and nothing keeps it from it.
@@ -173,7 +176,10 @@ pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result
 }
 
 /// Does this with the database, for a look; in words why its structure does not let it.
-fn part<T>(data: &Path, look: impl FnOnce(&Db) -> Result<T, CopyError>) -> Result<Result<T, String>, CopyError> {
+pub(super) fn part<T>(
+    data: &Path,
+    look: impl FnOnce(&Db) -> Result<T, CopyError>,
+) -> Result<Result<T, String>, CopyError> {
     let looked = sheltered(|| match opened(data)? {
         Ok(db) => look(&db).map(Ok),
         Err(why) => Ok(Err(why)),
@@ -224,20 +230,21 @@ fn look_at_state(snapshot: &Snapshot, genesis: &Genesis) -> Result<Found, CopyEr
     Ok(found)
 }
 
-/// Finds what is damaged, and makes it good from the nodes of the plan. The replica must be stopped.
-pub fn repair(plan: Plan, tell: Tell) -> Copying<'static, Repaired> {
-    Box::pin(repaired(plan, tell))
+/// Finds what is damaged, and makes it good from the nodes of the plan. A replica that catches up takes their newest state
+/// in place of the slots that it lacks, where nothing is damaged, and keeps its promises. The replica must be stopped.
+pub fn repair(plan: Plan, catches_up: bool, tell: Tell) -> Copying<'static, Repaired> {
+    Box::pin(repaired(plan, catches_up, tell))
 }
 
-async fn repaired(plan: Plan, tell: Tell) -> Result<Repaired, CopyError> {
+async fn repaired(plan: Plan, catches_up: bool, tell: Tell) -> Result<Repaired, CopyError> {
     let Plan { data, genesis, member, from, .. } = plan;
     let mends = !from.is_empty();
     let places = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
     let ended = if mends { settle(&data, (&places.0, &places.1), &genesis)? } else { None };
     let found = look(&data, &genesis, Some(&member))?;
     let (left, failures, dropped) = (found.clone(), Vec::new(), Vec::new());
-    let mut done =
-        Repaired { left, found, anew: ended, failures, taken: 0, dropped, is_unanswered: false, votes: false };
+    let (taken, is_unanswered, votes, forgotten) = (0, false, false, None);
+    let mut done = Repaired { left, found, anew: ended, failures, taken, dropped, forgotten, is_unanswered, votes };
     if done.found.are_contents() && mends {
         if let Some(Ok(db)) = sheltered(|| Db::open(&data)) {
             // Where the database takes nothing, the state is made anew.
@@ -248,9 +255,17 @@ async fn repaired(plan: Plan, tell: Tell) -> Result<Repaired, CopyError> {
         done.left = look(&data, &genesis, Some(&member))?;
         done.is_unanswered &= done.left.are_contents();
     }
-    if !done.left.is_whole() && !done.left.is_of_history() && mends && !done.is_unanswered {
+    let is_sound = done.found.is_whole() && done.anew.is_none() && mends;
+    let next = if is_sound { forgotten::next(&data, &genesis)? } else { None };
+    if let Some(next) = next.filter(|_| !catches_up)
+        && forgotten::is_forgotten(next, &from).await
+    {
+        done.forgotten = Some(next);
+    }
+    let is_damaged = !done.left.is_whole() && !done.left.is_of_history() && mends && !done.is_unanswered;
+    if is_damaged || catches_up && next.is_some() {
         let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from, is_joiner: false };
-        if let Some(copied) = anew(plan, &mut done, tell).await? {
+        if let Some(copied) = anew(plan, &mut done, next, tell).await? {
             done.anew = Some(copied);
             done.left = look(&data, &genesis, Some(&member))?;
         }
@@ -361,7 +376,8 @@ fn is_full(data: &Path) -> bool {
 }
 
 /// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
-async fn anew(plan: Plan, done: &mut Repaired, tell: Tell) -> Result<Option<Copied>, CopyError> {
+/// At or above the slot that a replica without damage executes next.
+async fn anew(plan: Plan, done: &mut Repaired, next: Option<SeqNum>, tell: Tell) -> Result<Option<Copied>, CopyError> {
     let Plan { data, genesis, member, from, .. } = plan;
     let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
     movable(&data)?;
@@ -375,7 +391,7 @@ async fn anew(plan: Plan, done: &mut Repaired, tell: Tell) -> Result<Option<Copi
     if let Some(old) = &old {
         load.take_epochs(&old.snapshot()?.apart(), &genesis)?;
         load.seed(&old.snapshot()?.apart(), &genesis)?;
-        load.not_below(least(&old.snapshot()?.apart(), &genesis));
+        load.not_below(least(&old.snapshot()?.apart(), &genesis).max(next.unwrap_or_default()));
     }
     // Opened anew: what was met in the state says nothing of the promises. The lock is held until what is made is in its place.
     let _ = sheltered(|| drop(old)); // closing a damaged file may fail

@@ -192,7 +192,8 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             Severity::Critical,
             "the others have forgotten the slots that this replica needs",
             || format!("no member that is heard can still hand out slot {}", report.unserved.unwrap_or_default()),
-            "waiting does not help: connect a member that keeps more, or fill its folder with `quorate copy`, which says what that costs",
+            "waiting does not help: connect a member that keeps more, or stop it and run `quorate repair --dir DIR --from URL --catch-up`: it \
+             takes their newest state and keeps its vote, without the history before",
         ),
         fault(
             report.unknown_rules.is_some(),

@@ -1,0 +1,32 @@
+//! Slots that a sound replica lacks, and that the others have forgotten: it goes on from a newer state (S1, M3).
+
+use super::repair::part;
+use super::{CopyError, slot};
+use quorate_client::http::{Client, ClientError};
+use quorate_ledger::Genesis;
+use quorate_pbft::{Epoch, Question, SeqNum, Wanted};
+use std::path::Path;
+
+/// Slot that the replica executes next; none where its database does not open.
+pub(super) fn next(data: &Path, genesis: &Genesis) -> Result<Option<SeqNum>, CopyError> {
+    Ok(part(data, |db| Ok(slot(db, genesis)))?.ok().flatten().map(SeqNum::next))
+}
+
+/// Whether a node says that it has forgotten a slot, and none has it.
+pub(super) async fn is_forgotten(seq: SeqNum, from: &[Client]) -> bool {
+    let mut is_forgotten = false;
+    for node in from {
+        match ask(node, seq).await {
+            Ok(()) => return false,
+            Err(ClientError::Refused(problem)) if problem.code == "history-pruned" => is_forgotten = true,
+            Err(_) => (), // it may have the slot, and gives nothing now
+        }
+    }
+    is_forgotten
+}
+
+async fn ask(node: &Client, seq: SeqNum) -> Result<(), ClientError> {
+    // Slots are asked for by their numbers alone, whatever their epoch.
+    let question = Question { epoch: Epoch::default(), wanted: Wanted::Slots { from: seq, to: seq } };
+    node.order(borsh::to_vec(&question).expect("writing into memory cannot fail")).await.map(drop)
+}
