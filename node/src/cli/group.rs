@@ -33,6 +33,8 @@ pub async fn status(args: &StatusArgs) -> Outcome {
         print::say("")?;
         let peers: Vec<Peer> = client.list(&["peers"], &[], LIST_MAX).await.unwrap_or_default();
         explanation(&status, &peers).iter().try_for_each(print::say)?;
+        let issues: Page<Issue> = client.get(&["issues"], &[]).await.map_err(unheard)?;
+        issues.items.iter().filter(|issue| issue.severity != "notice").try_for_each(tell_issue)?;
     }
     Ok(())
 }
@@ -117,6 +119,7 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
             silent.join(", ")
         ));
     }
+    words.extend(elsewhere(status.view, peers));
     let ahead = peers.iter().filter_map(|peer| peer.executed_seq).max().unwrap_or(0);
     if ahead > status.executed_seq {
         words.push(format!(
@@ -125,6 +128,17 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
         ));
     }
     words
+}
+
+/// Views of connected members that are not in this node's: they do not vote together until they are in one.
+fn elsewhere(own: u64, peers: &[Peer]) -> Option<String> {
+    let views = peers.iter().filter(|peer| peer.connected && peer.replica.is_some());
+    let views = views.filter_map(|peer| Some((name_of(peer), peer.view.filter(|view| *view != own)?)));
+    let list: Vec<String> = views.map(|(name, view)| format!("{name} in {view}")).collect();
+    (!list.is_empty()).then(|| {
+        let list = list.join(", ");
+        format!("This node is in view {own}, others are not: {list}. Members vote together once they are in one view.")
+    })
 }
 
 /// Names of those without a connection; who only knocked once has an address and no name.
@@ -192,5 +206,14 @@ mod tests {
         let knocked = Peer { address: Some("/ip4/127.0.0.1".into()), ..Peer::default() };
         let silent = Peer { replica: Some(2), ..Peer::default() };
         assert_eq!(not_connected(&[knocked, silent]), ["replica 2"]);
+    }
+
+    #[test]
+    fn connected_members_in_another_view_are_named() {
+        let peer = |replica, view, connected| Peer { replica: Some(replica), view, connected, ..Peer::default() };
+        let peers = [peer(1, Some(7), true), peer(2, Some(4), true), peer(3, Some(3), false), peer(0, None, true)];
+        let told = elsewhere(7, &peers).expect("one is elsewhere");
+        assert!(told.contains("replica 2 in 4.") && !told.contains("replica 3"), "{told}");
+        assert_eq!(elsewhere(7, &peers[..1]), None);
     }
 }

@@ -102,6 +102,7 @@ fn a_lost_quorum_is_told_everywhere_although_nothing_waits() {
         .expect("quorate runs");
     let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
     assert!(explained.contains("Nothing can be ordered now: this node hears 2 of the 3 members"), "{explained}");
+    assert!(explained.contains("critical no-quorum: ") && explained.contains("silent: 2, 3"), "{explained}");
 }
 
 #[test]
