@@ -258,6 +258,15 @@ enum Command {
         #[arg(long)]
         target: String,
     },
+    /// Runs one test of a room: how a known mistake is found that no run of replicas finds.
+    Test {
+        /// The room, as `ledger`.
+        room: String,
+        /// The program of its tests.
+        program: String,
+        /// The test, with its modules.
+        name: String,
+    },
     /// Plants known mistakes into a copy of the source, one at a time, and shows that they are found.
     Bugs {
         /// Only says which there are.
@@ -372,6 +381,10 @@ fn main() -> ExitCode {
             },
             |()| ExitCode::SUCCESS,
         ),
+        Command::Test { room, program, name } => bugs::run_test(&room, &program, &name).unwrap_or_else(|error| {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }),
         Command::Bugs { list, only, shard, results, json } => {
             let hunted = hunt_bugs(list, only.as_deref(), shard, results.as_deref(), json);
             hunted.unwrap_or_else(|error| {

@@ -11,4 +11,4 @@ mod workshop;
 pub use self::campaign::{Shard, hunt_all};
 pub use self::hunt::{Hunted, hunt};
 pub use self::patch::{Mistake, all};
-pub use self::workshop::{Workshop, repository};
+pub use self::workshop::{Workshop, repository, run_test};

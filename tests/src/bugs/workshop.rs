@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 /// The profile of the root manifest that builds fast and still runs fast enough.
 const PROFILE: &str = "planted";
@@ -24,6 +24,21 @@ pub fn repository() -> Result<PathBuf> {
     let mut candidates = here.ancestors().chain([built_from]);
     let found = candidates.find(|folder| folder.join("tests/bugs").is_dir() && folder.join("Cargo.toml").is_file());
     Ok(found.context("there is no `tests/bugs` here; run it inside the repository")?.to_path_buf())
+}
+
+/// Runs one test of a room, in the repository: code 0 if it passes, and 1 if it does not.
+pub fn run_test(room: &str, program: &str, name: &str) -> Result<ExitCode> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["test", "--release", "--locked", "--package", &format!("quorate-{room}"), "--test", program]);
+    cargo.args(["--", "--exact", name]).current_dir(repository()?);
+    let output = cargo.output().context("`cargo` cannot be run")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
+    match said.lines().any(|line| line == format!("test {name} ... ok")) {
+        true if output.status.success() => Ok(ExitCode::SUCCESS),
+        _ if said.contains(&format!("test {name} ... ")) => Ok(ExitCode::FAILURE),
+        _ => bail!("there is no such test:\n{}", String::from_utf8_lossy(&output.stderr)),
+    }
 }
 
 impl Workshop {
