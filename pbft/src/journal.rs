@@ -178,6 +178,7 @@ impl Journal {
             oldest: self.oldest(),
             stable: self.stable.clone(),
             statements: self.statements.values().copied().collect(),
+            floors: None,
             bundles: self.bundles.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, b)| b.clone()).collect(),
             lane_certs: self.lane_certs.iter().filter(|(key, _)| above(key.0, key.1)).map(|(_, c)| c.clone()).collect(),
             headers: self.newest_headers(),

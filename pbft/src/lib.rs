@@ -89,7 +89,7 @@ pub use journal::Journal;
 pub use limits::Constants;
 pub use recovery::elder::Elder;
 pub use recovery::handover::Handover;
-pub use recovery::recovered::{ExecutedPoint, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
+pub use recovery::recovered::{ExecutedPoint, Floors, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
 pub use report::{PeerReport, Report};
 pub use views::cause::Cause;

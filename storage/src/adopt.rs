@@ -1,17 +1,28 @@
 //! Promises of another disk, carried over: a state that was made anew goes on with what its replica had signed (E1).
 
 use crate::batch::Batch;
-use crate::key;
+use crate::key::{self, Place};
+use crate::own;
 use crate::promises::PROMISES;
 use crate::rows::{Order, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
-use quorate_pbft::{Epoch, Position, SeqNum, Tip};
+use quorate_pbft::{Epoch, Kind, Position, SeqNum, Tip};
 use std::ops::ControlFlow;
 
 /// Rows of [`Name::About`] that tell of promises; the others tell of the database.
 const ABOUT: [&[u8]; 3] = [key::GROUP, key::PRUNED, key::BROKEN];
+
+impl Snapshot {
+    /// Whether a state has executed more of the own lane than these promises know of: the disk is older than they are (E7).
+    pub fn is_outrun(&self, epoch: Epoch, tips: &[Tip]) -> Result<bool, StoreError> {
+        let Some(me) = own::me(self, epoch)? else { return Ok(false) };
+        let newest = own::newest(self, epoch, Kind::Bundle)?.map(|(key, _)| Place::parse(&key)).transpose()?;
+        let newest = newest.map_or(0, |place| place.seq.get());
+        Ok(tips.get(me.index()).is_some_and(|tip| tip.position.get() > newest))
+    }
+}
 
 impl Batch {
     /// Takes the promises of a disk over, for a state after `seq` with these executed tips. Decided slots and bundles up

@@ -41,13 +41,18 @@ impl Snapshot {
         let (view, changing) = self.view(epoch)?;
         let low = self.stable(executed.seq)?.map_or(SeqNum::default(), |cert| cert.seq);
         let lanes = Lanes { epoch, tips: &executed.tips.iter().map(|tip| tip.position).collect::<Vec<_>>() };
+        let floors = self.floors(epoch)?;
         Ok(Recovered {
             epoch,
             view,
             changing,
             oldest: self.oldest()?.map_or(executed.seq.next(), |oldest| oldest.min(executed.seq.next())),
             stable: self.stable(executed.seq)?,
-            statements: self.statements(group, &lanes, low)?,
+            statements: match &floors {
+                Some((low, tips)) => self.statements(group, &Lanes { epoch, tips }, *low)?,
+                None => self.statements(group, &lanes, low)?,
+            },
+            floors: floors.map(|(low, tips)| (low, by_lane(&tips).collect())),
             bundles: self.bundles(group, &lanes)?,
             lane_certs: self.lane_certs(&lanes)?,
             headers: self.headers(group, epoch)?,
@@ -60,6 +65,24 @@ impl Snapshot {
             broken: self.about(key::BROKEN)?,
             executed,
         })
+    }
+
+    /// Bounds of what was pruned, where a newer state was put under the promises: slots between were never here, and all
+    /// statements above the bounds are.
+    fn floors(&self, epoch: Epoch) -> Result<Option<(SeqNum, Vec<Position>)>, StoreError> {
+        let pruned = self.pruned()?;
+        if served::oldest(self)? <= pruned.seq.next() {
+            return Ok(None);
+        }
+        let mut tips = Vec::new();
+        if pruned.epoch != epoch {
+            return Ok(Some((SeqNum::default(), tips)));
+        }
+        for (lane, tip) in pruned.tips {
+            tips.resize(tips.len().max(lane.index() + 1), Position::default());
+            tips[lane.index()] = tip;
+        }
+        Ok(Some((pruned.seq, tips)))
     }
 
     fn view(&self, epoch: Epoch) -> Result<(View, bool), StoreError> {
@@ -274,6 +297,11 @@ impl Lanes<'_> {
     fn tip(&self, lane: ReplicaId) -> u64 {
         self.tips.get(lane.index()).copied().unwrap_or_default().get()
     }
+}
+
+fn by_lane(tips: &[Position]) -> impl Iterator<Item = (ReplicaId, SeqNum)> {
+    let number = |(index, tip): (usize, &Position)| (ReplicaId::new(index as u16), SeqNum::new(tip.get()));
+    tips.iter().enumerate().map(number)
 }
 
 fn put(found: &mut BTreeMap<Place, Signed>, group: Digest, key: &[u8], value: &[u8]) -> Result<(), StoreError> {

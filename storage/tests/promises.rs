@@ -123,3 +123,33 @@ fn promises_that_are_carried_over_are_all_there_and_slots_below_the_state_are_no
     let again = own(Kind::Prepare, 0, 3, digest("another"));
     assert!(new.begin().unwrap().record(&again).is_err(), "E1 holds on the new disk");
 }
+
+/// E7: what lies between an older disk and the newer state that was put under its promises was never pruned.
+#[test]
+fn promises_under_a_newer_state_come_back_from_where_they_were_pruned() {
+    let old = db();
+    (1..=3).for_each(|seq| store(&old, &mark_slot(seq, 0, seq)));
+    let (new, executed) = (db(), executed(9, &[9, 0, 0, 0]));
+    let mut batch = new.begin().unwrap();
+    let lanes = executed.tips.iter().map(|tip| (tip.position, 0));
+    batch.serve_behind((Epoch::new(0), SeqNum::new(9), executed.time), lanes);
+    batch.adopt(&old.snapshot().unwrap(), (Epoch::new(0), SeqNum::new(9), &executed.tips)).unwrap();
+    batch.record(&Record::Stable(cert(Kind::Checkpoint, 0, 9, digest("state")))).unwrap();
+    batch.commit().unwrap();
+
+    let found = new.snapshot().unwrap().recover(executed).unwrap();
+
+    let prepares = found.statements.iter().filter(|said| said.statement.kind == Kind::Prepare);
+    assert_eq!(prepares.map(|said| said.statement.seq.get()).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(found.floors, Some((SeqNum::new(0), Vec::new())));
+    assert_eq!(old.snapshot().unwrap().recover(world::executed(3, &[3, 0, 0, 0])).unwrap().floors, None);
+}
+
+/// E7: the state itself shows that the disk is older than what its replica has bundled.
+#[test]
+fn a_state_with_own_bundles_that_are_not_on_the_disk_outruns_it() {
+    let old = db();
+    (1..=3).for_each(|seq| store(&old, &mark_slot(seq, 0, seq)));
+    let outruns = |tips| old.snapshot().unwrap().is_outrun(Epoch::new(0), &executed(9, tips).tips).unwrap();
+    assert_eq!((outruns(&[3, 9, 9, 9]), outruns(&[4, 0, 0, 0])), (false, true));
+}

@@ -83,8 +83,9 @@ fn behind(args: &Repair, done: &Repaired) -> Option<Failure> {
         return Some(failure(what.to_owned(), "name others with --from; nothing was changed"));
     }
     let seq = done.forgotten?;
-    let what =
-        format!("nothing is damaged, and the nodes named have forgotten slot {seq}, which this replica executes next");
+    let what = format!(
+        "nothing is damaged; slot {seq}, which this replica executes next, is forgotten by the nodes named that answer"
+    );
     Some(failure(
         what,
         "name one that keeps more; or add --catch-up: the replica takes their newest state, keeps its promises and its vote, and \

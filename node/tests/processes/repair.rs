@@ -383,7 +383,7 @@ fn a_replica_that_was_away_over_two_boundaries_goes_on_from_the_others_state_and
 #[test]
 fn a_replica_that_has_all_that_the_others_have_takes_no_state_from_them() {
     let mut group = Group::running(4);
-    group.put(0, "before", "what all have");
+    group.put(3, "before", "what all have");
     assert_eq!(group.stop(3), Some(0));
     (0..3).for_each(|replica| assert_eq!(group.stop(replica), Some(0)));
     group.start(1);
@@ -392,4 +392,49 @@ fn a_replica_that_has_all_that_the_others_have_takes_no_state_from_them() {
 
     assert_eq!((code, &told["anew"], &told["whole"]), (Some(1), &Value::Null, &Value::Bool(true)), "{told}");
     assert!(!folder(&group, 3).join("data.repair").exists());
+}
+
+/// An older disk lacks promises that the others remember: no newer state makes up for them (E7).
+#[test]
+fn a_disk_that_was_set_back_does_not_vote_for_having_a_newer_state() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "what all have");
+    assert_eq!(group.stop(3), Some(0));
+    let (data, older) = (folder(&group, 3).join("data"), group.dir().join("older"));
+    copy_folder(&data, &older);
+    group.start(3);
+    group.await_mode(3, "active");
+    (0..20).for_each(|n| drop(group.put(n % 3, &format!("file-{n}"), "signed by all, in no bundle of replica 3")));
+    assert_eq!(group.stop(3), Some(0));
+    fs::remove_dir_all(&data).expect("our folder");
+    copy_folder(&older, &data);
+    group.put(0, "afterwards", "ordered by three");
+
+    let (told, code) = catch_up(&group, 3, 1);
+
+    assert_eq!((code, &told["left"]["promises"]), (Some(0), &Value::Null), "no other has been asked: {told}");
+    group.start(3);
+    group.await_mode(3, "following");
+}
+
+#[test]
+fn a_disk_that_was_set_back_to_before_its_own_bundles_follows_without_a_question() {
+    let mut group = Group::running(4);
+    group.put(3, "before", "what all have");
+    assert_eq!(group.stop(3), Some(0));
+    let (data, older) = (folder(&group, 3).join("data"), group.dir().join("older"));
+    copy_folder(&data, &older);
+    group.start(3);
+    group.await_mode(3, "active");
+    (0..5).for_each(|n| drop(group.put(3, &format!("file-{n}"), "bundled by replica 3")));
+    assert_eq!(group.stop(3), Some(0));
+    fs::remove_dir_all(&data).expect("our folder");
+    copy_folder(&older, &data);
+    group.put(0, "afterwards", "ordered by three");
+
+    let (told, code) = catch_up(&group, 3, 1);
+
+    assert_eq!((code, &told["anew"]["votes"]), (Some(0), &Value::Bool(false)), "{told}");
+    group.start(3);
+    group.await_mode(3, "following");
 }

@@ -4,6 +4,7 @@ use crate::agreement::order::Order;
 use crate::effects::{Effect, Rejected, Wanted};
 use crate::lanes::Lanes;
 use crate::member::Member;
+use crate::recovery::recovered::Floors;
 use crate::replica::Replica;
 use crate::wire::{Kind, Message, ReplicaId, SeqNum, Signed, Ticks, View};
 use alloc::collections::BTreeSet;
@@ -17,11 +18,13 @@ pub(crate) struct Recall {
     answered: BTreeSet<ReplicaId>,
     asked_at: Option<Ticks>,
     pub(crate) done_since: Option<Ticks>,
+    /// Where the state stands, if promises may be missing only from further back: nothing is signed below once this is done.
+    pub(crate) reached: Option<Floors>,
 }
 
 impl Recall {
     pub(crate) fn new(quorum: usize) -> Self {
-        Self { needed: quorum - 1, answered: BTreeSet::new(), asked_at: None, done_since: None }
+        Self { needed: quorum - 1, answered: BTreeSet::new(), asked_at: None, done_since: None, reached: None }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -83,6 +86,9 @@ impl Replica {
         let known = self.member.recall.answered.len() + 1;
         assert!(3 * known > 2 * self.member.committee.len(), "I8: the recall ends with {known} members, this one too");
         self.member.recall.done_since = Some(self.member.now.ticks);
+        if let Some((votes, lanes)) = self.member.recall.reached.take() {
+            self.member.promises.raise_floors(votes, lanes);
+        }
         self.views.since = self.member.now.ticks;
         if !self.member.may_sign() {
             return;

@@ -4,7 +4,7 @@ use crate::effects::Broken;
 use crate::evidence::proof::Evidence;
 use crate::input::Executed;
 use crate::views::view_change::{NewView, ViewChange};
-use crate::wire::{Bundle, ClaimedCert, Committee, Content, Digest, Epoch, SeqNum, Signed, Time, Tip, View};
+use crate::wire::{Bundle, ClaimedCert, Committee, Content, Digest, Epoch, ReplicaId, SeqNum, Signed, Time, Tip, View};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -86,6 +86,9 @@ pub struct RecoveredSlot {
 /// Decisions whose votes a restart remembers: the window of a standard genesis.
 pub const REMEMBERED_SLOTS: usize = 256;
 
+/// Slot and positions of lanes.
+pub type Floors = (SeqNum, Vec<(ReplicaId, SeqNum)>);
+
 /// State that [`crate::Record`]s left behind and that still matters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovered {
@@ -104,6 +107,9 @@ pub struct Recovered {
     /// Own statements: all votes and checkpoints above the stable checkpoint, all Bundle and Ack statements above the
     /// executed tips, and the newest of each kind (Ack: of each lane).
     pub statements: Vec<Signed>,
+    /// For votes, and for Bundle and Ack statements of each lane: at or below what own ones may be missing, if that is less
+    /// than where the state stands, because it was put under older promises (E7). The statements begin there, too.
+    pub floors: Option<Floors>,
     /// Bundles above the executed tips.
     pub bundles: Vec<Arc<Bundle>>,
     /// Lane certificates above the executed tips.

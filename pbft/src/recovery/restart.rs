@@ -31,7 +31,12 @@ impl Replica {
         self.order.execution.resume(recovered.executed);
         self.order.oldest = recovered.oldest.max(self.order.oldest);
         self.order.checkpoints.resume(stable, executed);
-        self.member.promises.raise_floors(self.order.low(), []);
+        let lanes = self.member.committee.replicas().zip(self.order.execution.point.lanes());
+        let lanes = lanes.map(|(lane, (tip, _))| (lane, SeqNum::new(tip.position.get())));
+        let reached = (self.order.low(), lanes.collect());
+        self.member.recall.reached = recovered.floors.as_ref().map(|_| reached.clone());
+        let (votes, lanes) = recovered.floors.unwrap_or(reached);
+        self.member.promises.raise_floors(votes, lanes);
         // What was signed in an epoch that is over binds nobody in this one, where numbers have other owners (M3).
         let epoch = self.member.committee.epoch();
         for signed in recovered.statements.into_iter().filter(|signed| signed.statement.epoch == epoch) {
@@ -70,7 +75,6 @@ impl Replica {
     fn resume_lanes(&mut self, bundles: &[Arc<crate::wire::Bundle>]) {
         for (lane, (tip, bytes)) in self.member.committee.replicas().zip(self.order.execution.point.lanes()) {
             self.lanes[lane].executed_up_to(tip, bytes);
-            self.member.promises.raise_floors(SeqNum::new(0), [(lane, SeqNum::new(tip.position.get()))]);
             if let Some(row) = self.member.promises.highest(Kind::Ack, View::of_lane(lane)) {
                 let position = Position::new(row.statement.seq.get());
                 self.lanes[lane].acked = Tip { position, digest: row.statement.digest };

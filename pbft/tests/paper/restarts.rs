@@ -1,7 +1,7 @@
 //! What a restart remembers (E1, E7, pitfall 9).
 
 use super::*;
-use quorate_pbft::Journal;
+use quorate_pbft::{Floors, Journal};
 
 /// E7.
 #[test]
@@ -87,6 +87,46 @@ fn an_own_statement_that_is_not_on_the_disk_makes_a_follower_also_after_a_restar
     replica.propose(0, 0, 1, &empty(1_000));
     assert!(replica.replica.report().following);
     assert_eq!(replica.said(Kind::Prepare), []);
+}
+
+/// A replica under whose promises a newer state was put: of slot 1, and what it said before is on its disk whole.
+fn with_a_newer_state(statements: Vec<Signed>, floors: Option<Floors>) -> Alone {
+    let mut replica = Alone::new(4, 3);
+    replica.decide(1, &Content { mark: true, ..empty(1_000) });
+    replica.execute();
+    let state = replica.replica.executed_point().checkpoint_digest();
+    let stable = Some(certificate(Kind::Checkpoint, 0, 1, state, &[0, 1, 2]));
+    let recovered = Recovered { stable, statements, floors, ..replica.disk.recovered() };
+    replica.replica = Replica::recover(cluster::config(4, 3, 77, &Constants::default()), recovered);
+    replica.effects.clear();
+    replica.tick(1);
+    replica
+}
+
+/// E7: the state of a slot says nothing of what was signed before it, in votes or in demands of views.
+#[test]
+fn a_newer_state_under_older_promises_hides_none_that_are_missing() {
+    let lost = say(3, Kind::Commit, 0, 1, Digest([1; 32]));
+    let none = || (SeqNum::new(0), Vec::new());
+    for (floors, follows) in [(Some(none()), true), (None, false)] {
+        let mut replica = with_a_newer_state(Vec::new(), floors);
+        replica.hear(1, Message::Recalled { incarnation: 77, statements: vec![lost] });
+        assert_eq!(replica.replica.report().following, follows);
+    }
+    let mut whole = with_a_newer_state(vec![lost], Some(none()));
+    whole.hear(1, Message::Recalled { incarnation: 77, statements: vec![lost] });
+    assert!(!whole.replica.report().following);
+}
+
+/// E1: once others have answered, nothing is signed at or below the state.
+#[test]
+fn after_the_recall_nothing_is_signed_below_a_newer_state() {
+    let mut replica = with_a_newer_state(Vec::new(), Some((SeqNum::new(0), Vec::new())));
+    (0..2).for_each(|peer| replica.recalled(peer, 77));
+    replica.propose(0, 0, 1, &empty(1_000));
+    assert_eq!((replica.replica.report().following, replica.said(Kind::Prepare)), (false, Vec::new()));
+    replica.hear(1, Message::Contradiction(say(3, Kind::Commit, 0, 1, Digest([1; 32]))));
+    assert!(!replica.replica.report().following, "what it may have said there binds it to nothing");
 }
 
 /// E1, pitfalls 1, 3 and 7.

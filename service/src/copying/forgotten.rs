@@ -12,21 +12,23 @@ pub(super) fn next(data: &Path, genesis: &Genesis) -> Result<Option<SeqNum>, Cop
     Ok(part(data, |db| Ok(slot(db, genesis)))?.ok().flatten().map(SeqNum::next))
 }
 
-/// Whether a node says that it has forgotten a slot, and none has it.
+/// Whether a node says that it has forgotten a slot, and none of the others gives it.
 pub(super) async fn is_forgotten(seq: SeqNum, from: &[Client]) -> bool {
     let mut is_forgotten = false;
     for node in from {
         match ask(node, seq).await {
-            Ok(()) => return false,
+            Ok(true) => return false,
             Err(ClientError::Refused(problem)) if problem.code == "history-pruned" => is_forgotten = true,
-            Err(_) => (), // it may have the slot, and gives nothing now
+            _ => (), // it is behind, too, or gives nothing now
         }
     }
     is_forgotten
 }
 
-async fn ask(node: &Client, seq: SeqNum) -> Result<(), ClientError> {
+/// Whether a node gives a slot.
+async fn ask(node: &Client, seq: SeqNum) -> Result<bool, ClientError> {
     // Slots are asked for by their numbers alone, whatever their epoch.
     let question = Question { epoch: Epoch::default(), wanted: Wanted::Slots { from: seq, to: seq } };
-    node.order(borsh::to_vec(&question).expect("writing into memory cannot fail")).await.map(drop)
+    let answer = node.order(borsh::to_vec(&question).expect("writing into memory cannot fail")).await?;
+    Ok(answer.len() > borsh::to_vec(&Vec::<u8>::new()).expect("an empty list").len())
 }

@@ -275,6 +275,12 @@ impl Load {
         Ok(())
     }
 
+    /// Whether the state that is held whole has executed more of a replica's lane than its promises know of.
+    pub(super) fn outruns(&self, promises: &Snapshot) -> Result<bool, StoreError> {
+        let Some(head) = self.whole.as_ref().map(Checkpoint::head) else { return Ok(false) };
+        promises.is_outrun(head.epoch, &head.tips)
+    }
+
     /// Marks the database as the state that it holds whole, with the promises of its replica where they are given; without
     /// them it is a copy, which does not vote. None where it holds no state whole.
     pub(super) fn finish(

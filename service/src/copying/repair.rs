@@ -19,7 +19,7 @@ use crate::shelter::sheltered;
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Damage, Fault, Lacking, Survey, TakeError, Walk};
 use quorate_ledger::{Genesis, Ledger, OpenError, Store as _, StoreError, Table};
-use quorate_pbft::{Digest, SeqNum, Tip};
+use quorate_pbft::{Digest, PublicKey, SeqNum, Tip};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,6 +28,10 @@ use std::time::{Duration, Instant};
 
 /// Damage of which no more is known.
 const UNREADABLE: &str = "the structure of its file cannot be read";
+
+/// Promises of an older disk.
+const OUTRUN: &str =
+    "the group has executed bundles of this replica that its disk does not know: the disk is older than they are";
 
 /// Damage of a copy that would vote.
 const UNMARKED: &str = "the row is missing that keeps a copy from voting";
@@ -255,20 +259,9 @@ async fn repaired(plan: Plan, catches_up: bool, tell: Tell) -> Result<Repaired, 
         done.left = look(&data, &genesis, Some(&member))?;
         done.is_unanswered &= done.left.are_contents();
     }
-    let is_sound = done.found.is_whole() && done.anew.is_none() && mends;
-    let next = if is_sound { forgotten::next(&data, &genesis)? } else { None };
-    if let Some(next) = next.filter(|_| !catches_up)
-        && forgotten::is_forgotten(next, &from).await
-    {
-        done.forgotten = Some(next);
-    }
-    let is_damaged = !done.left.is_whole() && !done.left.is_of_history() && mends && !done.is_unanswered;
-    if is_damaged || catches_up && next.is_some() {
-        let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from, is_joiner: false };
-        if let Some(copied) = anew(plan, &mut done, next, tell).await? {
-            done.anew = Some(copied);
-            done.left = look(&data, &genesis, Some(&member))?;
-        }
+    let plan = Plan { data: data.clone(), genesis: genesis.clone(), member, from, is_joiner: false };
+    if !done.left.is_whole() && !done.left.is_of_history() && mends && !done.is_unanswered {
+        make_anew(&plan, &mut done, None, &tell).await?;
     }
     if done.left.is_of_history() && mends {
         drop_receipts(&data, &mut done)?;
@@ -278,9 +271,40 @@ async fn repaired(plan: Plan, catches_up: bool, tell: Tell) -> Result<Repaired, 
         leave_out(&data, &genesis, &mut done)?;
         done.left = look(&data, &genesis, Some(&member))?;
     }
-    let broken = part(&data, |db| Ok(db.snapshot()?.broken()?))?;
-    done.votes = done.left.promises.is_none() && matches!(broken, Ok(None));
+    if done.left.is_whole() && done.anew.is_none() && mends {
+        go_on(&plan, &mut done, catches_up, &tell).await?;
+    }
+    let votes = part(&data, |db| Ok(db.snapshot()?.broken()?.is_none() && is_of_member(db, &genesis, member)))?;
+    done.votes = done.left.promises.is_none() && votes == Ok(true);
     Ok(done)
+}
+
+/// Takes the nodes' newest state in place of the slots that a replica without damage lacks; unless it is asked to, it looks
+/// whether they have forgotten these.
+async fn go_on(plan: &Plan, done: &mut Repaired, catches_up: bool, tell: &Tell) -> Result<(), CopyError> {
+    match forgotten::next(&plan.data, &plan.genesis)? {
+        Some(next) if catches_up => make_anew(plan, done, Some(next), tell).await?,
+        Some(next) if forgotten::is_forgotten(next, &plan.from).await => done.forgotten = Some(next),
+        _ => (),
+    }
+    Ok(())
+}
+
+/// Whether the newest members that a database knows have this key among them.
+fn is_of_member(db: &Db, genesis: &Genesis, member: [u8; 32]) -> bool {
+    let opened = sheltered(|| replay::open(db, genesis)).and_then(Result::ok);
+    opened.is_some_and(|opened| {
+        let mut committees = opened.ledger.next_voters().into_iter().chain([opened.ledger.voters()]);
+        committees.any(|committee| committee.replica_of(&PublicKey(member)).is_some())
+    })
+}
+
+async fn make_anew(plan: &Plan, done: &mut Repaired, next: Option<SeqNum>, tell: &Tell) -> Result<(), CopyError> {
+    if let Some(copied) = anew(plan, done, next, tell.clone()).await? {
+        done.anew = Some(copied);
+        done.left = look(&plan.data, &plan.genesis, Some(&plan.member))?;
+    }
+    Ok(())
 }
 
 /// Drops receipts that cannot be read: no state vouches for another node's, and no slot that is executed asks for them.
@@ -375,37 +399,42 @@ fn is_full(data: &Path) -> bool {
     Disk::of(data).is_some_and(|disk| disk.free_bytes < FULL_BYTES)
 }
 
-/// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one.
-/// At or above the slot that a replica without damage executes next.
-async fn anew(plan: Plan, done: &mut Repaired, next: Option<SeqNum>, tell: Tell) -> Result<Option<Copied>, CopyError> {
-    let Plan { data, genesis, member, from, .. } = plan;
-    let (mended, before) = (beside(&data, MENDED), beside(&data, BEFORE_REPAIR));
-    movable(&data)?;
+/// Makes the state anew beside the database, and puts it in its place; none where no node led to a whole one, which
+/// does not lie below the slot that a replica without damage executes next.
+async fn anew(plan: &Plan, done: &mut Repaired, next: Option<SeqNum>, tell: Tell) -> Result<Option<Copied>, CopyError> {
+    let (data, genesis) = (&plan.data, &plan.genesis);
+    let (mended, before) = (beside(data, MENDED), beside(data, BEFORE_REPAIR));
+    movable(data)?;
     if before.exists() {
         return Err(CopyError::InTheWay(before));
     }
-    let old = opened(&data)?.ok();
+    let old = opened(data)?.ok();
     let db = fresh(&mended)?; // an earlier run may have ended half-way
-    db.claim(&member)?;
-    let mut load = Load::open(db, &genesis)?.noted_by(&data);
+    db.claim(&plan.member)?;
+    let mut load = Load::open(db, genesis)?.noted_by(data);
     if let Some(old) = &old {
-        load.take_epochs(&old.snapshot()?.apart(), &genesis)?;
-        load.seed(&old.snapshot()?.apart(), &genesis)?;
-        load.not_below(least(&old.snapshot()?.apart(), &genesis).max(next.unwrap_or_default()));
+        load.take_epochs(&old.snapshot()?.apart(), genesis)?;
+        load.seed(&old.snapshot()?.apart(), genesis)?;
+        load.not_below(least(&old.snapshot()?.apart(), genesis).max(next.unwrap_or_default()));
     }
     // Opened anew: what was met in the state says nothing of the promises. The lock is held until what is made is in its place.
     let _ = sheltered(|| drop(old)); // closing a damaged file may fail
-    let old = opened(&data)?;
-    let held = database_at(&data).filter(|_| old.is_ok());
+    let old = opened(data)?;
+    let held = database_at(data).filter(|_| old.is_ok());
     let promises = match done.left.promises {
         None => Some(old.as_ref().map_err(|why| StoreError(why.clone()))?),
         Some(_) => None,
     };
-    let loses_promises = promises.is_none();
-    let made = fill(load, from, tell).await.and_then(|(load, failures)| {
+    let mut loses_promises = promises.is_none();
+    let made = fill(load, plan.from.clone(), tell).await.and_then(|(load, failures)| {
         done.failures.extend(failures);
         let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
-        let finished = load.finish(&genesis, promises.as_ref());
+        let outrun = promises.as_ref().map(|promises| load.outruns(promises)).transpose()?;
+        let promises = promises.filter(|_| outrun == Some(false));
+        if outrun == Some(true) {
+            (loses_promises, done.found.promises) = (true, Some(OUTRUN.to_owned()));
+        }
+        let finished = load.finish(genesis, promises.as_ref());
         let _ = sheltered(|| drop(promises));
         finished
     });
@@ -420,11 +449,11 @@ async fn anew(plan: Plan, done: &mut Repaired, next: Option<SeqNum>, tell: Tell)
     done.taken += progress.answers;
     let seq = checkpoint.head().seq;
     let place = |whole: Db| {
-        let placed = swap(&data, &mended, before, (held, loses_promises.then_some(seq)));
+        let placed = swap(data, &mended, before, (held, loses_promises.then_some(seq)));
         drop(whole); // no other command has taken it meanwhile
         placed
     };
-    let placed = check(&mended, &genesis, checkpoint.state_root()).and_then(place);
+    let placed = check(&mended, genesis, checkpoint.state_root()).and_then(place);
     let _ = sheltered(|| drop(old));
     let before = placed?;
     Ok(Some(Copied { progress, seq, state_root: checkpoint.state_root(), before, before_seq: None }))
