@@ -7,6 +7,7 @@ use quorate_pbft::{Kind, Record};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, DbError};
 use redb::StorageBackend;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
@@ -216,6 +217,49 @@ fn bytes_that_look_like_records_cost_a_start_no_reads() {
     assert_eq!(statements(&Db::on(&disk).unwrap()), 3);
 
     assert!(disk.reads() - before < 200, "{} reads", disk.reads() - before);
+}
+
+/// The head of a record without a payload in the first generation of a disk, whose seed is zeros.
+fn head(number: u64, durable: u64) -> [u8; 56] {
+    let numbers = [number, durable].map(u64::to_le_bytes).concat();
+    let hash = Sha256::new().chain_update([0; 16]).chain_update(&numbers).chain_update([0; 16 + 4]).finalize();
+    let mut head = [0; 56];
+    head[4..8].copy_from_slice(&hash[..4]);
+    head[8..24].copy_from_slice(&numbers);
+    head
+}
+
+/// End of the records in a file of which nothing but zeros follows.
+fn end_of(image: &[u8]) -> u64 {
+    let mut at = 0;
+    while let Some(length) =
+        image[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes)).filter(|bytes| *bytes > 0)
+    {
+        at += (56 + length as usize).next_multiple_of(8);
+    }
+    at as u64
+}
+
+/// A disk with three statements and, as many bytes behind their end as `heads` have, a head of the record `number` that says
+/// the record at the end was durable.
+fn disk_with_head_behind(heads: u64, number: u64) -> Disk {
+    let disk = disk_of(3);
+    let place = end_of(&disk.image("journal-1")) + heads * 56;
+    disk.file("journal-1").write(place, &head(number, 5)).unwrap();
+    disk
+}
+
+#[test]
+fn a_head_behind_the_end_with_room_for_the_records_between_is_damage() {
+    assert!(matches!(Db::on(&disk_with_head_behind(3, 4 + 3)), Err(DbError::Journal(_))));
+}
+
+/// Bytes of an earlier use of the file, of which one in 2^32 looks like a head of this generation.
+#[test]
+fn a_head_behind_the_end_without_room_for_the_records_between_is_none() {
+    for number in [4 + 4, 1 << 32, u64::MAX] {
+        assert_eq!(statements(&Db::on(&disk_with_head_behind(3, number)).unwrap()), 3, "record {number}");
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl<'a> Reading<'a> {
             self.file.read(from, &mut window)?;
             for offset in (0..(window.len() - HEAD_BYTES + 1).min(WINDOW_BYTES)).step_by(ALIGN) {
                 let head = Head::parse(window[offset..offset + HEAD_BYTES].try_into().expect("the head's length"));
-                if self.vouches(&head) {
+                if self.vouches(&head, from + offset as u64) {
                     return Err(self.damage());
                 }
             }
@@ -137,12 +137,18 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Whether a record with this head was written when the one missing here was durable. The head's own checksum says
-    /// so: of bytes that look like one, no payload is read.
-    fn vouches(&self, head: &Head) -> bool {
+    /// Whether a record with this head at this place was written when the one missing here was durable. Numbers first: of
+    /// bytes that are no head only one in 2^80 has two that fit, too few for a checksum of 32 bits to let one pass by chance.
+    /// The head's own checksum says the rest: of bytes that look like one, no payload is read.
+    fn vouches(&self, head: &Head, at: u64) -> bool {
         let place = head.place;
         let is_behind = place.durable > self.end.number && place.number >= place.durable;
-        is_behind && head.is_sound(&self.end.mark.seed)
+        is_behind && self.has_room_before(place.number, at) && head.is_sound(&self.end.mark.seed)
+    }
+
+    /// Whether all records from the end up to this number, each a head at least, fit in before a place.
+    fn has_room_before(&self, number: u64, at: u64) -> bool {
+        number - self.end.number <= (at - self.end.at) / HEAD_BYTES as u64
     }
 
     fn damage(&self) -> JournalError {
