@@ -170,14 +170,14 @@ impl Db {
         Self::over(tables, (journal, first), growth, Unfolded::default(), path)
     }
 
-    /// Takes up what the journal holds. Folds nothing and writes nothing: there may be no room on the disk.
+    /// Takes up what the journal holds. Folds nothing and writes nothing that is not there: there may be no room on the disk.
     fn recover(tables: Tables, files: Files, growth: Growth, path: Option<PathBuf>) -> Result<Self, DbError> {
         if let Some(error) = growth.in_force().fault().filter(|_| !tables.1.is_of_damaged()) {
             return Err(DbError::Runs(error));
         }
         let first = stored_mark(&tables.0)?;
-        let Replayed { records, end } = replay(&files, first)?;
-        Self::over(tables, (Journal::resume(files, end)?, first), growth, unfolded(records)?, path)
+        let Replayed { records, end, unsure } = replay(&files, first)?;
+        Self::over(tables, (Journal::resume(files, end, &unsure)?, first), growth, unfolded(records)?, path)
     }
 
     /// Room on its disk.

@@ -10,6 +10,7 @@ use redb::StorageBackend;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes that a drive writes atomically.
@@ -65,12 +66,16 @@ struct State {
     lost_block: Option<(String, u64)>,
     /// Number of the read that fails.
     lost_read: Option<u64>,
+    /// Number of the sync that fails.
+    lost_sync: Option<u64>,
 }
 
 #[derive(Default)]
 struct File {
     image: Vec<u8>,
     unsynced: Vec<Change>,
+    /// Writes whose sync has failed: no later one makes them durable.
+    failed: Vec<Change>,
 }
 
 /// A change since the last sync: what was there. The new bytes are in the image; of two writes to one place within one
@@ -152,6 +157,13 @@ impl Disk {
         state.lost_read = Some(state.reads + count + 1);
     }
 
+    /// Fails the sync after so many more, once. As on Linux, what it was to make durable stays in memory, where whoever starts
+    /// next reads it, and counts as written: no later sync does it, unless the bytes are written again.
+    pub fn lose_sync_after(&self, count: u64) {
+        let mut state = self.state();
+        state.lost_sync = Some(state.syncs + count + 1);
+    }
+
     /// Writes, resizes and syncs up to now.
     pub fn operations(&self) -> u64 {
         self.state().operations
@@ -200,22 +212,35 @@ impl File {
         if loss == Loss::Nothing {
             return; // the next crash may still take what was not synced
         }
-        let unsynced = std::mem::take(&mut self.unsynced);
-        match loss {
-            Loss::Nothing => {}
-            Loss::All => self.undo(&unsynced),
-            Loss::Some { .. } => {
-                let written = self.image.clone();
-                self.undo(&unsynced);
-                self.redo_some(&unsynced, &written, random);
+        let (unsynced, failed) = (std::mem::take(&mut self.unsynced), std::mem::take(&mut self.failed));
+        let written = self.image.clone();
+        self.undo(&unsynced);
+        self.undo(&failed);
+        if loss != Loss::All {
+            self.redo_some(&unsynced, &written, random);
+        }
+    }
+
+    /// Makes durable what was written since the last sync.
+    fn sync(&mut self) {
+        for change in std::mem::take(&mut self.unsynced) {
+            if let Change::Write { at, old } = change {
+                self.failed.iter_mut().for_each(|failed| failed.is_overwritten(at..at + old.len(), &self.image));
             }
         }
+    }
+
+    /// A sync fails: lengths are the file system's, and it has them.
+    fn fail_sync(&mut self) {
+        let writes =
+            std::mem::take(&mut self.unsynced).into_iter().filter(|change| matches!(change, Change::Write { .. }));
+        self.failed.extend(writes);
     }
 
     fn undo(&mut self, changes: &[Change]) {
         for change in changes.iter().rev() {
             match change {
-                Change::Write { at, old } => self.image[*at..at + old.len()].copy_from_slice(old),
+                Change::Write { at, old } => self.keep(*at, old), // a later change may have cut it off
                 Change::Length { old, cut_off, .. } => {
                     self.image.resize(old - cut_off.len(), 0);
                     self.image.extend_from_slice(cut_off);
@@ -253,6 +278,17 @@ impl File {
         let end = self.image.len().min(at + bytes.len());
         if at < end {
             self.image[at..end].copy_from_slice(&bytes[..end - at]);
+        }
+    }
+}
+
+impl Change {
+    /// Another write of these places is durable: what was there before is no more.
+    fn is_overwritten(&mut self, written: Range<usize>, image: &[u8]) {
+        let Self::Write { at, old } = self else { return };
+        let (from, to) = (written.start.max(*at), written.end.min(*at + old.len()).min(image.len()));
+        if from < to {
+            old[from - *at..to - *at].copy_from_slice(&image[from..to]);
         }
     }
 }
@@ -341,7 +377,11 @@ impl StorageBackend for Backend {
         let mut state = self.disk.state();
         state.operate(self.generation)?;
         state.syncs += 1;
-        state.file(&self.name).unsynced.clear();
+        if state.lost_sync == Some(state.syncs) {
+            state.file(&self.name).fail_sync();
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        state.file(&self.name).sync();
         Ok(())
     }
 

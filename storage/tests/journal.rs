@@ -185,6 +185,36 @@ fn what_a_start_finds_it_makes_durable() {
     assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
 }
 
+/// The system drops from its list what a failed sync was to write: to the next start it looks as if it were on the disk.
+#[test]
+fn what_a_sync_has_lost_the_next_start_writes_again() {
+    let disk = disk_of(3);
+    let db = Db::on(&disk).unwrap();
+    disk.lose_sync_after(0);
+    assert!(world::try_store(&db, &[own(Kind::Prepare, 0, 4, digest("a"))]).is_err());
+    disk.crash(Loss::Nothing);
+    assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
+
+    disk.crash(Loss::All);
+
+    assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
+}
+
+#[test]
+fn a_generation_whose_first_sync_has_failed_is_written_again() {
+    let disk = disk_of(3);
+    let db = Db::on(&disk).unwrap();
+    disk.lose_sync_after(0);
+    assert!(db.freeze().is_err());
+    disk.crash(Loss::Nothing);
+    let db = Db::on(&disk).unwrap();
+    store(&db, &[own(Kind::Prepare, 0, 4, digest("a"))]);
+
+    disk.crash(Loss::All);
+
+    assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
+}
+
 #[test]
 fn a_broken_end_of_a_generation_that_another_follows_is_named() {
     let disk = Disk::new();

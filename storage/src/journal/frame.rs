@@ -56,9 +56,8 @@ pub(crate) fn seal(bytes: &mut Vec<u8>, place: Place, seed: &Checksum) -> Checks
     let payload = &bytes[HEAD_BYTES..];
     let length = u32::try_from(payload.len()).expect("a round weighs less than 4 GiB");
     let (check, checksum) = (check(seed, length, place), checksum(seed, place, payload));
-    let (number, durable) = (place.number.to_le_bytes(), place.durable.to_le_bytes());
-    let head: [&[u8]; 6] = [&length.to_le_bytes(), &check, &number, &durable, &place.after, &checksum];
-    bytes[..HEAD_BYTES].copy_from_slice(&head.concat());
+    let head = Head { length: length as usize, check, place, checksum };
+    bytes[..HEAD_BYTES].copy_from_slice(&head.to_bytes());
     bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
     checksum
 }
@@ -74,6 +73,13 @@ impl Head {
             place: Place { number: number(8), durable: number(16), after: sum(24) },
             checksum: sum(40),
         }
+    }
+
+    /// The bytes that it was read from.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let Self { length, check, place: Place { number, durable, after }, checksum } = self;
+        let (length, number, durable) = ((length as u32).to_le_bytes(), number.to_le_bytes(), durable.to_le_bytes());
+        [&length[..], &check, &number, &durable, &after, &checksum].concat()
     }
 
     /// Whether these bytes were written as a head under a seed: looked at before a payload is read.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::{io, mem};
 
 pub(crate) use frame::{Checksum, Mark};
-pub(crate) use replay::{JournalError, Replayed, replay};
+pub(crate) use replay::{JournalError, Replayed, Unsure, replay};
 
 /// Files of a journal.
 pub(crate) const FILES: usize = 3;
@@ -82,9 +82,12 @@ impl Journal {
         Self::begin(files, Header { mark: Mark { generation: 1, seed }, before: 0 })
     }
 
-    /// Goes on where another start of the database ended. What that one wrote and did not sync is synced: answers may
-    /// rest on it from now on. Takes no room on the disk: there may be none.
-    pub(crate) fn resume(files: Files, end: End) -> io::Result<Self> {
+    /// Goes on where another start of the database ended. What that one wrote and may not have synced is written again and
+    /// synced: answers may rest on it from now on, and what a failed sync was to write counts as written to the system.
+    /// Takes no room on the disk: there may be none.
+    pub(crate) fn resume(files: Files, end: End, unsure: &Unsure) -> io::Result<Self> {
+        let file = files.of(end.mark.generation);
+        unsure.iter().try_for_each(|(at, bytes)| file.write(*at, bytes))?;
         files.files.iter().try_for_each(|file| file.sync_data())?;
         let length = files.of(end.mark.generation).len()?;
         Ok(Self { files, end, durable: end.number, length, buffer: Vec::new() })

@@ -3,6 +3,7 @@
 use super::frame::{ALIGN, HEAD_BYTES, Head, Header};
 use super::{End, FILES, Files, Mark};
 use redb::StorageBackend;
+use std::collections::VecDeque;
 use std::io;
 
 /// Bytes that the search for records behind a broken one reads at a time.
@@ -18,7 +19,12 @@ pub(crate) struct Replayed {
     pub(crate) records: Vec<Vec<u8>>,
     /// Where to go on.
     pub(crate) end: End,
+    /// Records that none behind them says were durable.
+    pub(crate) unsure: Unsure,
 }
+
+/// The newest records of a generation, each with its place in the file, in order.
+pub(crate) type Unsure = VecDeque<(u64, Vec<u8>)>;
 
 /// Why the journal cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +60,7 @@ pub(crate) fn replay(files: &Files, first: Mark) -> Result<Replayed, JournalErro
             return Err(reading.damage()); // its end was durable when the next generation began
         }
         if next.generation == first.generation + FILES as u64 || !after.header()? {
-            return Ok(Replayed { records, end: reading.end });
+            return Ok(Replayed { records, end: reading.end, unsure: reading.unsure });
         }
         reading = after;
     }
@@ -64,11 +70,13 @@ pub(crate) fn replay(files: &Files, first: Mark) -> Result<Replayed, JournalErro
 struct Reading<'a> {
     file: &'a dyn StorageBackend,
     end: End,
+    unsure: Unsure,
 }
 
 impl<'a> Reading<'a> {
     fn of(files: &'a Files, mark: Mark) -> Self {
-        Self { file: files.of(mark.generation), end: End { mark, last: mark.seed, number: 0, at: 0 } }
+        let end = End { mark, last: mark.seed, number: 0, at: 0 };
+        Self { file: files.of(mark.generation), end, unsure: Unsure::new() }
     }
 
     /// Whether the generation begins here. A header that is broken before records of its generation is damage.
@@ -95,6 +103,9 @@ impl<'a> Reading<'a> {
         let Some(head) = self.head(self.end.at)?.filter(|head| self.follows(head)) else { return Ok(None) };
         let payload = self.payload(self.end.at, &head)?;
         let Some(checksum) = head.verify(&self.end.mark.seed, &payload) else { return Ok(None) };
+        self.unsure.push_back((self.end.at, [&head.to_bytes(), &payload[..]].concat()));
+        let settled = (self.unsure.len() as u64).saturating_sub(self.end.number + 1 - head.place.durable);
+        self.unsure.drain(..settled as usize);
         let at = self.end.at + head.record_bytes();
         self.end = End { last: checksum, number: self.end.number + 1, at, ..self.end };
         Ok(Some(payload))
