@@ -15,6 +15,7 @@ use super::replay::{self, Opened};
 use super::report::{Report, Reporter};
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
+use super::supplies::Supplies;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
     Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Message, Now,
@@ -79,6 +80,7 @@ pub struct Engine {
     /// The oldest slot that the disk can hand out.
     pub(super) oldest: SeqNum,
     pub(super) dues: Dues,
+    supplies: Supplies,
     /// Envelopes that need no place on the own lane any more, until the core hears of it.
     pub(super) withdrawn: BTreeSet<Vec<u8>>,
     pub(super) broken: Option<Broken>,
@@ -173,6 +175,7 @@ impl Engine {
             folding: Folding::default(),
             pruning: Pruning::new(history, folded),
             dues,
+            supplies: Supplies::default(),
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),
             broken,
@@ -415,7 +418,7 @@ impl Engine {
     }
 
     /// Answers peers from what is recorded (N9): certified, so that none of it rests on this disk. A row that cannot be
-    /// read is not here; others have it.
+    /// read is not here; others have it. Questions beyond a peer's bytes are dropped.
     fn supply(
         &mut self,
         supplies: Vec<(Arc<Committee>, ReplicaId, Question)>,
@@ -426,10 +429,16 @@ impl Engine {
         }
         let snapshot = self.db.snapshot()?.apart();
         for (committee, to, question) in supplies {
+            let Some(peer) = committee.key(to).copied() else { continue };
+            if !self.supplies.may_have(&peer, self.own_clock) {
+                round.notices.push(Notice::Refused(Rejected::TooOften { from: to }));
+                continue;
+            }
             let answer = snapshot.supply(&question, SupplyLimits::default()).unwrap_or_else(|error| {
                 self.reporter.note_damage(&error);
                 Vec::new()
             });
+            self.supplies.note(peer, answer.iter().map(weight).sum());
             let leave = |message| Outgoing { committee: committee.clone(), to: Some(to), message };
             round.outbox.extend(answer.into_iter().map(Arc::new).map(leave));
         }
@@ -491,6 +500,10 @@ impl Engine {
     pub(super) fn mempool(&self) -> MutexGuard<'_, Mempool> {
         self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn weight(message: &Message) -> usize {
+    borsh::object_length(message).expect("counting in memory cannot fail")
 }
 
 impl Work {

@@ -34,6 +34,7 @@ mod report;
 mod roots;
 mod round;
 mod slot;
+mod supplies;
 pub(crate) mod thread;
 mod tolls;
 mod turned_away;

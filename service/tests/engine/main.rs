@@ -5,6 +5,7 @@ mod copied;
 mod epochs;
 mod group;
 mod replies;
+mod supplies;
 mod tolls;
 
 use group::{Group, ROUNDS_MAX, key_of};
