@@ -46,9 +46,16 @@ pub enum Event {
 /// Bytes of a frame in the hand of a reader. Drop gives its room back to the peer and lets the next one follow.
 pub struct Frame {
     bytes: Bytes,
-    _room: Room,
+    room: Option<Room>,
     inbox: Arc<Inbox>,
     queue: (usize, Channel),
+}
+
+impl Frame {
+    /// Its room, to be given back to the peer later than the frame is dropped: when what was in it is. None the second time.
+    pub fn take_room(&mut self) -> Option<Room> {
+        self.room.take()
+    }
 }
 
 impl Deref for Frame {
@@ -108,7 +115,7 @@ impl Events {
 
 /// Room for one frame within its sender's budget; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub struct Room {
     _bytes: OwnedSemaphorePermit,
     _frame: OwnedSemaphorePermit,
 }
@@ -221,7 +228,7 @@ impl Inbox {
         }
         let (peer, channel, (bytes, room)) = state.take_frame()?;
         let from = state.peers[&peer].key;
-        let frame = Frame { bytes, _room: room, inbox: self.clone(), queue: (peer, channel) };
+        let frame = Frame { bytes, room: Some(room), inbox: self.clone(), queue: (peer, channel) };
         Some(Event::Received { from, channel, frame })
     }
 
@@ -440,6 +447,22 @@ mod tests {
 
         assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1, 1)).await.is_err());
         drop(in_hand);
+        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1, 1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn room_that_was_taken_from_a_frame_outlives_it() {
+        let inbox = inbox(1);
+        let largest = inbox.room(0, Channel::Bulk, Channel::Bulk.frame_bytes_max(), 1).await;
+        inbox.put(0, Channel::Bulk, Bytes::from_static(b"largest"), largest);
+        let Some(Event::Received { mut frame, .. }) = inbox.take() else { panic!("a frame") };
+        let soon = Duration::from_millis(20);
+
+        let room = frame.take_room();
+        drop(frame);
+
+        assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1, 1)).await.is_err());
+        drop(room);
         assert!(tokio::time::timeout(soon, inbox.room(0, Channel::Bulk, 1, 1)).await.is_ok());
     }
 

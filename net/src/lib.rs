@@ -43,7 +43,7 @@ pub use discovery::{
     RECORDS_MAX, Ranges, Source, Unsound, announce, key_of_peer, pack, relayed, unpack,
 };
 pub use error::{Error, SendError};
-pub use inbox::{Event, Events, Frame};
+pub use inbox::{Event, Events, Frame, Room};
 pub use libp2p::{Multiaddr, PeerId};
 pub use member::{Member, peer_of_key};
 pub use network::{Config, Network, start};

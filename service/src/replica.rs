@@ -30,7 +30,7 @@ use futures::future::BoxFuture;
 use outlet::sender;
 use quorate_client::keys;
 use quorate_ledger::{EnvelopeCheck, Genesis, OpenError, proof};
-use quorate_net::{Member, Multiaddr};
+use quorate_net::{Member, Multiaddr, Room};
 use quorate_pbft::{Admitted, Certified, Digest, Ed25519Signer, Message, PublicKey, ReplicaId, Signer};
 use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
 use std::collections::BTreeMap;
@@ -391,12 +391,12 @@ fn deliver_to(
     inbox: Arc<Inbox>,
     metrics: Arc<Metrics>,
     incoming: Option<Passes>,
-) -> impl Fn(Admitted) + Clone + Send + 'static {
+) -> impl Fn(Admitted, Option<Room>) + Clone + Send + 'static {
     let incoming = Arc::new(incoming);
-    move |message| {
+    move |message, room| {
         metrics.came(message.message());
         if incoming.as_ref().as_ref().is_none_or(|passes| passes(message.message())) {
-            inbox.message(Box::new(message));
+            inbox.message(Box::new(message), room);
         }
     }
 }

@@ -74,7 +74,7 @@ fn checker() -> Checker {
 /// Threads that verify, and hand on one message for each that the test takes.
 fn pool(events: Events, metrics: Arc<Metrics>) -> (Pool, Receiver<Admitted>) {
     let (give, take) = sync_channel(0);
-    let deliver = move |message| drop(give.send(message));
+    let deliver = move |message, _room| drop(give.send(message));
     let pool = Pool::start(2, events, Arc::new(checker()), metrics, Arc::default(), deliver, |_, _| ());
     (pool.expect("threads"), take)
 }
@@ -135,6 +135,36 @@ async fn a_core_that_takes_nothing_stops_its_peer_and_loses_nothing() {
     tokio::task::spawn_blocking(move || drop(pool)).await.expect("no panic");
 }
 
+/// A full disk keeps the core in one round for as long as it is full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_the_core_still_fills_its_senders_budget() {
+    let (sender, _events) = network(0, None).await;
+    let (receiver, events) = network(1, Some(&sender)).await;
+    let (give, waiting) = channel();
+    let deliver = move |message, room| drop(give.send((message, room)));
+    let pool =
+        Pool::start(2, events, Arc::new(checker()), Arc::new(Metrics::new()), Arc::default(), deliver, |_, _| ());
+
+    for seq in 1..=VOTES {
+        let frame = borsh::to_vec(&vote(seq)).expect("writing into memory cannot fail");
+        sender.send(key(1), Channel::Votes, frame.into()).expect("room in the sender's queue");
+    }
+    let waiting = tokio::task::spawn_blocking(move || {
+        let seqs: Vec<_> = (0..BUDGET).map(|_| waiting.recv_timeout(LIMIT).expect("a vote")).collect();
+        (waiting, seqs)
+    });
+    let (waiting, taken) = waiting.await.expect("no panic");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(waiting.try_iter().count(), 0, "no more is read than the peer's budget");
+
+    drop(taken);
+    let next = tokio::task::spawn_blocking(move || waiting.recv_timeout(LIMIT).is_ok());
+    assert!(next.await.expect("no panic"), "what the core takes makes room");
+    sender.stop().await;
+    receiver.stop().await;
+    tokio::task::spawn_blocking(move || drop(pool)).await.expect("no panic");
+}
+
 /// B: a ViewChange costs a thousand times a vote to check; on the channel of votes nothing would bound how often.
 #[test]
 fn a_bulk_message_counts_on_its_own_channel_only() {
@@ -151,7 +181,7 @@ async fn a_vote_on_the_stream_of_bulk_is_taken_and_charged_to_its_sender() {
     let (sender, _events) = network(0, None).await;
     let (receiver, events) = network(1, Some(&sender)).await;
     let (give, taken) = channel();
-    let deliver = move |_| give.send(()).expect("the test listens");
+    let deliver = move |_, _| give.send(()).expect("the test listens");
     let (tell, charged) = channel();
     let charge = move |key, bytes| tell.send((key, bytes)).expect("the test listens");
     let pool = Pool::start(1, events, Arc::new(checker()), Arc::new(Metrics::new()), Arc::default(), deliver, charge);

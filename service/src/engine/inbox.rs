@@ -1,7 +1,11 @@
 //! Queue of the core's thread: messages from the pool and requests from the API, each bounded on its own, so that
 //! neither keeps the other out.
+//!
+//! A member's message keeps its room in its sender's budget until the core takes it, so that however long a round waits for
+//! the disk no member fills memory, nor keeps the votes of another out.
 
 use super::Request;
+use quorate_net::Room;
 use quorate_pbft::Admitted;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,6 +13,8 @@ use std::time::Duration;
 
 /// Messages that were checked and wait: some rounds of a busy group.
 const MESSAGES_MAX: usize = 4_096;
+/// Bytes of messages that wait without room in a budget, those of nodes that serve an observer: two of the largest.
+const BYTES_MAX: usize = 64 << 20;
 /// Requests of the API that wait: more are told to come again.
 const REQUESTS_MAX: usize = 4_096;
 /// Messages of one round, and requests of one round: what one commit to disk takes together. Bounds the latency of all.
@@ -24,9 +30,20 @@ pub struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    messages: VecDeque<Request>,
+    messages: VecDeque<Waiting>,
+    /// Bytes of those without room in a budget.
+    bytes: usize,
     requests: VecDeque<Request>,
     closed: bool,
+}
+
+/// A message that waits.
+#[derive(Debug)]
+struct Waiting {
+    word: Request,
+    /// Its bytes, if it has no room in a budget.
+    bytes: usize,
+    _room: Option<Room>,
 }
 
 /// A request that was not taken.
@@ -44,19 +61,26 @@ pub enum Woken<T> {
 }
 
 impl Inbox {
-    /// Hands over a checked message; waits while there is no room. After the door closed it is dropped.
-    pub fn message(&self, message: Box<Admitted>) {
-        self.hear(Request::Message(message));
+    /// Hands over a checked message with the room of its frame; waits while there is none here. After the door closed it is
+    /// dropped.
+    pub fn message(&self, message: Box<Admitted>, room: Option<Room>) {
+        let bytes = if room.is_some() { 0 } else { weight(&message) };
+        self.put(Waiting { word: Request::Message(message), bytes, _room: room });
     }
 
     /// The same with any other word of a peer, in its turn among the messages.
     pub fn hear(&self, word: Request) {
+        self.put(Waiting { word, bytes: 0, _room: None });
+    }
+
+    fn put(&self, waiting: Waiting) {
         let mut state = self.lock();
-        while state.messages.len() >= MESSAGES_MAX && !state.closed {
+        while !state.has_room_for(waiting.bytes) && !state.closed {
             state = self.drained.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if !state.closed {
-            state.messages.push_back(word);
+            state.bytes += waiting.bytes;
+            state.messages.push_back(waiting);
             self.filled.notify_one();
         }
     }
@@ -84,7 +108,9 @@ impl Inbox {
         }
         let requests = state.requests.len().min(ROUND_MAX);
         let messages = state.messages.len().min(ROUND_MAX);
-        let mut round: Vec<Request> = state.messages.drain(..messages).collect();
+        let taken: Vec<Waiting> = state.messages.drain(..messages).collect();
+        state.bytes -= taken.iter().map(|waiting| waiting.bytes).sum::<usize>();
+        let mut round: Vec<Request> = taken.into_iter().map(|waiting| waiting.word).collect();
         round.extend(state.requests.drain(..requests));
         self.drained.notify_all();
         Woken::Round(round)
@@ -102,8 +128,34 @@ impl Inbox {
     }
 }
 
+fn weight(message: &Admitted) -> usize {
+    borsh::object_length(message.message()).expect("counting in memory cannot fail")
+}
+
 impl State {
+    /// Whether one more message of so many bytes may wait: any while those here are fewer than the most.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.messages.len() < MESSAGES_MAX && (bytes == 0 || self.bytes < BYTES_MAX)
+    }
+
     fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.requests.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_without_room_waits_for_the_bytes_before_it_and_no_other_does() {
+        let inbox = Inbox::default();
+        inbox.put(Waiting { word: Request::Resign, bytes: BYTES_MAX, _room: None });
+        assert!(!inbox.lock().has_room_for(1));
+        assert!(inbox.lock().has_room_for(0), "a member's message has its own room");
+
+        inbox.round(Duration::ZERO);
+
+        assert!(inbox.lock().has_room_for(1));
     }
 }

@@ -410,7 +410,7 @@ impl Contact {
                     if let Some(seq) = certified {
                         relay.gives(&key, seq, (executed, executed.plus(checker.constants.window)));
                     }
-                    inbox.message(Box::new(message));
+                    inbox.message(Box::new(message), None);
                     return Ok(());
                 }
                 Err(dropped) => dropped,

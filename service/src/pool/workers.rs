@@ -4,7 +4,7 @@ use crate::conduct::{Conduct, Offence, Who};
 use crate::engine::{Committees, program};
 use crate::metrics::Metrics;
 use crate::pool::strays::{Came, Kind, Strays};
-use quorate_net::{Channel, Event, Events};
+use quorate_net::{Channel, Event, Events, Room};
 use quorate_pbft::{
     Admitted, Certified, Constants, Epoch, Invalid, Message, PayloadCheck, PublicKey, ReplicaId, Unverified, Verify,
     VerifyContext,
@@ -191,15 +191,15 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts `threads` threads. While `deliver` waits for room, its frame stays in hand, so the peer that sent it is
-    /// read no further than its budget. `charge` is told what bulk costs its sender that is of no use in this epoch.
+    /// Starts `threads` threads. Until `deliver` drops a frame's room the peer that sent it is read no further than its
+    /// budget; while it waits the frame stays in hand, and the next ones of that peer wait behind it. `charge` is told what bulk costs its sender that is of no use in this epoch.
     pub fn start(
         threads: usize,
         events: Events,
         checker: Arc<Checker>,
         metrics: Arc<Metrics>,
         conduct: Arc<Conduct>,
-        deliver: impl Fn(Admitted) + Clone + Send + 'static,
+        deliver: impl Fn(Admitted, Option<Room>) + Clone + Send + 'static,
         charge: impl Fn(PublicKey, u64) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let mut pool = Self { events, threads: Vec::new() };
@@ -229,11 +229,11 @@ fn work(
     events: &Events,
     checker: &Checker,
     (metrics, conduct, others): (&Metrics, &Conduct, &Others),
-    deliver: &impl Fn(Admitted),
+    deliver: &impl Fn(Admitted, Option<Room>),
     (strays, charge): (&Strays, &impl Fn(PublicKey, u64)),
 ) {
     while let Some(event) = events.blocking_recv() {
-        let Event::Received { from, channel, frame } = event else { continue }; // the network logs links
+        let Event::Received { from, channel, mut frame } = event else { continue }; // the network logs links
         let checked = checker.check(from, channel, &frame);
         let committees = checker.committees();
         let ours = committees.current().epoch();
@@ -249,7 +249,7 @@ fn work(
             Ok(message) => {
                 conduct.good(Who::Member(from));
                 version_in(&message).into_iter().for_each(|version| others.hear(from, version));
-                deliver(message);
+                deliver(message, frame.take_room());
             }
             Err(dropped) => {
                 let (bytes, number) = (frame.len(), checker.number(&from));
