@@ -6,6 +6,7 @@
 use crate::config::{CONFIG_FILE, Config, GENESIS_FILE, REPLICA_KEY_FILE};
 use crate::copying;
 use crate::framed::{beside, sync_parent};
+use crate::shelter::sheltered;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{
@@ -315,7 +316,7 @@ impl Plan {
 }
 
 /// A database that holds the state that the genesis makes. Where nothing stands in its place it gets there whole: one that
-/// was cut off is begun anew.
+/// was cut off is begun anew, in a folder that stands there too.
 pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> {
     if let Some(command) = copying::cut_off(data) {
         return Err(InitError::CutOff(command, data.to_owned()));
@@ -343,6 +344,7 @@ pub fn create_database(data: &Path, genesis: &Genesis) -> Result<(), InitError> 
 fn fill_database(folder: &Path, place: &Path, genesis: &Genesis) -> Result<(), InitError> {
     // Others of this machine read no contents past the policies.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+    sheltered(|| Db::forget_blank(folder)); // of any other [`Db::create`] says why it stays
     let db = Db::create(folder)?;
     let failed = |error: &dyn std::fmt::Display| InitError::Ledger(error.to_string());
     let mut batch = db.begin().map_err(|error| failed(&error))?;

@@ -7,6 +7,7 @@ use crate::fold::Fold;
 use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
 use crate::room::{Patient, Room};
 use crate::row::{decode, encode};
+use crate::rows::{Order, Rows as _};
 use crate::runs::{Dir, Folder, Growth, Manifest, Sizes};
 use crate::shared::{Shared, Turn};
 use crate::snapshot::Snapshot;
@@ -18,6 +19,7 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageBackend};
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
@@ -112,6 +114,32 @@ impl Db {
     pub fn is_unmade(dir: &Path) -> bool {
         let has = |name: &str| dir.join(name).exists();
         !has(FILE) && (has(UNFINISHED) || !JOURNAL_FILES.into_iter().any(has))
+    }
+
+    /// Takes a database that was never filled, nor claimed by a member, for one that was not made: [`Db::create`] makes it
+    /// anew. Whether it was one.
+    pub fn forget_blank(dir: &Path) -> Result<bool, DbError> {
+        let db = Self::open(dir)?; // held until the file has its other name
+        if !db.is_blank()? {
+            return Ok(false);
+        }
+        fs::rename(dir.join(FILE), dir.join(UNFINISHED)).map_err(io_error(dir))?;
+        File::open(dir).and_then(|folder| folder.sync_all()).map_err(io_error(dir))?;
+        Ok(true)
+    }
+
+    /// Whether it has nothing but what its first commit has.
+    fn is_blank(&self) -> Result<bool, DbError> {
+        let snapshot = self.snapshot().map_err(|error| DbError::Foreign(error.0))?;
+        let mut is_blank = true;
+        for name in Name::ALL {
+            let rows = snapshot.rows(name, &[], &[u8::MAX; 64], Order::Up, &mut |key, _| {
+                is_blank &= name == Name::About && [key::FORMAT, key::JOURNAL, key::RUNS].contains(&key);
+                Ok(if is_blank { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            });
+            rows.map_err(|error| DbError::Foreign(error.0))?;
+        }
+        Ok(is_blank)
     }
 
     /// Opens the database in a folder. Never makes one (E7). A write that finds no room fails until its [`Room`] is

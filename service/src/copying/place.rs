@@ -262,6 +262,28 @@ mod tests {
         Genesis::build(file).expect("a good genesis")
     }
 
+    /// A folder that is a file system of its own cannot take the place of another.
+    #[test]
+    fn a_first_state_that_was_cut_off_in_a_folder_that_stood_there_is_begun_anew() {
+        let data = tempfile::tempdir().expect("a folder");
+        drop(Db::create(data.path()).expect("a database")); // and no room for the state
+
+        create_database(data.path(), &genesis()).expect("a database");
+
+        let db = Db::open(data.path()).expect("a database");
+        assert!(replay::open(&db, &genesis()).is_ok());
+    }
+
+    #[test]
+    fn a_database_without_a_state_that_a_member_has_used_is_not_made_anew() {
+        let data = tempfile::tempdir().expect("a folder");
+        Db::create(data.path()).and_then(|db| db.claim(&[7; 32])).expect("a database");
+
+        let made = create_database(data.path(), &genesis());
+
+        assert!(matches!(made, Err(InitError::Db(DbError::Exists(_)))), "{made:?}");
+    }
+
     #[test]
     fn a_database_that_was_cut_off_while_it_was_made_is_made_anew() {
         let folder = tempfile::tempdir().expect("a folder");
