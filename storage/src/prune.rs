@@ -3,7 +3,8 @@
 //! Of the slots so covered go own Vote and Checkpoint statements, accepted contents, prepared and stable certificates;
 //! of the lane positions that they executed own Bundle and Ack statements and lane certificates. The newest own
 //! statement of each kind (Ack: of each lane) and the newest certificate of each lane stay. Own ViewChange and NewView
-//! statements, and starts of views, go when a later view has decided the last covered slot: see `starts.rs`. Decided slots with their
+//! statements, and starts of views, go when a later view has decided the last covered slot: see `starts.rs`. Of the epochs before the
+//! one of that slot all of these go, and the demands; the newest own statement of each kind stays. Decided slots with their
 //! certificates and bundles stay for longer: from them a replica that is behind catches up (N9), see `served.rs`.
 //!
 //! Rows that stay of a bundle with nothing but a read mark: its own of some 230 bytes, and a decided slot of some 400,
@@ -14,12 +15,13 @@ use crate::key::{self, Place};
 use crate::own;
 use crate::pruned::{Progress, Pruned};
 use crate::record::kept;
+use crate::recover::KINDS;
 use crate::row::{Committed, encode};
 use crate::rows::{Order, Row, Rows};
 use crate::starts;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
-use quorate_pbft::{Epoch, Kind, Position, SeqNum, View};
+use quorate_pbft::{Digest, Epoch, Kind, Position, ReplicaId, SeqNum, View};
 use std::ops::ControlFlow;
 
 /// Slots that one call goes on by: their contents are read.
@@ -47,6 +49,9 @@ impl Batch {
         sweep.lanes(&progress.pruned)?;
         if progress.unfinished || progress.pruned.view > view {
             sweep.views(&progress.pruned)?;
+        }
+        if let Some(last) = progress.pruned.epoch.previous() {
+            sweep.epochs(last)?;
         }
         progress.unfinished = sweep.left == 0;
         self.set(Name::About, key::PRUNED, encode(&progress));
@@ -145,6 +150,26 @@ impl Sweep<'_> {
         let unneeded = starts::unneeded(self.batch, bounds)?;
         unneeded.iter().for_each(|key| self.batch.remove(Name::NewViews, key));
         Ok(())
+    }
+
+    /// Rows of all epochs up to one whose slots are covered: nothing is signed there any more, nor does a start ask for them.
+    fn epochs(&mut self, last: Epoch) -> Result<(), StoreError> {
+        let epochs = own::epochs(self.batch)?;
+        for kind in KINDS {
+            let mut newest = None;
+            for epoch in &epochs {
+                newest = newest.or(own::newest(self.batch, *epoch, kind)?);
+                if *epoch <= last {
+                    let [from, to] = [0, u64::MAX].map(|end| Place::new(*epoch, kind, end, end).key());
+                    self.remove(Name::Statements, &from, &to, newest.as_ref())?;
+                }
+            }
+        }
+        let lanes = key::lane(last, ReplicaId::new(u16::MAX), Position::new(u64::MAX));
+        self.remove(Name::LaneCerts, &[], &lanes, None)?;
+        let starts = key::named_start(last, View::new(u64::MAX), Digest([u8::MAX; 32]));
+        self.remove(Name::NewViews, &[], &starts, None)?;
+        self.remove(Name::ViewChanges, &[], &last.get().to_be_bytes(), None)
     }
 
     fn statements(&mut self, epoch: Epoch, kind: Kind, view: View, tip: Position) -> Result<(), StoreError> {

@@ -2,10 +2,13 @@
 
 mod world;
 
-use quorate_pbft::{Kind, Record, Recovered, SeqNum};
+use quorate_pbft::{
+    ClaimedCert, Committee, Digest, Ed25519, Kind, Record, Recovered, ReplicaId, SeqNum, Signed, Signer as _,
+    Statement, View,
+};
 use quorate_storage::{Db, PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX, RecordError};
 use redb::{Database, ReadableTable as _, TableDefinition};
-use world::{cert, db, digest, executed, mark_slot, own, store, try_store};
+use world::{EPOCH, GROUP, cert, content, db, digest, executed, key_of, mark_slot, own, store, try_store};
 
 const PERIOD: u64 = 8;
 
@@ -185,6 +188,40 @@ fn one_call_does_a_bounded_part_and_the_next_goes_on() {
 
     assert!(calls >= 3, "{calls} calls");
     assert_eq!(lowest(&db, Kind::Prepare), slots + 1);
+}
+
+/// A statement of replica 0 in the epoch after the one of all others here.
+fn later(kind: Kind, signer: u16, seq: u64, digest: Digest) -> Signed {
+    let (epoch, view, seq) = (EPOCH.next(), View::new(0), SeqNum::new(seq));
+    let statement = Statement { group: GROUP, epoch, kind, view, seq, digest };
+    statement.sign(ReplicaId::new(signer), &key_of(signer))
+}
+
+/// An empty slot that was decided in that epoch.
+fn decided_later(seq: u64) -> Record {
+    let content = content(&[], seq);
+    let (epoch, digest) = (EPOCH.next(), content.digest());
+    let members = (0..4).map(|replica| key_of(replica).public_key()).collect();
+    let committee = Committee::new(GROUP, epoch, members).unwrap();
+    let signatures = (0..3).map(|by| (ReplicaId::new(by), later(Kind::Commit, by, seq, digest).signature)).collect();
+    let (view, seq) = (View::new(0), SeqNum::new(seq));
+    let claimed = ClaimedCert { epoch, kind: Kind::Commit, view, seq, digest, signatures };
+    Record::Committed { certificate: committee.check(claimed, &Ed25519).unwrap(), content }
+}
+
+/// E1: all rows when their epoch ended that long ago, but the newest of each kind.
+#[test]
+fn rows_of_an_epoch_that_ended_long_ago_go_however_late_in_it_they_were_written() {
+    let db = history(16);
+    store(&db, &[1, 2].map(|view| own(Kind::ViewChange, view, 0, digest("a demand"))));
+    store(&db, &(17..=24).map(decided_later).collect::<Vec<_>>());
+    store(&db, &[Record::Statement(later(Kind::Commit, 0, 24, digest("a")))]);
+
+    prune_all(&db, 17 + 2 * PERIOD);
+
+    let older = [Kind::Bundle, Kind::Ack, Kind::PrePrepare, Kind::Prepare, Kind::Checkpoint, Kind::ViewChange].len();
+    assert_eq!(rows(&db, "statements"), older as u64 + 1, "the newest Commit is of the later epoch");
+    assert_eq!(rows(&db, "lane-certs"), 0);
 }
 
 #[test]
