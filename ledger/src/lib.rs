@@ -120,7 +120,7 @@ pub use query::{
     QueryError, SideEntry, StateView,
 };
 #[cfg(feature = "execution")]
-pub use validate::admission::{Admission, NotAdmitted, Numbers, Sequencing};
+pub use validate::admission::{Admission, Forgotten, NotAdmitted, Numbers, Sequencing};
 #[cfg(feature = "execution")]
 pub use validate::novelty::{Claim, Novelty};
 #[cfg(feature = "execution")]

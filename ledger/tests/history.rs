@@ -3,10 +3,10 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Base, Limits, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table};
+use quorate_ledger::{Base, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table};
 use quorate_pbft::SeqNum;
 use support::counting::Counting;
-use support::world::{Edit, World, write};
+use support::world::{Draft, Edit, World, write};
 
 fn short() -> World {
     World::with(Limits { base_horizon_ms: 1_000, ..Limits::default() })
@@ -107,6 +107,74 @@ fn a_revision_from_before_the_history_is_refused_with_where_it_begins() {
     assert!(view.log("main", None, first.revision, 10).is_err_and(is_pruned));
     assert_eq!(view.log("main", Some("a"), None, 10).expect("the newest").items.len(), 1);
     assert_eq!(world.ledger.receipt(&world.store, &first.id), Ok(None));
+}
+
+/// Answer of the gate to an envelope that may not enter: what it says of its numbers.
+fn numbers(world: &World, draft: &Draft) -> Numbers {
+    let bytes = world.sign(draft).encode();
+    let admitted = world.ledger.admit(&world.store, &bytes).expect("memory does not fail");
+    admitted.expect_err("its numbers are used").numbers.expect("it was refused for them")
+}
+
+/// World whose author 0 wrote once, then three times more, and later again; the first of these drafts.
+fn with_a_first_draft() -> (World, Draft) {
+    let mut world = short();
+    let first = world.draft(0, world.now(), &[write("a", "one")]);
+    world.verdict(&first);
+    for text in ["two", "three", "four"] {
+        world.does(0, &[write("a", text)]);
+    }
+    (world, first)
+}
+
+/// Forgets what lies before a change of author 0 that is made after all else has left the horizon.
+fn forget_before_a_last_change(world: &mut World) {
+    time_passes(world);
+    let oldest = next(world);
+    world.does(0, &[write("a", "last")]);
+    time_passes(world);
+    forget(world, oldest);
+}
+
+#[test]
+fn an_envelope_whose_verdict_is_forgotten_is_not_said_to_be_anothers() {
+    let (mut world, first) = with_a_first_draft();
+
+    forget_before_a_last_change(&mut world);
+
+    assert_eq!(world.ledger.receipt(&world.store, &world.id(&first)), Ok(None));
+    assert_eq!(numbers(&world, &first).forgotten, Some(Forgotten::Number));
+}
+
+#[test]
+fn an_envelope_whose_number_is_kept_is_known_by_it_without_its_receipt() {
+    let (mut world, first) = with_a_first_draft();
+    world.store.delete(Table::Receipts, &world.id(&first).0.0).expect("memory does not fail");
+
+    assert_eq!(numbers(&world, &first).forgotten, Some(Forgotten::Receipt));
+}
+
+#[test]
+fn another_envelope_under_a_kept_number_is_told_from_the_one_that_used_it() {
+    let (mut world, first) = with_a_first_draft();
+    forget_before_a_last_change(&mut world);
+    let mut last = world.draft(0, world.now(), &[write("a", "other")]);
+    (last.body.from_seq, last.body.to_seq) = (5, 5);
+    let mut ahead = first;
+    (ahead.body.from_seq, ahead.body.to_seq) = (5, 6);
+    ahead.body.changes.push(ahead.body.changes[0].clone());
+
+    assert_eq!(numbers(&world, &last).forgotten, None, "an attempt above the one of the kept row");
+    assert_eq!(numbers(&world, &ahead).forgotten, None, "it would have used number 6 too");
+}
+
+#[test]
+fn an_attempt_that_had_no_verdict_is_told_where_no_row_is_missing() {
+    let (world, first) = with_a_first_draft();
+    let mut other = first;
+    other.body.attempt = 9;
+
+    assert_eq!(numbers(&world, &other).forgotten, None);
 }
 
 #[test]

@@ -5,9 +5,10 @@
 
 use crate::state::overlay::Overlay;
 use crate::state::record::{NumberRow, Sequence};
-use crate::state::store::{Live, StoreError, Table};
+use crate::state::store::{Live, Read, StoreError, Table};
 use crate::state::{entry, rows};
 use crate::vocabulary::ids::EnvelopeId;
+use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, SeqNum, hash};
 
 /// Newest verdicts of an author in a domain that later envelopes may build on. So the longest chain has as many links.
@@ -45,6 +46,44 @@ impl Used<'_> {
     ) -> Result<Option<EnvelopeId>, StoreError> {
         let row: Option<NumberRow> = overlay.row(Live::Past, &self.key())?;
         Ok(row.filter(|row| is_known(row.ordinal, row.slot, sequence, floor)).map(|row| row.envelope))
+    }
+}
+
+/// Verdict at a number and attempt, as the rows that are kept tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The row of the verdict.
+    By(Box<NumberRow>),
+    /// No envelope had one there.
+    Nobody,
+    /// Rows thereabouts are forgotten.
+    Forgotten,
+}
+
+impl Used<'_> {
+    /// The verdict there, of one that may be beyond the horizon: for those who ask, never for execution. Verdicts are
+    /// counted, so that two rows show whether one is missing between them.
+    pub(crate) fn told(&self, read: &dyn Read, sequence: &Sequence) -> Result<Told, StoreError> {
+        let (first, last) = (self.at((0, 0)), self.at((u64::MAX, u64::MAX)));
+        let (mut below, mut above) = (Ok(None), Ok(None));
+        read.scan(Table::Past, &self.key(), &last, &mut |key, row| {
+            above = entry::value_of::<NumberRow>(row).map(|row| Some((key == self.key(), row)));
+            ControlFlow::Break(())
+        })?;
+        read.scan_back(Table::Past, &first, &self.key(), &mut |_, row| {
+            below = entry::value_of::<NumberRow>(row).map(|row| Some(row.ordinal));
+            ControlFlow::Break(())
+        })?;
+        Ok(match (below?.unwrap_or(0), above?) {
+            (_, Some((true, row))) => Told::By(Box::new(row)),
+            (below, None) if below == sequence.verdicts => Told::Nobody,
+            (below, Some((false, row))) if row.ordinal == below + 1 => Told::Nobody,
+            _ => Told::Forgotten,
+        })
+    }
+
+    fn at(&self, (number, attempt): (u64, u64)) -> Vec<u8> {
+        rows::number(self.domain, self.author, number, attempt)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::format::governance::{Act, Proposal};
 use crate::format::receipt::Receipt;
 use crate::format::signature::Predicate;
 use crate::state::ledger::Ledger;
-use crate::state::record::{AuthorRecord, Sequence, Verdict};
+use crate::state::numbers::{Told, Used};
+use crate::state::record::{AuthorRecord, NumberAnswer, Sequence, Verdict};
 use crate::state::store::{Read, StoreError, Table};
 use crate::state::{entry, name};
 use crate::validate::rates::{self, TooFast};
@@ -63,6 +64,17 @@ pub struct Numbers {
     pub to_seq: u64,
     /// The author's next number, as executed.
     pub next_seq: u64,
+    /// Verdict on the envelope that has left the history kept here; none where another envelope surely holds its number.
+    pub forgotten: Option<Forgotten>,
+}
+
+/// Verdict at a number that the history kept here does not tell any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// The envelope had one, and used the number; its receipt is gone.
+    Receipt,
+    /// An envelope used the number: this one or another.
+    Number,
 }
 
 impl Ledger {
@@ -100,7 +112,28 @@ impl Ledger {
         let gap_max = self.genesis().limits().gap_max;
         Ok(match follows(&envelope.body, &numbers, gap_max) {
             Ok(sequencing) => Ok(Admission { id, envelope, organisation, sequencing, numbers }),
-            Err(refusal) => Err(NotAdmitted { refusal, numbers: Some(Numbers::of(&envelope.body, &numbers)) }),
+            Err(refusal) => {
+                let forgotten = self.forgotten(read, &id, &envelope.body, &numbers)?;
+                Err(NotAdmitted { refusal, numbers: Some(Numbers::of(&envelope.body, &numbers, forgotten)) })
+            }
+        })
+    }
+
+    /// What is forgotten of an envelope without a receipt here. One that was accepted has used all its numbers.
+    fn forgotten(
+        &self,
+        read: &dyn Read,
+        id: &EnvelopeId,
+        body: &Body,
+        numbers: &Sequence,
+    ) -> Result<Option<Forgotten>, StoreError> {
+        let Some(domain) = self.domain(&body.domain).filter(|_| body.to_seq < numbers.next) else { return Ok(None) };
+        let (author, number, attempt) = (&body.author, body.from_seq, body.attempt);
+        let used = Used { domain: domain.record.number, author, number, attempt };
+        Ok(match used.told(read, numbers)? {
+            Told::By(row) if row.envelope == *id && row.answer != NumberAnswer::Refused => Some(Forgotten::Receipt),
+            Told::By(_) | Told::Nobody => None,
+            Told::Forgotten => Some(Forgotten::Number),
         })
     }
 
@@ -197,8 +230,8 @@ fn follows(body: &Body, numbers: &Sequence, gap_max: u64) -> Result<Sequencing, 
 }
 
 impl Numbers {
-    fn of(body: &Body, numbers: &Sequence) -> Self {
-        Self { from_seq: body.from_seq, to_seq: body.to_seq, next_seq: numbers.next }
+    fn of(body: &Body, numbers: &Sequence, forgotten: Option<Forgotten>) -> Self {
+        Self { from_seq: body.from_seq, to_seq: body.to_seq, next_seq: numbers.next, forgotten }
     }
 }
 
