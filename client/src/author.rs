@@ -15,7 +15,7 @@ use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, State, is_name,
 };
 use quorate_pbft::{Digest, PublicKey, SeqNum};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Times that an envelope is signed again because another machine took its number: each is one race that was lost.
@@ -40,6 +40,16 @@ pub enum SubmitError {
         id: EnvelopeId,
         /// Error that ended the wait.
         error: ClientError,
+    },
+    /// Refused to sign: the node does not keep the history that tells what became of an earlier envelope of this key.
+    #[error("{problem}; nothing was signed, because an earlier change may have been applied: {id}")]
+    Forgotten {
+        /// The earlier envelope, kept in the outbox.
+        id: EnvelopeId,
+        /// File of the envelope.
+        file: PathBuf,
+        /// As the node says it.
+        problem: Box<Problem>,
     },
     /// Sent without an answer in time. The envelope is kept in the outbox.
     #[error("{error}; the change may still be ordered: {}", .receipt.id)]
@@ -153,6 +163,9 @@ impl Author {
             let posted = self.judged(id, self.client.post_again(id, bytes).await);
             self.note(id, &name, &posted)?.iter().for_each(&mut tell);
             match (posted, id) {
+                (Err(ClientError::Refused(problem)), Some(id)) if problem.is_of_pruned_history() => {
+                    return Err(self.forgotten(id, &name, problem));
+                }
                 // Another node may have taken it, and what comes after it would wait for it here.
                 (Err(error), Some(id)) if error.is_of_size_here() => return Err(SubmitError::Earlier { id, error }),
                 (Ok(_) | Err(ClientError::Refused(_)), _) => (),
@@ -226,11 +239,19 @@ impl Author {
             };
             let posted = self.judged(id, posted);
             self.note(id, name, &posted)?.iter().for_each(&tell);
-            match posted? {
-                Posted::Verdict(receipt) => return Ok(receipt),
-                Posted::Ticket(ticket) => tries.pause(calls::waits(&ticket), None).await?,
+            match (posted, id) {
+                (Err(ClientError::Refused(problem)), Some(id)) if problem.is_of_pruned_history() => {
+                    return Err(self.forgotten(id, name, problem));
+                }
+                (Err(error), _) => return Err(error.into()),
+                (Ok(Posted::Verdict(receipt)), _) => return Ok(receipt),
+                (Ok(Posted::Ticket(ticket)), _) => tries.pause(calls::waits(&ticket), None).await?,
             }
         }
+    }
+
+    fn forgotten(&self, id: EnvelopeId, name: &Name, problem: Box<Problem>) -> SubmitError {
+        SubmitError::Forgotten { id, file: self.outbox.file(name), problem }
     }
 
     /// Signs a change, keeps it, sends it, and waits for its answer at that level.
@@ -293,7 +314,7 @@ impl Author {
             Err(ClientError::Refused(problem)) if is_lost_race(&problem) => {
                 Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
             }
-            Err(ClientError::Refused(problem)) => {
+            Err(ClientError::Refused(problem)) if !problem.is_of_pruned_history() => {
                 if problem.is_of_size_here() {
                     self.give_up(&name, &problem)?;
                 }
@@ -412,7 +433,7 @@ impl Author {
             Ok(Posted::Verdict(receipt)) if Some(receipt.id) != id => {
                 Err(self.client.garbled(format!("a receipt of another envelope, {}", receipt.id)))
             }
-            Err(ClientError::Refused(problem)) if problem.stage.is_none() && !problem.is_of_size_here() => {
+            Err(ClientError::Refused(problem)) if problem.stage.is_none() && !problem.settles_nothing() => {
                 Err(self.client.garbled(problem.to_string()))
             }
             other => other,
@@ -428,7 +449,7 @@ impl Author {
     ) -> Result<Vec<Answer>, SubmitError> {
         let answer = match posted {
             Ok(Posted::Verdict(receipt)) => Answer::Verdict(receipt.clone()),
-            Err(ClientError::Refused(problem)) if !problem.is_of_size_here() => Answer::Gate((**problem).clone()),
+            Err(ClientError::Refused(problem)) if !problem.settles_nothing() => Answer::Gate((**problem).clone()),
             Ok(Posted::Ticket(_)) | Err(_) => return Ok(Vec::new()),
         };
         match self.write_down(id, name, &answer) {

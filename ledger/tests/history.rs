@@ -3,7 +3,9 @@
 mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Base, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table};
+use quorate_ledger::{
+    Base, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table,
+};
 use quorate_pbft::SeqNum;
 use support::counting::Counting;
 use support::world::{Draft, Edit, World, write};

@@ -15,6 +15,9 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// Code of a problem with history that a node does not keep.
+pub const HISTORY_PRUNED: &str = "history-pruned";
+
 /// An error's body: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -34,6 +37,9 @@ pub struct Problem {
     /// With a node that is not ready: its mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<super::Mode>,
+    /// With `history-pruned`: numbers of the other members, who may keep more; left out where a node does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<u16>>,
     /// With `sequence-taken` and `overlap`: the first number of this author and domain that is free here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_seq: Option<u64>,
@@ -42,12 +48,23 @@ pub struct Problem {
 impl Problem {
     /// A problem that no validation stage found.
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        Self { status, stage: None, code: code.into(), detail: detail.into(), why: None, mode: None, next_seq: None }
+        let (why, mode, members, next_seq) = (None, None, None, None);
+        Self { status, stage: None, code: code.into(), detail: detail.into(), why, mode, members, next_seq }
     }
 
     /// A refusal by the admission gate: stage and code of the table of stages.
     pub fn refused(status: u16, stage: &str, code: &str, detail: impl Into<String>) -> Self {
         Self { stage: Some(stage.into()), ..Self::new(status, code, detail) }
+    }
+
+    /// Whether the node does not keep the history that the answer would come from. Another node may.
+    pub fn is_of_pruned_history(&self) -> bool {
+        self.status == 410 && self.code == HISTORY_PRUNED
+    }
+
+    /// Whether it leaves open what became of an envelope: another node may have taken it, or know its verdict.
+    pub(crate) fn settles_nothing(&self) -> bool {
+        self.is_of_size_here() || self.is_of_pruned_history()
     }
 
     /// Whether the node takes no envelope of this size, as an observer does that would have to hand it on. Another node may have

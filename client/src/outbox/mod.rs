@@ -237,9 +237,14 @@ impl Outbox {
         self.entry(name).map(|entry| entry.id)
     }
 
+    /// File of an envelope.
+    pub fn file(&self, name: &Name) -> PathBuf {
+        self.folder.join(name.file(ENVELOPE))
+    }
+
     /// The bytes of an envelope, as they were signed.
     pub fn bytes(&self, name: &Name) -> Result<Vec<u8>, OutboxError> {
-        let path = self.folder.join(name.file(ENVELOPE));
+        let path = self.file(name);
         fs::read(&path).map_err(|error| OutboxError::Io { path, error })
     }
 
@@ -250,7 +255,7 @@ impl Outbox {
     }
 
     fn damaged(&self, name: &Name, why: String) -> OutboxError {
-        OutboxError::Damaged { path: self.folder.join(name.file(ENVELOPE)), why }
+        OutboxError::Damaged { path: self.file(name), why }
     }
 
     /// Makes a signed envelope durable. Only then it may be sent.

@@ -164,6 +164,45 @@ async fn a_number_taken_by_another_machine_is_left_to_it() {
     assert_eq!((body(&sent[0]).from_seq, body(&sent[1]).from_seq), (1, 5));
 }
 
+const GONE: &str = "410 Gone\r\ncontent-type: application/problem+json";
+
+/// Answers to an envelope that was sent before, of a node that keeps no history of it: to the envelope, and to the look for it.
+fn pruned() -> Vec<Reply> {
+    let pruned = Problem::new(410, "history-pruned", "history begins with slot 90");
+    vec![refusal(GONE, &pruned), refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"))]
+}
+
+#[tokio::test]
+async fn a_change_that_a_node_keeps_no_history_of_is_neither_refused_nor_signed_anew() {
+    let desk = Desk::new();
+    let lost = desk.killed_put(vec![info(1, "3")]).await.remove(0).body;
+
+    let (node, requests) = scripted::node(pruned());
+    let error = desk.put(&node, Level::Sequential).await.expect_err("nobody knows");
+
+    assert_eq!(posted(requests.try_iter()).len(), 1, "the earlier one alone");
+    let said = error.to_string();
+    assert!(said.contains("history begins with slot 90") && said.contains("may have been applied"), "{said}");
+    let (node, requests) = scripted::node(vec![Reply::Verdict(State::Applied, "4.1")]);
+    let answers = desk.author(&node).await.resend().await.expect("a member that keeps more");
+    assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied), "{answers:?}");
+    assert_eq!(posted(requests.try_iter())[0].body, lost);
+}
+
+#[tokio::test]
+async fn a_wait_for_earlier_changes_ends_where_a_node_keeps_no_history_of_one() {
+    let desk = Desk::new();
+    desk.killed_put(vec![info(1, "3")]).await;
+    let look = refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
+
+    let (node, _requests) = scripted::node([vec![look], pruned()].concat());
+    let mut author = desk.author(&node).await;
+    let error = author.settle().await.expect_err("nobody knows");
+
+    assert!(error.to_string().contains("may have been applied"), "{error}");
+    assert!(author.has_unanswered());
+}
+
 #[tokio::test]
 async fn after_a_refusal_the_number_has_a_higher_attempt() {
     let desk = Desk::new();

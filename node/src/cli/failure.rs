@@ -201,6 +201,7 @@ impl From<SubmitError> for Failure {
                 Self::new(Exit::Unreachable, what).next(later(&receipt.id))
             }
             SubmitError::Earlier { id, .. } => Self::new(Exit::Unreachable, &error).next(later(id)),
+            SubmitError::Forgotten { id, file, .. } => Self::new(Exit::Unreachable, &error).next(elsewhere(id, file)),
             SubmitError::Gate { receipt, problem } => {
                 let stage = problem.stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
                 Self { next: advice::on(receipt), ..Self::no(format!("refused: {stage}{problem}")) }
@@ -213,6 +214,15 @@ impl From<SubmitError> for Failure {
             },
         }
     }
+}
+
+/// Advice on how to learn the fate of a change whose history a node does not keep.
+fn elsewhere(id: &EnvelopeId, file: &Path) -> String {
+    format!(
+        "give the command with --node of a member that keeps more: it is sent there again first, and nothing is ordered \
+         twice. Where no member keeps {id}, look in `quorate log` whether the change is there, and remove {}",
+        file.display()
+    )
 }
 
 /// Advice on how to learn the fate of a change without an answer.

@@ -8,6 +8,7 @@ use super::grown::Grown;
 use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
+use super::pruned;
 use super::relayed;
 use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
@@ -269,7 +270,10 @@ fn refused(service: &Service, NotAdmitted { refusal, numbers }: NotAdmitted) -> 
     tracing::info!(event = "gate-refused", stage = %refusal.stage, code = %refusal.code, detail = %refusal.detail, "envelope refused at the gate");
     service.metrics.gate_refused.get_or_create(&Kind::of(refusal.code)).inc();
     if let Some(numbers) = numbers {
-        return not_taken(taken(refusal.code, numbers));
+        return match numbers.forgotten {
+            Some(forgotten) => pruned::envelope(service, forgotten, numbers),
+            None => not_taken(taken(refusal.code, numbers)),
+        };
     }
     let status = match refusal.code {
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -280,7 +284,7 @@ fn refused(service: &Service, NotAdmitted { refusal, numbers }: NotAdmitted) -> 
 }
 
 /// Numbers that are all used belong to another envelope; some that are used overlap.
-fn taken(code: Code, Numbers { from_seq, to_seq, next_seq }: Numbers) -> NotTaken {
+fn taken(code: Code, Numbers { from_seq, to_seq, next_seq, .. }: Numbers) -> NotTaken {
     match code {
         Code::GapTooWide => NotTaken::GapTooWide { from_seq, next_seq },
         Code::Overlap if to_seq >= next_seq => NotTaken::Overlap { from_seq, next_seq },

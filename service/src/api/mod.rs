@@ -43,6 +43,7 @@ mod probes;
 mod problem;
 mod program;
 mod proofs;
+mod pruned;
 mod relayed;
 mod reply;
 mod routes;

@@ -10,7 +10,7 @@ use super::service::Service;
 use crate::engine::{Certified, Moment};
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use quorate_ledger::StoreError;
 use quorate_ledger::proof::ProveError;
@@ -129,6 +129,5 @@ fn missing(moment: &Moment, seq: SeqNum, error: StoreError) -> Failure {
 
 fn gone(seq: SeqNum, oldest: Option<SeqNum>) -> Failure {
     let oldest = oldest.map_or_else(|| "no slot".to_owned(), |oldest| format!("slot {oldest} is the oldest that"));
-    let detail = format!("slot {seq} is forgotten here; {oldest} is kept");
-    Failure::new(StatusCode::GONE, "history-pruned", detail)
+    Failure::pruned(format!("slot {seq} is forgotten here; {oldest} is kept"))
 }

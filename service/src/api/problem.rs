@@ -3,7 +3,7 @@
 use crate::health::NoRoom;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use quorate_client::api::{Mode, PROBLEM_TYPE, Problem};
+use quorate_client::api::{HISTORY_PRUNED, Mode, PROBLEM_TYPE, Problem};
 use quorate_ledger::{Code, QueryError, StoreError};
 use quorate_pbft::SeqNum;
 
@@ -67,6 +67,24 @@ impl Failure {
              the whole group"
         );
         Self::new(StatusCode::NOT_FOUND, "not-held", detail)
+    }
+
+    /// Asked for history that is not kept here.
+    pub fn pruned(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, HISTORY_PRUNED, detail)
+    }
+
+    /// The same with the other members, which may keep more.
+    pub fn asking(mut self, members: Vec<u16>) -> Self {
+        let named = members.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        let whom = match members.len() {
+            0 => "the group has no other member".to_owned(),
+            1 => format!("member {named} may keep more"),
+            _ => format!("members {named} may keep more"),
+        };
+        self.problem.detail = format!("{}; {whom}", self.problem.detail);
+        self.problem.members = Some(members);
+        self
     }
 
     /// A revision that nobody has executed.
@@ -148,9 +166,7 @@ impl From<QueryError> for Failure {
             }
             QueryError::NotHeld { .. } => Self::new(StatusCode::NOT_FOUND, "not-held", error.to_string()),
             QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
-            QueryError::Pruned { .. } | QueryError::Dropped(_) => {
-                Self::new(StatusCode::GONE, "history-pruned", error.to_string())
-            }
+            QueryError::Pruned { .. } | QueryError::Dropped(_) => Self::pruned(error.to_string()),
             QueryError::Cursor => Self::not_found(format!("{error}; leave out `from` to begin it again")),
         }
     }

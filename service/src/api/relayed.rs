@@ -90,11 +90,12 @@ async fn trusted(service: &Service, observers: Vec<PublicKey>) -> Answer<BTreeSe
 }
 
 /// Statuses of an answer to an envelope.
-const MEMBERS_STATUSES: [StatusCode; 10] = [
+const MEMBERS_STATUSES: [StatusCode; 11] = [
     StatusCode::OK,
     StatusCode::ACCEPTED,
     StatusCode::BAD_REQUEST,
     StatusCode::CONFLICT,
+    StatusCode::GONE,
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::UNPROCESSABLE_ENTITY,
     StatusCode::TOO_MANY_REQUESTS,

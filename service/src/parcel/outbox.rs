@@ -88,7 +88,9 @@ async fn offer(
     match node.renewed().submit_as(Some(id), bytes, Level::Sequential).await {
         Ok(Posted::Verdict(receipt)) if receipt.id == id => Ok(Ok(receipt)),
         Ok(_) => Err(node.garbled("an answer about another envelope").into()),
-        Err(ClientError::Refused(problem)) if problem.stage.is_some() => Ok(Err(problem.to_string())),
+        Err(ClientError::Refused(problem)) if problem.stage.is_some() || problem.is_of_pruned_history() => {
+            Ok(Err(problem.to_string()))
+        }
         Err(error) if error.is_of_size_here() || matches!(error, ClientError::NoAnswer { .. }) => {
             stuck.extend(lines);
             too_large.extend(error.is_of_size_here().then_some(id));

@@ -1,0 +1,102 @@
+//! A replica that does not keep its whole history: what it says of what it has forgotten.
+
+mod lone;
+
+use lone::{anywhere, launch, plan};
+use quorate_client::api::Problem;
+use quorate_client::calls::Posted;
+use quorate_client::http::{Client, ClientError};
+use quorate_client::keys::read_seed;
+use quorate_ledger::answers::DIGEST;
+use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Receipt, Revision};
+use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+use quorate_service::config::Overrides;
+use quorate_service::engine::History;
+use quorate_service::init::make;
+use quorate_service::replica::Running;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Time that anything may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A replica that keeps a byte of history beyond the windows of slots that all keep.
+struct Forgetful {
+    _folder: TempDir,
+    replica: Running,
+    client: Client,
+    author: Ed25519Signer,
+    group: Digest,
+    /// Envelopes so far: the number of the next is one more.
+    count: u64,
+}
+
+impl Forgetful {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = make(&plan(&folder.path().join("group"))).expect("a group");
+        let flags = Overrides { history: Some(History::Bytes(1)), ..anywhere() };
+        let replica = launch(&made.replicas[0], flags, DIGEST).await.expect("a replica");
+        let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
+        let author = Ed25519Signer::from_seed(&read_seed(&made.authors["org"]).expect("its key"));
+        let group = client.status().await.expect("a status").group;
+        Self { _folder: folder, replica, client, author, group, count: 0 }
+    }
+
+    /// The next envelope of the author: a content at a path.
+    fn envelope(&self, path: &str) -> Envelope {
+        let content = format!("{path} {}\n", self.count).into_bytes();
+        let op = Op::Put { path: path.into(), mode: Mode::File, content: quorate_client::content::digest(&content) };
+        let number = self.count + 1;
+        let body = Body {
+            author: self.author.public_key(),
+            domain: "main".into(),
+            from_seq: number,
+            to_seq: number,
+            attempt: 1,
+            changes: vec![Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0)],
+            carried: vec![],
+        };
+        Envelope::sign(&self.group, body, vec![content], &self.author)
+    }
+
+    async fn puts(&mut self, path: &str) -> (Envelope, Receipt) {
+        let envelope = self.envelope(path);
+        let posted = self.client.submit(envelope.encode(), Level::Sequential).await.expect("an answer");
+        let Posted::Verdict(receipt) = posted else { panic!("no verdict: {posted:?}") };
+        self.count += 1;
+        (envelope, receipt)
+    }
+
+    /// A first change of a path, and writes beside it until that is forgotten.
+    async fn after_a_first_change() -> (Self, Envelope, Receipt) {
+        let mut forgetful = Self::new().await;
+        let (first, receipt) = forgetful.puts("a").await;
+        while forgetful.client.renewed().envelope(&receipt.id).await.is_ok() {
+            forgetful.puts(&format!("b{}", forgetful.count)).await;
+        }
+        (forgetful, first, receipt)
+    }
+
+    async fn stop(mut self) {
+        self.replica.stop().await.expect("an orderly end");
+    }
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Problem {
+    match answer {
+        Err(ClientError::Refused(problem)) => *problem,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_applied_envelope_that_comes_again_after_its_receipt_was_forgotten_is_not_called_anothers() {
+    let (forgetful, first, _) = Forgetful::after_a_first_change().await;
+
+    let problem = refused(forgetful.client.renewed().post(first.encode()).await);
+
+    assert_eq!((problem.status, problem.code.as_str()), (410, "history-pruned"), "{problem}");
+    assert!(problem.detail.contains("history begins with slot"), "{problem}");
+    forgetful.stop().await;
+}
