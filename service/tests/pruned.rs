@@ -9,11 +9,12 @@ use quorate_client::http::{Client, ClientError};
 use quorate_client::keys::read_seed;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Receipt, Revision};
-use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+use quorate_pbft::{Digest, Ed25519Signer, Epoch, Question, SeqNum, Signer as _, Wanted};
 use quorate_service::config::Overrides;
 use quorate_service::engine::History;
 use quorate_service::init::make;
 use quorate_service::replica::Running;
+use serde_json::Value;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -78,9 +79,19 @@ impl Forgetful {
         (forgetful, first, receipt)
     }
 
+    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, ClientError> {
+        self.client.renewed().get(path, query).await
+    }
+
     async fn stop(mut self) {
         self.replica.stop().await.expect("an orderly end");
     }
+}
+
+/// Canonical bytes of a question about the first slot.
+fn question_about_slot_1() -> Vec<u8> {
+    let (from, to) = (SeqNum::new(1), SeqNum::new(1));
+    borsh::to_vec(&Question { epoch: Epoch::default(), wanted: Wanted::Slots { from, to } }).expect("memory")
 }
 
 fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Problem {
@@ -98,5 +109,21 @@ async fn an_applied_envelope_that_comes_again_after_its_receipt_was_forgotten_is
 
     assert_eq!((problem.status, problem.code.as_str()), (410, "history-pruned"), "{problem}");
     assert!(problem.detail.contains("history begins with slot"), "{problem}");
+    forgetful.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_forgotten_is_told_with_who_else_may_keep_it() {
+    let (forgetful, _, receipt) = Forgetful::after_a_first_change().await;
+    let revision = receipt.revision.expect("it was applied").to_string();
+
+    let log = refused(forgetful.get(&["domains", "main", "log"], &[("from", &revision)]).await);
+    let slots = refused(forgetful.client.renewed().order(question_about_slot_1()).await);
+
+    for problem in [log, slots] {
+        assert_eq!((problem.status, problem.code.as_str()), (410, "history-pruned"), "{problem}");
+        assert!(problem.members.is_some_and(|others| others.is_empty()), "a group of one");
+        assert!(problem.detail.contains("the group has no other member"), "{}", problem.detail);
+    }
     forgetful.stop().await;
 }

@@ -107,6 +107,7 @@ pub fn router(service: Arc<Service>, admin: Admin) -> Router {
         .route("/openapi.json", get(move || ready(([(header::CONTENT_TYPE, "application/json")], document.clone()))))
         .method_not_allowed_fallback(no_such_method)
         .fallback(|| async { Failure::not_found("no such address; /openapi.json lists those that there are") })
+        .layer(middleware::from_fn_with_state(service.clone(), pruned::name_members))
         .layer(middleware::from_fn_with_state(service.clone(), scoped::only))
         .layer(middleware::from_fn_with_state(service.clone(), session::show))
         .layer(middleware::from_fn_with_state(service.hosts.clone(), host::known))

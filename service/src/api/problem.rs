@@ -18,6 +18,10 @@ pub struct Failure {
     retry_after: u64,
 }
 
+/// Failure in a response about pruned history that does not say yet who else may keep it.
+#[derive(Debug, Clone)]
+pub struct Unnamed(pub Failure);
+
 /// Answer of a handler.
 pub type Answer<T> = Result<T, Failure>;
 
@@ -175,6 +179,8 @@ impl From<QueryError> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let names_nobody = self.problem.is_of_pruned_history() && self.problem.members.is_none();
+        let unnamed = names_nobody.then(|| Unnamed(self.clone()));
         let (problem, retry_after) = self.into_parts();
         let body = serde_json::to_vec(&problem).expect("a problem is plain data");
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
@@ -183,6 +189,9 @@ impl IntoResponse for Failure {
         }
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(unnamed) = unnamed {
+            response.extensions_mut().insert(unnamed);
         }
         response
     }
@@ -201,5 +210,15 @@ mod tests {
         assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_TYPE);
         let later = Failure::busy("too fast").after_ms(2_001).into_response();
         assert_eq!(later.headers()[header::RETRY_AFTER], "3");
+    }
+
+    #[test]
+    fn a_question_about_pruned_history_is_told_whom_to_ask() {
+        let asking = |members: &[u16]| Failure::pruned("slot 9 is gone").asking(members.to_vec()).into_parts().0;
+
+        assert_eq!(asking(&[0, 2]).members, Some(vec![0, 2]));
+        assert_eq!(asking(&[0, 2]).detail, "slot 9 is gone; members 0, 2 may keep more");
+        assert_eq!(asking(&[1]).detail, "slot 9 is gone; member 1 may keep more");
+        assert_eq!(asking(&[]).detail, "slot 9 is gone; the group has no other member");
     }
 }

@@ -1,9 +1,22 @@
 //! History that this node does not keep, and the members that may.
 
-use super::problem::{Answer, Failure};
+use super::Shared;
+use super::problem::{Answer, Failure, Unnamed};
 use super::service::Service;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use quorate_ledger::{Forgotten, Numbers};
 use quorate_pbft::{ReplicaId, SeqNum};
+
+/// Adds the other members to an answer about history that is not kept here: those that make such an answer do not know them.
+pub async fn name_members(State(service): Shared, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Unnamed>() {
+        Some(Unnamed(failure)) => failure.asking(others(&service)).into_response(),
+        None => response,
+    }
+}
 
 /// Refusal of an envelope whose verdict is forgotten: whether it was applied is for others to say.
 pub fn envelope(service: &Service, forgotten: Forgotten, numbers: Numbers) -> Failure {
