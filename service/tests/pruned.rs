@@ -127,3 +127,17 @@ async fn what_is_forgotten_is_told_with_who_else_may_keep_it() {
     }
     forgetful.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgotten_envelope_is_not_said_to_have_been_never_ordered() {
+    let (forgetful, _, receipt) = Forgetful::after_a_first_change().await;
+
+    let look = refused(forgetful.get(&["envelopes", &receipt.id.to_string()], &[]).await);
+    let proof = refused(forgetful.client.renewed().receipt_proof(&receipt.id).await);
+
+    for problem in [look, proof] {
+        assert_eq!((problem.status, problem.code.as_str()), (404, "not-found"), "{problem}");
+        assert!(problem.detail.contains("what was ordered before slot"), "{problem}");
+    }
+    forgetful.stop().await;
+}

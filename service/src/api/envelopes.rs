@@ -355,6 +355,6 @@ pub async fn look(
     match (service.receipt(id).await?, ticket) {
         (Some(receipt), _) => Ok(Json(receipt).into_response()),
         (None, Some((receipt, place))) => Ok(promised(&service, receipt, place).into_response()),
-        (None, None) => Err(Failure::not_found(format!("no envelope {id} was ordered, and none waits here"))),
+        (None, None) => Err(pruned::unknown(&service, &id)),
     }
 }

@@ -5,6 +5,7 @@
 
 use super::level::{Freshness, nonce};
 use super::problem::{Answer, Failure};
+use super::pruned;
 use super::service::{Service, Strong};
 use crate::engine::Certified;
 use axum::http::StatusCode;
@@ -51,7 +52,11 @@ fn marked(read: &Strong) -> Option<Marked> {
 
 /// The proof of a receipt.
 pub async fn of_receipt(service: &Service, id: &EnvelopeId) -> Answer<Response> {
+    let waits = service.mempool().known(id).is_some();
     let receipt = service.receipt(*id).await?;
+    if !waits && receipt.is_none() {
+        return Err(pruned::unknown(service, id));
+    }
     let revision = receipt.and_then(|receipt| receipt.revision);
     let seq =
         revision.map(Revision::seq).ok_or_else(|| Failure::not_found(format!("envelope {id} has no receipt here")))?;

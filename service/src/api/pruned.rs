@@ -6,7 +6,7 @@ use super::service::Service;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use quorate_ledger::{Forgotten, Numbers};
+use quorate_ledger::{EnvelopeId, Forgotten, Numbers};
 use quorate_pbft::{ReplicaId, SeqNum};
 
 /// Adds the other members to an answer about history that is not kept here: those that make such an answer do not know them.
@@ -34,8 +34,22 @@ pub fn envelope(service: &Service, forgotten: Forgotten, numbers: Numbers) -> Fa
     Failure::pruned(detail).with_next_seq(numbers.next_seq).asking(others(service))
 }
 
+/// Answer about an envelope without a receipt and a place here: where history is pruned, it may have been ordered all the same.
+pub fn unknown(service: &Service, id: &EnvelopeId) -> Failure {
+    match begins(service) {
+        Err(failure) => failure,
+        Ok(None) => Failure::not_found(format!("no envelope {id} was ordered, and none waits here")),
+        Ok(Some(oldest)) => {
+            let detail = format!(
+                "no envelope {id} waits or is kept here; what was ordered before slot {oldest} is kept no more"
+            );
+            Failure::not_found(detail).asking(others(service))
+        }
+    }
+}
+
 /// The oldest slot whose history is kept; none where all of it is.
-pub fn begins(service: &Service) -> Answer<Option<SeqNum>> {
+fn begins(service: &Service) -> Answer<Option<SeqNum>> {
     let oldest = service.moment().view().history_from()?;
     Ok(Some(oldest).filter(|oldest| *oldest > SeqNum::default()))
 }
