@@ -1,14 +1,15 @@
 //! The questions of the API, one function each.
 
 use crate::api::{
-    AuthorInfo, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Page, Problem,
-    Status, Ticket,
+    AuthorInfo, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Problem, Status,
+    Ticket,
 };
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
 use quorate_ledger::proof::{OrderProof, Proof};
 use quorate_ledger::{Code, EnvelopeId, Level, Receipt, Reconfiguration, State};
 use quorate_pbft::{PublicKey, SeqNum};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Attempts at one number beyond which a node is not believed: the next one would be signed for good.
@@ -21,6 +22,14 @@ pub enum Posted {
     Verdict(Receipt),
     /// None yet.
     Ticket(Ticket),
+}
+
+/// Page of a list that may be a log.
+#[derive(Deserialize)]
+struct Listed<T> {
+    items: Vec<T>,
+    next: Option<String>,
+    begins: Option<u64>,
 }
 
 impl Client {
@@ -204,19 +213,30 @@ impl Client {
         query: &[(&str, &str)],
         limit: usize,
     ) -> Result<Vec<T>, ClientError> {
+        Ok(self.list_with_beginning(path, query, limit).await?.0)
+    }
+
+    /// The same of a log, with the oldest slot of which the node tells, where the list ends because older items are
+    /// forgotten there.
+    pub async fn list_with_beginning<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<(Vec<T>, Option<u64>), ClientError> {
         let (mut items, mut from, mut empty) = (Vec::new(), String::new(), 0);
         loop {
             let left = (limit - items.len()).min(PAGE_ITEMS).to_string();
             let query: Vec<_> =
                 query.iter().copied().chain([("from", from.as_str()), ("limit", left.as_str())]).collect();
-            let page: Page<T> = self.renewed().get(path, &query).await?;
+            let page = self.renewed().get::<Listed<T>>(path, &query).await?;
             let before = items.len();
             items.extend(page.items);
             items.truncate(limit);
             empty = if items.len() > before { 0 } else { empty + 1 };
             match page.next {
                 Some(next) if items.len() < limit && next != from && empty <= EMPTY_PAGES_MAX => from = next,
-                _ => return Ok(items),
+                next => return Ok((items, page.begins.filter(|_| next.is_none()))),
             }
         }
     }

@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{
-    Base, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table,
+    Act, Base, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table,
 };
 use quorate_pbft::SeqNum;
 use support::counting::Counting;
@@ -136,6 +136,21 @@ fn forget_before_a_last_change(world: &mut World) {
     world.does(0, &[write("a", "last")]);
     time_passes(world);
     forget(world, oldest);
+}
+
+#[test]
+fn the_log_of_a_domain_that_began_after_the_forgotten_slots_is_whole() {
+    let mut world = short();
+    world.does(0, &[write("a", "one")]);
+    time_passes(&mut world);
+    let oldest = next(&world);
+    let policy = DomainPolicy::new(vec![Principal::Everyone], vec![]);
+    world.agrees("@group", Act::CreateDomain { name: "later".into(), policy });
+
+    forget(&mut world, oldest);
+
+    assert_eq!(world.view().log_begins("main"), Ok(Some(SeqNum::new(oldest))));
+    assert_eq!(world.view().log_begins("later"), Ok(None));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #[path = "commands/delivering.rs"]
 mod delivering;
+#[path = "commands/forgetting.rs"]
+mod forgetting;
 #[path = "commands/merging.rs"]
 mod merging;
 #[path = "commands/reports.rs"]

@@ -141,3 +141,18 @@ async fn a_forgotten_envelope_is_not_said_to_have_been_never_ordered() {
     }
     forgetful.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_whose_end_is_forgotten_says_where_it_begins() {
+    let (mut forgetful, _, _) = Forgetful::after_a_first_change().await;
+    forgetful.puts("c").await;
+    let log = ["domains", "main", "log"];
+    let part = forgetful.get(&log, &[("limit", "1")]).await.expect("a page");
+    let path = forgetful.get(&log, &[("path", "c")]).await.expect("a page");
+    let whole = forgetful.client.list_with_beginning::<Value>(&log, &[], usize::MAX).await.expect("all pages");
+
+    assert!(part["next"].is_string() && part["begins"].is_null(), "{part}");
+    assert!(path["next"].is_null() && path["begins"].as_u64() > Some(1), "{path}");
+    assert!(whole.1 > Some(1), "{:?}", whole.1);
+    forgetful.stop().await;
+}

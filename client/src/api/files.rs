@@ -40,6 +40,19 @@ pub struct TreeEntry {
     pub conflict: Option<ConflictId>,
 }
 
+/// Page of the log of a domain: `GET /v1/domains/{d}/log`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LogPage {
+    /// The entries, newest first.
+    pub items: Vec<LogEntry>,
+    /// Cursor of the next page; null at the end.
+    pub next: Option<String>,
+    /// The oldest slot of which the node tells, at the end of a log whose older entries it has forgotten; else left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<u64>,
+}
+
 /// An accepted envelope: an item of `GET /v1/domains/{d}/log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

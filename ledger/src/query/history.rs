@@ -11,7 +11,7 @@ use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
-use quorate_pbft::{Digest, PublicKey, Time};
+use quorate_pbft::{Digest, PublicKey, SeqNum, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Paths that one difference tells of; more is an error of the asker, who may ask for smaller steps.
@@ -68,6 +68,14 @@ impl<'a> StateView<'a> {
         let Page { items, next } = Page::cut(ids, limit, |(revision, _)| revision.to_string());
         let entries = items.iter().map(|(revision, id)| self.log_entry(domain, *revision, id));
         Ok(Page { items: entries.filter_map(Result::transpose).collect::<Result<_, _>>()?, next })
+    }
+
+    /// The oldest slot of which the log of a domain tells here; none where nothing of it is forgotten.
+    pub fn log_begins(&self, domain: &str) -> Result<Option<SeqNum>, QueryError> {
+        self.number(domain)?;
+        let since = self.ledger.domain(domain).map_or(Revision::GENESIS, |domain| domain.record.since);
+        let (oldest, first) = (self.history_from()?, since.seq().max(SeqNum::new(1)));
+        Ok(Some(oldest).filter(|oldest| first < *oldest))
     }
 
     /// Envelopes that made the revisions of a domain after one and up to another, oldest first.

@@ -11,7 +11,7 @@ use quorate_client::api::{Causality, LogEntry, TreeEntry};
 use quorate_client::calls::level_name;
 use quorate_client::http::Client;
 use quorate_ledger::{Mode, Revision};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// List the files of a domain
 #[derive(Debug, clap::Args)]
@@ -101,9 +101,14 @@ pub async fn log(args: &Log) -> Outcome {
     let path = args.path.as_deref().unwrap_or_default();
     let level = args.level.level(&client, &args.scope.domain, &[path], args.within).await?;
     let query = [("path", path), ("level", level_name(level))];
-    let raw: Vec<Value> = client.list(&["domains", &args.scope.domain, "log"], &query, args.limit).await?;
+    let path = ["domains", &args.scope.domain, "log"];
+    let (raw, begins): (Vec<Value>, _) = client.list_with_beginning(&path, &query, args.limit).await?;
+    if let Some(slot) = begins {
+        tell!("quorate: history begins with slot {slot} here: what came before it is not shown");
+        tell!("  --node URL of a member that keeps more shows it");
+    }
     if args.reach.json {
-        return Ok(print::json(&page(&raw))?);
+        return Ok(print::json(&json!({ "items": raw, "next": null, "begins": begins }))?);
     }
     let mut names = Names::of(&client);
     for value in &raw {

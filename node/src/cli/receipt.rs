@@ -54,16 +54,26 @@ async fn whole(client: &Client, domain: &str, beginning: &str) -> Result<Envelop
     if let Ok(id) = beginning.parse() {
         return Ok(id);
     }
-    let log: Vec<LogEntry> = client.list(&["domains", domain, "log"], &[], LIST_MAX).await?;
+    let path = ["domains", domain, "log"];
+    let (log, begins): (Vec<LogEntry>, _) = client.list_with_beginning(&path, &[], LIST_MAX).await?;
     let ids = log.iter().map(|entry| entry.id).filter(|id| id.to_string().starts_with(beginning));
     match ids.collect::<Vec<_>>()[..] {
         [id] => Ok(id),
-        [] => Err(Failure::no(format!("no id in the log of {domain} begins with {beginning}"))
-            .next("a refused envelope is in no log: give its whole id")),
+        [] => Err(Failure::no(format!("no id in the log of {domain} begins with {beginning}")).next(unlisted(begins))),
         ref many => {
             Err(Failure::usage(format!("{} ids begin with {beginning}", many.len())).next("give more of its digits"))
         }
     }
+}
+
+/// Advice where a log does not have an id.
+fn unlisted(begins: Option<u64>) -> String {
+    let refused = "a refused envelope is in no log: give its whole id";
+    begins.map_or(refused.to_owned(), |slot| {
+        format!(
+            "{refused}; what came before slot {slot} is forgotten here: --node URL of a member that keeps more has it"
+        )
+    })
 }
 
 /// Reads an id, or the beginning of one.

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::level::Freshness;
-use super::page::{Cut, page, parsed};
+use super::page::{Cut, page, page_of_history, parsed};
 use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, LogEntry, MODE_HEADER, Page, REVISION_HEADER, TreeEntry};
 use quorate_ledger::{Code, FileEntry, Found, LogEntry as Logged, Mode, Revision};
+use quorate_pbft::SeqNum;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -177,11 +178,13 @@ pub async fn log(
     let path = query.path.filter(|path| !path.is_empty());
     let step = if path.is_some() { LOG_STEP_OF_PATH } else { LOG_STEP };
     let revision = |entry: &LogEntry| entry.revision.to_string();
-    page(&service, query.cut, step, revision, move |from, limit| {
+    let (state, place) = (moment.clone(), domain.clone());
+    let begins = move || Ok(state.view().log_begins(&place)?.map(SeqNum::get));
+    let read = move |from: Option<&str>, limit| {
         let page = moment.view().log(&domain, path.as_deref(), parsed(from)?, limit)?;
         Ok(Page { items: page.items.into_iter().map(log_entry).collect(), next: page.next })
-    })
-    .await
+    };
+    page_of_history(&service, query.cut, step, revision, read, begins).await
 }
 
 fn log_entry(entry: Logged) -> LogEntry {

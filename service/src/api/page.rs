@@ -62,14 +62,31 @@ pub async fn page<T: Serialize>(
     cursor: impl Fn(&T) -> String + Send + 'static,
     read: impl FnMut(Option<&str>, usize) -> Answer<Page<T>> + Send + 'static,
 ) -> Answer<Response> {
+    page_of_history(service, cut, step, cursor, read, || Ok(None)).await
+}
+
+/// The same of a list whose end may be forgotten: its last page says with which slot the list begins here.
+pub async fn page_of_history<T: Serialize>(
+    service: &Service,
+    cut: Cut,
+    step: usize,
+    cursor: impl Fn(&T) -> String + Send + 'static,
+    read: impl FnMut(Option<&str>, usize) -> Answer<Page<T>> + Send + 'static,
+    begins: impl FnOnce() -> Answer<Option<u64>> + Send + 'static,
+) -> Answer<Response> {
     let limit = cut.limit()?;
     let from = cut.from.filter(|from| !from.is_empty());
-    service.answers.send(JSON, move || filled(from, limit, step, cursor, read)).await
+    let make = move || {
+        let (json, next) = filled(from, limit, step, cursor, read)?;
+        let begins = if next.is_none() { begins()? } else { None };
+        Ok(ended(json, next, begins))
+    };
+    service.answers.send(JSON, make).await
 }
 
 const JSON: &str = "application/json";
 
-/// A page that is read in steps of a few items, until it has as many as asked for, or the item that passes
+/// Items of a page, without its end, and its cursor. It is read in steps of a few items, until it has as many as asked for, or the item that passes
 /// [`PAGE_BYTES_MAX`], or a step finds fewer than it looked for.
 fn filled<T: Serialize>(
     mut from: Option<String>,
@@ -77,7 +94,7 @@ fn filled<T: Serialize>(
     step: usize,
     cursor: impl Fn(&T) -> String,
     mut read: impl FnMut(Option<&str>, usize) -> Answer<Page<T>>,
-) -> Answer<Vec<u8>> {
+) -> Answer<(Vec<u8>, Option<String>)> {
     let (mut json, mut count) = (br#"{"items":["#.to_vec(), 0);
     loop {
         let wanted = step.min(limit - count);
@@ -89,20 +106,23 @@ fn filled<T: Serialize>(
             }
             serde_json::to_writer(&mut json, item).expect("an item is plain data");
             if json.len() >= PAGE_BYTES_MAX && place + 1 < found {
-                return Ok(ended(json, Some(cursor(item))));
+                return Ok((json, Some(cursor(item))));
             }
         }
         count += found;
         if next.is_none() || found < wanted || count == limit || json.len() >= PAGE_BYTES_MAX {
-            return Ok(ended(json, next));
+            return Ok((json, next));
         }
         from = next;
     }
 }
 
-fn ended(mut json: Vec<u8>, next: Option<String>) -> Vec<u8> {
+fn ended(mut json: Vec<u8>, next: Option<String>, begins: Option<u64>) -> Vec<u8> {
     json.extend_from_slice(br#"],"next":"#);
     serde_json::to_writer(&mut json, &next).expect("a cursor is plain data");
+    if let Some(slot) = begins {
+        json.extend_from_slice(format!(r#","begins":{slot}"#).as_bytes());
+    }
     json.push(b'}');
     json
 }
@@ -119,7 +139,9 @@ mod tests {
             let items = (first..end).map(|place| (place, "x".repeat(bytes))).collect();
             Ok(Page { items, next: (end < count).then(|| (end - 1).to_string()) })
         };
-        let json = filled(from, limit, 4, |item: &(usize, String)| item.0.to_string(), read).expect("no disk");
+        let filled = filled(from, limit, 4, |item: &(usize, String)| item.0.to_string(), read);
+        let (json, next) = filled.expect("no disk");
+        let json = ended(json, next, None);
         assert!(json.len() < PAGE_BYTES_MAX + bytes + 100);
         serde_json::from_slice(&json).expect("JSON")
     }

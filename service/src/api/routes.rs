@@ -14,7 +14,7 @@ use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
     AuthorInfo, AuthorLocks, Causality, CheckpointEntry, Conduct, ConflictEntry, ConflictStory, Domain,
     EnrolledObserver, EpochEntry, Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry,
-    LogEntry, LogLevels, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain,
+    LogLevels, LogPage, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain,
     PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TreeEntry, Version,
 };
 use quorate_ledger::{Receipt, Reconfiguration};
@@ -242,7 +242,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/domains", domains::list, json::<Page<Domain>>(), "Page of domains"),
         Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]),
         Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").or(304, Body::Nothing).asked::<files::FileQuery>().heeds(&[KNOWN]).shows(&OF_A_FILE),
-        Route::get("/v1/domains/{domain}/log", files::log, json::<Page<LogEntry>>(), "Page of accepted envelopes, newest first").paged::<files::LogQuery>(FROM_REVISION),
+        Route::get("/v1/domains/{domain}/log", files::log, json::<LogPage>(), "Page of accepted envelopes, newest first; the last one says where history begins, if older ones are forgotten").paged::<files::LogQuery>(FROM_REVISION),
         Route::get("/v1/domains/{domain}/authors/{key}", authors::author, json::<AuthorInfo>(), "An author's numbers, and what waits here"),
         Route::get("/v1/domains/{domain}/authors/{key}/locks", locks::of_author, json::<AuthorLocks>(), "An author's locks, and which left the line").asked::<Freshness>(),
         Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK),

@@ -1,0 +1,46 @@
+//! Commands at a node that does not keep its whole history.
+
+use crate::watching::{Reply, node, status};
+use crate::{code, folder, quorate};
+use serde_json::{Value, json};
+
+/// The log of a node that has forgotten all of it before slot 800.
+fn log() -> Reply {
+    let log = json!({ "items": [], "next": null, "begins": 800 });
+    ("200 OK\r\ncontent-type: application/json".into(), log.to_string())
+}
+
+/// The tree of a domain with no file, at slot 900.
+fn tree() -> Reply {
+    let tree = json!({ "items": [], "next": null });
+    ("200 OK\r\ncontent-type: application/json\r\nquorate-at: 900".into(), tree.to_string())
+}
+
+#[test]
+fn a_log_that_a_node_has_forgotten_in_part_says_so() {
+    let said = quorate(folder(&[]).path(), &["log", "--json", "--node", &node(vec![log()])]);
+
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    let document: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+    assert_eq!((code(&said), document["begins"].as_u64()), (0, Some(800)), "{words}");
+    assert!(words.contains("history begins with slot 800"), "{words}");
+}
+
+#[test]
+fn a_mirror_is_not_made_from_a_node_that_has_forgotten_the_beginning() {
+    let node = node(vec![status(900), tree(), log(), tree()]);
+
+    let said = quorate(folder(&[]).path(), &["export", "--git", "mirror", "--node", &node]);
+
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert_eq!(code(&said), 1, "{words}");
+    assert!(words.contains("only from slot 800 on") && words.contains("a member that keeps it whole"), "{words}");
+}
+
+#[test]
+fn an_id_that_the_log_does_not_have_may_be_forgotten() {
+    let said = quorate(folder(&[]).path(), &["receipt", "abcd", "--node", &node(vec![log()])]);
+
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(code(&said) == 1 && words.contains("before slot 800 is forgotten here"), "{words}");
+}
