@@ -86,8 +86,9 @@ impl Run<'_> {
     async fn history(&self, last: &str) -> Result<BTreeMap<Revision, Revised>, Failure> {
         let last: Revision = last.parse().map_err(|error| self.client.garbled(format!("revision: {error}")))?;
         let domain = self.args.scope.domain.as_str();
-        let log: Vec<LogEntry> =
-            self.client.list(&["domains", domain, "log"], &[("level", "strong")], usize::MAX).await?;
+        let (path, query) = (["domains", domain, "log"], [("level", "strong")]);
+        let (log, begins): (Vec<LogEntry>, _) = self.client.list_with_beginning(&path, &query, usize::MAX).await?;
+        begins.map_or(Ok(()), |slot| Err(forgotten(domain, slot)))?;
         let revised = log.iter().map(|entry| (entry.revision, self.revised(entry)));
         Ok(revised.filter(|(revision, _)| *revision <= last).collect())
     }
@@ -193,6 +194,16 @@ impl Run<'_> {
             None => format!("nothing has changed in {domain} yet, so there is no {BRANCH}"),
         })?)
     }
+}
+
+/// Failure of an export from a node that has forgotten the beginning of the history.
+fn forgotten(domain: &str, slot: u64) -> Failure {
+    let what =
+        format!("this node keeps the history of {domain} only from slot {slot} on, and a mirror needs all of it");
+    Failure::no(what).next(
+        "give --node URL of a member that keeps it whole (`history = \"all\"` in its config.toml); a mirror cannot begin \
+         later: its commits would have other ids than those of other replicas",
+    )
 }
 
 fn progress(done: usize, total: usize) {
