@@ -4,7 +4,8 @@ mod support;
 
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{
-    Act, Base, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _, Sweep, Table,
+    Act, Base, ChangesCursor, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _,
+    Sweep, Table,
 };
 use quorate_pbft::SeqNum;
 use support::counting::Counting;
@@ -107,6 +108,7 @@ fn a_revision_from_before_the_history_is_refused_with_where_it_begins() {
     assert!(view.diff("main", (slot(1), slot(oldest)), None, 10).is_err_and(is_pruned));
     assert!(view.accepted("main", Revision::GENESIS, slot(oldest)).is_err_and(is_pruned));
     assert!(view.log("main", None, first.revision, 10).is_err_and(is_pruned));
+    assert!(view.changes("main", &ChangesCursor::after(slot(1)), 10).is_err_and(is_pruned));
     assert_eq!(view.log("main", Some("a"), None, 10).expect("the newest").items.len(), 1);
     assert_eq!(world.ledger.receipt(&world.store, &first.id), Ok(None));
 }

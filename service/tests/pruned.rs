@@ -14,7 +14,7 @@ use quorate_service::config::Overrides;
 use quorate_service::engine::History;
 use quorate_service::init::make;
 use quorate_service::replica::Running;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -154,5 +154,24 @@ async fn a_log_whose_end_is_forgotten_says_where_it_begins() {
     assert!(part["next"].is_string() && part["begins"].is_null(), "{part}");
     assert!(path["next"].is_null() && path["begins"].as_u64() > Some(1), "{path}");
     assert!(whole.1 > Some(1), "{:?}", whole.1);
+    forgetful.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_paths_are_told_after_a_revision_that_is_kept_and_after_no_other() {
+    let (mut forgetful, _, first) = Forgetful::after_a_first_change().await;
+    let (_, kept) = forgetful.puts("c").await;
+    let (envelope, last) = forgetful.puts("d").await;
+    let [first, kept, last] = [first, kept, last].map(|receipt| receipt.revision.expect("it was applied").to_string());
+    let changes = ["domains", "main", "changes"];
+
+    let forgotten = refused(forgetful.get(&changes, &[("after", &first)]).await);
+    let page = forgetful.get(&changes, &[("after", &kept)]).await.expect("a page");
+
+    assert_eq!((forgotten.status, forgotten.code.as_str()), (410, "history-pruned"), "{forgotten}");
+    let content = quorate_client::content::digest(&envelope.contents[0]).to_string();
+    let file = json!({ "mode": "file", "hash": content, "size": envelope.contents[0].len() });
+    let item = json!({ "path": "d", "revision": last, "id": envelope.id(&forgetful.group).to_string(), "file": file });
+    assert_eq!(page, json!({ "items": [item], "next": null }));
     forgetful.stop().await;
 }

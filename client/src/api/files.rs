@@ -53,6 +53,34 @@ pub struct LogPage {
     pub begins: Option<u64>,
 }
 
+/// Path that was changed: an item of `GET /v1/domains/{d}/changes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChangedPath {
+    /// Full path in the domain.
+    pub path: String,
+    /// The revision that changed it last.
+    pub revision: Revision,
+    /// The envelope, or the conflict that was settled there without one.
+    pub id: EnvelopeId,
+    /// File that is there now; null where nothing is.
+    pub file: Option<ChangedFile>,
+}
+
+/// File at a path that was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChangedFile {
+    /// File, executable or link.
+    pub mode: Mode,
+    /// SHA-256 of the content (of a link's target).
+    #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
+    pub hash: Digest,
+    /// Bytes of the content.
+    pub size: u64,
+}
+
 /// An accepted envelope: an item of `GET /v1/domains/{d}/log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -222,7 +222,7 @@ impl<'a> StateView<'a> {
         Ok(self.version_at(domain, path, at)?.and_then(|(_, file)| file))
     }
 
-    fn version_at(
+    pub(super) fn version_at(
         &self,
         domain: u32,
         path: &str,

@@ -170,7 +170,12 @@ impl<'a> StateView<'a> {
     }
 
     /// Line of the log; none where a repair has dropped the receipt.
-    fn log_entry(&self, domain: &str, revision: Revision, id: &EnvelopeId) -> Result<Option<LogEntry>, StoreError> {
+    pub(super) fn log_entry(
+        &self,
+        domain: &str,
+        revision: Revision,
+        id: &EnvelopeId,
+    ) -> Result<Option<LogEntry>, StoreError> {
         let Some(verdict) = self.ledger.verdict(self.read, id)? else { return Ok(None) };
         let Verdict { receipt, messages, time, time_ms, .. } = verdict;
         let changes = receipt.changes_in(domain);
@@ -254,8 +259,8 @@ fn paragraphs(mut messages: Vec<String>) -> String {
 }
 
 /// A revision, and the envelope that made it, or the conflict that was settled there without one.
-type Logged = (Revision, EnvelopeId);
+pub(super) type Logged = (Revision, EnvelopeId);
 
-fn logged(key: &[u8], id: &[u8]) -> Option<Logged> {
+pub(super) fn logged(key: &[u8], id: &[u8]) -> Option<Logged> {
     Some((Revision::from_key(key.get(5..)?)?, EnvelopeId(Digest(id.try_into().ok()?))))
 }

@@ -3,6 +3,7 @@
 mod analysis;
 mod authors;
 mod causality;
+mod changes;
 mod conflicts;
 mod epochs;
 mod evidence;
@@ -18,6 +19,7 @@ mod conflict_log;
 
 pub use authors::{AuthorEntry, MemberEntry};
 pub use causality::{Causality, Order};
+pub use changes::{ChangedPath, ChangesCursor};
 pub use conflict_log::{CommitMessage, LoggedEvent};
 pub use conflicts::{ConflictEntry, SideEntry};
 pub use epochs::{EpochEntry, Plan};

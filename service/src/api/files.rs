@@ -148,7 +148,7 @@ fn mode_name(mode: Mode) -> &'static str {
 }
 
 /// Digests and revisions as a header.
-fn text(value: impl ToString) -> HeaderValue {
+pub(super) fn text(value: impl ToString) -> HeaderValue {
     HeaderValue::from_str(&value.to_string()).expect("hex, digits, dots and quotes are plain ASCII")
 }
 

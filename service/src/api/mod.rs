@@ -9,6 +9,7 @@ mod author_pace;
 mod authors;
 mod body;
 mod causality;
+mod changes;
 mod conduct;
 mod conflict_entry;
 mod conflicts;

@@ -5,14 +5,14 @@ use super::level::Freshness;
 use super::page::Cut;
 use super::shapes::{self, Body, Parameter, Shape, events, json, lines, parameters};
 use super::{
-    Service, authors, causality, conduct, conflicts, dashboard, domains, envelopes, evidence, facts, files, governance,
-    group, locks, members, observers, offers, order, partitions, probes, program, state, status,
+    Service, authors, causality, changes, conduct, conflicts, dashboard, domains, envelopes, evidence, facts, files,
+    governance, group, locks, members, observers, offers, order, partitions, probes, program, state, status,
 };
 use crate::tokens::Role;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
-    AuthorInfo, AuthorLocks, Causality, CheckpointEntry, Conduct, ConflictEntry, ConflictStory, Domain,
+    AuthorInfo, AuthorLocks, Causality, ChangedPath, CheckpointEntry, Conduct, ConflictEntry, ConflictStory, Domain,
     EnrolledObserver, EpochEntry, Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry,
     LogLevels, LogPage, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain,
     PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TreeEntry, Version,
@@ -191,6 +191,7 @@ const REVISION: &str = r"^(0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?)$";
 const FROM_ID: &str = "^([0-9a-f]{64})?$";
 const FROM_REVISION: &str = r"^((0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?))?$";
 const FROM_NUMBER: &str = "^(0|[1-9][0-9]{0,18})?$";
+const FROM_CHANGE: &str = r"^((0|[1-9][0-9]{0,18}(\.[1-9][0-9]{0,8})?)(/.*)?)?$";
 const FROM_LOCK: &str = "^([0-9a-f]{64}/.*)?$";
 
 const AT: Header = Header { name: "Quorate-At", says: "Revision of the state that was read", pattern: REVISION };
@@ -243,6 +244,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]),
         Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").or(304, Body::Nothing).asked::<files::FileQuery>().heeds(&[KNOWN]).shows(&OF_A_FILE),
         Route::get("/v1/domains/{domain}/log", files::log, json::<LogPage>(), "Page of accepted envelopes, newest first; the last one says where history begins, if older ones are forgotten").paged::<files::LogQuery>(FROM_REVISION),
+        Route::get("/v1/domains/{domain}/changes", changes::list, json::<Page<ChangedPath>>(), "Page of changed paths after a revision, each where it was changed last, in the order of revisions: for those who mirror a domain").paged::<changes::ChangesQuery>(FROM_CHANGE).shows(&[AT]),
         Route::get("/v1/domains/{domain}/authors/{key}", authors::author, json::<AuthorInfo>(), "An author's numbers, and what waits here"),
         Route::get("/v1/domains/{domain}/authors/{key}/locks", locks::of_author, json::<AuthorLocks>(), "An author's locks, and which left the line").asked::<Freshness>(),
         Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK),

@@ -29,7 +29,7 @@ fn is_of_history(path: &str, method: &Method) -> bool {
     match parts[..] {
         ["envelopes", _] => method == Method::GET,
         ["events" | "order", ..] => true,
-        ["domains", _, "log" | "causality"] => true,
+        ["domains", _, "log" | "causality" | "changes"] => true,
         _ => false,
     }
 }
