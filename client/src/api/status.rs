@@ -53,6 +53,9 @@ pub struct Status {
     /// Slots that others have executed and this node has not.
     #[serde(default)]
     pub behind: u64,
+    /// Catching up with the others; null where the node has executed all that it knows of.
+    #[serde(default)]
+    pub sync: Option<Sync>,
     /// Milliseconds from ledger time, after what is executed, to the node's own clock; it grows while nothing is ordered.
     #[serde(default)]
     pub lag_ms: u64,
@@ -72,6 +75,29 @@ pub struct Status {
     pub restarted_from: Option<RestartedFrom>,
     /// The node's opinion of itself.
     pub health: Health,
+}
+
+/// Way of a node to what others have executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Sync {
+    /// Form in which it comes.
+    pub kind: SyncKind,
+    /// Bytes that are left; null where that is not known.
+    pub left_bytes: Option<u64>,
+    /// Number of the one member that gives it; null where several are asked.
+    pub from: Option<u16>,
+}
+
+/// Form in which a node that catches up takes what others have executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncKind {
+    /// Decided slots with their bundles, which it executes itself.
+    Bundles,
+    /// Differences of the certified state, as an observer of some domains takes them.
+    State,
 }
 
 /// Group that lost more than f disks, and the state that another one goes on from.

@@ -3,11 +3,11 @@
 use super::Shared;
 use crate::build;
 use crate::clock::now_ms;
-use crate::engine::Published;
+use crate::engine::{Published, Report};
 use crate::health::{self, Fault, RUNBOOKS, Watched, assess};
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{Health, Issue, Page, RestartedFrom, Role, StableCheckpoint, Status};
+use quorate_client::api::{Health, Issue, Page, RestartedFrom, Role, StableCheckpoint, Status, Sync, SyncKind};
 use quorate_pbft::{ReplicaId, Time};
 
 use super::service::Service;
@@ -49,6 +49,7 @@ pub fn of(service: &Service) -> Status {
         peers: report.heard().map(ReplicaId::get).collect(),
         quorum: report.quorum as u64,
         behind: report.behind,
+        sync: sync(report, !service.domains().is_empty()),
         lag_ms: now_ms().saturating_sub(ledger.executed().time.get()),
         fast_commits: report.fast_commits,
         last_sync: report.last_sync.map(Time::get),
@@ -57,6 +58,13 @@ pub fn of(service: &Service) -> Status {
         restarted_from: RestartedFrom::of(&service.genesis),
         health: opinion(service, &published),
     }
+}
+
+/// Catching up of a node, of some domains alone or of the whole group. Several members are asked at a time, and nobody says how
+/// many bytes are left.
+fn sync(report: &Report, is_of_domains: bool) -> Option<Sync> {
+    let kind = if is_of_domains { SyncKind::State } else { SyncKind::Bundles };
+    (report.behind > 0 || report.grows).then_some(Sync { kind, left_bytes: None, from: None })
 }
 
 /// The replica's opinion of itself.
@@ -84,5 +92,28 @@ fn issue(fault: &Fault, watched: &Watched) -> Issue {
         evidence: fault.evidence.clone(),
         advice: fault.advice.to_owned(),
         runbook: format!("docs/runbooks/{page}.md"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(report: &Report, is_of_domains: bool) -> Option<SyncKind> {
+        sync(report, is_of_domains).map(|sync| sync.kind)
+    }
+
+    #[test]
+    fn a_node_that_is_behind_says_in_which_form_it_catches_up() {
+        let behind = Report { behind: 7, ..Report::of_nobody() };
+
+        assert_eq!(kind(&behind, false), Some(SyncKind::Bundles));
+        assert_eq!(kind(&behind, true), Some(SyncKind::State));
+        assert_eq!(kind(&Report { grows: true, ..Report::of_nobody() }, true), Some(SyncKind::State));
+    }
+
+    #[test]
+    fn a_node_that_has_executed_all_that_it_knows_of_does_not_catch_up() {
+        assert_eq!(sync(&Report::of_nobody(), false), None);
     }
 }
