@@ -1,5 +1,7 @@
 //! The program as scripts see it: exit codes, and git's contract with `merge`.
 
+#[path = "commands/defaults.rs"]
+mod defaults;
 #[path = "commands/delivering.rs"]
 mod delivering;
 #[path = "commands/forgetting.rs"]

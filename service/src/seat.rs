@@ -14,6 +14,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// Multiaddr of a replica for which no other is known: all networks of its machine, at the port with which `init` begins.
+const LISTEN: &str = "/ip4/0.0.0.0/tcp/7700";
+
 /// Folder to make.
 #[derive(Debug, Clone)]
 pub struct SeatPlan {
@@ -23,7 +26,7 @@ pub struct SeatPlan {
     pub genesis: Genesis,
     /// File of the replica's key, which is copied into the folder.
     pub key: PathBuf,
-    /// Multiaddr on which the others reach this replica.
+    /// Multiaddr on which the others reach this replica. None: its own among `peers`, else on all networks of its machine.
     pub listen: Option<String>,
     /// Address of the HTTP API.
     pub api: SocketAddr,
@@ -56,9 +59,6 @@ pub enum SeatError {
     /// A key that votes in no replica's place.
     #[error("key {0} is no replica of this genesis; `quorate genesis show` lists them")]
     NoMember(PublicKey),
-    /// No address to listen on.
-    #[error("no address for replica {0}: give --listen MULTIADDR, or --draft with the draft that lists it")]
-    NoAddress(u16),
     /// An address for a number that no replica has.
     #[error("there is no replica {0}: the genesis has {1}")]
     NoReplica(u16, usize),
@@ -125,10 +125,10 @@ impl SeatPlan {
         if let Some(stray) = self.peers.keys().find(|peer| usize::from(**peer) >= members) {
             return Err(SeatError::NoReplica(*stray, members));
         }
-        let listen = self.listen.as_ref().or_else(|| self.peers.get(&number)).ok_or(SeatError::NoAddress(number))?;
+        let listen = self.listen.as_ref().or_else(|| self.peers.get(&number)).map_or(LISTEN, String::as_str);
         let others = self.peers.iter().filter(|(peer, _)| **peer != number);
         let peers = others.map(|(peer, address)| (peer.to_string(), address.clone())).collect();
-        Ok(Config::new(listen.clone(), self.api, peers))
+        Ok(Config::new(listen.to_owned(), self.api, peers))
     }
 
     /// Refuses a folder in which a replica's files stand, but for those of a plan that was cut off, and the key itself.

@@ -1,5 +1,6 @@
 //! `quorate copy`: a stopped replica's folder filled with the group's state.
 
+use super::beside;
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::client;
@@ -37,8 +38,9 @@ pub struct Copy {
     /// The replica's or observer's folder: configuration, key and genesis; its database may be lost, damaged or old
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// API address of a node to copy from; may stand several times
-    #[arg(long, value_name = "URL", required = true)]
+    /// API address of a node to copy from; may stand several times [default: those of the folders beside this one, as
+    /// `quorate init` makes them, else http://127.0.0.1:8700]
+    #[arg(long, env = "QUORATE_NODE", value_name = "URL", value_delimiter = ',')]
     from: Vec<String>,
     /// File with the secret of the nodes' `admin.token`
     #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
@@ -98,7 +100,8 @@ pub async fn run(args: &Copy) -> Outcome {
     if !args.now {
         idle::give_way(); // replicas of this machine have authors who wait
     }
-    let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
+    let from = if args.from.is_empty() { beside::nodes(&args.dir) } else { args.from.clone() };
+    let plan = plan(&args.dir, &from, (args.ca.as_deref(), args.token.as_deref()))?;
     if !is_observers(&args.dir) {
         args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
     }

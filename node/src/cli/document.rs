@@ -50,11 +50,18 @@ pub fn write_new_bytes(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     within_bounds(file, bytes.len())?;
     let made = fs::OpenOptions::new().write(true).create_new(true).open(file);
     made.and_then(|mut out| out.write_all(bytes).and_then(|()| out.sync_all())).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("{} already exists and is left as it was; give another name", file.display()))
-        }
+        io::ErrorKind::AlreadyExists => taken(file),
         _ => Failure::file(file, error),
     })
+}
+
+/// Refuses a name that a file has already.
+pub fn free(file: &Path) -> Result<(), Failure> {
+    if file.symlink_metadata().is_ok() { Err(taken(file)) } else { Ok(()) }
+}
+
+fn taken(file: &Path) -> Failure {
+    Failure::usage(format!("{} already exists and is left as it was; give another name", file.display()))
 }
 
 /// Puts a document in the place of the one that is there, whole or not at all.

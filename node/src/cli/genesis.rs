@@ -80,9 +80,9 @@ pub struct Template {
     /// The draft to make; a file that is there is never overwritten
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Name of the group for people
+    /// Name of the group for people [default: that of the draft's file]
     #[arg(long, value_name = "NAME")]
-    name: String,
+    name: Option<String>,
     /// A domain that the group begins with, open to every author until its policy says otherwise; may stand several
     /// times
     #[arg(long = "domain", value_name = "NAME", default_value = "main")]
@@ -141,7 +141,9 @@ fn before(file: &Path, out: &Path) -> Outcome {
 }
 
 fn template(args: &Template) -> Outcome {
-    let draft = Draft::new(args.name.clone(), args.domains.clone());
+    let of_file = || args.out.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = args.name.clone().unwrap_or_else(of_file);
+    let draft = Draft::new(name.clone(), args.domains.clone());
     document::write_new(&args.out, &draft)?;
     print::say(format!("draft {}: each organisation adds its entry", args.out.display()))?;
     Ok(print::say(format!("  quorate genesis add {} ENTRY", args.out.display()))?)

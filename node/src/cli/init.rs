@@ -69,7 +69,7 @@ struct Own {
     /// Draft of the genesis, for the addresses of all replicas
     #[arg(long, value_name = "FILE", requires = "genesis")]
     draft: Option<PathBuf>,
-    /// Multiaddr on which the others reach this replica
+    /// Multiaddr on which the others reach this replica [default: that of the draft, else /ip4/0.0.0.0/tcp/7700]
     #[arg(long, value_name = "MULTIADDR", requires = "genesis")]
     listen: Option<String>,
     /// Address of the HTTP API

@@ -15,7 +15,7 @@ use std::time::Duration;
 const WAITED: Duration = Duration::from_secs(1);
 
 /// Address at which `quorate init` puts the API of replica 0.
-const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
+pub(super) const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
 
 /// Which node to ask, for how long, and how to print the answer.
 #[derive(Debug, clap::Args)]

@@ -1,12 +1,13 @@
 //! `quorate snapshot`, `backup` and `restore`: the group's state in a file that needs no trust.
 
+use super::beside::own_address;
 use super::copy::{Vote, failed, print as print_copied, teller};
 use super::failure::{Failure, Outcome};
 use super::known::Known;
 use super::output::free;
 use super::print::{self, Table};
 use super::reach::{Reach, client};
-use super::{clock, copy};
+use super::{clock, copy, trusted};
 use quorate_client::api::{Page, SnapshotEntry};
 use quorate_client::keys;
 use quorate_ledger::Genesis;
@@ -18,7 +19,6 @@ use quorate_service::replica::read_genesis;
 use serde_json::json;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -36,9 +36,9 @@ pub enum Command {
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// The group's genesis: the answers of the node are checked with it
+        /// The group's genesis: the answers of the node are checked with it [default: genesis.json in the current folder]
         #[arg(long, value_name = "FILE")]
-        genesis: PathBuf,
+        genesis: Option<PathBuf>,
         #[command(flatten)]
         reach: Reach,
     },
@@ -63,8 +63,8 @@ pub enum Command {
 /// the replica, and its key only if you ask for it.
 #[derive(Debug, clap::Args)]
 pub struct Backup {
-    /// The replica's folder: configuration and genesis
-    #[arg(long, value_name = "DIR")]
+    /// The replica's folder: configuration and genesis [default: the current folder]
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     dir: PathBuf,
     /// The file to write
     #[arg(long, value_name = "FILE")]
@@ -114,7 +114,7 @@ pub async fn run(command: &Command) -> Outcome {
         Command::List(reach) => list(reach).await,
         Command::Export { out, genesis, reach } => {
             free(out, Kind::State)?;
-            let genesis = read_genesis(genesis).map_err(Failure::usage)?;
+            let genesis = read_genesis(&trusted::genesis(genesis.as_deref())?).map_err(Failure::usage)?;
             let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
             tell((out, reach.json), &exported.map_err(failed)?, "exported")
         }
@@ -169,13 +169,6 @@ pub async fn backup(args: &Backup) -> Outcome {
     let files = files.collect::<Result<Files, Failure>>()?;
     let exported = copying::export(node, out, &genesis, files, teller()).await;
     tell((out, args.json), &exported.map_err(failed)?, "backed up")
-}
-
-/// Address at which a replica's API is reached on its own machine.
-fn own_address(config: &Config) -> String {
-    let here = if config.api.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { config.api.ip() };
-    let scheme = if config.tls_certificate.is_some() { "https" } else { "http" };
-    format!("{scheme}://{}", SocketAddr::new(here, config.api.port()))
 }
 
 fn read(dir: &Path, name: &str) -> Result<(String, Vec<u8>), Failure> {

@@ -3,7 +3,7 @@
 use super::failure::{Failure, Outcome};
 use super::known::Known;
 use super::print::{self, plain};
-use super::{change, clock, receipt};
+use super::{change, clock, receipt, trusted};
 use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify, verify_after};
 use quorate_ledger::proof::{Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt, read_genesis};
 use quorate_ledger::{EnvelopeId, Genesis, hexed};
@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The proof file; without one, the file of --epochs is checked
-    #[arg(required_unless_present = "epochs")]
+    #[arg(required_unless_present = "epochs", requires = "genesis")]
     file: Option<PathBuf>,
-    /// The group's genesis: what you trust
+    /// The group's genesis: what you trust [default with --epochs: genesis.json in the current folder]
     #[arg(long, value_name = "FILE")]
-    genesis: PathBuf,
+    genesis: Option<PathBuf>,
     #[command(flatten)]
     known: Known,
     /// Check that this file is the content
@@ -49,9 +49,10 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Outcome {
     let content = args.content.as_deref().map(read_content).transpose()?;
     let Verify { file, genesis, known, nonce, domain, path, envelope, json, .. } = args;
-    let Some(file) = file else { return known.print(&parsed(genesis)?, *json) };
+    let genesis = trusted::genesis(genesis.as_deref())?;
+    let Some(file) = file else { return known.print(&parsed(&genesis)?, *json) };
     let demands = Demands { content, nonce: *nonce, domain: domain.clone(), path: path.clone(), envelope: *envelope };
-    checked(file, (genesis, known), *json, |file, genesis, epochs| verify_after(file, genesis, epochs, &demands))
+    checked(file, (&genesis, known), *json, |file, genesis, epochs| verify_after(file, genesis, epochs, &demands))
 }
 
 fn parsed(genesis: &Path) -> Result<Genesis, Failure> {

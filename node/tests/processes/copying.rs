@@ -10,7 +10,7 @@ use std::time::Duration;
 
 fn copy(group: &Group, replica: usize, from: &[usize]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
-    command.args(["copy", "--json", "--dir", text(&folder(group, replica))]);
+    command.args(["copy", "--json", "--dir", text(&folder(group, replica))]).env_remove("QUORATE_NODE");
     for from in from {
         command.args(["--from", &format!("http://{}", group.api(*from))]);
     }
@@ -65,6 +65,20 @@ fn a_replica_that_lost_its_disk_is_copied_follows_and_never_votes() {
     let before = group.status(0)["executed_seq"].clone();
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(group.status(0)["executed_seq"], before, "three are there, and one of them does not vote");
+}
+
+#[test]
+fn a_replica_of_a_test_group_is_copied_from_those_in_the_folders_beside_its_own() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "1");
+    group.kill(3);
+    remove(&folder(&group, 3).join("data"));
+    group.put(1, "while", "2");
+
+    let told = copied(&copy(&group, 3, &[]));
+
+    assert!(told["seq"].as_u64().is_some_and(|seq| seq > 0), "{told}");
+    assert_eq!(told["refused"].as_array().map(Vec::len), Some(0), "{told}");
 }
 
 #[test]

@@ -237,6 +237,16 @@ fn a_backup_with_its_key_makes_a_replica_from_nothing() {
 }
 
 #[test]
+fn a_backup_is_of_the_replica_in_whose_folder_it_is_asked_for() {
+    let mut group = Group::running(1);
+    group.put(0, "kept", "1");
+    let out = group.dir().join("backup");
+    let saved = quorate(&["backup", "--json", "--out", text(&out)]).current_dir(folder(&group, 0)).output();
+    let verified = told(&verify(&group, &out));
+    assert_eq!(told(&saved.expect("quorate runs")), verified);
+}
+
+#[test]
 fn a_backup_whose_configuration_leads_out_of_the_folder_is_refused_and_leaves_nothing() {
     let mut group = Group::init(1);
     let (dir, elsewhere, out) = (folder(&group, 0), group.dir().join("elsewhere"), group.dir().join("backup"));

@@ -9,7 +9,7 @@ use super::observe::given_genesis;
 use super::output::free;
 use super::print;
 use super::reach::{Reach, Scope, Signing};
-use super::{receipt, snapshot};
+use super::{receipt, snapshot, trusted};
 use quorate_client::keys;
 use quorate_client::outbox::Outbox;
 use quorate_ledger::{EnvelopeId, Receipt};
@@ -52,9 +52,9 @@ pub enum Command {
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// The group's genesis: the answers of the node are checked with it
+        /// The group's genesis: the answers of the node are checked with it [default: genesis.json in the current folder]
         #[arg(long, value_name = "FILE")]
-        genesis: PathBuf,
+        genesis: Option<PathBuf>,
         #[command(flatten)]
         reach: Reach,
     },
@@ -146,7 +146,7 @@ pub async fn run(command: &Command) -> Outcome {
         }
         Command::Snapshot { out, genesis, reach } => {
             free(out, Kind::State)?;
-            let genesis = read_genesis(genesis).map_err(Failure::usage)?;
+            let genesis = read_genesis(&trusted::genesis(genesis.as_deref())?).map_err(Failure::usage)?;
             let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
             snapshot::tell((out, reach.json), &exported.map_err(copy_failed)?, "exported")
         }

@@ -1,0 +1,112 @@
+//! Commands as the contract writes them, with nothing named that has a safe default.
+
+use crate::{code, folder, quorate};
+use std::path::Path;
+use std::process::Output;
+use tempfile::TempDir;
+
+/// Address at which nothing listens, and little time to wait for it.
+const NOBODY: [&str; 4] = ["--node", "http://127.0.0.1:1", "--timeout", "0.3"];
+
+/// A test group of one in the folder.
+fn group() -> TempDir {
+    let folder = folder(&[]);
+    done(folder.path(), &["init", "--out", ".", "--replicas", "1"]);
+    folder
+}
+
+fn done(folder: &Path, args: &[&str]) -> Output {
+    let said = quorate(folder, args);
+    assert_eq!(code(&said), 0, "{args:?}: {}", String::from_utf8_lossy(&said.stderr));
+    said
+}
+
+fn errors(said: &Output) -> String {
+    String::from_utf8_lossy(&said.stderr).into_owned()
+}
+
+#[test]
+fn a_snapshot_is_checked_with_the_genesis_of_the_folder_in_which_it_is_asked_for() {
+    let group = group();
+    for command in ["snapshot export --out out", "bundle snapshot --out out"] {
+        let words: Vec<&str> = command.split(' ').chain(NOBODY).collect();
+        let said = quorate(group.path(), &words);
+        assert_eq!(code(&said), 3, "{command}: it asks the node: {}", errors(&said));
+        assert!(errors(&said).contains("checked with genesis.json"), "{command}: {}", errors(&said));
+    }
+}
+
+#[test]
+fn where_no_genesis_is_at_hand_no_node_is_believed() {
+    let empty = folder(&[]);
+    let said = quorate(empty.path(), &[&["snapshot", "export", "--out", "out"][..], &NOBODY].concat());
+    assert_eq!(code(&said), 2, "{}", errors(&said));
+    assert!(errors(&said).contains("give --genesis FILE"), "{}", errors(&said));
+}
+
+#[test]
+fn epochs_are_checked_with_the_genesis_of_the_folder_in_which_they_are_shown() {
+    let group = group();
+    std::fs::write(group.path().join("epochs"), "no epochs").expect("our folder");
+    let said = quorate(group.path(), &["verify", "--epochs", "epochs"]);
+    assert_eq!(code(&said), 1, "the file was read: {}", errors(&said));
+    assert!(errors(&said).contains("checked with genesis.json"), "{}", errors(&said));
+}
+
+#[test]
+fn a_proof_is_checked_with_a_genesis_that_is_named() {
+    let group = group();
+    let said = quorate(group.path(), &["verify", "genesis.json", "--epochs", "epochs"]);
+    assert_eq!(code(&said), 2, "{}", errors(&said));
+}
+
+#[test]
+fn a_request_to_join_makes_the_key_of_the_replica_beside_it() {
+    let home = folder(&[]);
+    std::fs::create_dir(home.path().join("seat")).expect("our folder");
+    let said = done(
+        home.path(),
+        &["join", "request", "--org", "org-0", "--listen", "/ip4/10.0.0.3/tcp/7700", "--out", "seat/ask"],
+    );
+    assert!(String::from_utf8_lossy(&said.stdout).contains("seat/replica.key"), "{said:?}");
+    let key = done(home.path(), &["keys", "show", "seat/replica.key"]);
+    let request = std::fs::read_to_string(home.path().join("seat/ask")).expect("it was made");
+    assert!(request.contains(String::from_utf8_lossy(&key.stdout).trim()), "{request}");
+}
+
+#[test]
+fn a_request_to_join_takes_no_key_that_it_did_not_make() {
+    let home = folder(&[]);
+    done(home.path(), &["keys", "new", "--out", "replica.key"]);
+    let said =
+        quorate(home.path(), &["join", "request", "--org", "a", "--listen", "/ip4/10.0.0.3/tcp/1", "--out", "ask"]);
+    assert_eq!(code(&said), 2, "{}", errors(&said));
+    assert!(errors(&said).contains("--key"), "{}", errors(&said));
+    assert!(!home.path().join("ask").exists(), "nothing was asked for");
+}
+
+#[test]
+fn a_request_to_join_that_is_refused_leaves_no_key() {
+    let home = folder(&[("there", "x")]);
+    for (listen, out) in [("nowhere", "ask"), ("/ip4/10.0.0.3/tcp/1", "there")] {
+        let said = quorate(home.path(), &["join", "request", "--org", "a", "--listen", listen, "--out", out]);
+        assert_eq!(code(&said), 2, "{listen}, {out}: {}", errors(&said));
+        assert!(!home.path().join("replica.key").exists(), "{listen}, {out}");
+    }
+}
+
+#[test]
+fn a_draft_is_named_after_its_file() {
+    let home = folder(&[]);
+    done(home.path(), &["genesis", "template", "--out", "four-mills.json"]);
+    let draft = std::fs::read_to_string(home.path().join("four-mills.json")).expect("it was made");
+    assert!(draft.contains("\"four-mills\""), "{draft}");
+}
+
+#[test]
+fn the_folder_of_a_replica_without_an_address_listens_on_all_networks() {
+    let group = group();
+    done(group.path(), &["init", "--genesis", "genesis.json", "--key", "replica-0/replica.key", "--dir", "seat"]);
+    let config = std::fs::read_to_string(group.path().join("seat/config.toml")).expect("it was made");
+    assert!(config.contains("listen = \"/ip4/0.0.0.0/tcp/7700\""), "{config}");
+}
