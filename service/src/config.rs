@@ -114,6 +114,12 @@ fn default_log() -> String {
     "info".to_owned()
 }
 
+/// Form of an address in a variable of the environment.
+const ADDRESS: &str = "an address such as 127.0.0.1:8000";
+
+/// Form of a choice there.
+const YES_OR_NO: &str = "true or false";
+
 /// Settings from flags and the environment; each that is there wins over the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
@@ -121,6 +127,10 @@ pub struct Overrides {
     pub listen: Option<String>,
     /// As [`Config::api`].
     pub api: Option<SocketAddr>,
+    /// As [`Config::operations`].
+    pub operations: Option<SocketAddr>,
+    /// As [`Config::hosts`].
+    pub hosts: Option<Vec<String>>,
     /// As [`Config::tls_certificate`].
     pub tls_certificate: Option<PathBuf>,
     /// As [`Config::tls_key`].
@@ -129,6 +139,14 @@ pub struct Overrides {
     pub default_rates: Option<bool>,
     /// As [`Config::observers`].
     pub observers: Option<String>,
+    /// As [`Config::bootstrap`].
+    pub bootstrap: Option<Vec<String>>,
+    /// As [`Config::mdns`].
+    pub mdns: Option<bool>,
+    /// As [`Config::relay`].
+    pub relay: Option<Vec<String>>,
+    /// As [`Config::relay_server`].
+    pub relay_server: Option<Quota>,
     /// As [`Config::data`].
     pub data: Option<PathBuf>,
     /// As [`Config::history`].
@@ -139,6 +157,8 @@ pub struct Overrides {
     pub log: Option<String>,
     /// As [`Config::log_format`].
     pub log_format: Option<LogFormat>,
+    /// As [`Config::follow`].
+    pub follow: Option<Vec<String>>,
     /// `number=multiaddr`; each replaces the file's address of that replica.
     pub peers: Vec<String>,
 }
@@ -245,15 +265,22 @@ impl Config {
     fn apply(&mut self, over: Overrides) -> Result<(), ConfigError> {
         replace(&mut self.listen, over.listen);
         replace(&mut self.api, over.api);
+        self.operations = over.operations.or(self.operations);
+        replace(&mut self.hosts, over.hosts);
         self.tls_certificate = over.tls_certificate.or(self.tls_certificate.take());
         self.tls_key = over.tls_key.or(self.tls_key.take());
         replace(&mut self.default_rates, over.default_rates);
         self.observers = over.observers.or(self.observers.take());
+        replace(&mut self.bootstrap, over.bootstrap);
+        replace(&mut self.mdns, over.mdns);
+        replace(&mut self.relay, over.relay);
+        self.relay_server = over.relay_server.or(self.relay_server);
         replace(&mut self.data, over.data);
         replace(&mut self.history, over.history);
         self.space_quota = over.space_quota.or(self.space_quota);
         replace(&mut self.log, over.log);
         replace(&mut self.log_format, over.log_format);
+        replace(&mut self.follow, over.follow);
         for peer in over.peers {
             let (number, address) = peer.split_once('=').ok_or_else(|| ConfigError::Peer(peer.clone()))?;
             self.peers.insert(number.trim().to_owned(), address.trim().to_owned());
@@ -309,17 +336,21 @@ fn replace<T>(value: &mut T, with: Option<T>) {
 }
 
 impl Overrides {
-    /// `QUORATE_LISTEN`, `QUORATE_API`, `QUORATE_TLS_CERTIFICATE`, `QUORATE_TLS_KEY`, `QUORATE_DEFAULT_RATES`,
-    /// `QUORATE_OBSERVERS`, `QUORATE_DATA`, `QUORATE_HISTORY`, `QUORATE_SPACE_QUOTA`, `QUORATE_LOG`, `QUORATE_LOG_FORMAT`, and
-    /// `QUORATE_PEERS` with commas between `number=multiaddr`.
+    /// The variables of [`SETTINGS`]; lists with commas between their items, those of `QUORATE_PEERS` `number=multiaddr`.
     fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
             listen: read("QUORATE_LISTEN"),
-            api: parsed(&read, "QUORATE_API", "an address such as 127.0.0.1:8000", |text| text.parse().ok())?,
+            api: parsed(&read, "QUORATE_API", ADDRESS, |text| text.parse().ok())?,
+            operations: parsed(&read, "QUORATE_OPERATIONS", ADDRESS, |text| text.parse().ok())?,
+            hosts: read("QUORATE_HOSTS").map(items),
             tls_certificate: read("QUORATE_TLS_CERTIFICATE").map(PathBuf::from),
             tls_key: read("QUORATE_TLS_KEY").map(PathBuf::from),
-            default_rates: parsed(&read, "QUORATE_DEFAULT_RATES", "true or false", |text| text.parse().ok())?,
+            default_rates: parsed(&read, "QUORATE_DEFAULT_RATES", YES_OR_NO, |text| text.parse().ok())?,
             observers: read("QUORATE_OBSERVERS"),
+            bootstrap: read("QUORATE_BOOTSTRAP").map(items),
+            mdns: parsed(&read, "QUORATE_MDNS", YES_OR_NO, |text| text.parse().ok())?,
+            relay: read("QUORATE_RELAY").map(items),
+            relay_server: parsed(&read, "QUORATE_RELAY_SERVER", "a size as 1GiB", |text| text.parse().ok())?,
             data: read("QUORATE_DATA").map(PathBuf::from),
             history: parsed(&read, "QUORATE_HISTORY", "all, a time as 90d or a size as 20GiB", |text| {
                 text.parse().ok()
@@ -327,9 +358,15 @@ impl Overrides {
             space_quota: parsed(&read, "QUORATE_SPACE_QUOTA", "a size as 20GiB", |text| text.parse().ok())?,
             log: read("QUORATE_LOG"),
             log_format: parsed(&read, "QUORATE_LOG_FORMAT", "text or json", |text| text.parse().ok())?,
-            peers: read("QUORATE_PEERS").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+            follow: read("QUORATE_FOLLOW").map(items),
+            peers: read("QUORATE_PEERS").map(items).unwrap_or_default(),
         })
     }
+}
+
+/// Items of a list in a variable, which is empty where its value is.
+fn items(list: String) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 fn parsed<T>(

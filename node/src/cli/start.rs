@@ -183,14 +183,11 @@ impl Start {
             api: self.api,
             tls_certificate: self.tls_certificate.clone(),
             tls_key: self.tls_key.clone(),
-            default_rates: None,
-            observers: None,
             data: self.data.clone(),
-            history: None,
-            space_quota: None,
             log: self.log.clone(),
             log_format: self.log_format,
             peers: self.peers.clone(),
+            ..Overrides::default()
         }
     }
 }

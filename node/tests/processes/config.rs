@@ -47,6 +47,32 @@ fn every_setting_is_shown_with_its_origin() {
 }
 
 #[test]
+fn every_setting_but_the_place_of_the_file_is_one_of_the_environment_too() {
+    let group = Group::init(4);
+    let door = "/ip4/10.0.0.3/tcp/1,/ip4/10.0.0.4/tcp/1";
+    let variables = [
+        ("QUORATE_OPERATIONS", "127.0.0.1:9000"),
+        ("QUORATE_HOSTS", "a.example,b.example"),
+        ("QUORATE_BOOTSTRAP", door),
+        ("QUORATE_MDNS", "true"),
+        ("QUORATE_RELAY", door),
+        ("QUORATE_RELAY_SERVER", "1GiB"),
+        ("QUORATE_FOLLOW", door),
+    ];
+
+    let shown = config(&group, 0, &["show", "--effective"], &variables, 0);
+
+    let doors = json!(door.split(',').collect::<Vec<_>>());
+    assert_eq!(setting(&shown, "operations"), (json!("127.0.0.1:9000"), json!("QUORATE_OPERATIONS")));
+    assert_eq!(setting(&shown, "hosts"), (json!(["a.example", "b.example"]), json!("QUORATE_HOSTS")));
+    assert_eq!(setting(&shown, "bootstrap"), (doors.clone(), json!("QUORATE_BOOTSTRAP")));
+    assert_eq!(setting(&shown, "mdns"), (json!(true), json!("QUORATE_MDNS")));
+    assert_eq!(setting(&shown, "relay"), (doors.clone(), json!("QUORATE_RELAY")));
+    assert_eq!(setting(&shown, "relay_server").1, "QUORATE_RELAY_SERVER");
+    assert_eq!(setting(&shown, "follow"), (doors, json!("QUORATE_FOLLOW")));
+}
+
+#[test]
 fn a_folder_as_init_made_it_is_well() {
     let group = Group::init(4);
     let checked = config(&group, 1, &["check"], &[], 0);

@@ -6,26 +6,26 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, Option<&str>); 19] = [
-    ("listen", Some("QUORATE_LISTEN")),
-    ("api", Some("QUORATE_API")),
-    ("operations", None),
-    ("hosts", None),
-    ("tls_certificate", Some("QUORATE_TLS_CERTIFICATE")),
-    ("tls_key", Some("QUORATE_TLS_KEY")),
-    ("default_rates", Some("QUORATE_DEFAULT_RATES")),
-    ("observers", Some("QUORATE_OBSERVERS")),
-    ("bootstrap", None),
-    ("mdns", None),
-    ("relay", None),
-    ("relay_server", None),
-    ("data", Some("QUORATE_DATA")),
-    ("history", Some("QUORATE_HISTORY")),
-    ("space_quota", Some("QUORATE_SPACE_QUOTA")),
-    ("log", Some("QUORATE_LOG")),
-    ("log_format", Some("QUORATE_LOG_FORMAT")),
-    ("follow", None),
-    ("peers", Some("QUORATE_PEERS")),
+pub const SETTINGS: [(&str, &str); 19] = [
+    ("listen", "QUORATE_LISTEN"),
+    ("api", "QUORATE_API"),
+    ("operations", "QUORATE_OPERATIONS"),
+    ("hosts", "QUORATE_HOSTS"),
+    ("tls_certificate", "QUORATE_TLS_CERTIFICATE"),
+    ("tls_key", "QUORATE_TLS_KEY"),
+    ("default_rates", "QUORATE_DEFAULT_RATES"),
+    ("observers", "QUORATE_OBSERVERS"),
+    ("bootstrap", "QUORATE_BOOTSTRAP"),
+    ("mdns", "QUORATE_MDNS"),
+    ("relay", "QUORATE_RELAY"),
+    ("relay_server", "QUORATE_RELAY_SERVER"),
+    ("data", "QUORATE_DATA"),
+    ("history", "QUORATE_HISTORY"),
+    ("space_quota", "QUORATE_SPACE_QUOTA"),
+    ("log", "QUORATE_LOG"),
+    ("log_format", "QUORATE_LOG_FORMAT"),
+    ("follow", "QUORATE_FOLLOW"),
+    ("peers", "QUORATE_PEERS"),
 ];
 
 /// Value of a key and its origin.
@@ -53,8 +53,8 @@ pub fn effective(dir: &Path) -> Result<Vec<Setting>, ConfigError> {
     let values = serde_json::to_value(&config).expect("a configuration is plain data");
     let mut settings = Vec::new();
     for (key, variable) in SETTINGS.into_iter().filter(|(key, _)| *key != "peers") {
-        let origin = match variable.filter(|name| read(name).is_some()) {
-            Some(variable) => variable,
+        let origin = match read(variable) {
+            Some(_) => variable,
             None if file.contains_key(key) => "file",
             None => "default",
         };
@@ -114,7 +114,7 @@ mod tests {
         };
         Overrides::from_environment(note).expect("nothing is set");
 
-        let known = SETTINGS.iter().filter_map(|(_, variable)| variable.map(str::to_owned)).collect();
+        let known = SETTINGS.iter().map(|(_, variable)| (*variable).to_owned()).collect();
         assert_eq!(asked.into_inner(), known);
     }
 

@@ -108,7 +108,7 @@ fn mended(error: &ConfigError) -> &'static str {
 
 /// A variable that begins like ours and that nothing reads: a misspelt one is never used unnoticed.
 fn unknown_variable(mut names: impl Iterator<Item = String>) -> Option<Item> {
-    let of_settings = || SETTINGS.iter().filter_map(|(_, variable)| *variable);
+    let of_settings = || SETTINGS.iter().map(|(_, variable)| *variable);
     let known = |name: &str| of_settings().chain(OF_COMMANDS).any(|known| known == name);
     let stray = names.find(|name| name.starts_with("QUORATE_") && !known(name))?;
     let known: Vec<&str> = of_settings().collect();
