@@ -244,6 +244,19 @@ impl Client {
         self.ask(get(url, HeaderMap::new())).await
     }
 
+    /// Asks once whether the node is alive; why there is no answer, where there is none.
+    pub async fn is_there(&self) -> Result<(), String> {
+        let url = self.base.below("healthz", &[], &[]).map_err(|bytes| ClientError::TooLong(bytes).to_string())?;
+        let asked: Asked<'_, Try> = Box::pin(self.ask_once(get(url, HeaderMap::new())));
+        match tokio::time::timeout(self.timeout, asked).await {
+            Ok(Ok(Try::Answered(_))) => Ok(()),
+            Ok(Ok(Try::Again { why, .. })) => Err(why),
+            Ok(Ok(Try::HeldBack { problem, .. })) => Err(reason(&problem)),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(SILENT.into()),
+        }
+    }
+
     /// POST of bytes, which are the same in every try.
     pub(crate) async fn post_bytes(&self, url: Uri, kind: &'static str, body: Vec<u8>) -> Result<Answer, ClientError> {
         self.post_within(&mut self.tries(), url, kind, body).await

@@ -28,6 +28,8 @@ mod doctor;
 mod doors;
 #[path = "processes/export.rs"]
 mod export;
+#[path = "processes/failover.rs"]
+mod failover;
 #[path = "processes/finding.rs"]
 mod finding;
 #[path = "processes/followed_domains.rs"]

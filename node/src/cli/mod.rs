@@ -3,6 +3,7 @@
 // Parts that commands share: arguments, reading, printing, failing.
 mod clock;
 mod reach;
+mod failover;
 mod print;
 mod failure;
 mod output;

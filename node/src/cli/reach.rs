@@ -1,5 +1,6 @@
 //! Options that many commands share: which node, which domain, how fresh, in which form.
 
+use super::failover;
 use super::failure::Failure;
 use super::print::plain;
 use quorate_client::calls::level_name;
@@ -9,6 +10,7 @@ use quorate_ledger::Level;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Time after which somebody at a terminal is told what is waited for.
@@ -20,9 +22,12 @@ pub(super) const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
 /// Which node to ask, for how long, and how to print the answer.
 #[derive(Debug, clap::Args)]
 pub struct Reach {
-    /// API address of a node
-    #[arg(long, env = "QUORATE_NODE", default_value = DEFAULT_NODE, value_name = "URL")]
-    node: String,
+    /// API address of a node; of several, with commas between them, the first that answers is asked
+    #[arg(long, env = "QUORATE_NODE", default_value = DEFAULT_NODE, value_name = "URL", value_delimiter = ',')]
+    node: Vec<String>,
+    /// The first that has answered: the command stays with it.
+    #[arg(skip)]
+    chosen: OnceLock<String>,
     /// PEM file with the authorities to trust with an https:// node, instead of the system's
     #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -48,11 +53,19 @@ impl Reach {
 
     /// A client whose time begins now.
     pub fn client(&self) -> Result<Client, Failure> {
-        let client = client(&self.node, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
+        let client = client(self.node()?, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
         let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::usage)?;
         let client = session.map_or(client.clone(), |session| client.in_session(session));
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
+    }
+
+    fn node(&self) -> Result<&str, Failure> {
+        if let Some(chosen) = self.chosen.get() {
+            return Ok(chosen);
+        }
+        let first = failover::first(&self.node, self.patience()?, self.ca.as_deref())?;
+        Ok(self.chosen.get_or_init(|| first))
     }
 
     /// A client that tells at once why it waits: for those who ask how a node does.

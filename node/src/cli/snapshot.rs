@@ -7,7 +7,7 @@ use super::known::Known;
 use super::output::free;
 use super::print::{self, Table};
 use super::reach::{Reach, client};
-use super::{clock, copy, trusted};
+use super::{clock, copy, failover, trusted};
 use quorate_client::api::{Page, SnapshotEntry};
 use quorate_client::keys;
 use quorate_ledger::Genesis;
@@ -72,9 +72,10 @@ pub struct Backup {
     /// Put the replica's secret key in too
     #[arg(long)]
     with_key: bool,
-    /// API address of the node that gives the state [default: the replica of the folder]
-    #[arg(long, env = "QUORATE_NODE", value_name = "URL")]
-    node: Option<String>,
+    /// API address of the node that gives the state; of several, with commas between them, the first that answers is asked
+    /// [default: the replica of the folder]
+    #[arg(long, env = "QUORATE_NODE", value_name = "URL", value_delimiter = ',')]
+    node: Vec<String>,
     /// PEM file with the authorities to trust with an https:// node, instead of the system's
     #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -162,7 +163,8 @@ pub async fn backup(args: &Backup) -> Outcome {
     let genesis = read_genesis(&dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
     let own_token = Some(dir.join(ADMIN_TOKEN_FILE)).filter(|file| file.exists());
     let token = args.token.as_deref().or(own_token.as_deref());
-    let node = args.node.clone().unwrap_or_else(|| own_address(&config));
+    let nodes = if args.node.is_empty() { vec![own_address(&config)] } else { args.node.clone() };
+    let node = failover::first(&nodes, copy::SILENT_MAX, args.ca.as_deref())?;
     let node = client(&node, copy::SILENT_MAX, (args.ca.as_deref(), token))?;
     let kept = |name: &&str| args.with_key || *name != REPLICA_KEY_FILE;
     let files = RESTORED.iter().map(|(name, _)| *name).filter(kept).map(|name| read(dir, name));
