@@ -95,6 +95,40 @@ fn a_certificate_that_ends_soon_is_an_issue_and_a_fault_of_the_configuration() {
     assert!(words.contains("WRONG  certificate: it ends in"), "{words}");
 }
 
+/// Exit code of a question to the replica, by the authority whose certificate lies in its folder.
+fn asked(group: &Group, folder: &Path) -> Option<i32> {
+    let (node, ca) = (format!("https://{}", group.api(0)), folder.join("ca.pem"));
+    quorate(&["status", "--timeout", "2", "--node", &node, "--ca", ca.to_str().expect("plain")]).status.code()
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_to_new_connections_without_a_restart() {
+    let mut group = Group::init(1);
+    let folder = make_files(&group);
+    configure(&folder, "api.pem", "api.key");
+    group.start_as("https", 0, &[]);
+    assert_eq!(asked(&group, &folder), Some(0));
+
+    make_files(&group);
+
+    eventually("the renewed certificate is shown", || (asked(&group, &folder) == Some(0)).then_some(()));
+}
+
+#[test]
+fn a_certificate_that_cannot_serve_leaves_the_one_before_and_is_told_of() {
+    let mut group = Group::init(1);
+    let folder = make_files(&group);
+    configure(&folder, "api.pem", "api.key");
+    group.start_logged_as("https", 0);
+    std::fs::copy(folder.join("other.key"), folder.join("api.key")).expect("our folder");
+
+    eventually("the log says so", || {
+        let log = std::fs::read_to_string(group.log_file(0)).expect("a log");
+        log.contains("certificate-unread").then_some(())
+    });
+    assert_eq!(asked(&group, &folder), Some(0));
+}
+
 #[test]
 fn a_certificate_of_a_stranger_ends_a_command_at_once_and_names_the_way() {
     let mut group = Group::init(1);

@@ -1,7 +1,6 @@
 //! Expiry of certificates: `notAfter` of X.509 (RFC 5280, 4.1.2.5), read out of its DER and nothing else of it.
 
-use quorate_client::tls::certificates;
-use std::path::Path;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// Tags of DER.
 const SEQUENCE: u8 = 0x30;
@@ -9,9 +8,9 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// Seconds since 1970 at which the first certificate of a PEM file ends; none where none can be read.
-pub fn expiry(file: &Path) -> Option<u64> {
-    certificates(file).ok()?.iter().filter_map(|certificate| not_after(certificate)).min()
+/// Seconds since 1970 at which the first certificate of a chain ends; none where none of them says so.
+pub fn end(chain: &[CertificateDer<'_>]) -> Option<u64> {
+    chain.iter().filter_map(|certificate| not_after(certificate)).min()
 }
 
 fn not_after(der: &[u8]) -> Option<u64> {

@@ -67,7 +67,6 @@ pub use body::Room;
 pub use copies::Copies;
 pub use door::{Door, serve};
 pub use envelopes::order;
-pub use expiry::expiry;
 pub use pace::Pace;
 pub use problem::Answer;
 use problem::Failure;
@@ -75,7 +74,7 @@ pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use signatures::Signatures;
 pub use streams::Streams;
 pub use threads::Threads;
-pub use tls::{TlsError, acceptor};
+pub use tls::{Certificate, TlsError};
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -1,7 +1,7 @@
 //! Checks of a folder's files against each other, and of the environment. No database is opened.
 
 use super::{Item, barred, told};
-use crate::api;
+use crate::api::Certificate;
 use crate::clock::now_ms;
 use crate::config::{
     ADMIN_TOKEN_FILE, CONFIG_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS,
@@ -16,6 +16,7 @@ use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 /// Variables of the environment that commands read.
 const OF_COMMANDS: [&str; 7] = [
@@ -230,12 +231,13 @@ fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item 
 
 fn certificate(config: &Config) -> Option<Item> {
     let (certificate, key) = config.tls_certificate.as_deref().zip(config.tls_key.as_deref())?;
-    let found = api::acceptor(certificate, key);
-    let days = api::expiry(certificate).map(|ends| (ends as i64 - (now_ms() / 1_000) as i64).div_euclid(86_400));
+    let found = Certificate::open(certificate, key);
+    let ends = found.as_ref().ok().map(|found| found.ends().load(Ordering::Relaxed)).filter(|ends| *ends > 0);
+    let days = ends.map(|ends| (ends as i64 - (now_ms() / 1_000) as i64).div_euclid(86_400));
     match (&found, days) {
         (Ok(_), Some(days)) if days < RENEW_SECONDS / 86_400 => {
             let detail = format!("it ends in {days} days");
-            Some(Item::fault("certificate", detail, "renew it, and start the replica again"))
+            Some(Item::fault("certificate", detail, "renew it: the replica reads both files again when they change"))
         }
         _ => Some(told(
             "certificate",

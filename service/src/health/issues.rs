@@ -309,7 +309,7 @@ fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
             },
             "the certificate of the API ends soon, or has ended",
             || format!("{} days are left", vitals.certificate_seconds.unwrap_or_default().div_euclid(86_400)),
-            "renew it, and start the replica again: it is read at the start",
+            "renew it and its key: the replica reads both again once they stand still",
         ),
         fault(
             *has_test_keys,

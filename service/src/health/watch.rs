@@ -57,8 +57,8 @@ pub struct Sources {
     pub quota_bytes: Option<u64>,
     /// Whether one command has held all keys of the group.
     pub has_test_keys: bool,
-    /// Seconds since 1970 at which the certificate of the API ends.
-    pub certificate_ends: Option<u64>,
+    /// Seconds since 1970 at which the certificate of the API ends; 0 without one.
+    pub certificate_ends: Arc<AtomicU64>,
 }
 
 impl Sources {
@@ -66,6 +66,12 @@ impl Sources {
     pub fn facts<'a>(&'a self, report: &'a Report, vitals: &'a Vitals) -> Facts<'a> {
         let damage = self.damage.get().map(String::as_str);
         Facts { report, vitals, damage, has_test_keys: self.has_test_keys }
+    }
+
+    /// Seconds until the certificate of the API ends, negative when it has; none without one.
+    fn certificate_seconds(&self) -> Option<i64> {
+        let ends = Some(self.certificate_ends.load(Ordering::Relaxed)).filter(|ends| *ends > 0);
+        ends.map(|ends| ends as i64 - (now_ms() / 1_000) as i64)
     }
 }
 
@@ -187,7 +193,7 @@ impl Watch {
             },
             accused: self.last.vitals.accused.clone(),
             conflicts_open: self.last.vitals.conflicts_open,
-            certificate_seconds: self.sources.certificate_ends.map(|ends| ends as i64 - (now_ms() / 1_000) as i64),
+            certificate_seconds: self.sources.certificate_seconds(),
             suspended: self.restrained(State::Suspended),
             strict: self.restrained(State::Strict),
             garbled: sample.garbled.iter().filter(|(peer, count)| grew(peer, **count)).map(|(peer, _)| *peer).collect(),

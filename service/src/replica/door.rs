@@ -1,14 +1,14 @@
 //! Door of the API: its listeners, and who is an operator there.
 
 use super::LaunchError;
-use crate::api::{self, Admin};
+use crate::api::{Admin, Certificate};
 use crate::config::{ADMIN_TOKEN_FILE, Config};
 use crate::tokens::Tokens;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io};
 use tokio::net::TcpSocket;
-use tokio_rustls::TlsAcceptor;
 
 /// Connections that the kernel keeps until the API takes them, if the system allows so many: more than there is room for at
 /// the door, so that nobody who comes at the same time is told to try again a second later.
@@ -20,20 +20,20 @@ pub(crate) struct Door {
     pub(super) api: SocketAddr,
     /// Address of its own for operators, where the configuration names one.
     pub(super) operations: Option<(TcpListener, SocketAddr)>,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) certificate: Option<Arc<Certificate>>,
 }
 
 impl Door {
     /// Listens, before anything is opened that would have to be closed.
     pub(crate) async fn open(config: &Config) -> Result<Self, LaunchError> {
         let files = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
-        let tls = files.map(|(certificate, key)| api::acceptor(certificate, key)).transpose()?;
+        let certificate = files.map(|(chain, key)| Certificate::open(chain, key)).transpose()?.map(Arc::new);
         let (listener, api) = listening(config.api).await?;
         let operations = match config.operations {
             Some(address) => Some(listening(address).await?),
             None => None,
         };
-        Ok(Self { listener, api, operations, tls })
+        Ok(Self { listener, api, operations, certificate })
     }
 }
 

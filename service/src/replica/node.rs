@@ -100,7 +100,7 @@ impl Node {
     /// Starts the core's thread, the watch and the API.
     pub(crate) fn run(self, door: Door) -> Result<Running, LaunchError> {
         let Self { dir, config, genesis, core, payload, metrics, certified, membership, send } = self;
-        let Door { listener, api, operations, tls } = door;
+        let Door { listener, api, operations, certificate } = door;
         // Errors come before the core's thread runs: nobody would end it.
         let threads = api::Threads::new().map_err(|error| LaunchError::System(error.to_string()))?;
         let tokens = Arc::new(Tokens::open(&dir));
@@ -135,7 +135,7 @@ impl Node {
             room,
             quota_bytes: config.space_quota.map(|quota| quota.0),
             has_test_keys: genesis.name().contains(TEST_WORDS),
-            certificate_ends: config.tls_certificate.as_deref().and_then(api::expiry),
+            certificate_ends: certificate.as_ref().map(|certificate| certificate.ends()).unwrap_or_default(),
         });
         let (tell, watched) = watch::channel(Arc::default());
         spawn(health::watch(sources.clone(), tell));
@@ -173,6 +173,8 @@ impl Node {
             tokens: tokens.clone(),
         });
         spawn_until(service.stop.clone(), tokens.keep());
+        let tls = certificate.as_ref().map(|certificate| certificate.acceptor());
+        certificate.into_iter().for_each(|certificate| spawn_until(service.stop.clone(), certificate.keep()));
         let Service { conduct, membership, metrics, .. } = &*service;
         let (conduct, membership, metrics) = (conduct.clone(), membership.clone(), metrics.clone());
         spawn_until(service.stop.clone(), Keeper { conduct, membership, metrics }.keep());
