@@ -182,13 +182,29 @@ fn a_policy_is_checked_without_a_node() {
         answer(name)["faults"].as_array().map(|all| all.iter().map(|one| one["place"].clone()).collect::<Vec<_>>())
     };
     assert_eq!(places("bad"), Some(vec!["rates".into(), "paths[0]".into()]));
-    assert_eq!(places("typo"), Some(vec!["line 1, column 10".into()]));
+    assert_eq!(places("typo"), Some(vec!["readers".into(), "wirters".into(), "writers".into()]));
     let said = quorate(folder.path(), &["policy", "check", "bad"]);
     assert!(String::from_utf8_lossy(&said.stdout).contains("per_ms goes from 1"));
 }
 
 #[test]
 fn the_examples_of_the_handbook_pass_the_check() {
+#[test]
+fn a_policy_that_does_not_parse_is_told_of_every_part_that_does_not() {
+    let domain = r#"{"writers": ["somebody"], "readers": 7, "wirters": [], "quota": {"files": 1}, "approvals": {"organisations": 9, "by": []},
+        "paths": [{"pattern": "a**"}, {"patern": "b"}, {"pattern": "c", "format": "docx"}]}"#;
+    let group = r#"{"approvals": 3, "rates": {"x": 1}}"#;
+    let folder = folder(&[("domain", domain), ("group", group)]);
+    let places = |args: &[&str]| {
+        let (ended, document) = failed(&quorate(folder.path(), &[&["policy", "check", "--json"][..], args].concat()));
+        let faults = document["faults"].as_array().expect("a list").clone();
+        (ended, faults.iter().map(|one| one["place"].as_str().expect("a place").to_owned()).collect::<Vec<_>>())
+    };
+    let told = ["paths[1]", "paths[2]", "quota", "readers", "wirters", "writers", "approvals", "paths[0]"];
+    assert_eq!(places(&["domain", "--organisations", "4"]), (1, told.map(str::to_owned).to_vec()));
+    assert_eq!(places(&["group", "--group"]), (1, vec!["approvals".to_owned(), "rates".to_owned()]));
+}
+
     let text = include_str!("../../docs/policies.md");
     let examples = text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut found = 0;

@@ -71,6 +71,7 @@ mod domains;
 mod identities;
 mod policy;
 mod policy_check;
+mod policy_parts;
 mod propose;
 mod proposals;
 mod pending;

@@ -2,9 +2,12 @@
 
 use super::document;
 use super::failure::{Failure, Outcome};
+use super::policy_parts::{self, Unread};
 use super::print::{self, plain};
+use quorate_ledger::Principal;
 use quorate_ledger::policy::{BadPolicy, DomainPolicy, Fault, GroupPolicy, Tally};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 
 /// Arguments of `quorate policy check`.
@@ -56,23 +59,45 @@ pub fn run(args: &Check) -> Outcome {
 }
 
 fn findings(args: &Check) -> Result<Vec<Finding>, Failure> {
-    let bytes = document::bytes(&args.file)?;
-    let faults = match args.group {
-        true => serde_json::from_slice(&bytes).map(|policy: GroupPolicy| {
-            let fault = policy.check(args.organisations).err();
-            fault.map(|why| Fault { place: "policy".into(), why }).into_iter().collect()
-        }),
-        false => serde_json::from_slice(&bytes).map(|policy: DomainPolicy| {
-            let faults: Vec<_> = policy.faults(args.organisations).collect();
-            let dear = policy.schemas_cost(Tally::AsCompiled).err().map(|why| Fault { place: "paths".into(), why });
-            let dear = dear.filter(|dear| !faults.contains(dear));
-            faults.into_iter().chain(dear).collect::<Vec<_>>()
-        }),
-    };
-    Ok(match faults {
-        Ok(faults) => faults.into_iter().map(Finding::of).collect(),
-        Err(error) => vec![Finding::unreadable(&error)],
+    let document = document::bytes(&args.file)?;
+    let everyone = || vec![Principal::Everyone];
+    Ok(match args.group {
+        true => found(&document, &GroupPolicy::default(), |policy| of_group(policy, args.organisations)),
+        false => {
+            found(&document, &DomainPolicy::new(everyone(), everyone()), |policy| of_domain(policy, args.organisations))
+        }
     })
+}
+
+/// Faults of a document: of its parts that do not parse, and of the rest, in which a sound policy's stand for them.
+fn found<P: Serialize + DeserializeOwned>(
+    document: &[u8],
+    sound: &P,
+    faults: impl Fn(&P) -> Vec<Fault>,
+) -> Vec<Finding> {
+    let of = |policy: &P| faults(policy).into_iter().map(Finding::of).collect::<Vec<_>>();
+    let error = match serde_json::from_slice(document) {
+        Ok(policy) => return of(&policy),
+        Err(error) => error,
+    };
+    match policy_parts::read(document, sound) {
+        Some((rest, unread)) if !unread.is_empty() => {
+            unread.into_iter().map(Finding::unread).chain(of(&rest)).collect()
+        }
+        _ => vec![Finding::unreadable(&error)],
+    }
+}
+
+fn of_group(policy: &GroupPolicy, organisations: u32) -> Vec<Fault> {
+    let fault = policy.check(organisations).err();
+    fault.map(|why| Fault { place: "policy".into(), why }).into_iter().collect()
+}
+
+fn of_domain(policy: &DomainPolicy, organisations: u32) -> Vec<Fault> {
+    let faults: Vec<_> = policy.faults(organisations).collect();
+    let dear = policy.schemas_cost(Tally::AsCompiled).err().map(|why| Fault { place: "paths".into(), why });
+    let dear = dear.filter(|dear| !faults.contains(dear));
+    faults.into_iter().chain(dear).collect()
 }
 
 impl Finding {
@@ -81,12 +106,11 @@ impl Finding {
     }
 
     fn unreadable(error: &serde_json::Error) -> Self {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Self {
-            place,
-            fault: error.to_string(),
-            advice: "correct the word there; `quorate policy show` prints an example",
-        }
+        Self::unread((format!("line {}, column {}", error.line(), error.column()), error.to_string()))
+    }
+
+    fn unread((place, fault): Unread) -> Self {
+        Self { place, fault, advice: "correct the word there; `quorate policy show` prints an example" }
     }
 }
 
