@@ -1,5 +1,7 @@
 //! The program as scripts see it: exit codes, and git's contract with `merge`.
 
+#[path = "commands/ceremonies.rs"]
+mod ceremonies;
 #[path = "commands/defaults.rs"]
 mod defaults;
 #[path = "commands/delivering.rs"]
@@ -188,8 +190,6 @@ fn a_policy_is_checked_without_a_node() {
 }
 
 #[test]
-fn the_examples_of_the_handbook_pass_the_check() {
-#[test]
 fn a_policy_that_does_not_parse_is_told_of_every_part_that_does_not() {
     let domain = r#"{"writers": ["somebody"], "readers": 7, "wirters": [], "quota": {"files": 1}, "approvals": {"organisations": 9, "by": []},
         "paths": [{"pattern": "a**"}, {"patern": "b"}, {"pattern": "c", "format": "docx"}]}"#;
@@ -205,6 +205,8 @@ fn a_policy_that_does_not_parse_is_told_of_every_part_that_does_not() {
     assert_eq!(places(&["group", "--group"]), (1, vec!["approvals".to_owned(), "rates".to_owned()]));
 }
 
+#[test]
+fn the_examples_of_the_handbook_pass_the_check() {
     let text = include_str!("../../docs/policies.md");
     let examples = text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut found = 0;

@@ -49,6 +49,9 @@ pub enum Command {
         /// The file to make; a file that is there is never overwritten
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Show who takes part, and on what terms
     Show {
@@ -87,6 +90,9 @@ pub struct Template {
     /// times
     #[arg(long = "domain", value_name = "NAME", default_value = "main")]
     domains: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Arguments of `quorate genesis entry`.
@@ -104,6 +110,9 @@ pub struct EntryArgs {
     /// The entry to make; a file that is there is never overwritten
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
@@ -114,7 +123,7 @@ pub fn run(command: &Command) -> Outcome {
         Command::Add { draft, entry, json } => add(draft, entry, *json),
         Command::Build { draft, out, json } => build(draft, out, *json),
         Command::Restart(args) => restart::run(args),
-        Command::Before { genesis, out } => before(genesis, out),
+        Command::Before { genesis, out, json } => before(genesis, out, *json),
         Command::Show { genesis, json } => show(&read(genesis)?, *json),
         Command::Verify { genesis, hash, from, json } => verify(genesis, hash.as_deref(), from.as_deref(), *json),
     }
@@ -131,12 +140,15 @@ pub fn read(file: &Path) -> Result<Genesis, Failure> {
     read_genesis(&bytes).map_err(|error| Failure::no(format!("{}: {error}", file.display())))
 }
 
-fn before(file: &Path, out: &Path) -> Outcome {
+fn before(file: &Path, out: &Path, as_json: bool) -> Outcome {
     let genesis = read(file)?;
     let Some((restart, before)) = genesis.restarted() else {
         return Err(Failure::no(format!("{}: this group goes on from no other", file.display())));
     };
     document::write_new_bytes(out, before.bytes())?;
+    if as_json {
+        return Ok(print::json(&json!({ "genesis": out, "group": restart.group.to_string() }))?);
+    }
     Ok(print::say(format!("{}: the genesis of group {}", out.display(), restart.group))?)
 }
 
@@ -145,6 +157,9 @@ fn template(args: &Template) -> Outcome {
     let name = args.name.clone().unwrap_or_else(of_file);
     let draft = Draft::new(name.clone(), args.domains.clone());
     document::write_new(&args.out, &draft)?;
+    if args.json {
+        return Ok(print::json(&json!({ "draft": args.out, "name": name, "domains": args.domains }))?);
+    }
     print::say(format!("draft {}: each organisation adds its entry", args.out.display()))?;
     Ok(print::say(format!("  quorate genesis add {} ENTRY", args.out.display()))?)
 }
@@ -156,6 +171,10 @@ fn entry(args: &EntryArgs) -> Outcome {
     entry.check().map_err(Failure::usage)?;
     document::write_new(&args.out, &entry)?;
     let (voters, signers) = (entry.replicas.len(), entry.authors.len());
+    if args.json {
+        let made = json!({ "entry": args.out, "organisation": args.org, "replicas": voters, "authors": signers });
+        return Ok(print::json(&made)?);
+    }
     Ok(print::say(format!("entry of {} (replicas: {voters}, authors: {signers}); nothing in it is secret", args.org))?)
 }
 

@@ -301,8 +301,8 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Commands without results to print: they write a JSON file, serve, or print a script or a page.
-    const WITHOUT_JSON: [&str; 7] = ["template", "entry", "before", "start", "observe", "completions", "man"];
+    /// Commands without results to print: they serve, or print a script or a page.
+    const WITHOUT_JSON: [&str; 4] = ["start", "observe", "completions", "man"];
 
     /// Names of the commands below one that take no `--json`.
     fn without_json(command: &clap::Command) -> Vec<String> {
