@@ -92,6 +92,30 @@ fn a_dry_run_says_what_changes_and_refuses_what_the_group_would_refuse() {
 }
 
 #[test]
+fn an_order_by_standing_begins_with_the_members_whose_figures_are_best() {
+    let mut group = Group::running(4);
+    let key = author(&group, 0);
+    (0..3).for_each(|number| drop(group.put(2, &format!("a-{number}"), "x")));
+    group.put(3, "b", "x");
+
+    let made = says(&group, &key, 2, &["members", "order", "--by-standing"], 0);
+
+    let proposals = says(&group, &key, 2, &["proposals", "show", word(&made, "proposal")], 0);
+    let members = says(&group, &key, 2, &["members"], 0);
+    let keys = [2, 3, 0, 1].map(|number: usize| members["items"][number]["key"].clone());
+    assert!(proposals.to_string().contains(&json!(keys).to_string()), "{keys:?}: {proposals}");
+}
+
+#[test]
+fn an_order_is_by_names_or_by_standing() {
+    let group = Group::init(4);
+    let key = author(&group, 0);
+    for args in [&["members", "order"][..], &["members", "order", "0", "--by-standing"]] {
+        assert_eq!(crate::governance::run(&group, &key, 0, args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
 fn a_member_joins_once_it_is_ready_and_enough_organisations_agree() {
     let group = Group::running(4);
     let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();

@@ -14,8 +14,9 @@ use super::{document, govern, identities};
 use quorate_client::api::{EvidenceEntry, Member, MemberProgram, Members, PendingEpoch, ProposalEntry};
 use quorate_client::http::Client;
 use quorate_client::joining::{JoinRequest, ReadyFile};
+use quorate_ledger::policy::reputation::order_of_primaries;
 use quorate_ledger::{Act, GROUP_DOMAIN, Joiner, Reconfiguration, Rekey};
-use quorate_pbft::PublicKey;
+use quorate_pbft::{PublicKey, ReplicaId};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -79,8 +80,11 @@ enum Command {
     /// Propose the order in which members get their numbers, and so their turns as primary
     Order {
         /// All members, by organisation, number or key
-        #[arg(value_name = "NAME", required = true)]
+        #[arg(value_name = "NAME", required_unless_present = "by_standing")]
         members: Vec<String>,
+        /// All members by their figures, the best first, and by number where these are the same
+        #[arg(long, conflicts_with = "members")]
+        by_standing: bool,
         #[command(flatten)]
         how: How,
     },
@@ -113,7 +117,8 @@ pub async fn run(args: &Args) -> Outcome {
         Some(Command::Ready { file, proposal, word }) => ready(file, proposal.as_deref(), word).await,
         Some(Command::Remove { member, evidence, how }) => remove(member, evidence.as_deref(), how).await,
         Some(Command::Rekey { request, member, how }) => rekey(request, member.as_deref(), how).await,
-        Some(Command::Order { members, how }) => order(members, how).await,
+        Some(Command::Order { members, by_standing: false, how }) => order(members, how).await,
+        Some(Command::Order { how, .. }) => order_by_standing(how).await,
         Some(Command::Leave { member, how }) => leave(member.as_deref(), how).await,
     }
 }
@@ -262,6 +267,16 @@ async fn rekey(request: &Path, member: Option<&str>, how: &How) -> Outcome {
 async fn order(names: &[String], how: &How) -> Outcome {
     let members = how.members().await?;
     let order = names.iter().map(|name| Ok(named(&members, name)?.key)).collect::<Result<_, Failure>>()?;
+    how.change(Reconfiguration { order, ..Reconfiguration::default() }, &how.word.message).await
+}
+
+/// Proposes the order that the figures make, as the node has them now.
+async fn order_by_standing(how: &How) -> Outcome {
+    let members = how.members().await?;
+    let figures: Vec<_> =
+        members.iter().map(|member| (ReplicaId::new(member.replica), member.standing.figure)).collect();
+    let place = |replica: ReplicaId| members.iter().find(|member| member.replica == replica.get());
+    let order = order_of_primaries(&figures).into_iter().filter_map(place).map(|member| member.key).collect();
     how.change(Reconfiguration { order, ..Reconfiguration::default() }, &how.word.message).await
 }
 
