@@ -1,6 +1,6 @@
 //! Actions that a replica takes by itself against what is wrong, and when it took them.
 
-use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
+use super::facts::{BEHIND_SLOTS_USUAL, Facts};
 use quorate_client::api::{HealthAction, Mode};
 use std::collections::BTreeMap;
 
@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 type Condition = fn(&Facts<'_>) -> bool;
 
 /// Names of the actions, the actions in words, and when they are taken.
-const ACTIONS: [(&str, &str, Condition); 8] = [
+const ACTIONS: [(&str, &str, Condition); 7] = [
     ("ask", "asks the others for the slots that it lacks", |facts| facts.report.behind > BEHIND_SLOTS_USUAL),
-    ("transfer", "takes many slots at once from the disks of others", |facts| facts.report.behind > BEHIND_SLOTS_MAX),
     ("redial", "dials members that it does not hear", |facts| facts.report.silent().next().is_some()),
     ("recall", "asks a quorum what it has promised, before it votes", |facts| facts.report.mode == Mode::Recovering),
     ("queue", "keeps changes of level eventual until a quorum is heard", |facts| facts.report.queued > 0),

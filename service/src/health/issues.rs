@@ -184,7 +184,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             far,
             "this replica is behind the others",
             behind,
-            "wait: it asks for what it lacks; if the number grows, look at disk, processor and network",
+            "wait: it asks for the slots that it lacks and executes each; if the number grows, look at disk, processor and network",
         ),
         fault(
             report.unserved.is_some(),
