@@ -1,8 +1,10 @@
 //! Tokens of operators, each with a name, a role and perhaps an end; their file in the replica's folder holds hashes alone.
 //!
-//! `quorate token` changes the file, and the node that runs there reads it again within a second.
+//! `quorate token` changes the file, and the node that runs there reads it again within a second, as it does the secret in
+//! `admin.token`.
 
 use crate::clock::now_ms;
+use crate::config::ADMIN_TOKEN_FILE;
 use quorate_ledger::hexed;
 use quorate_pbft::{Digest, hash_parts};
 use serde::{Deserialize, Serialize};
@@ -193,8 +195,21 @@ pub struct Tokens {
     known: Mutex<Known>,
 }
 
+/// Content of the file `admin.token`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Secret {
+    /// There is no such file.
+    #[default]
+    Absent,
+    /// It holds no secret, or cannot be read.
+    Unread,
+    /// Hash of the secret.
+    Read(Digest),
+}
+
 #[derive(Debug, Default)]
 struct Known {
+    secret: Secret,
     tokens: Vec<Token>,
     /// File that they were read from, by time, size and number.
     file: Option<(SystemTime, u64, u64)>,
@@ -224,18 +239,33 @@ impl Tokens {
         // Hashes are compared, so that the time says nothing about how much of a guess was right.
         let (hash, now) = (hashed(secret), now_ms());
         let known = self.lock();
+        if known.secret == Secret::Read(hash) {
+            return Some(Role::Admin);
+        }
         let found =
             known.tokens.iter().filter(|token| token.hash == hash && token.until.is_none_or(|until| now < until));
         found.map(|token| token.role).max()
     }
 
-    /// Whether any token may open something.
+    /// Whether any token, or the secret, may open something.
     pub fn are_there(&self) -> bool {
-        !self.lock().tokens.is_empty()
+        let known = self.lock();
+        matches!(known.secret, Secret::Read(_)) || !known.tokens.is_empty()
+    }
+
+    /// Whether there is an `admin.token`.
+    pub fn has_secret(&self) -> bool {
+        self.lock().secret != Secret::Absent
+    }
+
+    fn look(&self) {
+        let secret = Secret::of(&self.dir);
+        self.lock().secret = secret;
+        self.look_at_tokens();
     }
 
     /// Reads the file if it has changed. One that cannot be read opens nothing.
-    fn look(&self) {
+    fn look_at_tokens(&self) {
         let path = self.dir.join(TOKENS_FILE);
         let told = fs::metadata(&path).and_then(|told| Ok((told.modified()?, told.len(), told.ino()))).ok();
         if self.lock().file == told {
@@ -248,11 +278,22 @@ impl Tokens {
             tracing::warn!(event = "tokens-unread", %error, "the tokens cannot be read: none of them opens anything");
             Vec::new()
         });
-        *self.lock() = Known { tokens, file: told.filter(|_| is_known) };
+        let mut known = self.lock();
+        (known.tokens, known.file) = (tokens, told.filter(|_| is_known));
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Secret {
+    fn of(dir: &Path) -> Self {
+        match fs::read_to_string(dir.join(ADMIN_TOKEN_FILE)) {
+            Ok(secret) if !secret.trim().is_empty() => Self::Read(hashed(secret.trim())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Absent,
+            Ok(_) | Err(_) => Self::Unread,
+        }
     }
 }
 
@@ -289,6 +330,18 @@ mod tests {
 
         assert_eq!((tokens.role(&secret), tokens.role(&other)), (None, Some(Role::Read)));
         assert!(matches!(revoke(dir.path(), "a"), Err(TokensError::Unknown(_))));
+    }
+
+    #[test]
+    fn the_secret_in_admin_token_does_all_as_it_is_at_the_last_look() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let tokens = Tokens::open(dir.path());
+        assert!(!tokens.has_secret() && !tokens.are_there());
+        for (written, shown, role) in [("one\n", "one", Some(Role::Admin)), ("two", "one", None), ("\n", "", None)] {
+            fs::write(dir.path().join(ADMIN_TOKEN_FILE), written).expect("our folder");
+            tokens.look();
+            assert_eq!((tokens.role(shown), tokens.has_secret()), (role, true), "{written:?}");
+        }
     }
 
     #[test]

@@ -33,6 +33,32 @@ fn a_folder_of_no_node_is_not_said_to_have_no_tokens() {
 }
 
 #[test]
+fn another_secret_in_admin_token_opens_without_a_restart_and_the_one_before_no_more() {
+    let mut group = Group::init(1);
+    let file = group.dir().join("replica-0/admin.token");
+    std::fs::write(&file, "one\n").expect("our folder");
+    group.start(0);
+    assert_eq!(status(&group, "GET", "/metrics", "one"), 200);
+
+    std::fs::write(&file, "two\n").expect("our folder");
+
+    eventually("the node takes note", || (status(&group, "GET", "/metrics", "two") == 200).then_some(()));
+    assert_eq!(status(&group, "GET", "/metrics", "one"), 403);
+}
+
+#[test]
+fn a_secret_that_is_put_there_while_the_node_runs_closes_loopback() {
+    let mut group = Group::init(1);
+    group.start(0);
+    assert_eq!(status(&group, "GET", "/metrics", ""), 200);
+
+    std::fs::write(group.dir().join("replica-0/admin.token"), "secret\n").expect("our folder");
+
+    eventually("the node takes note", || (status(&group, "GET", "/metrics", "") == 403).then_some(()));
+    assert_eq!(status(&group, "GET", "/metrics", "secret"), 200);
+}
+
+#[test]
 fn a_token_opens_by_its_role_until_it_is_revoked() {
     let mut group = Group::init(1);
     std::fs::write(group.dir().join("replica-0/admin.token"), "secret\n").expect("our folder");

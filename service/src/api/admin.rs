@@ -8,21 +8,18 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use quorate_pbft::hash_parts;
 use std::sync::Arc;
 
 /// Headers by which a proxy tells that it asks for somebody else, and a browser that a page sends more than a plain GET.
 const FOREIGN: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
 
 /// Access to the node's own answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admin {
-    /// Programs of this machine: the address is loopback. A proxy that says so is none.
+    /// Programs of this machine, while there is no `admin.token`: the address is loopback. A proxy that says so is none.
     Local,
-    /// Clients that show this token.
-    Token(String),
-    /// No client: no token is configured.
-    Nobody,
+    /// Clients that show the secret in `admin.token`, or a token.
+    Token,
 }
 
 /// Access at an address of the API: to what a role opens.
@@ -36,18 +33,9 @@ pub struct Access {
     pub role: Role,
 }
 
-impl Admin {
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        match self {
-            Self::Local => host::is_loopback(headers) && FOREIGN.iter().all(|name| !headers.contains_key(*name)),
-            Self::Nobody => false,
-            Self::Token(token) => {
-                // Hashes are compared, so that the time says nothing about how much of a guess was right.
-                let hash = |secret: &str| hash_parts("quorate/admin", &[secret.as_bytes()]);
-                hash(shown(headers).unwrap_or_default()) == hash(token)
-            }
-        }
-    }
+/// Whether a program of this machine asks, and for nobody else.
+fn is_local(headers: &HeaderMap) -> bool {
+    host::is_loopback(headers) && FOREIGN.iter().all(|name| !headers.contains_key(*name))
 }
 
 /// Secret that a request shows.
@@ -59,7 +47,8 @@ impl Access {
     /// Why a request is refused; nothing where it is not.
     fn check(&self, headers: &HeaderMap) -> Result<(), Failure> {
         let role = shown(headers).and_then(|secret| self.tokens.role(secret));
-        if role >= Some(self.role) || self.admin.admits(headers) {
+        let is_open = self.admin == Admin::Local && !self.tokens.has_secret();
+        if role >= Some(self.role) || (is_open && is_local(headers)) {
             return Ok(());
         }
         if let Some(role) = role {
@@ -67,10 +56,9 @@ impl Access {
             return Err(Failure::new(StatusCode::FORBIDDEN, "role", detail));
         }
         let detail = "this is for operators: make a token with `quorate token new`, or put a secret into the file admin.token \
-            in the replica's folder and start it again, and send it as `Authorization: Bearer SECRET`; or ask at the address \
+            in the replica's folder, and send it as `Authorization: Bearer SECRET`; or ask at the address \
             that `operations` in config.toml names";
-        let is_asked = matches!(self.admin, Admin::Token(_)) || self.tokens.are_there();
-        let is_asked = is_asked && !headers.contains_key(header::AUTHORIZATION);
+        let is_asked = self.tokens.are_there() && !headers.contains_key(header::AUTHORIZATION);
         let status = if is_asked { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
         Err(Failure::new(status, "admin-only", detail))
     }
@@ -85,28 +73,41 @@ pub async fn only(State(access): State<Access>, request: Request, next: Next) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ADMIN_TOKEN_FILE;
     use crate::tokens;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
+    /// Whether an address opens to a request, where this secret lies in the folder.
+    fn admits(admin: Admin, secret: Option<&str>, pairs: &[(&'static str, &str)]) -> bool {
+        let dir = tempfile::tempdir().expect("a folder");
+        if let Some(secret) = secret {
+            std::fs::write(dir.path().join(ADMIN_TOKEN_FILE), secret).expect("our folder");
+        }
+        let access = Access { admin, tokens: Arc::new(Tokens::open(dir.path())), role: Role::Read };
+        access.check(&headers(pairs)).is_ok()
+    }
+
     #[test]
     fn only_the_token_opens_what_has_one() {
-        let admin = Admin::Token("secret".to_owned());
-
-        assert!(admin.admits(&headers(&[("authorization", "Bearer secret")])));
-        assert!(!admin.admits(&headers(&[("authorization", "Bearer secre"), ("host", "127.0.0.1")])));
-        assert!(!admin.admits(&headers(&[("host", "127.0.0.1:8700")])));
-        assert!(!Admin::Nobody.admits(&headers(&[("authorization", "Bearer ")])));
+        for admin in [Admin::Token, Admin::Local] {
+            assert!(admits(admin, Some("secret"), &[("authorization", "Bearer secret")]));
+            assert!(!admits(admin, Some("secret"), &[("authorization", "Bearer secre"), ("host", "127.0.0.1")]));
+            assert!(!admits(admin, Some("secret"), &[("host", "127.0.0.1:8700")]));
+            assert!(!admits(admin, Some(""), &[("authorization", "Bearer "), ("host", "127.0.0.1:8700")]));
+        }
+        assert!(!admits(Admin::Token, None, &[("authorization", "Bearer "), ("host", "127.0.0.1:8700")]));
     }
 
     #[test]
     fn loopback_is_open_to_this_machine_and_to_no_proxy_that_says_what_it_is() {
-        assert!(Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700")])));
-        assert!(!Admin::Local.admits(&headers(&[("host", "quorate.example.org")])));
-        assert!(!Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700"), ("x-forwarded-for", "192.0.2.7")])));
-        assert!(!Admin::Local.admits(&headers(&[("host", "127.0.0.1:8700"), ("origin", "https://evil.example")])));
+        let open = |pairs: &[(&'static str, &str)]| admits(Admin::Local, None, pairs);
+        assert!(open(&[("host", "127.0.0.1:8700")]));
+        assert!(!open(&[("host", "quorate.example.org")]));
+        assert!(!open(&[("host", "127.0.0.1:8700"), ("x-forwarded-for", "192.0.2.7")]));
+        assert!(!open(&[("host", "127.0.0.1:8700"), ("origin", "https://evil.example")]));
     }
 
     #[test]
@@ -116,7 +117,7 @@ mod tests {
         let tokens = Arc::new(Tokens::open(dir.path()));
         let shown = headers(&[("authorization", &format!("Bearer {secret}"))]);
         let code = |role, headers: &HeaderMap| {
-            let access = Access { admin: Admin::Nobody, tokens: tokens.clone(), role };
+            let access = Access { admin: Admin::Token, tokens: tokens.clone(), role };
             access.check(headers).map_err(|failure| failure.into_parts().0.code)
         };
 

@@ -91,7 +91,7 @@ pub fn router(service: Arc<Service>, admin: Admin) -> Router {
     let document = openapi::document(&admin);
     let tokens = service.tokens.clone();
     let only = move |role| {
-        let access = Access { admin: admin.clone(), tokens: tokens.clone(), role };
+        let access = Access { admin, tokens: tokens.clone(), role };
         middleware::from_fn_with_state(access, admin::only)
     };
     let wait = middleware::from_fn_with_state(service.clone(), session::wait);

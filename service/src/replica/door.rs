@@ -66,23 +66,23 @@ pub(super) fn admins(
         (Admin::Local, None) => {
             tracing::warn!(event = "operators-open", %address, "no admin.token: programs of this machine read what is for operators, and so does everybody whom a proxy on it serves")
         }
-        (Admin::Nobody, _) if !tokens.are_there() => {
+        (Admin::Token, _) if !tokens.are_there() => {
             tracing::warn!(event = "operators-refused", %address, "no admin.token: nobody reads what is for operators")
         }
-        (Admin::Local | Admin::Token(_) | Admin::Nobody, _) => (),
+        (Admin::Local | Admin::Token, _) => (),
     }
-    let here = if operations.is_some() && there == Admin::Local { Admin::Nobody } else { there.clone() };
+    let here = if operations.is_some() { Admin::Token } else { there };
     Ok([Some(here), operations.map(|_| there)].into_iter().flatten().collect())
 }
 
-/// The token beside the configuration opens what is for operators; without one, loopback does.
+/// The secret beside the configuration opens what is for operators; where there was none at the start, and until there is one,
+/// loopback does.
 fn admin(dir: &Path, api: SocketAddr) -> Result<Admin, LaunchError> {
     let path = dir.join(ADMIN_TOKEN_FILE);
-    match fs::read_to_string(&path) {
-        Ok(token) if !token.trim().is_empty() => Ok(Admin::Token(token.trim().to_owned())),
-        Ok(_) => Ok(Admin::Nobody),
+    match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && api.ip().is_loopback() => Ok(Admin::Local),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Admin::Nobody),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Admin::Token),
+        Ok(_) => Ok(Admin::Token),
         Err(source) => Err(LaunchError::Unreadable { path, source }),
     }
 }
