@@ -1,16 +1,7 @@
 //! Slots that a sound replica lacks, and that the others have forgotten: it goes on from a newer state (S1, M3).
 
-use super::repair::part;
-use super::{CopyError, slot};
 use quorate_client::http::{Client, ClientError};
-use quorate_ledger::Genesis;
 use quorate_pbft::{Epoch, Question, SeqNum, Wanted};
-use std::path::Path;
-
-/// Slot that the replica executes next; none where its database does not open.
-pub(super) fn next(data: &Path, genesis: &Genesis) -> Result<Option<SeqNum>, CopyError> {
-    Ok(part(data, |db| Ok(slot(db, genesis)))?.ok().flatten().map(SeqNum::next))
-}
 
 /// Whether a node says that it has forgotten a slot, and none of the others gives it.
 pub(super) async fn is_forgotten(seq: SeqNum, from: &[Client]) -> bool {

@@ -12,7 +12,7 @@ use super::outcome::{Copied, CopyError, at};
 use super::place::{BEFORE_REPAIR, MENDED, database_at, ended_by_its_own, fresh, movable};
 use super::vote::promises_fault;
 use super::worker::answer;
-use super::{Copying, Plan, Tell, beside, check, fill, settle, swap};
+use super::{Copying, Plan, Tell, beside, check, fill, settle, slot, swap};
 use crate::engine::{EngineError, replay};
 use crate::health::Disk;
 use crate::shelter::sheltered;
@@ -180,10 +180,7 @@ pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result
 }
 
 /// Does this with the database, for a look; in words why its structure does not let it.
-pub(super) fn part<T>(
-    data: &Path,
-    look: impl FnOnce(&Db) -> Result<T, CopyError>,
-) -> Result<Result<T, String>, CopyError> {
+fn part<T>(data: &Path, look: impl FnOnce(&Db) -> Result<T, CopyError>) -> Result<Result<T, String>, CopyError> {
     let looked = sheltered(|| match opened(data)? {
         Ok(db) => look(&db).map(Ok),
         Err(why) => Ok(Err(why)),
@@ -282,12 +279,17 @@ async fn repaired(plan: Plan, catches_up: bool, tell: Tell) -> Result<Repaired, 
 /// Takes the nodes' newest state in place of the slots that a replica without damage lacks; unless it is asked to, it looks
 /// whether they have forgotten these.
 async fn go_on(plan: &Plan, done: &mut Repaired, catches_up: bool, tell: &Tell) -> Result<(), CopyError> {
-    match forgotten::next(&plan.data, &plan.genesis)? {
+    match next(&plan.data, &plan.genesis)? {
         Some(next) if catches_up => make_anew(plan, done, Some(next), tell).await?,
         Some(next) if forgotten::is_forgotten(next, &plan.from).await => done.forgotten = Some(next),
         _ => (),
     }
     Ok(())
+}
+
+/// Slot that the replica executes next; none where its database does not open.
+fn next(data: &Path, genesis: &Genesis) -> Result<Option<SeqNum>, CopyError> {
+    Ok(part(data, |db| Ok(slot(db, genesis)))?.ok().flatten().map(SeqNum::next))
 }
 
 /// Whether the newest members that a database knows have this key among them.
