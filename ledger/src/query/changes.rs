@@ -1,6 +1,5 @@
 //! Changed paths of a domain after a revision, each where it was changed last: for those who mirror its files.
 
-use super::history::logged;
 use super::page::{self, LOOKED_AT_MAX, Page};
 use super::{QueryError, StateView};
 use crate::state::rows;
@@ -83,7 +82,7 @@ impl StateView<'_> {
         let mut logged_rows = Vec::new();
         let (first, last) = (rows::log(number, from.revision), rows::log(number, now));
         self.read.scan(Table::Archive, &first, &last, &mut |key, id| {
-            logged_rows.extend(logged(key, id));
+            logged_rows.extend(rows::logged(key, id));
             if logged_rows.len() < LOOKED_AT_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         let mut found = Vec::new();

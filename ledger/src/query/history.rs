@@ -90,7 +90,7 @@ impl<'a> StateView<'a> {
         let (first, last) = (rows::log(number, after), rows::log(number, until));
         let mut found = Vec::new();
         self.read.scan(Table::Archive, &first, &last, &mut |key, id| {
-            found.extend(logged(key, id).filter(|(revision, _)| *revision > after));
+            found.extend(rows::logged(key, id).filter(|(revision, _)| *revision > after));
             ControlFlow::Continue(())
         })?;
         Ok(found)
@@ -106,13 +106,13 @@ impl<'a> StateView<'a> {
         }
     }
 
-    fn ids_of_domain(&self, domain: u32, from: Option<Revision>, most: usize) -> Result<Vec<Logged>, StoreError> {
+    fn ids_of_domain(&self, domain: u32, from: Option<Revision>, most: usize) -> Result<Vec<rows::Logged>, StoreError> {
         let last = from.unwrap_or_else(|| self.ledger.revision());
         let (first, to) = (rows::log(domain, Revision::GENESIS), rows::log(domain, last));
         let mut ids = Vec::new();
         self.read.scan_back(Table::Archive, &first, &to, &mut |key, id| {
             if from.is_none() || key != to {
-                ids.extend(logged(key, id));
+                ids.extend(rows::logged(key, id));
             }
             if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -125,7 +125,7 @@ impl<'a> StateView<'a> {
         path: &str,
         from: Option<Revision>,
         most: usize,
-    ) -> Result<Vec<Logged>, QueryError> {
+    ) -> Result<Vec<rows::Logged>, QueryError> {
         let number = self.number(domain)?;
         let (key, record) = (key_of(&name::file(path)), self.record(number, path)?);
         let last = from.unwrap_or_else(|| self.ledger.revision());
@@ -236,7 +236,7 @@ impl<'a> StateView<'a> {
         let mut ids = Vec::new();
         self.read.scan(Table::Archive, &first, &to, &mut |key, id| {
             if key != first {
-                ids.extend(logged(key, id));
+                ids.extend(rows::logged(key, id));
             }
             ControlFlow::Continue(())
         })?;
@@ -256,11 +256,4 @@ impl<'a> StateView<'a> {
 fn paragraphs(mut messages: Vec<String>) -> String {
     messages.dedup();
     messages.join("\n\n")
-}
-
-/// A revision, and the envelope that made it, or the conflict that was settled there without one.
-pub(super) type Logged = (Revision, EnvelopeId);
-
-pub(super) fn logged(key: &[u8], id: &[u8]) -> Option<Logged> {
-    Some((Revision::from_key(key.get(5..)?)?, EnvelopeId(Digest(id.try_into().ok()?))))
 }

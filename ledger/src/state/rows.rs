@@ -95,6 +95,14 @@ pub(crate) fn is_number_of(key: &[u8], domain: u32, author: &PublicKey) -> bool 
     key.starts_with(&row(domain, &key_of(&name::sequence(author))))
 }
 
+/// Revision of a row of [`log`], and the envelope that made it, or the conflict that was settled there without one.
+pub(crate) type Logged = (Revision, EnvelopeId);
+
+/// Reads a row of [`log`].
+pub(crate) fn logged(key: &[u8], id: &[u8]) -> Option<Logged> {
+    Some((Revision::from_key(key.get(5..)?)?, EnvelopeId(Digest(id.try_into().ok()?))))
+}
+
 /// Number and attempt in a key of [`number`].
 pub(crate) fn number_parts(key: &[u8]) -> Option<(u64, u64)> {
     let (number, attempt) = key.get(PAST_BYTES..)?.split_first_chunk()?;

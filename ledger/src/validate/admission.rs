@@ -119,7 +119,7 @@ impl Ledger {
         })
     }
 
-    /// What is forgotten of an envelope without a receipt here. One that was accepted has used all its numbers.
+    /// Forgotten verdict of an envelope without a receipt here. One that was accepted has used all its numbers.
     fn forgotten(
         &self,
         read: &dyn Read,
