@@ -18,6 +18,7 @@ use crate::record::kept;
 use crate::recover::KINDS;
 use crate::row::{Committed, encode};
 use crate::rows::{Order, Row, Rows};
+use crate::served;
 use crate::starts;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
@@ -62,6 +63,9 @@ impl Batch {
 
     /// The bounds some slots further on.
     fn go_on(&mut self, mut bounds: Pruned, target: SeqNum) -> Result<Pruned, StoreError> {
+        if let Some(gone) = served::oldest(self)?.previous() {
+            bounds.seq = bounds.seq.max(gone.min(target)); // no decision is here up to there
+        }
         let last = target.min(bounds.seq.plus(PRUNE_SLOTS_MAX));
         while bounds.seq < last {
             bounds.seq = bounds.seq.next();

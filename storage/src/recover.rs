@@ -76,7 +76,7 @@ impl Snapshot {
         }
         let mut tips = Vec::new();
         if pruned.epoch != epoch {
-            return Ok(Some((SeqNum::default(), tips)));
+            return Ok(Some((pruned.seq, tips))); // slots are numbered over all epochs, positions of lanes in each
         }
         for (lane, tip) in pruned.tips {
             tips.resize(tips.len().max(lane.index() + 1), Position::default());

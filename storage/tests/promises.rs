@@ -153,3 +153,20 @@ fn a_state_with_own_bundles_that_are_not_on_the_disk_outruns_it() {
     let outruns = |tips| old.snapshot().unwrap().is_outrun(Epoch::new(0), &executed(9, tips).tips).unwrap();
     assert_eq!((outruns(&[3, 9, 9, 9]), outruns(&[4, 0, 0, 0])), (false, true));
 }
+
+/// Slots are numbered over all epochs: votes that were pruned while the bounds were still of an earlier one are not missing.
+#[test]
+fn votes_that_were_pruned_in_the_gap_below_a_newer_state_are_not_missing() {
+    let (old, new) = (db(), db());
+    let executed = quorate_pbft::ExecutedPoint { epoch: Epoch::new(1), ..executed(600, &[9, 0, 0, 0]) };
+    let mut batch = new.begin().unwrap();
+    let lanes = executed.tips.iter().map(|tip| (tip.position, 0));
+    batch.serve_behind((executed.epoch, executed.seq, executed.time), lanes);
+    batch.adopt(&old.snapshot().unwrap(), (executed.epoch, executed.seq, &executed.tips)).unwrap();
+    batch.prune(executed.seq, 128).unwrap();
+    batch.commit().unwrap();
+
+    let found = new.snapshot().unwrap().recover(executed).unwrap();
+
+    assert_eq!(found.floors, Some((SeqNum::new(344), Vec::new())));
+}

@@ -78,9 +78,9 @@ pub async fn run(args: &Repair) -> Outcome {
 /// Failure of a repair that found no damage, where the replica lacks slots.
 fn behind(args: &Repair, done: &Repaired) -> Option<Failure> {
     let failure = |what: String, next| Failure::new(Exit::No, what).next(next);
-    if args.catch_up && done.found.is_whole() && done.anew.is_none() {
+    if args.catch_up && done.left.is_whole() && done.anew.is_none() {
         let what = "no node gave a state that is newer than this replica's";
-        return Some(failure(what.to_owned(), "name others with --from; nothing was changed"));
+        return Some(failure(what.to_owned(), "name others with --from: the replica stays where it is"));
     }
     let seq = done.forgotten?;
     let what = format!(

@@ -201,7 +201,7 @@ impl Replica {
         while self.order.checkpoints.tips.front().is_some_and(|(of, _)| *of <= old) {
             floors = self.order.checkpoints.tips.pop_front();
         }
-        let Some((_, floors)) = floors else { return };
+        let Some((_, floors)) = floors.filter(|_| self.member.recall.reached.is_none()) else { return };
         let lanes = floors.into_iter().enumerate().map(|(index, floor)| (ReplicaId::new(index as u16), floor));
         self.member.promises.raise_floors(old, lanes);
         self.member.promises.prune(self.member.me);
