@@ -401,9 +401,7 @@ impl Engine {
         if (at_checkpoint || is_short) && self.folding.at_checkpoint(&self.db, seq, self.own_clock)? {
             self.pruning.set_aside();
         }
-        // An epoch begins after a checkpoint that was certified: the new core knows none before its own first one.
-        let certified = self.core.newest_checkpoint().map_or(self.epochs.committee.base(), QuorumCert::seq);
-        Ok(self.folding.due(certified))
+        Ok(self.core.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))
     }
 
     /// Lets readers go from the rows of before a fold, where no slot comes that would: they pin what was forgotten.

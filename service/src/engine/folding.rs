@@ -62,10 +62,9 @@ impl Folding {
         db.unfolded_bytes() > UNFOLDED_BYTES_MAX
     }
 
-    /// Whether execution waits: twice as much came, and a fold is at work or waits for its certificate. That one needs no
-    /// execution here beyond its own slot, and where q members wait for such, the lowest of their slots was executed by all.
+    /// Whether execution waits: twice as much came, and a fold is at work.
     pub(super) fn is_behind(&self, db: &Db) -> bool {
-        !matches!(self.stage, Stage::Idle) && db.is_folding() && db.unfolded_bytes() > 2 * UNFOLDED_BYTES_MAX
+        matches!(self.stage, Stage::Running(_)) && db.is_folding() && db.unfolded_bytes() > 2 * UNFOLDED_BYTES_MAX
     }
 
     /// The checkpoint of a fold that has ended since the last call.
@@ -76,33 +75,5 @@ impl Folding {
         }
         self.stage = Stage::Idle;
         Some(seq)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use quorate_ledger::{Store as _, Table};
-    use quorate_storage::faulty::Disk;
-
-    fn put(db: &Db, bytes: usize) {
-        let mut batch = db.begin().expect("a batch");
-        batch.put(Table::Names, &[], &vec![7; bytes]).expect("a row");
-        batch.commit().expect("a disk without faults");
-    }
-
-    #[test]
-    fn execution_waits_also_for_a_fold_whose_checkpoint_is_not_certified() {
-        let (db, mut folding) = (Db::on(&Disk::new()).expect("an empty disk"), Folding::default());
-        put(&db, 1);
-        assert!(folding.at_checkpoint(&db, SeqNum::new(8), Time::default()).expect("a disk without faults"));
-        assert!(!folding.is_behind(&db));
-
-        put(&db, 2 * UNFOLDED_BYTES_MAX as usize + 1);
-
-        assert!(folding.is_behind(&db));
-        let fold = folding.due(SeqNum::new(8)).expect("it is certified");
-        assert!(folding.is_behind(&db));
-        drop(fold);
     }
 }
