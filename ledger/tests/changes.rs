@@ -72,3 +72,34 @@ fn a_revision_that_is_not_there_yet_is_refused() {
 
     assert_eq!(refused, Err(QueryError::UnknownRevision(at("9"))));
 }
+
+/// What a rename leaves behind is younger than the last receipt that names it.
+#[test]
+fn a_path_that_went_is_told_although_a_new_file_of_it_followed_a_renamed_folder() {
+    let mut world = World::new();
+    world.does(0, &[write("old/a", "a"), write("old/x", "x")]);
+    world.does(0, &[remove("old/x")]);
+    let seen = world.now();
+    world.does(1, &[rename("old/a", "new/a")]);
+    world.does_on(seen, 2, &[write("old/x", "again")]);
+    assert_eq!((world.text("old/x"), world.text("new/x").as_deref()), (None, Some("again")));
+
+    let found = changes(&world, "1", 100);
+
+    let paths: Vec<_> = found.iter().map(|item| (item.path.as_str(), item.file.is_some())).collect();
+    assert_eq!(paths, [("old/x", false), ("new/a", true), ("old/a", false), ("new/x", true)]);
+}
+
+/// A page looks at so many paths, and says where to go on.
+#[test]
+fn pages_of_an_envelope_with_thousands_of_paths_lead_to_all_of_them() {
+    let mut world = World::new();
+    let edits: Vec<_> = (0..5_000).map(|file| write(&format!("f/{file}"), "1")).collect();
+    world.does(0, &edits);
+    world.does(0, &(0..4_500).map(|file| write(&format!("f/{file}"), "2")).collect::<Vec<_>>());
+
+    let found = changes(&world, "0", 1_000);
+
+    let paths: std::collections::BTreeSet<&str> = found.iter().map(|item| item.path.as_str()).collect();
+    assert_eq!((found.len(), paths.len()), (5_000, 5_000));
+}

@@ -204,7 +204,10 @@ impl Db {
             return Err(DbError::Runs(error));
         }
         let first = stored_mark(&tables.0)?;
-        let Replayed { records, end, unsure } = replay(&files, first)?;
+        let Replayed { records, end, mut unsure } = replay(&files, first)?;
+        if tables.1.is_of_damaged() {
+            unsure.clear(); // a look writes nothing to a disk that fails
+        }
         Self::over(tables, (Journal::resume(files, end, &unsure)?, first), growth, unfolded(records)?, path)
     }
 

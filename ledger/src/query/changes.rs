@@ -12,6 +12,12 @@ use core::ops::ControlFlow;
 use core::str::FromStr;
 use std::collections::BTreeSet;
 
+/// Paths that one page looks at: an envelope may have thousands, all changed again since.
+const PATHS_MAX: usize = 4_096;
+
+/// Younger receipts that one page reads, to leave out what they tell of; where it would take more, a path is told twice.
+const YOUNGER_MAX: usize = 64;
+
 /// Path with the change that made it what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedPath {
@@ -78,44 +84,83 @@ impl StateView<'_> {
         if from.revision > now {
             return Err(QueryError::UnknownRevision(from.revision));
         }
-        self.check_history(from.revision)?;
+        let since = self.ledger.domain(domain).map_or(Revision::GENESIS, |domain| domain.record.since);
+        self.check_history(from.revision.max(since))?;
         let mut logged_rows = Vec::new();
         let (first, last) = (rows::log(number, from.revision), rows::log(number, now));
         self.read.scan(Table::Archive, &first, &last, &mut |key, id| {
             logged_rows.extend(rows::logged(key, id));
             if logged_rows.len() < LOOKED_AT_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        let mut found = Vec::new();
+        let (mut younger, mut found, mut looked_at) = (Younger::default(), Vec::new(), 0);
         for (revision, id) in &logged_rows {
-            if *revision != from.revision || from.path.is_some() {
-                let changed = self.last_changed(domain, (*revision, *id))?;
-                found.extend(changed.into_iter().filter(|item| !from.has_told(*revision, &item.path)));
+            if *revision == from.revision && from.path.is_none() {
+                continue;
             }
-            if found.len() > limit {
-                return Ok(Page::cut(found, limit, |item| ChangesCursor::behind(item).to_string()));
+            for path in self.paths_of(domain, (*revision, *id))? {
+                if from.has_told(*revision, &path) {
+                    continue;
+                }
+                found.extend(self.last_changed(domain, (*revision, *id), &path, &mut younger)?);
+                if found.len() > limit {
+                    return Ok(Page::cut(found, limit, |item| ChangesCursor::behind(item).to_string()));
+                }
+                looked_at += 1;
+                if looked_at == PATHS_MAX {
+                    let next = ChangesCursor { revision: *revision, path: Some(path) };
+                    return Ok(Page { items: found, next: Some(next.to_string()) });
+                }
             }
         }
         let looked_at = logged_rows.last().filter(|_| logged_rows.len() == LOOKED_AT_MAX);
         Ok(Page { items: found, next: looked_at.map(|(revision, _)| ChangesCursor::after(*revision).to_string()) })
     }
 
-    /// Paths that an entry of the log was the last to change, by name.
+    /// Path that an entry of the log was the last to tell of. What a rename leaves behind, or brings back, may be younger than
+    /// that: no receipt names it.
     fn last_changed(
         &self,
         domain: &str,
         (revision, id): (Revision, EnvelopeId),
-    ) -> Result<Vec<ChangedPath>, QueryError> {
+        path: &str,
+        younger: &mut Younger,
+    ) -> Result<Option<ChangedPath>, QueryError> {
+        let now = self.ledger.revision();
+        let Some((since, file)) = self.version_at(self.number(domain)?, path, now)? else { return Ok(None) };
+        let is_told = since > revision && younger.tells(self, domain, since, path)?;
+        Ok((!is_told).then(|| ChangedPath { path: path.to_owned(), revision, envelope: id, file }))
+    }
+
+    fn paths_of(&self, domain: &str, (revision, id): (Revision, EnvelopeId)) -> Result<BTreeSet<String>, QueryError> {
         let told = self.log_entry(domain, revision, &id)?.ok_or(QueryError::Dropped(revision))?;
-        let paths: BTreeSet<String> = told.changes.into_iter().map(|change| change.path).collect();
-        let (number, now, mut found) = (self.number(domain)?, self.ledger.revision(), Vec::new());
-        for path in paths {
-            match self.version_at(number, &path, now)? {
-                Some((since, file)) if since == revision => {
-                    found.push(ChangedPath { path, revision, envelope: id, file });
-                }
-                _ => (),
-            }
+        Ok(told.changes.into_iter().map(|change| change.path).collect())
+    }
+}
+
+/// Receipt that is younger than the entry in hand: the last one that was asked for.
+#[derive(Default)]
+struct Younger {
+    revision: Revision,
+    paths: BTreeSet<String>,
+    read: usize,
+}
+
+impl Younger {
+    /// Whether the receipt of a revision tells of a path; no where too many were read for this page.
+    fn tells(
+        &mut self,
+        view: &StateView<'_>,
+        domain: &str,
+        revision: Revision,
+        path: &str,
+    ) -> Result<bool, QueryError> {
+        if self.revision != revision {
+            let Some(id) = view.envelope_at(domain, revision)?.filter(|_| self.read < YOUNGER_MAX) else {
+                return Ok(false);
+            };
+            (self.revision, self.paths) = (revision, view.paths_of(domain, (revision, id))?);
+            self.read += 1;
         }
-        Ok(found)
+        Ok(self.paths.contains(path))
     }
 }

@@ -149,7 +149,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether a record with this head at this place was written when the one missing here was durable. Numbers first: of
-    /// bytes that are no head only one in 2^80 has two that fit, too few for a checksum of 32 bits to let one pass by chance.
+    /// random bytes only one in 2^80 has two that fit, too few for a checksum of 32 bits to let one pass by chance.
     /// The head's own checksum says the rest: of bytes that look like one, no payload is read.
     fn vouches(&self, head: &Head, at: u64) -> bool {
         let place = head.place;
