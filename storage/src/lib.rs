@@ -36,6 +36,7 @@ mod promises;
 mod adopt;
 mod prune;
 mod pruned;
+mod gone;
 mod record;
 mod served;
 

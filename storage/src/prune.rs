@@ -11,6 +11,7 @@
 //! which it may share with other bundles.
 
 use crate::batch::Batch;
+use crate::gone;
 use crate::key::{self, Place};
 use crate::own;
 use crate::pruned::{Progress, Pruned};
@@ -18,7 +19,6 @@ use crate::record::kept;
 use crate::recover::KINDS;
 use crate::row::{Committed, encode};
 use crate::rows::{Order, Row, Rows};
-use crate::served;
 use crate::starts;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
@@ -63,7 +63,7 @@ impl Batch {
 
     /// The bounds some slots further on.
     fn go_on(&mut self, mut bounds: Pruned, target: SeqNum) -> Result<Pruned, StoreError> {
-        if let Some(gone) = served::oldest(self)?.previous() {
+        if let Some(gone) = gone::oldest(self)?.previous() {
             bounds.seq = bounds.seq.max(gone.min(target)); // no decision is here up to there
         }
         let last = target.min(bounds.seq.plus(PRUNE_SLOTS_MAX));

@@ -1,10 +1,10 @@
 //! State of the core at a start: [`Recovered`], put together by seeks and short ranges, however long the history is.
 
+use crate::gone;
 use crate::key::{self, Place};
 use crate::own;
 use crate::row::{self, Accepted, Committed, LaneCert, Own, decode};
 use crate::rows::{Order, Row, Rows};
-use crate::served;
 use crate::snapshot::Snapshot;
 use crate::starts::{self, Start};
 use crate::tables::Name;
@@ -71,7 +71,7 @@ impl Snapshot {
     /// statements above the bounds are.
     fn floors(&self, epoch: Epoch) -> Result<Option<(SeqNum, Vec<Position>)>, StoreError> {
         let pruned = self.pruned()?;
-        if served::oldest(self)? <= pruned.seq.next() {
+        if gone::oldest(self)? <= pruned.seq.next() {
             return Ok(None);
         }
         let mut tips = Vec::new();
@@ -92,7 +92,7 @@ impl Snapshot {
 
     /// The lowest slot whose decision is here, and served.
     fn oldest(&self) -> Result<Option<SeqNum>, StoreError> {
-        let from = key::slot(served::oldest(self)?);
+        let from = key::slot(gone::oldest(self)?);
         let first = self.first_key(Name::Committed, &from, &key::slot(SeqNum::new(u64::MAX)))?;
         first.map(|key| key::parse_slot(&key)).transpose()
     }

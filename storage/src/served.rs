@@ -4,17 +4,16 @@
 //! served; then the rows below it go. The newest bundle of each lane stays.
 
 use crate::batch::Batch;
+use crate::gone::Gone;
 use crate::key;
 use crate::prune::Sweep;
 use crate::pruned::Pruned;
 use crate::record::kept;
-use crate::row::{self, Committed, encode};
+use crate::row::encode;
 use crate::rows::{Order, Rows};
 use crate::tables::Name;
-use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_ledger::StoreError;
 use quorate_pbft::{Digest, Epoch, Position, ReplicaId, SeqNum, Time};
-use std::collections::BTreeMap;
 
 /// Rows that one call removes.
 pub const SERVED_ROWS_MAX: usize = 512;
@@ -33,50 +32,11 @@ pub struct OldSlot {
     pub lane_bytes: u64,
 }
 
-/// The slot up to which decisions and bundles are gone or going.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-pub(crate) struct Gone {
-    epoch: Epoch,
-    seq: SeqNum,
-    time: Time,
-    /// Of each lane: the tip that the slots name, and the bytes up to there.
-    lanes: BTreeMap<ReplicaId, (Position, u64)>,
-    unfinished: bool,
-}
-
 impl Gone {
-    fn load(rows: &impl Rows) -> Result<Self, StoreError> {
-        Ok(rows.about(key::SERVED)?.unwrap_or_default())
-    }
-
     fn as_old(&self) -> OldSlot {
         let lane_bytes = self.lanes.values().map(|(_, bytes)| bytes).sum();
         OldSlot { epoch: self.epoch, time: self.time, lane_bytes }
     }
-
-    /// The bound after the next slot.
-    fn after(&self, rows: &impl Rows, slot: &Committed) -> Result<Self, StoreError> {
-        let epoch = slot.certificate.epoch;
-        let mut next = if epoch == self.epoch { self.clone() } else { Self { epoch, ..Self::default() } };
-        (next.seq, next.unfinished) = (self.seq.next(), true);
-        next.time = slot.content.time.unwrap_or_default().max(self.time);
-        for (lane, tip) in &slot.content.cut {
-            if next.lanes.get(lane).is_some_and(|(position, _)| *position >= tip.position) {
-                continue;
-            }
-            let bundle = rows.row(Name::Bundles, &key::lane(epoch, *lane, tip.position))?;
-            let header = bundle.and_then(|bundle| row::parse_header(&bundle).ok());
-            let bytes = header.map_or(0, |header| header.lane_bytes);
-            let known = next.lanes.get(lane).map_or(0, |(_, known)| *known);
-            next.lanes.insert(*lane, (tip.position, bytes.max(known)));
-        }
-        Ok(next)
-    }
-}
-
-/// The oldest slot that is served, whatever rows below it are still there.
-pub(crate) fn oldest(rows: &impl Rows) -> Result<SeqNum, StoreError> {
-    Ok(Gone::load(rows)?.seq.next())
 }
 
 impl Batch {
