@@ -201,7 +201,7 @@ enum Secret {
     /// There is no such file.
     #[default]
     Absent,
-    /// It holds no secret, or cannot be read.
+    /// It holds no secret, cannot be read, or is gone since.
     Unread,
     /// Hash of the secret.
     Read(Digest),
@@ -253,14 +253,14 @@ impl Tokens {
         matches!(known.secret, Secret::Read(_)) || !known.tokens.is_empty()
     }
 
-    /// Whether there is an `admin.token`.
+    /// Whether there is an `admin.token`, or was one since the start.
     pub fn has_secret(&self) -> bool {
         self.lock().secret != Secret::Absent
     }
 
     fn look(&self) {
         let secret = Secret::of(&self.dir);
-        self.lock().secret = secret;
+        self.lock().secret.replace(secret);
         self.look_at_tokens();
     }
 
@@ -294,6 +294,11 @@ impl Secret {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Absent,
             Ok(_) | Err(_) => Self::Unread,
         }
+    }
+
+    /// Takes what the next look found. A file that was there and is gone may be about to be replaced: it closes.
+    fn replace(&mut self, found: Self) {
+        *self = if found == Self::Absent && *self != Self::Absent { Self::Unread } else { found };
     }
 }
 
@@ -342,6 +347,24 @@ mod tests {
             tokens.look();
             assert_eq!((tokens.role(shown), tokens.has_secret()), (role, true), "{written:?}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_gone_opens_nothing_and_closes_until_there_is_another() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (tokens, file) = (Tokens::open(dir.path()), dir.path().join(ADMIN_TOKEN_FILE));
+        fs::write(&file, "one\n").expect("our folder");
+        tokens.look();
+
+        fs::remove_file(&file).expect("it is there");
+        for _ in 0..2 {
+            tokens.look();
+            assert_eq!((tokens.role("one"), tokens.has_secret()), (None, true));
+        }
+
+        fs::write(&file, "two\n").expect("our folder");
+        tokens.look();
+        assert_eq!(tokens.role("two"), Some(Role::Admin));
     }
 
     #[test]

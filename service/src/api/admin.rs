@@ -16,7 +16,7 @@ const FOREIGN: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", 
 /// Access to the node's own answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admin {
-    /// Programs of this machine, while there is no `admin.token`: the address is loopback. A proxy that says so is none.
+    /// Programs of this machine, until there is an `admin.token`: the address is loopback. A proxy that says so is none.
     Local,
     /// Clients that show the secret in `admin.token`, or a token.
     Token,
