@@ -123,15 +123,14 @@ impl Client {
     async fn own_write(&self, id: &EnvelopeId) -> Result<(), ClientError> {
         let mut tries = self.tries();
         loop {
-            let why = match self.envelope(id).await {
+            let (why, advice) = match self.envelope(id).await {
                 Ok(Posted::Verdict(_)) => return self.forget(id),
                 Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => return self.forget(id),
-                Ok(Posted::Ticket(ticket)) => waits(&ticket),
-                Err(ClientError::Refused(problem)) if problem.status == 404 => "it has not seen it".to_owned(),
+                Ok(Posted::Ticket(ticket)) => (waits(&ticket), IF_LOST),
+                Err(ClientError::Refused(problem)) if problem.status == 404 => unseen(&problem),
                 Err(ClientError::NoAnswer { last, .. }) if last == NONE_SENT => return Err(tries.given_up()),
                 Err(other) => return Err(other),
             };
-            let advice = "if the change was lost, sign it again and remove the session's file";
             tries.pause(format!("{id}, which this session wrote: {why}; {advice}"), None).await?;
         }
     }
@@ -289,6 +288,22 @@ const PAGE_ITEMS: usize = 1_000;
 
 /// Empty pages in a row that are followed: a node looks at a thousand items for each, and one that lies may go on for ever.
 const EMPTY_PAGES_MAX: usize = 10_000;
+
+/// Advice on a change of a session that has no verdict.
+const IF_LOST: &str = "if the change was lost, sign it again and remove the session's file";
+
+/// Reason in words why a change of a session is waited for that a node does not know, and advice. It may be new, and on its
+/// way to that node; where history is pruned, which is told with the members to ask, it may also be old and applied.
+fn unseen(problem: &Problem) -> (String, &'static str) {
+    match problem.members.as_deref() {
+        None => ("it has not seen it".to_owned(), IF_LOST),
+        Some([]) => (problem.detail.clone(), "look whether its files are there before you sign it again"),
+        Some(_) => (
+            problem.detail.clone(),
+            "another member may know what became of it, asked with the same session; do not sign it again before",
+        ),
+    }
+}
 
 /// A level as queries spell it.
 pub fn level_name(level: Level) -> &'static str {

@@ -3,7 +3,9 @@
 use crate::scripted::{self, Reply};
 use quorate_client::api::{Health, Problem};
 use quorate_client::http::{Client, ClientError, NOTHING_LISTENS, Notice};
-use quorate_ledger::Level;
+use quorate_client::session::Session;
+use quorate_ledger::{EnvelopeId, Level};
+use quorate_pbft::Digest;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -162,4 +164,29 @@ fn only_http_with_tls_or_without_is_an_address() {
     for node in ["", "127.0.0.1:80", "ftp://x", "mailto:x"] {
         assert!(matches!(Client::new(node, Duration::ZERO), Err(ClientError::Address { .. })), "{node}");
     }
+}
+
+/// End of a causal read of a session that wrote a change which the node answers with this problem.
+async fn causal_read(unknown: Problem) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut session = Session::open(&folder.path().join("session")).expect("a disk");
+    session.wrote(EnvelopeId(Digest([7; 32]))).expect("a disk");
+    let unknown = serde_json::to_string(&unknown).expect("plain data");
+    let (node, _requests) =
+        scripted::node(vec![Reply::Http("404 Not Found\r\ncontent-type: application/problem+json", unknown)]);
+    let client = Client::new(&node, Duration::from_millis(500)).expect("an address").in_session(session);
+    client.file("main", "a", Level::Causal).await.expect_err("nobody knows it").to_string()
+}
+
+#[tokio::test]
+async fn a_session_whose_change_may_be_applied_and_forgotten_is_not_told_to_sign_it_again() {
+    let said = "what was ordered before slot 90 is kept no more";
+    let pruned = |members: Vec<u16>| Problem { members: Some(members), ..Problem::new(404, "not-found", said) };
+
+    let told = causal_read(pruned(vec![1, 2])).await;
+    assert!(told.contains(said) && told.contains("another member may know") && told.contains("do not sign"), "{told}");
+    let alone = causal_read(pruned(vec![])).await;
+    assert!(alone.contains(said) && alone.contains("look whether its files are there"), "{alone}");
+    let whole = causal_read(Problem::new(404, "not-found", "nothing waits")).await;
+    assert!(whole.contains("if the change was lost, sign it again"), "{whole}");
 }
