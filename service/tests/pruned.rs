@@ -7,12 +7,14 @@ use quorate_client::api::Problem;
 use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys::read_seed;
+use quorate_client::outbox::Outbox;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Level, Mode, Op, Receipt, Revision};
 use quorate_pbft::{Digest, Ed25519Signer, Epoch, Question, SeqNum, Signer as _, Wanted};
 use quorate_service::config::Overrides;
 use quorate_service::engine::History;
 use quorate_service::init::make;
+use quorate_service::parcel::{MAY_BE_APPLIED, deliver, pack_outbox};
 use quorate_service::replica::Running;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -109,6 +111,24 @@ async fn an_applied_envelope_that_comes_again_after_its_receipt_was_forgotten_is
 
     assert_eq!((problem.status, problem.code.as_str()), (410, "history-pruned"), "{problem}");
     assert!(problem.detail.contains("history begins with slot"), "{problem}");
+    forgetful.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_carried_change_whose_receipt_was_forgotten_goes_home_as_one_that_may_have_been_applied() {
+    let (forgetful, first, _) = Forgetful::after_a_first_change().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (changes, home) = (folder.path().join("changes"), folder.path().join("receipts"));
+    let mut outbox = Outbox::open(&folder.path().join("a.key")).expect("an outbox");
+    outbox.enter(forgetful.group).expect("its first group");
+    outbox.keep(&forgetful.group, &first).expect("a disk");
+    pack_outbox(&outbox, &changes).expect("a disk");
+
+    let delivered = deliver(&changes, &forgetful.client, &home).await.expect("a node that answers");
+
+    let [(id, why)] = &delivered.unanswered[..] else { panic!("one change: {delivered:?}") };
+    assert_eq!(*id, first.id(&forgetful.group));
+    assert!(why.starts_with(MAY_BE_APPLIED) && why.contains("history begins with slot"), "{why}");
     forgetful.stop().await;
 }
 

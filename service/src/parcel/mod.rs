@@ -21,6 +21,6 @@ pub use export::{Exported, Plan, export};
 pub use frame::{Frame, Kind, TAG};
 pub use history::export_history;
 pub use import::{Imported, import};
-pub use outbox::{Delivered, Settled, deliver, pack_outbox, settle};
+pub use outbox::{Delivered, MAY_BE_APPLIED, Settled, deliver, pack_outbox, settle};
 pub use read::{Listed, Parcel, Slots, Verified, verify};
 pub use write::{Draft, Packed};

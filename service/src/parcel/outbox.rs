@@ -12,11 +12,14 @@ use quorate_client::outbox::{Answer, Entry, Outbox, limits};
 use quorate_ledger::proof::Epochs;
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt};
 use quorate_pbft::PublicKey;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Code of what the owner of a key has given up.
 const GIVEN_UP: &str = "given-up";
+
+/// Beginning of a node's word on an envelope that it does not know whether it was applied, as its history is forgotten there.
+pub const MAY_BE_APPLIED: &str = "may have been applied: ";
 
 /// Packs the envelopes of an outbox that have no answer.
 pub fn pack_outbox(outbox: &Outbox, out: &Path) -> Result<Packed, ParcelError> {
@@ -36,7 +39,7 @@ pub fn pack_outbox(outbox: &Outbox, out: &Path) -> Result<Packed, ParcelError> {
 pub struct Delivered {
     /// Receipts with their proofs.
     pub receipts: Vec<Receipt>,
-    /// Envelopes that the node did not order, with its word.
+    /// Envelopes that the node did not order, or does not know whether they were, with its word.
     pub unanswered: Vec<(EnvelopeId, String)>,
     /// Those of them that are larger than what the node takes, as an observer does: a member may take them.
     pub too_large: Vec<EnvelopeId>,
@@ -88,9 +91,10 @@ async fn offer(
     match node.renewed().submit_as(Some(id), bytes, Level::Sequential).await {
         Ok(Posted::Verdict(receipt)) if receipt.id == id => Ok(Ok(receipt)),
         Ok(_) => Err(node.garbled("an answer about another envelope").into()),
-        Err(ClientError::Refused(problem)) if problem.stage.is_some() || problem.is_of_pruned_history() => {
-            Ok(Err(problem.to_string()))
+        Err(ClientError::Refused(problem)) if problem.is_of_pruned_history() => {
+            Ok(Err(format!("{MAY_BE_APPLIED}{problem}")))
         }
+        Err(ClientError::Refused(problem)) if problem.stage.is_some() => Ok(Err(problem.to_string())),
         Err(error) if error.is_of_size_here() || matches!(error, ClientError::NoAnswer { .. }) => {
             stuck.extend(lines);
             too_large.extend(error.is_of_size_here().then_some(id));
@@ -113,7 +117,8 @@ pub struct Settled {
     pub receipts: Vec<Receipt>,
     /// Receipts that it knew, or that are of envelopes of other keys.
     pub others: u64,
-    /// Envelopes that the node did not order, with its word: they stay unanswered, as nothing vouches for the word.
+    /// Envelopes that the node did not order, or that may have been applied, with its word: they stay unanswered, as nothing
+    /// vouches for the word.
     pub unanswered: Vec<(EnvelopeId, String)>,
     /// Those of them that the owner of the key gives up: they count as refused, and their numbers are free.
     pub given_up: Vec<(EnvelopeId, String)>,
@@ -134,17 +139,22 @@ pub fn settle(
     let open = || Parcel::open(path)?.of_kind(Kind::Receipts)?.of_group(group, "the genesis is");
     let founders = Epochs::of(genesis);
     let proved = |number, frame| receipt((genesis, &founders), number, frame).map(|(receipt, _)| receipt).map_err(Ok);
-    let mut unanswered = BTreeSet::new();
+    let mut unanswered = BTreeMap::new();
     open()?.each(|number, frame| {
         match frame {
-            Frame::Unanswered { id, .. } => drop(unanswered.insert(EnvelopeId(id))),
+            Frame::Unanswered { id, why } => drop(unanswered.insert(EnvelopeId(id), why)),
             frame => drop(proved(number, frame)?),
         }
         Ok(())
     })?;
+    let may_be_applied = |id| unanswered.get(id).filter(|why: &&String| why.starts_with(MAY_BE_APPLIED));
+    if let Some((id, why)) = give_up.iter().find_map(|id| Some((id, may_be_applied(id)?))) {
+        let advice = "it is not given up; ask a member that keeps more";
+        return Err(ParcelError::Nothing(format!("{id} {why}; {advice}")));
+    }
     // An earlier run, which may have been stopped, has given some of them up.
     let may_go = |entry: &Entry| entry.answer.is_none() || is_given_up(entry);
-    if let Some(id) = give_up.iter().find(|id| !unanswered.contains(id) || !outbox.find(id).is_some_and(may_go)) {
+    if let Some(id) = give_up.iter().find(|id| !unanswered.contains_key(id) || !outbox.find(id).is_some_and(may_go)) {
         let what =
             format!("{} does not say that {id} was not ordered, or the key does not wait for it", path.display());
         return Err(ParcelError::Nothing(what));
@@ -217,6 +227,11 @@ mod tests {
 
     /// Outbox with two changes that a node did not order, and the parcel that says so.
     fn two_unordered() -> (TempDir, Outbox, [EnvelopeId; 2], PathBuf) {
+        two_without_a_verdict("no room")
+    }
+
+    /// The same, with the node's word on each.
+    fn two_without_a_verdict(why: &str) -> (TempDir, Outbox, [EnvelopeId; 2], PathBuf) {
         let (folder, group) = (tempfile::tempdir().expect("a folder"), genesis().group());
         let mut outbox = Outbox::open(&folder.path().join("a.key")).expect("an outbox");
         outbox.enter(group).expect("its first group");
@@ -228,7 +243,7 @@ mod tests {
         let home = folder.path().join("receipts");
         let mut draft = Draft::begin(&home, &Frame::Receipts { group }).expect("a disk");
         for id in ids {
-            draft.add(&Frame::Unanswered { id: id.0, why: "no room".into() }).expect("a disk");
+            draft.add(&Frame::Unanswered { id: id.0, why: why.into() }).expect("a disk");
         }
         draft.count().expect("a disk");
         (folder, outbox, ids, home)
@@ -278,5 +293,16 @@ mod tests {
         outbox.answer(&name, refused).expect("a disk");
 
         assert!(matches!(settle(&mut outbox, &home, &genesis(), &[first]), Err(ParcelError::Nothing(_))));
+    }
+
+    #[test]
+    fn what_may_have_been_applied_is_not_given_up() {
+        let word = format!("{MAY_BE_APPLIED}history-pruned: history begins with slot 90");
+        let (_folder, mut outbox, [first, _], home) = two_without_a_verdict(&word);
+
+        let refused = settle(&mut outbox, &home, &genesis(), &[first]).expect_err("it would be written twice");
+
+        assert!(refused.to_string().contains(&format!("{first} {word}")), "{refused}");
+        assert_eq!(outbox.unanswered().len(), 2);
     }
 }

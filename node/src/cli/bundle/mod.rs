@@ -300,9 +300,7 @@ fn settle(args: &Import) -> Outcome {
         return answers(&args.reach, &receipts, &unanswered, &given_up);
     }
     answers(&args.reach, &receipts, &unanswered, &given_up)?;
-    if let Some((id, _)) = unanswered.first() {
-        print::say(format!("  they stay unanswered and are packed again; --give-up {id} lets go of one"))?;
-    }
+    told::left(&unanswered).iter().try_for_each(print::say)?;
     Ok(print::say(format!(
         "{} changes have their receipts now; {others} receipts were known or of other keys",
         receipts.len()
@@ -326,7 +324,7 @@ fn answers(
     receipts.iter().flat_map(receipt::lines).try_for_each(print::say)?;
     let words =
         |what: &str, (id, why): &(EnvelopeId, String)| print::say(format!("{what}  {id}: {}", print::plain(why)));
-    unanswered.iter().try_for_each(|one| words("not ordered", one))?;
+    unanswered.iter().try_for_each(|one| words(told::fate(one), one))?;
     Ok(given_up.iter().try_for_each(|one| words("given up", one))?)
 }
 

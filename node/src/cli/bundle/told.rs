@@ -5,8 +5,9 @@ use super::super::print::{self, plain};
 use super::super::{clock, copy};
 use quorate_client::http::ClientError;
 use quorate_client::outbox::OutboxError;
+use quorate_ledger::EnvelopeId;
 use quorate_pbft::SeqNum;
-use quorate_service::parcel::{Listed, ParcelError, Slots, Verified};
+use quorate_service::parcel::{Listed, MAY_BE_APPLIED, ParcelError, Slots, Verified};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -94,6 +95,25 @@ pub fn unverified(error: ParcelError, as_json: bool) -> Outcome {
     Err(Failure::no(format!("does not verify: {}", plain(&error.to_string()))))
 }
 
+/// Fate of a change without a receipt, by the word of the node that was asked.
+pub fn fate((_, why): &(EnvelopeId, String)) -> &'static str {
+    if why.starts_with(MAY_BE_APPLIED) { "unknown" } else { "not ordered" }
+}
+
+/// Lines on what becomes of changes that stay unanswered: what may have been applied is not let go of.
+pub fn left(unanswered: &[(EnvelopeId, String)]) -> Vec<String> {
+    let (open, others): (Vec<_>, Vec<_>) = unanswered.iter().partition(|(_, why)| why.starts_with(MAY_BE_APPLIED));
+    let open = open.first().map(|(id, _)| {
+        format!(
+            "  {id} may have been applied; ask a member that keeps more: changes without a receipt are packed again"
+        )
+    });
+    let others = others
+        .first()
+        .map(|(id, _)| format!("  they stay unanswered and are packed again; --give-up {id} lets go of one"));
+    open.into_iter().chain(others).collect()
+}
+
 /// The failure of a command, with what to do next.
 pub fn failed(error: ParcelError) -> Failure {
     let what = plain(&error.to_string());
@@ -137,5 +157,25 @@ pub fn unlisted(error: ParcelError) -> Failure {
             Failure::no(plain(&problem.to_string())).next(advice)
         }
         error => failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_pbft::Digest;
+
+    #[test]
+    fn what_may_have_been_applied_is_asked_for_elsewhere_and_another_is_let_go_of() {
+        let [open, other] = [1, 2].map(|number| EnvelopeId(Digest([number; 32])));
+        let all = [(open, format!("{MAY_BE_APPLIED}history-pruned: gone")), (other, "no room".to_owned())];
+
+        let lines = left(&all);
+
+        assert_eq!(all.each_ref().map(fate), ["unknown", "not ordered"]);
+        assert!(lines[0].contains(&open.to_string()) && lines[0].contains("ask a member that keeps more"), "{lines:?}");
+        assert!(lines.len() == 2 && lines[1].contains(&format!("--give-up {other}")), "{lines:?}");
+        assert!(left(&all[..1]).iter().all(|line| !line.contains("--give-up")));
+        assert!(left(&[]).is_empty());
     }
 }
