@@ -220,7 +220,8 @@ impl From<SubmitError> for Failure {
 fn elsewhere(id: &EnvelopeId, file: &Path) -> String {
     format!(
         "give the command with --node of a member that keeps more: it is sent there again first, and nothing is ordered \
-         twice. Where no member keeps {id}, look in `quorate log` whether the change is there, and remove {}",
+         twice. Where no member keeps {id}, its log begins after the change as well: look at the files themselves whether \
+         it is there, and remove {}",
         file.display()
     )
 }
@@ -228,4 +229,23 @@ fn elsewhere(id: &EnvelopeId, file: &Path) -> String {
 /// Advice on how to learn the fate of a change without an answer.
 fn later(id: &EnvelopeId) -> String {
     format!("`quorate receipt {id}` tells; the next command with this key sends it again first")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_client::api::{HISTORY_PRUNED, Problem};
+    use quorate_pbft::Digest;
+
+    #[test]
+    fn the_fate_of_a_forgotten_change_is_looked_for_at_another_member_or_in_the_files_and_not_in_a_log_that_begins_later()
+     {
+        let problem = Box::new(Problem::new(410, HISTORY_PRUNED, "history begins with slot 90"));
+        let (id, file) = (EnvelopeId(Digest([7; 32])), "a.key.outbox/main-1-1.envelope".into());
+
+        let next = Failure::from(SubmitError::Forgotten { id, file, problem }).next.expect("advice");
+
+        assert!(next.contains("--node of a member that keeps more") && next.contains("look at the files"), "{next}");
+        assert!(next.contains("main-1-1.envelope") && !next.contains("`quorate log`"), "{next}");
+    }
 }
