@@ -301,17 +301,24 @@ impl Author {
         Err(self.client.garbled("every number is taken; does another machine use this key?").into())
     }
 
-    /// Keeps a signed envelope, sends it, and waits for its answer at that level.
+    /// Keeps an envelope that was signed just now, sends it, and waits for its answer at that level.
     async fn keep_and_send(&mut self, group: &Digest, envelope: &Envelope, level: Level) -> Result<Sent, SubmitError> {
         let id = envelope.id(group);
         let (name, bytes) = self.outbox.keep(group, envelope)?;
         self.client.remember(id)?;
-        let posted = self.judged(Some(id), self.client.submit_as(Some(id), bytes, level).await);
+        let mut is_uncertain = false;
+        let posted = self.client.submit_noting((Some(id), bytes), level, &mut is_uncertain).await;
+        let posted = self.judged(Some(id), posted);
         self.note(Some(id), &name, &posted)?;
         match posted {
             Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
             Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),
             Err(ClientError::Refused(problem)) if is_lost_race(&problem) => {
+                Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
+            }
+            // It was signed just now and left this machine once, so that whoever used its numbers has sent another.
+            Err(ClientError::Refused(problem)) if !is_uncertain && is_long_lost_race(&problem, &envelope.body) => {
+                self.give_up(&name, &problem)?;
                 Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
             }
             Err(ClientError::Refused(problem)) if !problem.is_of_pruned_history() => {
@@ -521,6 +528,12 @@ fn unanswered(known: Receipt, error: ClientError) -> SubmitError {
 /// Whether another envelope, of another machine, came first.
 fn is_lost_race(problem: &Problem) -> bool {
     matches!(problem.code.as_str(), "sequence-taken" | "overlap")
+}
+
+/// Whether some envelope has used all these numbers, in a slot that the node keeps no more. Of an envelope that may have been
+/// sent before, it may be that one.
+fn is_long_lost_race(problem: &Problem, body: &Body) -> bool {
+    problem.is_of_pruned_history() && problem.next_seq.is_some_and(|next_seq| next_seq > body.to_seq)
 }
 
 /// The author's clock, as metadata of a change.

@@ -82,12 +82,22 @@ impl Client {
     /// The same of an envelope with this id: a refusal after a try that may have been taken is the answer only where the node
     /// does not know the envelope.
     pub async fn submit_as(&self, id: Option<EnvelopeId>, bytes: Vec<u8>, level: Level) -> Result<Posted, ClientError> {
+        self.submit_noting((id, bytes), level, &mut false).await
+    }
+
+    /// The same; notes whether a try before the one that was answered may have been taken.
+    pub(crate) async fn submit_noting(
+        &self,
+        (id, bytes): (Option<EnvelopeId>, Vec<u8>),
+        level: Level,
+        is_uncertain: &mut bool,
+    ) -> Result<Posted, ClientError> {
         if level == Level::Eventual {
-            return self.post_once((id, bytes), "", false).await;
+            return self.post_noting((id, bytes), "", false, is_uncertain).await;
         }
         let (mut tries, mut was_taken) = (self.tries(), false);
         loop {
-            match self.post_once((id, bytes.clone()), level_name(level), was_taken).await {
+            match self.post_noting((id, bytes.clone()), level_name(level), was_taken, is_uncertain).await {
                 Ok(Posted::Ticket(ticket)) => {
                     was_taken = true;
                     tries.pause(waits(&ticket), None).await?;
@@ -242,12 +252,25 @@ impl Client {
 
     async fn post_once(
         &self,
-        (id, bytes): (Option<EnvelopeId>, Vec<u8>),
+        sent: (Option<EnvelopeId>, Vec<u8>),
         wait: &str,
         was_sent: bool,
     ) -> Result<Posted, ClientError> {
+        self.post_noting(sent, wait, was_sent, &mut false).await
+    }
+
+    /// The same; notes whether a try before the one that was answered may have been taken.
+    async fn post_noting(
+        &self,
+        (id, bytes): (Option<EnvelopeId>, Vec<u8>),
+        wait: &str,
+        was_sent: bool,
+        is_uncertain: &mut bool,
+    ) -> Result<Posted, ClientError> {
         let (url, mut tries) = (self.url(&["envelopes"], &[("wait", wait)])?, self.tries());
-        match (self.post_within(&mut tries, url, ENVELOPE_TYPE, bytes).await, id) {
+        let answer = self.post_within(&mut tries, url, ENVELOPE_TYPE, bytes).await;
+        *is_uncertain |= was_sent || tries.is_uncertain;
+        match (answer, id) {
             (Ok(answer), _) => self.posted(answer.status, &answer.body),
             (Err(ClientError::Refused(problem)), Some(id)) if was_sent || tries.is_uncertain => {
                 self.unless_known(&id, problem, was_sent).await

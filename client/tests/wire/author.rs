@@ -203,6 +203,45 @@ async fn a_wait_for_earlier_changes_ends_where_a_node_keeps_no_history_of_one() 
     assert!(author.has_unanswered());
 }
 
+/// Refusal of an envelope whose number was used in a slot that the node keeps no more.
+fn forgotten(next_seq: Option<u64>) -> Reply {
+    refusal(GONE, &Problem { next_seq, ..Problem::new(410, "history-pruned", "history begins with slot 90") })
+}
+
+#[tokio::test]
+async fn a_number_that_was_used_long_ago_is_passed_by_a_change_that_was_never_sent_before() {
+    let desk = Desk::new();
+    let (node, requests) =
+        scripted::node(vec![info(1, "3"), forgotten(Some(5)), info(1, "3"), Reply::Verdict(State::Applied, "94.1")]);
+
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+
+    let sent = posted(requests.try_iter());
+    assert_eq!((body(&sent[0]).from_seq, body(&sent[1]).from_seq), (1, 5));
+    assert!(!desk.author(&node).await.has_unanswered());
+}
+
+#[tokio::test]
+async fn what_may_have_been_sent_before_is_not_signed_anew_where_its_number_was_used_long_ago() {
+    let unknown = || refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
+    let scripts = [
+        vec![info(1, "3"), Reply::Hangup, forgotten(Some(5)), unknown()],
+        vec![info(1, "3"), Reply::Ticket, forgotten(Some(5)), unknown()],
+        vec![info(1, "3"), forgotten(Some(1))],
+        vec![info(1, "3"), forgotten(None)],
+    ];
+    for (number, script) in scripts.into_iter().enumerate() {
+        let (desk, (node, requests)) = (Desk::new(), scripted::node(script));
+
+        let error = desk.put(&node, Level::Sequential).await.expect_err("nobody knows");
+
+        assert!(matches!(error, SubmitError::Unanswered { .. }), "{number}: {error}");
+        let sent = posted(requests.try_iter());
+        assert!(sent.iter().all(|again| again.body == sent[0].body), "{number}");
+        assert!(desk.author(&node).await.has_unanswered(), "{number}");
+    }
+}
+
 #[tokio::test]
 async fn after_a_refusal_the_number_has_a_higher_attempt() {
     let desk = Desk::new();
