@@ -60,7 +60,7 @@ fn a_mirror_that_takes_page_after_page_while_others_write_ends_with_what_is_ther
     let first = world.view().changes("main", &ChangesCursor::after(Revision::GENESIS), 1).expect("a page");
     world.does(0, &[write("b", "3")]);
 
-    let rest = changes(&world, &first.next.expect("there is more").split('/').next().expect("a revision"), 100);
+    let rest = changes(&world, first.next.expect("there is more").split('/').next().expect("a revision"), 100);
 
     let expected = [("c", "3.1", false), ("d", "3.1", true), ("a", "4.1", false), ("b", "5.1", true)];
     assert_eq!(told(&rest), expected.map(|(path, at, stands)| (path, at.to_owned(), stands)));
