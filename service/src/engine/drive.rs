@@ -356,9 +356,9 @@ impl Engine {
     fn commit(&mut self, work: Work) -> Result<Round, EngineError> {
         let Work { mut batch, mut round, at_checkpoint, supplies, certificates, .. } = work;
         self.mempool().take_unneeded().into_iter().for_each(|row| batch.unqueue(row));
-        let is_short = self.db.room().is_short();
-        if is_short || !batch.is_empty() {
-            let stable = self.core.stable().filter(|_| !self.core.is_recovering()); // what is pruned counts as no loss (E7)
+        let (is_short, is_recovering) = (self.db.room().is_short(), self.core.is_recovering());
+        if is_short || !is_recovering && !batch.is_empty() {
+            let stable = self.core.stable().filter(|_| !is_recovering); // what is pruned counts as no loss (E7)
             let stable = stable.map_or(SeqNum::default(), QuorumCert::seq);
             let clock = (self.own_clock, is_short);
             self.pruning.prune(&mut batch, &mut self.ledger, (stable, &self.constants), clock)?;

@@ -94,16 +94,23 @@ function graphs() {
   at("graphs").replaceChildren(...seen);
 }
 
+/** Answers that are for operators, and those of them that were refused for want of a token. */
+const GUARDED = { "/v1/peers": "each member's slot and view", "/metrics": "changes a second, conflicts and the time to order" }, kept = new Set();
+const askGuarded = (path, otherwise) => ask(path).then(answer => { kept.delete(path); return answer; }, error => {
+  if (!(error instanceof Refused)) throw error;
+  if (error.status === 401 || error.status === 403) kept.add(path); else kept.delete(path);
+  return otherwise;
+});
 /** Tells of answers that are kept from this page, and what opens them. */
-function closed(peers, metrics) {
-  const kept = [[peers, "each member's slot and view"], [metrics, "changes a second, conflicts and the time to order"]].filter(([answer]) => !answer).map(([, words]) => words);
-  at("token-card").hidden = !kept.length;
-  at("token-words").textContent = `${token() ? "This token does not open" : "A token of an operator opens"} ${kept.join(", ")}.`;
+function closed() {
+  at("token-card").hidden = !kept.size;
+  at("token-words").textContent = `${token() ? "This token does not open" : "A token of an operator opens"} ${[...kept].map(path => GUARDED[path]).join(", ")}.`;
 }
 at("token-card").addEventListener("submit", event => {
   event.preventDefault();
-  sessionStorage.setItem("token", at("token").value.trim());
+  const shown = at("token").value.trim();
   at("token").value = "";
+  if (/^[\x21-\x7e]+$/.test(shown)) sessionStorage.setItem("token", shown); else sessionStorage.removeItem("token");
   show();
 });
 
@@ -204,12 +211,12 @@ async function logs() {
 async function show() {
   try {
     const s = await ask("/v1/status");
-    const [p, list, peers, wrong, open, waiting, proofs, metrics, logged] = await Promise.all([askOr("/v1/partitions", null), ask("/v1/members"), askOr("/v1/peers", { items: null }), ask("/v1/issues"),
-      ask("/v1/conflicts?state=open&level=sequential&limit=50"), askOr("/v1/proposals?state=open&level=sequential&limit=50", { items: [] }), ask("/v1/evidence?limit=50"), askOr("/metrics", null), logs()]);
+    const [p, list, peers, wrong, open, waiting, proofs, metrics, logged] = await Promise.all([askOr("/v1/partitions", null), ask("/v1/members"), askGuarded("/v1/peers", { items: null }), ask("/v1/issues"),
+      ask("/v1/conflicts?state=open&level=sequential&limit=50"), askOr("/v1/proposals?state=open&level=sequential&limit=50", { items: [] }), ask("/v1/evidence?limit=50"), askGuarded("/metrics", null), logs()]);
     await learn(logged);
     at("name").textContent = document.title = s.name || "quorate";
     at("who").textContent = s.role === "observer" ? "observer" : `replica ${s.replica}${s.replica === s.primary ? ", the primary" : ""}`;
-    notice(s); verdict(s, p); health(s.health); closed(peers.items, metrics); issues(wrong.items); members(s, list.items, p, peers.items); links(s, list.items, p); sample(s, p, metrics); graphs();
+    notice(s); verdict(s, p); health(s.health); closed(); issues(wrong.items); members(s, list.items, p, peers.items); links(s, list.items, p); sample(s, p, metrics); graphs();
     conflicts(open.items); proposals(waiting.items); changes(logged); evidence(proofs.items); facts(s);
   } catch (error) {
     at("mode").textContent = "no answer"; at("mode").className = "badge bad";
