@@ -59,7 +59,7 @@ const enter = async token => { await kept.locator("#token").fill(token); await k
 await claim("answers for operators are said to need a token", () => shows(kept, "token-words", "changes a second"));
 await shot(kept, "token");
 await claim("a wrong token is said to open nothing", async () => {
-  await enter("something else");
+  await enter("something-else");
   await shows(kept, "token-words", "This token does not open");
 });
 await claim("a token opens the graphs of changes and each member's view", async () => {
