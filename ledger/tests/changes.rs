@@ -73,7 +73,7 @@ fn a_revision_that_is_not_there_yet_is_refused() {
     assert_eq!(refused, Err(QueryError::UnknownRevision(at("9"))));
 }
 
-/// What a rename leaves behind is younger than the last receipt that names it.
+/// A path that a rename leaves behind is younger than the last receipt that names it.
 #[test]
 fn a_path_that_went_is_told_although_a_new_file_of_it_followed_a_renamed_folder() {
     let mut world = World::new();

@@ -201,7 +201,7 @@ enum Secret {
     /// There is no such file.
     #[default]
     Absent,
-    /// It holds no secret, cannot be read, or is gone since.
+    /// File without a secret, one that cannot be read, or one that is gone since.
     Unread,
     /// Hash of the secret.
     Read(Digest),

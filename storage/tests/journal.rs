@@ -170,12 +170,11 @@ fn a_record_that_an_earlier_start_left_behind_the_end_is_none() {
     assert!(stale > 50, "{stale} disks");
 }
 
-/// A killed process leaves records in the system's cache only: the next start may let out what rests on them.
-#[test]
-fn what_a_start_finds_it_makes_durable() {
+/// A record that a fault left in the system's cache only is found by the next start, and by the one after a power cut.
+fn a_start_makes_durable_what_is_left_by(fault: impl Fn(&Disk)) {
     let disk = disk_of(3);
     let db = Db::on(&disk).unwrap();
-    disk.cut_power_after(1);
+    fault(&disk);
     assert!(world::try_store(&db, &[own(Kind::Prepare, 0, 4, digest("a"))]).is_err());
     disk.crash(Loss::Nothing);
     assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
@@ -185,19 +184,16 @@ fn what_a_start_finds_it_makes_durable() {
     assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
 }
 
+/// A killed process leaves records in the system's cache only: the next start may let out what rests on them.
+#[test]
+fn what_a_start_finds_it_makes_durable() {
+    a_start_makes_durable_what_is_left_by(|disk| disk.cut_power_after(1));
+}
+
 /// The system drops from its list what a failed sync was to write: to the next start it looks as if it were on the disk.
 #[test]
 fn what_a_sync_has_lost_the_next_start_writes_again() {
-    let disk = disk_of(3);
-    let db = Db::on(&disk).unwrap();
-    disk.lose_sync_after(0);
-    assert!(world::try_store(&db, &[own(Kind::Prepare, 0, 4, digest("a"))]).is_err());
-    disk.crash(Loss::Nothing);
-    assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
-
-    disk.crash(Loss::All);
-
-    assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
+    a_start_makes_durable_what_is_left_by(|disk| disk.lose_sync_after(0));
 }
 
 #[test]

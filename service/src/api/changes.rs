@@ -1,7 +1,8 @@
 //! `/v1/domains/{d}/changes`: changed paths after a revision, for those who mirror a domain.
 //!
 //! Each path is told where it was changed last, in the order of revisions, and now and then before that, too; one that changes
-//! again meanwhile comes again behind. Who takes page after page to the end has the files of the last page's `Quorate-At`, and goes on after that.
+//! again meanwhile comes again behind. Who takes page after page to the end has the files of the last page's `Quorate-At`,
+//! and goes on after that.
 
 use super::Shared;
 use super::level::Freshness;

@@ -192,7 +192,8 @@ pub struct Pool {
 
 impl Pool {
     /// Starts `threads` threads. Until `deliver` drops a frame's room the peer that sent it is read no further than its
-    /// budget; while it waits the frame stays in hand, and the next ones of that peer wait behind it. `charge` is told what bulk costs its sender that is of no use in this epoch.
+    /// budget; while it waits the frame stays in hand, and the next ones of that peer wait behind it. `charge` is told what
+    /// bulk costs its sender that is of no use in this epoch.
     pub fn start(
         threads: usize,
         events: Events,
