@@ -12,7 +12,7 @@ use super::outcome::{Copied, CopyError, at};
 use super::place::{BEFORE_REPAIR, MENDED, database_at, ended_by_its_own, fresh, movable};
 use super::vote::promises_fault;
 use super::worker::answer;
-use super::{Copying, Plan, Tell, beside, check, fill, settle, slot, swap};
+use super::{Copying, Plan, Tell, beside, check, fill, settle, swap};
 use crate::engine::{EngineError, replay};
 use crate::health::Disk;
 use crate::shelter::sheltered;
@@ -68,6 +68,10 @@ pub struct Found {
     pub files: u64,
     /// Executed tips, where the head can be read.
     tips: Option<Vec<Tip>>,
+    /// Slot that the replica executes next, where the database opens with all that was decided.
+    next: Option<SeqNum>,
+    /// Whether the newest members that are known then have its key among them.
+    is_of_member: bool,
     /// Contents that are damaged or missing.
     contents: BTreeSet<Digest>,
     /// Keys of receipts that cannot be read.
@@ -150,7 +154,7 @@ pub struct Repaired {
 pub fn look(data: &Path, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Found, CopyError> {
     ended_by_its_own(data)?;
     // Opened anew for each part: the library gives nothing more to who met an error once.
-    let mut found = match part(data, |db| look_at_all(db, genesis))? {
+    let mut found = match part(data, |db| look_at_all(db, genesis, member))? {
         Ok(Ok(found)) => found,
         Ok(Err(why)) | Err(why) => {
             let folded = part(data, |db| look_at_state(&db.snapshot()?.apart(), genesis))?;
@@ -199,9 +203,17 @@ fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
 }
 
 /// Looks at the state with the slots that were decided since the last fold; in words why it does not open with them.
-fn look_at_all(db: &Db, genesis: &Genesis) -> Result<Result<Found, String>, CopyError> {
+fn look_at_all(db: &Db, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Result<Found, String>, CopyError> {
     match replay::open(db, genesis) {
-        Ok(opened) => Ok(Ok(look_at_state(&opened.snapshot.apart(), genesis)?)),
+        Ok(opened) => {
+            let (ledger, found) = (&opened.ledger, look_at_state(&opened.snapshot.apart(), genesis)?);
+            let names = |member: &[u8; 32]| {
+                let mut committees = ledger.next_voters().into_iter().chain([ledger.voters()]);
+                committees.any(|committee| committee.replica_of(&PublicKey(*member)).is_some())
+            };
+            let next = Some(ledger.head().seq.next());
+            Ok(Ok(Found { next, is_of_member: member.is_some_and(names), ..found }))
+        }
         // The state is sound, and what follows is a newer program's: nothing of it is replaced.
         Err(EngineError::Open(other @ OpenError::OtherRules { .. })) if opens(db, genesis)? => Err(other.into()),
         Err(error) => Ok(Err(error.to_string())),
@@ -271,34 +283,20 @@ async fn repaired(plan: Plan, catches_up: bool, tell: Tell) -> Result<Repaired, 
     if done.left.is_whole() && done.anew.is_none() && mends {
         go_on(&plan, &mut done, catches_up, &tell).await?;
     }
-    let votes = part(&data, |db| Ok(db.snapshot()?.broken()?.is_none() && is_of_member(db, &genesis, member)))?;
-    done.votes = done.left.promises.is_none() && votes == Ok(true);
+    let broken = part(&data, |db| Ok(db.snapshot()?.broken()?))?;
+    done.votes = done.left.promises.is_none() && done.left.is_of_member && matches!(broken, Ok(None));
     Ok(done)
 }
 
 /// Takes the nodes' newest state in place of the slots that a replica without damage lacks; unless it is asked to, it looks
 /// whether they have forgotten these.
 async fn go_on(plan: &Plan, done: &mut Repaired, catches_up: bool, tell: &Tell) -> Result<(), CopyError> {
-    match next(&plan.data, &plan.genesis)? {
+    match done.left.next {
         Some(next) if catches_up => make_anew(plan, done, Some(next), tell).await?,
         Some(next) if forgotten::is_forgotten(next, &plan.from).await => done.forgotten = Some(next),
         _ => (),
     }
     Ok(())
-}
-
-/// Slot that the replica executes next; none where its database does not open.
-fn next(data: &Path, genesis: &Genesis) -> Result<Option<SeqNum>, CopyError> {
-    Ok(part(data, |db| Ok(slot(db, genesis)))?.ok().flatten().map(SeqNum::next))
-}
-
-/// Whether the newest members that a database knows have this key among them.
-fn is_of_member(db: &Db, genesis: &Genesis, member: [u8; 32]) -> bool {
-    let opened = sheltered(|| replay::open(db, genesis)).and_then(Result::ok);
-    opened.is_some_and(|opened| {
-        let mut committees = opened.ledger.next_voters().into_iter().chain([opened.ledger.voters()]);
-        committees.any(|committee| committee.replica_of(&PublicKey(member)).is_some())
-    })
 }
 
 async fn make_anew(plan: &Plan, done: &mut Repaired, next: Option<SeqNum>, tell: &Tell) -> Result<(), CopyError> {
