@@ -1,6 +1,7 @@
 //! A group on this machine. Members are sorted by peer id: the lower number dials and opens streams.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use libp2p::identity::Keypair;
@@ -91,12 +92,14 @@ impl Group {
     }
 }
 
-/// A port that nobody else takes before it is used: on a loopback address of this process's own, where no outgoing
-/// connection starts.
+/// An address that nobody else takes before it is used: on a loopback address of this process's own, a port below those
+/// that the system hands out, each given once. (Port 0 may give two tests one port, where the first listens later.)
 fn free_address() -> Multiaddr {
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
     let [.., high, low] = std::process::id().to_be_bytes();
-    let listener = std::net::TcpListener::bind((Ipv4Addr::new(127, 100, high, low), 0)).unwrap();
-    listening_at(listener.local_addr().unwrap())
+    let next = || (Ipv4Addr::new(127, 100, high, low), NEXT.fetch_add(1, Ordering::Relaxed)).into();
+    let is_free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();
+    listening_at(std::iter::repeat_with(next).take(10_000).find(is_free).unwrap())
 }
 
 pub fn listening_at(socket: SocketAddr) -> Multiaddr {
