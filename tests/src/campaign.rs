@@ -7,10 +7,14 @@ use crate::shrink::{describe, shrink};
 use quorate_client::verify::kind_name;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// Limits that a summary for people names: those that came nearest.
+const NEAREST_SHOWN: usize = 6;
 
 /// Runs at a time: the cores of the machine that CI has.
 const THREADS: usize = 2;
@@ -212,6 +216,51 @@ impl Summary {
             *self.evidence.entry(kind_name(*kind).to_owned()).or_default() += count;
         }
     }
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} seeds in {:.1} s, {} virtual s", self.seeds, self.seconds, self.virtual_seconds)?;
+        writeln!(f, "presets: {}", counts(&self.presets))?;
+        writeln!(f, "group sizes: {}", counts(&self.sizes))?;
+        writeln!(f, "signatures: {}", counts(&self.signatures))?;
+        writeln!(f, "attackers: {}", counts(&self.attackers))?;
+        writeln!(f, "authors who lie: {}", counts(&self.tricks))?;
+        writeln!(f, "what came of it: {}", counts(&self.tallies))?;
+        writeln!(f, "faults: {}", counts(&self.faults))?;
+        writeln!(f, "evidence: {}", counts(&self.evidence))?;
+        let Self { messages, executed, restarts, view_changes, fast_commits, slow_commits, .. } = self;
+        write!(
+            f,
+            "{messages} messages, {executed} slots executed, {restarts} restarts, {view_changes} view changes, "
+        )?;
+        writeln!(f, "{fast_commits} fast and {slow_commits} slow commits")?;
+        writeln!(f, "nearest to a limit: {}", self.nearest())?;
+        for FailedSeed { seed, preset, oracle, what, replay, .. } in &self.failures {
+            writeln!(f, "FAILED seed {seed} ({preset}), oracle {oracle}: {what}")?;
+            writeln!(f, "  {replay}")?;
+        }
+        write!(f, "{} failures", self.failures.len())
+    }
+}
+
+impl Summary {
+    /// Names of the values that used most of their limits, with the seeds.
+    fn nearest(&self) -> String {
+        let mut extremes: Vec<_> = self.extremes.iter().collect();
+        extremes.sort_by_key(|(_, nearest)| std::cmp::Reverse(nearest.percent()));
+        let words = extremes
+            .iter()
+            .take(NEAREST_SHOWN)
+            .map(|(what, nearest)| format!("{what} {} of {} (seed {})", nearest.value, nearest.limit, nearest.seed));
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Names with their counts.
+pub(crate) fn counts<K: Display>(counts: &BTreeMap<K, u64>) -> String {
+    let words: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
 /// The one command that runs a seed again.

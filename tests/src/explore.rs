@@ -13,6 +13,7 @@ use quorate_pbft::{
 };
 use serde::Serialize;
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,17 @@ pub struct Explored {
     pub failures: Vec<String>,
     /// Real seconds.
     pub seconds: f64,
+}
+
+impl fmt::Display for Explored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { states, ends, deciding_ends, later_views, depth, seconds, .. } = self;
+        let end = if self.complete { "all of them" } else { "the time was over first" };
+        writeln!(f, "{states} states in {seconds:.1} s, {end}; the longest path has {depth} steps")?;
+        writeln!(f, "{ends} ends, {deciding_ends} of them decided; {later_views} states in later views")?;
+        self.failures.iter().take(10).try_for_each(|what| writeln!(f, "FAILED {what}"))?;
+        write!(f, "{} failures", self.failures.len())
+    }
 }
 
 /// A delivery that may happen: to whom, what.

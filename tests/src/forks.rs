@@ -5,6 +5,7 @@
 //! several. The copies of one side lie about what they promised besides. A reader of the honest disks alone must then
 //! find at least f + 1 liars, and nobody else, with proofs that hold by themselves.
 
+use crate::campaign::counts;
 use crate::clients::Clients;
 use crate::dice::Dice;
 use crate::mutation::Mutation;
@@ -13,6 +14,7 @@ use crate::small::{Group, Node};
 use quorate_pbft::{Conflict, Constants, Digest, Evidence, Findings, Input, Kind, Message, Remains, ReplicaId, SeqNum};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,6 +41,17 @@ pub struct ForksSummary {
     pub failures: Vec<(u64, String)>,
     /// Real seconds.
     pub seconds: f64,
+}
+
+impl fmt::Display for ForksSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seeds, forked, in_one_view, across_views, seconds, .. } = self;
+        write!(f, "{seeds} seeds in {seconds:.1} s, {forked} forked: ")?;
+        writeln!(f, "{in_one_view} in one view, {across_views} across views")?;
+        writeln!(f, "evidence: {}", counts(&self.evidence))?;
+        self.failures.iter().try_for_each(|(seed, what)| writeln!(f, "FAILED seed {seed}: {what}"))?;
+        write!(f, "{} failures", self.failures.len())
+    }
 }
 
 /// Plays seeds one after the other.

@@ -14,6 +14,7 @@ use crate::small::{Group, Node, disagreement};
 use quorate_pbft::{Broken, Constants, Input, Message, ReplicaId};
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -93,6 +94,21 @@ pub struct TwinsSummary {
     pub failures: Vec<(u64, String)>,
     /// Real seconds.
     pub seconds: f64,
+}
+
+impl fmt::Display for TwinsSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { game, schedules, deciding, view_changes, crossed: [crossed, apart], mutated, caught, .. } = self;
+        let rate = *schedules as f64 / self.seconds;
+        writeln!(f, "{schedules} of {} schedules in {:.1} s, {rate:.0} a second", game.schedules(), self.seconds)?;
+        writeln!(f, "{deciding} decided something, {view_changes} left the first view")?;
+        if *game == Game::Boundary {
+            writeln!(f, "{crossed} went into the next epoch, {apart} of them before the network healed")?;
+        }
+        writeln!(f, "{mutated} with changed messages, {caught} with proof of it")?;
+        self.failures.iter().try_for_each(|(schedule, what)| writeln!(f, "FAILED schedule {schedule}: {what}"))?;
+        write!(f, "{} failures", self.failures.len())
+    }
 }
 
 /// Plays the schedules with these numbers, all different and spread over all of them, on two threads.

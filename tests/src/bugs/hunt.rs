@@ -4,6 +4,7 @@ use super::{Mistake, Workshop};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 use std::fs::{self, File};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -38,6 +39,18 @@ pub struct Hunted {
     pub said: Option<String>,
     /// Real seconds of build and run.
     pub seconds: f64,
+}
+
+impl fmt::Display for Hunted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match (&self.by, self.seeds, &self.error) {
+            (Some(by), Some(seeds), _) => write!(f, "{name}: found by {by} in {seeds}"),
+            (Some(by), None, _) => write!(f, "{name}: found by {by}"),
+            (None, _, Some(error)) => write!(f, "{name}: NOT FOUND, {error}"),
+            (None, _, None) => write!(f, "{name}: NOT FOUND by `{}`", self.run),
+        }
+    }
 }
 
 impl Hunted {

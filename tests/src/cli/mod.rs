@@ -1,0 +1,42 @@
+//! Commands that are more than a call and its summary.
+
+pub mod arguments;
+pub mod bugs;
+pub mod seeds;
+
+use serde::Serialize;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit code of a run without a verdict.
+pub const NO_VERDICT: u8 = 2;
+
+/// Prints a summary; exit 1 where something failed.
+pub fn tell<S: Serialize + Display>(summary: &S, has_failed: bool, json: bool) -> ExitCode {
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data")),
+        false => println!("{summary}"),
+    }
+    ExitCode::from(u8::from(has_failed))
+}
+
+/// Says why there is no verdict.
+pub fn no_verdict(why: impl Display) -> ExitCode {
+    eprintln!("no verdict: {why}");
+    ExitCode::from(NO_VERDICT)
+}
+
+/// The program to run; the one beside this where none is named.
+pub fn program(named: Option<PathBuf>) -> Result<PathBuf, ExitCode> {
+    named.or_else(quorate_beside).ok_or_else(|| {
+        eprintln!("there is no `quorate` beside this program; build it, or name one with --program");
+        eprintln!("  cargo build --release --bin quorate");
+        ExitCode::from(NO_VERDICT)
+    })
+}
+
+fn quorate_beside() -> Option<PathBuf> {
+    let quorate = std::env::current_exe().ok()?.with_file_name("quorate");
+    quorate.is_file().then_some(quorate)
+}
