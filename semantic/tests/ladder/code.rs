@@ -1,0 +1,78 @@
+//! Declarations and sections.
+
+use super::*;
+
+const TWO_FUNCTIONS: [&str; 3] = [
+    "fn first() {\n    one();\n}\n",
+    "fn first() {\n    one();\n}\n\nfn third() {\n    three();\n}\n",
+    "fn first() {\n    one();\n}\n\nfn second() {\n    two();\n}\n",
+];
+
+#[test]
+fn code_takes_two_new_functions_at_one_place() {
+    let merged = "fn first() {\n    one();\n}\n\nfn second() {\n    two();\n}\n\nfn third() {\n    three();\n}\n";
+    clean("a.rs", TWO_FUNCTIONS, Rung::Code, merged);
+}
+
+#[test]
+fn code_takes_two_new_methods_of_one_class() {
+    let base = "class A:\n    def a(self):\n        return 1\n";
+    let ours = "class A:\n    def a(self):\n        return 1\n\n    def c(self):\n        return 3\n";
+    let theirs = "class A:\n    def a(self):\n        return 1\n\n    def b(self):\n        return 2\n";
+    let merged = "class A:\n    def a(self):\n        return 1\n\n    def b(self):\n        return 2\n\n    def c(self):\n        return 3\n";
+    clean("a.py", [base, ours, theirs], Rung::Code, merged);
+}
+
+#[test]
+fn code_follows_a_function_that_the_other_side_moved() {
+    let part = |name: &str, body: &str| format!("func {name}() {{\n\t{body}\n}}\n\n");
+    let base = [part("A", "a()"), part("B", "b()"), part("C", "c()"), part("D", "d()")].concat();
+    let ours = [part("D", "d()"), part("A", "a()"), part("B", "b()"), part("C", "c()")].concat();
+    let theirs = [part("A", "a()"), part("B", "b()"), part("C", "c()"), part("D", "d(1)")].concat();
+    let merged = [part("D", "d(1)"), part("A", "a()"), part("B", "b()"), part("C", "c()")].concat();
+    clean("a.go", [&base, &ours, &theirs], Rung::Code, &merged);
+}
+
+#[test]
+fn code_leaves_a_deleted_function_that_the_other_side_edited_alone() {
+    let files = ["fn a() {}\nfn b() { 1 }\n", "fn a() {}\n", "fn a() {}\nfn b() { 2 }\n"];
+    conflict("a.rs", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn two_files_that_grew_out_of_nothing_are_not_laid_one_after_the_other() {
+    let grown = [
+        ("A.java", "class A {\n}\n", "class B {\n}\n"),
+        ("a.rs", "fn a() {}\n", "fn b() {}\n"),
+        ("a.py", "import a\n", "import b\n"),
+        ("a.toml", "a = 1\n", "b = 1\n"),
+    ];
+    for (path, ours, theirs) in grown {
+        conflict(path, ["", ours, theirs], Class::Value, Reason::BothAdded);
+    }
+}
+
+#[test]
+fn code_leaves_two_new_functions_of_one_name_alone() {
+    let files = ["fn a() {}\n", "fn a() {}\n\nfn b() -> u8 {\n    1\n}\n", "fn a() {}\n\nfn b() -> u8 {\n    2\n}\n"];
+    conflict("a.rs", files, Class::Value, Reason::SameLines);
+}
+
+#[test]
+fn code_takes_two_new_shell_functions() {
+    let base = "#!/bin/sh\nfirst() {\n  one\n}\n";
+    let ours = "#!/bin/sh\nfirst() {\n  one\n}\n\nthird() {\n  echo 3\n}\n";
+    let theirs = "#!/bin/sh\nfirst() {\n  one\n}\n\nsecond() {\n  echo 2\n}\n";
+    let merged = "#!/bin/sh\nfirst() {\n  one\n}\n\nsecond() {\n  echo 2\n}\n\nthird() {\n  echo 3\n}\n";
+    clean("run.sh", [base, ours, theirs], Rung::Code, merged);
+}
+
+#[test]
+fn code_lets_a_section_that_moved_keep_the_other_sides_edit() {
+    let part = |name: &str, text: &str| format!("# {name}\n\n{text}\n\n");
+    let base = [part("A", "of a"), part("B", "of b"), part("C", "of c")].concat();
+    let ours = [part("C", "of c"), part("A", "of a"), part("B", "of b")].concat();
+    let theirs = [part("A", "of a"), part("B", "of b"), part("C", "of c, and more")].concat();
+    let merged = [part("C", "of c, and more"), part("A", "of a"), part("B", "of b")].concat();
+    clean("a.md", [&base, &ours, &theirs], Rung::Code, &merged);
+}
