@@ -57,7 +57,7 @@ does 210-refused-rate "access: rate" cleo put long.txt long.txt
 tell "What may come later is held back at the gate, which says when: nothing is ordered, so there is no receipt."
 head -c 30000 /dev/zero | tr '\0' 'x' >half.txt
 does 211-half applied cleo put half.txt half.txt
-as cleo put other.txt half.txt --timeout 2
+as cleo put other.txt half.txt --timeout 8
 [[ $code == 3 ]] || fail "a change that comes too fast ended with exit code $code"
 grep -q "rate" error.txt || fail "the gate did not say why: $(cat error.txt)"
 echo "    held back: $(head -n 1 error.txt)"

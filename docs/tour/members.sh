@@ -24,8 +24,12 @@ clean_up() { ((load == 0)) || kill "$load" 2>/dev/null || true; }
 chapter() { printf '\n== %s\n' "$1"; }
 
 # Each replica has a name and a number of its own for ports: listen, API, observers.
-base=$((26000 + 50 * ($$ % 60)))
-for ((port = base; port < base + 45; port++)); do ! is_taken "$port" || fail "port $port is taken: run it again"; done
+are_free() { local port; for ((port = $1; port < $1 + 45; port++)); do ! is_taken "$port" || return 1; done; }
+for ((place = $$ % 60; place < 120; place++)); do
+  base=$((26000 + 50 * (place % 60)))
+  ! are_free "$base" || break
+done
+are_free "$base" || fail "no 45 free ports in a row"
 listen() { echo "/ip4/127.0.0.1/tcp/$((base + 3 * $1))"; }
 api() { echo "127.0.0.1:$((base + 3 * $1 + 1))"; }
 door() { echo "/ip4/127.0.0.1/tcp/$((base + 3 * $1 + 2))"; }

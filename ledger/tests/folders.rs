@@ -148,14 +148,16 @@ fn thousands_of_new_files_follow_a_renamed_folder_in_about_the_time_of_others() 
     world.does(0, &olds);
     let moves: Vec<_> = (0..250).map(|n| rename(&format!("old/{n}"), &format!("new/{n}"))).collect();
     world.does(1, &moves);
-    let mut add = |folder: &str| {
-        let news: Vec<_> = (0..4_000).map(|n| write(&format!("{folder}/more-{n}"), "x")).collect();
+    let mut add = |folder: &str, round: u32, expected: State| {
+        let news: Vec<_> = (0..4_000).map(|n| write(&format!("{folder}/more-{round}-{n}"), "x")).collect();
         let began = Instant::now();
-        let receipt = world.does_on(revision("1"), 2, &news);
-        (receipt.state, began.elapsed())
+        assert_eq!(world.does_on(revision("1"), 2, &news).state, expected);
+        began.elapsed()
     };
-    let (elsewhere, there) = (add("elsewhere"), add("old"));
-    assert_eq!((elsewhere.0, there.0), (State::Applied, State::Merged));
-    assert!(there.1 < 10 * elsewhere.1, "{:?}, elsewhere {:?}", there.1, elsewhere.1);
-    assert_eq!((world.text("old/more-7"), world.text("new/more-3999").as_deref()), (None, Some("x")));
+    // The least of three: the machine may stall in one.
+    let rounds = [0, 1, 2].map(|round| (add("elsewhere", round, State::Applied), add("old", round, State::Merged)));
+    let [elsewhere, there] =
+        [rounds.map(|round| round.0), rounds.map(|round| round.1)].map(|times| times.into_iter().min());
+    assert!(there < elsewhere.map(|time| 10 * time), "{rounds:?}");
+    assert_eq!((world.text("old/more-0-7"), world.text("new/more-0-3999").as_deref()), (None, Some("x")));
 }

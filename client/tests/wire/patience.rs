@@ -58,8 +58,8 @@ async fn retry_after_is_honoured() {
 async fn patience_ends_in_time_and_says_why() {
     let (node, _requests) = scripted::node(vec![no_quorum()]);
     let begun = Instant::now();
-    let ended = health(&node, Duration::from_millis(500)).await.expect_err("never good");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    let ended = health(&node, Duration::from_secs(2)).await.expect_err("never good");
+    assert!(begun.elapsed() < Duration::from_secs(20)); // the patience that a client has of itself is 30 s
     assert!(matches!(&ended, ClientError::NoAnswer { last, .. } if last.contains("hears 2 of 4")), "{ended}");
 }
 
@@ -75,7 +75,7 @@ async fn a_try_that_is_out_when_the_time_ends_is_not_called_held_back() {
     let held = Reply::Http("429 Too Many Requests\r\ncontent-type: application/problem+json", body);
     for waits in [Duration::ZERO, Duration::from_secs(60)] {
         let (node, _requests) = scripted::node(vec![held.clone(), Reply::Silence]);
-        let client = Client::new(&node, Duration::from_millis(700)).expect("an address");
+        let client = Client::new(&node, Duration::from_secs(3)).expect("an address");
         let client = client.with_notice(Notice { after: waits, tell: |_, _| () });
 
         let ended = client.get::<Health>(&["health"], &[]).await.expect_err("a silent node");
@@ -129,7 +129,7 @@ async fn silence_is_told_after_a_second() {
     static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let tell = |_: &str, why: &str| TOLD.lock().expect("no panic").push(why.to_owned());
     let (node, _requests) = scripted::node(vec![Reply::Silence]);
-    let client = Client::new(&node, Duration::from_millis(1_500)).expect("an address");
+    let client = Client::new(&node, Duration::from_secs(5)).expect("an address");
     let client = client.with_notice(Notice { after: Duration::from_secs(1), tell });
 
     client.get::<Health>(&["health"], &[]).await.expect_err("no answer");
@@ -174,7 +174,7 @@ async fn causal_read(unknown: Problem) -> String {
     let unknown = serde_json::to_string(&unknown).expect("plain data");
     let (node, _requests) =
         scripted::node(vec![Reply::Http("404 Not Found\r\ncontent-type: application/problem+json", unknown)]);
-    let client = Client::new(&node, Duration::from_millis(500)).expect("an address").in_session(session);
+    let client = Client::new(&node, Duration::from_secs(2)).expect("an address").in_session(session);
     client.file("main", "a", Level::Causal).await.expect_err("nobody knows it").to_string()
 }
 

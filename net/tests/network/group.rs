@@ -144,8 +144,16 @@ impl Node {
         self.keys.iter().position(|known| *known == key).unwrap()
     }
 
+    /// Waits for the link to a member, which takes no event: frames for one that is away for long are dropped.
+    async fn linked(&self, number: usize) {
+        let key = self.keys[number];
+        until("a link", || self.net.peers().iter().any(|peer| peer.key == key && peer.is_up)).await;
+    }
+
     /// Both can send and receive on both channels.
     pub async fn talks_with(&mut self, my_number: usize, other: &mut Node, other_number: usize) {
+        self.linked(other_number).await;
+        other.linked(my_number).await;
         for channel in Channel::ALL {
             self.net.send(self.keys[other_number], channel, "there".into()).unwrap();
             assert_eq!(other.frame().await, (my_number, channel, "there".into()));

@@ -491,7 +491,7 @@ fn a_refused_change_does_not_keep_the_receipts_of_others_from_going_home() {
     ["waits", "waits-too"].iter().for_each(|path| far(&desk, path));
     told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)]);
 
-    let args = ["bundle", "import", text(&out), "--receipts", text(&home), "--node", &desk.node, "--timeout", "3"];
+    let args = ["bundle", "import", text(&out), "--receipts", text(&home), "--node", &desk.node, "--timeout", "8"];
     let delivered = told(&args);
     let counts = |told: &Value, list: &str| told[list].as_array().map(Vec::len);
     assert_eq!((counts(&delivered, "receipts"), counts(&delivered, "unanswered")), (Some(2), Some(2)), "{delivered}");

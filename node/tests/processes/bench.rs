@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// Runs it on four replicas with eight authors.
 fn bench(args: &[&str]) -> Value {
@@ -14,10 +14,30 @@ fn bench(args: &[&str]) -> Value {
 
 /// Runs it with a program that loads other systems.
 fn bench_beside(peers: &Path, args: &[&str]) -> Value {
+    let output = output_beside(peers, args);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn output_beside(peers: &Path, args: &[&str]) -> Output {
     let port = free_ports(10).to_string();
     let load = ["bench", "--json", "--authors", "8", "--warm-up", "0", "--base-port", &port];
-    let mut command = Command::new(QUORATE);
-    let output = command.args(load).args(args).env("QUORATE_BENCH_PEERS", peers).output().expect("quorate runs");
+    Command::new(QUORATE).args(load).args(args).env("QUORATE_BENCH_PEERS", peers).output().expect("quorate runs")
+}
+
+/// Runs it with a fault; a machine that is too busy to measure one is given longer, twice.
+fn bench_with(fault: &str) -> Value {
+    let is_too_busy = |output: &Output| {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        errors.contains("too busy to measure") || errors.contains("no commit before or none after the fault")
+    };
+    let try_for = |seconds| output_beside(Path::new("no-such-program"), &["--seconds", seconds, fault]);
+    let mut output = try_for("2");
+    for seconds in ["10", "20"] {
+        if is_too_busy(&output) {
+            output = try_for(seconds);
+        }
+    }
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
@@ -28,7 +48,7 @@ fn number(value: &Value) -> f64 {
 
 #[test]
 fn a_bench_tells_what_a_load_cost_beside_what_the_machine_can_do() {
-    let report = bench(&["--seconds", "1"]);
+    let report = bench(&["--seconds", "4"]); // a tenth of it is more than what is read between the two looks at processor times
 
     for name in ["changes_per_second", "p50_ms", "p99_ms", "cpu_us_per_change"] {
         assert!(number(&report[name]) > 0.0, "{name} in {report}");
@@ -54,7 +74,7 @@ fn authors_who_edit_one_file_at_a_time_are_merged_and_the_page_says_how_often() 
 
 #[test]
 fn a_bench_kills_a_replica_and_tells_how_long_nothing_was_committed() {
-    let report = bench(&["--seconds", "2", "--kill-replica"]);
+    let report = bench_with("--kill-replica");
 
     assert_eq!(report["fault"], "kill-replica");
     assert_eq!(report["struck"].as_array().unwrap().len(), 1);
@@ -63,14 +83,14 @@ fn a_bench_kills_a_replica_and_tells_how_long_nothing_was_committed() {
 
 #[test]
 fn a_load_that_loses_its_primary_counts_the_view_that_begins_then() {
-    let report = bench(&["--seconds", "2", "--kill-primary"]);
+    let report = bench_with("--kill-primary");
 
     assert!(number(&report["view_changes"]) >= 1.0, "{report}");
 }
 
 #[test]
 fn a_ramp_ends_at_a_rate_that_held_below_one_that_did_not() {
-    let report = bench(&["--seconds", "1", "--ramp", "--rate", "50", "--p99-ms", "300"]);
+    let report = bench(&["--seconds", "1", "--ramp", "--rate", "20", "--p99-ms", "1000"]);
 
     let ramp = &report["ramp"];
     let best = number(&ramp["best_rate"]);

@@ -96,7 +96,7 @@ fn without_locks(node: SocketAddr) -> String {
 fn a_lock_whose_request_is_ordered_and_cannot_be_looked_at_is_told_with_its_receipt() {
     let group = Group::running(1);
     let node = without_locks(group.api(0));
-    let acquire = ["lock", "acquire", "a", "--lease", "600", "--node", &node, "--timeout", "5"];
+    let acquire = ["lock", "acquire", "a", "--lease", "600", "--node", &node, "--timeout", "15"];
 
     let said = run(&group, &author(&group, 0), 0, &acquire);
     let asked = says(&group, &author(&group, 0), 0, &[&acquire[..2], &["b"], &acquire[3..]].concat(), 3);

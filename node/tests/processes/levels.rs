@@ -34,7 +34,7 @@ fn a_causal_read_of_a_session_waits_for_its_own_eventual_writes() {
     assert_eq!(put.status.code(), Some(0), "{}", errors(&put));
 
     let read = ["get", "a", "--level", "causal", "--session", text(&session)];
-    let early = run(&group, &key, 0, &[&read[..], &["--timeout", "2"]].concat());
+    let early = run(&group, &key, 0, &[&read[..], &["--timeout", "6"]].concat());
     assert_eq!(early.status.code(), Some(3), "{}", errors(&early));
     assert!(errors(&early).contains("which this session wrote"), "{}", errors(&early));
     group.start_all();

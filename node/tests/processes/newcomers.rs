@@ -74,7 +74,7 @@ fn without_a_quorum_a_read_says_which_level_answers_and_a_change_why_it_waits() 
 
     let put = run(&group, &key, 0, &["put", "a", text(&key), "--timeout", "8"]);
     group.await_mode(0, "read-only");
-    let get = run(&group, &key, 0, &["get", "before", "--timeout", "1"]);
+    let get = run(&group, &key, 0, &["get", "before", "--timeout", "5"]);
     let strong = group.file(0, "before", "strong").json();
 
     assert_eq!((put.status.code(), get.status.code()), (Some(3), Some(3)));

@@ -84,7 +84,11 @@ fn a_lost_quorum_is_told_everywhere_although_nothing_waits() {
     group.kill(2);
     group.kill(3);
 
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    eventually("it is not ready, and has the issue", || {
+        assert_eq!(group.status(0)["mode"], "active");
+        let issues = group.get(0, "/v1/issues").text();
+        (group.get(0, "/readyz").status == 503 && issues.contains("no-quorum")).then_some(())
+    });
 
     let words = "hears 2 of 4, needs 3; silent: 2, 3; nothing can be ordered now";
     let (status, ready) = (group.status(0), group.get(0, "/readyz"));

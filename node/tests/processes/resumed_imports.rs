@@ -125,7 +125,7 @@ fn an_import_that_is_killed_again_and_again_brings_in_every_commit_once() {
     let (git, group) = (Git::with_history(80), Group::running(4));
     for killed in 1..=3 {
         let mut import = Command::new(env!("CARGO_BIN_EXE_quorate"))
-            .args(["import", "--rate", "40", "--git", text(git.dir.path()), "--key"])
+            .args(["import", "--rate", "15", "--git", text(git.dir.path()), "--key"])
             .arg(author(&group, 0))
             .env("QUORATE_NODE", format!("http://{}", group.api(0)))
             .stdout(Stdio::null())

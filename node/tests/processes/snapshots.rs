@@ -59,8 +59,8 @@ fn give_up_for(file: &Path, dir: &Path) -> Output {
     says(&["restore", text(file), "--json", "--dir", text(dir), "--give-up-vote"])
 }
 
-/// Snapshots of a node, each with something done to the answer of another question.
-fn exported_with(at_first: bool, done: fn(&mut Answer)) {
+/// Snapshots of a node by one who waits so many seconds, each with something done to the answer of another question.
+fn exported_with(timeout: &str, at_first: bool, done: fn(&mut Answer)) {
     let mut group = Group::running(4);
     (0..8).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), "kept")));
     let asked = Arc::new(AtomicUsize::new(0));
@@ -77,7 +77,7 @@ fn exported_with(at_first: bool, done: fn(&mut Answer)) {
             "snapshot",
             "export",
             "--timeout",
-            "1",
+            timeout,
             "--node",
             &proxy,
             "--genesis",
@@ -99,13 +99,13 @@ fn exported_with(at_first: bool, done: fn(&mut Answer)) {
 /// A node that never answered is none.
 #[test]
 fn a_snapshot_of_a_node_that_was_silent_for_a_while_is_whole() {
-    exported_with(false, |_| std::thread::sleep(Duration::from_secs(3)));
+    exported_with("3", false, |_| std::thread::sleep(Duration::from_secs(7)));
 }
 
 /// A state may have no such domain yet; what the node began is begun again, and the file says both.
 #[test]
 fn a_snapshot_of_a_node_whose_state_stepped_back_for_a_moment_is_whole() {
-    exported_with(true, |answer| {
+    exported_with("20", true, |answer| {
         let body = r#"{"status":404,"stage":null,"code":"not-found","detail":"the domain is not there"}"#;
         (answer.status, answer.body) = (404, body.into());
     });

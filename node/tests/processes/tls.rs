@@ -98,7 +98,7 @@ fn a_certificate_that_ends_soon_is_an_issue_and_a_fault_of_the_configuration() {
 /// Exit code of a question to the replica, by the authority whose certificate lies in its folder.
 fn asked(group: &Group, folder: &Path) -> Option<i32> {
     let (node, ca) = (format!("https://{}", group.api(0)), folder.join("ca.pem"));
-    quorate(&["status", "--timeout", "2", "--node", &node, "--ca", ca.to_str().expect("plain")]).status.code()
+    quorate(&["status", "--timeout", "20", "--node", &node, "--ca", ca.to_str().expect("plain")]).status.code()
 }
 
 #[test]
