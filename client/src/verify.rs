@@ -2,7 +2,7 @@
 
 use crate::content;
 use quorate_ledger::proof::{Epochs, Proof, ProofError, Proved, ProvedFile, read_genesis};
-use quorate_ledger::{EnvelopeId, Genesis, GenesisError};
+use quorate_ledger::{EnvelopeId, Genesis, GenesisError, Mode};
 use quorate_pbft::{Digest, EvidenceKind};
 
 /// Demands on a proof beyond its validity.
@@ -10,6 +10,8 @@ use quorate_pbft::{Digest, EvidenceKind};
 pub struct Demands {
     /// Content that must be the proved one.
     pub content: Option<Vec<u8>>,
+    /// Whether that content is the target of a symbolic link: a link whose target reads like a file is not that file.
+    pub is_link: bool,
     /// Nonce with which the read must have been asked.
     pub nonce: Option<Digest>,
     /// Domain that it must be of.
@@ -36,6 +38,14 @@ pub enum NotProved {
         proved: String,
         /// Digest of the content that was given.
         found: Digest,
+    },
+    /// A link, where the proof is of a file with the same bytes, or the other way round.
+    #[error("the proof is of a {proved}, and the content is of a {found}")]
+    Kind {
+        /// Kind that is proved.
+        proved: &'static str,
+        /// Kind of the content that was given.
+        found: &'static str,
     },
     /// Proof of another read, or of one without a nonce.
     #[error("the proof is not of a read with this nonce")]
@@ -85,7 +95,7 @@ pub fn verify_after(
 
 impl Demands {
     fn are_met(&self, proved: &Proved) -> Result<(), NotProved> {
-        let Self { content, nonce, domain, path, envelope } = self;
+        let Self { content, nonce, domain, path, envelope, .. } = self;
         let is_of_file = content.is_some() || nonce.is_some() || path.is_some();
         match proved {
             Proved::File(_) if envelope.is_some() => Err(NotProved::NotAReceipt),
@@ -118,6 +128,10 @@ fn meets(file: &ProvedFile, demands: &Demands) -> Result<(), NotProved> {
     {
         let proved = file.hash().map_or_else(|| "nothing".into(), |hash| hash.to_string());
         return Err(NotProved::Content { proved, found });
+    }
+    let (is_link, named) = (file.mode() == Some(Mode::Link), |is_link| if is_link { "symbolic link" } else { "file" });
+    if demands.content.is_some() && is_link != demands.is_link {
+        return Err(NotProved::Kind { proved: named(is_link), found: named(demands.is_link) });
     }
     match (demands.nonce, file.nonce) {
         (Some(wanted), Some((nonce, _))) if wanted == nonce => Ok(()),

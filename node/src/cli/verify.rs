@@ -47,11 +47,12 @@ pub struct Verify {
 
 /// Runs `quorate verify`.
 pub fn run(args: &Verify) -> Outcome {
-    let content = args.content.as_deref().map(read_content).transpose()?;
+    let (content, is_link) = args.content.as_deref().map(read_content).transpose()?.unzip();
     let Verify { file, genesis, known, nonce, domain, path, envelope, json, .. } = args;
     let genesis = trusted::genesis(genesis.as_deref())?;
     let Some(file) = file else { return known.print(&parsed(&genesis)?, *json) };
-    let demands = Demands { content, nonce: *nonce, domain: domain.clone(), path: path.clone(), envelope: *envelope };
+    let (nonce, domain, path, envelope) = (*nonce, domain.clone(), path.clone(), *envelope);
+    let demands = Demands { content, is_link: is_link.unwrap_or(false), nonce, domain, path, envelope };
     checked(file, (&genesis, known), *json, |file, genesis, epochs| verify_after(file, genesis, epochs, &demands))
 }
 
@@ -121,13 +122,13 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// The bytes of a file; of a link, its target, as `get --out` writes them.
-fn read_content(path: &Path) -> Result<Vec<u8>, Failure> {
+/// The bytes of a file; of a link, its target, as `get --out` writes them, and that it is one.
+fn read_content(path: &Path) -> Result<(Vec<u8>, bool), Failure> {
     let failed = |error| Failure::file(path, error);
     if fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
-        return Ok(fs::read_link(path).map_err(failed)?.as_os_str().as_bytes().to_vec());
+        return Ok((fs::read_link(path).map_err(failed)?.as_os_str().as_bytes().to_vec(), true));
     }
-    fs::read(path).map_err(failed)
+    Ok((fs::read(path).map_err(failed)?, false))
 }
 
 fn numbers(signers: &[ReplicaId]) -> Vec<u16> {

@@ -129,3 +129,20 @@ fn a_conflict_whose_sides_agree_on_no_content_is_told_as_one_and_not_as_absence(
     assert!(told.contains("none that the sides of the conflict agree on") && told.contains(conflict), "{told}");
     assert!(!told.contains("nothing stands") && !told.contains("last agreed"), "{told}");
 }
+
+/// The bytes are the same, and whoever opens the file reads others.
+#[test]
+fn a_link_whose_target_reads_like_the_proved_content_is_not_the_proved_file() {
+    let Desk { group, key, .. } = Desk::new();
+    let [file, link, proof] = ["version", "linked", "version.proof"].map(|name| group.dir().join(name));
+    std::fs::write(&file, "1.2.3").expect("our folder");
+    std::os::unix::fs::symlink("1.2.3", &link).expect("our folder");
+    says(&group, &key, 0, &["put", "version", text(&file)], 0);
+    assert!(run(&group, &key, 0, &["get", "version", "--proof", text(&proof)]).status.success());
+
+    assert!(verified(&group, &proof, &["--content", text(&file)]).status.success());
+    let refused = verified(&group, &proof, &["--content", text(&link)]);
+
+    assert_eq!(refused.status.code(), Some(1), "{}", errors(&refused));
+    assert!(errors(&refused).contains("of a file, and the content is of a symbolic link"), "{}", errors(&refused));
+}
