@@ -12,7 +12,7 @@ use crate::http::{Client, ClientError};
 use crate::keys::{self, Key, KeyError};
 use crate::outbox::{Answer, Name, Outbox, OutboxError, Place};
 use quorate_ledger::{
-    Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, State, is_name,
+    Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, Stage, State, is_name,
 };
 use quorate_pbft::{Digest, PublicKey, SeqNum};
 use std::path::{Path, PathBuf};
@@ -161,6 +161,7 @@ impl Author {
             }
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
             let posted = self.judged(id, self.client.post_again(id, bytes).await);
+            self.check_group(&posted).await?;
             self.note(id, &name, &posted)?.iter().for_each(&mut tell);
             match (posted, id) {
                 (Err(ClientError::Refused(problem)), Some(id)) if problem.is_of_pruned_history() => {
@@ -238,6 +239,7 @@ impl Author {
                 other => other,
             };
             let posted = self.judged(id, posted);
+            self.check_group(&posted).await?;
             self.note(id, name, &posted)?.iter().for_each(&tell);
             match (posted, id) {
                 (Err(ClientError::Refused(problem)), Some(id)) if problem.is_of_pruned_history() => {
@@ -250,6 +252,16 @@ impl Author {
         }
     }
 
+    /// A refusal of key or signature is a verdict in the group alone for which it was signed: a node of another group calls
+    /// each signature bad.
+    async fn check_group(&mut self, posted: &Result<Posted, ClientError>) -> Result<(), SubmitError> {
+        let Err(ClientError::Refused(problem)) = posted else { return Ok(()) };
+        if problem.stage.as_deref().and_then(named) == Some(Stage::Signature) {
+            self.outbox.enter(self.info().await?.group)?;
+        }
+        Ok(())
+    }
+
     fn forgotten(&self, id: EnvelopeId, name: &Name, problem: Box<Problem>) -> SubmitError {
         SubmitError::Forgotten { id, file: self.outbox.file(name), problem }
     }
@@ -260,10 +272,12 @@ impl Author {
         self.sign_and_send(&[], level, sign, |_| Ok(())).await
     }
 
-    /// Signs a change and keeps it for a parcel to carry: nothing is sent. The node may be one that hears nobody.
-    pub async fn keep(&mut self, draft: &Draft) -> Result<EnvelopeId, SubmitError> {
+    /// Signs a change and keeps it for a parcel to carry: nothing is sent. The node may be one that hears nobody. Tells of what is
+    /// given up, on which no change may be based.
+    pub async fn keep(&mut self, draft: &Draft, tell: impl FnMut(&Answer)) -> Result<EnvelopeId, SubmitError> {
         let node = self.node_that_knows_us().await?;
         self.outbox.enter(node.group)?;
+        self.give_up_hopeless()?.iter().for_each(tell);
         let envelope = self.sign(draft, &node, 0)?;
         self.outbox.keep(&node.group, &envelope)?;
         Ok(envelope.id(&node.group))
@@ -362,10 +376,17 @@ impl Author {
                     info.pending.retain(|held| !self.outbox.is_refused(&held.id));
                     return Ok(info);
                 }
-                None => format!("it has executed {}, the outbox has a receipt of {seen}", info.revision),
+                None => self.behind_receipt(info.revision, seen),
             };
             tries.pause(why, None).await?;
         }
+    }
+
+    /// Words about a node that has not executed what a receipt says was executed. One that an earlier node made up names its
+    /// file: it is not proved.
+    fn behind_receipt(&self, executed: Revision, seen: Revision) -> String {
+        let file = self.outbox.file_of_answer(seen).map(|file| format!(" in {}", file.display())).unwrap_or_default();
+        format!("it has executed {executed}, the outbox has a receipt of {seen}{file}")
     }
 
     /// Envelope of this outbox that was refused or given up and still waits at a node under the next number.

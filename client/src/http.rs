@@ -6,7 +6,7 @@ use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Pieces, Transport, TransportError};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -403,14 +403,16 @@ impl Client {
             return Ok(Try::Answered(Answer { status, headers, body }));
         }
         let known = problem(&headers, &body);
-        if known.is_none() && status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
-            return Err(self.garbled(format!("HTTP {status} of another program")));
+        let is_for_later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        if known.is_none() && !is_for_later {
+            let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).map(|to| format!(", to {to}"));
+            return Err(self.garbled(format!("HTTP {status} of another program{}", to.unwrap_or_default())));
         }
         let problem = known.unwrap_or_else(|| unexplained(status));
         if status == StatusCode::TOO_MANY_REQUESTS && HELD_BACK.contains(&problem.code.as_str()) {
             return Ok(Try::HeldBack { problem: Box::new(problem), after: retry_after(&headers) });
         }
-        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+        if is_for_later {
             return Ok(Try::Again { why: reason(&problem), after: retry_after(&headers) });
         }
         Err(ClientError::Refused(Box::new(problem)))

@@ -212,6 +212,12 @@ impl Outbox {
         self.entries.values().flatten().filter_map(Entry::revision).max()
     }
 
+    /// File of the answer that names this revision.
+    pub fn file_of_answer(&self, revision: Revision) -> Option<PathBuf> {
+        let named = self.entries.values().flatten().find(|entry| entry.revision() == Some(revision))?;
+        Some(self.folder.join(named.name.file(ANSWER)))
+    }
+
     /// The entry of that envelope, while the outbox remembers it.
     pub fn find(&self, id: &EnvelopeId) -> Option<&Entry> {
         self.entries.values().flatten().find(|entry| entry.id == *id)

@@ -5,9 +5,9 @@ use quorate_client::api::{AuthorInfo, Problem};
 use quorate_client::author::{Author, Draft, Outcome, SubmitError};
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys;
-use quorate_client::outbox::Answer;
+use quorate_client::outbox::{Answer, OutboxError};
 use quorate_ledger::{Base, Body, Envelope, Level, Limits, Op, State};
-use quorate_pbft::PublicKey;
+use quorate_pbft::{Digest, PublicKey};
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -63,8 +63,12 @@ fn info(next_seq: u64, revision: &str) -> Reply {
 }
 
 fn told(attempt: u64, next_seq: u64, revision: &str) -> Reply {
+    told_in(GROUP, attempt, next_seq, revision)
+}
+
+fn told_in(group: Digest, attempt: u64, next_seq: u64, revision: &str) -> Reply {
     let info = AuthorInfo {
-        group: GROUP,
+        group,
         key: PublicKey([0; 32]),
         next_seq,
         attempt,
@@ -484,6 +488,23 @@ async fn what_a_killed_command_sent_is_looked_up_before_it_is_called_refused() {
     let answers = desk.author(&node).await.resend().await.expect("a verdict");
 
     assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied), "{answers:?}");
+}
+
+#[tokio::test]
+async fn what_a_node_of_another_group_calls_badly_signed_stays_unanswered() {
+    let (desk, bad) = (Desk::new(), Problem::refused(422, "signature", "bad-signature", ""));
+    desk.killed_put(vec![info(1, "3")]).await;
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
+    let script = vec![refusal(REFUSED, &bad), unknown, told_in(Digest([8; 32]), 0, 1, "900")];
+    for is_settled in [false, true] {
+        let (node, _requests) = scripted::node(script.clone());
+        let mut author = desk.author(&node).await;
+
+        let ended = if is_settled { author.settle().await.map(drop) } else { author.resend().await.map(drop) };
+
+        assert!(matches!(ended, Err(SubmitError::Outbox(OutboxError::OtherGroup { .. }))), "{ended:?}");
+        assert!(author.has_unanswered(), "its own group has not spoken");
+    }
 }
 
 #[tokio::test]

@@ -114,6 +114,14 @@ async fn a_web_server_that_is_no_node_is_called_so() {
 }
 
 #[tokio::test]
+async fn a_web_server_that_sends_elsewhere_is_no_refusal() {
+    let moved = "301 Moved Permanently\r\nlocation: https://elsewhere.example/login";
+    let (node, _requests) = scripted::node(vec![Reply::Http(moved, "<html>".into())]);
+    let ended = health(&node, Duration::from_secs(20)).await.expect_err("a page");
+    assert!(matches!(&ended, ClientError::Garbled { why, .. } if why.contains("elsewhere.example/login")), "{ended}");
+}
+
+#[tokio::test]
 async fn a_wait_is_told_once_and_a_refused_connection_at_once() {
     static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let tell = |_: &str, why: &str| TOLD.lock().expect("no panic").push(why.to_owned());

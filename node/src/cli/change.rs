@@ -151,7 +151,7 @@ async fn keep(terms: &Terms, paths: &[&str], ops: Vec<Op>, contents: Vec<Vec<u8>
     let client = terms.reach.client()?;
     let mut author = Author::open(terms.signing.key()?, client, &terms.scope.domain).await?;
     let draft = Draft { base: terms.base, ops, contents, message: terms.message.clone() };
-    let id = author.keep(&draft).await?;
+    let id = author.keep(&draft, tell_earlier).await?;
     if terms.reach.json {
         return Ok(print::json(&json!({ "id": id.to_string(), "state": "kept" }))?);
     }
@@ -244,11 +244,10 @@ pub fn report(answer: Result<author::Outcome, SubmitError>, json: bool) -> Outco
 }
 
 fn verdict(receipt: &Receipt, json: bool) -> Outcome {
-    if json {
-        print::json(receipt)?;
-    } else {
-        lines(receipt).iter().try_for_each(print::say)?;
-    }
+    let printed = if json { print::json(receipt) } else { lines(receipt).iter().try_for_each(print::say) };
+    // Whoever reads the exit code alone must not send it again.
+    let untold = |error| Failure::from(error).after(format_args!("{} ended as {}", receipt.id, word(receipt.state)));
+    printed.map_err(untold)?;
     match receipt.state {
         State::Pending if !json => {
             let (id, domain) = (receipt.id, plain(&receipt.domain));

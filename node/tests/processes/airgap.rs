@@ -508,6 +508,30 @@ fn a_refused_change_does_not_keep_the_receipts_of_others_from_going_home() {
     assert!(why.starts_with("it was given up already: "), "{again}");
 }
 
+/// What was based on the refused change can only be refused, and so could all that is based on that.
+#[test]
+fn changes_that_are_signed_far_away_after_a_refused_one_are_based_on_nothing_that_hangs_on_it() {
+    let desk = Desk::with_files(1);
+    let (key, out, home) = (desk.path("author-org-1.key"), desk.path("outbox"), desk.path("receipts"));
+    let round = |count: u64| {
+        assert_eq!(told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)])["count"], count);
+        let args = ["bundle", "import", text(&out), "--receipts", text(&home), "--node", &desk.node, "--timeout", "8"];
+        let delivered = told(&args);
+        told(&["bundle", "import", text(&home), "--key", text(&key), "--genesis", &desk.genesis]);
+        delivered
+    };
+    told(&["rm", "nowhere", "--offline", "--key", text(&key), "--node", &desk.node]); // refused where it is ordered
+    ["hangs", "hangs-too"].iter().for_each(|path| far(&desk, path));
+    round(3);
+
+    ["after", "after-too", "after-all"].iter().for_each(|path| far(&desk, path));
+
+    let delivered = round(3);
+    let states: Vec<&Value> =
+        delivered["receipts"].as_array().expect("a list").iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, ["applied"; 3], "{delivered}");
+}
+
 #[test]
 fn a_file_is_written_over_nothing_but_an_older_one_of_its_kind() {
     let desk = Desk::with_files(1);
