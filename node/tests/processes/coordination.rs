@@ -1,7 +1,7 @@
 //! Locks, compositions and transactions through the commands.
 
 use crate::governance::{author, new_key, run, says, text, word};
-use crate::group::Group;
+use crate::group::{Group, eventually};
 use crate::http;
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
@@ -121,6 +121,26 @@ fn what_is_added_for_one_domain_takes_effect_together() {
     let committed = says(&group, &one, 0, &["tx", "commit"], 0);
     assert_eq!((word(&committed, "state"), committed["to_seq"].as_u64()), ("applied", Some(2)));
     assert_eq!(run(&group, &one, 0, &["tx", "show"]).status.code(), Some(1), "nothing is open any more");
+}
+
+/// The outbox forgets what was answered long ago.
+#[test]
+fn a_transaction_that_was_sent_is_not_signed_anew_once_its_answer_is_forgotten_here() {
+    let (group, one, _, file) = desk();
+    says(&group, &one, 0, &["tx", "begin"], 0);
+    says(&group, &one, 0, &["tx", "add", "x", text(&file)], 0);
+    let sent = says(&group, &one, 0, &["tx", "commit", "--level", "eventual"], 0);
+    eventually("it is applied", || (group.file(0, "x", "sequential").status == 200).then_some(()));
+    let outbox = one.with_added_extension("outbox");
+    let named = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("main-");
+    let files: Vec<_> = std::fs::read_dir(outbox).expect("a folder").flatten().filter(named).collect();
+    files.iter().for_each(|file| std::fs::remove_file(file.path()).expect("our file"));
+
+    let again = run(&group, &one, 0, &["tx", "commit"]);
+
+    let errors = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(1), "{errors}");
+    assert!(errors.contains(&format!("it was committed before: {}", word(&sent, "id"))), "{errors}");
 }
 
 #[test]

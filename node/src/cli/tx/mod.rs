@@ -13,8 +13,10 @@ use super::sending::SignedRequest;
 use crate::counted::counted;
 use open::{Folder, Open, Part, What};
 use quorate_client::author::{self, Author, SubmitError};
+use quorate_client::calls::Posted;
 use quorate_client::content;
-use quorate_ledger::{Mode, Revision, State};
+use quorate_client::http::{Client, ClientError};
+use quorate_ledger::{EnvelopeId, Mode, Revision, State};
 use std::path::PathBuf;
 
 /// Change several files, of one domain or of several, together or not at all
@@ -165,18 +167,7 @@ async fn commit(args: &Commit) -> Outcome {
     let mut author = Author::open(key, word.reach.client()?, &home).await?;
     resend(&mut author).await?;
     if let Some(sent) = open.sent {
-        match author.fate(&sent) {
-            Some(Some(State::Refused)) | None => (),
-            Some(Some(_)) => {
-                folder.remove()?;
-                return Err(Failure::no(format!("it was committed before: {sent}"))
-                    .next(format!("`quorate receipt {sent}` tells")));
-            }
-            Some(None) => {
-                return Err(Failure::no(format!("it was sent before and has no verdict yet: {sent}"))
-                    .next(format!("`quorate receipt {sent}` tells; then commit again")));
-            }
-        }
+        may_be_sent_again(sent, fate(&author, &word.reach.client()?, sent).await?, &folder)?;
     }
     let mut plan = plan;
     if let (false, Some(first)) = (word.message.is_empty(), plan.own.first_mut()) {
@@ -190,8 +181,37 @@ async fn commit(args: &Commit) -> Outcome {
     change::report(answer, word.reach.json)
 }
 
+/// State of what was sent before; none without a verdict. The outbox forgets what was answered long ago; a node that has executed
+/// what the outbox knows of knows of it, or it never left this machine.
+async fn fate(author: &Author, client: &Client, sent: EnvelopeId) -> Result<Option<State>, Failure> {
+    if let Some(known) = author.fate(&sent) {
+        return Ok(known);
+    }
+    author.newest().await?;
+    match client.envelope(&sent).await {
+        Ok(Posted::Verdict(receipt)) => Ok(Some(receipt.state)),
+        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(Some(State::Refused)),
+        Ok(Posted::Ticket(_)) => Ok(None),
+        Err(error) => Err(Failure::from(error).after(format!("it was sent before as {sent}, whose verdict is not known"))
+            .next("`quorate log` shows what was applied; ask another node with --node URL, or throw it away with `quorate tx abort`")),
+    }
+}
+
+/// Only what was refused is signed again.
+fn may_be_sent_again(sent: EnvelopeId, fate: Option<State>, folder: &Folder) -> Outcome {
+    match fate {
+        Some(State::Refused) => Ok(()),
+        Some(_) => {
+            folder.remove()?;
+            Err(Failure::no(format!("it was committed before: {sent}")).next(format!("`quorate receipt {sent}` tells")))
+        }
+        None => Err(Failure::no(format!("it was sent before and has no verdict yet: {sent}"))
+            .next(format!("`quorate receipt {sent}` tells; then commit again"))),
+    }
+}
+
 /// Notes which envelope is on its way, so that no later command signs the same again.
-fn remember(folder: &Folder, open: &mut Open, id: quorate_ledger::EnvelopeId) -> Result<(), SubmitError> {
+fn remember(folder: &Folder, open: &mut Open, id: EnvelopeId) -> Result<(), SubmitError> {
     open.sent = Some(id);
     folder.write(open).map_err(|failure| SubmitError::NotKept(failure.to_string()))
 }
