@@ -7,10 +7,10 @@ use super::read::{Parcel, receipt};
 use super::write::{Draft, Packed};
 use quorate_client::api::Problem;
 use quorate_client::calls::Posted;
-use quorate_client::http::{Client, ClientError};
+use quorate_client::http::{Client, ClientError, NOTHING_LISTENS};
 use quorate_client::outbox::{Answer, Entry, Outbox, limits};
 use quorate_ledger::proof::Epochs;
-use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt};
+use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt, State};
 use quorate_pbft::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +18,8 @@ use std::path::Path;
 /// Code of what the owner of a key has given up.
 const GIVEN_UP: &str = "given-up";
 
-/// Beginning of a node's word on an envelope that it does not know whether it was applied, as its history is forgotten there.
+/// Beginning of the word on an envelope that may be applied: its history is forgotten at the node, or it was taken there and
+/// waits.
 pub const MAY_BE_APPLIED: &str = "may have been applied: ";
 
 /// Packs the envelopes of an outbox that have no answer.
@@ -98,9 +99,20 @@ async fn offer(
         Err(error) if error.is_of_size_here() || matches!(error, ClientError::NoAnswer { .. }) => {
             stuck.extend(lines);
             too_large.extend(error.is_of_size_here().then_some(id));
-            Ok(Err(error.to_string()))
+            let may_be_applied = if is_taken(node, id).await { MAY_BE_APPLIED } else { "" };
+            Ok(Err(format!("{may_be_applied}{error}")))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a node that gave no verdict has taken an envelope, and lacks no number before it: it may be ordered at any time.
+async fn is_taken(node: &Client, id: EnvelopeId) -> bool {
+    match node.renewed().envelope(&id).await {
+        Ok(Posted::Verdict(_)) => true,
+        Ok(Posted::Ticket(ticket)) => ticket.waits_for.is_none() && ticket.receipt.state != State::Expired,
+        // A node that is gone may have it on a lane.
+        Err(error) => matches!(error, ClientError::NoAnswer { last, .. } if last != NOTHING_LISTENS),
     }
 }
 
@@ -176,7 +188,9 @@ pub fn settle(
             }
             frame => {
                 let receipt = proved(number, frame)?;
-                let waiting = outbox.find(&receipt.id).filter(|entry| entry.answer.is_none());
+                // A proved verdict counts before what a gate said.
+                let is_open = |entry: &&Entry| !matches!(entry.answer, Some(Answer::Verdict(_)));
+                let waiting = outbox.find(&receipt.id).filter(is_open);
                 match waiting.map(|entry| entry.name.clone()) {
                     Some(name) => {
                         let answered = outbox.answer(&name, Answer::Verdict(receipt.clone()));
