@@ -2,7 +2,7 @@
 
 use super::change;
 use super::clock;
-use super::failure::{Failure, Outcome};
+use super::failure::{Exit, Failure, Outcome};
 use super::listing::{LIST_MAX, page};
 use super::print::{self, Table, plain, short};
 use super::reach::{Reach, Scope, parse_level};
@@ -19,7 +19,7 @@ use quorate_pbft::PublicKey;
 use serde::Serialize;
 use serde_json::Value;
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two looks at the line.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -123,7 +123,8 @@ struct Requested<'a> {
 async fn acquire(args: &Acquire) -> Outcome {
     let (lease_ms, wait_ms) = (lease(args.lease)?, wait(args.wait)?);
     let op = Op::Acquire { path: in_ledger(&args.path)?, mode: args.mode, lease_ms, wait_ms };
-    request(&args.word, &args.scope.domain, &args.path, vec![op], args.detach).await
+    let stays = (!args.detach).then(|| Duration::from_millis(wait_ms));
+    request(&args.word, &args.scope.domain, &args.path, vec![op], stays).await
 }
 
 async fn renew(args: &Renew) -> Outcome {
@@ -136,7 +137,7 @@ async fn renew(args: &Renew) -> Outcome {
             .next("`quorate lock list` shows who does"));
     };
     let again = Op::Acquire { path: in_ledger(&args.path)?, mode, lease_ms, wait_ms: 0 };
-    request(&args.word, &args.scope.domain, &args.path, vec![Op::Fence { token }, again], true).await
+    request(&args.word, &args.scope.domain, &args.path, vec![Op::Fence { token }, again], None).await
 }
 
 async fn release(args: &Release) -> Outcome {
@@ -145,8 +146,9 @@ async fn release(args: &Release) -> Outcome {
     change::report(answer, args.word.reach.json)
 }
 
-/// Asks for a lock and stays until it is there or gone, unless it is to be detached.
-async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, detach: bool) -> Outcome {
+/// Asks for a lock and stays until it is there or gone, or until it has stood at one place for so long and the patience with a
+/// node: ledger time stands still where nothing is ordered. Without a time to stay it is not waited for.
+async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, stays: Option<Duration>) -> Outcome {
     let answer = submit(word, domain, ops).await?;
     let Ok(author::Outcome::Verdict(receipt)) = &answer else { return change::report(answer, word.reach.json) };
     if receipt.state != State::Applied {
@@ -154,7 +156,7 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, d
     }
     let (client, key) = (word.reach.client()?, receipt.author);
     let queued = receipt.changes.iter().any(|change| change.outcome == PathOutcome::Queued);
-    let mut told = None;
+    let (mut told, mut since, patience) = (None, Instant::now(), word.reach.patience()?);
     loop {
         let known = match mine(&client.renewed(), domain, &key, Level::Sequential).await {
             Ok(known) => known,
@@ -169,10 +171,15 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, d
         // A conversion that left the line leaves the lock as it was.
         let stayed = queued && lock.is_some_and(|lock| lock.since.is_some() && lock.since < receipt.revision);
         match stands {
-            Stands::Waits(lock) if !detach => {
+            Stands::Waits(lock) if stays.is_some() => {
                 if told != lock.place {
-                    told = lock.place;
+                    (told, since) = (lock.place, Instant::now());
                     tell!("quorate: {}", waits(lock));
+                }
+                if since.elapsed() > stays.unwrap_or_default() + patience {
+                    let failure =
+                        Failure::new(Exit::Unreachable, format!("{}, and its time does not end", waits(lock)));
+                    return tell(word, receipt, path, Stands::Unknown(failure));
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
