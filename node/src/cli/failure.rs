@@ -77,6 +77,11 @@ impl Failure {
         Ok(())
     }
 
+    /// Exit code of the command.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Puts before the failure what had happened until then.
     pub fn after(self, what: impl fmt::Display) -> Self {
         Self { what: format!("{what}: {}", self.what), ..self }
@@ -127,7 +132,8 @@ impl fmt::Display for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::usage(format!("standard output: {error}"))
+        let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Usage };
+        Self::new(exit, format!("standard output: {error}"))
     }
 }
 

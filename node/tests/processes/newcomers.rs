@@ -129,6 +129,19 @@ fn a_proof_replaces_a_proof_and_no_other_file() {
 }
 
 #[test]
+fn a_verdict_that_a_full_disk_does_not_take_is_told_of_with_the_change() {
+    let (group, key) = desk();
+    let (node, full) = (format!("http://{}", group.api(0)), std::fs::File::options().write(true).open("/dev/full"));
+    let mut put = std::process::Command::new(env!("CARGO_BIN_EXE_quorate"));
+    put.args(["put", "b", text(&key), "--json", "--key", text(&key), "--node", &node]).stdout(full.expect("a device"));
+
+    let untold = put.output().expect("quorate runs");
+
+    assert_eq!(untold.status.code(), Some(74), "{}", errors(&untold));
+    assert!(errors(&untold).contains(" ended as applied: standard output: "), "{}", errors(&untold));
+}
+
+#[test]
 fn a_proof_of_another_group_is_called_so() {
     let (group, key) = desk();
     let (other, proof) = (Group::init(1), group.dir().join("t.proof"));

@@ -1,6 +1,6 @@
 //! Counts of an import, and its report.
 
-use super::super::failure::{Failure, Outcome};
+use super::super::failure::{Exit, Failure, Outcome};
 use super::super::print::{self, plain};
 use super::rest::{Piece, Rest};
 use crate::counted::counted;
@@ -137,7 +137,7 @@ pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, jso
         _ if json && are_all => {
             let failed = failed.iter().map(|(line, failure)| {
                 json!({
-                    "branch": line.branch, "domain": line.domain, "error": failure.to_string()
+                    "branch": line.branch, "domain": line.domain, "error": failure.to_string(), "exit": failure.exit() as u8
                 })
             });
             let all: Vec<Value> = tallies.iter().map(Tally::document).chain(failed).collect();
@@ -155,6 +155,11 @@ pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, jso
         (0, 0) => Ok(()),
         (0, count) => Err(Failure::no(format!("{} with what others did", counted(count, "conflict")))
             .next("`quorate conflicts list` shows them")),
-        (count, _) => Err(Failure::no(format!("{count} of {} branches did not go in", count + tallies.len()))),
+        (count, _) => {
+            let what = format!("{count} of {} branches did not go in", count + tallies.len());
+            // No answer is no refusal.
+            let is_unanswered = failed.iter().any(|(_, failure)| failure.exit() == Exit::Unreachable);
+            Err(Failure::new(if is_unanswered { Exit::Unreachable } else { Exit::No }, what))
+        }
     }
 }
