@@ -1,6 +1,7 @@
-"""Puts a file and reads it again: put.py NODE KEY PATH FILE."""
+"""Puts a file and reads it again: put.py NODE KEY PATH FILE. What was signed lies in KEY.signed until it has a receipt."""
 
 import io
+import pathlib
 import sys
 
 import sign
@@ -12,14 +13,30 @@ from quorate_client.models import Level
 from quorate_client.types import File
 
 node, key, path, source = Client(sys.argv[1]), sign.key_of(sys.argv[2]), sys.argv[3], sys.argv[4]
+kept = pathlib.Path(sys.argv[2] + ".signed")
 with open(source, "rb") as content:
     op = sign.put(path, content.read())
 
+
+def settle():
+    """Sends what was signed, as often as it takes: nothing else is signed for its number."""
+    receipt = offer.sync(client=node, body=File(io.BytesIO(kept.read_bytes())), wait=Level.SEQUENTIAL)
+    if not hasattr(receipt, "state") or receipt.revision is None:
+        sys.exit(f"no receipt yet; run it again, or remove {kept} where it was refused: {receipt}")
+    kept.unlink()
+    return receipt
+
+
+if kept.exists():
+    print("an earlier change:", settle().state)
 mine = numbers.sync("main", key.verify_key.encode().hex(), client=node)
+if mine.pending:
+    sys.exit("changes of this key wait at the node: run it again once they have receipts")
 base = sign.revision(mine.revision)
 _, signed = sign.envelope(
     key, bytes.fromhex(mine.group), "main", mine.next_seq, mine.attempt + 1, [sign.change(base, [op], "from Python")]
 )
-receipt = offer.sync(client=node, body=File(io.BytesIO(signed)), wait=Level.SEQUENTIAL)
+kept.write_bytes(signed)
+receipt = settle()
 print(receipt.state, "at", receipt.revision)
 sys.stdout.buffer.write(file.sync("main", path, client=node, level=Level.SEQUENTIAL).payload.read())
