@@ -28,7 +28,7 @@ def settle():
 
 
 if kept.exists():
-    print("an earlier change:", settle().state)
+    sys.exit(f"an earlier change is {settle().state} now: run it again for this one")
 mine = numbers.sync("main", key.verify_key.encode().hex(), client=node)
 if mine.pending:
     sys.exit("changes of this key wait at the node: run it again once they have receipts")
@@ -36,7 +36,9 @@ base = sign.revision(mine.revision)
 _, signed = sign.envelope(
     key, bytes.fromhex(mine.group), "main", mine.next_seq, mine.attempt + 1, [sign.change(base, [op], "from Python")]
 )
-kept.write_bytes(signed)
+draft = kept.with_suffix(".draft")
+draft.write_bytes(signed)
+draft.rename(kept)
 receipt = settle()
 print(receipt.state, "at", receipt.revision)
 sys.stdout.buffer.write(file.sync("main", path, client=node, level=Level.SEQUENTIAL).payload.read())
