@@ -171,7 +171,7 @@ fn an_observer_of_a_domain_stays_little_behind_a_busy_group() {
         lags[95], lags[99]
     );
     // One that falls behind falls by five seconds from half to half, however slow the machine is.
-    assert!(lags[95] < 6_000 || late < early + 2_000, "{lags:?}");
+    assert!(lags[95] < 6_000 || (lags[95] < 20_000 && late < early + 2_000), "{lags:?}");
 }
 
 #[test]

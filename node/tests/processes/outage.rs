@@ -84,6 +84,8 @@ fn a_lost_quorum_is_told_everywhere_although_nothing_waits() {
     group.kill(2);
     group.kill(3);
 
+    // The time after which a replica with changes that wait would be read-only.
+    std::thread::sleep(std::time::Duration::from_secs(3));
     eventually("it is not ready, and has the issue", || {
         assert_eq!(group.status(0)["mode"], "active");
         let issues = group.get(0, "/v1/issues").text();

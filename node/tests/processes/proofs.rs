@@ -144,5 +144,9 @@ fn a_link_whose_target_reads_like_the_proved_content_is_not_the_proved_file() {
     let refused = verified(&group, &proof, &["--content", text(&link)]);
 
     assert_eq!(refused.status.code(), Some(1), "{}", errors(&refused));
-    assert!(errors(&refused).contains("of a file, and the content is of a symbolic link"), "{}", errors(&refused));
+    assert!(
+        errors(&refused).contains("of a file, and the content is the target of a symbolic link"),
+        "{}",
+        errors(&refused)
+    );
 }
