@@ -135,6 +135,11 @@ impl Author {
         !self.outbox.unanswered().is_empty()
     }
 
+    /// Whether the outbox has receipts: a node that has executed what they speak of is no laggard.
+    pub fn has_receipts(&self) -> bool {
+        self.outbox.newest_revision().is_some()
+    }
+
     /// Error of the note of a verdict, once: its envelope is sent again first, and has the same verdict.
     pub fn unnoted(&mut self) -> Option<SubmitError> {
         self.unnoted.take()
@@ -252,11 +257,11 @@ impl Author {
         }
     }
 
-    /// A refusal of key or signature is a verdict in the group alone for which it was signed: a node of another group calls
-    /// each signature bad.
+    /// A refusal of form or signature is a verdict in the group alone for which it was signed: a node of another group calls
+    /// each signature bad, and has limits of its own.
     async fn check_group(&mut self, posted: &Result<Posted, ClientError>) -> Result<(), SubmitError> {
         let Err(ClientError::Refused(problem)) = posted else { return Ok(()) };
-        if problem.stage.as_deref().and_then(named) == Some(Stage::Signature) {
+        if matches!(problem.stage.as_deref().and_then(named), Some(Stage::Structure | Stage::Signature)) {
             self.outbox.enter(self.info().await?.group)?;
         }
         Ok(())
@@ -272,12 +277,16 @@ impl Author {
         self.sign_and_send(&[], level, sign, |_| Ok(())).await
     }
 
-    /// Signs a change and keeps it for a parcel to carry: nothing is sent. The node may be one that hears nobody. Tells of what is
-    /// given up, on which no change may be based.
-    pub async fn keep(&mut self, draft: &Draft, tell: impl FnMut(&Answer)) -> Result<EnvelopeId, SubmitError> {
+    /// Signs a change and keeps it for a parcel to carry: nothing is sent. The node may be one that hears nobody.
+    pub async fn keep(&mut self, draft: &Draft) -> Result<EnvelopeId, SubmitError> {
+        self.keep_telling(draft, |_| ()).await
+    }
+
+    /// The same; tells of what is given up first, on which no change may be based.
+    pub async fn keep_telling(&mut self, draft: &Draft, tell: impl FnMut(&Answer)) -> Result<EnvelopeId, SubmitError> {
+        self.give_up_hopeless()?.iter().for_each(tell);
         let node = self.node_that_knows_us().await?;
         self.outbox.enter(node.group)?;
-        self.give_up_hopeless()?.iter().for_each(tell);
         let envelope = self.sign(draft, &node, 0)?;
         self.outbox.keep(&node.group, &envelope)?;
         Ok(envelope.id(&node.group))

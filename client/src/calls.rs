@@ -85,8 +85,8 @@ impl Client {
         self.submit_noting((id, bytes), level, &mut false).await
     }
 
-    /// The same; notes whether a try before the one that was answered may have been taken.
-    pub(crate) async fn submit_noting(
+    /// The same; notes whether the envelope was taken, or a try before the one that was answered may have been.
+    pub async fn submit_noting(
         &self,
         (id, bytes): (Option<EnvelopeId>, Vec<u8>),
         level: Level,
@@ -99,7 +99,7 @@ impl Client {
         loop {
             match self.post_noting((id, bytes.clone()), level_name(level), was_taken, is_uncertain).await {
                 Ok(Posted::Ticket(ticket)) => {
-                    was_taken = true;
+                    (was_taken, *is_uncertain) = (true, true);
                     tries.pause(waits(&ticket), None).await?;
                 }
                 Err(ClientError::NoAnswer { last, .. }) if was_taken && last == NONE_SENT => {

@@ -183,6 +183,11 @@ impl Client {
         Self { deadline: Instant::now() + self.timeout, ..self.clone() }
     }
 
+    /// The same client with no more time than this before it.
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self { timeout: timeout.min(self.timeout), ..self.clone() }.renewed()
+    }
+
     /// The same client, which tells of a wait.
     pub fn with_notice(self, notice: Notice) -> Self {
         Self { notice: Some(notice), ..self }

@@ -10,7 +10,7 @@ use quorate_pbft::{Digest, EvidenceKind};
 pub struct Demands {
     /// Content that must be the proved one.
     pub content: Option<Vec<u8>>,
-    /// Whether that content is the target of a symbolic link: a link whose target reads like a file is not that file.
+    /// Whether that content is the target of a symbolic link that lies here: one whose target reads like a file is not that file.
     pub is_link: bool,
     /// Nonce with which the read must have been asked.
     pub nonce: Option<Digest>,
@@ -39,14 +39,9 @@ pub enum NotProved {
         /// Digest of the content that was given.
         found: Digest,
     },
-    /// A link, where the proof is of a file with the same bytes, or the other way round.
-    #[error("the proof is of a {proved}, and the content is of a {found}")]
-    Kind {
-        /// Kind that is proved.
-        proved: &'static str,
-        /// Kind of the content that was given.
-        found: &'static str,
-    },
+    /// A link whose target has the bytes of the proved file.
+    #[error("the proof is of a file, and the content is the target of a symbolic link")]
+    Link,
     /// Proof of another read, or of one without a nonce.
     #[error("the proof is not of a read with this nonce")]
     Nonce,
@@ -129,9 +124,8 @@ fn meets(file: &ProvedFile, demands: &Demands) -> Result<(), NotProved> {
         let proved = file.hash().map_or_else(|| "nothing".into(), |hash| hash.to_string());
         return Err(NotProved::Content { proved, found });
     }
-    let (is_link, named) = (file.mode() == Some(Mode::Link), |is_link| if is_link { "symbolic link" } else { "file" });
-    if demands.content.is_some() && is_link != demands.is_link {
-        return Err(NotProved::Kind { proved: named(is_link), found: named(demands.is_link) });
+    if demands.is_link && file.mode() != Some(Mode::Link) {
+        return Err(NotProved::Link);
     }
     match (demands.nonce, file.nonce) {
         (Some(wanted), Some((nonce, _))) if wanted == nonce => Ok(()),

@@ -26,8 +26,9 @@ impl Entry {
 }
 
 impl Outbox {
-    /// Gives up the envelopes without an answer that are based on a refused one, and those based on them. Their numbers are
-    /// free: each takes the next attempt, and whatever a node still holds of the earlier one can only be refused.
+    /// Gives up the envelopes without an answer that are based on a refused one, those whose numbers another one has used, and those
+    /// based on them. Numbers that are not used are free: each takes the next attempt, and whatever a node still holds of the
+    /// earlier one can only be refused.
     pub fn give_up_hopeless(&mut self) -> Result<Vec<EnvelopeId>, OutboxError> {
         let all = self.entries.values().flatten();
         let mut refused: BTreeSet<EnvelopeId> =
@@ -36,14 +37,23 @@ impl Outbox {
         for name in self.unanswered() {
             let Some(entry) = self.entry(&name) else { continue };
             let (id, base) = (entry.id, entry.bases.iter().find(|base| refused.contains(base)).copied());
-            if let Some(base) = base {
-                let detail = format!("given up: {id} is based on {base}, which was refused");
+            let why = base.map(|base| format!("{id} is based on {base}, which was refused"));
+            let why = why.or_else(|| Some(format!("{} has used a number of {id}", self.user_of_numbers(entry)?)));
+            if let Some(why) = why {
+                let detail = format!("given up: {why}");
                 self.answer(&name, Answer::Gate(Problem::refused(409, "sequence", GIVEN_UP, detail)))?;
                 refused.insert(id);
                 given_up.push(id);
             }
         }
         Ok(given_up)
+    }
+
+    /// The envelope that took effect under a number of this one.
+    fn user_of_numbers(&self, of: &Entry) -> Option<EnvelopeId> {
+        let meets = |other: &&Entry| other.name.from_seq <= of.to_seq && of.name.from_seq <= other.to_seq;
+        let all = self.entries.get(&of.name.domain)?;
+        all.iter().filter(|other| other.took_effect()).find(meets).map(|other| other.id)
     }
 
     /// Whether an envelope of this outbox was refused or given up: numbers that a node still holds for it are free.

@@ -151,7 +151,7 @@ async fn keep(terms: &Terms, paths: &[&str], ops: Vec<Op>, contents: Vec<Vec<u8>
     let client = terms.reach.client()?;
     let mut author = Author::open(terms.signing.key()?, client, &terms.scope.domain).await?;
     let draft = Draft { base: terms.base, ops, contents, message: terms.message.clone() };
-    let id = author.keep(&draft, tell_earlier).await?;
+    let id = author.keep_telling(&draft, tell_earlier).await?;
     if terms.reach.json {
         return Ok(print::json(&json!({ "id": id.to_string(), "state": "kept" }))?);
     }

@@ -21,6 +21,8 @@ use serde_json::Value;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+/// Delay at least of the end of a wait before it counts as none: nothing may be ordered for so long while a view changes.
+const ENDS_LATE: Duration = Duration::from_secs(10);
 /// Between two looks at the line.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -176,10 +178,13 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, s
                     (told, since) = (lock.place, Instant::now());
                     tell!("quorate: {}", waits(lock));
                 }
-                if since.elapsed() > stays.unwrap_or_default() + patience {
-                    let failure =
-                        Failure::new(Exit::Unreachable, format!("{}, and its time does not end", waits(lock)));
-                    return tell(word, receipt, path, Stands::Unknown(failure));
+                if since.elapsed() > stays.unwrap_or_default() + patience.max(ENDS_LATE) {
+                    tell(word, receipt, path, Stands::Waits(lock))?;
+                    return Err(Failure::new(
+                        Exit::Unreachable,
+                        "its time in line does not end: nothing may be ordered now",
+                    )
+                    .next("`quorate status --explain` says why; `quorate lock release` gives the place back"));
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }

@@ -23,9 +23,7 @@ pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
 /// Writes a proof, whose first bytes are its tag.
 pub fn write(out: &Path, tag: &[u8], proof: &[u8]) -> Result<(), Failure> {
     check(out, tag, "proof")?;
-    let draft = out.with_added_extension("new");
-    let written = fs::write(&draft, proof).and_then(|()| fs::rename(&draft, out));
-    written.inspect_err(|_| drop(fs::remove_file(&draft))).map_err(|error| Failure::file(out, error))
+    fs::write(out, proof).map_err(|error| Failure::file(out, error))
 }
 
 /// Refuses a place at which there is no older file of the same kind.

@@ -7,16 +7,20 @@ use super::read::{Parcel, receipt};
 use super::write::{Draft, Packed};
 use quorate_client::api::Problem;
 use quorate_client::calls::Posted;
-use quorate_client::http::{Client, ClientError, NOTHING_LISTENS};
+use quorate_client::http::{Client, ClientError};
 use quorate_client::outbox::{Answer, Entry, Outbox, limits};
 use quorate_ledger::proof::Epochs;
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt, State};
 use quorate_pbft::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 /// Code of what the owner of a key has given up.
 const GIVEN_UP: &str = "given-up";
+
+/// Patience with a node that gave no verdict, for a look at what it has.
+const LOOKS_FOR: Duration = Duration::from_secs(5);
 
 /// Beginning of the word on an envelope that may be applied: its history is forgotten at the node, or it was taken there and
 /// waits.
@@ -89,7 +93,8 @@ async fn offer(
     if let Some((_, domain)) = lines.iter().find(|line| stuck.contains(line)) {
         return Ok(Err(format!("not offered: it comes after a change in {domain} that has no verdict")));
     }
-    match node.renewed().submit_as(Some(id), bytes, Level::Sequential).await {
+    let mut is_uncertain = false;
+    match node.renewed().submit_noting((Some(id), bytes), Level::Sequential, &mut is_uncertain).await {
         Ok(Posted::Verdict(receipt)) if receipt.id == id => Ok(Ok(receipt)),
         Ok(_) => Err(node.garbled("an answer about another envelope").into()),
         Err(ClientError::Refused(problem)) if problem.is_of_pruned_history() => {
@@ -99,20 +104,21 @@ async fn offer(
         Err(error) if error.is_of_size_here() || matches!(error, ClientError::NoAnswer { .. }) => {
             stuck.extend(lines);
             too_large.extend(error.is_of_size_here().then_some(id));
-            let may_be_applied = if is_taken(node, id).await { MAY_BE_APPLIED } else { "" };
+            let may_be_applied = if is_uncertain && !is_apart(node, id).await { MAY_BE_APPLIED } else { "" };
             Ok(Err(format!("{may_be_applied}{error}")))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Whether a node that gave no verdict has taken an envelope, and lacks no number before it: it may be ordered at any time.
-async fn is_taken(node: &Client, id: EnvelopeId) -> bool {
-    match node.renewed().envelope(&id).await {
-        Ok(Posted::Verdict(_)) => true,
-        Ok(Posted::Ticket(ticket)) => ticket.waits_for.is_none() && ticket.receipt.state != State::Expired,
-        // A node that is gone may have it on a lane.
-        Err(error) => matches!(error, ClientError::NoAnswer { last, .. } if last != NOTHING_LISTENS),
+/// Whether a node says that an envelope it may have taken is on no lane: it lacks a number before it, or is not there.
+async fn is_apart(node: &Client, id: EnvelopeId) -> bool {
+    match node.within(LOOKS_FOR).envelope(&id).await {
+        Ok(Posted::Verdict(_)) => false,
+        Ok(Posted::Ticket(ticket)) => ticket.waits_for.is_some() || ticket.receipt.state == State::Expired,
+        Err(error) => {
+            matches!(error, ClientError::Refused(problem) if problem.status == 404 && problem.members.is_none())
+        }
     }
 }
 
@@ -161,7 +167,7 @@ pub fn settle(
     })?;
     let may_be_applied = |id| unanswered.get(id).filter(|why: &&String| why.starts_with(MAY_BE_APPLIED));
     if let Some((id, why)) = give_up.iter().find_map(|id| Some((id, may_be_applied(id)?))) {
-        let advice = "it is not given up; ask a member that keeps more";
+        let advice = "it is not given up; deliver it again, or to a member that keeps more";
         return Err(ParcelError::Nothing(format!("{id} {why}; {advice}")));
     }
     // An earlier run, which may have been stopped, has given some of them up.

@@ -105,7 +105,7 @@ pub fn left(unanswered: &[(EnvelopeId, String)]) -> Vec<String> {
     let (open, others): (Vec<_>, Vec<_>) = unanswered.iter().partition(|(_, why)| why.starts_with(MAY_BE_APPLIED));
     let open = open.first().map(|(id, _)| {
         format!(
-            "  {id} may have been applied; ask a member that keeps more: changes without a receipt are packed again"
+            "  {id} may have been applied; deliver it again, or to a member that keeps more: changes without a receipt are packed again"
         )
     });
     let others = others

@@ -6,12 +6,13 @@
 mod open;
 
 use super::change::{self, checked, checked_new, given, resend, tell_unnoted};
-use super::failure::{Failure, Outcome};
+use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, Table, plain};
 use super::reach::{Reach, Scope, Signing};
 use super::sending::SignedRequest;
 use crate::counted::counted;
 use open::{Folder, Open, Part, What};
+use quorate_client::api::Problem;
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::content;
@@ -181,20 +182,30 @@ async fn commit(args: &Commit) -> Outcome {
     change::report(answer, word.reach.json)
 }
 
-/// State of what was sent before; none without a verdict. The outbox forgets what was answered long ago; a node that has executed
-/// what the outbox knows of knows of it, or it never left this machine.
+/// State of what was sent before; none without a verdict. The outbox forgets what was answered long ago; a node that keeps all history,
+/// and has executed what the outbox knows of, knows of it, or it never left this machine.
 async fn fate(author: &Author, client: &Client, sent: EnvelopeId) -> Result<Option<State>, Failure> {
     if let Some(known) = author.fate(&sent) {
         return Ok(known);
     }
-    author.newest().await?;
+    let unknown = |why: String| {
+        Failure::new(Exit::Unreachable, format!("it was sent before as {sent}, whose verdict is not known: {why}")).next(
+            "`quorate log` shows what was applied; ask another node with --node URL, or throw it away with `quorate tx abort`",
+        )
+    };
+    author.newest().await.map_err(|error| unknown(error.to_string()))?;
     match client.envelope(&sent).await {
         Ok(Posted::Verdict(receipt)) => Ok(Some(receipt.state)),
-        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(Some(State::Refused)),
+        Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => Ok(Some(State::Refused)),
         Ok(Posted::Ticket(_)) => Ok(None),
-        Err(error) => Err(Failure::from(error).after(format!("it was sent before as {sent}, whose verdict is not known"))
-            .next("`quorate log` shows what was applied; ask another node with --node URL, or throw it away with `quorate tx abort`")),
+        Err(ClientError::Refused(problem)) if is_of_none(&problem) && author.has_receipts() => Ok(Some(State::Refused)),
+        Err(error) => Err(unknown(error.to_string())),
     }
+}
+
+/// Whether no envelope of this id was ever executed; where history is pruned, other members are named.
+fn is_of_none(problem: &Problem) -> bool {
+    problem.status == 404 && problem.members.is_none()
 }
 
 /// Only what was refused is signed again.
