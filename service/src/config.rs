@@ -5,9 +5,11 @@
 //! an error, so that a misspelt one never passes unnoticed.
 
 mod quota;
+mod reads;
 mod settings;
 
 pub use quota::{NoQuota, Quota};
+pub use reads::Reads;
 pub use settings::{SETTINGS, Setting, effective};
 
 use crate::engine::History;
@@ -46,6 +48,9 @@ pub struct Config {
     /// Names under which clients reach the API, as through a proxy; addresses and `localhost` need no name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// Readers of domains that not everyone may read: every client, or those with a token.
+    #[serde(default, skip_serializing_if = "Reads::is_open")]
+    pub reads: Reads,
     /// Certificate of the API, or a chain of them, in PEM; relative to the replica's folder. With it the API speaks TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_certificate: Option<PathBuf>,
@@ -131,6 +136,8 @@ pub struct Overrides {
     pub operations: Option<SocketAddr>,
     /// As [`Config::hosts`].
     pub hosts: Option<Vec<String>>,
+    /// As [`Config::reads`].
+    pub reads: Option<Reads>,
     /// As [`Config::tls_certificate`].
     pub tls_certificate: Option<PathBuf>,
     /// As [`Config::tls_key`].
@@ -220,6 +227,7 @@ impl Config {
             api,
             operations: None,
             hosts: Vec::new(),
+            reads: Reads::Open,
             tls_certificate: None,
             tls_key: None,
             default_rates: yes(),
@@ -267,6 +275,7 @@ impl Config {
         replace(&mut self.api, over.api);
         self.operations = over.operations.or(self.operations);
         replace(&mut self.hosts, over.hosts);
+        replace(&mut self.reads, over.reads);
         self.tls_certificate = over.tls_certificate.or(self.tls_certificate.take());
         self.tls_key = over.tls_key.or(self.tls_key.take());
         replace(&mut self.default_rates, over.default_rates);
@@ -343,6 +352,7 @@ impl Overrides {
             api: parsed(&read, "QUORATE_API", ADDRESS, |text| text.parse().ok())?,
             operations: parsed(&read, "QUORATE_OPERATIONS", ADDRESS, |text| text.parse().ok())?,
             hosts: read("QUORATE_HOSTS").map(items),
+            reads: parsed(&read, "QUORATE_READS", "open or guarded", |text| text.parse().ok())?,
             tls_certificate: read("QUORATE_TLS_CERTIFICATE").map(PathBuf::from),
             tls_key: read("QUORATE_TLS_KEY").map(PathBuf::from),
             default_rates: parsed(&read, "QUORATE_DEFAULT_RATES", YES_OR_NO, |text| text.parse().ok())?,

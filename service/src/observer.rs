@@ -2,7 +2,7 @@
 //! doors.
 
 use crate::answers;
-use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE};
+use crate::config::{Config, DATA, GENESIS_FILE, REPLICA_KEY_FILE, Reads};
 use crate::engine::Engine;
 use crate::feeding::Feeder;
 use crate::init;
@@ -46,6 +46,8 @@ pub struct Options {
     pub domains: Scope,
     /// Whether every author's signature is checked, as members do.
     pub checked: bool,
+    /// Readers of domains that not everyone may read.
+    pub reads: Reads,
 }
 
 /// Items of a certified bundle: f + 1 honest members have checked them.
@@ -75,7 +77,7 @@ impl Running {
     }
 
     async fn observed(options: Options) -> Result<Self, LaunchError> {
-        let Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked } = options;
+        let Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked, reads } = options;
         let genesis = Arc::new(read_genesis(&genesis)?);
         if !domains.is_empty() && genesis.restarted().is_some() {
             return Err(LaunchError::ScopedAfterRestart);
@@ -85,7 +87,7 @@ impl Running {
         let own = listen.iter().cloned().collect();
         let ways = Ways { doors, bootstrap, mdns, own, ..Ways::default() };
         let mut config = Config::new(String::new(), api, [].into());
-        config.data = dir.join(DATA);
+        (config.data, config.reads) = (dir.join(DATA), reads);
         let public = furnish(&dir, &genesis, true)?;
         let secret = *keys::read_seed(&dir.join(OBSERVER_KEY_FILE))?;
         let door = Door::open(&config).await?;

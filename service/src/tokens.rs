@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Reads what tells of the node.
+    /// Reads what tells of the node and, where reads are guarded, domains that not everyone may read.
     Read,
     /// Changes how the node runs: levels of its log, peers that it restrains.
     Operate,

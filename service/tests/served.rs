@@ -11,6 +11,7 @@ use quorate_client::keys::read_seed;
 use quorate_ledger::{GROUP_DOMAIN, Level, Mode, Op, Scope, State};
 use quorate_net::{Multiaddr, ObserverLink, ObserversDoor, Sender, dial};
 use quorate_pbft::{Digest, Ed25519Signer, Epoch, Message, Question, SeqNum, Wanted};
+use quorate_service::config::Reads;
 use quorate_service::init::make;
 use quorate_service::observer::Options;
 use quorate_service::observing::wire::{Asking, Holdings, Telling, VERSION, frame, parse};
@@ -62,6 +63,7 @@ impl Group {
             listen: listen.map(str::to_owned),
             domains: Scope::new(),
             checked: false,
+            reads: Reads::Open,
         };
         Running::observe(options).await.expect("an observer")
     }

@@ -18,6 +18,9 @@ pub struct Page<T> {
 /// Code of a problem with history that a node does not keep.
 pub const HISTORY_PRUNED: &str = "history-pruned";
 
+/// Code of a problem with a domain that not everyone may read, at a node that guards reads.
+pub const CLOSED_DOMAIN: &str = "closed-domain";
+
 /// An error's body: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

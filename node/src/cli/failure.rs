@@ -1,6 +1,7 @@
 //! Failure of a command: an exit code, what happened, and what to do next.
 
 use super::{advice, print};
+use quorate_client::api::CLOSED_DOMAIN;
 use quorate_client::author::SubmitError;
 use quorate_client::http::{ClientError, NOTHING_LISTENS};
 use quorate_client::keys::KeyError;
@@ -166,7 +167,7 @@ fn advice(error: &ClientError) -> Option<String> {
         ClientError::NoAnswer { node, .. } => Some(format!("`quorate status --explain --node {node}` says why")),
         ClientError::Garbled { .. } => Some("is this the API address that `quorate start` printed?".into()),
         ClientError::Tls { .. } => Some("--ca FILE or QUORATE_CA names who signed the node's certificate".into()),
-        ClientError::Refused(problem) if problem.code == "admin-only" => {
+        ClientError::Refused(problem) if ["admin-only", CLOSED_DOMAIN].contains(&problem.code.as_str()) => {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
         }
         ClientError::TooLong(_) => Some("give a shorter path, domain or position".into()),

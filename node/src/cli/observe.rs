@@ -6,7 +6,7 @@ use super::start::{self, StartError};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use quorate_ledger::copy::SCOPE_MAX;
 use quorate_ledger::{Genesis, is_name};
-use quorate_service::config::GENESIS_FILE;
+use quorate_service::config::{GENESIS_FILE, Reads};
 use quorate_service::logging::{self, LogFormat};
 use quorate_service::observer::Options;
 use quorate_service::replica::{Running, read_genesis};
@@ -46,6 +46,9 @@ pub struct Observe {
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
     api: SocketAddr,
+    /// Readers of domains that not everyone may read: open to every client, or guarded: to those with a token
+    #[arg(long, value_name = "READERS", env = "QUORATE_READS", default_value = "open", value_parser = reads())]
+    reads: Reads,
     /// Filter of the log: a tracing filter such as info or warn,quorate_service=debug
     #[arg(long, value_name = "FILTER", env = "QUORATE_LOG", default_value = "info")]
     log: String,
@@ -57,6 +60,11 @@ pub struct Observe {
 /// Parses a log format, and names both where it is none.
 fn log_format() -> impl TypedValueParser<Value = LogFormat> {
     PossibleValuesParser::new(LogFormat::NAMES).try_map(|name| name.parse::<LogFormat>())
+}
+
+/// Parses a choice of readers, and names both where it is none.
+fn reads() -> impl TypedValueParser<Value = Reads> {
+    PossibleValuesParser::new(Reads::NAMES).try_map(|name| name.parse::<Reads>())
 }
 
 /// Parses a domain's name.
@@ -80,12 +88,12 @@ pub fn run(observe: &Observe) -> Outcome {
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
-    let Observe { genesis, peers, bootstrap, mdns, dir, api, listen, checked, .. } = observe;
+    let Observe { genesis, peers, bootstrap, mdns, dir, api, listen, checked, reads, .. } = observe;
     let domains = observe.domains.iter().cloned().collect();
     let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));
     let (peers, bootstrap, dir) = (peers.clone(), bootstrap.clone(), dir.clone());
-    let (mdns, api, listen, checked) = (*mdns, *api, listen.clone(), *checked);
-    let options = Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked };
+    let (mdns, api, listen, checked, reads) = (*mdns, *api, listen.clone(), *checked, *reads);
+    let options = Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked, reads };
     start::attend(Running::observe(options).await?).await
 }
 

@@ -77,7 +77,9 @@ pub async fn set(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
 /// Tells whoever restricts readers what that does not do.
 pub fn tell_readers(policy: &DomainPolicy) {
     if !policy.readers.contains(&Principal::Everyone) {
-        tell!("quorate: `readers` hides nothing: every GET of a replica's API is open; it says who is a member");
+        tell!(
+            "quorate: `readers` hides nothing where a node's `reads` is open, as it is unless its operator says guarded"
+        );
         tell!("  encrypt what others must not read, or give it a group of its own");
     }
 }

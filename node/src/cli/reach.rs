@@ -31,7 +31,8 @@ pub struct Reach {
     /// PEM file with the authorities to trust with an https:// node, instead of the system's
     #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// File with the secret of the node's `admin.token`, for what only operators may see
+    /// File with a token, or the secret of the node's `admin.token`: for what only operators may see, and for domains
+    /// that not everyone may read where the node guards reads
     #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
     token: Option<PathBuf>,
     /// File of a session: nothing is read from before what the session has read and written, at any node

@@ -53,6 +53,7 @@ fn every_setting_but_the_place_of_the_file_is_one_of_the_environment_too() {
     let variables = [
         ("QUORATE_OPERATIONS", "127.0.0.1:9000"),
         ("QUORATE_HOSTS", "a.example,b.example"),
+        ("QUORATE_READS", "guarded"),
         ("QUORATE_BOOTSTRAP", door),
         ("QUORATE_MDNS", "true"),
         ("QUORATE_RELAY", door),
@@ -66,6 +67,7 @@ fn every_setting_but_the_place_of_the_file_is_one_of_the_environment_too() {
     assert_eq!(setting(&shown, "operations"), (json!("127.0.0.1:9000"), json!("QUORATE_OPERATIONS")));
     assert_eq!(setting(&shown, "hosts"), (json!(["a.example", "b.example"]), json!("QUORATE_HOSTS")));
     assert_eq!(setting(&shown, "bootstrap"), (doors.clone(), json!("QUORATE_BOOTSTRAP")));
+    assert_eq!(setting(&shown, "reads"), (json!("guarded"), json!("QUORATE_READS")));
     assert_eq!(setting(&shown, "mdns"), (json!(true), json!("QUORATE_MDNS")));
     assert_eq!(setting(&shown, "relay"), (doors.clone(), json!("QUORATE_RELAY")));
     assert_eq!(setting(&shown, "relay_server").1, "QUORATE_RELAY_SERVER");

@@ -324,3 +324,14 @@ fn an_observer_that_checks_every_author_follows_and_says_so() {
     let status = observer.status();
     assert_eq!((&status["checked"], &status["mode"]), (&Value::from(true), &Value::from("following")), "{status}");
 }
+
+#[test]
+fn an_observer_guards_reads_where_its_flag_says_so() {
+    let group = Group::running(1);
+    let observer = Observer::with(&group, doors(&group, 1), &["--reads", "guarded"]);
+
+    let document = |api| http::get(api, "/openapi.json").expect("an answer").json();
+    let tree = |api| document(api)["paths"]["/v1/domains/{domain}/tree"]["get"]["x-closed"].clone();
+
+    assert_eq!((tree(observer.api), tree(group.api(0))), (Value::from("domain"), Value::Null));
+}

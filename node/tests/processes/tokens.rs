@@ -1,9 +1,10 @@
 //! Tokens of operators, by their roles.
 
+use crate::governance::{author, new_key, text};
 use crate::group::{Group, eventually};
 use crate::http;
 use serde_json::Value;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// Runs `quorate token …` on the folder of replica 0; its exit code and output.
 fn token(group: &Group, args: &[&str]) -> (Option<i32>, String) {
@@ -84,4 +85,50 @@ fn a_token_opens_by_its_role_until_it_is_revoked() {
     assert_eq!(status(&group, "GET", "/metrics", &operate), 200);
     assert_eq!(token(&group, &["revoke", "prometheus"]).0, Some(1));
     assert_eq!(token(&group, &["new", "--role", "king"]).0, Some(2));
+}
+
+/// Runs a command of the first author at replica 0; with the secret in the replica's folder, if it is to show one.
+fn runs(group: &Group, args: &[&str], shows_token: bool) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(args).env("QUORATE_NODE", format!("http://{}", group.api(0))).env("QUORATE_KEY", author(group, 0));
+    command.env_remove("QUORATE_SESSION").env_remove("QUORATE_TOKEN").env_remove("QUORATE_DOMAIN");
+    if shows_token {
+        command.env("QUORATE_TOKEN", group.dir().join("replica-0/admin.token"));
+    }
+    command.output().expect("quorate runs")
+}
+
+/// A replica whose reads are guarded, with a file in `lab`, which not everyone may read.
+fn guarded() -> Group {
+    let mut group = Group::init(1);
+    let (folder, file) = (group.dir().join("replica-0"), new_key(&group, "any-file"));
+    std::fs::write(folder.join("admin.token"), "secret\n").expect("our folder");
+    let config = std::fs::read_to_string(folder.join("config.toml")).expect("a configuration");
+    std::fs::write(folder.join("config.toml"), format!("reads = \"guarded\"\n{config}")).expect("our folder");
+    group.start(0);
+    for args in [
+        &["domains", "create", "lab", "--readers", "org:org-0", "--writers", "org:org-0"][..],
+        &["put", "plan", text(&file), "--domain", "lab"],
+    ] {
+        let ran = runs(&group, args, true);
+        assert!(ran.status.success(), "{args:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+    group
+}
+
+#[test]
+fn commands_read_a_domain_that_not_everyone_may_read_with_the_token_that_they_are_given() {
+    let group = guarded();
+    let reads =
+        ["get plan --domain lab", "ls --domain lab", "log --domain lab", "policy show --domain lab", "conflicts list"];
+    for read in reads {
+        let args: Vec<&str> = read.split(' ').collect();
+
+        let (shown, refused) = (runs(&group, &args, true), runs(&group, &args, false));
+
+        assert!(shown.status.success(), "{read}: {}", String::from_utf8_lossy(&shown.stderr));
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!((refused.status.code(), refused.stdout.is_empty()), (Some(1), true), "{read}: {said}");
+        assert!(said.contains("closed-domain") && said.contains("--token FILE"), "{read}: {said}");
+    }
 }

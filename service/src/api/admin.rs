@@ -44,23 +44,35 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Access {
+    /// Whether a request shows the role, or comes from where none is needed.
+    pub fn admits(&self, headers: &HeaderMap) -> bool {
+        let is_open = self.admin == Admin::Local && !self.tokens.has_secret();
+        self.shown(headers) >= Some(self.role) || (is_open && is_local(headers))
+    }
+
+    /// Status of a refusal: 401 asks for a token where one would open.
+    pub fn refusal(&self, headers: &HeaderMap) -> StatusCode {
+        let is_asked = self.tokens.are_there() && !headers.contains_key(header::AUTHORIZATION);
+        if is_asked { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN }
+    }
+
+    fn shown(&self, headers: &HeaderMap) -> Option<Role> {
+        shown(headers).and_then(|secret| self.tokens.role(secret))
+    }
+
     /// Why a request is refused; nothing where it is not.
     fn check(&self, headers: &HeaderMap) -> Result<(), Failure> {
-        let role = shown(headers).and_then(|secret| self.tokens.role(secret));
-        let is_open = self.admin == Admin::Local && !self.tokens.has_secret();
-        if role >= Some(self.role) || (is_open && is_local(headers)) {
+        if self.admits(headers) {
             return Ok(());
         }
-        if let Some(role) = role {
+        if let Some(role) = self.shown(headers) {
             let detail = format!("this token's role is {role}, and this takes {}", self.role);
             return Err(Failure::new(StatusCode::FORBIDDEN, "role", detail));
         }
         let detail = "this is for operators: make a token with `quorate token new`, or put a secret into the file admin.token \
             in the replica's folder, and send it as `Authorization: Bearer SECRET`; or ask at the address \
             that `operations` in config.toml names";
-        let is_asked = self.tokens.are_there() && !headers.contains_key(header::AUTHORIZATION);
-        let status = if is_asked { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-        Err(Failure::new(status, "admin-only", detail))
+        Err(Failure::new(self.refusal(headers), "admin-only", detail))
     }
 }
 

@@ -10,12 +10,13 @@ use super::Shared;
 use super::answers::Outgoing;
 use super::param::InQuery;
 use super::problem::{Answer, Failure};
+use super::reading;
 use super::service::Service;
 use super::streams::{Found, Look};
 use super::{conflicts, evidence, locks};
 use crate::engine::Moment;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -45,7 +46,12 @@ pub struct Start {
 }
 
 /// Streams the events after a position, and then those to come.
-pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, headers: HeaderMap) -> Answer<Response> {
+pub async fn stream(
+    State(service): Shared,
+    InQuery(start): InQuery<Start>,
+    guarded: Option<Extension<reading::Reader>>,
+    headers: HeaderMap,
+) -> Answer<Response> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let position = |text: String| text.parse().map_err(|_| Failure::bad_request(format!("{text:?} is no position")));
     let (last, start) =
@@ -58,7 +64,9 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
     service.blocking(move || Ok(moment.view().check_history(from)?)).await?;
     let room = service.streams.room().ok_or_else(|| Failure::busy("too many streams of events are open"))?;
     let healed = service.outages.borrow().count();
-    let reader = Reader { service, seen: from, look: Look::default(), place: 0, event: None, healed, _room: room };
+    let guarded = guarded.map(|Extension(reader)| reader);
+    let look = Look::default();
+    let reader = Reader { service, guarded, seen: from, look, place: 0, event: None, healed, _room: room };
     let pieces = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.piece().await?), reader)));
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     Ok((headers, Body::from_stream(pieces)).into_response())
@@ -67,6 +75,8 @@ pub async fn stream(State(service): Shared, InQuery(start): InQuery<Start>, head
 /// A reader's place in the order.
 struct Reader {
     service: Arc<Service>,
+    /// Right to read, where reads are guarded.
+    guarded: Option<reading::Reader>,
     /// Position up to which every event was sent or is ready.
     seen: Revision,
     look: Look,
@@ -80,7 +90,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next event as it is sent, or a sign of life; none when the replica stops, its disk fails or has no room.
+    /// The next event as it is sent, or a sign of life; none when the replica stops, its disk fails or has no room, or a domain
+    /// was closed to the reader.
     async fn piece(&mut self) -> Option<Bytes> {
         match tokio::time::timeout(KEEP_ALIVE, self.next()).await {
             Ok(piece) => piece,
@@ -100,6 +111,7 @@ impl Reader {
                 return Some(piece);
             }
             let Some(moment) = self.news().await? else { continue };
+            self.guarded.as_ref().map_or(Ok(()), |reader| reader.check(&moment)).ok()?;
             if let Some((position, found)) = self.look.get(self.place).cloned() {
                 let written = match found {
                     Found::Written(bytes) => Some(bytes).filter(|bytes| !bytes.is_empty()),

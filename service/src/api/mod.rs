@@ -45,6 +45,7 @@ mod problem;
 mod program;
 mod proofs;
 mod pruned;
+mod reading;
 mod relayed;
 mod reply;
 mod routes;
@@ -70,12 +71,14 @@ pub use envelopes::order;
 pub use pace::Pace;
 pub use problem::Answer;
 use problem::Failure;
+use reading::Guard;
 pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use signatures::Signatures;
 pub use streams::Streams;
 pub use threads::Threads;
 pub use tls::{Certificate, TlsError};
 
+use crate::tokens::Role;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri, header};
@@ -88,19 +91,23 @@ use std::sync::Arc;
 
 /// Router of every route in [`routes::table`], at an address where these have access to what is for operators.
 pub fn router(service: Arc<Service>, admin: Admin) -> Router {
-    let document = openapi::document(&admin);
-    let tokens = service.tokens.clone();
-    let only = move |role| {
-        let access = Access { admin, tokens: tokens.clone(), role };
-        middleware::from_fn_with_state(access, admin::only)
+    let document = openapi::document(&admin, service.reads);
+    let access = |role| Access { admin, tokens: service.tokens.clone(), role };
+    let only = |role| middleware::from_fn_with_state(access(role), admin::only);
+    let guard = |is_of_domain| {
+        let guard = Guard { service: service.clone(), access: access(Role::Read), is_of_domain };
+        middleware::from_fn_with_state(guard, reading::only)
     };
     let wait = middleware::from_fn_with_state(service.clone(), session::wait);
     let routes = routes::table().into_iter().fold(Router::new(), |router, route| {
         let takes_a_level = route.takes_a_level();
         let handler = if takes_a_level { route.handler.route_layer(wait.clone()) } else { route.handler };
         match route.readers {
-            Readers::Clients => router.route(route.path, handler),
             Readers::Operators(role) => router.route(route.path, handler.route_layer(only(role))),
+            readers @ (Readers::Domain | Readers::Group) if !service.reads.is_open() => {
+                router.route(route.path, handler.route_layer(guard(readers == Readers::Domain)))
+            }
+            Readers::Clients | Readers::Domain | Readers::Group => router.route(route.path, handler),
         }
     });
     routes

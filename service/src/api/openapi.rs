@@ -4,6 +4,8 @@ use super::admin::Admin;
 use super::routes::{self, Header, Readers, Request, Route, SESSION};
 use super::shapes::{self, Body};
 use crate::build::VERSION;
+use crate::config::Reads;
+use crate::tokens::Role;
 use axum::body::Bytes;
 use quorate_client::api::{LINES_TYPE, PROBLEM_TYPE, Problem};
 use schemars::SchemaGenerator;
@@ -18,21 +20,18 @@ struct Schemas {
     queries: SchemaGenerator,
 }
 
-/// The document, at an address where these have access to what is for operators.
-pub(super) fn document(admin: &Admin) -> Bytes {
+/// The document, at an address where these have access to what is for operators, and these read what not everyone may.
+pub(super) fn document(admin: &Admin, reads: Reads) -> Bytes {
     let mut schemas = Schemas { answers: shapes::of_answers(), queries: shapes::of_queries() };
     let mut paths = Map::new();
     for route in routes::table() {
         let (method, mut operation) = described(&route, &mut schemas);
-        if let Readers::Operators(role) = route.readers {
-            operation["security"] = access(admin);
-            operation["x-role"] = role.to_string().into();
-        }
+        shut(&mut operation, route.readers, (admin, reads));
         paths.entry(address(&route)).or_insert_with(|| json!({}))[method] = operation;
     }
     let mut named = schemas.queries.take_definitions(true);
     named.extend(schemas.answers.take_definitions(true));
-    let token = json!({ "type": "http", "scheme": "bearer", "description": "A token of the role that `x-role` names, or the secret in the replica's admin.token" });
+    let token = json!({ "type": "http", "scheme": "bearer", "description": "A token of the role that `x-role` names, or the secret in the replica's admin.token; where `x-closed` stands, while that domain, or any domain, is one that not everyone may read" });
     let document = json!({
         "openapi": "3.1.0",
         "info": { "title": "quorate", "version": VERSION, "license": { "name": "MIT OR Apache-2.0" } },
@@ -40,6 +39,23 @@ pub(super) fn document(admin: &Admin) -> Bytes {
         "components": { "schemas": named, "securitySchemes": { "operator": token } },
     });
     document.to_string().into()
+}
+
+/// Notes what an operation takes a token for.
+fn shut(operation: &mut Value, readers: Readers, (admin, reads): (&Admin, Reads)) {
+    match readers {
+        Readers::Clients => (),
+        Readers::Operators(role) => {
+            operation["security"] = access(admin);
+            operation["x-role"] = role.to_string().into();
+        }
+        Readers::Domain | Readers::Group if reads.is_open() => (),
+        Readers::Domain | Readers::Group => {
+            operation["security"] = json!([{}, { "operator": [] }]);
+            operation["x-role"] = Role::Read.to_string().into();
+            operation["x-closed"] = if readers == Readers::Domain { "domain" } else { "any-domain" }.into();
+        }
+    }
 }
 
 /// Proof that a request comes from an operator: none on loopback without a token.
@@ -158,9 +174,13 @@ fn in_address(name: &str) -> Value {
 mod tests {
     use super::*;
 
+    fn operation(admin: &Admin, reads: Reads, address: &str) -> Value {
+        let document: Value = serde_json::from_slice(&document(admin, reads)).expect("JSON");
+        document["paths"][address]["get"].clone()
+    }
+
     fn security(admin: &Admin, address: &str) -> Value {
-        let document: Value = serde_json::from_slice(&document(admin)).expect("JSON");
-        document["paths"][address]["get"]["security"].clone()
+        operation(admin, Reads::Open, address)["security"].clone()
     }
 
     #[test]
@@ -169,5 +189,17 @@ mod tests {
         assert_eq!(security(&token, "/v1/log"), json!([{ "operator": [] }]));
         assert_eq!(security(&Admin::Local, "/v1/log"), json!([{}]));
         assert_eq!(security(&token, "/v1/status"), Value::Null);
+    }
+
+    #[test]
+    fn addresses_that_tell_of_domains_say_when_they_take_a_token_where_reads_are_guarded() {
+        let guarded = |address: &str| operation(&Admin::Token, Reads::Guarded, address);
+        let optional = json!([{}, { "operator": [] }]);
+        let (tree, events) = (guarded("/v1/domains/{domain}/tree"), guarded("/v1/events"));
+
+        assert_eq!((&tree["security"], &tree["x-closed"]), (&optional, &json!("domain")));
+        assert_eq!((&events["security"], &events["x-closed"]), (&optional, &json!("any-domain")));
+        assert_eq!(guarded("/v1/status")["security"], Value::Null);
+        assert_eq!(security(&Admin::Token, "/v1/domains/{domain}/tree"), Value::Null);
     }
 }

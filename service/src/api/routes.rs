@@ -76,8 +76,12 @@ pub enum Request {
 /// Readers of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
-    /// Every client.
+    /// Every client: the answer tells nothing of what stands in a domain.
     Clients,
+    /// Every client, but for a domain that not everyone may read where reads are guarded (see [`super::reading`]).
+    Domain,
+    /// Every client, but while there is such a domain where reads are guarded: the answer tells of all domains.
+    Group,
     /// Operators of the replica of this role (see [`super::Admin`]).
     Operators(Role),
 }
@@ -136,7 +140,7 @@ impl Route {
         body: Body,
         answers: &'static str,
     ) -> Self {
-        let (replies, readers) = (vec![(200, body)], Readers::Clients);
+        let (replies, readers) = (vec![(200, body)], Readers::Group); // until the table says that more may read
         let (query, cursor, heeds, shows): (_, _, &[Header], &[Header]) = (None, None, &[], &[]);
         Self { path, handler, request, readers, replies, answers, query, cursor, heeds, shows }
     }
@@ -175,6 +179,14 @@ impl Route {
 
     fn for_role(self, role: Role) -> Self {
         Self { readers: Readers::Operators(role), ..self }
+    }
+
+    fn for_all(self) -> Self {
+        Self { readers: Readers::Clients, ..self }
+    }
+
+    fn of_domain(self) -> Self {
+        Self { readers: Readers::Domain, ..self }
     }
 }
 
@@ -217,49 +229,49 @@ const OF_A_FILE: [Header; 5] = [
 #[rustfmt::skip] // one line for each, so that a missing or doubled one is seen
 pub fn table() -> Vec<Route> {
     vec![
-        Route::get("/", dashboard::page, HTML, "Status page"),
-        Route::get("/healthz", probes::alive, TEXT, "The process answers"),
-        Route::get("/readyz", probes::ready, TEXT, "200 when the replica can vote, else 503 with mode and why"),
+        Route::get("/", dashboard::page, HTML, "Status page").for_all(),
+        Route::get("/healthz", probes::alive, TEXT, "The process answers").for_all(),
+        Route::get("/readyz", probes::ready, TEXT, "200 when the replica can vote, else 503 with mode and why").for_all(),
         Route::get("/metrics", probes::metrics, METRICS, "Metrics of the replica").for_role(Role::Read),
-        Route::get("/version", program::version, json::<Version>(), "The program that answers"),
+        Route::get("/version", program::version, json::<Version>(), "The program that answers").for_all(),
         Route::get("/v1/log", program::levels, json::<LogLevels>(), "Levels of the log").for_role(Role::Read),
         Route::put::<LogLevels, _>("/v1/log", program::set_levels, "Sets the levels of the log until the process ends").for_role(Role::Operate),
-        Route::get("/v1/status", status::status, json::<Status>(), "Where the replica stands"),
-        Route::get("/v1/health", status::health, json::<Health>(), "The replica's opinion of itself: score, parts and reasons"),
-        Route::get("/v1/issues", status::issues, json::<Page<Issue>>(), "What is wrong with the replica or the group, as it sees it"),
-        Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over"),
-        Route::get("/v1/members", group::members, json::<Members>(), "Page of the voters, their epoch, and the next one while it is pending"),
-        Route::ask::<Reconfiguration, _>("/v1/members/plan", members::plan, json::<MemberPlan>(), "What a reconfiguration would change, and why it could not take effect now; nothing is proposed"),
-        Route::get("/v1/observers", observers::observers, json::<Page<EnrolledObserver>>(), "Page of the observers that the group has enrolled"),
-        Route::get("/v1/limits", group::limits, json::<GroupLimits>(), "What the genesis lets a change take"),
-        Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(FROM_NUMBER),
+        Route::get("/v1/status", status::status, json::<Status>(), "Where the replica stands").for_all(),
+        Route::get("/v1/health", status::health, json::<Health>(), "The replica's opinion of itself: score, parts and reasons").for_all(),
+        Route::get("/v1/issues", status::issues, json::<Page<Issue>>(), "What is wrong with the replica or the group, as it sees it").for_all(),
+        Route::get("/v1/partitions", partitions::partitions, json::<Partitions>(), "Which members hear each other, what waits here, and reports of outages that are over").for_all(),
+        Route::get("/v1/members", group::members, json::<Members>(), "Page of the voters, their epoch, and the next one while it is pending").for_all(),
+        Route::ask::<Reconfiguration, _>("/v1/members/plan", members::plan, json::<MemberPlan>(), "What a reconfiguration would change, and why it could not take effect now; nothing is proposed").for_all(),
+        Route::get("/v1/observers", observers::observers, json::<Page<EnrolledObserver>>(), "Page of the observers that the group has enrolled").for_all(),
+        Route::get("/v1/limits", group::limits, json::<GroupLimits>(), "What the genesis lets a change take").for_all(),
+        Route::get("/v1/epochs", group::epochs, json::<Page<EpochEntry>>(), "Page of epochs and their voters; with proof=true the file that leads through them from the genesis").or(200, BYTES).paged::<group::EpochsQuery>(FROM_NUMBER).for_all(),
         Route::get("/v1/peers", group::peers, json::<Page<Peer>>(), "Page of the other members as this replica hears them, and of other peers that have offended").for_role(Role::Read),
         Route::act("/v1/peers/{peer}/release", conduct::release, json::<Conduct>(), "Ends what restrains a peer for its conduct: a member by its number, another by its libp2p name or key").for_role(Role::Operate),
-        Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand"),
-        Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes"),
-        Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>(),
-        Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>().streamed(),
+        Route::get("/v1/checkpoints", group::checkpoints, json::<Page<CheckpointEntry>>(), "Page of certified checkpoints at hand").for_all(),
+        Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes").for_all(),
+        Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>().for_all(),
+        Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>().streamed().for_all(),
         Route::get("/v1/envelopes/{id}", envelopes::look, json::<Receipt>(), "The receipt, or 202 with the ticket; with proof=true the receipt's proof file").or(200, BYTES).or(202, json::<Ticket>()).asked::<envelopes::Look>(),
         Route::get("/v1/domains", domains::list, json::<Page<Domain>>(), "Page of domains"),
-        Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]),
-        Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").or(304, Body::Nothing).asked::<files::FileQuery>().heeds(&[KNOWN]).shows(&OF_A_FILE),
-        Route::get("/v1/domains/{domain}/log", files::log, json::<LogPage>(), "Page of accepted envelopes, newest first; the last one says where history begins, if older ones are forgotten").paged::<files::LogQuery>(FROM_REVISION),
-        Route::get("/v1/domains/{domain}/changes", changes::list, json::<Page<ChangedPath>>(), "Page of changed paths after a revision, each where it was changed last, in the order of revisions: for those who mirror a domain").paged::<changes::ChangesQuery>(FROM_CHANGE).shows(&[AT]),
-        Route::get("/v1/domains/{domain}/authors/{key}", authors::author, json::<AuthorInfo>(), "An author's numbers, and what waits here"),
-        Route::get("/v1/domains/{domain}/authors/{key}/locks", locks::of_author, json::<AuthorLocks>(), "An author's locks, and which left the line").asked::<Freshness>(),
-        Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK),
-        Route::get("/v1/domains/{domain}/policy", governance::policy, json::<PolicyOfDomain>(), "A domain's policy").asked::<Freshness>(),
-        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(FROM_ID),
-        Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, json::<PendingChange>(), "A change that waits for approvals or attestations").asked::<Freshness>(),
-        Route::get("/v1/domains/{domain}/facts", facts::of_path, json::<LevelFacts>(), "What level `auto` is chosen by for a path").asked::<facts::About>(),
+        Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]).of_domain(),
+        Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").or(304, Body::Nothing).asked::<files::FileQuery>().heeds(&[KNOWN]).shows(&OF_A_FILE).of_domain(),
+        Route::get("/v1/domains/{domain}/log", files::log, json::<LogPage>(), "Page of accepted envelopes, newest first; the last one says where history begins, if older ones are forgotten").paged::<files::LogQuery>(FROM_REVISION).of_domain(),
+        Route::get("/v1/domains/{domain}/changes", changes::list, json::<Page<ChangedPath>>(), "Page of changed paths after a revision, each where it was changed last, in the order of revisions: for those who mirror a domain").paged::<changes::ChangesQuery>(FROM_CHANGE).shows(&[AT]).of_domain(),
+        Route::get("/v1/domains/{domain}/authors/{key}", authors::author, json::<AuthorInfo>(), "An author's numbers, and what waits here").of_domain(),
+        Route::get("/v1/domains/{domain}/authors/{key}/locks", locks::of_author, json::<AuthorLocks>(), "An author's locks, and which left the line").asked::<Freshness>().of_domain(),
+        Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK).of_domain(),
+        Route::get("/v1/domains/{domain}/policy", governance::policy, json::<PolicyOfDomain>(), "A domain's policy").asked::<Freshness>().of_domain(),
+        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(FROM_ID).of_domain(),
+        Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, json::<PendingChange>(), "A change that waits for approvals or attestations").asked::<Freshness>().of_domain(),
+        Route::get("/v1/domains/{domain}/facts", facts::of_path, json::<LevelFacts>(), "What level `auto` is chosen by for a path").asked::<facts::About>().of_domain(),
         Route::get("/v1/domains/{domain}/causality", causality::order, json::<Causality>(), "How two changes stand to each other, each named by its envelope or revision, and why").asked::<causality::Pair>(),
-        Route::get("/v1/policy", governance::group_policy, json::<PolicyOfGroup>(), "What it takes to decide for the whole group").asked::<Freshness>(),
+        Route::get("/v1/policy", governance::group_policy, json::<PolicyOfGroup>(), "What it takes to decide for the whole group").asked::<Freshness>().for_all(),
         Route::get("/v1/proposals", governance::list, json::<Page<ProposalEntry>>(), "Page of proposals, newest first").paged::<governance::ListQuery>(FROM_ID),
         Route::get("/v1/proposals/{id}", governance::one, json::<ProposalEntry>(), "One proposal").asked::<Freshness>(),
         Route::get("/v1/conflicts", conflicts::list, json::<Page<ConflictEntry>>(), "Page of conflicts, newest first").paged::<conflicts::ListQuery>(FROM_ID),
         Route::get("/v1/conflicts/{id}", conflicts::one, json::<ConflictStory>(), "One conflict, and all that happened to it").asked::<Freshness>(),
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, BYTES, "The content of its base, a side or a proposal").asked::<Freshness>(),
-        Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").paged::<Cut>(FROM_ID),
+        Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").paged::<Cut>(FROM_ID).for_all(),
         Route::get("/v1/evidence/{id}", evidence::file, BYTES, "The proof file"),
         Route::get("/v1/snapshots", state::snapshots, json::<Page<SnapshotEntry>>(), "Page of the states that can be copied now").for_role(Role::Read),
         Route::post("/v1/state", state::answer, BYTES, "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`").asked::<state::Which>().for_role(Role::Read),
@@ -270,34 +282,4 @@ pub fn table() -> Vec<Route> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Rows of the table of addresses and roles in the documentation.
-    fn documented() -> Vec<String> {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
-        let text = std::fs::read_to_string(page).expect("a page");
-        let table = text.split("| address | role |\n|---|---|\n").nth(1).expect("a table");
-        table.lines().take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn the_table_of_addresses_and_roles_is_that_of_the_routes() {
-        let row = |route: Route| {
-            let Readers::Operators(role) = route.readers else { return None };
-            let method = match route.request {
-                Request::Get => "GET",
-                Request::PutJson(_) => "PUT",
-                Request::Act | Request::PostBytes | Request::PostStream | Request::PostJson(_) => "POST",
-            };
-            Some(format!("| `{method} {}` | {role} |", route.path))
-        };
-        let mut of_routes: Vec<String> = table().into_iter().filter_map(row).collect();
-        let mut of_docs = documented();
-        of_routes.sort();
-        of_docs.sort();
-
-        assert!(!of_routes.is_empty());
-        assert_eq!(of_docs, of_routes);
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use super::problem::{Answer, Failure};
 use super::signatures::Signatures;
 use super::streams::Streams;
 use crate::conduct::Conduct;
+use crate::config::Reads;
 use crate::copying::Liar;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
 use crate::health::{NoRoom, Outages, Sources, Watched};
@@ -49,6 +50,8 @@ pub struct Service {
     pub genesis_root: Digest,
     /// Names under which it is reached, beside addresses and `localhost`.
     pub hosts: Arc<[String]>,
+    /// Readers of domains that not everyone may read.
+    pub reads: Reads,
     /// Place in the group, with the way to the members.
     pub membership: Arc<Membership>,
     /// State that the core's thread last published.

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Keys of the file, each with the variable of the environment that wins over it.
-pub const SETTINGS: [(&str, &str); 19] = [
+pub const SETTINGS: [(&str, &str); 20] = [
     ("listen", "QUORATE_LISTEN"),
     ("api", "QUORATE_API"),
     ("operations", "QUORATE_OPERATIONS"),
     ("hosts", "QUORATE_HOSTS"),
+    ("reads", "QUORATE_READS"),
     ("tls_certificate", "QUORATE_TLS_CERTIFICATE"),
     ("tls_key", "QUORATE_TLS_KEY"),
     ("default_rates", "QUORATE_DEFAULT_RATES"),
@@ -74,6 +75,7 @@ fn unwritten(key: &str) -> Value {
         "hosts" | "follow" | "bootstrap" | "relay" => json!([]),
         "mdns" => json!(false),
         "default_rates" => json!(true),
+        "reads" => json!("open"),
         _ => Value::Null,
     }
 }
@@ -90,6 +92,7 @@ mod tests {
         let mut config = Config::new("/ip4/127.0.0.1/tcp/1".to_owned(), ([127, 0, 0, 1], 1).into(), [].into());
         config.operations = Some(([127, 0, 0, 1], 2).into());
         config.hosts.push("example.org".to_owned());
+        config.reads = super::super::Reads::Guarded;
         (config.tls_certificate, config.tls_key) = (Some(PathBuf::from("a")), Some(PathBuf::from("b")));
         config.default_rates = false;
         config.observers = Some("/ip4/127.0.0.1/tcp/2".to_owned());

@@ -147,6 +147,7 @@ impl Node {
             genesis,
             signatures,
             hosts: config.hosts.into(),
+            reads: config.reads,
             membership,
             stuck: stuck(published.clone()),
             published,
