@@ -6,7 +6,7 @@ mod transact;
 pub use streaming::Streaming;
 pub use transact::{Plan, Planned};
 
-use crate::api::{AuthorInfo, Pending, Problem, Standing, Ticket, named};
+use crate::api::{AuthorInfo, CLOSED_DOMAIN, Pending, Problem, Standing, Ticket, named};
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, Key, KeyError};
@@ -238,7 +238,8 @@ impl Author {
                 None => client.post(bytes.clone()).await,
             };
             let posted = match known {
-                Err(ClientError::Refused(problem)) if problem.status == 404 => {
+                // The same bytes again are answered to whoever has them, with a token or without.
+                Err(ClientError::Refused(problem)) if problem.status == 404 || problem.code == CLOSED_DOMAIN => {
                     client.post_again(id, bytes.clone()).await
                 }
                 other => other,

@@ -3,10 +3,12 @@
 mod lone;
 
 use lone::{anywhere, launch, plan};
+use quorate_client::author::{Author, Draft};
+use quorate_client::http::Client;
 use quorate_client::keys::read_seed;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Act, Base, Body, Change, Envelope, Mode, Op, Principal, Revision};
+use quorate_ledger::{Act, Base, Body, Change, Envelope, Level, Mode, Op, Principal, Revision, State};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use quorate_service::config::{ADMIN_TOKEN_FILE, Overrides, Reads};
 use quorate_service::init::make;
@@ -14,6 +16,7 @@ use quorate_service::replica::{Running, read_genesis};
 use quorate_service::tokens::{self, Role};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -33,6 +36,7 @@ struct Node {
     _folder: tempfile::TempDir,
     replica: Running,
     author: Ed25519Signer,
+    key: PathBuf,
     group: Digest,
     /// Secret of a token of the role `read`.
     token: String,
@@ -73,8 +77,9 @@ impl Node {
         }
         let replica = launch(&made.replicas[0], Overrides { reads, ..anywhere() }, DIGEST).await.expect("a replica");
         let group = read_genesis(&plan.out.join("genesis.json")).expect("a genesis").group();
-        let author = Ed25519Signer::from_seed(&read_seed(&made.authors["org"]).expect("a key"));
-        Self { _folder: folder, replica, author, group, token, used: BTreeMap::new() }
+        let key = made.authors["org"].clone();
+        let author = Ed25519Signer::from_seed(&read_seed(&key).expect("a key"));
+        Self { _folder: folder, replica, author, key, group, token, used: BTreeMap::new() }
     }
 
     /// A node whose reads are guarded, with a file in each domain, of which `lab` is closed.
@@ -339,6 +344,20 @@ async fn whoever_posts_to_a_closed_domain_is_answered_the_receipt_and_asks_for_i
 
     assert!(node.get(&again).await.is_kept() && node.get(&format!("{again}?proof=true")).await.is_kept());
     assert_eq!(node.get_with(&node.token, &again).await.status, 200);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_author_without_a_token_learns_what_became_of_a_change_that_still_waited() {
+    let node = Node::guarded().await;
+    let client = Client::new(&node.replica.api_url(), LIMIT).expect("its address");
+    let mut author = Author::open(&node.key, client, "main").await.expect("its key");
+    let draft = Draft { base: None, ops: vec![put("a")], contents: vec![b"a".to_vec()], message: String::new() };
+    author.submit(&draft, Level::Eventual).await.expect("an answer");
+
+    let settled = author.settle().await.expect("answers");
+
+    assert!(matches!(&settled[..], [receipt] if receipt.state == State::Applied), "{settled:?}");
     node.stop().await;
 }
 
