@@ -94,13 +94,14 @@ function graphs() {
   at("graphs").replaceChildren(...seen);
 }
 
-/** Answers that are for operators, and those of them that were refused for want of a token. */
-const GUARDED = { "/v1/peers": "each member's slot and view", "/metrics": "changes a second, conflicts and the time to order" }, kept = new Set();
-const askGuarded = (path, otherwise) => ask(path).then(answer => { kept.delete(path); return answer; }, error => {
+/** Answers that are for operators, or may take a token while not everyone may read a domain, and those of them that were refused for want of one. */
+const GUARDED = { "/v1/peers": "each member's slot and view", "/metrics": "changes a second, conflicts and the time to order",
+  "/v1/conflicts": "open conflicts", "/v1/proposals": "proposals", "/v1/domains": "the newest changes" }, kept = new Set(), KEPT = "Kept from who shows no token.";
+const askGuarded = (address, otherwise) => { const path = address.split("?")[0]; return ask(address).then(answer => { kept.delete(path); return answer; }, error => {
   if (!(error instanceof Refused)) throw error;
   if (error.status === 401 || error.status === 403) kept.add(path); else kept.delete(path);
   return otherwise;
-});
+}); };
 /** Tells of answers that are kept from this page, and what opens them. */
 function closed() {
   at("token-card").hidden = !kept.size;
@@ -163,12 +164,12 @@ function links(s, list, p) {
 }
 const stories = new Map();
 function conflicts(items) {
-  fill("conflicts", items.map(conflict => {
+  fill("conflicts", (items || []).map(conflict => {
     const details = make("details", {}, make("summary", {}, make("span", { class: "code" }, `${conflict.domain}/${conflict.path}`), ` ${conflict.class}, ${conflict.sides.length} sides, since ${conflict.since}`), make("div", { class: "quiet" }, conflict.reason), stories.get(conflict.id) || make("ol", {}));
     details.dataset.id = conflict.id;
     details.addEventListener("toggle", () => details.open && story(conflict.id, details));
     return make("li", {}, details);
-  }), "None.");
+  }), items ? "None." : KEPT);
 }
 async function story(id, details) {
   const told = await askOr(`/v1/conflicts/${id}?level=sequential`, null);
@@ -178,8 +179,8 @@ async function story(id, details) {
   details.querySelector("ol").replaceWith(stories.get(id));
 }
 function proposals(items) {
-  const wait = items.filter(one => one.state === "open");
-  fill("proposals", wait.map(one => make("li", {}, make("b", {}, `${one.proposal.act} ${one.proposal.name || one.proposal.organisation || ""}`), ` for ${one.domain}: ${one.approvals.length} of ${one.needed} approvals (${one.approvals.join(", ")})`, make("div", { class: "quiet code" }, `quorate approve ${short(one.id)}`))), "None.");
+  const wait = (items || []).filter(one => one.state === "open");
+  fill("proposals", wait.map(one => make("li", {}, make("b", {}, `${one.proposal.act} ${one.proposal.name || one.proposal.organisation || ""}`), ` for ${one.domain}: ${one.approvals.length} of ${one.needed} approvals (${one.approvals.join(", ")})`, make("div", { class: "quiet code" }, `quorate approve ${short(one.id)}`))), items ? "None." : KEPT);
 }
 const organisations = new Map();
 /** Asks for the organisations of authors once, and again when somebody new has written. */
@@ -191,8 +192,8 @@ async function learn(logs) {
 }
 const by = key => organisations.get(key) ? `${organisations.get(key)} (${short(key)})` : short(key);
 function changes(logs) {
-  const all = logs.flat().sort((a, b) => b.time - a.time).slice(0, CHANGES);
-  fill("changes", all.map(one => row(cell(clock(one.time)), cell(one.domain), cell(one.revision), cell(one.changes.slice(0, 3).map(change => change.path).join(", ") + (one.changes.length > 3 ? ` and ${one.changes.length - 3} more` : ""), "code"), cell(one.message.split("\n")[0].slice(0, 80)), cell(by(one.author)))), "No change yet.");
+  const all = (logs || []).flat().sort((a, b) => b.time - a.time).slice(0, CHANGES);
+  fill("changes", all.map(one => row(cell(clock(one.time)), cell(one.domain), cell(one.revision), cell(one.changes.slice(0, 3).map(change => change.path).join(", ") + (one.changes.length > 3 ? ` and ${one.changes.length - 3} more` : ""), "code"), cell(one.message.split("\n")[0].slice(0, 80)), cell(by(one.author)))), logs ? "No change yet." : KEPT);
 }
 function evidence(items) {
   fill("evidence", items.map(one => make("li", {}, make("b", { class: "bad" }, `Replica ${one.signer}`), ` said two things: ${one.kind}, view ${one.view}, slot ${one.seq}, recorded in slot ${one.recorded_at} `, make("a", { href: `/v1/evidence/${one.id}`, download: `${short(one.id)}.proof` }, "the proof"))), "None: nobody was caught.");
@@ -204,7 +205,9 @@ function facts(s) {
   at("facts").replaceChildren(...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", { class: "code" }, String(value))]));
 }
 async function logs() {
-  const domains = (await ask("/v1/domains?limit=20")).items.map(domain => domain.name);
+  const listed = await askGuarded("/v1/domains?limit=20", null);
+  if (!listed) return null;
+  const domains = listed.items.map(domain => domain.name);
   const log = async domain => (await askOr(`/v1/domains/${encodeURIComponent(domain)}/log?level=sequential&limit=${CHANGES}`, { items: [] })).items.map(one => ({ ...one, domain }));
   return Promise.all(domains.map(log));
 }
@@ -212,8 +215,8 @@ async function show() {
   try {
     const s = await ask("/v1/status");
     const [p, list, peers, wrong, open, waiting, proofs, metrics, logged] = await Promise.all([askOr("/v1/partitions", null), ask("/v1/members"), askGuarded("/v1/peers", { items: null }), ask("/v1/issues"),
-      ask("/v1/conflicts?state=open&level=sequential&limit=50"), askOr("/v1/proposals?state=open&level=sequential&limit=50", { items: [] }), ask("/v1/evidence?limit=50"), askGuarded("/metrics", null), logs()]);
-    await learn(logged);
+      askGuarded("/v1/conflicts?state=open&level=sequential&limit=50", { items: null }), askGuarded("/v1/proposals?state=open&level=sequential&limit=50", { items: null }), ask("/v1/evidence?limit=50"), askGuarded("/metrics", null), logs()]);
+    await learn(logged || []);
     at("name").textContent = document.title = s.name || "quorate";
     at("who").textContent = s.role === "observer" ? "observer" : `replica ${s.replica}${s.replica === s.primary ? ", the primary" : ""}`;
     notice(s); verdict(s, p); health(s.health); closed(); issues(wrong.items); members(s, list.items, p, peers.items); links(s, list.items, p); sample(s, p, metrics); graphs();
