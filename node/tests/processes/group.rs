@@ -148,10 +148,10 @@ impl Group {
         line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") >> 10
     }
 
-    /// Bounds the files and connections that a running replica may open.
+    /// Bounds the files and connections that a running replica may open, until the next call.
     pub fn bound_files(&self, replica: usize, count: u64) {
         let id = self.replicas[replica].as_ref().expect("it runs").id();
-        let bound = [format!("--pid={id}"), format!("--nofile={count}:{count}")];
+        let bound = [format!("--pid={id}"), format!("--nofile={count}:")];
         assert!(Command::new("prlimit").args(bound).status().expect("prlimit runs").success());
     }
 

@@ -130,6 +130,26 @@ fn a_certificate_that_cannot_serve_leaves_the_one_before_and_is_told_of() {
 }
 
 #[test]
+fn a_renewed_certificate_that_could_not_be_read_at_first_is_shown_once_it_can_be() {
+    let mut group = Group::init(1);
+    let folder = make_files(&group);
+    configure(&folder, "api.pem", "api.key");
+    group.start_logged_as("https", 0);
+    group.bound_files(0, 3);
+    make_files(&group);
+    eventually("the log says so", || {
+        let log = std::fs::read_to_string(group.log_file(0)).expect("a log");
+        log.contains("certificate-unread").then_some(())
+    });
+
+    group.bound_files(0, 1_024);
+
+    eventually("the renewed certificate is shown", || (asked(&group, &folder) == Some(0)).then_some(()));
+    let log = std::fs::read_to_string(group.log_file(0)).expect("a log");
+    assert_eq!(log.matches("certificate-unread").count(), 1, "{log}");
+}
+
+#[test]
 fn a_certificate_of_a_stranger_ends_a_command_at_once_and_names_the_way() {
     let mut group = Group::init(1);
     let folder = make_files(&group);

@@ -43,6 +43,8 @@ struct Seen {
     read: [Stamp; 2],
     /// Of the last look.
     last: [Stamp; 2],
+    /// Of those that were told to be of no use.
+    told: [Stamp; 2],
 }
 
 impl Certificate {
@@ -52,7 +54,7 @@ impl Certificate {
         let pair = pair(chain, key)?;
         let ends = Arc::new(AtomicU64::new(end(&pair.cert).unwrap_or_default()));
         let (chain, key) = (chain.to_owned(), key.to_owned());
-        let seen = Mutex::new(Seen { read: stamps, last: stamps });
+        let seen = Mutex::new(Seen { read: stamps, last: stamps, told: stamps });
         Ok(Self { chain, key, shown: RwLock::new(Arc::new(pair)), seen, ends })
     }
 
@@ -82,7 +84,7 @@ impl Certificate {
     }
 
     /// Reads the files if they have changed, and have stood still since the last look: one is renewed before the other. A pair
-    /// that cannot serve leaves the one before.
+    /// that cannot serve leaves the one before, and is read again at each look: the fault may not have been of the files.
     fn look(&self) {
         let now = [stamp(&self.chain), stamp(&self.key)];
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,10 +92,14 @@ impl Certificate {
         if !stand_still || seen.read == now {
             return;
         }
-        seen.read = now;
         match pair(&self.chain, &self.key) {
-            Ok(pair) => self.show(pair),
+            Ok(pair) => {
+                seen.read = now;
+                self.show(pair);
+            }
+            Err(_) if seen.told == now => (),
             Err(error) => {
+                seen.told = now;
                 tracing::warn!(event = "certificate-unread", %error, "the certificate has changed and cannot serve: the one before goes on");
             }
         }
