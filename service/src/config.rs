@@ -248,17 +248,27 @@ impl Config {
 
     /// The configuration of the replica in `dir`: its file, then the environment, then flags.
     pub fn load(dir: &Path, flags: Overrides) -> Result<Self, ConfigError> {
-        let mut config = Self::read(&dir.join(CONFIG_FILE))?;
-        config.apply(Overrides::from_environment(|name| std::env::var(name).ok())?)?;
-        config.apply(flags)?;
-        config.peer_addresses()?;
-        if config.tls_certificate.is_some() != config.tls_key.is_some() {
+        let config = Self::read(&dir.join(CONFIG_FILE))?;
+        let environment = Overrides::from_environment(|name| std::env::var(name).ok())?;
+        config.overridden(dir, [environment, flags])
+    }
+
+    /// The configuration of another replica, in `dir`, as its file alone says it: variables of the environment are for the
+    /// replica of this process.
+    pub fn of_another(dir: &Path) -> Result<Self, ConfigError> {
+        Self::read(&dir.join(CONFIG_FILE))?.overridden(dir, [])
+    }
+
+    fn overridden(mut self, dir: &Path, over: impl IntoIterator<Item = Overrides>) -> Result<Self, ConfigError> {
+        over.into_iter().try_for_each(|over| self.apply(over))?;
+        self.peer_addresses()?;
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
             return Err(ConfigError::Tls);
         }
-        let files = [Some(&mut config.data), config.tls_certificate.as_mut(), config.tls_key.as_mut()];
+        let files = [Some(&mut self.data), self.tls_certificate.as_mut(), self.tls_key.as_mut()];
         // An absolute path stays as it is.
         files.into_iter().flatten().for_each(|file| *file = dir.join(&*file));
-        Ok(config)
+        Ok(self)
     }
 
     fn read(path: &Path) -> Result<Self, ConfigError> {

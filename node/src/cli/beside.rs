@@ -1,7 +1,7 @@
 //! Nodes on this machine, by the folders of their replicas.
 
 use super::reach::DEFAULT_NODE;
-use quorate_service::config::{Config, GENESIS_FILE, Overrides};
+use quorate_service::config::{Config, GENESIS_FILE};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -33,5 +33,5 @@ fn folders(dir: &Path) -> Vec<PathBuf> {
 
 /// API address of the replica in a folder; none where the folder is not a replica's.
 fn address(folder: &Path) -> Option<String> {
-    Some(own_address(&Config::load(folder, Overrides::default()).ok()?))
+    Some(own_address(&Config::of_another(folder).ok()?))
 }

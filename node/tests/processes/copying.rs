@@ -9,12 +9,16 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 fn copy(group: &Group, replica: usize, from: &[usize]) -> Output {
+    command(group, replica, from).output().expect("quorate runs")
+}
+
+fn command(group: &Group, replica: usize, from: &[usize]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
     command.args(["copy", "--json", "--dir", text(&folder(group, replica))]).env_remove("QUORATE_NODE");
     for from in from {
         command.args(["--from", &format!("http://{}", group.api(*from))]);
     }
-    command.output().expect("quorate runs")
+    command
 }
 
 fn folder(group: &Group, replica: usize) -> std::path::PathBuf {
@@ -79,6 +83,19 @@ fn a_replica_of_a_test_group_is_copied_from_those_in_the_folders_beside_its_own(
 
     assert!(told["seq"].as_u64().is_some_and(|seq| seq > 0), "{told}");
     assert_eq!(told["refused"].as_array().map(Vec::len), Some(0), "{told}");
+}
+
+#[test]
+fn neighbours_are_asked_at_their_own_addresses_whatever_the_variable_of_this_replicas_address_says() {
+    let mut group = Group::running(4);
+    group.put(0, "before", "1");
+    group.kill(3);
+    remove(&folder(&group, 3).join("data"));
+
+    let own = group.api(3).to_string();
+    let output = command(&group, 3, &[]).env("QUORATE_API", own).output().expect("quorate runs");
+
+    assert!(copied(&output)["seq"].as_u64().is_some_and(|seq| seq > 0), "{output:?}");
 }
 
 #[test]
