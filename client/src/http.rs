@@ -251,7 +251,16 @@ impl Client {
 
     /// Asks once whether the node is alive; why there is no answer, where there is none.
     pub async fn is_there(&self) -> Result<(), String> {
-        let url = self.base.below("healthz", &[], &[]).map_err(|bytes| ClientError::TooLong(bytes).to_string())?;
+        self.probe("healthz").await
+    }
+
+    /// Asks once whether the node can order and is up to date, as far as the node knows; why not, where it says so.
+    pub async fn is_ready(&self) -> Result<(), String> {
+        self.probe("readyz").await
+    }
+
+    async fn probe(&self, address: &str) -> Result<(), String> {
+        let url = self.base.below(address, &[], &[]).map_err(|bytes| ClientError::TooLong(bytes).to_string())?;
         let asked: Asked<'_, Try> = Box::pin(self.ask_once(get(url, HeaderMap::new())));
         match tokio::time::timeout(self.timeout, asked).await {
             Ok(Ok(Try::Answered(_))) => Ok(()),

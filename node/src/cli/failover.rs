@@ -1,4 +1,6 @@
-//! Several nodes for one command: it asks the first that answers, and stays with it.
+//! Several nodes for one command: it asks the first that is ready, else the first that answers, and stays with it.
+//!
+//! A node that has diverged, is behind or hears no quorum answers too: what it cannot say or order, the next one may.
 //!
 //! An envelope that may have left for one node is in the outbox, and the next command sends it again, perhaps to another node,
 //! before its number is used.
@@ -16,7 +18,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// Pause after none of the nodes has answered.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The only node, else the first that answers: all are asked in their order, again and again until the time is up.
+/// The only node, else the first that is ready, else the first that answers: all are asked in their order, again and again
+/// until one answers or the time is up.
 pub fn first(nodes: &[String], patience: Duration, ca: Option<&Path>) -> Result<String, Failure> {
     if let [only] = nodes {
         return Ok(only.clone());
@@ -35,12 +38,16 @@ fn asked(clients: &[Client], patience: Duration) -> Result<String, Failure> {
 
 async fn answering(clients: &[Client], until: Instant) -> Result<String, Failure> {
     loop {
-        let mut silent = Vec::new();
+        let (mut there, mut silent) = (None, Vec::new());
         for client in clients {
             match client.is_there().await {
-                Ok(()) => return Ok(client.node().to_owned()),
                 Err(why) => silent.push(format!("{}: {why}", client.node())),
+                Ok(()) if client.is_ready().await.is_ok() => return Ok(client.node().to_owned()),
+                Ok(()) => there = there.or(Some(client.node())),
             }
+        }
+        if let Some(node) = there {
+            return Ok(node.to_owned());
         }
         if Instant::now() >= until {
             let what = format!("no node answers; {}", silent.join("; "));

@@ -22,10 +22,11 @@ pub(super) const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
 /// Which node to ask, for how long, and how to print the answer.
 #[derive(Debug, clap::Args)]
 pub struct Reach {
-    /// API address of a node; of several, with commas between them, the first that answers is asked
+    /// API address of a node; of several, with commas between them, the first that is ready is asked, else the first that
+    /// answers
     #[arg(long, env = "QUORATE_NODE", default_value = DEFAULT_NODE, value_name = "URL", value_delimiter = ',')]
     node: Vec<String>,
-    /// The first that has answered: the command stays with it.
+    /// The one that was chosen: the command stays with it.
     #[arg(skip)]
     chosen: OnceLock<String>,
     /// PEM file with the authorities to trust with an https:// node, instead of the system's

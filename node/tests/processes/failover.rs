@@ -1,8 +1,9 @@
-//! Several nodes for one command: the first that answers is asked.
+//! Several nodes for one command: the first that is ready is asked, else the first that answers.
 
 use crate::governance::{author, text};
 use crate::group::Group;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,29 @@ fn quorate(group: &Group, nodes: &[&str], args: &[&str]) -> Output {
 
 fn node(address: SocketAddr) -> String {
     format!("http://{address}")
+}
+
+/// A node that is alive, and that can answer nothing: it has diverged.
+fn diverged() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = node(listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| tell_diverged(&stream)));
+    address
+}
+
+/// Answers a request: alive, and nothing else.
+fn tell_diverged(mut stream: &TcpStream) {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let is_alive = lines.next().is_some_and(|line| line.starts_with("GET /healthz "));
+    lines.take_while(|line| !line.is_empty()).for_each(drop);
+    let problem = r#"{"status":503,"code":"not-ready","detail":"diverged: its state is another one"}"#;
+    let (status, kind, body) = match is_alive {
+        true => ("200 OK", "text/plain", "ok\n"),
+        false => ("503 Service Unavailable", "application/problem+json", problem),
+    };
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}");
+    let _ = write!(stream, "{head}\r\nconnection: close\r\n\r\n{body}"); // who asked may have gone
 }
 
 fn done(said: &Output) {
@@ -41,6 +65,26 @@ fn a_node_that_takes_connections_and_answers_nothing_is_left_out() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = node(silent.local_addr().expect("it is bound"));
     done(&quorate(&group, &[&silent, &node(group.api(0))], &["status"]));
+}
+
+#[test]
+fn a_node_that_is_alive_and_not_ready_is_passed_over_for_one_that_is() {
+    let group = Group::running(1);
+    group.await_mode(0, "active");
+    let nodes = [diverged(), node(group.api(0))];
+    let nodes = nodes.each_ref().map(String::as_str);
+
+    done(&quorate(&group, &nodes, &["put", "a", text(&author(&group, 0)), "--timeout", "10"]));
+    done(&quorate(&group, &nodes, &["get", "a", "--timeout", "10"]));
+}
+
+#[test]
+fn where_none_is_ready_the_first_that_answers_is_asked() {
+    let (group, diverged) = (Group::init(1), diverged());
+    let said = quorate(&group, &[NOBODY, &diverged], &["status", "--timeout", "1"]);
+    let errors = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert_eq!(said.status.code(), Some(3), "{errors}");
+    assert!(errors.contains(&diverged) && errors.contains("not-ready"), "{errors}");
 }
 
 #[test]
