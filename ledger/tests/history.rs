@@ -155,6 +155,61 @@ fn the_log_of_a_domain_that_began_after_the_forgotten_slots_is_whole() {
     assert_eq!(world.view().log_begins("later"), Ok(None));
 }
 
+/// World with a domain `quiet` in which nobody has written yet, older than what is forgotten.
+fn with_a_quiet_domain() -> World {
+    let mut world = short();
+    let policy = DomainPolicy::new(vec![Principal::Everyone], vec![]);
+    world.agrees("@group", Act::CreateDomain { name: "quiet".into(), policy });
+    world.does(0, &[write("a", "one")]);
+    world
+}
+
+fn writes_in_quiet(world: &mut World, who: u8) {
+    let receipt = world.does_in("quiet", who, &[write(&format!("{who}"), "some")]);
+    assert_eq!(receipt.state, State::Applied);
+}
+
+#[test]
+fn the_log_of_a_domain_whose_first_change_came_after_the_forgotten_slots_is_whole() {
+    let mut world = with_a_quiet_domain();
+    time_passes(&mut world);
+    let oldest = next(&world);
+
+    forget(&mut world, oldest);
+    assert_eq!(world.view().log_begins("quiet"), Ok(None), "it has no change");
+    writes_in_quiet(&mut world, 1);
+
+    assert_eq!(world.view().log_begins("quiet"), Ok(None));
+    assert_eq!(world.view().log_begins("main"), Ok(Some(SeqNum::new(oldest))));
+}
+
+#[test]
+fn the_log_of_a_domain_in_which_another_author_wrote_before_is_not() {
+    let mut world = with_a_quiet_domain();
+    writes_in_quiet(&mut world, 0);
+    time_passes(&mut world);
+    let oldest = next(&world);
+
+    writes_in_quiet(&mut world, 1);
+    forget(&mut world, oldest);
+
+    assert_eq!(world.view().log_begins("quiet"), Ok(Some(SeqNum::new(oldest))));
+}
+
+#[test]
+fn the_log_is_cut_off_whose_authors_first_numbers_are_forgotten() {
+    let mut world = with_a_quiet_domain();
+    (0..3).for_each(|_| writes_in_quiet(&mut world, 0));
+    time_passes(&mut world);
+    let oldest = next(&world);
+    writes_in_quiet(&mut world, 0);
+    time_passes(&mut world);
+
+    forget(&mut world, oldest);
+
+    assert_eq!(world.view().log_begins("quiet"), Ok(Some(SeqNum::new(oldest))));
+}
+
 #[test]
 fn an_envelope_whose_verdict_is_forgotten_is_not_said_to_be_anothers() {
     let (mut world, first) = with_a_first_draft();

@@ -80,6 +80,19 @@ fn a_group_goes_on_with_the_files_conflicts_and_numbers_that_were_left() {
 }
 
 #[test]
+fn the_log_of_a_domain_in_which_nobody_had_written_is_whole_in_the_group_that_goes_on() {
+    let mut old = lost();
+    let policy = DomainPolicy::new(vec![Principal::Everyone], vec![]);
+    old.agrees(GROUP_DOMAIN, Act::CreateDomain { name: "quiet".into(), policy });
+
+    let mut new = old.restarted(genesis(&old, MEMBERS)).expect("its own state");
+    new.does_in("quiet", 0, &[write("a", "first")]);
+
+    assert_eq!(new.view().log_begins("quiet"), Ok(None));
+    assert_eq!(new.view().log_begins("main"), Ok(Some(old.ledger.executed().seq.next())));
+}
+
+#[test]
 fn members_of_the_genesis_vote_from_the_next_epoch_on_and_the_old_ones_are_remembered() {
     let (old, new) = restarted();
     let committee = new.genesis.founders();

@@ -6,7 +6,7 @@ use crate::format::receipt::PathChange;
 use crate::state::record::{ConflictRecord, Side, Verdict};
 use crate::state::store::{LiveStore, StoreError, Table};
 use crate::state::tree::key_of;
-use crate::state::{entry, name, rows, versions};
+use crate::state::{entry, name, numbers, rows, versions};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
@@ -70,12 +70,24 @@ impl<'a> StateView<'a> {
         Ok(Page { items: entries.filter_map(Result::transpose).collect::<Result<_, _>>()?, next })
     }
 
-    /// The oldest slot of which the log of a domain tells here; none where nothing of it is forgotten.
+    /// The oldest slot of which the log of a domain tells here; none where nothing of it is forgotten, as where nobody had
+    /// a verdict in the domain before.
     pub fn log_begins(&self, domain: &str) -> Result<Option<SeqNum>, QueryError> {
-        self.number(domain)?;
+        let number = self.number(domain)?;
         let since = self.ledger.domain(domain).map_or(Revision::GENESIS, |domain| domain.record.since);
         let (oldest, first) = (self.history_from()?, since.seq().max(SeqNum::new(1)));
-        Ok(Some(oldest).filter(|oldest| first < *oldest))
+        let is_cut = first < oldest && self.may_have_had_verdicts(number, oldest)?;
+        Ok(is_cut.then_some(oldest))
+    }
+
+    /// Whether somebody had a verdict in a domain before a slot, or may have had one, by the numbers of all authors.
+    fn may_have_had_verdicts(&self, domain: u32, before: SeqNum) -> Result<bool, StoreError> {
+        for (author, _) in self.identities()? {
+            if numbers::may_be_older(self.read, (domain, &author), before)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Envelopes that made the revisions of a domain after one and up to another, oldest first.

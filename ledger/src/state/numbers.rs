@@ -6,7 +6,7 @@
 use crate::state::overlay::Overlay;
 use crate::state::record::{NumberRow, Sequence};
 use crate::state::store::{Live, Read, StoreError, Table};
-use crate::state::{entry, rows};
+use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::EnvelopeId;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, SeqNum, hash};
@@ -85,6 +85,25 @@ impl Used<'_> {
     fn at(&self, (number, attempt): (u64, u64)) -> Vec<u8> {
         rows::number(self.domain, self.author, number, attempt)
     }
+}
+
+/// Whether an author had a verdict in a domain before a slot, or may have had one: rows of before may be forgotten.
+pub(crate) fn may_be_older(
+    read: &dyn Read,
+    (domain, author): (u32, &PublicKey),
+    slot: SeqNum,
+) -> Result<bool, StoreError> {
+    let known: Option<Sequence> = entry::load(read, domain, &name::sequence(author))?;
+    if known.is_none_or(|sequence| sequence.verdicts == 0) {
+        return Ok(false);
+    }
+    let [first, last] = [0, u64::MAX].map(|end| rows::number(domain, author, end, end));
+    let mut oldest = Ok(None);
+    read.scan(Table::Past, &first, &last, &mut |_, row| {
+        oldest = entry::value_of::<NumberRow>(row).map(Some);
+        ControlFlow::Break(())
+    })?;
+    Ok(oldest?.is_none_or(|row| row.ordinal > 1 || row.slot < slot))
 }
 
 /// Running hash over the rows up to one at a number and attempt.
