@@ -56,6 +56,8 @@ struct Run<'a> {
     args: &'a Export,
     client: Client,
     group: String,
+    /// Slot of the state that the group goes on from, where it was restarted.
+    restarted: Option<u64>,
     mirror: Mirror,
     /// Files as the mirror has them.
     files: BTreeMap<String, (Mode, Digest)>,
@@ -66,11 +68,12 @@ struct Run<'a> {
 pub async fn run(args: &Export) -> Outcome {
     let begun = Instant::now();
     let client = args.reach.client()?;
-    let group = client.status().await?.group.to_string();
+    let status = client.status().await?;
+    let (group, restarted) = (status.group.to_string(), status.restarted_from.map(|before| before.seq));
     let last = files::newest(&client, &args.scope.domain, "strong").await?;
     let own = "give a new folder, or the repository of an earlier export";
     let mirror = Mirror::open(&args.git).map_err(|error| Failure::usage(error).next(own))?;
-    let mut run = Run { args, client, group, mirror, files: BTreeMap::new(), tip: None };
+    let mut run = Run { args, client, group, restarted, mirror, files: BTreeMap::new(), tip: None };
     let history = run.history(&last).await?;
     for (done, (revision, revised)) in history.iter().enumerate() {
         run.commit(revision, revised).await?;
@@ -88,7 +91,7 @@ impl Run<'_> {
         let domain = self.args.scope.domain.as_str();
         let (path, query) = (["domains", domain, "log"], [("level", "strong")]);
         let (log, begins): (Vec<LogEntry>, _) = self.client.list_with_beginning(&path, &query, usize::MAX).await?;
-        begins.map_or(Ok(()), |slot| Err(forgotten(domain, slot)))?;
+        begins.map_or(Ok(()), |slot| Err(forgotten(domain, slot, self.restarted)))?;
         let revised = log.iter().map(|entry| (entry.revision, self.revised(entry)));
         Ok(revised.filter(|(revision, _)| *revision <= last).collect())
     }
@@ -196,8 +199,17 @@ impl Run<'_> {
     }
 }
 
-/// Failure of an export from a node that has forgotten the beginning of the history.
-fn forgotten(domain: &str, slot: u64) -> Failure {
+/// Failure of an export from a node that has forgotten the beginning of the history, or whose group goes on from another one
+/// that had it.
+fn forgotten(domain: &str, slot: u64, restarted: Option<u64>) -> Failure {
+    if let Some(last) = restarted.filter(|last| last + 1 == slot) {
+        let what =
+            format!("the group goes on from slot {last} of another one, which has the history of {domain} before");
+        return Failure::no(what).next(
+            "nothing is forgotten, and no member keeps more: a folder of the group before exports its own history, and a \
+             domain in which nobody had written then is exported here",
+        );
+    }
     let what =
         format!("this node keeps the history of {domain} only from slot {slot} on, and a mirror needs all of it");
     Failure::no(what).next(

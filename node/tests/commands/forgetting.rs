@@ -38,6 +38,22 @@ fn a_mirror_is_not_made_from_a_node_that_has_forgotten_the_beginning() {
 }
 
 #[test]
+fn a_mirror_of_a_domain_that_a_group_before_had_is_not_looked_for_at_another_member() {
+    let (head, body) = status(900);
+    let mut told: Value = serde_json::from_str(&body).expect("JSON");
+    let hash = "09".repeat(32);
+    told["restarted_from"] =
+        json!({ "group": hash, "name": "old", "epoch": 0, "seq": 799, "time": 1, "state_root": hash });
+    let node = node(vec![(head, told.to_string()), tree(), log(), tree()]);
+
+    let said = quorate(folder(&[]).path(), &["export", "--git", "mirror", "--node", &node]);
+
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert_eq!(code(&said), 1, "{words}");
+    assert!(words.contains("goes on from slot 799 of another one") && !words.contains("--node URL"), "{words}");
+}
+
+#[test]
 fn an_id_that_the_log_does_not_have_may_be_forgotten() {
     let said = quorate(folder(&[]).path(), &["receipt", "abcd", "--node", &node(vec![log()])]);
 

@@ -5,7 +5,7 @@ use super::super::listing::LIST_MAX;
 use super::super::print;
 use super::places::Places;
 use crate::counted::counted;
-use quorate_client::api::{Identity, LogEntry, Page, PendingChange, TreeEntry};
+use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
 use quorate_git::{ObjectId, Origin, Tree};
 use quorate_ledger::{Base, Revision};
@@ -133,44 +133,43 @@ pub async fn find(
 ) -> Result<Option<Earlier>, Failure> {
     let mut search = Search { places, after, executed, is_newest: true, found: None, said: None };
     let mut from = String::new();
-    'log: loop {
+    let begins = 'log: loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
         let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
         let page = client.renewed().get(&["domains", domain, "log"], &query).await;
-        let page: Page<LogEntry> = match page {
+        let LogPage { items, next, begins } = match page {
             Err(ClientError::Refused(problem)) if problem.status == 404 => return search.end(),
             other => other?,
         };
-        for entry in page.items {
+        for entry in items {
             if search.takes(entry, trust)? {
-                break 'log;
+                break 'log begins;
             }
         }
-        match page.next {
+        match next {
             Some(next) if next != from => from = next,
-            _ => break,
+            _ => break begins,
         }
-    }
+    };
     let found = search.end()?;
     if found.is_none() {
-        nothing_was_forgotten(client, domain).await?;
+        nothing_was_forgotten(client, domain, begins).await?;
     }
     Ok(found)
 }
 
 /// Refuses where a domain with files has a log that does not go back to its beginning: an import may be forgotten here.
-async fn nothing_was_forgotten(client: &Client, domain: &str) -> Outcome {
+async fn nothing_was_forgotten(client: &Client, domain: &str, begins: Option<u64>) -> Outcome {
+    let Some(slot) = begins else { return Ok(()) };
     let tree: Page<TreeEntry> = client.get(&["domains", domain, "tree"], &[("limit", "1")]).await?;
     if tree.items.is_empty() {
         return Ok(());
     }
-    let beginning = Revision::GENESIS.to_string();
-    let log: Result<Page<LogEntry>, _> = client.get(&["domains", domain, "log"], &[("from", &beginning)]).await;
-    log.map(|_| ()).map_err(|error| {
-        let failure = Failure::from(error);
-        failure
-            .next("name a node that keeps the whole history, or say with --after COMMIT which commit's files are there")
-    })
+    let what = format!(
+        "the log of {domain} begins with slot {slot} here, and an import may have come before: nothing was sent"
+    );
+    Err(Failure::no(what)
+        .next("name a node that keeps the whole history, or say with --after COMMIT which commit's files are there"))
 }
 
 /// Refuses where a domain that no import has come to has a file at a path of these: it would be written over.
