@@ -300,7 +300,8 @@ fn settle(args: &Import) -> Outcome {
         return answers(&args.reach, &receipts, &unanswered, &given_up);
     }
     answers(&args.reach, &receipts, &unanswered, &given_up)?;
-    told::left(&unanswered).iter().try_for_each(print::say)?;
+    let file = |id: &EnvelopeId| Some(outbox.file(&outbox.find(id)?.name));
+    told::left(&unanswered, file).iter().try_for_each(print::say)?;
     Ok(print::say(format!(
         "{} changes have their receipts now; {others} receipts were known or of other keys",
         receipts.len()

@@ -9,7 +9,7 @@ use quorate_ledger::EnvelopeId;
 use quorate_pbft::SeqNum;
 use quorate_service::parcel::{Listed, MAY_BE_APPLIED, ParcelError, Slots, Verified};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Advice where a node has no slots that a file can hold.
 const STATE_INSTEAD: &str = "`quorate bundle snapshot --out FILE --genesis G` packs the group's state instead: `quorate bundle \
@@ -100,12 +100,15 @@ pub fn fate((_, why): &(EnvelopeId, String)) -> &'static str {
     if why.starts_with(MAY_BE_APPLIED) { "unknown" } else { "not ordered" }
 }
 
-/// Lines on what becomes of changes that stay unanswered: what may have been applied is not let go of.
-pub fn left(unanswered: &[(EnvelopeId, String)]) -> Vec<String> {
+/// Lines on what becomes of changes that stay unanswered: what may have been applied is not let go of, but its file can be
+/// removed.
+pub fn left(unanswered: &[(EnvelopeId, String)], file: impl Fn(&EnvelopeId) -> Option<PathBuf>) -> Vec<String> {
     let (open, others): (Vec<_>, Vec<_>) = unanswered.iter().partition(|(_, why)| why.starts_with(MAY_BE_APPLIED));
     let open = open.first().map(|(id, _)| {
+        let kept = file(id).map_or_else(|| "its file in the outbox".to_owned(), |file| file.display().to_string());
         format!(
-            "  {id} may have been applied; deliver it again, or to a member that keeps more: changes without a receipt are packed again"
+            "  {id} may have been applied; deliver it again, or to a member that keeps more: changes without a receipt are packed \
+             again. Where no member keeps it, look at the files themselves whether it is there, and remove {kept}"
         )
     });
     let others = others
@@ -170,12 +173,15 @@ mod tests {
         let [open, other] = [1, 2].map(|number| EnvelopeId(Digest([number; 32])));
         let all = [(open, format!("{MAY_BE_APPLIED}history-pruned: gone")), (other, "no room".to_owned())];
 
-        let lines = left(&all);
+        let file = |id: &EnvelopeId| (*id == open).then(|| PathBuf::from("a.key.outbox/main-1-1.envelope"));
+
+        let lines = left(&all, file);
 
         assert_eq!(all.each_ref().map(fate), ["unknown", "not ordered"]);
         assert!(lines[0].contains(&open.to_string()) && lines[0].contains("ask a member that keeps more"), "{lines:?}");
+        assert!(lines[0].contains("remove a.key.outbox/main-1-1.envelope"), "{lines:?}");
         assert!(lines.len() == 2 && lines[1].contains(&format!("--give-up {other}")), "{lines:?}");
-        assert!(left(&all[..1]).iter().all(|line| !line.contains("--give-up")));
-        assert!(left(&[]).is_empty());
+        assert!(left(&all[..1], file).iter().all(|line| !line.contains("--give-up")));
+        assert!(left(&[], file).is_empty());
     }
 }
