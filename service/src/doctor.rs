@@ -1,7 +1,9 @@
-//! The doctor: a replica's folder looked at from outside, check by check. Nothing is changed.
+//! The doctor: a replica's folder looked at from outside, check by check. Nothing is changed, but for a file that is written to
+//! measure the disk and removed again.
 
 mod access;
 mod configuration;
+mod disk;
 
 pub use configuration::configuration;
 
@@ -59,6 +61,7 @@ pub fn examine(dir: &Path) -> Vec<Item> {
     items.push(known_answers());
     if let Some(data) = data {
         items.push(room(&data, is_observers(dir)));
+        items.extend(disk::durable_writes(&data));
         let genesis = read_genesis(&dir.join(GENESIS_FILE));
         items.extend(genesis.ok().map(|genesis| integrity(dir, &data, &genesis)));
     }

@@ -42,6 +42,8 @@ fn a_folder_without_a_fault_is_called_well_and_its_contents_are_counted() {
 
     assert_eq!(faults(&found), Vec::<&str>::new());
     assert!(detail(&found, "integrity").contains("contents of 2 files"), "{found}");
+    assert!(detail(&found, "durable-write").contains("ms, at worst"), "{found}");
+    assert!(!group.has(Path::new("replica-0/data/doctor.write")));
 }
 
 #[test]
