@@ -4,6 +4,7 @@
 mod access;
 mod configuration;
 mod disk;
+mod free;
 
 pub use configuration::configuration;
 
@@ -63,9 +64,19 @@ pub fn examine(dir: &Path) -> Vec<Item> {
         items.push(room(&data, is_observers(dir)));
         items.extend(disk::durable_writes(&data));
         let genesis = read_genesis(&dir.join(GENESIS_FILE));
-        items.extend(genesis.ok().map(|genesis| integrity(dir, &data, &genesis)));
+        items.extend(genesis.into_iter().flat_map(|genesis| contents(dir, &data, &genesis)));
     }
     items
+}
+
+/// Checks of the database, and of a replica's addresses where no node has the database open.
+fn contents(dir: &Path, data: &Path, genesis: &Genesis) -> Vec<Item> {
+    let member = keys::public(&dir.join(REPLICA_KEY_FILE)).ok().map(|key| key.0);
+    let found = copying::look(data, genesis, member.as_ref());
+    let runs = matches!(found, Err(CopyError::Db(DbError::Locked(_))));
+    let config = Config::load(dir, Overrides::default()).ok().filter(|_| !runs && !is_observers(dir));
+    let own = config.map(|config| configuration::own_addresses(&config)).filter(|own| !own.is_empty());
+    [Some(integrity(dir, found)), own.map(|own| free::addresses(&own))].into_iter().flatten().collect()
 }
 
 /// Fault of a user who may not look at a folder.
@@ -124,7 +135,7 @@ fn room(data: &Path, is_observers: bool) -> Item {
 }
 
 /// Database, entries and contents; a database in use is left alone.
-fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
+fn integrity(dir: &Path, found: Result<Found, CopyError>) -> Item {
     const ADVICE: &str = "`quorate repair --dir DIR --from URL` names all of it, asks the others for what is damaged, and \
                           puts it back; without them restore the folder from a backup, or give the replica a new database";
     const OF_HISTORY: &str = "state and promises are whole, and the replica may go on; a node that keeps the whole history \
@@ -134,8 +145,7 @@ fn integrity(dir: &Path, data: &Path, genesis: &Genesis) -> Item {
     const OF_ANOTHER: &str = "nothing was found damaged: put the configuration, key and genesis into the folder that belong to this \
                               database, or run the program that wrote it";
     let advice = if is_observers(dir) { OF_OBSERVER } else { ADVICE };
-    let member = keys::public(&dir.join(REPLICA_KEY_FILE)).ok().map(|key| key.0);
-    match copying::look(data, genesis, member.as_ref()) {
+    match found {
         Ok(found) if found.is_whole() => {
             Item::well("integrity", format!("entries, and contents of {} files, are as written", found.files))
         }

@@ -8,6 +8,7 @@ use quorate_service::observer::furnish;
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -44,12 +45,26 @@ fn a_folder_without_a_fault_is_called_well_and_its_contents_are_counted() {
     assert!(detail(&found, "integrity").contains("contents of 2 files"), "{found}");
     assert!(detail(&found, "durable-write").contains("ms, at worst"), "{found}");
     assert!(!group.has(Path::new("replica-0/data/doctor.write")));
+    assert!(detail(&found, "free-addresses").contains(&format!("api {}", group.api(0))), "{found}");
 }
 
 #[test]
-fn a_database_in_use_is_left_alone() {
+fn a_database_in_use_is_left_alone_and_nothing_is_said_of_addresses_that_its_node_has() {
     let group = Group::running(1);
-    assert!(detail(&of_folder(&group, 0, 0), "integrity").contains("in use"));
+    let found = of_folder(&group, 0, 0);
+    assert!(detail(&found, "integrity").contains("in use"));
+    assert!(!found.to_string().contains("free-addresses"), "{found}");
+}
+
+#[test]
+fn an_address_that_another_program_has_is_the_fault_of_a_replica_that_does_not_run() {
+    let group = Group::init(1);
+    let _holder = TcpListener::bind(group.api(0)).expect("nobody has it");
+
+    let found = of_folder(&group, 0, 1);
+
+    assert_eq!(faults(&found), ["free-addresses"]);
+    assert_eq!(detail(&found, "free-addresses"), format!("api: {} is in use", group.api(0)));
 }
 
 #[test]

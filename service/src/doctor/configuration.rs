@@ -118,14 +118,7 @@ fn unknown_variable(mut names: impl Iterator<Item = String>) -> Option<Item> {
 
 /// Addresses of one replica: each has a port of its own.
 fn ports(config: &Config) -> Item {
-    let of_peers = |name, text: &str| Some((name, socket(text)?));
-    let own = [
-        Some(("api", config.api)),
-        config.operations.map(|address| ("operations", address)),
-        of_peers("listen", &config.listen),
-        config.observers.as_deref().and_then(|text| of_peers("observers", text)),
-    ];
-    let own: Vec<(&str, SocketAddr)> = own.into_iter().flatten().filter(|(_, address)| address.port() != 0).collect();
+    let own = own_addresses(config);
     let twice =
         own.iter().enumerate().find_map(|(at, one)| own[..at].iter().find(|other| meet(one.1, other.1)).zip(Some(one)));
     match twice {
@@ -135,6 +128,18 @@ fn ports(config: &Config) -> Item {
             Item::fault("ports", detail, "give each a port of its own")
         }
     }
+}
+
+/// Addresses that a replica opens, with their keys: without names, and without ports that the system chooses.
+pub(super) fn own_addresses(config: &Config) -> Vec<(&'static str, SocketAddr)> {
+    let of_peers = |name, text: &str| Some((name, socket(text)?));
+    let own = [
+        Some(("api", config.api)),
+        config.operations.map(|address| ("operations", address)),
+        of_peers("listen", &config.listen),
+        config.observers.as_deref().and_then(|text| of_peers("observers", text)),
+    ];
+    own.into_iter().flatten().filter(|(_, address)| address.port() != 0).collect()
 }
 
 fn meet(one: SocketAddr, other: SocketAddr) -> bool {
