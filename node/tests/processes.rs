@@ -90,6 +90,8 @@ mod served;
 mod snapshots;
 #[path = "processes/space.rs"]
 mod space;
+#[path = "processes/stories.rs"]
+mod stories;
 #[path = "processes/tls.rs"]
 mod tls;
 #[path = "processes/tokens.rs"]

@@ -113,8 +113,13 @@ impl Group {
 
     /// Starts a replica whose API has an address of this scheme, and that logs into its file what an operator sees.
     pub fn start_logged_as(&mut self, scheme: &str, replica: usize) {
+        self.start_logged_at("info", scheme, replica);
+    }
+
+    /// Starts a replica that logs into its file by this filter.
+    pub fn start_logged_at(&mut self, filter: &str, scheme: &str, replica: usize) {
         let log = OpenOptions::new().create(true).append(true).open(self.log_file(replica)).expect("our folder");
-        self.launch(scheme, replica, &["--log", "info"], log.into());
+        self.launch(scheme, replica, &["--log", filter], log.into());
     }
 
     /// Starts a replica whose API has an address of this scheme.

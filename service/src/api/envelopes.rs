@@ -30,6 +30,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
+use tracing::field::display;
 
 /// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
 /// does not keep other connections waiting.
@@ -126,7 +127,7 @@ async fn enter(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Adm
     };
     let (Unchecked { id, envelope, signed }, bytes) = at_place(service, size, decoded).await?;
     if !service.signatures.fits(signed).await? {
-        return Err(refused(service, Refusal::forged(&envelope.body.author).into()));
+        return Err(refused(service, Some(id), Refusal::forged(&envelope.body.author).into()));
     }
     let passed = at_place(service, size, move |service| gate(service, (id, envelope, bytes), level)).await?;
     let (candidate, is_new) = match passed {
@@ -216,7 +217,7 @@ async fn at_place<T: Send + 'static>(
 
 /// The first part of the gate: an encoding that is no envelope stays out.
 fn decode(service: &Service, bytes: &[u8]) -> Answer<Unchecked> {
-    service.signatures.check().decode(bytes).map_err(|refusal| refused(service, refusal.into()))
+    service.signatures.check().decode(bytes).map_err(|refusal| refused(service, None, refusal.into()))
 }
 
 /// The gate behind the signature: what must not enter a lane stays out, with stage and code.
@@ -226,34 +227,40 @@ fn gate(service: &Service, (id, envelope, bytes): (EnvelopeId, Envelope, Vec<u8>
     let moment = service.moment();
     let admission = match moment.ledger.admit_signed(&moment.snapshot, id, envelope)? {
         Ok(admission) => admission,
-        Err(not_admitted) => return Err(refused(service, not_admitted)),
+        Err(not_admitted) => return Err(refused(service, Some(id), not_admitted)),
     };
     // By the replica's own clock: rates at the gate are advice, and ledger time stands still in an idle group.
     let now = Time::new(now_ms());
     if is_new && let Some(too_fast) = moment.ledger.comes_too_fast(&moment.snapshot, &admission, bytes.len(), now)? {
-        return Err(refused(service, too_fast.refusal.into()).after_ms(too_fast.wait_ms.unwrap_or_default()));
+        return Err(refused(service, Some(id), too_fast.refusal.into()).after_ms(too_fast.wait_ms.unwrap_or_default()));
     }
     let Admission { id, envelope, organisation, sequencing, .. } = admission;
     if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
     if is_new {
-        service.has_room(envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES)?;
-        match level {
-            Level::Eventual => service.takes_part()?,
-            Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum()?,
-        }
-        charge(service, &moment, &envelope, bytes.len())?;
+        let is_small = envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES;
+        takes_now(service, is_small, level).map_err(|failure| failure.about(&id))?;
+        charge(service, &moment, (&id, &envelope), bytes.len())?;
     } else if service.sources.room.is_awaited() {
-        return Err(Failure::too_slow()); // its bytes would wait for the round that waits for the disk
+        return Err(Failure::too_slow().about(&id)); // its bytes would wait for the round that waits for the disk
     }
     let item = Item { kind: ItemKind::Envelope, bytes };
     service.payload.remember(&item); // not verified again inside a bundle (G2)
     Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes), is_new))
 }
 
+/// Whether the replica takes new envelopes of this level now.
+fn takes_now(service: &Service, is_small: bool, level: Level) -> Answer<()> {
+    service.has_room(is_small)?;
+    match level {
+        Level::Eventual => service.takes_part(),
+        Level::Causal | Level::Sequential | Level::Strong => service.needs_quorum(),
+    }
+}
+
 /// Charges an envelope to its author's default pace: what the domain's policy sets no rate for.
-fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize) -> Answer<()> {
+fn charge(service: &Service, moment: &Moment, (id, envelope): (&EnvelopeId, &Envelope), bytes: usize) -> Answer<()> {
     let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
     let Some(pace) = &service.author_pace else { return Ok(()) };
     let cost = if has_rate { author_pace::cost_beside_rate(envelope) } else { author_pace::cost(envelope, bytes) };
@@ -261,13 +268,14 @@ fn charge(service: &Service, moment: &Moment, envelope: &Envelope, bytes: usize)
     charged.map_err(|wait| {
         let wait_ms = wait.as_millis() as u64 + 1;
         let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
-        refused(service, Refusal::new(Code::Rate, detail).into()).after_ms(wait_ms)
+        refused(service, Some(*id), Refusal::new(Code::Rate, detail).into()).after_ms(wait_ms)
     })
 }
 
-/// A refusal as a problem; one about numbers says which is next.
-fn refused(service: &Service, NotAdmitted { refusal, numbers }: NotAdmitted) -> Failure {
-    tracing::info!(event = "gate-refused", stage = %refusal.stage, code = %refusal.code, detail = %refusal.detail, "envelope refused at the gate");
+/// A refusal as a problem; one about numbers says which is next. What is no envelope has no id.
+fn refused(service: &Service, id: Option<EnvelopeId>, NotAdmitted { refusal, numbers }: NotAdmitted) -> Failure {
+    let envelope = id.map(display);
+    tracing::info!(event = "gate-refused", envelope, stage = %refusal.stage, code = %refusal.code, detail = %refusal.detail, "envelope refused at the gate");
     service.metrics.gate_refused.get_or_create(&Kind::of(refusal.code)).inc();
     if let Some(numbers) = numbers {
         return match numbers.forgotten {
@@ -294,14 +302,14 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq, .. }: Numbers) -> Not
 
 /// Hands the envelope to the core's thread: where it waits, or why it is not taken.
 async fn ticket(service: &Service, envelope: Candidate, level: Level, end: Instant) -> Answer<Place> {
-    let (caller, mut waiting) = service.reception.caller();
+    let (id, (caller, mut waiting)) = (envelope.id, service.reception.caller());
     service.ask(Request::Submit { caller, envelope, queues: level == Level::Eventual })?;
     let answer = tokio::select! {
         answer = timeout_at(end, waiting.answer()) => answer,
         () = service.stop.cancelled() => Ok(None), // its round may be lost
     };
     match answer {
-        Ok(Some(taken)) => taken.map_err(not_taken),
+        Ok(Some(taken)) => taken.map_err(|why| not_taken(why).about(&id)),
         Ok(None) => Err(Failure::stopping()),
         Err(_) => Err(Failure::too_slow()), // its round waits for the disk, and may take it yet
     }

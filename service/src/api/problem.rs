@@ -4,7 +4,7 @@ use crate::health::NoRoom;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{HISTORY_PRUNED, Mode, PROBLEM_TYPE, Problem};
-use quorate_ledger::{Code, QueryError, StoreError};
+use quorate_ledger::{Code, EnvelopeId, QueryError, StoreError};
 use quorate_pbft::SeqNum;
 
 /// Seconds after which an author may try again when there is no room: some rounds of a busy group.
@@ -113,6 +113,13 @@ impl Failure {
         let comes_again = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
         let comes_again = comes_again.iter().any(|status| status.as_u16() == self.problem.status);
         (*self.problem, comes_again.then_some(self.retry_after))
+    }
+
+    /// The same, told in the log as the answer to an envelope that was not taken.
+    pub fn about(self, envelope: &EnvelopeId) -> Self {
+        let Problem { stage, code, detail, .. } = &*self.problem;
+        tracing::debug!(%envelope, stage, code, detail, "envelope not taken");
+        self
     }
 
     /// The problem in words.

@@ -76,6 +76,7 @@ impl Engine {
             if self.mempool().place(&id).is_none() {
                 continue;
             }
+            tracing::debug!(envelope = %id, ?why, "envelope ordered without a verdict");
             match why {
                 DeferReason::Gap { next } => self.mempool().came_back(&id, next),
                 DeferReason::Dependency(_) | DeferReason::Content(_) | DeferReason::TooEarly => {

@@ -23,13 +23,13 @@ impl Engine {
         work: &mut Work,
     ) -> Result<(), EngineError> {
         if let Some(receipt) = self.ledger.receipt(&work.batch, &candidate.id)? {
-            work.round.notices.push(Notice::Taken { caller, place: Place::Lane });
+            work.round.notices.push(Notice::Taken { caller, id: candidate.id, place: Place::Lane });
             work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
             return Ok(());
         }
-        let answer = self.take(candidate, queues, work)?;
+        let (id, answer) = (candidate.id, self.take(candidate, queues, work)?);
         work.round.notices.push(match answer {
-            Ok(place) => Notice::Taken { caller, place },
+            Ok(place) => Notice::Taken { caller, id, place },
             Err(why) => Notice::NotTaken { caller, why },
         });
         Ok(())
@@ -113,7 +113,9 @@ impl Engine {
             let now = self.own_clock;
             let ready = self.mempool().ready(&author, &domain, next_seq, now);
             for candidate in ready {
-                if !self.put_on_lane(candidate.bytes, work)? {
+                let is_on_lane = self.put_on_lane(candidate.bytes, work)?;
+                tracing::debug!(envelope = %candidate.id, is_on_lane, "an envelope waits for no number any more");
+                if !is_on_lane {
                     self.mempool().park(&candidate.id, now);
                 }
             }

@@ -82,7 +82,7 @@ impl Reception {
     /// Tells whoever it concerns. Call it after the commit.
     pub fn tell(&self, notice: &Notice) {
         match notice {
-            Notice::Taken { caller, place } => self.callers.tell(caller, Ok(*place)),
+            Notice::Taken { caller, place, .. } => self.callers.tell(caller, Ok(*place)),
             Notice::NotTaken { caller, why } => self.callers.tell(caller, Err(*why)),
             Notice::Verdict(receipt) => self.fates.tell(&receipt.id, Fate::Verdict(receipt.clone())),
             Notice::Overtaken { id, next_seq } => self.fates.tell(id, Fate::Overtaken { next_seq: *next_seq }),

@@ -78,6 +78,8 @@ pub enum Notice {
     Taken {
         /// Caller that asked.
         caller: CallerId,
+        /// The envelope.
+        id: EnvelopeId,
         /// Where.
         place: Place,
     },

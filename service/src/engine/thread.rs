@@ -12,7 +12,7 @@ use crate::health::Outages;
 use crate::membership::Membership;
 use crate::metrics::{Kind, Metrics};
 use quorate_client::api::Healing;
-use quorate_ledger::{State, StoreError};
+use quorate_ledger::{Receipt, State, StoreError};
 use quorate_pbft::{Certified, Now, Rejected, Ticks, Time};
 use quorate_storage::Fold;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,6 +20,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 use tokio::sync::watch;
+use tracing::field::display;
 
 /// Name of the thread.
 const NAME: &str = "core";
@@ -127,11 +128,9 @@ impl Surroundings {
         }
         self.membership.charge(&round.useless);
         engine.core().member().into_iter().for_each(|replica| self.tell_pool(replica.certified()));
+        round.notices.iter().for_each(|notice| self.log(engine, notice)); // before it is forgotten which ones waited here
         self.publish(engine, &round);
-        for notice in &round.notices {
-            self.reception.tell(notice);
-            self.log(notice);
-        }
+        round.notices.iter().for_each(|notice| self.reception.tell(notice));
         if !round.notices.is_empty() {
             let (notices, now) = (&round.notices, now_ms());
             let note = |outages: &mut Outages| notices.iter().filter(|notice| outages.note(notice, now)).count() > 0;
@@ -187,10 +186,14 @@ impl Surroundings {
         }
     }
 
-    fn log(&self, notice: &Notice) {
+    fn log(&self, engine: &Engine, notice: &Notice) {
         match notice {
             Notice::Verdict(receipt) => {
                 self.metrics.receipts.get_or_create(&Kind::of(state_name(receipt.state))).inc();
+                log_verdict(engine, receipt);
+            }
+            Notice::Taken { id, place, .. } => {
+                tracing::debug!(envelope = %id, place = place.name(), waits_for = place.waits_for(), "envelope taken")
             }
             Notice::Refused(rejected) => {
                 self.metrics.refused.get_or_create(&Kind::of(reason_name(rejected))).inc();
@@ -204,14 +207,25 @@ impl Surroundings {
             Notice::Broken(broken) => {
                 tracing::error!(event = "takes-no-part", %broken, "this replica takes no part any more")
             }
-            Notice::Expired(id) => tracing::info!(event = "envelope-expired", %id, "envelope expired"),
+            Notice::Expired(id) => tracing::info!(event = "envelope-expired", envelope = %id, "envelope expired"),
             Notice::Overtaken { id, next_seq } => {
-                tracing::info!(event = "envelope-overtaken", %id, next_seq, "envelope overtaken")
+                tracing::info!(event = "envelope-overtaken", envelope = %id, next_seq, "envelope overtaken")
             }
-            Notice::Taken { .. } | Notice::NotTaken { .. } | Notice::Paused | Notice::Resumed { .. } => (),
+            Notice::NotTaken { .. } | Notice::Paused | Notice::Resumed { .. } => (),
             Notice::ReadReady { .. } | Notice::ReadRefused { .. } => (),
         }
     }
+}
+
+/// Tells of the verdict of an envelope that waited here or was on the own lane; of others, those tell who took them.
+fn log_verdict(engine: &Engine, receipt: &Receipt) {
+    let is_ours = || receipt.lane == engine.number() || engine.mempool().known(&receipt.id).is_some();
+    if !tracing::enabled!(tracing::Level::DEBUG) || !is_ours() {
+        return;
+    }
+    let (state, revision) = (state_name(receipt.state), receipt.revision.map(display));
+    let (stage, code) = (receipt.stage.map(display), receipt.code.map(display));
+    tracing::debug!(envelope = %receipt.id, state, revision, stage, code, "envelope ordered");
 }
 
 fn state_name(state: State) -> &'static str {

@@ -75,6 +75,16 @@ impl Place {
         usize::from(self.waits_for().is_some())
     }
 
+    /// Name for the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lane => "lane",
+            Self::Gap { .. } => "gap",
+            Self::Queued => "queue",
+            Self::Parked { .. } => "parked",
+        }
+    }
+
     /// With a gap before it, the number that must come first.
     pub fn waits_for(self) -> Option<u64> {
         match self {
