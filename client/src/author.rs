@@ -242,6 +242,9 @@ impl Author {
                 Err(ClientError::Refused(problem)) if problem.status == 404 || problem.code == CLOSED_DOMAIN => {
                     client.post_again(id, bytes.clone()).await
                 }
+                Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => {
+                    client.post_again(id, bytes.clone()).await
+                }
                 other => other,
             };
             let posted = self.judged(id, posted);

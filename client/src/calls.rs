@@ -289,6 +289,8 @@ impl Client {
     ) -> Result<Posted, ClientError> {
         match self.envelope(id).await {
             Err(ClientError::Refused(_)) => Err(ClientError::Refused(refusal)),
+            // Its wait is over: whoever holds its numbers now, it is not this one that is ordered.
+            Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => Err(ClientError::Refused(refusal)),
             Err(ClientError::NoAnswer { node, waited, held_back, .. }) => {
                 let (last, held_back) = (refusal.to_string(), held_back.filter(|_| was_sent));
                 Err(ClientError::NoAnswer { node, waited, last, held_back })
@@ -302,6 +304,9 @@ impl Client {
             return Ok(Posted::Ticket(self.decode(body)?));
         }
         let receipt: Receipt = self.decode(body)?;
+        if receipt.state == State::Expired {
+            return Ok(Posted::Ticket(Ticket { receipt, waits_for: None, why: None }));
+        }
         if receipt.is_verdict() { Ok(Posted::Verdict(receipt)) } else { Err(self.garbled("200 without a verdict")) }
     }
 }
@@ -346,6 +351,10 @@ pub fn level_named(name: &str) -> Option<Level> {
 
 /// Reason in words why a ticket waits.
 pub(crate) fn waits(ticket: &Ticket) -> String {
+    if ticket.receipt.state == State::Expired {
+        return "its wait for an earlier number of the author took too long, and is over; sent again, it waits anew"
+            .into();
+    }
     match (ticket.waits_for, &ticket.why) {
         (Some(number), _) => format!("it waits for the author's number {number}"),
         (None, Some(why)) => format!("it was taken and waits for a quorum: {why}"),

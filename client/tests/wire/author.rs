@@ -480,6 +480,18 @@ async fn a_change_that_was_tried_twice_is_called_refused_where_the_node_does_not
 }
 
 #[tokio::test]
+async fn a_change_that_was_tried_twice_is_called_refused_where_its_wait_at_the_node_has_expired() {
+    let (desk, revoked) = (Desk::new(), Problem::refused(422, "signature", "revoked", ""));
+    let script =
+        vec![info(1, "3"), Reply::Hangup, refusal(REFUSED, &revoked), Reply::Verdict(State::Expired, "of none")];
+    let (node, _requests) = scripted::node(script);
+
+    let told = desk.put(&node, Level::Sequential).await.expect_err("a refusal");
+
+    assert!(matches!(&told, SubmitError::Gate { problem, .. } if problem.code == "revoked"), "{told}");
+}
+
+#[tokio::test]
 async fn what_a_killed_command_sent_is_looked_up_before_it_is_called_refused() {
     let (desk, revoked) = (Desk::new(), Problem::refused(422, "signature", "revoked", ""));
     desk.killed_put(vec![info(1, "3")]).await;

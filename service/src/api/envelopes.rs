@@ -358,11 +358,27 @@ pub async fn look(
     if wants_proof(look.proof.as_deref())? {
         return proofs::of_receipt(&service, &id).await;
     }
-    let of = |(candidate, place)| (Receipt { state: state_at(place), ..waiting(candidate) }, place);
-    let ticket = service.mempool().known(&id).map(of);
-    match (service.receipt(id).await?, ticket) {
+    let known = known(&service, &id);
+    match (service.receipt(id).await?, known) {
         (Some(receipt), _) => Ok(Json(receipt).into_response()),
-        (None, Some((receipt, place))) => Ok(promised(&service, receipt, place).into_response()),
+        (None, Some(Known::Waits(receipt, place))) => Ok(promised(&service, *receipt, place).into_response()),
+        (None, Some(Known::Expired(receipt))) => Ok(Json(receipt).into_response()),
         (None, None) => Err(pruned::unknown(&service, &id)),
     }
+}
+
+/// An envelope without a published verdict that waits here, or has waited for too long.
+enum Known {
+    Waits(Box<Receipt>, Place),
+    Expired(Box<Receipt>),
+}
+
+/// Knowledge of the mempool about an envelope. A state that is read after this lacks no verdict that ended a wait before.
+fn known(service: &Service, id: &EnvelopeId) -> Option<Known> {
+    let mempool = service.mempool();
+    if let Some((candidate, place)) = mempool.known(id) {
+        return Some(Known::Waits(Box::new(Receipt { state: state_at(place), ..waiting(candidate) }), place));
+    }
+    let expired = mempool.expired(id)?;
+    Some(Known::Expired(Box::new(Receipt { state: Verdict::Expired, ..waiting(expired) })))
 }

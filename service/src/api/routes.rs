@@ -251,7 +251,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/identities", authors::identities, json::<Page<Identity>>(), "Page of who may sign changes").for_all(),
         Route::post("/v1/envelopes", envelopes::offer, json::<Receipt>(), "Offers a signed envelope: 200 the receipt at the level that was waited for, 202 the ticket").or(202, json::<Ticket>()).asked::<envelopes::Wish>().for_all(),
         Route::post("/v1/envelopes/stream", offers::offer, lines::<Offered>(), "Offers signed envelopes, each after four bytes of its length, least significant first; a line for each answer, as it comes").or(200, BYTES).asked::<offers::Wish>().streamed().for_all(),
-        Route::get("/v1/envelopes/{id}", envelopes::look, json::<Receipt>(), "The receipt, or 202 with the ticket; with proof=true the receipt's proof file").or(200, BYTES).or(202, json::<Ticket>()).asked::<envelopes::Look>(),
+        Route::get("/v1/envelopes/{id}", envelopes::look, json::<Receipt>(), "The receipt, of state `expired` where the wait for an earlier number took too long, or 202 with the ticket; with proof=true the receipt's proof file").or(200, BYTES).or(202, json::<Ticket>()).asked::<envelopes::Look>(),
         Route::get("/v1/domains", domains::list, json::<Page<Domain>>(), "Page of domains"),
         Route::get("/v1/domains/{domain}/tree", files::tree, json::<Page<TreeEntry>>(), "Page of files by path").asked::<files::TreeQuery>().shows(&[AT]).of_domain(),
         Route::get("/v1/domains/{domain}/files/{*path}", files::file, BYTES, "A file's content, or its proof file, whose content is then read with at= the checkpoint's slot").or(304, Body::Nothing).asked::<files::FileQuery>().heeds(&[KNOWN]).shows(&OF_A_FILE).of_domain(),

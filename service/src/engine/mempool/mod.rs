@@ -6,12 +6,14 @@
 //! total.
 
 mod candidate;
+mod expired;
 mod queue;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
 pub use candidate::{Candidate, NotTaken, Place};
+use expired::Expired;
 use queue::Queue;
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{PublicKey, Time};
@@ -55,6 +57,7 @@ pub struct Mempool {
     queue: Queue,
     /// Envelopes whose wait has ended in a round that is not published, without their bytes, and the places that they had.
     ended: BTreeMap<EnvelopeId, (Candidate, Place)>,
+    expired: Expired,
 }
 
 impl Mempool {
@@ -146,6 +149,7 @@ impl Mempool {
         self.bytes += waiting.candidate.bytes.len();
         self.gaps += waiting.place.gaps();
         self.ended.remove(&id);
+        self.expired.forget(&id);
         self.ids.insert(id, (stream.clone(), from));
         self.streams.entry(stream).or_default().insert(from, waiting);
     }
@@ -153,11 +157,27 @@ impl Mempool {
     /// Ends the wait of an envelope that has its verdict, or will never have one; its bytes, if it waited. Readers know it
     /// until that is published.
     pub fn end(&mut self, id: &EnvelopeId) -> Option<Vec<u8>> {
+        if let Some(candidate) = self.expired.forget(id) {
+            self.ended.insert(*id, (candidate, Place::Lane)); // ordered all the same, by way of another node
+        }
         let place = self.place(id)?;
         let mut candidate = self.remove(id)?;
         let bytes = mem::take(&mut candidate.bytes);
         self.ended.insert(*id, (candidate, place));
         Some(bytes)
+    }
+
+    /// Ends the wait of an envelope that lasted too long here, and remembers it for those who ask: the same bytes may be sent again.
+    pub fn end_expired(&mut self, id: &EnvelopeId) {
+        if self.end(id).is_some() {
+            let ended = self.ended.get(id).map(|(candidate, _)| candidate.clone());
+            ended.into_iter().for_each(|candidate| self.expired.note(candidate));
+        }
+    }
+
+    /// Envelope whose wait ended as expired, of the newest since the start. A look at what is [`Mempool::known`] comes first.
+    pub fn expired(&self, id: &EnvelopeId) -> Option<&Candidate> {
+        self.expired.get(id)
     }
 
     /// Forgets the waits that have ended: the state that says how is published.
@@ -250,7 +270,7 @@ impl Mempool {
             (waiting.waited(now) >= wait_ms && may_end).then_some(waiting.candidate.id)
         });
         let ids: Vec<EnvelopeId> = overdue.collect();
-        ids.iter().for_each(|id| drop(self.end(id)));
+        ids.iter().for_each(|id| self.end_expired(id));
         ids
     }
 

@@ -315,3 +315,41 @@ fn a_row_found_at_a_start_joins_what_the_own_lane_holds() {
     mempool.remove(&candidate(1, 1).id);
     assert_eq!(mempool.take_unneeded(), [4]);
 }
+
+/// A mempool that has outwaited envelope 3.
+fn with_an_expired_one() -> Mempool {
+    let mut mempool = mempool();
+    mempool.take(candidate(3, 3), 1, START).expect("room");
+    mempool.expire(Time::new(START.get() + 1));
+    mempool.expire(Time::new(START.get() + 1 + WAIT_MS));
+    mempool.forget_ended();
+    mempool
+}
+
+#[test]
+fn an_expired_envelope_is_remembered_without_its_bytes() {
+    let mempool = with_an_expired_one();
+
+    assert!(mempool.known(&candidate(3, 3).id).is_none());
+    assert_eq!(mempool.expired(&candidate(3, 3).id), Some(&Candidate { bytes: vec![], ..candidate(3, 3) }));
+}
+
+#[test]
+fn an_expired_envelope_that_comes_again_is_taken_anew_and_is_expired_no_more() {
+    let mut mempool = with_an_expired_one();
+
+    assert_eq!(mempool.take(candidate(3, 3), 1, START), Ok(Place::Gap { waits_for: 1 }));
+
+    assert!(mempool.expired(&candidate(3, 3).id).is_none());
+}
+
+#[test]
+fn an_expired_envelope_that_had_its_verdict_by_way_of_another_node_is_known_until_that_is_published() {
+    let mut mempool = with_an_expired_one();
+
+    assert_eq!(mempool.end(&candidate(3, 3).id), None, "nothing of it waits for the own lane");
+
+    assert!(mempool.expired(&candidate(3, 3).id).is_none() && mempool.known(&candidate(3, 3).id).is_some());
+    mempool.forget_ended();
+    assert!(mempool.known(&candidate(3, 3).id).is_none());
+}
