@@ -3,7 +3,7 @@
 mod lone;
 
 use lone::{anywhere, launch, plan};
-use quorate_client::api::Problem;
+use quorate_client::api::{Forgotten, Problem};
 use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys::read_seed;
@@ -111,6 +111,7 @@ async fn an_applied_envelope_that_comes_again_after_its_receipt_was_forgotten_is
 
     assert_eq!((problem.status, problem.code.as_str()), (410, "history-pruned"), "{problem}");
     assert!(problem.detail.contains("history begins with slot"), "{problem}");
+    assert!(matches!(problem.forgotten, Some(Forgotten::Receipt | Forgotten::Number)), "{problem:?}");
     forgetful.stop().await;
 }
 

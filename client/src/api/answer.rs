@@ -21,6 +21,17 @@ pub const HISTORY_PRUNED: &str = "history-pruned";
 /// Code of a problem with a domain that not everyone may read, at a node that guards reads.
 pub const CLOSED_DOMAIN: &str = "closed-domain";
 
+/// Verdict that a node does not keep, of an envelope that comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Forgotten {
+    /// Receipt of this envelope: the envelope had its verdict.
+    Receipt,
+    /// Envelope that used the number: this one or another.
+    Number,
+}
+
 /// An error's body: `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -43,6 +54,10 @@ pub struct Problem {
     /// With `history-pruned`: numbers of the other members, who may keep more; left out where a node does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<u16>>,
+    /// With `history-pruned` about an envelope that came again: whether its receipt is forgotten, or which envelope used its
+    /// number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten: Option<Forgotten>,
     /// With `sequence-taken` and `overlap`: the first number of this author and domain that is free here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_seq: Option<u64>,
@@ -51,8 +66,8 @@ pub struct Problem {
 impl Problem {
     /// A problem that no validation stage found.
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        let (why, mode, members, next_seq) = (None, None, None, None);
-        Self { status, stage: None, code: code.into(), detail: detail.into(), why, mode, members, next_seq }
+        let (why, mode, members, forgotten, next_seq) = Default::default();
+        Self { status, stage: None, code: code.into(), detail: detail.into(), why, mode, members, forgotten, next_seq }
     }
 
     /// A refusal by the admission gate: stage and code of the table of stages.

@@ -3,7 +3,7 @@
 use crate::health::NoRoom;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use quorate_client::api::{HISTORY_PRUNED, Mode, PROBLEM_TYPE, Problem};
+use quorate_client::api::{Forgotten, HISTORY_PRUNED, Mode, PROBLEM_TYPE, Problem};
 use quorate_ledger::{Code, EnvelopeId, QueryError, StoreError};
 use quorate_pbft::SeqNum;
 
@@ -45,6 +45,12 @@ impl Failure {
     /// The same with the number that is free.
     pub fn with_next_seq(mut self, next_seq: u64) -> Self {
         self.problem.next_seq = Some(next_seq);
+        self
+    }
+
+    /// The same with the verdict that is forgotten.
+    pub fn with_forgotten(mut self, forgotten: Forgotten) -> Self {
+        self.problem.forgotten = Some(forgotten);
         self
     }
 

@@ -6,6 +6,7 @@ use super::service::Service;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use quorate_client::api::Forgotten as Told;
 use quorate_ledger::{EnvelopeId, Forgotten, Numbers};
 use quorate_pbft::{ReplicaId, SeqNum};
 
@@ -25,13 +26,19 @@ pub fn envelope(service: &Service, forgotten: Forgotten, numbers: Numbers) -> Fa
         Err(failure) => return failure,
     };
     let (number, since) = (numbers.from_seq, begins.map(since).unwrap_or_default());
-    let detail = match forgotten {
-        Forgotten::Receipt => format!("the envelope had its verdict, and its receipt is not kept here{since}"),
-        Forgotten::Number => format!(
-            "number {number} of this author is used, and it is not kept here whether by this envelope or another{since}"
-        ),
+    let (told, detail) = match forgotten {
+        Forgotten::Receipt => {
+            let detail = format!("the envelope had its verdict, and its receipt is not kept here{since}");
+            (Told::Receipt, detail)
+        }
+        Forgotten::Number => {
+            let detail = format!(
+                "number {number} of this author is used, and it is not kept here whether by this envelope or another{since}"
+            );
+            (Told::Number, detail)
+        }
     };
-    Failure::pruned(detail).with_next_seq(numbers.next_seq).asking(others(service))
+    Failure::pruned(detail).with_forgotten(told).with_next_seq(numbers.next_seq).asking(others(service))
 }
 
 /// Answer about an envelope without a receipt and a place here: where history is pruned, it may have been ordered all the same.
