@@ -115,9 +115,9 @@ pub use execute::outcome::Outcome;
 pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest, WAIT_MS_MAX, Wanted};
 #[cfg(feature = "execution")]
 pub use query::{
-    AuthorEntry, Causality, ChangedPath, ChangesCursor, CommitMessage, ConflictEntry, DomainEntry, EpochEntry,
-    EvidenceEntry, FileEntry, Found, LockEntry, LogEntry, LoggedEvent, MemberEntry, ObserverEntry, Order, Page,
-    PathDifference, Plan, ProposalEntry, QueryError, SideEntry, StateView,
+    AuthorEntry, Brought, Causality, ChangedPath, ChangesCursor, CommitMessage, ConflictEntry, DomainEntry, EndedWait,
+    EpochEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry, LoggedEvent, MemberEntry, ObserverEntry, Order,
+    Page, PathDifference, Plan, ProposalEntry, QueryError, SideEntry, StateView, Waited,
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, Forgotten, NotAdmitted, Numbers, Sequencing};

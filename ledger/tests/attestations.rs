@@ -3,7 +3,9 @@
 mod support;
 
 use quorate_ledger::policy::{Approvals, DomainPolicy, PathRule};
-use quorate_ledger::{Act, Base, Code, EnvelopeId, Ledger, Op, Outcome, Principal, Progress, ProposalId, State};
+use quorate_ledger::{
+    Act, Base, Code, EndedWait, EnvelopeId, Ledger, Op, Outcome, Principal, Progress, ProposalId, State, Waited,
+};
 use quorate_pbft::Signer;
 use support::author;
 use support::world::{Edit, World, remove, rename, write};
@@ -259,4 +261,43 @@ fn what_a_refused_change_brought_can_still_be_served() {
     let base = world.now();
     world.does_on(base, 2, &[remove("c")]);
     assert_eq!(world.does_on(base, 1, &[write("c", "2\n")]).state, State::Conflict);
+}
+
+#[test]
+fn the_wait_of_a_change_is_told_after_its_end_with_the_revision_that_ordered_it() {
+    let mut world = world();
+    let [beside, reviewed] =
+        [(3, "b"), (0, "reviewed/a")].map(|(who, path)| world.draft(who, world.now(), &[write(path, "x")]));
+    let pending = world.slot(&[&beside, &reviewed]).receipts[1].clone();
+    assert_eq!(world.view().waited("main", &pending.id), Ok(Waited::Not), "it waits still");
+    attest(&mut world, 1, pending.id, false);
+    let refused = attest(&mut world, 2, pending.id, false).receipts[1].clone();
+
+    let since = pending.revision.expect("it was ordered");
+    assert_eq!(since.place(), Some(2));
+    let ended = Waited::Until(Box::new(EndedWait { since, receipt: refused }));
+    assert_eq!(world.view().waited("main", &pending.id), Ok(ended));
+}
+
+#[test]
+fn a_change_that_nobody_had_to_approve_has_not_waited() {
+    let mut world = world();
+    let applied = world.does(0, &[write("b", "x")]);
+    let refused = attest(&mut world, 0, applied.id, true).receipts[0].clone();
+
+    for id in [applied.id, refused.id, EnvelopeId(quorate_pbft::Digest([9; 32]))] {
+        assert_eq!(world.view().waited("main", &id), Ok(Waited::Not));
+    }
+}
+
+#[test]
+fn a_word_is_told_with_the_bundle_that_brought_it() {
+    let mut world = world();
+    let pending = world.does(0, &[write("tested/a", "x")]);
+    let word = attest(&mut world, 1, pending.id, true).receipts[0].clone();
+
+    let revision = word.revision.expect("it was ordered");
+    let brought = world.view().brought(revision, &word.id).expect("known").expect("an envelope");
+    assert_eq!((brought.id, brought.author, Some(brought.lane)), (word.id, word.author, word.lane));
+    assert_eq!(brought.epoch, world.ledger.executed().epoch);
 }

@@ -7,7 +7,8 @@ mod support;
 use quorate_ledger::copy::copy_steps;
 use quorate_ledger::proof::{EpochStep, Epochs, EvidenceProof, Proof, ProofError, Proved};
 use quorate_ledger::{
-    Act, GROUP_DOMAIN, JoinStatement, Joiner, MemoryStore, RULES, Read as _, Reconfiguration, Store as _, Table,
+    Act, GROUP_DOMAIN, JoinStatement, Joiner, LogEntry, MemoryStore, RULES, Read as _, Reconfiguration, Store as _,
+    Table,
 };
 use quorate_pbft::{
     ClaimedCert, Committee, Digest, Ed25519, Ed25519Signer, Epoch, Evidence, Kind, QuorumCert, ReplicaId, SeqNum,
@@ -282,4 +283,16 @@ fn a_second_history_is_refused_by_who_knows_the_first() {
     let forged = [EpochStep { certificate, lane_hash, state_root, members }];
     assert!(Epochs::of(&world.genesis).joined(&forged).is_ok(), "the genesis alone cannot tell");
     assert_eq!(epochs.joined(&forged), Err(ProofError::OtherHistory(Epoch::new(1))));
+}
+
+#[test]
+fn an_accepted_envelope_is_told_with_the_epoch_of_the_slot_that_ordered_it() {
+    let (world, _) = two_epochs();
+    let log = world.view().log("main", None, None, 100).expect("known").items;
+
+    let epoch_of =
+        |entry: &LogEntry| world.view().brought(entry.revision, &entry.id).expect("known").expect("one").epoch;
+    let epochs: Vec<u64> = log.iter().map(|entry| epoch_of(entry).get()).collect();
+
+    assert_eq!(epochs, [&[1][..], &[0; 10]].concat(), "the newest first");
 }

@@ -5,7 +5,7 @@ mod support;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{
     Act, Base, ChangesCursor, Forgotten, Limits, Numbers, Op, Principal, QueryError, Revision, State, Store as _,
-    Sweep, Table,
+    Sweep, Table, Waited,
 };
 use quorate_pbft::SeqNum;
 use support::counting::Counting;
@@ -373,4 +373,22 @@ fn news_of_the_newest_slot_cost_as_many_rows_after_a_long_log_as_after_a_short_o
 
     assert_eq!((short.0, long.0), (1, 1));
     assert!(long.1 <= short.1 + 2, "{short:?} {long:?}");
+}
+
+#[test]
+fn a_wait_that_began_before_history_is_told_as_forgotten() {
+    let mut world = short();
+    let rule = PathRule { pattern: "reviewed/**".into(), approvals: 1, ..PathRule::default() };
+    let policy = DomainPolicy { paths: vec![rule], ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+    world.decide("main", policy);
+    let pending = world.does(0, &[write("reviewed/a", "x")]);
+    time_passes(&mut world);
+    let oldest = next(&world);
+    world.does(1, &[Edit::Other(Op::Attest { envelope: pending.id, approve: true })]);
+    assert!(matches!(world.view().waited("main", &pending.id), Ok(Waited::Until(_))));
+
+    forget(&mut world, oldest);
+
+    assert!(world.ledger.receipt(&world.store, &pending.id).is_ok_and(|last| last.is_some()), "its end is kept");
+    assert_eq!(world.view().waited("main", &pending.id), Ok(Waited::Forgotten));
 }

@@ -98,3 +98,5 @@ mod tls;
 mod tokens;
 #[path = "processes/told.rs"]
 mod told;
+#[path = "processes/words.rs"]
+mod words;

@@ -140,8 +140,9 @@ async fn what_is_forgotten_is_told_with_who_else_may_keep_it() {
 
     let log = refused(forgetful.get(&["domains", "main", "log"], &[("from", &revision)]).await);
     let slots = refused(forgetful.client.renewed().order(question_about_slot_1()).await);
+    let words = refused(forgetful.get(&["domains", "main", "pending", &receipt.id.to_string()], &[]).await);
 
-    for problem in [log, slots] {
+    for problem in [log, slots, words] {
         assert_eq!((problem.status, problem.code.as_str()), (410, "history-pruned"), "{problem}");
         assert!(problem.members.is_some_and(|others| others.is_empty()), "a group of one");
         assert!(problem.detail.contains("the group has no other member"), "{}", problem.detail);

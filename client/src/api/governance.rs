@@ -1,7 +1,7 @@
 //! Governance: policies, proposals, and changes that wait for approvals and attestations.
 
 use quorate_ledger::policy::{DomainPolicy, GroupPolicy};
-use quorate_ledger::{Act, EnvelopeId, ProposalId, Revision, hexed};
+use quorate_ledger::{Act, EnvelopeId, ProposalId, Revision, State, hexed};
 use quorate_pbft::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,7 +71,45 @@ pub struct ProposalEntry {
     pub failed: Option<String>,
 }
 
-/// A change that waits for the word of others: `GET /v1/domains/{d}/pending/{id}`.
+/// A change that waits for the word of others, or has waited, with the words so far: `GET /v1/domains/{d}/pending/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PendingStory {
+    /// The change. Without requirements and answers of organisations once its wait is over: the state holds them no more.
+    #[serde(flatten)]
+    pub change: PendingChange,
+    /// `pending` while it waits; then the state of its last receipt.
+    pub state: State,
+    /// The revision at which it took effect, or was refused; null while it waits.
+    pub decided: Option<Revision>,
+    /// Words about it, in the agreed order. The first of an organisation, and of a validator, counts.
+    pub words: Vec<Word>,
+    /// Cursor with which the search for words goes on; null where there are no more.
+    pub next: Option<String>,
+    /// The oldest slot of which the node tells, where it has forgotten words about a change that waits; else left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<u64>,
+}
+
+/// Word about a change that waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Word {
+    /// The envelope that gave it: the proof of its receipt shows that it was ordered.
+    pub id: EnvelopeId,
+    /// The revision that it made.
+    pub revision: Revision,
+    /// Author of the word.
+    #[serde(with = "hexed")]
+    #[cfg_attr(feature = "schema", schemars(with = "quorate_ledger::shape::Hex<32>"))]
+    pub author: PublicKey,
+    /// The author's organisation.
+    pub organisation: String,
+    /// Whether the change should take effect.
+    pub approve: bool,
+}
+
+/// A change that waits for the word of others: an item of `GET /v1/domains/{d}/pending`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PendingChange {

@@ -84,6 +84,17 @@ impl<'a> StateView<'a> {
         Ok(Plan { present: members.clone(), refused: refused.or_else(too_wide), next })
     }
 
+    /// Epoch of a slot up to the newest one.
+    pub(super) fn epoch_of(&self, seq: SeqNum) -> Result<Epoch, StoreError> {
+        let mut epoch = self.ledger.head().epoch;
+        while let Some(before) = epoch.previous()
+            && self.epoch_record(epoch)?.is_some_and(|record| record.after >= seq)
+        {
+            epoch = before;
+        }
+        Ok(epoch)
+    }
+
     fn epoch(&self, epoch: Epoch) -> Result<EpochEntry, StoreError> {
         let record = self.epoch_record(epoch)?.ok_or_else(|| entry::damaged("an epoch"))?;
         let next = self.epoch_record(epoch.next())?;

@@ -97,13 +97,23 @@ impl<'a> StateView<'a> {
         after: Revision,
         until: Revision,
     ) -> Result<Vec<(Revision, EnvelopeId)>, QueryError> {
+        self.first_accepted(domain, (after, until), usize::MAX)
+    }
+
+    /// The first of them, so many at most.
+    pub fn first_accepted(
+        &self,
+        domain: &str,
+        (after, until): (Revision, Revision),
+        most: usize,
+    ) -> Result<Vec<(Revision, EnvelopeId)>, QueryError> {
         let number = self.number(domain)?;
         self.check_history(after)?;
         let (first, last) = (rows::log(number, after), rows::log(number, until));
         let mut found = Vec::new();
         self.read.scan(Table::Archive, &first, &last, &mut |key, id| {
             found.extend(rows::logged(key, id).filter(|(revision, _)| *revision > after));
-            ControlFlow::Continue(())
+            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(found)
     }

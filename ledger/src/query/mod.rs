@@ -15,6 +15,7 @@ mod observers;
 mod page;
 mod proofs;
 mod proposals;
+mod words;
 mod conflict_log;
 
 pub use authors::{AuthorEntry, MemberEntry};
@@ -30,6 +31,7 @@ pub use locks::LockEntry;
 pub use observers::ObserverEntry;
 pub use page::Page;
 pub use proposals::ProposalEntry;
+pub use words::{Brought, EndedWait, Waited};
 
 use crate::copy::forget;
 use crate::execute::deadlines;

@@ -50,7 +50,7 @@ pub async fn run(args: &Receipt) -> Outcome {
 }
 
 /// The one id in a domain's log that begins so.
-async fn whole(client: &Client, domain: &str, beginning: &str) -> Result<EnvelopeId, Failure> {
+pub async fn whole(client: &Client, domain: &str, beginning: &str) -> Result<EnvelopeId, Failure> {
     if let Ok(id) = beginning.parse() {
         return Ok(id);
     }

@@ -2,18 +2,21 @@
 
 use super::Shared;
 use super::level::Freshness;
-use super::page::{Cut, json, page};
+use super::page::{Cut, json, page, parsed};
 use super::param::{InPath, InQuery, digest};
 use super::problem::{Answer, Failure};
+use super::words::{self, Found};
+use crate::engine::Moment;
 use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::{
-    Decides, Page, PendingChange, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
+    Decides, Page, PendingChange, PendingStory, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
 };
-use quorate_ledger::Threshold;
 use quorate_ledger::{
-    EnvelopeId, PendingChange as Waiting, ProposalEntry as Found, ProposalFate, ProposalId, Requirement,
+    EndedWait, EnvelopeId, PendingChange as Waiting, ProposalEntry as Proposed, ProposalFate, ProposalId, Requirement,
+    Revision, State as Verdict, Threshold, Waited,
 };
+use quorate_pbft::SeqNum;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -99,8 +102,8 @@ pub async fn one(
     .await
 }
 
-fn entry(found: Found) -> ProposalEntry {
-    let Found { id, domain, proposal, needed } = found;
+fn entry(found: Proposed) -> ProposalEntry {
+    let Proposed { id, domain, proposal, needed } = found;
     let decided = proposal.end.as_ref().map(|end| end.revision);
     let (state, failed) = match proposal.end.map(|end| end.how) {
         None => ("open", None),
@@ -122,20 +125,80 @@ fn entry(found: Found) -> ProposalEntry {
     }
 }
 
-/// A change that waits for the word of others.
+/// The query of a change that waits, or has waited.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub struct StoryQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
+    /// The cursor that the answer before gave: words up to there are left out.
+    from: Option<String>,
+}
+
+/// A change that waits for the word of others, or has waited, with the words about it.
 pub async fn pending(
     State(service): Shared,
     InPath((domain, id)): InPath<(String, String)>,
-    InQuery(fresh): InQuery<Freshness>,
+    InQuery(query): InQuery<StoryQuery>,
 ) -> Answer<Response> {
     let id = EnvelopeId(digest(&id)?);
-    let (moment, _) = fresh.state(&service).await?;
-    json(&service, move || {
-        let found = moment.view().pending(&domain, &id)?;
-        let (pending, _) = found.ok_or_else(|| Failure::not_found(format!("no change {id} waits in {domain:?}")))?;
-        Ok(waiting(id, pending))
+    let from = parsed(query.from.as_deref().filter(|from| !from.is_empty()))?;
+    let (moment, _) = query.fresh.state(&service).await?;
+    let scope = service.domains();
+    json(&service, move || match moment.view().pending(&domain, &id)? {
+        Some((pending, _)) => still_waiting(&moment, &domain, waiting(id, pending), from),
+        None if !scope.is_empty() => Err(Failure::not_held("what waits no more is history", &scope)),
+        None => match moment.view().waited(&domain, &id)? {
+            Waited::Until(ended) => waited(&moment, &domain, *ended, from),
+            Waited::Not => Err(Failure::not_found(format!("no change {id} waits in {domain:?}, nor has one waited"))),
+            Waited::Forgotten => Err(forgotten(&moment, &id)?),
+        },
     })
     .await
+}
+
+/// A change that waits, with the words about it that are kept here.
+fn still_waiting(moment: &Moment, domain: &str, change: PendingChange, from: Option<Revision>) -> Answer<PendingStory> {
+    let oldest = moment.view().history_from()?;
+    let (first, until) = (change.since.seq().max(oldest), moment.ledger.revision());
+    let after = before(first).max(from.unwrap_or_default());
+    let Found { words, next, lacks } = words::between(moment, (domain, &change.id), (after, until))?;
+    let begins = lacks.map(|lacks| lacks.seq().next()).or(Some(first).filter(|first| change.since.seq() < *first));
+    let (next, begins) = (next.map(|next| next.to_string()), begins.map(SeqNum::get));
+    Ok(PendingStory { change, state: Verdict::Pending, decided: None, words, next, begins })
+}
+
+/// A change whose wait is over, with the words about it.
+fn waited(
+    moment: &Moment,
+    domain: &str,
+    EndedWait { since, receipt }: EndedWait,
+    from: Option<Revision>,
+) -> Answer<PendingStory> {
+    let (id, author, decided) = (receipt.id, receipt.author, receipt.revision);
+    let until = decided.unwrap_or(since);
+    let after = before(since.seq()).max(from.unwrap_or_default()).min(until);
+    let Found { words, next, lacks } = words::between(moment, (domain, &id), (after, until))?;
+    if let Some(lacks) = lacks {
+        return Err(Failure::pruned(format!(
+            "the bundle that brought revision {lacks} is not kept here: it may be a word"
+        )));
+    }
+    let organisation = moment.view().organisation(&author)?.unwrap_or_default();
+    let (requirements, organisations) = Default::default();
+    let change = PendingChange { id, author, organisation, since, requirements, organisations };
+    let next = next.map(|next| next.to_string());
+    Ok(PendingStory { change, state: receipt.state, decided, words, next, begins: None })
+}
+
+/// The end of the slot before one.
+fn before(seq: SeqNum) -> Revision {
+    seq.previous().map_or(Revision::GENESIS, Revision::slot)
+}
+
+fn forgotten(moment: &Moment, id: &EnvelopeId) -> Answer<Failure> {
+    let oldest = moment.view().history_from()?;
+    let detail = format!("whether change {id} has waited, and who spoke about it, is not kept here");
+    Ok(Failure::pruned(format!("{detail}: history begins with slot {oldest}")))
 }
 
 /// The query of the list of pending changes.

@@ -59,6 +59,7 @@ mod status;
 mod streams;
 mod threads;
 mod tls;
+mod words;
 
 use admin::Access;
 pub use admin::Admin;

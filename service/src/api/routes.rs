@@ -14,8 +14,8 @@ use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
     AuthorInfo, AuthorLocks, Causality, ChangedPath, CheckpointEntry, Conduct, ConflictEntry, ConflictStory, Domain,
     EnrolledObserver, EpochEntry, Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry,
-    LogLevels, LogPage, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PolicyOfDomain,
-    PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TreeEntry, Version,
+    LogLevels, LogPage, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PendingStory,
+    PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TreeEntry, Version,
 };
 use quorate_ledger::{Receipt, Reconfiguration};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -262,7 +262,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK).of_domain(),
         Route::get("/v1/domains/{domain}/policy", governance::policy, json::<PolicyOfDomain>(), "A domain's policy").asked::<Freshness>().of_domain(),
         Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(FROM_ID).of_domain(),
-        Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, json::<PendingChange>(), "A change that waits for approvals or attestations").asked::<Freshness>().of_domain(),
+        Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, json::<PendingStory>(), "A change that waits for approvals or attestations, or has waited, with the words about it; where there are more, a cursor for the next question").paged::<governance::StoryQuery>(FROM_REVISION).of_domain(),
         Route::get("/v1/domains/{domain}/facts", facts::of_path, json::<LevelFacts>(), "What level `auto` is chosen by for a path").asked::<facts::About>().of_domain(),
         Route::get("/v1/domains/{domain}/causality", causality::order, json::<Causality>(), "How two changes stand to each other, each named by its envelope or revision, and why").asked::<causality::Pair>(),
         Route::get("/v1/policy", governance::group_policy, json::<PolicyOfGroup>(), "What it takes to decide for the whole group").asked::<Freshness>().for_all(),
