@@ -112,6 +112,9 @@ pub(crate) const PULSE: Pulse = Pulse { every: Duration::from_secs(3), silence_m
 
 const _: () = assert!(PULSE.every.as_millis() * 3 < PULSE.silence_max.as_millis(), "one lost beat is no death");
 
+/// Bytes of bulk of no use as which a heartbeat among bulk counts: a thousand in a second, where one in three is sent.
+pub(crate) const BEAT_BYTES: u64 = 16 * 1024;
+
 /// Frames of address records that a peer may tell at once; each costs 16 signatures at most.
 pub(crate) const TELLINGS_MAX: u32 = 4;
 

@@ -13,7 +13,7 @@ use crate::counters::Count;
 use crate::discovery::{self, Directory};
 use crate::frame::{self, ReadError};
 use crate::inbox::Inbox;
-use crate::limits::{Pulse, WRITE_BUFFER_BYTES};
+use crate::limits::{BEAT_BYTES, Pulse, WRITE_BUFFER_BYTES};
 use crate::peer::Peer;
 
 /// Peer, channel and inbox that a stream serves.
@@ -69,6 +69,7 @@ impl Link {
         let silence_max = self.pulse.silence_max;
         let bytes = frame::read_length(from, self.channel.frame_bytes_max(), silence_max).await?;
         if bytes == 0 {
+            self.take_beat().await;
             return Ok(());
         }
         self.keep_pace(bytes).await;
@@ -85,6 +86,14 @@ impl Link {
         }
         self.inbox.put(self.peer.place, self.channel, body, room);
         Ok(())
+    }
+
+    /// Heartbeats cost their sender as frames do: among votes a place in their pace, among bulk as much as others of no use.
+    async fn take_beat(&self) {
+        if self.channel == Channel::Bulk {
+            self.peer.restraint.charge(BEAT_BYTES, Instant::now());
+        }
+        self.keep_pace(1).await;
     }
 
     /// Waits for the turn of a peer that is ahead of its pace. No timer is set for any other: the shortest takes a millisecond.
@@ -271,6 +280,40 @@ mod tests {
         }
 
         assert!(begin.elapsed() >= Duration::from_millis(250), "{:?}", begin.elapsed());
+    }
+
+    /// Time in which a link reads so many heartbeats and the frame behind them.
+    async fn read_behind_beats(link: Link, beats: usize) -> Duration {
+        let inbox = link.inbox.clone();
+        let (near, mut far) = duplex(1 << 20);
+        let begin = Instant::now();
+        tokio::spawn(link.run(near));
+
+        far.write_all(&vec![0; beats * frame::LENGTH_BYTES]).await.unwrap();
+        far.write_all(&[0, 0, 0, 1, 7]).await.unwrap();
+        while inbox.take().is_none() {
+            tokio::task::yield_now().await;
+        }
+        begin.elapsed()
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_heartbeats_among_votes_is_read_at_the_pace_of_votes() {
+        let link = link(PULSE);
+        link.peer.restraint.set(Allowance::Least);
+
+        let took = read_behind_beats(link, 2_600).await;
+
+        assert!(took >= Duration::from_millis(250), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_heartbeats_among_bulk_waits_as_other_bulk_of_no_use() {
+        let link = Link { channel: Channel::Bulk, ..link(PULSE) };
+
+        let took = read_behind_beats(link, 8_600).await;
+
+        assert!(took >= Duration::from_millis(250), "{took:?}");
     }
 
     /// A link that breaks meanwhile ends the wait.

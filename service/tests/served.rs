@@ -21,7 +21,7 @@ use standing::{PATIENCE, enrols, envelope, eventually, free_port, launch};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// A replica that is a group, and the first author.
 struct Group {
@@ -104,11 +104,15 @@ impl Group {
         let answer = timeout(PATIENCE, receiver.recv()).await.expect("in time").expect("a frame");
         match parse(&answer).expect("a frame of a door") {
             Telling::Welcome => Some(Guest(tokio::spawn(async move {
-                loop {
-                    let _ = timeout(Sender::BEAT, receiver.recv()).await;
-                    if sender.beat().await.is_err() {
-                        return;
+                let beats = async {
+                    while sender.beat().await.is_ok() {
+                        sleep(Sender::BEAT).await;
                     }
+                };
+                let frames = async { while receiver.recv().await.is_ok() {} };
+                tokio::select! {
+                    () = beats => {}
+                    () = frames => {}
                 }
             }))),
             Telling::Busy(_) => None,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf, ReadHalf, WriteHalf};
 use tokio::time::timeout;
@@ -16,6 +16,9 @@ use crate::limits::{BULK_FRAME_BYTES_MAX, PULSE, WRITE_BUFFER_BYTES};
 
 /// Time that a frame may take to leave: a peer that reads nothing for so long is gone.
 const WRITES_WITHIN: Duration = Duration::from_secs(30);
+/// Heartbeats beyond one for each second since the link began; one in three seconds is sent. Those of a while in which
+/// nothing was read come at once.
+const BEATS_AT_ONCE: u64 = 8;
 
 /// Either side's stream.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -68,6 +71,8 @@ pub struct Receiver {
     from: ReadHalf<Box<dyn Stream>>,
     bytes_max: usize,
     passed: Arc<AtomicU64>,
+    since: Instant,
+    beats: u64,
 }
 
 /// Source of bytes that counts them as they come.
@@ -129,7 +134,7 @@ impl ObserverLink {
         let bytes_max = bytes_max.min(BULK_FRAME_BYTES_MAX);
         (
             Sender(BufWriter::with_capacity(WRITE_BUFFER_BYTES, into)),
-            Receiver { from, bytes_max, passed: Arc::default() },
+            Receiver { from, bytes_max, passed: Arc::default(), since: Instant::now(), beats: 0 },
         )
     }
 }
@@ -183,7 +188,15 @@ impl Receiver {
                 let mut from = Counted { from: &mut self.from, passed: &self.passed };
                 return Ok(frame::read_body(&mut from, bytes, PULSE.silence_max).await?);
             }
+            self.take_beat()?;
         }
+    }
+
+    /// Counts a heartbeat. All observers have one thread, so a flood of them ends the link.
+    fn take_beat(&mut self) -> Result<(), LinkError> {
+        self.beats += 1;
+        let is_flood = self.beats > BEATS_AT_ONCE + self.since.elapsed().as_secs();
+        if is_flood { Err(LinkError::Read("a flood of heartbeats".to_owned())) } else { Ok(()) }
     }
 }
 

@@ -214,6 +214,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flood_of_beats_ends_the_link() {
+        let (mut door, address) = door(1).await;
+        let (dialled, came) = tokio::join!(dial([2; 32], &address), door.next());
+        let (mut near_out, _near_in) = dialled.unwrap().split(100);
+        let (_far_out, mut far_in) = came.unwrap().link.split(100);
+
+        for _ in 0..20 {
+            near_out.beat().await.unwrap();
+        }
+        near_out.send(b"question").await.unwrap();
+
+        assert!(matches!(far_in.recv().await, Err(LinkError::Read(_))));
+    }
+
+    #[tokio::test]
     async fn a_question_above_its_bound_ends_the_link() {
         let (mut door, address) = door(1).await;
         let (dialled, came) = tokio::join!(dial([2; 32], &address), door.next());
