@@ -1,19 +1,25 @@
-//! Names in addresses: looked up as the operating system does it (hosts file, name servers), at each dial.
+//! Names in addresses: looked up as the operating system does it (hosts file, name servers), at each dial. The addresses of
+//! a name are tried side by side, each a moment after the one before, so that one which swallows packets is in no one's way.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use libp2p::Multiaddr;
 use libp2p::core::transport::{DialOpts, ListenerId, Transport, TransportError, TransportEvent};
 use libp2p::multiaddr::Protocol;
+use tokio::time::timeout;
 
 /// Addresses of one name that are tried in one dial.
 const ADDRESSES_MAX: usize = 8;
+/// Time after which the next address is tried while earlier ones are silent (RFC 8305, §5).
+const NEXT_AFTER: Duration = Duration::from_millis(250);
 
 /// A transport that also dials addresses which begin with `/dns`, `/dns4` or `/dns6`.
 pub(crate) struct Named<T>(Arc<Mutex<T>>);
@@ -58,7 +64,7 @@ where
     }
 }
 
-/// Dials the name's addresses one after the other, in the order of the operating system.
+/// Dials the name's addresses, begun in the order of the operating system.
 async fn dial_one_of<T>(
     sockets: Named<T>,
     name: Name,
@@ -68,23 +74,39 @@ async fn dial_one_of<T>(
 where
     T: Transport<Error = io::Error>,
 {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{} has no such address", name.host));
-    for found in name.lookup().await?.take(ADDRESSES_MAX) {
+    let sockets = &sockets;
+    let dials = name.lookup().await?.take(ADDRESSES_MAX).map(|found| {
         let plain = address.replace(0, |_| Some(found.ip().into())).expect("its first part is the name");
-        let dial = sockets.lock().dial(plain, opts);
-        let outcome = match dial {
-            Ok(dial) => dial.await,
-            Err(TransportError::Other(error)) => Err(error),
-            Err(TransportError::MultiaddrNotSupported(address)) => {
-                Err(io::Error::new(io::ErrorKind::Unsupported, address.to_string()))
+        async move {
+            let dial = sockets.lock().dial(plain, opts);
+            match dial {
+                Ok(dial) => dial.await,
+                Err(TransportError::Other(error)) => Err(error),
+                Err(TransportError::MultiaddrNotSupported(address)) => {
+                    Err(io::Error::new(io::ErrorKind::Unsupported, address.to_string()))
+                }
             }
-        };
-        match outcome {
-            Ok(output) => return Ok(output),
-            Err(error) => last = error,
+        }
+    });
+    let none = || io::Error::new(io::ErrorKind::NotFound, format!("{} has no such address", name.host));
+    first_of(dials).await.map_err(|last| last.unwrap_or_else(none))
+}
+
+/// Outcome of the first dial that succeeds, or the last error; the other dials are dropped. A dial begins when another has
+/// failed, or [`NEXT_AFTER`] after the one before.
+async fn first_of<T>(
+    mut dials: impl Iterator<Item = impl Future<Output = io::Result<T>>>,
+) -> Result<T, Option<io::Error>> {
+    let (mut under_way, mut last) = (FuturesUnordered::new(), None);
+    loop {
+        under_way.extend(dials.next());
+        match timeout(NEXT_AFTER, under_way.next()).await {
+            Ok(Some(Ok(output))) => return Ok(output),
+            Ok(Some(Err(error))) => last = Some(error),
+            Ok(None) => return Err(last),
+            Err(_) => {} // still silent
         }
     }
-    Err(last)
 }
 
 /// A host's name, and which addresses of it count.
@@ -110,5 +132,43 @@ impl Name {
         let found = tokio::net::lookup_host((self.host.as_str(), 0)).await?;
         let found: Vec<SocketAddr> = found.filter(|socket| counts(&socket.ip())).collect();
         Ok(found.into_iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future;
+
+    fn failed(code: i32) -> future::BoxFuture<'static, io::Result<u8>> {
+        future::err(io::Error::from_raw_os_error(code)).boxed()
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_packets_is_in_no_ones_way() {
+        let dials = [future::pending().boxed(), future::pending().boxed(), future::ok(3).boxed()];
+
+        let first = timeout(Duration::from_secs(60), first_of(dials.into_iter())).await;
+
+        assert_eq!(first.expect("an outcome").unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_fails_makes_room_for_the_next_at_once() {
+        let first = first_of([failed(1), failed(2), future::ok(3).boxed()].into_iter()).now_or_never();
+
+        assert_eq!(first.expect("without waiting").unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn where_all_dials_fail_the_last_error_is_told() {
+        let first = first_of([failed(1), failed(2)].into_iter()).await;
+
+        assert_eq!(first.unwrap_err().and_then(|error| error.raw_os_error()), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_name_without_addresses_has_no_outcome() {
+        assert!(first_of(std::iter::empty::<future::Ready<io::Result<u8>>>()).await.unwrap_err().is_none());
     }
 }
