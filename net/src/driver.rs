@@ -214,9 +214,10 @@ impl Driver {
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, concurrent_dial_errors, .. } => {
                 tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
                 if let Some(line) = self.places.get(&peer_id).and_then(|place| self.lines.get(place)) {
+                    note_wrong_keys(&line.peer, concurrent_dial_errors.as_deref().unwrap_or_default());
                     match endpoint.is_dialer() {
                         true => self.shared.reached(&line.peer, endpoint.get_remote_address()),
                         false => self.shared.came(&line.peer),
@@ -272,15 +273,10 @@ impl Driver {
 
     fn on_dial_failed(&mut self, place: usize, error: &DialError) {
         let Some(Line { peer, route, .. }) = self.lines.get_mut(&place) else { return };
-        let (id, address) = (peer.id(), peer.address().as_ref().map(Multiaddr::to_string));
-        if let DialError::WrongPeerId { obtained, .. } = error {
-            let times = peer.wrong_key.add(1);
-            if times.is_power_of_two() {
-                tracing::warn!(event = "wrong-key", peer = %id, address, %obtained, times, "another key answers at this address");
-            }
-        } else {
-            tracing::debug!(peer = %id, address, %error, "cannot connect");
+        if let DialError::Transport(failed) = error {
+            note_wrong_keys(peer, failed);
         }
+        tracing::debug!(peer = %peer.id(), %error, "cannot connect");
         route.on_dial_failed(Instant::now());
     }
 
@@ -412,6 +408,17 @@ impl Behaviour {
             .with_max_pending_incoming(Some(HANDSHAKES_MAX))
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
         Self { limits: Limits::new(limits), door: Door::new(now), members, streams: Streams::new(me) }
+    }
+}
+
+/// Counts the dials of a peer that failed by the key that answered. The log shows the 1st, 2nd, 4th, 8th … time.
+fn note_wrong_keys(peer: &Peer, failed: &[(Multiaddr, TransportError<std::io::Error>)]) {
+    for (address, error) in failed {
+        let Some(obtained) = transport::wrong_key(error) else { continue };
+        let times = peer.wrong_key.add(1);
+        if times.is_power_of_two() {
+            tracing::warn!(event = "wrong-key", peer = %peer.id(), %address, %obtained, times, "another key answers at this address");
+        }
     }
 }
 

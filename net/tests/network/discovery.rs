@@ -1,11 +1,16 @@
 //! Members that find each other by the records that others give on.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_net::{Config, Directory, Entrance, Member, Multiaddr, Place, Ranges, Source};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 
-use crate::group::{Group, LIMIT, Node};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::group::{Group, LIMIT, Node, keys, listening_at, socket, until};
+use crate::raw::Raw;
 
 /// A member that has the address of member 0 alone, and tells its own.
 async fn start(group: &Group, number: usize) -> Node {
@@ -73,6 +78,48 @@ async fn a_member_that_starts_again_at_another_address_is_found_there() {
     finds(&zero, &group, 2, &elsewhere, Source::Record).await;
     finds(&one, &group, 2, &elsewhere, Source::Record).await;
     one.talks_with(1, &mut two, 2).await;
+}
+
+/// Way to a socket on which each connection waits for a while.
+async fn detour(to: SocketAddr) -> Multiaddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listening_at(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let mut into = TcpStream::connect(to).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut into).await });
+        }
+    });
+    at
+}
+
+#[tokio::test]
+async fn a_wrong_key_at_one_address_is_in_no_way_of_the_right_one_at_another() {
+    let group = Group::of(2);
+    let elsewhere = Group::of(3).address(2);
+    let unknown = |member: &Member| Member { address: None, ..member.clone() };
+    let waits = Config {
+        members: group.members.iter().map(unknown).collect(),
+        listen: vec![elsewhere.clone()],
+        ..group.config(1)
+    };
+    let _one = group.node(quorate_net::start(waits).await.unwrap());
+    let _imposter = Raw::start(keys([77; 32]), Some(group.address(1)));
+    let (key, signer) = (group.key(0), Ed25519Signer::from_seed(&group.seed(1)));
+    let address = detour(socket(&elsewhere)).await;
+    let told = Directory::new(Digest::ZERO, signer.public_key(), Ranges::default());
+    told.publish(vec![Place { door: Entrance::Members, address: address.clone() }], &signer);
+    let directory = Directory::new(Digest::ZERO, key, Ranges::named_by([&address]));
+    directory.know([signer.public_key()]);
+    assert_eq!(directory.take(&told.since(0).0[0]), Ok(true));
+
+    let config = Config { directory: Some(Arc::new(directory)), ..group.config(0) };
+    let zero = group.node(quorate_net::start(config).await.unwrap());
+
+    until("a link", || zero.net.peers()[0].is_up).await;
+    assert_eq!(zero.net.peers()[0].wrong_key, 1, "by the one dial");
+    finds(&zero, &group, 1, &address, Source::Record).await;
 }
 
 #[tokio::test]
