@@ -7,7 +7,9 @@ use super::loose::{FRAME_BYTES, costs};
 use super::round::Notice;
 use super::tolls::BUNDLE_BYTES;
 use quorate_ledger::{Analysis, Claim, Novelty, StoreError};
-use quorate_pbft::{Admitted, Bundle, BundleHeader, Input, Item, ItemKind, Message, Rejected, ReplicaId};
+use quorate_pbft::{
+    Admitted, Bundle, BundleHeader, ClaimedCert, Input, Item, ItemKind, Message, Rejected, ReplicaId, ViewChange,
+};
 
 /// Weight of a refused bundle of the sender's own lane, beside one that comes again or too early. An honest owner whose lane
 /// owes too much after two times alone sends the first of them again at each status, 8 to 10 MiB a second: it must not wait for long.
@@ -15,6 +17,8 @@ const REFUSED_WEIGHS: u64 = 2;
 /// Weight of words about what this replica promised that were not asked for: each of up to 20,480 is a signature to check, and an
 /// honest member's late answer has a thousand.
 const RECALLED_WEIGHS: u64 = 16;
+/// Bytes that each signature within a ViewChange counts which is of no use: as much as one of those words.
+const SIGNATURE_BYTES: u64 = 2 << 10;
 /// Bytes that a read mark counts, for it has an entry in its slot's list and a place in its bundle. An honest lane has 50 in a
 /// second at most, a third of what it may bring.
 const MARK_BYTES: u64 = 128;
@@ -105,6 +109,10 @@ impl Engine {
         let (bytes, is_asked) = match heard.message() {
             Message::Recalled { .. } => (bytes_of(&heard) * RECALLED_WEIGHS, self.dues.recalled.insert(from)),
             Message::Bundle(_) => (0, true),
+            message @ Message::ViewChange { body, .. } => {
+                let bytes = bytes_of(&heard).saturating_add(SIGNATURE_BYTES.saturating_mul(signatures(body)));
+                (bytes, self.dues.replies.takes(from, message))
+            }
             message if message.is_bulk() => (bytes_of(&heard), self.dues.replies.takes(from, message)),
             _ => (0, true),
         };
@@ -195,6 +203,13 @@ impl Engine {
             }
         })
     }
+}
+
+/// Signatures of others in a ViewChange.
+fn signatures(body: &ViewChange) -> u64 {
+    let certified = |certificate: &ClaimedCert| certificate.signatures.len();
+    let prepared = body.prepared.iter().map(|entry| 1 + certified(&entry.certificate)).sum::<usize>();
+    (prepared + body.voted.len() + body.checkpoint.as_ref().map_or(0, certified)) as u64
 }
 
 fn bytes_of(heard: &Admitted) -> u64 {

@@ -4,8 +4,8 @@ use crate::group::{Group, key_of, member};
 use crate::tolls::charged;
 use quorate_ledger::Revision;
 use quorate_pbft::{
-    BundleFault, BundleHeader, Content, Digest, Epoch, Evidence, InvalidBundle, Kind, Message, NewView, Position,
-    Question, ReplicaId, SeqNum, Signed, Statement, View, ViewChange, Wanted,
+    BundleFault, BundleHeader, ClaimedCert, Content, Digest, Epoch, Evidence, InvalidBundle, Kind, Message, NewView,
+    Position, Question, ReplicaId, SeqNum, Signed, Statement, View, ViewChange, Wanted,
 };
 use quorate_storage::SupplyLimits;
 use quorate_storage::faulty::Loss;
@@ -81,6 +81,24 @@ fn copies_of_a_demand_for_a_view_are_charged() {
 
     assert_eq!(costs(&mut group, 64, &demand), 0, "it is repeated for each status");
     assert!((15..18).contains(&costs(&mut group, 1_024, &demand)), "1,024 frames of 16 KiB and a little more");
+}
+
+/// Each is a signature to check, as in words about what this replica promised.
+#[test]
+fn copies_of_a_demand_are_charged_by_the_signatures_in_it() {
+    let mut group = with_a_flooder();
+    let (epoch, kind, view, seq) = (Epoch::default(), Kind::Checkpoint, View::default(), SeqNum::new(128));
+    let statement = Statement { group: group.genesis.group(), epoch, kind, view, seq, digest: Digest::ZERO };
+    let signatures = (1..4).map(|by| (ReplicaId::new(by), statement.sign(ReplicaId::new(by), &member(by)).signature));
+    let signatures = signatures.collect();
+    let checkpoint = ClaimedCert { epoch, kind, view, seq, digest: Digest::ZERO, signatures };
+    let body = ViewChange { view: View::new(1), checkpoint: Some(checkpoint), prepared: vec![], voted: vec![] };
+    let digest = body.digest(group.genesis.constants().window);
+    let statement = signed(&group, 3, Kind::ViewChange, (body.view, digest));
+    let demand = Message::ViewChange { statement, body: Arc::new(body) };
+
+    bytes_of(&mut group, 64, &demand);
+    assert!((21..25).contains(&costs(&mut group, 1_024, &demand)), "1,024 frames of 16 KiB and three times 2 KiB");
 }
 
 #[test]
