@@ -107,6 +107,12 @@ impl Events {
         futures::executor::block_on(self.inbox.next())
     }
 
+    /// From now on at most all but one of so many readers have bulk in hand at a time: one is left for votes, whatever bulk
+    /// takes. A single reader takes both.
+    pub fn spare_a_reader(&self, readers: usize) {
+        self.inbox.lock().bulk_max = Some(readers.saturating_sub(1).max(1));
+    }
+
     /// Drops what is queued and ends all waiting: nothing comes any more.
     pub fn close(&self) {
         self.inbox.discard();
@@ -202,7 +208,10 @@ impl Inbox {
 
     /// A reader has worked off its frame of this queue.
     fn put_down(&self, (peer, channel): (usize, Channel)) {
-        self.lock().peers.get_mut(&peer).into_iter().for_each(|peer| peer.queues[channel].is_in_hand = false);
+        let mut state = self.lock();
+        state.peers.get_mut(&peer).into_iter().for_each(|peer| peer.queues[channel].is_in_hand = false);
+        state.bulk_in_hand -= usize::from(channel == Channel::Bulk);
+        drop(state);
         self.ready.notify_one();
     }
 
@@ -270,6 +279,9 @@ struct State {
     turn: PerChannel<usize>,
     /// Votes taken since the last bulk frame.
     votes_in_row: usize,
+    /// Bulk frames that readers have, also of peers that left, and how many they may have.
+    bulk_in_hand: usize,
+    bulk_max: Option<usize>,
     closed: bool,
 }
 
@@ -288,7 +300,11 @@ impl State {
         } else {
             [Channel::Bulk, Channel::Votes]
         };
-        order.into_iter().find_map(|channel| self.take_from(channel))
+        let is_full = self.bulk_max.is_some_and(|max| self.bulk_in_hand >= max);
+        order
+            .into_iter()
+            .filter(|channel| *channel == Channel::Votes || !is_full)
+            .find_map(|channel| self.take_from(channel))
     }
 
     fn take_from(&mut self, channel: Channel) -> Option<(usize, Channel, (Bytes, Room))> {
@@ -298,6 +314,7 @@ impl State {
         let queue = &mut self.peers.get_mut(&peer)?.queues[channel];
         let frame = queue.frames.pop_front()?;
         queue.is_in_hand = true;
+        self.bulk_in_hand += usize::from(channel == Channel::Bulk);
         self.turn[channel] = peer + 1;
         self.votes_in_row = match channel {
             Channel::Votes => self.votes_in_row.saturating_add(1),
@@ -367,6 +384,32 @@ mod tests {
 
         use Channel::{Bulk, Votes};
         assert_eq!(order, [Votes, Votes, Bulk, Votes, Votes, Bulk]);
+    }
+
+    #[tokio::test]
+    async fn while_all_readers_but_one_have_bulk_the_last_takes_votes_alone() {
+        let inbox = inbox(3);
+        Events::new(inbox.clone()).spare_a_reader(2);
+        for peer in [0, 1] {
+            came(&inbox, peer, Channel::Bulk, b"b").await;
+        }
+        let bulk = inbox.take().expect("bulk of peer 0");
+        came(&inbox, 2, Channel::Votes, b"v").await;
+
+        assert_eq!(taken(&inbox), (2, Channel::Votes));
+        assert_eq!(inbox.take(), None, "the bulk of peer 1 waits for the other reader");
+        drop(bulk);
+
+        assert_eq!(taken(&inbox), (1, Channel::Bulk));
+    }
+
+    #[tokio::test]
+    async fn a_single_reader_takes_bulk_too() {
+        let inbox = inbox(1);
+        Events::new(inbox.clone()).spare_a_reader(1);
+        came(&inbox, 0, Channel::Bulk, b"b").await;
+
+        assert_eq!(taken(&inbox), (0, Channel::Bulk));
     }
 
     #[tokio::test]

@@ -381,9 +381,10 @@ fn random() -> Result<u64, LaunchError> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// Verification threads: one for each processor, at least two, so that a large bundle never delays votes.
+/// Verification threads: one for each processor, and one more, which is never in bulk together with all others: a large bundle
+/// never delays votes.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8))
+    1 + std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8))
 }
 
 /// Checked messages go to the core, but for those that an interceptor holds back.

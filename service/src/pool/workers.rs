@@ -203,6 +203,7 @@ impl Pool {
         deliver: impl Fn(Admitted, Option<Room>) + Clone + Send + 'static,
         charge: impl Fn(PublicKey, u64) + Clone + Send + 'static,
     ) -> io::Result<Self> {
+        events.spare_a_reader(threads);
         let mut pool = Self { events, threads: Vec::new() };
         let (others, strays) = (Arc::new(Others::default()), Arc::new(Strays::default()));
         for number in 0..threads {
