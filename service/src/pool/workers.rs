@@ -42,7 +42,7 @@ pub enum Dropped {
     /// A large message on the channel of the urgent ones.
     #[error("a bulk message on the channel of votes")]
     WrongChannel,
-    /// A message of an epoch that is long over, or not known here yet.
+    /// A message of an epoch that is long over, or not known here yet, or a large one of the epoch before.
     #[error("a message of {0:?}, whose members do not count here")]
     OtherEpoch(Epoch),
     /// A message of a peer that is no member in the message's epoch.
@@ -128,7 +128,9 @@ impl Checker {
         let committees = self.committees();
         let current = committees.current().epoch();
         let (named, epoch) = (message.epoch().is_some(), message.epoch().unwrap_or(current));
-        let committee = committees.get(epoch).ok_or(Dropped::OtherEpoch(epoch))?;
+        // Of the epoch before Statuses and questions alone are of use; thousands of signatures are not checked for nothing.
+        let is_over = epoch < current && message.is_bulk();
+        let committee = committees.get(epoch).filter(|_| !is_over).ok_or(Dropped::OtherEpoch(epoch))?;
         let from = committee.replica_of(&from).ok_or(Dropped::Stranger(from))?;
         let context = VerifyContext {
             committee,
@@ -289,7 +291,11 @@ fn stray(channel: Channel, checked: &Result<Admitted, Dropped>, ours: Epoch, is_
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_pbft::{Committee, Digest, Ed25519, Item, Question, Wanted};
+    use crate::pool::strays::Kind as Stray;
+    use quorate_pbft::{
+        Committee, Digest, Ed25519, Ed25519Signer, Item, Kind, Question, SeqNum, Signature, Signed, Signer as _,
+        Statement, View, Wanted,
+    };
 
     struct NoItems;
 
@@ -352,6 +358,31 @@ mod tests {
     }
 
     #[test]
+    fn bulk_of_the_epoch_before_is_refused_before_its_signatures_are_checked() {
+        let member = Ed25519Signer::from_seed(&[1; 32]);
+        let committee = |epoch| {
+            Arc::new(Committee::new(Digest::ZERO, Epoch::new(epoch), vec![member.public_key()]).expect("one member"))
+        };
+        let checker = Checker {
+            committees: RwLock::new(Committees::new(committee(3), vec![committee(2)])),
+            constants: Constants::default(),
+            verify: Arc::new(Ed25519),
+            payload: Arc::new(NoItems),
+            certified: Arc::default(),
+        };
+        let outcome = |epoch| {
+            let (group, epoch, kind, view) = (Digest::ZERO, Epoch::new(epoch), Kind::Commit, View::default());
+            let statement = Statement { group, epoch, kind, view, seq: SeqNum::new(1), digest: Digest::ZERO };
+            let forged = Signed { signature: Signature([0; 64]), ..statement.sign(ReplicaId::new(0), &member) };
+            let recalled = Message::Recalled { incarnation: 1, statements: vec![forged] };
+            checker.admit(member.public_key(), recalled).expect_err("it is forged")
+        };
+
+        assert!(matches!(outcome(2), Dropped::OtherEpoch(_)));
+        assert!(matches!(outcome(3), Dropped::Invalid(_)));
+    }
+
+    #[test]
     fn frames_of_other_epochs_are_strays_and_offences_are_none() {
         let kinds = [
             Dropped::OtherEpoch(Epoch::new(2)),
@@ -360,14 +391,14 @@ mod tests {
             Dropped::WrongChannel,
         ];
         let kinds = kinds.map(|dropped| stray(Channel::Bulk, &Err(dropped), Epoch::new(3), false));
-        assert_eq!(kinds, [Some(Kind::Late), Some(Kind::Early(Epoch::new(4))), Some(Kind::Late), None]);
+        assert_eq!(kinds, [Some(Stray::Late), Some(Stray::Early(Epoch::new(4))), Some(Stray::Late), None]);
     }
 
     #[test]
     fn a_kind_of_a_later_program_is_a_stray_and_an_unknown_one_of_this_program_an_offence() {
         let unknown = Err(Dropped::UnknownKind(KINDS));
         let kinds = [true, false].map(|is_explained| stray(Channel::Bulk, &unknown, Epoch::new(3), is_explained));
-        assert_eq!(kinds, [Some(Kind::Late), None]);
+        assert_eq!(kinds, [Some(Stray::Late), None]);
     }
 
     #[test]
