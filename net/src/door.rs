@@ -27,10 +27,17 @@ pub(crate) struct Host(pub(crate) IpAddr);
 impl Host {
     pub(crate) fn of(address: &Multiaddr) -> Option<Self> {
         address.iter().find_map(|part| match part {
-            Protocol::Ip4(ip) => Some(Self(ip.into())),
-            Protocol::Ip6(ip) => Some(Self::of_network(ip)),
+            Protocol::Ip4(ip) => Some(Self::at(ip.into())),
+            Protocol::Ip6(ip) => Some(Self::at(ip.into())),
             _ => None,
         })
+    }
+
+    pub(crate) fn at(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self(ip),
+            IpAddr::V6(ip) => Self::of_network(ip),
+        }
     }
 
     fn of_network(ip: std::net::Ipv6Addr) -> Self {

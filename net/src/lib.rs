@@ -48,6 +48,6 @@ pub use libp2p::{Multiaddr, PeerId};
 pub use member::{Member, peer_of_key};
 pub use network::{Config, Network, start};
 pub use observers::{
-    Arrival, Backway, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, dial,
+    Arrival, Backway, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, Turn, dial,
 };
 pub use tokio_util::bytes::Bytes;

@@ -185,7 +185,7 @@ enum Lie {
 /// A door that lies.
 async fn liar(secret: u8, lie: Lie) -> String {
     let at = place();
-    let mut door = ObserversDoor::open([secret; 32], &at.parse().expect("an address"), 8).await.expect("a door");
+    let mut door = ObserversDoor::open([secret; 32], &at.parse().expect("an address")).await.expect("a door");
     tokio::spawn(async move {
         while let Some(arrival) = door.next().await {
             tokio::spawn(lies(arrival.link, lie.clone()));
@@ -274,6 +274,22 @@ async fn observers_that_withhold_lie_or_stand_still_hold_nobody_back() {
     for node in [&mut far, &mut near] {
         node.stop().await.expect("an orderly end");
     }
+    group.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_that_say_nothing_keep_out_nobody_who_is_enrolled() {
+    let group = Group::stand().await;
+    group.enrols(100).await;
+    let first = group.greets(1, &group.door).await;
+    let mut silent = Vec::new();
+    for secret in 2..=8 {
+        silent.push(reach(secret, &group.door).await);
+    }
+
+    let enrolled = group.greets(100, &group.door).await;
+
+    assert!(first.is_some() && enrolled.is_some());
     group.close().await;
 }
 

@@ -1,4 +1,4 @@
-//! Listener for observers: bounded in handshakes, and in observers that are served at a time.
+//! Listener for observers: bounded in those who have not said what they want.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,16 +10,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::door::Host;
 use crate::error::Error;
 use crate::observers::link::ObserverLink;
 use crate::observers::socket::{self, Side};
 
-/// Handshakes of observers under way, and those of one address: less than members may have, who never wait for these.
+/// Handshakes of observers under way up to the first frame, and those of one host: less than members may have, who never wait for
+/// these.
 const HANDSHAKES_MAX: usize = 32;
-const HANDSHAKES_PER_ADDRESS_MAX: usize = 8;
+const HANDSHAKES_PER_HOST_MAX: usize = 8;
 /// Observers that proved their key and wait to be looked at.
 const ARRIVALS_MAX: usize = 16;
-/// Between two connections that are taken in, so that strangers' handshakes, 0.2 ms each, take a hundredth of a core.
+/// Between two handshakes that begin, so that strangers', 0.2 ms each, take a hundredth of a core.
 const ARRIVES_EVERY: Duration = Duration::from_millis(20);
 /// Pause after the operating system refused a connection, as when file handles have run out.
 const REFUSED_FOR: Duration = Duration::from_millis(100);
@@ -30,26 +32,30 @@ pub struct Arrival {
     pub link: ObserverLink,
     /// Host that it came from; none of one that came through a relay.
     pub from: Option<IpAddr>,
-    /// Place among those that are served at a time, given back when dropped; none when all are taken.
-    pub place: Option<OwnedSemaphorePermit>,
+    /// Turn of its handshake, to be given back with its first frame; none of one that came through a relay.
+    pub turn: Option<Turn>,
+}
+
+/// One of the handshakes that may be under way, of all and of its host; given back when dropped.
+pub struct Turn {
+    _of_all: OwnedSemaphorePermit,
+    _of_host: Counted,
 }
 
 /// A second way in: links that came through a relay.
 #[derive(Clone)]
 pub struct Backway {
     tell: mpsc::Sender<Arrival>,
-    places: Arc<Semaphore>,
 }
 
 impl Backway {
     /// An observer whose key is proved comes in like others; a full hall drops it.
     pub fn arrive(&self, link: ObserverLink) {
-        self.enter(link, None);
+        self.enter(Arrival { link, from: None, turn: None });
     }
 
-    fn enter(&self, link: ObserverLink, from: Option<IpAddr>) {
-        let place = self.places.clone().try_acquire_owned().ok();
-        drop(self.tell.try_send(Arrival { link, from, place }));
+    fn enter(&self, arrival: Arrival) {
+        drop(self.tell.try_send(arrival));
     }
 }
 
@@ -62,18 +68,18 @@ pub struct ObserversDoor {
 }
 
 impl ObserversDoor {
-    /// Opens a door with the key of this secret for `observers_max` observers at a time, on the current tokio runtime.
+    /// Opens a door with the key of this secret, on the current tokio runtime.
     ///
     /// # Errors
     /// When the address is none or taken.
-    pub async fn open(secret: [u8; 32], address: &Multiaddr, observers_max: usize) -> Result<Self, Error> {
+    pub async fn open(secret: [u8; 32], address: &Multiaddr) -> Result<Self, Error> {
         let refused = |cause| Error::Listen { address: address.clone(), cause };
         let sockets = socket::sockets(address).await.map_err(refused)?;
         let listener = TcpListener::bind(sockets.as_slice()).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (tell, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let stop = CancellationToken::new();
-        let backway = Backway { tell, places: Arc::new(Semaphore::new(observers_max)) };
+        let backway = Backway { tell };
         let doorman = Doorman {
             secret,
             backway: backway.clone(),
@@ -114,42 +120,46 @@ impl Doorman {
         loop {
             match listener.accept().await {
                 Ok((socket, from)) => {
-                    self.receive(socket, from.ip());
-                    tokio::time::sleep(ARRIVES_EVERY).await;
+                    if let Some(turn) = self.turn(from.ip()) {
+                        self.receive(socket, from.ip(), turn);
+                        tokio::time::sleep(ARRIVES_EVERY).await;
+                    } // else it is closed at once, and the next is let in
                 }
                 Err(_) => tokio::time::sleep(REFUSED_FOR).await,
             }
         }
     }
 
-    /// Lets a socket try its handshake; without room it is closed at once.
-    fn receive(&self, socket: TcpStream, from: IpAddr) {
-        let Ok(turn) = self.handshakes.clone().try_acquire_owned() else { return };
-        let Some(counted) = self.hosts.clone().enter(from) else { return };
+    /// Room for one more handshake, of all and of this host.
+    fn turn(&self, from: IpAddr) -> Option<Turn> {
+        let all = self.handshakes.clone().try_acquire_owned().ok()?;
+        Some(Turn { _of_all: all, _of_host: self.hosts.clone().enter(Host::at(from))? })
+    }
+
+    /// Lets a socket try its handshake.
+    fn receive(&self, socket: TcpStream, from: IpAddr, turn: Turn) {
         let (secret, backway) = (self.secret, self.backway.clone());
         tokio::spawn(async move {
-            let proved = socket::handshake(socket, secret, Side::Listens).await;
-            drop((turn, counted));
-            match proved {
-                Ok(link) => backway.enter(link, Some(from)),
+            match socket::handshake(socket, secret, Side::Listens).await {
+                Ok(link) => backway.enter(Arrival { link, from: Some(from), turn: Some(turn) }),
                 Err(error) => tracing::debug!(%from, %error, "no handshake with an observer"),
             }
         });
     }
 }
 
-/// Handshakes under way by address.
+/// Handshakes under way by host.
 #[derive(Debug, Default)]
-struct Hosts(Mutex<HashMap<IpAddr, usize>>);
+struct Hosts(Mutex<HashMap<Host, usize>>);
 
 /// A handshake that is counted until it is dropped.
-struct Counted(Arc<Hosts>, IpAddr);
+struct Counted(Arc<Hosts>, Host);
 
 impl Hosts {
-    fn enter(self: Arc<Self>, host: IpAddr) -> Option<Counted> {
+    fn enter(self: Arc<Self>, host: Host) -> Option<Counted> {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = hosts.entry(host).or_default();
-        if *count >= HANDSHAKES_PER_ADDRESS_MAX {
+        if *count >= HANDSHAKES_PER_HOST_MAX {
             return None;
         }
         *count += 1;
@@ -177,9 +187,11 @@ mod tests {
     use crate::member::key_pair;
     use crate::observers::dial::dial;
     use crate::observers::link::LinkError;
+    use std::time::Instant;
+    use tokio::io::AsyncReadExt;
 
-    async fn door(observers_max: usize) -> (ObserversDoor, Multiaddr) {
-        let door = ObserversDoor::open([1; 32], &"/ip4/127.0.0.1/tcp/0".parse().unwrap(), observers_max).await.unwrap();
+    async fn door() -> (ObserversDoor, Multiaddr) {
+        let door = ObserversDoor::open([1; 32], &"/ip4/127.0.0.1/tcp/0".parse().unwrap()).await.unwrap();
         let address = format!("/ip4/127.0.0.1/tcp/{}", door.address().port()).parse().unwrap();
         (door, address)
     }
@@ -190,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_sides_learn_the_other_ones_key() {
-        let (mut door, address) = door(1).await;
+        let (mut door, address) = door().await;
 
         let (dialled, came) = tokio::join!(dial([2; 32], &address), door.next());
 
@@ -200,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_go_both_ways_and_beats_are_none() {
-        let (mut door, address) = door(1).await;
+        let (mut door, address) = door().await;
         let (dialled, came) = tokio::join!(dial([2; 32], &address), door.next());
         let (mut near_out, mut near_in) = dialled.unwrap().split(BULK_FRAME_BYTES_MAX);
         let (mut far_out, mut far_in) = came.unwrap().link.split(100);
@@ -215,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_flood_of_beats_ends_the_link() {
-        let (mut door, address) = door(1).await;
+        let (mut door, address) = door().await;
         let (dialled, came) = tokio::join!(dial([2; 32], &address), door.next());
         let (mut near_out, _near_in) = dialled.unwrap().split(100);
         let (_far_out, mut far_in) = came.unwrap().link.split(100);
@@ -230,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_above_its_bound_ends_the_link() {
-        let (mut door, address) = door(1).await;
+        let (mut door, address) = door().await;
         let (dialled, came) = tokio::join!(dial([2; 32], &address), door.next());
         let (mut near_out, _near_in) = dialled.unwrap().split(100);
         let (_far_out, mut far_in) = came.unwrap().link.split(100);
@@ -240,27 +252,49 @@ mod tests {
         assert!(matches!(far_in.recv().await, Err(LinkError::Oversized { bytes: 101, max: 100 })));
     }
 
+    /// Whether a key that dials is at the door soon.
+    async fn is_let_in(door: &mut ObserversDoor, address: &Multiaddr) -> Option<Arrival> {
+        let dialled = dial([2; 32], address).await;
+        if dialled.is_ok() { door.next().await } else { None }
+    }
+
     #[tokio::test]
-    async fn an_observer_more_than_there_are_places_comes_in_without_one() {
-        let (mut door, address) = door(1).await;
-        let (_first, came) = tokio::join!(dial([2; 32], &address), door.next());
-        let place = came.unwrap().place;
-        assert!(place.is_some());
+    async fn one_host_has_so_many_turns_until_those_who_came_have_said_what_they_want() {
+        let (mut door, address) = door().await;
+        let mut silent = Vec::new();
+        for _ in 0..HANDSHAKES_PER_HOST_MAX {
+            silent.push(is_let_in(&mut door, &address).await.expect("a turn"));
+        }
 
-        let (_second, full) = tokio::join!(dial([3; 32], &address), door.next());
-        assert!(full.unwrap().place.is_none());
+        assert!(is_let_in(&mut door, &address).await.is_none());
+        silent[0].turn = None;
 
-        drop(place);
-        let (_third, free) = tokio::join!(dial([4; 32], &address), door.next());
-        assert!(free.unwrap().place.is_some());
+        assert!(is_let_in(&mut door, &address).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn sockets_that_are_closed_at_once_are_in_no_ones_way() {
+        let (mut door, address) = door().await;
+        let mut silent = Vec::new();
+        for _ in 0..HANDSHAKES_PER_HOST_MAX {
+            silent.push(is_let_in(&mut door, &address).await.expect("a turn"));
+        }
+        let begin = Instant::now();
+
+        for _ in 0..100 {
+            let mut socket = TcpStream::connect(door.address()).await.unwrap();
+            let _closed = socket.read(&mut [0; 1]).await;
+        }
+
+        assert!(begin.elapsed() < 100 * ARRIVES_EVERY, "{:?}", begin.elapsed());
     }
 
     #[tokio::test]
     async fn a_door_that_is_dropped_frees_its_address() {
-        let (door, address) = door(1).await;
+        let (door, address) = door().await;
         drop(door);
         for _ in 0..100 {
-            if ObserversDoor::open([1; 32], &address, 1).await.is_ok() {
+            if ObserversDoor::open([1; 32], &address).await.is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -10,5 +10,5 @@ mod socket;
 
 pub use dial::{DialError, dial};
 pub use link::{LinkError, ObserverLink, Receiver, Sender};
-pub use listen::{Arrival, Backway, ObserversDoor};
+pub use listen::{Arrival, Backway, ObserversDoor, Turn};
 pub use socket::Side;

@@ -7,6 +7,7 @@ use quorate_ledger::{ObserverEntry, StateView, StoreError};
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places that strangers leave free where so many observers are enrolled.
 const KEPT_MAX: usize = 4;
@@ -16,6 +17,7 @@ const KEPT_MAX: usize = 4;
 pub struct Strangers {
     served: Arc<Mutex<Served>>,
     places: usize,
+    free: Arc<Semaphore>,
 }
 
 /// Numbers of the strangers that are served, in the order in which they came.
@@ -37,13 +39,15 @@ pub struct Guest {
     /// Whether the group had enrolled its key when it came.
     is_enrolled: bool,
     place: Option<StrangersPlace>,
+    /// Place among those of all.
+    seat: Option<OwnedSemaphorePermit>,
     strangers: Strangers,
 }
 
 impl Strangers {
     /// Empty door of so many places.
     pub fn new(places: usize) -> Self {
-        Self { served: Arc::default(), places }
+        Self { served: Arc::default(), places, free: Arc::new(Semaphore::new(places)) }
     }
 
     fn take(&self, most: usize) -> Option<StrangersPlace> {
@@ -83,7 +87,7 @@ impl Guest {
     /// Guest with this key.
     pub fn new(service: &Service, key: PublicKey, strangers: Strangers) -> Self {
         let is_enrolled = entry(service, &service.now().moment.view(), &key).is_some();
-        Self { key, is_enrolled, place: None, strangers }
+        Self { key, is_enrolled, place: None, seat: None, strangers }
     }
 
     /// Whether the group knows its key: a member's, or an enrolled observer's.
@@ -91,12 +95,14 @@ impl Guest {
         self.is_enrolled || service.membership.directory.knows(&self.key)
     }
 
-    /// Whether it may have a place, if there is one: a stranger takes one of the strangers'.
+    /// Whether there is a place for it, which it keeps: a stranger takes one of the strangers'.
     pub fn takes_a_place(&mut self, service: &Service) -> bool {
         if !self.is_enrolled {
             self.place = self.strangers.take(self.strangers.most(enrolled(service, &service.now().moment.view())));
         }
-        self.is_enrolled || self.place.is_some()
+        let may_have = self.is_enrolled || self.place.is_some();
+        self.seat = self.strangers.free.clone().try_acquire_owned().ok().filter(|_| may_have);
+        self.seat.is_some()
     }
 
     /// Why it may not have what it follows, or not any more: these domains, or decided slots, which hold the changes of every

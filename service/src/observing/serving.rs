@@ -86,7 +86,7 @@ pub(crate) fn open(
 ) -> io::Result<JoinHandle<()>> {
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(READERS_MAX).build()?;
     let stand = async move {
-        match ObserversDoor::open(secret, &address, OBSERVERS_MAX).await {
+        match ObserversDoor::open(secret, &address).await {
             Ok(door) => {
                 tell_door.send_replace(Some(OpenDoor { address: door.address(), backway: door.backway() }));
                 serve(door, service, statuses, switchboard).await
@@ -162,25 +162,24 @@ pub(super) struct Session {
 }
 
 impl Session {
-    async fn run(mut self, Arrival { link, place, .. }: Arrival) {
+    async fn run(mut self, Arrival { link, turn, .. }: Arrival) {
         let key = self.key;
         let (mut sender, mut receiver) = link.split(HELLO_BYTES_MAX);
         let Ok(Ok(hello)) = timeout(HELLO_WITHIN, receiver.recv()).await else { return };
+        drop(turn);
         let hello = parse(&hello);
         if let Some(
             hello @ (Asking::Meet { .. } | Asking::Reserve { .. } | Asking::Through { .. } | Asking::Take { .. }),
         ) = hello
         {
-            drop(place);
             return self.visit(key, hello, sender, receiver).await;
         }
         if let Some(Asking::HelloOf { domains, .. }) = &hello {
             self.domains.clone_from(domains);
         }
-        let place = place.filter(|_| self.guest.takes_a_place(&self.service));
         let answer = match self.refusal(hello) {
             Some(why) => Telling::Refused(why),
-            None if place.is_none() => Telling::Busy(self.links.doors(&key)),
+            None if !self.guest.takes_a_place(&self.service) => Telling::Busy(self.links.doors(&key)),
             None => Telling::Welcome,
         };
         let is_welcome = matches!(answer, Telling::Welcome);
@@ -198,7 +197,6 @@ impl Session {
             () = session.news(&out) => {}
             () = newest.over() => {}
         }
-        drop(place);
     }
 
     /// Why an observer is not served.

@@ -36,7 +36,7 @@ mod tests {
     }
 
     async fn door(secret: u8) -> (ObserversDoor, Multiaddr) {
-        let door = ObserversDoor::open([secret; 32], &"/ip4/127.0.0.1/tcp/0".parse().unwrap(), 8).await.unwrap();
+        let door = ObserversDoor::open([secret; 32], &"/ip4/127.0.0.1/tcp/0".parse().unwrap()).await.unwrap();
         let address = format!("/ip4/127.0.0.1/tcp/{}", door.address().port()).parse().unwrap();
         (door, address)
     }
