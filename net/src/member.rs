@@ -40,6 +40,11 @@ pub fn peer_of_key(key: &quorate_pbft::PublicKey) -> Option<PeerId> {
     Some(PublicKey::from(key).to_peer_id())
 }
 
+/// An address without the key that it may name: the swarm appends the one that it expects.
+pub(crate) fn without_key(address: &Multiaddr) -> Multiaddr {
+    address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect()
+}
+
 /// The key pair of a 32-byte ed25519 secret. Every 32 bytes are one.
 pub(crate) fn key_pair(secret: [u8; 32]) -> Keypair {
     Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are an ed25519 secret")

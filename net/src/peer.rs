@@ -14,7 +14,7 @@ use crate::counters::{Count, PeerInfo, Traffic, TrafficCounts};
 use crate::discovery::{Directory, Entrance, Found, Source};
 use crate::error::SendError;
 use crate::limits::{OUT_BULK, OUT_VOTES, TELLINGS_MAX};
-use crate::member::Member;
+use crate::member::{Member, without_key};
 use crate::outbox::Outbox;
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Peer {
             key: PublicKey(member.key),
             peer_id,
             number: AtomicU16::new(member.id.get()),
-            address: Mutex::new(member.address.clone()),
+            address: Mutex::new(member.address.as_ref().map(without_key)),
             reached: Mutex::default(),
             outbox: PerChannel { votes: Outbox::new(OUT_VOTES), bulk: Outbox::new(OUT_BULK) },
             counts: PerChannel::default(),
@@ -62,8 +62,8 @@ impl Peer {
     /// Another list names it: its number there holds, and its address if there is one.
     pub(crate) fn renew(&self, member: &Member) {
         self.number.store(member.id.get(), Relaxed);
-        if member.address.is_some() {
-            *self.address.lock().unwrap_or_else(PoisonError::into_inner) = member.address.clone();
+        if let Some(address) = &member.address {
+            *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_key(address));
         }
     }
 
@@ -71,6 +71,7 @@ impl Peer {
         ReplicaId::new(self.number.load(Relaxed))
     }
 
+    /// The configured address, without the key that it may name.
     pub(crate) fn address(&self) -> Option<Multiaddr> {
         self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -107,7 +108,8 @@ impl Peer {
     /// Address at which it was last reached, as long as it is known; else the newest that was told, or the configured one.
     fn found(&self, directory: Option<&Directory>) -> Option<Found> {
         let config = self.address().map(|address| Found { address, source: Source::Config, age: Duration::ZERO });
-        let told = directory.map(|directory| directory.addresses(&self.key, Entrance::Members)).unwrap_or_default();
+        let mut told = directory.map(|directory| directory.addresses(&self.key, Entrance::Members)).unwrap_or_default();
+        told.retain(|told| config.as_ref().is_none_or(|config| config.address != told.address));
         let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut known: Vec<Found> = config.into_iter().chain(told).collect();
         let place = known.iter().position(|found| Some(&found.address) == reached.as_ref());
@@ -149,5 +151,56 @@ impl Peer {
             waiting_bytes: waiting_bytes as u64,
             held_back: Duration::from_micros(counts.held_back_us.get()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::{Place, Ranges};
+    use crate::member::key_pair;
+    use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
+
+    fn address(port: u16) -> Multiaddr {
+        format!("/ip4/203.0.113.1/tcp/{port}").parse().unwrap()
+    }
+
+    /// Peer with this address and its key behind it, and a directory that was told others.
+    fn peer(configured: u16, told: &[u16]) -> (Peer, Directory) {
+        let signer = Ed25519Signer::from_seed(&[1; 32]);
+        let directory = Directory::new(Digest::ZERO, key_of(2), Ranges::default());
+        directory.know([signer.public_key()]);
+        let record = Directory::new(Digest::ZERO, signer.public_key(), Ranges::default());
+        let places = told.iter().map(|port| Place { door: Entrance::Members, address: address(*port) });
+        record.publish(places.collect(), &signer);
+        assert_eq!(directory.take(&record.since(0).0[0]), Ok(true));
+        let peer_id = key_pair([1; 32]).public().to_peer_id();
+        let configured = format!("{}/p2p/{peer_id}", address(configured)).parse().unwrap();
+        let member = Member { id: ReplicaId::new(0), key: key_of(1).0, address: Some(configured) };
+        (Peer::new(0, &member, peer_id), directory)
+    }
+
+    fn key_of(seed: u8) -> PublicKey {
+        Ed25519Signer::from_seed(&[seed; 32]).public_key()
+    }
+
+    fn shown((peer, directory): &(Peer, Directory)) -> (Multiaddr, Source) {
+        let info = peer.info(Some(directory));
+        (info.address.unwrap(), info.told.unwrap().0)
+    }
+
+    #[test]
+    fn a_configured_address_that_names_the_key_is_shown_once_the_peer_was_reached_there() {
+        let found = peer(1, &[2]);
+        assert_eq!(shown(&found), (address(2), Source::Record));
+
+        found.0.reached(address(1));
+
+        assert_eq!(shown(&found), (address(1), Source::Config));
+    }
+
+    #[test]
+    fn a_told_address_that_is_configured_too_counts_as_configured() {
+        assert_eq!(shown(&peer(1, &[1])), (address(1), Source::Config));
     }
 }

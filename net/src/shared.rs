@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::PublicKey;
 use tokio::sync::Notify;
@@ -14,7 +13,7 @@ use crate::discovery::{self, Directory, Entrance};
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::limits::TELLINGS_MAX;
-use crate::member::Member;
+use crate::member::{Member, without_key};
 use crate::peer::Peer;
 
 /// Peers, inbox and counters of one network.
@@ -100,15 +99,17 @@ impl Shared {
     /// Addresses of a peer to dial now: the configured one, and those that others told and that are due.
     pub(crate) fn due(&self, peer: &Peer) -> Vec<Multiaddr> {
         let told = self.directory.as_ref().map(|directory| directory.due(&peer.key, Entrance::Members));
-        let mut addresses: Vec<Multiaddr> = peer.address().into_iter().chain(told.unwrap_or_default()).collect();
-        addresses.dedup();
+        let mut addresses = told.unwrap_or_default();
+        if let Some(configured) = peer.address() {
+            addresses.retain(|told| *told != configured);
+            addresses.insert(0, configured);
+        }
         addresses
     }
 
     /// A peer answered at an address that was dialled.
     pub(crate) fn reached(&self, peer: &Peer, address: &Multiaddr) {
-        // The swarm appends the key that it expected.
-        let address: Multiaddr = address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect();
+        let address = without_key(address);
         if let Some(directory) = &self.directory {
             directory.reached(&peer.key, &address);
         }
