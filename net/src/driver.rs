@@ -14,7 +14,6 @@ use libp2p_allow_block_list::{AllowedPeers, Behaviour as AllowList, NotAllowed};
 use libp2p_connection_limits::{Behaviour as Limits, ConnectionLimits, Exceeded};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio_util::bytes::Bytes;
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -28,6 +27,7 @@ use crate::peer::Peer;
 use crate::route::{Route, Running, Todo};
 use crate::shared::Shared;
 use crate::streams::{Outcome, StreamEvent, Streams, opens};
+use crate::telling::Cursor;
 use crate::transport;
 
 /// Behaviours that refuse stand first.
@@ -44,6 +44,7 @@ struct Line {
     peer: Arc<Peer>,
     route: Route,
     flaps: Flaps,
+    records: Cursor,
 }
 
 pub(crate) struct Driver {
@@ -55,8 +56,6 @@ pub(crate) struct Driver {
     /// Numbers votes links, so that the inbox tells one from the next.
     links_made: u64,
     listener_errors: u64,
-    /// Number of the newest record that all peers were told.
-    told: u64,
     _stopped: DropGuard,
 }
 
@@ -75,7 +74,6 @@ impl Driver {
             links: JoinSet::new(),
             links_made: 0,
             listener_errors: 0,
-            told: 0,
             _stopped: stopped.drop_guard(),
         };
         driver.follow_members();
@@ -104,7 +102,7 @@ impl Driver {
             allowed.allow_peer(peer_id);
             let route = Route::new(opens(&me, &peer_id), has_address, now);
             self.places.insert(peer_id, peer.place);
-            self.lines.insert(peer.place, Line { peer, route, flaps: Flaps::default() });
+            self.lines.insert(peer.place, Line { peer, route, flaps: Flaps::default(), records: Cursor::default() });
         }
     }
 
@@ -141,14 +139,15 @@ impl Driver {
     /// Works until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let shared = self.shared.clone();
-        let mut told = shared.directory.as_ref().map(|directory| directory.changes());
+        let mut news = shared.directory.as_ref().map(|directory| directory.changes());
         loop {
             self.do_due();
-            let due = self.lines.values().flat_map(|line| [line.route.due(), line.flaps.due()]).flatten().min();
+            let due = self.lines.values().flat_map(|line| [line.route.due(), line.flaps.due(), line.records.due()]);
+            let due = due.flatten().min();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = shared.changed.notified() => self.follow_members(),
-                () = changed(&mut told) => self.tell_news(),
+                () = changed(&mut news) => self.on_news(),
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
                 Some(ended) = self.links.join_next_with_id() => self.on_link_end(ended),
                 () = sleep_until(due) => {}
@@ -168,6 +167,7 @@ impl Driver {
             let Line { peer, flaps, .. } = line;
             flaps.on_due(now).into_iter().for_each(|line| log_link(peer, line));
         }
+        self.tell_due(now);
     }
 
     /// Asks the route to a peer for its next steps, and does them.
@@ -309,28 +309,33 @@ impl Driver {
             inbox.up(place, self.links_made);
             self.flap(place, true);
         }
+        let now = Instant::now();
         if channel == Channel::Bulk {
-            self.tell_all(&peer);
+            self.lines.get_mut(&place).into_iter().for_each(|line| line.records.on_linked(now));
         }
         let link = Link { peer, channel, inbox, pulse: PULSE, directory: self.shared.directory.clone() };
         let task = self.links.spawn(link.run(stream.compat()));
-        let now = Instant::now();
         self.steer(place, |route| route.on_linked(channel, Running { connection, since: now, task }, now));
     }
 
-    /// Tells a peer all records at hand, as many as it looks at.
-    fn tell_all(&self, peer: &Peer) {
-        let (frames, _) = self.shared.records_since(0);
-        frames.into_iter().for_each(|frame| tell(peer, frame));
+    /// Address records may have come: there may be peers to look for, and to tell of others.
+    fn on_news(&mut self) {
+        self.follow_members();
+        let now = Instant::now();
+        self.lines.values_mut().for_each(|line| line.records.on_news(now));
     }
 
-    /// Tells all peers that are there the records that came since the last time, and looks for those that are not.
-    fn tell_news(&mut self) {
-        self.follow_members();
-        let (frames, told) = self.shared.records_since(self.told);
-        self.told = told;
-        for line in self.lines.values().filter(|line| line.peer.is_up()) {
-            frames.iter().for_each(|frame| tell(&line.peer, frame.clone()));
+    /// Tells the peers whose turn it is of the next records, a frame each; one whose queue is full, again at the next turn.
+    fn tell_due(&mut self, now: Instant) {
+        for Line { peer, records, .. } in self.lines.values_mut() {
+            let Some(number) = records.number(now) else { continue };
+            match self.shared.records_since(number) {
+                Some((frame, next)) => {
+                    let is_queued = peer.send(Channel::Bulk, frame).is_ok();
+                    records.on_told(if is_queued { next } else { number }, now);
+                }
+                None => records.on_all_told(),
+            }
         }
     }
 
@@ -359,6 +364,8 @@ impl Driver {
             peer.set_up(false);
             self.shared.inbox.down(peer.place);
             self.flap(peer.place, false);
+        } else if let Some(line) = self.lines.get_mut(&peer.place) {
+            line.records.on_unlinked();
         }
         self.steer(peer.place, |route| route.on_unlinked(channel, is_silent, Instant::now()));
     }
@@ -445,16 +452,11 @@ fn refused(address: &Multiaddr, error: TransportError<std::io::Error>) -> Error 
     Error::Listen { address: address.clone(), cause }
 }
 
-/// Queues records for a peer; a full queue drops them, and the next link tells them again.
-fn tell(peer: &Peer, frame: Bytes) {
-    let _ = peer.send(Channel::Bulk, frame);
-}
-
 /// Waits for a change of the directory; for ever without one.
-async fn changed(told: &mut Option<watch::Receiver<u64>>) {
-    match told {
+async fn changed(news: &mut Option<watch::Receiver<u64>>) {
+    match news {
         // The directory lives as long as the driver.
-        Some(told) => drop(told.changed().await),
+        Some(news) => drop(news.changed().await),
         None => std::future::pending().await,
     }
 }

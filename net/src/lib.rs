@@ -33,6 +33,7 @@ mod peer;
 mod route;
 mod shared;
 mod streams;
+mod telling;
 mod transport;
 
 pub use allowance::Allowance;

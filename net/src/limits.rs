@@ -118,5 +118,8 @@ pub(crate) const BEAT_BYTES: u64 = 16 * 1024;
 /// Frames of address records that a peer may tell at once; each costs 16 signatures at most.
 pub(crate) const TELLINGS_MAX: u32 = 4;
 
+/// Pause between two frames of address records to one peer, who looks at so many.
+pub(crate) const TELLING_EVERY: Duration = Duration::from_secs(1);
+
 /// Time `start` waits for the operating system to name the addresses it listens on.
 pub(crate) const LISTEN_TIME: Duration = Duration::from_secs(5);

@@ -12,7 +12,6 @@ use crate::counters::RefusedCounts;
 use crate::discovery::{self, Directory, Entrance};
 use crate::error::Error;
 use crate::inbox::Inbox;
-use crate::limits::TELLINGS_MAX;
 use crate::member::{Member, without_key};
 use crate::peer::Peer;
 
@@ -121,18 +120,10 @@ impl Shared {
         self.directory.iter().for_each(|directory| directory.came(&peer.key));
     }
 
-    /// Frames with the records that came after a number, as many as a peer looks at, and the number to go on from.
-    pub(crate) fn records_since(&self, mut number: u64) -> (Vec<Bytes>, u64) {
-        let mut frames = Vec::new();
-        while let Some(directory) = self.directory.as_ref().filter(|_| frames.len() < TELLINGS_MAX as usize) {
-            let (records, next) = directory.since(number);
-            number = next;
-            if records.is_empty() {
-                break;
-            }
-            frames.push(discovery::pack(&records));
-        }
-        (frames, number)
+    /// Frame with the records that came after a number, and the number to go on from; none without such records.
+    pub(crate) fn records_since(&self, number: u64) -> Option<(Bytes, u64)> {
+        let (records, next) = self.directory.as_ref()?.since(number);
+        (!records.is_empty()).then(|| (discovery::pack(&records), next))
     }
 
     pub(crate) fn listening(&self, address: Multiaddr) {

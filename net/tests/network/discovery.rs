@@ -80,6 +80,35 @@ async fn a_member_that_starts_again_at_another_address_is_found_there() {
     one.talks_with(1, &mut two, 2).await;
 }
 
+/// More than fit into what a peer looks at at once.
+#[tokio::test]
+async fn a_peer_is_told_all_records_however_many_there_are() {
+    let group = Group::of(2);
+    let signers: Vec<_> = (1..=70).map(|seed| Ed25519Signer::from_seed(&[100 + seed; 32])).collect();
+    let known = || signers.iter().map(|signer| signer.public_key());
+    let directory = |number| {
+        let directory = Directory::new(Digest::ZERO, group.key(number), Ranges::default());
+        directory.know(known());
+        Arc::new(directory)
+    };
+    let (knows, learns) = (directory(0), directory(1));
+    for signer in &signers {
+        let record = Directory::new(Digest::ZERO, signer.public_key(), Ranges::default());
+        let address = "/ip4/203.0.113.1/tcp/7700".parse().unwrap();
+        record.publish(vec![Place { door: Entrance::Members, address }], signer);
+        assert_eq!(knows.take(&record.since(0).0[0]), Ok(true));
+    }
+
+    let mut nodes = Vec::new();
+    for (number, directory) in [&knows, &learns].into_iter().enumerate() {
+        let config = Config { directory: Some(directory.clone()), ..group.config(number) };
+        nodes.push(quorate_net::start(config).await.unwrap());
+    }
+
+    let is_told = |key| !learns.addresses(&key, Entrance::Members).is_empty();
+    until("all records", || known().all(is_told)).await;
+}
+
 /// Way to a socket on which each connection waits for a while.
 async fn detour(to: SocketAddr) -> Multiaddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
