@@ -1,8 +1,8 @@
 //! The questions of the API, one function each.
 
 use crate::api::{
-    AuthorInfo, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE, Problem, Status,
-    Ticket,
+    AuthorInfo, CLOSED_DOMAIN, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE,
+    Problem, Status, Ticket,
 };
 use crate::http::{Client, ClientError, NONE_SENT};
 use hyper::StatusCode;
@@ -135,7 +135,7 @@ impl Client {
         loop {
             let (why, advice) = match self.envelope(id).await {
                 Ok(Posted::Verdict(_)) => return self.forget(id),
-                Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => return self.forget(id),
+                // One whose wait is over may be sent again, and be ordered then.
                 Ok(Posted::Ticket(ticket)) => (waits(&ticket), IF_LOST),
                 Err(ClientError::Refused(problem)) if problem.status == 404 => unseen(&problem),
                 Err(ClientError::NoAnswer { last, .. }) if last == NONE_SENT => return Err(tries.given_up()),
@@ -288,6 +288,8 @@ impl Client {
         was_sent: bool,
     ) -> Result<Posted, ClientError> {
         match self.envelope(id).await {
+            // The node may know it, and tells who shows a token.
+            Err(ClientError::Refused(problem)) if problem.code == CLOSED_DOMAIN => Err(self.tries().given_up()),
             Err(ClientError::Refused(_)) => Err(ClientError::Refused(refusal)),
             // Its wait is over: whoever holds its numbers now, it is not this one that is ordered.
             Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => Err(ClientError::Refused(refusal)),

@@ -86,7 +86,7 @@ pub struct PendingStory {
     pub words: Vec<Word>,
     /// Cursor with which the search for words goes on; null where there are no more.
     pub next: Option<String>,
-    /// The oldest slot of which the node tells, where it has forgotten words about a change that waits; else left out.
+    /// The oldest slot from which on all words are known to the node, where it may lack words of before; else left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<u64>,
 }

@@ -507,9 +507,10 @@ async fn what_a_node_of_another_group_calls_badly_signed_stays_unanswered() {
     let (desk, bad) = (Desk::new(), Problem::refused(422, "signature", "bad-signature", ""));
     desk.killed_put(vec![info(1, "3")]).await;
     let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
-    let script = vec![refusal(REFUSED, &bad), unknown, told_in(Digest([8; 32]), 0, 1, "900")];
-    for is_settled in [false, true] {
-        let (node, _requests) = scripted::node(script.clone());
+    let sent = [refusal(REFUSED, &bad), unknown.clone(), told_in(Digest([8; 32]), 0, 1, "900")];
+    let asked_first = [vec![unknown], sent.to_vec()].concat();
+    for (is_settled, script) in [(false, sent.to_vec()), (true, asked_first)] {
+        let (node, _requests) = scripted::node(script);
         let mut author = desk.author(&node).await;
 
         let ended = if is_settled { author.settle().await.map(drop) } else { author.resend().await.map(drop) };

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 
 /// Time in which a node answers, where it is not the only one.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
@@ -18,38 +19,66 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// Pause after none of the nodes has answered.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The only node, else the first that is ready, else the first that answers: all are asked in their order, again and again
-/// until one answers or the time is up.
-pub fn first(nodes: &[String], patience: Duration, ca: Option<&Path>) -> Result<String, Failure> {
+/// Node that a command wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// One that can order: a change or a read goes to the first that is ready, else to the first that answers.
+    Ready,
+    /// The first that answers: what is asked for is about the node itself.
+    Answering,
+}
+
+/// The only node, else the first as it is wanted: all are asked at once, again and again until one answers or the time is up.
+pub fn first(nodes: &[String], wants: Wants, patience: Duration, ca: Option<&Path>) -> Result<String, Failure> {
     if let [only] = nodes {
         return Ok(only.clone());
     }
     let clients = nodes.iter().map(|node| Client::trusting(node, ANSWERS_WITHIN, ca));
     let clients: Vec<Client> = clients.collect::<Result<_, _>>()?;
     // The caller may run on threads of a runtime, which no other can block.
-    let asked = thread::scope(|scope| scope.spawn(|| asked(&clients, patience)).join());
+    let asked = thread::scope(|scope| scope.spawn(|| asked(&clients, wants, patience)).join());
     asked.expect("it panics nowhere")
 }
 
-fn asked(clients: &[Client], patience: Duration) -> Result<String, Failure> {
+fn asked(clients: &[Client], wants: Wants, patience: Duration) -> Result<String, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
-    runtime.block_on(answering(clients, Instant::now() + patience))
+    runtime.block_on(answering(clients, wants, Instant::now() + patience))
 }
 
-async fn answering(clients: &[Client], until: Instant) -> Result<String, Failure> {
+/// Node as it was found.
+struct Look {
+    place: usize,
+    /// Why it did not answer.
+    silent: Option<String>,
+    is_wanted: bool,
+}
+
+/// Looks at all nodes at once, in their order.
+async fn looked_at(clients: &[Client], wants: Wants) -> Vec<Look> {
+    let mut asked = JoinSet::new();
+    for (place, client) in clients.iter().cloned().enumerate() {
+        asked.spawn(async move {
+            let silent = client.is_there().await.err().map(|why| why.to_string());
+            let is_wanted = silent.is_none() && (wants == Wants::Answering || client.is_ready().await.is_ok());
+            Look { place, silent, is_wanted }
+        });
+    }
+    let mut looks = asked.join_all().await;
+    looks.sort_unstable_by_key(|look| look.place);
+    looks
+}
+
+async fn answering(clients: &[Client], wants: Wants, until: Instant) -> Result<String, Failure> {
     loop {
-        let (mut there, mut silent) = (None, Vec::new());
-        for client in clients {
-            match client.is_there().await {
-                Err(why) => silent.push(format!("{}: {why}", client.node())),
-                Ok(()) if client.is_ready().await.is_ok() => return Ok(client.node().to_owned()),
-                Ok(()) => there = there.or(Some(client.node())),
-            }
-        }
-        if let Some(node) = there {
-            return Ok(node.to_owned());
+        let looks = looked_at(clients, wants).await;
+        let wanted = looks.iter().position(|look| look.is_wanted);
+        if let Some(place) = wanted.or_else(|| looks.iter().position(|look| look.silent.is_none())) {
+            return Ok(clients[place].node().to_owned());
         }
         if Instant::now() >= until {
+            let silent =
+                looks.iter().zip(clients).filter_map(|(look, client)| Some((client.node(), look.silent.as_ref()?)));
+            let silent: Vec<String> = silent.map(|(node, why)| format!("{node}: {why}")).collect();
             let what = format!("no node answers; {}", silent.join("; "));
             return Err(Failure::new(Exit::Unreachable, what).next(NOT_THERE));
         }

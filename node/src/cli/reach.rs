@@ -1,6 +1,6 @@
 //! Options that many commands share: which node, which domain, how fresh, in which form.
 
-use super::failover;
+use super::failover::{self, Wants};
 use super::failure::Failure;
 use super::print::plain;
 use quorate_client::calls::level_name;
@@ -55,24 +55,28 @@ impl Reach {
 
     /// A client whose time begins now.
     pub fn client(&self) -> Result<Client, Failure> {
-        let client = client(self.node()?, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
+        self.client_of(Wants::Ready)
+    }
+
+    fn client_of(&self, wants: Wants) -> Result<Client, Failure> {
+        let client = client(self.node(wants)?, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
         let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::usage)?;
         let client = session.map_or(client.clone(), |session| client.in_session(session));
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
     }
 
-    fn node(&self) -> Result<&str, Failure> {
+    fn node(&self, wants: Wants) -> Result<&str, Failure> {
         if let Some(chosen) = self.chosen.get() {
             return Ok(chosen);
         }
-        let first = failover::first(&self.node, self.patience()?, self.ca.as_deref())?;
+        let first = failover::first(&self.node, wants, self.patience()?, self.ca.as_deref())?;
         Ok(self.chosen.get_or_init(|| first))
     }
 
     /// A client that tells at once why it waits: for those who ask how a node does.
     pub fn doctor(&self) -> Result<Client, Failure> {
-        Ok(self.client()?.with_notice(Notice { after: Duration::ZERO, tell }))
+        Ok(self.client_of(Wants::Answering)?.with_notice(Notice { after: Duration::ZERO, tell }))
     }
 }
 

@@ -164,7 +164,7 @@ pub async fn backup(args: &Backup) -> Outcome {
     let own_token = Some(dir.join(ADMIN_TOKEN_FILE)).filter(|file| file.exists());
     let token = args.token.as_deref().or(own_token.as_deref());
     let nodes = if args.node.is_empty() { vec![own_address(&config)] } else { args.node.clone() };
-    let node = failover::first(&nodes, copy::SILENT_MAX, args.ca.as_deref())?;
+    let node = failover::first(&nodes, failover::Wants::Ready, copy::SILENT_MAX, args.ca.as_deref())?;
     let node = client(&node, copy::SILENT_MAX, (args.ca.as_deref(), token))?;
     let kept = |name: &&str| args.with_key || *name != REPLICA_KEY_FILE;
     let files = RESTORED.iter().map(|(name, _)| *name).filter(kept).map(|name| read(dir, name));

@@ -178,16 +178,11 @@ fn waited(
     let until = decided.unwrap_or(since);
     let after = before(since.seq()).max(from.unwrap_or_default()).min(until);
     let Found { words, next, lacks } = words::between(moment, (domain, &id), (after, until))?;
-    if let Some(lacks) = lacks {
-        return Err(Failure::pruned(format!(
-            "the bundle that brought revision {lacks} is not kept here: it may be a word"
-        )));
-    }
     let organisation = moment.view().organisation(&author)?.unwrap_or_default();
     let (requirements, organisations) = Default::default();
     let change = PendingChange { id, author, organisation, since, requirements, organisations };
-    let next = next.map(|next| next.to_string());
-    Ok(PendingStory { change, state: receipt.state, decided, words, next, begins: None })
+    let (next, begins) = (next.map(|next| next.to_string()), lacks.map(|lacks| lacks.seq().next().get()));
+    Ok(PendingStory { change, state: receipt.state, decided, words, next, begins })
 }
 
 /// The end of the slot before one.

@@ -17,10 +17,10 @@ const FILE: &str = "doctor.write";
 const WRITES: usize = 20;
 /// Bytes of a write: a page.
 const WRITE_BYTES: usize = 4_096;
-/// Time after which no other write is begun, of the time that is waited.
+/// Time after which no other write is begun, of the time that is waited; the first is made in any case.
 const BEGINS_WITHIN: Duration = Duration::from_secs(2);
 /// Time after which a write is not waited for any more.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Median above which a disk is called slow.
 const SLOW: Duration = Duration::from_millis(10);
 
@@ -75,8 +75,8 @@ fn writes(
     write: impl Fn(&File, usize) -> io::Result<()>,
     tell: &Sender<io::Result<Duration>>,
 ) -> io::Result<()> {
-    let (own, begun) = (Own::make(path)?, Instant::now());
-    for place in (0..WRITES).take_while(|_| begun.elapsed() < BEGINS_WITHIN) {
+    let (begun, own) = (Instant::now(), Own::make(path)?);
+    for place in (0..WRITES).take_while(|place| *place == 0 || begun.elapsed() < BEGINS_WITHIN) {
         let before = Instant::now();
         write(&own.file, place)?;
         let _ = tell.send(Ok(before.elapsed())); // as above
@@ -98,7 +98,11 @@ struct Own {
 impl Own {
     /// Makes it with its whole length, so that no write that is measured has to find room.
     fn make(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let own = Self { file, path };
         own.file.write_all_at(&[0; WRITES * WRITE_BYTES], 0)?;
         own.file.sync_all()?;

@@ -7,24 +7,31 @@ use std::net::{SocketAddr, TcpListener};
 /// Name of the check.
 const CHECK: &str = "free-addresses";
 
-const ADVICE: &str = "`ss -ltnp` names the program that has an address: end it, or give the replica another one in config.toml, \
-                      of this machine and with a port that its user may open";
+const ADVICE: &str =
+    "`ss -ltnp` names the program that has an address: end it, or give the replica another one in config.toml";
+const IF_ELSEWHERE: &str =
+    "the replica needs an address of the machine on which it runs, and a port that its user may open";
 
 /// Opens each address of a replica that does not run, as its key names it, and closes it again.
 pub(super) fn addresses(own: &[(&str, SocketAddr)]) -> Item {
-    let shut: Vec<String> = own.iter().filter_map(fault).collect();
-    if !shut.is_empty() {
-        return Item::fault(CHECK, shut.join("; "), ADVICE);
+    let (held, others): (Vec<_>, Vec<_>) = own.iter().filter_map(shut).partition(|(is_held, _)| *is_held);
+    let words = |shut: Vec<(bool, String)>| shut.into_iter().map(|(_, what)| what).collect::<Vec<_>>().join("; ");
+    if !held.is_empty() {
+        return Item::fault(CHECK, words(held), ADVICE);
+    }
+    if !others.is_empty() {
+        return Item { advice: Some(IF_ELSEWHERE.to_owned()), ..Item::well(CHECK, words(others)) };
     }
     let free: Vec<String> = own.iter().map(|(key, address)| format!("{key} {address}")).collect();
     Item::well(CHECK, format!("nobody has them: {}", free.join(", ")))
 }
 
-fn fault((key, address): &(&str, SocketAddr)) -> Option<String> {
+/// Whether somebody has an address that does not open, and the error in words.
+fn shut((key, address): &(&str, SocketAddr)) -> Option<(bool, String)> {
     let error = TcpListener::bind(address).err()?;
     Some(match error.kind() {
-        ErrorKind::AddrInUse => format!("{key}: {address} is in use"),
-        _ => format!("{key}: {address} cannot be opened: {error}"),
+        ErrorKind::AddrInUse => (true, format!("{key}: {address} is in use")),
+        _ => (false, format!("{key}: {address} cannot be opened by this command: {error}")),
     })
 }
 
@@ -46,9 +53,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_another_machine_cannot_be_opened_here() {
+    fn an_address_of_another_machine_is_told_of_and_no_fault() {
         let elsewhere = SocketAddr::from(([192, 0, 2, 1], 8_700));
         let item = addresses(&[("api", elsewhere)]);
-        assert!(!item.ok && item.detail.starts_with("api: 192.0.2.1:8700 cannot be opened"), "{item:?}");
+        assert!(item.ok && item.detail.starts_with("api: 192.0.2.1:8700 cannot be opened"), "{item:?}");
+        assert!(item.advice.is_some_and(|advice| advice.contains("on which it runs")));
     }
 }

@@ -161,7 +161,7 @@ impl Engine {
         let mut mempool = self.mempool();
         let waits = mempool.all().filter(|(_, place)| *place != Place::Queued).map(|(candidate, _)| candidate.id);
         let ids: Vec<_> = waits.collect();
-        ids.iter().for_each(|id| mempool.end_expired(id));
+        ids.iter().for_each(|id| drop(mempool.end(id)));
         drop(mempool);
         work.round.notices.extend(ids.into_iter().map(Notice::Expired));
     }

@@ -196,7 +196,9 @@ async fn fate(author: &Author, client: &Client, sent: EnvelopeId) -> Result<Opti
     author.newest().await.map_err(|error| unknown(error.to_string()))?;
     match client.envelope(&sent).await {
         Ok(Posted::Verdict(receipt)) => Ok(Some(receipt.state)),
-        Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => Ok(Some(State::Refused)),
+        Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired && author.has_receipts() => {
+            Ok(Some(State::Refused))
+        }
         Ok(Posted::Ticket(_)) => Ok(None),
         Err(ClientError::Refused(problem)) if is_of_none(&problem) && author.has_receipts() => Ok(Some(State::Refused)),
         Err(error) => Err(unknown(error.to_string())),
