@@ -45,7 +45,10 @@ fn a_mistake_that_no_run_finds_names_a_test_that_there_is() {
         let folder = root().join(room).join("tests");
         let (file, name) = match path.split_once("::") {
             Some((module, name)) => (folder.join(program).join(format!("{module}.rs")), name),
-            None => (folder.join(format!("{program}.rs")), path),
+            None => {
+                let alone = folder.join(format!("{program}.rs"));
+                (if alone.exists() { alone } else { folder.join(program).join("main.rs") }, path)
+            }
         };
         let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert!(text.contains(&format!("\nfn {name}() {{")), "there is no `{room} {program} {path}`");
