@@ -30,6 +30,9 @@ use crate::streams::{Outcome, StreamEvent, Streams, opens};
 use crate::telling::Cursor;
 use crate::transport;
 
+/// Bulk frames waiting for a peer from which on it is told of no records: a frame that a full queue refuses counts as lost.
+const WAITING_MAX: usize = 64;
+
 /// Behaviours that refuse stand first.
 #[derive(NetworkBehaviour)]
 struct Behaviour {
@@ -331,7 +334,8 @@ impl Driver {
             let Some(number) = records.number(now) else { continue };
             match self.shared.records_since(number) {
                 Some((frame, next)) => {
-                    let is_queued = peer.send(Channel::Bulk, frame).is_ok();
+                    let has_room = peer.outbox[Channel::Bulk].waiting().0 < WAITING_MAX;
+                    let is_queued = has_room && peer.send(Channel::Bulk, frame).is_ok();
                     records.on_told(if is_queued { next } else { number }, now);
                 }
                 None => records.on_all_told(),
