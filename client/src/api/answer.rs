@@ -80,6 +80,12 @@ impl Problem {
         self.status == 410 && self.code == HISTORY_PRUNED
     }
 
+    /// Whether the node knows nothing of what was asked for, and has forgotten nothing: where history is pruned, other members are
+    /// named.
+    pub fn is_unknown(&self) -> bool {
+        self.status == 404 && self.members.is_none()
+    }
+
     /// Whether it leaves open what became of an envelope: another node may have taken it, or know its verdict.
     pub(crate) fn settles_nothing(&self) -> bool {
         self.is_of_size_here() || self.is_of_pruned_history()

@@ -47,7 +47,7 @@ fn not_locked(error: &io::Error) -> String {
 }
 
 /// Writes a file: bytes first, then the name, each durable when this returns.
-pub(super) fn write(folder: &Path, file: &str, bytes: &[u8]) -> io::Result<()> {
+pub fn write(folder: &Path, file: &str, bytes: &[u8]) -> io::Result<()> {
     let draft = folder.join(format!("{file}{DRAFT}"));
     let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     out.write_all(bytes)?;

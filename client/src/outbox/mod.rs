@@ -13,7 +13,7 @@ mod hopeless;
 mod name;
 mod numbers;
 
-pub use disk::lock;
+pub use disk::{lock, write};
 pub use name::Name;
 pub use numbers::Place;
 

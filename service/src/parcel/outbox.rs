@@ -117,7 +117,7 @@ async fn is_apart(node: &Client, id: EnvelopeId) -> bool {
         Ok(Posted::Verdict(_)) => false,
         Ok(Posted::Ticket(ticket)) => ticket.waits_for.is_some() || ticket.receipt.state == State::Expired,
         Err(error) => {
-            matches!(error, ClientError::Refused(problem) if problem.status == 404 && problem.members.is_none())
+            matches!(error, ClientError::Refused(problem) if problem.is_unknown())
         }
     }
 }

@@ -12,7 +12,6 @@ use super::reach::{Reach, Scope, Signing};
 use super::sending::SignedRequest;
 use crate::counted::counted;
 use open::{Folder, Open, Part, What};
-use quorate_client::api::Problem;
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::content;
@@ -200,14 +199,9 @@ async fn fate(author: &Author, client: &Client, sent: EnvelopeId) -> Result<Opti
             Ok(Some(State::Refused))
         }
         Ok(Posted::Ticket(_)) => Ok(None),
-        Err(ClientError::Refused(problem)) if is_of_none(&problem) && author.has_receipts() => Ok(Some(State::Refused)),
+        Err(ClientError::Refused(problem)) if problem.is_unknown() && author.has_receipts() => Ok(Some(State::Refused)),
         Err(error) => Err(unknown(error.to_string())),
     }
-}
-
-/// Whether no envelope of this id was ever executed; where history is pruned, other members are named.
-fn is_of_none(problem: &Problem) -> bool {
-    problem.status == 404 && problem.members.is_none()
 }
 
 /// Only what was refused is signed again.

@@ -10,7 +10,7 @@ use quorate_ledger::{EnvelopeId, Mode, Op, Revision};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -145,10 +145,7 @@ impl Folder {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let (draft, path) = (self.path.join(format!("{name}.new")), self.path.join(name));
-        let written = File::create(&draft).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-        let kept = written.and_then(|()| fs::rename(&draft, &path)).and_then(|()| File::open(&self.path)?.sync_all());
-        kept.map_err(|error| Failure::file(&path, error))
+        outbox::write(&self.path, name, bytes).map_err(|error| Failure::file(&self.path.join(name), error))
     }
 
     /// Forgets everything.
