@@ -38,7 +38,7 @@ pub struct Arrival {
     pub turn: Option<Turn>,
 }
 
-/// One of the handshakes that may be under way, of all and of its host; given back when dropped.
+/// Handshake among those that may be under way, of all and of its host; given back when dropped.
 pub struct Turn {
     _of_all: OwnedSemaphorePermit,
     _of_host: Counted,

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Node that a command wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wants {
-    /// One that can order: a change or a read goes to the first that is ready, else to the first that answers.
+    /// Node that can order: a change or a read goes to the first that is ready, else to the first that answers.
     Ready,
     /// The first that answers: what is asked for is about the node itself.
     Answering,

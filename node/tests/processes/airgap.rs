@@ -508,7 +508,7 @@ fn a_refused_change_does_not_keep_the_receipts_of_others_from_going_home() {
     assert!(why.starts_with("it was given up already: "), "{again}");
 }
 
-/// What was based on the refused change can only be refused, and so could all that is based on that.
+/// Changes based on the refused one can only be refused, and so could all that is based on those.
 #[test]
 fn changes_that_are_signed_far_away_after_a_refused_one_are_based_on_nothing_that_hangs_on_it() {
     let desk = Desk::with_files(1);

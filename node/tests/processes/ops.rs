@@ -250,7 +250,7 @@ fn systemd_is_told_of_start_life_and_stop() {
     assert_eq!(replica.wait().expect("it ends").code(), Some(0));
 }
 
-/// What a replica that is told to stop says to `/readyz` and to this envelope; none where it ended before it was asked.
+/// Answers of a replica that is told to stop, to `/readyz` and to this envelope; none where it ended before it was asked.
 fn words_of_a_stop(group: &Group, late: &[u8]) -> Option<(Answer, Answer)> {
     group.terminate(0);
     for begun in std::iter::repeat(Instant::now()) {

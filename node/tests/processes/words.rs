@@ -1,4 +1,4 @@
-//! Who approved a change: told after it took effect, from a node's own history.
+//! Approvals of a change: told after it took effect, from a node's own history.
 
 use crate::governance::{author, run, says, text, word};
 use crate::group::{Group, eventually_within};

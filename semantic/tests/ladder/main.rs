@@ -1,4 +1,4 @@
-//! One merge for each rung, and each thing a rung leaves alone.
+//! Merges of each rung, and all that a rung leaves alone.
 
 #[path = "../parsers/mod.rs"]
 mod parsers;
