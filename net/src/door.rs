@@ -1,52 +1,26 @@
 //! Gate before the handshake: bounds the cost of one address before it has shown a key.
 //!
 //! The limits on all handshakes together and on connections of one peer are `libp2p-connection-limits`; without these
-//! one host could use them up. A replica whose door is crowded still dials out, so its members stay connected.
+//! one host could use them up, and a few could shut the members out: half of all handshakes are for hosts at which members
+//! proved their keys.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
     dummy,
 };
 use libp2p::{Multiaddr, PeerId};
 
-use crate::limits::{ADDRESSES_COUNTED_MAX, ARRIVALS_PER_ADDRESS_MAX, HANDSHAKES_PER_ADDRESS_MAX};
-
-/// A host: an IPv4 address, or the network of an IPv6 address, whose last 64 bits its owner chooses freely.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Host(pub(crate) IpAddr);
-
-impl Host {
-    pub(crate) fn of(address: &Multiaddr) -> Option<Self> {
-        address.iter().find_map(|part| match part {
-            Protocol::Ip4(ip) => Some(Self::at(ip.into())),
-            Protocol::Ip6(ip) => Some(Self::at(ip.into())),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn at(ip: IpAddr) -> Self {
-        match ip {
-            IpAddr::V4(_) => Self(ip),
-            IpAddr::V6(ip) => Self::of_network(ip),
-        }
-    }
-
-    fn of_network(ip: std::net::Ipv6Addr) -> Self {
-        match ip.to_ipv4_mapped() {
-            Some(ip) => Self(ip.into()),
-            None => Self(std::net::Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into()),
-        }
-    }
-}
+use crate::hosts::{Host, Hosts};
+use crate::limits::{
+    ADDRESSES_COUNTED_MAX, ARRIVALS_PER_ADDRESS_MAX, HANDSHAKES_OF_STRANGERS_MAX, HANDSHAKES_PER_ADDRESS_MAX,
+};
 
 /// Why an address was turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,19 +29,30 @@ pub(crate) enum Crowded {
     Handshakes,
     #[error("{ARRIVALS_PER_ADDRESS_MAX} connections of this address came within a second")]
     Arrivals,
+    #[error("{HANDSHAKES_OF_STRANGERS_MAX} handshakes of hosts without a member have not ended")]
+    Strangers,
+}
+
+/// Handshake that has not ended.
+#[derive(Debug, Clone, Copy)]
+struct Handshake {
+    host: Host,
+    is_of_stranger: bool,
 }
 
 /// Counts handshakes under way and arrivals, for each host.
 #[derive(Debug)]
 pub(crate) struct Door {
-    handshakes: HashMap<ConnectionId, Host>,
+    handshakes: HashMap<ConnectionId, Handshake>,
     arrivals: HashMap<Host, usize>,
     counting_since: Instant,
+    members: Hosts,
 }
 
 impl Door {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { handshakes: HashMap::new(), arrivals: HashMap::new(), counting_since: now }
+        let (handshakes, arrivals, members) = Default::default();
+        Self { handshakes, arrivals, counting_since: now, members }
     }
 
     fn admit(&mut self, connection: ConnectionId, host: Host, now: Instant) -> Result<(), Crowded> {
@@ -78,11 +63,19 @@ impl Door {
         }
         *arrivals += 1;
         // At most HANDSHAKES_MAX entries, so counting is cheap beside the handshake.
-        if self.handshakes.values().filter(|other| **other == host).count() >= HANDSHAKES_PER_ADDRESS_MAX {
+        if self.count(|other| other.host == host) >= HANDSHAKES_PER_ADDRESS_MAX {
             return Err(Crowded::Handshakes);
         }
-        self.handshakes.insert(connection, host);
+        let is_of_stranger = !self.members.has(host);
+        if is_of_stranger && self.count(|other| other.is_of_stranger) >= HANDSHAKES_OF_STRANGERS_MAX {
+            return Err(Crowded::Strangers);
+        }
+        self.handshakes.insert(connection, Handshake { host, is_of_stranger });
         Ok(())
+    }
+
+    fn count(&self, counts: impl Fn(&Handshake) -> bool) -> usize {
+        self.handshakes.values().filter(|handshake| counts(handshake)).count()
     }
 
     fn forget_old_arrivals(&mut self, now: Instant) {
@@ -133,8 +126,13 @@ impl NetworkBehaviour for Door {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        if let FromSwarm::ListenFailure(failure) = event {
-            self.handshakes.remove(&failure.connection_id);
+        match event {
+            FromSwarm::ListenFailure(failure) => drop(self.handshakes.remove(&failure.connection_id)),
+            FromSwarm::ConnectionEstablished(up) => {
+                let host = Host::of(up.endpoint.get_remote_address());
+                host.into_iter().for_each(|host| self.members.note(up.peer_id, host));
+            }
+            _ => {}
         }
     }
 
@@ -150,6 +148,7 @@ impl NetworkBehaviour for Door {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
 
     fn host(last: u8) -> Host {
         Host(IpAddr::from([10, 0, 0, last]))
@@ -202,6 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn strangers_of_many_hosts_leave_half_of_all_handshakes_to_hosts_of_members() {
+        let now = Instant::now();
+        let mut door = Door::new(now);
+        door.members.note(PeerId::random(), host(200));
+        let hosts = (0..).map(|number| host((number / HANDSHAKES_PER_ADDRESS_MAX) as u8));
+        for (number, from) in hosts.take(HANDSHAKES_OF_STRANGERS_MAX).enumerate() {
+            door.admit(id(number), from, now).unwrap();
+        }
+
+        assert_eq!(door.admit(id(1000), host(100), now), Err(Crowded::Strangers));
+        assert_eq!(door.admit(id(1001), host(200), now), Ok(()));
+        door.handshakes.remove(&id(0));
+        assert_eq!(door.admit(id(1002), host(100), now), Ok(()));
+    }
+
+    #[test]
     fn the_table_of_arrivals_stays_bounded() {
         let now = Instant::now();
         let mut door = Door::new(now);
@@ -212,14 +227,5 @@ mod tests {
         }
 
         assert!(door.arrivals.len() <= ADDRESSES_COUNTED_MAX);
-    }
-
-    #[test]
-    fn addresses_of_one_ipv6_network_are_one_host() {
-        let host = |address: &str| Host::of(&address.parse().unwrap());
-
-        assert_eq!(host("/ip6/2001:db8::1/tcp/1"), host("/ip6/2001:db8::2/tcp/2"));
-        assert_ne!(host("/ip6/2001:db8::1/tcp/1"), host("/ip6/2001:db8:0:1::1/tcp/1"));
-        assert_eq!(host("/ip6/::ffff:10.0.0.1/tcp/1"), host("/ip4/10.0.0.1/tcp/1"));
     }
 }

@@ -18,9 +18,10 @@ use tokio_util::compat::FuturesAsyncReadCompatExt;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::channel::Channel;
-use crate::door::{Crowded, Door, Host};
+use crate::door::{Crowded, Door};
 use crate::error::Error;
 use crate::flaps::{self, Flaps};
+use crate::hosts::Host;
 use crate::limits::{CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, LISTEN_TIME, PULSE, STREAMS_MAX};
 use crate::link::{Link, LinkEnd};
 use crate::peer::Peer;

@@ -20,6 +20,7 @@ mod driver;
 mod error;
 mod flaps;
 mod frame;
+mod hosts;
 mod inbox;
 mod limits;
 mod link;

@@ -73,6 +73,15 @@ pub(crate) const HANDSHAKES_MAX: u32 = 128;
 /// The same from one address, so that one host cannot hold them all.
 pub(crate) const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
 
+/// The same from hosts at which no member has proved its key: a few hosts cannot shut the members out.
+pub(crate) const HANDSHAKES_OF_STRANGERS_MAX: usize = HANDSHAKES_MAX as usize / 2;
+
+/// Hosts of one member that count as its own: the last two, of a member that moves.
+pub(crate) const HOSTS_PER_MEMBER_MAX: usize = 2;
+
+/// Hosts of all members: far more than a group has.
+pub(crate) const HOSTS_OF_MEMBERS_MAX: usize = 512;
+
 /// Inbound connections from one address in one second; a handshake costs about 0.2 ms of processor time.
 pub(crate) const ARRIVALS_PER_ADDRESS_MAX: usize = 64;
 

@@ -17,7 +17,7 @@ use libp2p::multiaddr::Protocol;
 use tokio::time::timeout;
 
 /// Addresses of one name that are tried in one dial.
-const ADDRESSES_MAX: usize = 8;
+pub(crate) const ADDRESSES_MAX: usize = 8;
 /// Time after which the next address is tried while earlier ones are silent (RFC 8305, §5: up to 2 s). The first one that takes the
 /// connection is asked for its key, so a right one that is far is given time before a wrong one that is near.
 const NEXT_AFTER: Duration = Duration::from_secs(1);
@@ -95,7 +95,7 @@ where
 
 /// Outcome of the first dial that succeeds, or the last error; the other dials are dropped. A dial begins when another has
 /// failed, or [`NEXT_AFTER`] after the one before.
-async fn first_of<T>(
+pub(crate) async fn first_of<T>(
     mut dials: impl Iterator<Item = impl Future<Output = io::Result<T>>>,
 ) -> Result<T, Option<io::Error>> {
     let (mut under_way, mut last) = (FuturesUnordered::new(), None);

@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::door::Host;
 use crate::error::Error;
+use crate::hosts::Host;
 use crate::observers::link::ObserverLink;
 use crate::observers::socket::{self, Side};
 
