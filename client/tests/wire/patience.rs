@@ -75,7 +75,7 @@ async fn a_try_that_is_out_when_the_time_ends_is_not_called_held_back() {
     let held = Reply::Http("429 Too Many Requests\r\ncontent-type: application/problem+json", body);
     for waits in [Duration::ZERO, Duration::from_secs(60)] {
         let (node, _requests) = scripted::node(vec![held.clone(), Reply::Silence]);
-        let client = Client::new(&node, Duration::from_secs(3)).expect("an address");
+        let client = Client::new(&node, Duration::from_secs(8)).expect("an address");
         let client = client.with_notice(Notice { after: waits, tell: |_, _| () });
 
         let ended = client.get::<Health>(&["health"], &[]).await.expect_err("a silent node");

@@ -131,6 +131,9 @@ fn a_plain_thread_sends_and_receives() {
 
     let key = group.key(1);
     let core = std::thread::spawn(move || {
+        while !one.net.peers()[0].is_up {
+            std::thread::sleep(std::time::Duration::from_millis(5)); // a frame for a link that comes late is dropped
+        }
         one.net.send(key, Channel::Votes, "from a thread".into()).unwrap();
         one
     });

@@ -37,7 +37,7 @@ fn until_held_by(group: &Group, organisation: &str) {
 #[test]
 fn a_lease_ends_in_an_idle_group_and_the_next_in_line_has_the_lock() {
     let (group, one, other, file) = desk();
-    let held = says(&group, &one, 0, &["lock", "acquire", "a", "--lease", "1"], 0);
+    let held = says(&group, &one, 0, &["lock", "acquire", "a", "--lease", "10"], 0);
     assert_eq!((word(&held, "lock"), held["token"].as_u64()), ("held", Some(1)));
     assert_eq!(word(&says(&group, &other, 1, &["put", "a", text(&file)], 1), "code"), "lock");
 
@@ -169,6 +169,7 @@ fn a_transaction_takes_effect_in_two_domains_or_in_none() {
     says(&group, &author(&group, 2), 2, &["approve", word(&made, "proposal")], 0);
 
     for (key, replica, code) in [(&one, 0, 0), (&other, 1, 1)] {
+        assert_eq!(group.get(replica, "/v1/domains/lab/tree").status, 200, "it has executed it");
         says(&group, key, replica, &["tx", "begin"], 0);
         says(&group, key, replica, &["tx", "add", &format!("main-{replica}"), text(&file)], 0);
         says(&group, key, replica, &["tx", "add", &format!("lab-{replica}"), text(&file), "--domain", "lab"], 0);
@@ -206,7 +207,7 @@ fn everybody_has_a_figure_with_its_reasons() {
 fn the_stream_tells_of_locks_and_of_the_groups_own_receipts() {
     let group = Group::running(1);
     let one = author(&group, 0);
-    says(&group, &one, 0, &["lock", "acquire", "a", "--lease", "1"], 0);
+    says(&group, &one, 0, &["lock", "acquire", "a", "--lease", "3"], 0);
     let policy = group.dir().join("policy.json");
     std::fs::write(&policy, r#"{"approvals": {"organisations": 1, "by": []}}"#).expect("a file is written");
     says(&group, &one, 0, &["propose", "group-policy", text(&policy)], 0);

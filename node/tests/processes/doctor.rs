@@ -176,9 +176,9 @@ fn a_database_whose_structure_is_damaged_is_told_in_a_line_and_never_by_a_panic(
     let folder = group.dir().join("replica-0");
     let file = folder.join("data/quorate.redb");
     let sound = fs::read(&file).expect("our database");
-    let quorate = |word: &str| {
+    let quorate = |word: &str, seconds: &str| {
         let mut command = Command::new("timeout");
-        command.args(["5", env!("CARGO_BIN_EXE_quorate"), word, "--dir", text(&folder)]);
+        command.args([seconds, env!("CARGO_BIN_EXE_quorate"), word, "--dir", text(&folder)]);
         let done = command.output().expect("quorate runs");
         (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
     };
@@ -187,11 +187,11 @@ fn a_database_whose_structure_is_damaged_is_told_in_a_line_and_never_by_a_panic(
         let mut damaged = sound.clone();
         damaged[at] ^= 0x55;
         fs::write(&file, damaged).expect("our file");
-        let (code, said) = quorate("doctor");
+        let (code, said) = quorate("doctor", "60");
         assert!(matches!(code, Some(0 | 1)) && !said.contains("panicked"), "page at {at}: {code:?} {said}");
         if code == Some(1) {
             looks += 1;
-            let (code, said) = quorate("start");
+            let (code, said) = quorate("start", "5");
             if code == Some(124) {
                 continue; // it ran: damage that matters to readers alone
             }

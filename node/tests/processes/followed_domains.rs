@@ -24,6 +24,7 @@ fn agree(group: &Group, args: &[&str]) {
     for number in [1, 2] {
         says(group, &author(group, number), number, &["approve", word(&made, "proposal")], 0);
     }
+    assert_eq!(group.get(0, "/v1/domains/main/tree").status, 200, "replica 0 has executed it");
 }
 
 /// Waits until an observer says that it is not served for this reason: a member that is a block
@@ -123,7 +124,7 @@ fn killed_replicas_and_a_killed_observer_of_a_domain_need_no_hands() {
 fn large_files_that_a_killed_observer_of_a_domain_has_taken_are_on_its_disk() {
     let mut group = Group::unpaced();
     let large = "that comes with many others ".repeat(40_000);
-    (0..40).for_each(|number| drop(group.put(0, &format!("file-{number}"), &format!("{number} {large}"))));
+    (0..80).for_each(|number| drop(group.put(0, &format!("file-{number}"), &format!("{number} {large}"))));
     let mut observer = Observer::with(&group, doors(&group, 1), &["--domain", "main"]);
     eventually("a part of them is on its disk", || {
         is_anywhere(&observer.dir, b"that comes with many others ").then_some(())

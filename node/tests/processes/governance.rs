@@ -57,6 +57,7 @@ fn a_domain_is_there_once_three_of_four_organisations_agree() {
     let third = says(&group, &keys[2], 2, &["approve", proposal], 0);
     assert_eq!(word(&third, "proposal_state"), "effective");
 
+    assert_eq!(group.get(3, "/v1/domains/lab/tree").status, 200, "replica 3 has executed it");
     let file = new_key(&group, "any-file");
     let put = ["put", "a", text(&file), "--domain", "lab"];
     assert_eq!(word(&says(&group, &keys[1], 3, &put, 0), "state"), "applied");

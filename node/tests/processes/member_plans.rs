@@ -97,6 +97,7 @@ fn an_order_by_standing_begins_with_the_members_whose_figures_are_best() {
     let key = author(&group, 0);
     (0..3).for_each(|number| drop(group.put(2, &format!("a-{number}"), "x")));
     group.put(3, "b", "x");
+    assert_eq!(group.file(2, "b", "strong").status, 200, "replica 2 has executed it");
 
     let made = says(&group, &key, 2, &["members", "order", "--by-standing"], 0);
 

@@ -204,7 +204,7 @@ fn a_change_that_members_took_with_them_when_they_went_away_is_not_said_to_be_ke
     (0..4).for_each(|replica| group.signal(replica, "STOP"));
 
     let offer = std::thread::spawn(move || http::post(api, "/v1/envelopes", &envelope).expect("an answer"));
-    std::thread::sleep(std::time::Duration::from_secs(1)); // it lies on the way to one of them
+    std::thread::sleep(std::time::Duration::from_secs(3)); // it lies on the way to one of them
     (0..4).for_each(|replica| group.kill(replica));
     let answer = offer.join().expect("no panic");
 

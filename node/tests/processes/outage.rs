@@ -44,10 +44,10 @@ fn all_killed_at_once_lose_nothing_that_was_confirmed() {
 fn without_a_quorum_nothing_is_confirmed_and_with_it_writes_go_on() {
     let mut group = Group::running(4);
     group.put(0, "before", "1");
+    let waiting = group.envelope("between", "2");
     group.kill(2);
     group.kill(3);
 
-    let waiting = group.envelope("between", "2");
     let taken = group.offer(0, &waiting);
     assert_eq!(taken.status, 202, "{}", taken.text());
     let status = group.await_mode(0, "read-only");

@@ -315,7 +315,7 @@ fn a_repair_never_ends_below_the_state_that_was_damaged() {
 /// Puts changes through until the nodes named have forgotten the slot that a stopped replica executes next.
 fn until_forgotten(group: &mut Group, replica: usize, from: &[usize]) -> Value {
     let mut round = 0;
-    eventually_within(Duration::from_secs(120), "the slot is forgotten", || {
+    eventually_within(Duration::from_secs(240), "the slot is forgotten", || {
         (0..20).for_each(|n| drop(group.put(from[n % from.len()], &format!("forgotten-{round}-{n}"), "a slot more")));
         round += 1;
         let (told, code) = repair(group, replica, from);
