@@ -1,6 +1,6 @@
 //! Decisions of a group, in files to a place without a network, and changes from there back.
 
-use crate::governance::text;
+use crate::governance::{text, word};
 use crate::group::{Group, eventually};
 use crate::http;
 use quorate_ledger::Genesis;
@@ -52,7 +52,11 @@ pub struct Desk {
 impl Desk {
     pub fn with_files(count: usize) -> Self {
         let mut group = Group::running(4);
-        (0..count).for_each(|number| drop(group.put(number % 4, &format!("file-{number}"), "kept")));
+        let receipts = (0..count).map(|number| group.put(number % 4, &format!("file-{number}"), "kept"));
+        let last = receipts.last().expect("a file");
+        let slot = word(&last, "revision").split('.').next().and_then(|slot| slot.parse::<u64>().ok()).expect("a slot");
+        let signed = || group.status(0)["stable_checkpoint"]["seq"].as_u64().filter(|seq| *seq >= slot);
+        eventually("replica 0 has a signed state of them all", signed);
         let (genesis, node) = (text(&group.dir().join("genesis.json")).to_owned(), format!("http://{}", group.api(0)));
         Self { group, genesis, node }
     }

@@ -344,6 +344,7 @@ fn a_sound_database_that_votes_is_not_restored_over_unasked_at_a_terminal() {
 fn a_database_that_a_snapshot_took_the_place_of_votes_again_when_it_is_put_back() {
     let (mut group, out) = saved();
     group.put(0, "after", "the snapshot");
+    assert_eq!(group.file(3, "after", "strong").status, 200, "replica 3 has executed it");
     assert_eq!(group.stop(3), Some(0));
     let restored = told(&give_up_for(&out, &folder(&group, 3)));
     assert!(restored["before_seq"].as_u64() > restored["seq"].as_u64(), "{restored}");
