@@ -1,5 +1,6 @@
-//! Bytes that observers may have of a member in a second, all together.
+//! Bytes that observers may have of a member in a second, all together, and bulk for members that goes before them.
 
+use quorate_net::{Channel, PeerInfo};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -8,6 +9,18 @@ use tokio::time::{Instant, sleep_until};
 pub const BYTES_PER_SECOND: u64 = 8 << 20;
 /// Bytes that may leave at once after a pause.
 const AT_ONCE: Duration = Duration::from_millis(500);
+/// Bytes of bulk that wait for members above which observers wait.
+const BULK_WAITING_MAX: u64 = 1 << 20;
+
+/// Whether bulk waits for members. Queues of members that are away do not count, nor do the fullest third of the others: so
+/// many may be faulty and read nothing.
+pub fn is_bulk_waiting(links: &[PeerInfo]) -> bool {
+    let waiting = |link: &PeerInfo| link.is_up.then_some(link.traffic[Channel::Bulk].waiting_bytes);
+    let mut waiting: Vec<u64> = links.iter().filter_map(waiting).collect();
+    waiting.sort_unstable();
+    waiting.truncate(waiting.len().saturating_sub(links.len() / 3));
+    waiting.iter().sum::<u64>() > BULK_WAITING_MAX
+}
 
 /// A leaky bucket in time: when all that has left so far is paid for.
 pub struct Budget(Mutex<Instant>);
@@ -40,6 +53,49 @@ impl Budget {
 mod tests {
     use super::*;
     use futures::FutureExt;
+    use quorate_net::{PerChannel, Traffic, peer_of_key};
+    use quorate_pbft::{Ed25519Signer, ReplicaId, Signer as _};
+
+    /// Links to members, each with whether it is up and the MiB of bulk that wait there.
+    fn links(of: &[(bool, u64)]) -> Vec<PeerInfo> {
+        let link = |(number, (is_up, mib)): (u16, &(bool, u64))| {
+            let key = Ed25519Signer::from_seed(&[number as u8; 32]).public_key();
+            let bulk = Traffic { waiting_bytes: mib << 20, ..Traffic::default() };
+            PeerInfo {
+                id: ReplicaId::new(number),
+                key,
+                peer_id: peer_of_key(&key).expect("a key"),
+                address: None,
+                told: None,
+                is_up: *is_up,
+                reconnects: 0,
+                oversized: 0,
+                wrong_key: 0,
+                traffic: PerChannel { votes: Traffic::default(), bulk },
+            }
+        };
+        (0..).zip(of).map(link).collect()
+    }
+
+    #[test]
+    fn observers_wait_while_bulk_waits_for_members() {
+        assert!(is_bulk_waiting(&links(&[(true, 2)])));
+        assert!(is_bulk_waiting(&links(&[(true, 2), (true, 2), (true, 0)])));
+        assert!(!is_bulk_waiting(&links(&[(true, 1)])));
+    }
+
+    #[test]
+    fn bulk_for_a_member_that_is_away_keeps_no_observer_waiting() {
+        assert!(!is_bulk_waiting(&links(&[(false, 64)])));
+        assert!(!is_bulk_waiting(&links(&[(false, 64), (true, 0), (true, 1)])));
+    }
+
+    #[test]
+    fn as_many_members_as_may_be_faulty_keep_no_observer_waiting_by_reading_nothing() {
+        assert!(!is_bulk_waiting(&links(&[(true, 0), (true, 64), (true, 0)])));
+        assert!(is_bulk_waiting(&links(&[(true, 64), (true, 64), (true, 0)])));
+        assert!(!is_bulk_waiting(&links(&[(true, 64), (true, 0), (true, 64), (true, 0), (true, 0), (true, 0)])));
+    }
 
     #[tokio::test]
     async fn what_may_leave_now_waits_for_no_timer() {

@@ -1,7 +1,7 @@
 //! Observers at a member, or at another observer: served from the published state on a thread of their own, after what
 //! members need.
 
-use super::budget::{BYTES_PER_SECOND, Budget};
+use super::budget::{BYTES_PER_SECOND, Budget, is_bulk_waiting};
 use super::enrolment::{Guest, Strangers};
 use super::links::{Link, Links};
 use super::relay::Passing;
@@ -20,7 +20,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use quorate_client::api::{PROBLEM_TYPE, Problem};
 use quorate_ledger::Level;
-use quorate_net::{Arrival, Backway, Bytes, Channel, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, unpack};
+use quorate_net::{Arrival, Backway, Bytes, LinkError, Multiaddr, ObserversDoor, Receiver, Sender, unpack};
 use quorate_pbft::{Digest, Epoch, Message, PublicKey, Question, SeqNum, Wanted};
 use quorate_storage::SupplyLimits;
 use std::io;
@@ -58,8 +58,7 @@ const WEIGHT_BYTES: usize = HANDED_ON_BYTES_MAX / 16;
 const SLOTS_MAX: u64 = 64;
 /// Bounds of one answer.
 const LIMITS: SupplyLimits = SupplyLimits { messages_max: 256, bytes_max: 2 << 20 };
-/// Bytes of bulk that wait for members above which observers wait, and how long at most for one frame.
-const BULK_WAITING_MAX: u64 = 1 << 20;
+/// Pause while bulk waits for members, and how often at most before one frame.
 const MEMBERS_FIRST: Duration = Duration::from_millis(20);
 const MEMBERS_FIRST_TIMES: u32 = 50;
 
@@ -451,9 +450,7 @@ impl Session {
     /// Waits while bulk waits for members, for a while.
     async fn let_members_first(&self) {
         for _ in 0..MEMBERS_FIRST_TIMES {
-            let links = self.service.membership.links();
-            let waiting: u64 = links.iter().map(|link| link.traffic[Channel::Bulk].waiting_bytes).sum();
-            if waiting <= BULK_WAITING_MAX {
+            if !is_bulk_waiting(&self.service.membership.links()) {
                 return;
             }
             sleep(MEMBERS_FIRST).await;
