@@ -16,6 +16,7 @@ use crate::health::{NoRoom, Outages, Sources, Watched};
 use crate::levels;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
+use crate::observing::wire::Marked;
 use crate::observing::{Passing, Relay};
 use crate::pool::CachedPayload;
 use crate::tokens::Tokens;
@@ -247,8 +248,17 @@ impl Service {
     /// The state of an observer after a mark that a member placed, and that was executed here.
     pub async fn marked(&self, relay: &Relay, nonce: Digest, passing: &Passing<'_>) -> Answer<Strong> {
         self.pace.turn().await;
-        let refused = |why: &str| Failure::no_quorum(self.report().mode, why).of_a_read();
-        let marked = relay.mark(nonce, passing).await.ok_or_else(|| refused(&relay.silence()))?;
+        let found = relay.mark(nonce, passing, |marked| self.shown(nonce, marked)).await;
+        found.unwrap_or_else(|| Err(self.no_strong_read(&relay.silence())))
+    }
+
+    fn no_strong_read(&self, why: &str) -> Failure {
+        Failure::no_quorum(self.report().mode, why).of_a_read()
+    }
+
+    /// The state after a mark, which must stand in the slot that the member named.
+    async fn shown(&self, nonce: Digest, marked: Result<Marked, String>) -> Answer<Strong> {
+        let refused = |why: &str| self.no_strong_read(why);
         let marked = marked.map_err(|why| refused(&why))?;
         let moment = self.until(|published| levels::shows_mark(published.moment.seq(), marked.seq)).await?.moment;
         let place = marked.place as usize;

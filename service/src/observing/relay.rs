@@ -3,10 +3,14 @@
 
 use super::upstream::Upstream;
 use super::wire::{Answered, Asking, HOPS_MAX, Holdings, Marked, Telling};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use quorate_client::api::Problem;
 use quorate_ledger::Level;
 use quorate_net::{Multiaddr, PeerInfo, PerChannel, Traffic, peer_of_key};
 use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId, SeqNum};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::ready;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +19,7 @@ use tokio::time::timeout;
 
 /// Time for an answer, of whichever member: as long as an API waits for the group, and a little.
 pub const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
-/// Time for the answer of an observer that hands something on, while there is another to ask.
+/// Time for the answer of a member, or of an observer that hands something on, while there is another to ask.
 const HANDED_ON_WITHIN: Duration = Duration::from_secs(10);
 
 /// Observers with a way to the members that are enough for a follower: it leaves places at members to others.
@@ -42,6 +46,9 @@ pub struct Passing<'t> {
     /// Observers to which it may be shown.
     pub trusts: &'t (dyn Fn(&PublicKey) -> bool + Sync),
 }
+
+/// Way of questions to who serves under a key.
+type Route = (PublicKey, mpsc::Sender<Asking>);
 
 #[derive(Default)]
 struct State {
@@ -243,9 +250,8 @@ impl Relay {
     }
 
     /// Offers an envelope to the members, one after the other until one answers, or to observers that are nearer to them: the
-    /// answer, none if none does; and whether nobody else that was asked may have taken it, as each has held it back (429).
+    /// answer, none if none does; and whether nobody else that was asked may have taken it, as each has held it back.
     pub async fn offer(&self, level: Level, bytes: &[u8], passing: &Passing<'_>) -> (Option<Answered>, bool) {
-        let is_held_back = |answer: &Answered| answer.status == 429;
         let may_have_it = AtomicU64::new(0);
         let make = |number| {
             may_have_it.fetch_add(1, Ordering::Relaxed);
@@ -254,24 +260,33 @@ impl Relay {
         let answer = |telling| match telling {
             Telling::Answer { answer, .. } => {
                 may_have_it.fetch_sub(u64::from(is_held_back(&answer)), Ordering::Relaxed);
-                Some(answer)
+                ready(Some(answer))
             }
-            _ => None,
+            _ => ready(None),
         };
         let is_final = |answer: &Answered| !is_held_back(answer) && answer.status < 500;
-        let answered = self.request(passing, make, answer, is_final).await;
+        let patience = HANDED_ON_WITHIN + Upstream::on_line(bytes.len() as u64);
+        let answered = self.request((passing, patience), make, answer, is_final).await;
         let itself = u64::from(answered.as_ref().is_some_and(|answer| !is_held_back(answer)));
         (answered, may_have_it.load(Ordering::Relaxed) <= itself)
     }
 
-    /// Has a nonce put into the order; none if no member answers.
-    pub async fn mark(&self, nonce: Digest, passing: &Passing<'_>) -> Option<Result<Marked, String>> {
-        let marked = |telling| match telling {
-            Telling::Marked { outcome, .. } => Some(outcome),
-            _ => None,
+    /// Has a nonce put into the order, and the mark shown to be there: by the first whose mark is; none if no member answers.
+    pub async fn mark<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        nonce: Digest,
+        passing: &Passing<'_>,
+        show: impl Fn(Result<Marked, String>) -> F,
+    ) -> Option<Result<T, E>> {
+        let show = &show;
+        let shown = |telling| async move {
+            match telling {
+                Telling::Marked { outcome, .. } => Some(show(outcome).await),
+                _ => None,
+            }
         };
         let make = |number| Asking::Mark { number, nonce, passed: passing.passed };
-        self.request(passing, make, marked, Result::is_ok).await
+        self.request((passing, HANDED_ON_WITHIN), make, shown, Result::is_ok).await
     }
 
     /// Members and observers that serve now.
@@ -289,54 +304,55 @@ impl Relay {
         }
     }
 
-    /// Asks one after the other until one gives an answer of this kind: the members, each time beginning with the next, and
-    /// then likewise observers that are nearer to them than this one, so that nothing goes round in a circle. What is not final
-    /// where an observer says it is the answer if nobody gives another.
-    async fn request<T>(
+    /// Asks one after the other until one gives a final answer of this kind: the members, each time beginning with the next,
+    /// and then likewise observers that are nearer to them than this one, so that nothing goes round in a circle. The next is
+    /// asked as well where no answer has come within `patience`, and the first that is final counts. Where none is, the last
+    /// one is the answer.
+    async fn request<T, F: Future<Output = Option<T>>>(
         &self,
-        passing: &Passing<'_>,
+        (passing, patience): (&Passing<'_>, Duration),
         make: impl Fn(u64) -> Asking,
-        take: impl Fn(Telling) -> Option<T>,
+        take: impl Fn(Telling) -> F,
         is_final: impl Fn(&T) -> bool,
     ) -> Option<T> {
-        let (routes, mut last) = (self.upwards(passing), None);
+        let (make, take) = (&make, &take);
+        let ask = |(key, route): Route| async move { take(self.request_of(key, &route, make).await?).await };
+        let (mut routes, mut asked, mut last) = (self.upwards(passing).into_iter(), FuturesUnordered::new(), None);
         let all = async {
-            for (at, (key, route, is_member)) in routes.iter().enumerate() {
-                let asking = self.request_of(*key, route, &make);
-                let answer = match *is_member || at + 1 == routes.len() {
-                    true => asking.await,
-                    false => timeout(HANDED_ON_WITHIN, asking).await.ok().flatten(),
-                };
-                match answer.and_then(&take) {
-                    Some(answer) if *is_member || is_final(&answer) => return Some(answer),
-                    answer => last = answer.or(last.take()),
+            loop {
+                asked.extend(routes.next().map(ask));
+                let patience = if routes.len() == 0 { ANSWERS_WITHIN } else { patience };
+                match timeout(patience, asked.next()).await {
+                    Ok(None) => return None, // nobody is left
+                    Ok(Some(Some(answer))) if is_final(&answer) => return Some(answer),
+                    Ok(Some(answer)) => last = answer.or(last.take()),
+                    Err(_) => (),
                 }
             }
-            None
         };
         timeout(ANSWERS_WITHIN, all).await.ok().flatten().or(last)
     }
 
-    /// Routes that lead to members, and whether each is a member's.
-    fn upwards(&self, passing: &Passing<'_>) -> Vec<(PublicKey, mpsc::Sender<Asking>, bool)> {
+    /// Routes that lead to members.
+    fn upwards(&self, passing: &Passing<'_>) -> Vec<Route> {
         if passing.passed >= HOPS_MAX {
             return Vec::new();
         }
         let (state, now) = (self.lock(), Instant::now());
         let hops = state.hops(passing.from.as_ref(), now);
         let is_nearer = |other: &Upstream| other.hops(now).is_some_and(|theirs| theirs < hops);
-        let of = |key: &PublicKey, is_member| Some((*key, state.routes.get(key)?.clone(), is_member));
+        let of = |key: &PublicKey| Some((*key, state.routes.get(key)?.clone()));
         let members = state.routes.keys().filter(|key| !state.others.contains_key(key));
         let others = state.others.iter().filter(|(key, other)| is_nearer(other) && (passing.trusts)(key));
-        let mut routes: Vec<_> = members.filter_map(|key| of(key, true)).collect();
-        let mut nearer: Vec<_> = others.filter_map(|(key, _)| of(key, false)).collect();
+        let mut routes: Vec<_> = members.filter_map(of).collect();
+        let mut nearer: Vec<_> = others.filter_map(|(key, _)| of(key)).collect();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) as usize;
         for routes in [&mut routes, &mut nearer] {
             let first = turn % routes.len().max(1);
             routes.rotate_left(first);
         }
         routes.extend(nearer);
-        routes.retain(|(key, ..)| Some(*key) != passing.from);
+        routes.retain(|(key, _)| Some(*key) != passing.from);
         routes
     }
 
@@ -368,6 +384,12 @@ impl State {
         let routes = self.routes.keys().filter(|key| Some(*key) != but);
         routes.map(hops_by).min().map_or(HOPS_MAX, |hops| hops.saturating_add(1).min(HOPS_MAX))
     }
+}
+
+/// Whether an answer says that nothing was kept.
+fn is_held_back(answer: &Answered) -> bool {
+    let code = || serde_json::from_slice::<Problem>(&answer.body).ok().map(|problem| problem.code);
+    matches!(answer.status, 429 | 507) || answer.status == 503 && code().as_deref() == Some("no-quorum")
 }
 
 /// Caller that waits; however it ends, nothing of it stays.
@@ -511,6 +533,104 @@ mod tests {
             let [one, two] = <[_; 2]>::try_from(others).ok().expect("two observers");
             let (answer, ..) = tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), one, two);
             assert_eq!(answer.0, Some(answered(last)));
+        }
+    }
+
+    /// A relay that these members serve.
+    fn served_by_members(members: &[PublicKey]) -> (Relay, Vec<mpsc::Receiver<Asking>>) {
+        let (relay, mut asked) = (relay(), Vec::new());
+        for member in members {
+            let (route, receiver) = mpsc::channel(2);
+            assert!(relay.opened(*member, route));
+            asked.push(receiver);
+        }
+        (relay, asked)
+    }
+
+    async fn soon<T>(work: impl Future<Output = T>) -> T {
+        timeout(Duration::from_secs(20), work).await.expect("in time")
+    }
+
+    #[tokio::test]
+    async fn a_member_that_refuses_for_itself_has_not_the_last_word_about_a_change() {
+        for refusal in [429, 503, 507] {
+            let (relay, asked) = served_by_members(&[ONE, TWO]);
+            let [one, two] = <[_; 2]>::try_from(asked).expect("two members");
+            let members = (member(&relay, ONE, one, Some(refusal)), member(&relay, TWO, two, Some(200)));
+            let all = async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), members.0, members.1) };
+            let (answer, ..) = soon(all).await;
+            assert_eq!(answer.0, Some(answered(200)), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn an_answer_says_that_nothing_was_kept_by_its_status_or_that_there_is_no_quorum() {
+        let problem = |code| {
+            let body = serde_json::to_vec(&Problem::new(503, code, "for people")).expect("plain data");
+            Answered { body, ..answered(503) }
+        };
+        assert!([answered(429), answered(507), problem("no-quorum")].iter().all(is_held_back));
+        assert!(![answered(200), answered(422), answered(503), problem("timeout")].iter().any(is_held_back));
+    }
+
+    /// Answers marks with this slot, or refuses them.
+    async fn marks(relay: &Relay, id: PublicKey, route: &mut mpsc::Receiver<Asking>, seq: Option<u64>) {
+        while let Some(asking) = route.recv().await {
+            let Asking::Mark { number, .. } = asking else { continue };
+            let marked = |seq| Marked { seq: SeqNum::new(seq), nonces: Vec::new(), place: 0 };
+            let outcome = seq.map(marked).ok_or_else(|| "read-only".to_owned());
+            relay.told(id, number, Telling::Marked { number, outcome });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_member_that_refuses_or_names_a_mark_that_is_not_there_has_not_the_last_word_about_a_strong_read() {
+        for lie in [None, Some(u64::MAX)] {
+            let (relay, mut asked) = served_by_members(&[ONE, TWO]);
+            let (mut two, mut one) = (asked.pop().expect("a member"), asked.pop().expect("another"));
+            let is_there = |marked: Marked| (marked.seq.get() == 7).then_some(7).ok_or_else(|| "a lie".to_owned());
+            let show = |marked: Result<Marked, String>| ready(marked.and_then(is_there));
+            let found = tokio::select! {
+                found = relay.mark(Digest::ZERO, &OWN, show) => found,
+                () = marks(&relay, ONE, &mut one, lie) => panic!("its route stays"),
+                () = marks(&relay, TWO, &mut two, Some(7)) => panic!("its route stays"),
+            };
+            assert_eq!(found, Some(Ok(7)), "{lie:?}");
+        }
+    }
+
+    /// The slot of a mark by whichever member answers first; each is waited for a little before the next is asked.
+    async fn slot_of(relay: &Relay) -> Option<SeqNum> {
+        let take = |telling| match telling {
+            Telling::Marked { outcome, .. } => ready(outcome.ok().map(|marked| marked.seq)),
+            _ => ready(None),
+        };
+        let make = |number| Asking::Mark { number, nonce: Digest::ZERO, passed: 0 };
+        relay.request((&OWN, Duration::from_millis(50)), make, take, |_| true).await
+    }
+
+    /// The number of the next mark that is asked for.
+    async fn number_of(route: &mut mpsc::Receiver<Asking>) -> u64 {
+        loop {
+            if let Some(Asking::Mark { number, .. }) = route.recv().await {
+                return number;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_next_is_asked_where_a_member_is_silent_and_the_first_answer_counts() {
+        for (speaks, slot) in [(ONE, 1), (TWO, 2)] {
+            let (relay, mut asked) = served_by_members(&[ONE, TWO]);
+            let (mut two, mut one) = (asked.pop().expect("a member"), asked.pop().expect("another"));
+            let members = async {
+                let (one, two) = tokio::join!(number_of(&mut one), number_of(&mut two));
+                let number = if speaks == ONE { one } else { two };
+                let marked = Marked { seq: SeqNum::new(slot), nonces: Vec::new(), place: 0 };
+                relay.told(speaks, number, Telling::Marked { number, outcome: Ok(marked) });
+            };
+            let (found, ()) = soon(async { tokio::join!(slot_of(&relay), members) }).await;
+            assert_eq!(found, Some(SeqNum::new(slot)));
         }
     }
 

@@ -49,6 +49,11 @@ impl Upstream {
         Self { number, hops: HOPS_MAX, heard: now, led: now, kept_up: now, fed: (SeqNum::default(), now), gave: None }
     }
 
+    /// Time that so many bytes take on a slow line.
+    pub fn on_line(bytes: u64) -> Duration {
+        Duration::from_micros(bytes.saturating_mul(1_000_000) / LINE_BYTES)
+    }
+
     /// Number under which the core asks it.
     pub fn number(&self) -> ReplicaId {
         self.number
@@ -78,7 +83,7 @@ impl Upstream {
     /// Takes note of so many bytes that came in frames, and of a time in which this node read none: while a frame is on its way
     /// there is no other word.
     pub fn moves(&mut self, bytes: u64, unread: Duration, now: Instant) {
-        let time = unread + Duration::from_micros(bytes.saturating_mul(1_000_000) / LINE_BYTES);
+        let time = unread + Self::on_line(bytes);
         if bytes > 0 {
             self.heard = now;
             self.led = if self.hops < HOPS_MAX { now } else { self.led };
