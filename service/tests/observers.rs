@@ -6,13 +6,18 @@ mod standing;
 use lone::plan;
 use quorate_client::keys::read_seed;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Act, GROUP_DOMAIN, Level, ObserverAct, Op, Principal};
-use quorate_net::{Bytes, Directory, Entrance, Multiaddr, Place, Ranges, Receiver, Sender, dial, pack, unpack};
+use quorate_ledger::{Act, GROUP_DOMAIN, Level, ObserverAct, Op, Principal, Scope};
+use quorate_net::{
+    Bytes, Directory, Entrance, Multiaddr, ObserversDoor, Place, Ranges, Receiver, Sender, dial, pack, unpack,
+};
 use quorate_pbft::{Digest, Ed25519Signer, Epoch, Message, PublicKey, Question, SeqNum, Signer as _, View, Wanted};
+use quorate_service::config::{REPLICA_KEY_FILE, Reads};
 use quorate_service::init::make;
+use quorate_service::observer::Options;
 use quorate_service::observing::wire::{Asking, Telling, VERSION, frame, parse};
 use quorate_service::replica::{Running, read_genesis};
 use standing::{PATIENCE, enrols, envelope, eventually, free_port, launch};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -349,4 +354,44 @@ async fn visitors_that_leave_at_once_are_no_observers_wait() {
 
     assert!(waits.last().is_some_and(|waited| *waited < at_once), "{waits:?}");
     door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_greets_a_node_that_serves_it_at_no_other_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = plan(&folder.path().join("group"));
+    let made = make(&plan).expect("a group");
+    let secret = *read_seed(&made.replicas[0].join(REPLICA_KEY_FILE)).expect("a key");
+    let addresses = [(); 2].map(|()| format!("/ip4/127.0.0.1/tcp/{}", free_port()));
+    let [first, second] = addresses.clone().map(|address| address.parse().expect("an address"));
+    let mut observer = follow(&plan.out, addresses).await;
+    let mut door = ObserversDoor::open(secret, &first).await.expect("a door");
+    let (mut sender, mut receiver) = door.next().await.expect("an observer").link.split(usize::MAX);
+    receiver.recv().await.expect("a greeting");
+    sender.send(&frame(&Telling::Welcome)).await.expect("the observer waits");
+    while !matches!(parse(&receiver.recv().await.expect("a frame")), Some(Asking::In(_))) {}
+
+    let mut door = ObserversDoor::open(secret, &second).await.expect("a door");
+    let (_, mut receiver) = door.next().await.expect("an observer").link.split(usize::MAX);
+
+    let greeting = timeout(PATIENCE, receiver.recv()).await.expect("in time");
+    assert!(greeting.is_err(), "{greeting:?}");
+    observer.stop().await.expect("an orderly end");
+}
+
+/// An observer of the group in this folder that knows these addresses.
+async fn follow(group: &Path, addresses: [String; 2]) -> Running {
+    let options = Options {
+        genesis: group.join("genesis.json"),
+        peers: addresses.into(),
+        bootstrap: Vec::new(),
+        mdns: false,
+        dir: group.join("observer"),
+        api: ([127, 0, 0, 1], 0).into(),
+        listen: None,
+        domains: Scope::default(),
+        checked: false,
+        reads: Reads::Open,
+    };
+    Running::observe(options).await.expect("an observer")
 }

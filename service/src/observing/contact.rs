@@ -220,6 +220,10 @@ impl Contact {
         if self.member.is_some_and(|expected| expected != member) {
             return Err(Ended::OtherKey);
         }
+        // Before the greeting: the other side ends the older link of a key.
+        if self.relay.serving().contains(&member) {
+            return Err(Ended::Served);
+        }
         self.directory.reached(&member, &self.address);
         let number = self.checker.number(&member);
         if self.is_suspended(Server { key: member, other: number.is_none().then_some(ReplicaId::new(0)) }) {
