@@ -73,10 +73,11 @@ impl Hints {
         }
     }
 
-    /// A door is not tried for a while.
+    /// A door is not tried for a while: no shorter one than it has for what failed there since it was last reached.
     pub fn rest(&self, key: &PublicKey, pause: Duration) {
         if let Some(door) = self.lock().doors.get_mut(key) {
-            door.again = Some(Instant::now() + pause);
+            let usual = door.again.filter(|_| door.failures > 0);
+            door.again = usual.max(Some(Instant::now() + pause));
         }
     }
 
@@ -133,6 +134,30 @@ mod tests {
         hints.learn(&OWN, &[door(1)], &directory());
         let tried = (0..=16).filter(|second| due(&hints, begin + Duration::from_secs(*second)).is_some());
         assert_eq!(tried.collect::<Vec<_>>(), [0, 5, 15]);
+    }
+
+    #[test]
+    fn a_door_that_refuses_again_and_again_is_tried_no_sooner_than_one_that_does_not_answer() {
+        let (hints, refused, begin) = (Hints::default(), Duration::from_secs(4), Instant::now());
+        hints.learn(&OWN, &[door(1)], &directory());
+        let mut tries = |second: &u64| {
+            let is_due = due(&hints, begin + Duration::from_secs(*second)).is_some();
+            if is_due {
+                hints.rest(&door(1).key, refused);
+            }
+            is_due
+        };
+        assert_eq!((0..=40).filter(&mut tries).collect::<Vec<_>>(), [0, 5, 15, 35]);
+    }
+
+    #[test]
+    fn a_door_that_was_reached_rests_no_longer_than_it_said() {
+        let (hints, now) = (Hints::default(), Instant::now());
+        hints.learn(&OWN, &[door(1)], &directory());
+        assert!([0, 5, 15].iter().all(|second| due(&hints, now + Duration::from_secs(*second)).is_some()));
+        hints.reached(&door(1).key);
+        hints.rest(&door(1).key, Duration::from_secs(5));
+        assert!(due(&hints, now + Duration::from_secs(6)).is_some());
     }
 
     #[test]
