@@ -79,11 +79,11 @@ impl Relay {
             // Where no room is, questions wait: they name the epoch too.
             state.routes.values().for_each(|route| drop(route.try_send(Asking::In(committee.epoch()))));
         }
-        // An observer that has become a member comes again as one: its link ends with its route.
+        // An observer that has become a member comes again as one, and a member that has left as an observer: its link ends
+        // with its route.
         let State { members, routes, others, .. } = &mut *state;
-        for key in members.iter().filter(|key| others.remove(key).is_some()) {
-            routes.remove(key);
-        }
+        routes.retain(|key, _| members.contains(key) != others.contains_key(key));
+        others.retain(|key, _| !members.contains(key));
         drop(state);
         self.follows.send_replace(committee.replica_of(own).is_none());
     }
@@ -677,5 +677,14 @@ mod tests {
         relay.follow(&committee, &TWO);
         while asked[0].recv().await.is_some() {}
         assert!(relay.serving().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_member_that_left_loses_its_link_and_comes_again_as_an_observer() {
+        let (relay, mut asked) = served_by_members(&[ONE, TWO]);
+        let committee = Committee::new(Digest::ZERO, Epoch::new(1), vec![TWO]).expect("one member");
+        relay.follow(&committee, &PublicKey([3; 32]));
+        soon(async { while asked[0].recv().await.is_some() {} }).await;
+        assert_eq!(relay.serving(), [TWO]);
     }
 }
