@@ -78,6 +78,50 @@ fn files_that_members_who_may_have_left_have_signed_are_refused_where_a_newer_ep
 }
 
 #[test]
+fn a_folder_takes_nothing_that_members_who_may_have_left_in_its_epoch_have_signed() {
+    let mut desk = Desk::with_files(2);
+    desk.export(1, "slots");
+    desk.export_state("state");
+    desk.goes_to_another_epoch();
+    desk.export_state("newer");
+    let stands = desk.import("newer", "site");
+
+    let site = desk.path("site");
+    for name in ["slots", "state"] {
+        let file = desk.path(name);
+        let said = refused(&["bundle", "import", text(&file), "--dir", text(&site), "--genesis", &desk.genesis], 1);
+        assert!(said.contains("members that have left could have signed it"), "{name}: {said}");
+    }
+    let newer = desk.path("newer");
+    let again = ["bundle", "import", text(&newer), "--dir", text(&site), "--genesis", &desk.genesis];
+    let said = refused(&again, 1);
+    assert!(said.contains(&format!("has executed slot {}", stands["seq"])), "nothing was taken: {said}");
+}
+
+#[test]
+fn an_empty_folder_takes_nothing_that_ends_below_the_epochs_that_somebody_has_seen() {
+    let mut desk = Desk::with_files(2);
+    desk.export(1, "slots");
+    desk.export_state("state");
+    desk.goes_to_another_epoch();
+    desk.export_state("newer");
+    let (epochs, seen, site) = (desk.path("epochs"), desk.path("seen"), desk.path("site"));
+    told(&["epochs", "export", "--out", text(&epochs), "--node", &desk.node]);
+
+    for name in ["slots", "state"] {
+        let file = desk.path(name);
+        let args = ["bundle", "import", text(&file), "--dir", text(&site), "--genesis", &desk.genesis];
+        let said = refused(&[&args[..], &["--epochs", text(&epochs)]].concat(), 1);
+        assert!(said.contains("members that have left could have signed it"), "{name}: {said}");
+    }
+    let newer = desk.path("newer");
+    let args = ["bundle", "import", text(&newer), "--dir", text(&site), "--genesis", &desk.genesis];
+    told(&[&args[..], &["--epochs", text(&seen)]].concat());
+    let known = told(&["verify", "--genesis", &desk.genesis, "--epochs", text(&seen)]);
+    assert_eq!(known["epochs"].as_array().map(Vec::len), Some(2), "what it leads to is remembered: {known}");
+}
+
+#[test]
 fn slots_of_an_epoch_are_exported_from_its_first_one_on() {
     let mut desk = Desk::with_files(6);
     let first = desk.goes_to_another_epoch();

@@ -43,36 +43,44 @@ pub struct Imported {
     pub certified: bool,
 }
 
-/// Executes the slots of a parcel in the folder of a stopped observer, or puts the state of one there.
-pub fn import(path: &Path, dir: &Path, genesis: &Arc<Genesis>, tell: impl Fn(SeqNum)) -> Result<Imported, ParcelError> {
+/// Executes the slots of a parcel in the folder of a stopped observer, or puts the state of one there. Members that had left in
+/// the epochs that the folder or somebody beside it knows are not believed (M3). Says which epochs are known with it.
+pub fn import(
+    path: &Path,
+    dir: &Path,
+    (genesis, known): (&Arc<Genesis>, &Epochs),
+    tell: impl Fn(SeqNum),
+) -> Result<(Imported, Epochs), ParcelError> {
     if copying::is_snapshot(path) {
-        return state(path, dir, genesis);
+        return state(path, dir, (genesis, known));
     }
     Parcel::open(path)?.of_kind(Kind::Slots)?.of_group(genesis.group(), "the genesis is")?;
     let mut site = if dir.join(DATA).exists() { Some(Site::open(dir, genesis)?) } else { None };
     let own = site.as_ref().map_or_else(|| ExecutedPoint::genesis(0), |site| site.point().clone());
-    let certificate = check(path, dir, genesis, &own)?;
+    let known = site.as_ref().map_or_else(|| Ok(known.clone()), |site| site.knowing(known))?;
+    let walk = || Walk::after(genesis, &known);
+    let certificate = check(path, dir, walk(), &own)?;
     let mut site = site.take().map_or_else(|| Site::open(dir, genesis), Ok)?;
     if let Some(certificate) = certificate {
         // The certificate comes first: what it covers leaves memory while the rest is executed.
         site.round(vec![certificate])?;
-        Parcel::open(path)?
-            .walk(Walk::new(Some(genesis)), |walk, message| site.follow(walk, message, own.seq, &tell))?;
+        Parcel::open(path)?.walk(walk(), |walk, message| site.follow(walk, message, own.seq, &tell))?;
         site.flush()?;
     }
     let (seq, certified) = (site.point().seq, site.engine.core().stable().map(QuorumCert::seq));
     let state_root = site.engine.ledger().state_root();
-    Ok(Imported { before: own.seq, seq, state_root, certified: certified == Some(seq) })
+    let imported = Imported { before: own.seq, seq, state_root, certified: certified == Some(seq) };
+    Ok((imported, site.knowing(&known)?))
 }
 
 /// Checks a parcel to its end, and that it goes on where a folder stands. The certificate at its end; none where nothing in
 /// it is new.
-fn check(path: &Path, dir: &Path, genesis: &Genesis, own: &ExecutedPoint) -> Result<Option<Admitted>, ParcelError> {
+fn check(path: &Path, dir: &Path, walk: Walk<'_>, own: &ExecutedPoint) -> Result<Option<Admitted>, ParcelError> {
     let (mut last, executed) = (None, own.seq);
     let mut parcel = Parcel::open(path)?;
     let Frame::Slots { begin, .. } = parcel.head.clone() else { return Ok(None) };
     let begins = begin.seq().next();
-    let walk = parcel.walk(Walk::new(Some(genesis)), |walk, message| {
+    let walk = parcel.walk(walk, |walk, message| {
         last = message;
         if begins > executed.next() {
             return Err(ParcelError::Gap { dir: dir.to_owned(), executed, begins });
@@ -88,19 +96,26 @@ fn check(path: &Path, dir: &Path, genesis: &Genesis, own: &ExecutedPoint) -> Res
 }
 
 /// Puts the certified state of a snapshot in place of the folder's, which must not be newer.
-fn state(path: &Path, dir: &Path, genesis: &Arc<Genesis>) -> Result<Imported, ParcelError> {
+fn state(
+    path: &Path,
+    dir: &Path,
+    (genesis, known): (&Arc<Genesis>, &Epochs),
+) -> Result<(Imported, Epochs), ParcelError> {
     let (public, data) = (observer::furnish(dir, genesis, false)?, dir.join(DATA));
-    let stands = match data.exists().then(|| Site::open(dir, genesis)) {
+    let site = match data.exists().then(|| Site::open(dir, genesis)) {
         Some(Err(ParcelError::Launch(error))) if error.is_of_lost_database() => None, // kept beside the new one
-        site => site.transpose()?.map(|site| site.point().seq),
+        site => site.transpose()?,
     };
-    let before = stands.unwrap_or_default();
-    if before > SeqNum::default() {
-        let offered = copying::verify(path, (genesis, &Epochs::of(genesis)))?.0.seq;
+    let stands = site.map(|site| Ok::<_, ParcelError>((site.point().seq, site.knowing(known)?))).transpose()?;
+    let is_there = stands.is_some();
+    let (before, known) = stands.unwrap_or_else(|| (SeqNum::default(), known.clone()));
+    if before > SeqNum::default() || !known.steps().is_empty() {
+        let offered = copying::verify(path, (genesis, &known))?.0.seq;
         if offered <= before {
             return Err(ParcelError::Older { dir: dir.to_owned(), executed: before, offered });
         }
-    } else if stands.is_some() {
+    }
+    if before == SeqNum::default() && is_there {
         // Nothing but the genesis is in it.
         fs::remove_dir_all(&data).map_err(at(&data))?;
     }
@@ -108,7 +123,8 @@ fn state(path: &Path, dir: &Path, genesis: &Arc<Genesis>) -> Result<Imported, Pa
     if progress.answers == 0 {
         return Err(ParcelError::Ended { dir: dir.to_owned(), seq });
     }
-    Ok(Imported { before, seq, state_root, certified: true })
+    let epochs = Site::open(dir, genesis)?.knowing(&known)?;
+    Ok((Imported { before, seq, state_root, certified: true }, epochs))
 }
 
 /// Observer of a folder, without members.
@@ -143,6 +159,12 @@ impl<'d> Site<'d> {
 
     fn point(&self) -> &ExecutedPoint {
         self.engine.ledger().executed()
+    }
+
+    /// The epochs that the folder knows, and those that somebody knows beside it.
+    fn knowing(&self, known: &Epochs) -> Result<Epochs, ParcelError> {
+        let own = self.engine.published().moment.view().chain_of_epochs().map_err(EngineError::from)?;
+        own.joined(known.steps()).map_err(|why| self.broken(why.to_string()))
     }
 
     /// Takes what a walk has checked, of slots above those that were executed before.

@@ -142,26 +142,26 @@ pub struct Settled {
     pub given_up: Vec<(EnvelopeId, String)>,
 }
 
-/// Notes in an outbox the receipts of a parcel, once all of it was checked, and gives up what its owner names.
+/// Notes in an outbox the receipts of a parcel, once all of it was checked with the genesis and the epochs that somebody
+/// knows, and gives up what its owner names. Says which epochs are known with it.
 pub fn settle(
     outbox: &mut Outbox,
     path: &Path,
-    genesis: &Genesis,
+    (genesis, known): (&Genesis, &Epochs),
     give_up: &[EnvelopeId],
-) -> Result<Settled, ParcelError> {
+) -> Result<(Settled, Epochs), ParcelError> {
     let group = genesis.group();
     if let Some(theirs) = outbox.group().filter(|theirs| *theirs != group) {
         let whose = "the outbox is".to_owned();
         return Err(ParcelError::OtherGroup { path: path.to_owned(), theirs: group, whose, ours: theirs });
     }
     let open = || Parcel::open(path)?.of_kind(Kind::Receipts)?.of_group(group, "the genesis is");
-    let founders = Epochs::of(genesis);
-    let proved = |number, frame| receipt((genesis, &founders), number, frame).map(|(receipt, _)| receipt).map_err(Ok);
-    let mut unanswered = BTreeMap::new();
+    let proved = |number, frame| receipt((genesis, known), number, frame).map_err(Ok);
+    let (mut epochs, mut unanswered) = (known.clone(), BTreeMap::new());
     open()?.each(|number, frame| {
         match frame {
             Frame::Unanswered { id, why } => drop(unanswered.insert(EnvelopeId(id), why)),
-            frame => drop(proved(number, frame)?),
+            frame => epochs = epochs.joined(proved(number, frame)?.1.steps()).map_err(|why| Ok(why.into()))?,
         }
         Ok(())
     })?;
@@ -193,7 +193,7 @@ pub fn settle(
                 }
             }
             frame => {
-                let receipt = proved(number, frame)?;
+                let (receipt, _) = proved(number, frame)?;
                 // A proved verdict counts before what a gate said.
                 let is_open = |entry: &&Entry| !matches!(entry.answer, Some(Answer::Verdict(_)));
                 let waiting = outbox.find(&receipt.id).filter(is_open);
@@ -209,7 +209,7 @@ pub fn settle(
         }
         Ok(())
     })?;
-    Ok(settled)
+    Ok((settled, epochs))
 }
 
 fn is_given_up(entry: &Entry) -> bool {
@@ -269,6 +269,11 @@ mod tests {
         (folder, outbox, ids, home)
     }
 
+    fn settled(outbox: &mut Outbox, home: &Path, give_up: &[EnvelopeId]) -> Result<Settled, ParcelError> {
+        let known = Epochs::of(&genesis());
+        settle(outbox, home, (&genesis(), &known), give_up).map(|(settled, _)| settled)
+    }
+
     fn change(number: u64, group: Digest) -> Envelope {
         let op = Op::Put { path: "a".into(), mode: Mode::File, content: quorate_client::content::digest(b"x") };
         let body = Body {
@@ -286,9 +291,9 @@ mod tests {
     #[test]
     fn a_run_that_was_stopped_between_two_changes_that_it_gives_up_is_run_again() {
         let (_folder, mut outbox, [first, second], home) = two_unordered();
-        settle(&mut outbox, &home, &genesis(), &[first]).expect("as far as the run came");
+        settled(&mut outbox, &home, &[first]).expect("as far as the run came");
 
-        let settled = settle(&mut outbox, &home, &genesis(), &[first, second]).expect("it goes on");
+        let settled = settled(&mut outbox, &home, &[first, second]).expect("it goes on");
 
         assert_eq!(settled.given_up.len(), 2);
         assert!(outbox.unanswered().is_empty());
@@ -297,9 +302,9 @@ mod tests {
     #[test]
     fn what_is_given_up_already_is_told_so() {
         let (_folder, mut outbox, ids, home) = two_unordered();
-        settle(&mut outbox, &home, &genesis(), &ids).expect("both wait");
+        settled(&mut outbox, &home, &ids).expect("both wait");
 
-        let settled = settle(&mut outbox, &home, &genesis(), &ids).expect("a run that is given again");
+        let settled = settled(&mut outbox, &home, &ids).expect("a run that is given again");
 
         let is_told = |(_, why): &(EnvelopeId, String)| why == "it was given up already: no room";
         assert!(settled.given_up.len() == 2 && settled.given_up.iter().all(is_told), "{settled:?}");
@@ -312,7 +317,7 @@ mod tests {
         let refused = Answer::Gate(Problem::refused(422, "structure", "malformed", ""));
         outbox.answer(&name, refused).expect("a disk");
 
-        assert!(matches!(settle(&mut outbox, &home, &genesis(), &[first]), Err(ParcelError::Nothing(_))));
+        assert!(matches!(settled(&mut outbox, &home, &[first]), Err(ParcelError::Nothing(_))));
     }
 
     #[test]
@@ -320,7 +325,7 @@ mod tests {
         let word = format!("{MAY_BE_APPLIED}history-pruned: history begins with slot 90");
         let (_folder, mut outbox, [first, _], home) = two_without_a_verdict(&word);
 
-        let refused = settle(&mut outbox, &home, &genesis(), &[first]).expect_err("it would be written twice");
+        let refused = settled(&mut outbox, &home, &[first]).expect_err("it would be written twice");
 
         assert!(refused.to_string().contains(&format!("{first} {word}")), "{refused}");
         assert_eq!(outbox.unanswered().len(), 2);

@@ -125,6 +125,8 @@ pub struct Import {
     #[arg(long, value_name = "ID")]
     give_up: Vec<EnvelopeId>,
     #[command(flatten)]
+    known: Known,
+    #[command(flatten)]
     signing: Signing,
     #[command(flatten)]
     reach: Reach,
@@ -294,8 +296,8 @@ fn settle(args: &Import) -> Outcome {
     };
     let genesis = trusted?;
     let mut outbox = Outbox::open(&keys::home(args.signing.key()?)?).map_err(|error| failed(error.into()))?;
-    let settled = parcel::settle(&mut outbox, &args.file, &genesis, &args.give_up).map_err(failed)?;
-    let Settled { receipts, others, unanswered, given_up } = settled;
+    let take = |known: &_| parcel::settle(&mut outbox, &args.file, (&genesis, known), &args.give_up);
+    let Settled { receipts, others, unanswered, given_up } = args.known.check(&genesis, take)?.map_err(failed)?;
     if args.reach.json {
         return answers(&args.reach, &receipts, &unanswered, &given_up);
     }
@@ -330,10 +332,11 @@ fn answers(
 }
 
 fn execute(args: &Import, dir: &Path) -> Outcome {
-    let Import { file, genesis, reach, .. } = args;
+    let Import { file, genesis, known, reach, .. } = args;
     let genesis = Arc::new(given_genesis(dir, genesis.as_deref())?);
     let tell = seldom(|slot| tell!("quorate: executed up to slot {slot}"));
-    let Imported { before, seq, state_root, certified } = parcel::import(file, dir, &genesis, tell).map_err(failed)?;
+    let take = |known: &_| parcel::import(file, dir, (&genesis, known), tell);
+    let Imported { before, seq, state_root, certified } = known.check(&genesis, take)?.map_err(failed)?;
     if reach.json {
         return Ok(print::json(&json!({
             "before": before.get(),
