@@ -6,7 +6,9 @@ mod standing;
 use lone::plan;
 use quorate_client::keys::read_seed;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{Act, GROUP_DOMAIN, Level, ObserverAct, Op, Principal, Scope};
+use quorate_ledger::{
+    Act, GROUP_DOMAIN, JoinStatement, Joiner, Level, ObserverAct, Op, Principal, RULES, Reconfiguration, Scope,
+};
 use quorate_net::{
     Bytes, Directory, Entrance, Multiaddr, ObserversDoor, Place, Ranges, Receiver, Sender, dial, pack, unpack,
 };
@@ -14,7 +16,7 @@ use quorate_pbft::{Digest, Ed25519Signer, Epoch, Message, PublicKey, Question, S
 use quorate_service::config::{REPLICA_KEY_FILE, Reads};
 use quorate_service::init::make;
 use quorate_service::observer::Options;
-use quorate_service::observing::wire::{Asking, Telling, VERSION, frame, parse};
+use quorate_service::observing::wire::{Asking, Holdings, Telling, VERSION, frame, parse};
 use quorate_service::replica::{Running, read_genesis};
 use standing::{PATIENCE, enrols, envelope, eventually, free_port, launch};
 use std::path::Path;
@@ -122,6 +124,18 @@ impl Observer {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// The first word of this kind, within a time in which each kind comes often.
+    async fn hears<T>(&mut self, kind: impl Fn(Telling) -> Option<T>) -> T {
+        let heard = async {
+            loop {
+                if let Some(heard) = kind(self.hear().await) {
+                    return heard;
+                }
+            }
+        };
+        timeout(PATIENCE / 4, heard).await.expect("in time")
     }
 
     async fn hear(&mut self) -> Telling {
@@ -297,6 +311,37 @@ async fn a_key_that_comes_again_ends_its_older_link() {
     assert!(matches!(answer, Telling::Welcome), "{answer:?}");
     let ends = async { while older.receiver.recv().await.is_ok() {} };
     timeout(PATIENCE, ends).await.expect("the older link ends");
+    door.close().await;
+}
+
+/// Its statuses are of an epoch that such an observer does not know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_says_what_it_has_to_an_observer_that_is_in_an_earlier_epoch() {
+    let door = Door::open().await;
+    let (mut observer, _) = door.greet(1, door.group).await;
+    observer.ask(&Asking::Mark { number: 1, nonce: Digest([1; 32]), passed: 0 }).await;
+    observer.hears(|telling| matches!(telling, Telling::Marked { .. }).then_some(())).await;
+    let (mut later, _) = door.greet(2, door.group).await;
+    let certificate = |telling| match telling {
+        Telling::Message(message) => match *message {
+            Message::StableCheckpoint(claimed) => Some(claimed),
+            _ => None,
+        },
+        _ => None,
+    };
+    let checkpoint = later.hears(certificate).await;
+    let joins = Ed25519Signer::from_seed(&[77; 32]);
+    let statement = JoinStatement::sign(&door.group, checkpoint, RULES, &joins);
+    let joiner = Joiner { statement: Some(statement), ..Joiner::prove("org", &joins) };
+    let change = Reconfiguration { add: vec![joiner], ..Reconfiguration::default() };
+    door.decides(&mut later, GROUP_DOMAIN, 1, Act::Reconfigure { change }).await;
+
+    observer.ask(&Asking::In(Epoch::new(0))).await;
+
+    let holds = |telling| if let Telling::Holds(holdings) = telling { Some(holdings) } else { None };
+    let Holdings { executed, oldest, hops, .. } = observer.hears(holds).await;
+    assert!(executed > SeqNum::new(1) && oldest == SeqNum::new(1), "{executed} {oldest}");
+    assert_eq!(hops, 0, "it is a member");
     door.close().await;
 }
 

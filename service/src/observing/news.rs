@@ -20,15 +20,18 @@ const DOORS_EVERY: Duration = Duration::from_secs(30);
 const ENDS_EVERY: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Slots that this node can hand out, if it is no member: a member's status says so.
+    /// Slots that this node can hand out, if it is no member, or the observer is in an earlier epoch: else a member's status
+    /// says so.
     fn holdings(&self) -> Option<Holdings> {
-        let published = self.service.now();
+        let (published, is_behind) = (self.service.now(), self.behind_in().is_some());
         let report = &published.report;
-        report.observes.then(|| Holdings {
+        (report.observes || is_behind).then(|| Holdings {
             executed: published.moment.seq(),
             oldest: report.oldest,
-            stable: report.stable,
+            // A certificate of a later epoch is of no use there.
+            stable: if is_behind { SeqNum::default() } else { report.stable },
             hops: match report.mode {
+                _ if !report.observes => 0,
                 Mode::Following => self.service.membership.relay.hops(Some(&self.key)),
                 _ => HOPS_MAX,
             },

@@ -35,6 +35,8 @@ pub struct Upstream {
     kept_up: Instant,
     /// The slot that was executed here, and when that last grew, or the other side had no more.
     fed: (SeqNum, Instant),
+    /// Whether it no longer has the slot that comes next here.
+    has_dropped: bool,
     /// The newest slot that it handed out when that was not executed here yet, or the newest, and when it did.
     gave: Option<(SeqNum, Instant)>,
 }
@@ -46,7 +48,8 @@ impl Upstream {
     /// The observer that came after so many others. Numbers come again after 32,768: the core has forgotten the first by then.
     pub fn new(count: u16, now: Instant) -> Self {
         let number = ReplicaId::new(FIRST | count);
-        Self { number, hops: HOPS_MAX, heard: now, led: now, kept_up: now, fed: (SeqNum::default(), now), gave: None }
+        let (fed, has_dropped, gave) = ((SeqNum::default(), now), false, None);
+        Self { number, hops: HOPS_MAX, heard: now, led: now, kept_up: now, fed, has_dropped, gave }
     }
 
     /// Time that so many bytes take on a slow line.
@@ -62,6 +65,7 @@ impl Upstream {
     /// Takes its claims, beside the slot that is executed here.
     pub fn says(&mut self, holdings: &Holdings, executed: SeqNum, now: Instant) {
         (self.hops, self.heard) = (holdings.hops, now);
+        self.has_dropped = holdings.oldest > executed.next();
         if holdings.hops < HOPS_MAX {
             self.led = now;
         }
@@ -110,8 +114,11 @@ impl Upstream {
             () if since(self.heard) > LOST_AFTER => Some("it no longer says what it has"),
             () if since(self.led) > LOST_AFTER => Some("it has lost its way to the members"),
             () if since(self.kept_up) > BEHIND_FOR => Some("it stays behind this node"),
-            () if since(self.fed.1) > WITHHELD_FOR => Some("it does not hand out what it says it has"),
-            () => None,
+            () if since(self.fed.1) <= WITHHELD_FOR => None,
+            () if self.has_dropped => {
+                Some("it has forgotten the slots that come next here: `quorate copy` takes a state")
+            }
+            () => Some("it does not hand out what it says it has"),
         }
     }
 }
@@ -164,15 +171,17 @@ mod tests {
     #[test]
     fn an_observer_that_has_more_while_nothing_is_executed_here_gives_its_place_up() {
         let begin = Instant::now();
-        let [mut withholds, mut feeds, mut rests] = [0, 1, 2].map(|count| Upstream::new(count, begin));
+        let [mut withholds, mut forgets, mut feeds, mut rests] = [0, 1, 2, 3].map(|count| Upstream::new(count, begin));
         for second in 0..=20 {
             let now = begin + Duration::from_secs(second);
             withholds.says(&holdings(9_000, 1), SeqNum::new(5), now);
+            forgets.says(&Holdings { oldest: SeqNum::new(7), ..holdings(9_000, 1) }, SeqNum::new(5), now);
             feeds.says(&holdings(9_000, 1), SeqNum::new(5 + second), now);
             rests.says(&holdings(5, 1), SeqNum::new(5), now);
         }
         let now = begin + Duration::from_secs(20);
         assert_eq!([withholds, feeds, rests].map(|other| other.fault(now).is_some()), [true, false, false]);
+        assert!(forgets.fault(now).is_some_and(|fault| fault.contains("forgotten")));
     }
 
     #[test]
