@@ -496,3 +496,28 @@ fn a_certified_slot_that_all_other_followers_have_dropped_is_unserved() {
     [4, 5].iter().for_each(|other| lone.follower.forget(id(*other)));
     assert_eq!(unserved(&lone), None, "nobody is there to say so");
 }
+
+/// A certificate cannot be lied about, so that one member's word is enough.
+#[test]
+fn a_certified_slot_that_the_only_member_that_is_heard_has_dropped_is_unserved() {
+    let mut lone = Lone::new();
+    let late = StatusBody { oldest: SeqNum::new(8_000), ..status(Vec::new(), 9_000) };
+    lone.status(1, 1, late);
+    assert_eq!(lone.follower.report().unserved, None, "one member may lie");
+    lone.stable(9_000, ROOT);
+    assert_eq!(lone.follower.report().unserved, Some(SeqNum::new(1)));
+    lone.status(3, 1, status(Vec::new(), 9_000));
+    assert_eq!(lone.follower.report().unserved, None, "another one has it");
+}
+
+/// Members of a later epoch show the end of this one, and have no status in it.
+#[test]
+fn a_slot_that_a_member_of_a_later_epoch_says_it_has_dropped_is_not_asked_of_it_and_is_unserved() {
+    let mut lone = Lone::new();
+    lone.follower.take_claims(id(1), Claims { oldest: SeqNum::new(8_000), ..claims(20_000) });
+    lone.decide(9_000, &empty(1));
+    assert_eq!((lone.asked(), lone.follower.report().unserved), (vec![], Some(SeqNum::new(1))));
+    lone.status(1, 1, status(Vec::new(), 3));
+    assert_eq!(lone.asked(), [(1, slots(1, 64))], "its status counts before its claims");
+    assert_eq!(lone.follower.report().unserved, None);
+}

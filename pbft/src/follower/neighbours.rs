@@ -38,8 +38,8 @@ struct Other {
 #[derive(Debug, Clone)]
 pub(super) struct Neighbours {
     peers: Peers,
-    /// The highest slot whose decision each member handed over.
-    shown: Vec<SeqNum>,
+    /// Of each member the highest slot whose decision it handed over, and the oldest slot that it says it has beside its statuses.
+    shown: Vec<Claims>,
     /// The highest slot of which a certificate came, whoever handed it over.
     proved: SeqNum,
     others: BTreeMap<ReplicaId, Other>,
@@ -49,7 +49,7 @@ impl Neighbours {
     pub(super) fn new(n: usize) -> Self {
         Self {
             peers: Peers::new(n),
-            shown: vec![SeqNum::default(); n],
+            shown: vec![Claims::default(); n],
             proved: SeqNum::default(),
             others: BTreeMap::new(),
         }
@@ -59,9 +59,12 @@ impl Neighbours {
         &self.peers
     }
 
-    /// Claims of another follower; those of more than [`FOLLOWERS_MAX`] are forgotten at once.
+    /// Claims of another follower; those of more than [`FOLLOWERS_MAX`] are forgotten at once. Of a member only the oldest slot
+    /// counts, while no status of this epoch says it: the member may be in a later one.
     pub(super) fn on_claims(&mut self, from: ReplicaId, claims: Claims) {
-        if self.others.contains_key(&from) || self.others.len() < FOLLOWERS_MAX {
+        if let Some(shown) = self.shown.get_mut(from.index()) {
+            shown.oldest = claims.oldest;
+        } else if self.others.contains_key(&from) || self.others.len() < FOLLOWERS_MAX {
             let other = self.others.entry(from).or_default();
             other.claims = Claims { decided: claims.decided.max(other.claims.decided), ..claims };
         }
@@ -129,7 +132,7 @@ impl Neighbours {
         if let Some(other) = self.others.get_mut(&from) {
             other.claims.decided = seq.max(other.claims.decided);
         } else if let Some(shown) = self.shown.get_mut(from.index()) {
-            *shown = seq.max(*shown);
+            shown.decided = seq.max(shown.decided);
         }
     }
 
@@ -138,36 +141,35 @@ impl Neighbours {
         self.proved
     }
 
-    /// The highest slot that a neighbour claims to have.
-    pub(super) fn claims(&self, member: ReplicaId) -> SeqNum {
-        if let Some(other) = self.others.get(&member) {
-            return other.claims.decided;
+    /// Claims of a neighbour: of a member those of its newest status, and the decisions that it handed over.
+    fn known(&self, id: ReplicaId) -> Claims {
+        if let Some(other) = self.others.get(&id) {
+            return other.claims;
         }
-        let status = self.peers[member].status.as_ref();
-        status.map_or(SeqNum::default(), |status| status.executed).max(self.shown[member.index()])
+        let shown = self.shown[id.index()];
+        let Some(&StatusBody { executed, oldest, stable, .. }) = self.peers[id].status.as_ref() else { return shown };
+        Claims { decided: executed.max(shown.decided), executed, oldest, stable }
+    }
+
+    /// The highest slot that a neighbour claims to have.
+    pub(super) fn claims(&self, id: ReplicaId) -> SeqNum {
+        self.known(id).decided
     }
 
     /// The checkpoint that a neighbour says is stable; genesis for a member that is not heard.
-    pub(super) fn stable(&self, member: ReplicaId, now: Ticks) -> SeqNum {
-        if let Some(other) = self.others.get(&member) {
-            return other.claims.stable;
-        }
-        let status = self.peers[member].status.as_ref().filter(|_| self.is_heard(member, now));
-        status.map(|status| status.stable).unwrap_or_default()
+    pub(super) fn stable(&self, id: ReplicaId, now: Ticks) -> SeqNum {
+        if self.is_there(id, now) { self.known(id).stable } else { SeqNum::default() }
     }
 
-    pub(super) fn is_heard(&self, member: ReplicaId, now: Ticks) -> bool {
-        self.peers[member].is_heard(now)
+    /// Whether a neighbour is another follower, or a member that is heard.
+    fn is_there(&self, id: ReplicaId, now: Ticks) -> bool {
+        self.others.contains_key(&id) || self.peers[id].is_heard(now)
     }
 
     /// Whether a neighbour may still have a slot.
-    pub(super) fn serves(&self, member: ReplicaId, seq: SeqNum, now: Ticks) -> bool {
-        if let Some(Other { claims, .. }) = self.others.get(&member) {
-            return (claims.oldest..=claims.decided).contains(&seq);
-        }
-        let peer = &self.peers[member];
-        let has_dropped = peer.status.as_ref().is_some_and(|status| status.oldest > seq);
-        peer.is_heard(now) && self.claims(member) >= seq && !has_dropped
+    pub(super) fn serves(&self, id: ReplicaId, seq: SeqNum, now: Ticks) -> bool {
+        let Claims { oldest, decided, .. } = self.known(id);
+        self.is_there(id, now) && (oldest..=decided).contains(&seq)
     }
 
     /// Whether a neighbour may still have the bundles that a slot cuts. Another follower hands decisions on before it has
@@ -176,14 +178,17 @@ impl Neighbours {
         self.serves(id, seq, now) && self.others.get(&id).is_none_or(|other| other.claims.executed >= seq)
     }
 
-    /// Whether no neighbour can hand out a slot any more that f + 1 members that are heard claim, or that is certified and that all
-    /// other followers have dropped.
+    /// Whether no neighbour can hand out a slot any more that f + 1 members that are heard claim, or that is certified and that
+    /// all neighbours have dropped, as far as they say what they have.
     pub(super) fn unserved(&self, seq: SeqNum, now: Ticks) -> bool {
-        let members = || (0..self.shown.len() as u16).map(ReplicaId::new);
-        let claiming = members().filter(|member| self.peers[*member].is_heard(now) && self.claims(*member) >= seq);
-        let claimed = claiming.count() > self.shown.len().saturating_sub(1) / 3; // some of them is honest
-        let dropped = || !self.others.is_empty() && self.others.values().all(|other| other.claims.oldest > seq);
-        (claimed || self.proved >= seq && dropped())
-            && !members().chain(self.others.keys().copied()).any(|id| self.serves(id, seq, now))
+        let has_said = |id: &ReplicaId| self.is_there(*id, now) && self.known(*id) != Claims::default();
+        let members = || (0..self.shown.len() as u16).map(ReplicaId::new).filter(has_said);
+        let mut neighbours = members().chain(self.others.keys().copied()).peekable();
+        // Some of them is honest.
+        let is_claimed =
+            members().filter(|id| self.claims(*id) >= seq).count() > self.shown.len().saturating_sub(1) / 3;
+        let is_certified = self.proved >= seq && neighbours.peek().is_some();
+        is_claimed && !neighbours.clone().any(|id| self.serves(id, seq, now))
+            || is_certified && neighbours.all(|id| self.known(id).oldest > seq)
     }
 }

@@ -305,12 +305,14 @@ impl Contact {
         }
     }
 
-    /// Takes the claims of an observer.
+    /// Takes the claims of an observer, or of a member that is in a later epoch.
     async fn take_claims(&self, server: Server, voice: &Voice, holdings: &Holdings) -> Result<(), Ended> {
-        let Some(from) = server.other else {
-            // A member of the next epoch says so until that begins.
-            return self.checker.number(&server.key).map(drop).ok_or(Ended::Left);
-        };
+        if server.other.is_none() && self.checker.number(&server.key).is_none() {
+            return Err(Ended::Left);
+        }
+        // A member of the next epoch says so until that begins, and has no number before.
+        let number = || self.checker.committees().current().replica_of(&server.key);
+        let Some(from) = server.other.or_else(number) else { return Ok(()) };
         let executed = self.published.borrow().moment.seq();
         self.relay.holds(&server.key, holdings, executed);
         let Holdings { executed, oldest, stable, hops } = *holdings;
