@@ -27,6 +27,7 @@ pub(crate) async fn state(mut published: watch::Receiver<Published>, signer: Ed2
             return;
         }
         if stated.is_none_or(|at| at.elapsed() >= STATES_EVERY)
+            && now.report.knows_the_newest()
             && now.report.behind <= BEHIND_MAX
             && let Some(file) = statement(&now, &signer)
         {

@@ -42,7 +42,8 @@ impl Engine {
             Ordering::Equal => match self.turn_away(&message, work)? {
                 Some(rejected) => work.round.notices.push(Notice::Refused(rejected)),
                 None => {
-                    self.reporter.hears(message.message(), Ticks::new(self.own_clock.get()));
+                    let now = Ticks::new(self.own_clock.get());
+                    self.reporter.hears(message.message(), self.core.executed(), now);
                     self.let_in(*message, work)?;
                 }
             },

@@ -242,6 +242,7 @@ impl Engine {
                 Request::Message(message) => self.hear(message, work)?,
                 Request::Holds { from, claims, leads } => {
                     self.core.take_claims(from, claims);
+                    self.reporter.hears_of(claims.executed, self.core.executed());
                     if leads {
                         self.reporter.is_led(now);
                     }

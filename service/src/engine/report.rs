@@ -68,6 +68,8 @@ pub struct Report {
     pub observes: bool,
     /// Whether its state is still on its way, so that nothing can be read.
     pub grows: bool,
+    /// Whether an observer was shown since its start how far the others are.
+    pub is_told: bool,
     /// Whether an observer checks the signature of every author, as members do.
     pub checked: bool,
     /// Envelopes that wait here.
@@ -136,9 +138,13 @@ impl Report {
         self.heard().count() + 1 >= self.quorum
     }
 
-    /// Whether so many members have said since the start how far they are that `behind` means something.
+    /// Whether so many members have said since the start how far they are that `behind` means something; to an observer one
+    /// word is enough, or a certificate of what it lacks.
     pub fn knows_the_newest(&self) -> bool {
-        self.observes || self.peers.iter().filter(|peer| peer.executed.is_some()).count() + 1 >= self.quorum
+        if self.observes {
+            return self.is_told;
+        }
+        self.peers.iter().filter(|peer| peer.executed.is_some()).count() + 1 >= self.quorum
     }
 
     /// The others not heard in the last 2 s; an observer hears those alone that serve it.
@@ -173,6 +179,7 @@ impl Report {
             can_order: false,
             observes: false,
             grows: false,
+            is_told: false,
             checked: false,
             pending: 0,
             queued: 0,
@@ -194,6 +201,8 @@ pub(super) struct Reporter {
     /// When an observer that serves this one last said that it has a way to the members.
     led_at: Option<Ticks>,
     last_sync: Option<Time>,
+    /// Whether an observer was shown a certificate, or somebody said that there is no more than it has.
+    is_told: bool,
     damage: Option<String>,
     voters: Voters,
 }
@@ -202,7 +211,8 @@ impl Reporter {
     /// The first look.
     pub(super) fn new(core: &Core, broken: Option<&Broken>) -> Self {
         let report = facts(core, Now::default(), (broken, false));
-        Self { report, looked_at: None, led_at: None, last_sync: None, damage: None, voters: Voters::default() }
+        let (looked_at, led_at, last_sync, is_told, damage, voters) = Default::default();
+        Self { report, looked_at, led_at, last_sync, is_told, damage, voters }
     }
 
     /// An observer that serves this one says that it has a way to the members.
@@ -210,9 +220,19 @@ impl Reporter {
         self.led_at = Some(now.ticks);
     }
 
+    /// Whoever serves this observer says what it has executed.
+    pub(super) fn hears_of(&mut self, theirs: SeqNum, executed: SeqNum) {
+        self.is_told |= theirs <= executed;
+    }
+
     /// Takes note of a message that counts.
-    pub(super) fn hears(&mut self, message: &Message, now: Ticks) {
+    pub(super) fn hears(&mut self, message: &Message, executed: SeqNum, now: Ticks) {
         self.voters.hear(message, now);
+        match message {
+            Message::Status { body, .. } => self.hears_of(body.executed, executed),
+            Message::Decided { .. } | Message::StableCheckpoint(_) => self.is_told = true,
+            _ => (),
+        }
     }
 
     /// Whether members had executed so much more than this replica when it looked last that it catches up.
@@ -233,12 +253,13 @@ impl Reporter {
         self.looked_at = Some(now.ticks);
         let is_led = self.led_at.is_some_and(|at| now.ticks.since(at) <= HEARD_MS);
         let mut report = facts(core, now, (broken, is_led));
+        report.is_told = report.observes && self.is_told;
         if report.mode == Mode::Active {
             let heard = report.peers.iter().filter(|peer| peer.is_heard);
             let heard = heard.filter_map(|peer| Some((peer.replica, peer.executed?)));
             report.voteless = self.voters.missing(core.executed(), heard, now.ticks);
         }
-        if report.last_sync.is_some() {
+        if report.last_sync.is_some() && (report.is_told || !report.observes) {
             self.last_sync = report.last_sync;
         }
         self.report = report;
@@ -319,6 +340,7 @@ fn facts_of_observer(follower: &Follower, now: Now, (broken, is_led): (Option<&B
         can_order: is_heard,
         observes: true,
         grows: false,
+        is_told: false,
         checked: follower.is_checking(),
         pending: 0,
         queued: 0,
@@ -358,6 +380,7 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         can_order: replica.can_order(),
         observes: false,
         grows: false,
+        is_told: false,
         checked: false,
         pending: 0,
         queued: 0,
@@ -440,8 +463,8 @@ mod tests {
     fn a_replica_is_behind_once_it_lacks_32_slots() {
         let is_behind = |behind| {
             let report = Report { behind, ..Report::of_nobody() };
-            let (looked_at, led_at, last_sync, damage, voters) = Default::default();
-            Reporter { report, looked_at, led_at, last_sync, damage, voters }.is_behind()
+            let (looked_at, led_at, last_sync, is_told, damage, voters) = Default::default();
+            Reporter { report, looked_at, led_at, last_sync, is_told, damage, voters }.is_behind()
         };
         assert_eq!([0, 1, 31, 32].map(is_behind), [false, false, false, true]);
     }

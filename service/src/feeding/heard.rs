@@ -132,6 +132,7 @@ impl Heard {
             fast_commits: 0,
             can_order: is_heard,
             observes: true,
+            is_told: true,
             checked: false,
             pending: 0,
             queued: 0,

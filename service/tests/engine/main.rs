@@ -11,7 +11,8 @@ mod tolls;
 use group::{Group, ROUNDS_MAX, key_of};
 use quorate_ledger::copy::{Survey, Walk};
 use quorate_ledger::{Limits, Revision, State};
-use quorate_pbft::{Broken, Constants, Digest, Record, ReplicaId, SeqNum};
+use quorate_net::Channel;
+use quorate_pbft::{Broken, Constants, Digest, Message, Record, ReplicaId, SeqNum};
 use quorate_service::engine::{History, Notice, Place, Request};
 use quorate_storage::Db;
 use quorate_storage::faulty::Loss;
@@ -279,6 +280,35 @@ fn an_observer_executes_what_the_members_decide_and_goes_on_from_its_disk() {
     group.until("equal states", Group::roots_agree);
     let certified = |group: &Group| group.sites[3].engine.as_ref().and_then(|e| e.published().certified);
     group.until("a state for proofs", |group| certified(group).is_some_and(|held| held.moment.seq().get() > 0));
+}
+
+/// A status comes before the first certificate, and says how far the observer is behind; nothing else does.
+#[test]
+fn an_observer_to_which_one_says_that_it_has_more_knows_the_newest_slot_once_it_sees_a_certificate() {
+    let mut group = Group::new(4);
+    group.crash(3, Loss::Nothing);
+    group.watched = Some(0);
+    let is_status = |message: &Message, slots: bool| matches!(message, Message::Status { body, .. } if (body.executed > SeqNum::default()) == slots);
+    for (slots, knows) in [(false, true), (true, false)] {
+        if slots {
+            let envelope = group.envelope(1, "a");
+            group.submit(0, &envelope);
+        }
+        group.until("a status", |group| group.said.iter().any(|message| is_status(message, slots)));
+        group.observe(3);
+        let status = group.said.iter().find(|message| is_status(message, slots)).expect("just seen");
+        let frame = borsh::to_vec(&**status).expect("into memory");
+        let message = group.sites[3].checker.check(key_of(0), Channel::Bulk, &frame).expect("an honest one");
+        group.round(3, vec![Request::Message(Box::new(message))]).expect("a round");
+        let report = group.sites[3].engine.as_ref().expect("it runs").published().report;
+        assert_eq!((report.knows_the_newest(), report.last_sync.is_some()), (knows, knows), "slots: {slots}");
+    }
+    let knows = |group: &Group| {
+        let report = group.sites[3].engine.as_ref().expect("it runs").published().report;
+        report.knows_the_newest() && report.last_sync.is_some()
+    };
+    group.until("it is in step", knows);
+    assert!(group.executed(3) > SeqNum::default());
 }
 
 /// E7: the mark keeps a key from voting, and an observer has none.
