@@ -21,6 +21,8 @@ pub struct SupplyLimits {
     pub messages_max: usize,
     /// Bytes of all messages. The first message goes out whatever it weighs: a bundle of one large item must arrive.
     pub bytes_max: usize,
+    /// Whether slots come with the certificates of their tips, as voters need them.
+    pub lane_certificates: bool,
 }
 
 impl SupplyLimits {
@@ -33,7 +35,7 @@ impl SupplyLimits {
 
 impl Default for SupplyLimits {
     fn default() -> Self {
-        Self { messages_max: Self::MESSAGES_MAX, bytes_max: Self::BYTES_MAX }
+        Self { messages_max: Self::MESSAGES_MAX, bytes_max: Self::BYTES_MAX, lane_certificates: true }
     }
 }
 
@@ -66,7 +68,7 @@ impl Snapshot {
         self.rows(Name::Committed, &key::slot(from), &key::slot(to), Order::Up, &mut |_, value| {
             let Committed { certificate, content } = decode(value)?;
             for (lane, tip) in &content.cut {
-                if named.insert(*lane, *tip) != Some(*tip) {
+                if answer.limits.lane_certificates && named.insert(*lane, *tip) != Some(*tip) {
                     answer.extend(self.tip_cert(certificate.epoch, *lane, *tip)?.map(Message::LaneCert));
                 }
             }

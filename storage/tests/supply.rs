@@ -154,6 +154,16 @@ fn an_answer_stops_at_its_number_of_messages() {
     assert_eq!(supply_within(&history(), &slots(1, 4), limits), supply(&history(), &slots(1, 4))[..3]);
 }
 
+/// A decided tip vouches for its lane to who votes on nothing.
+#[test]
+fn slots_without_certificates_of_their_tips_fill_an_answer_by_themselves() {
+    let limits = SupplyLimits { messages_max: 3, lane_certificates: false, ..SupplyLimits::default() };
+
+    let answer = supply_within(&history(), &slots(1, 4), limits);
+
+    assert_eq!(answer.iter().filter(|message| matches!(message, Message::Decided { .. })).count(), 3);
+}
+
 #[test]
 fn an_answer_stops_before_its_number_of_bytes() {
     let limits = SupplyLimits { bytes_max: 700, ..SupplyLimits::default() };
@@ -171,7 +181,7 @@ fn one_message_goes_out_whatever_it_weighs() {
     let heavy = [1, 2].map(|position| Record::Bundle(Arc::new(world::bundle(1, position, vec![large.clone()]))));
     store(&db, &heavy);
 
-    let answer = supply_within(&db, &bundles(1, 2), SupplyLimits { bytes_max: 100, messages_max: 9 });
+    let answer = supply_within(&db, &bundles(1, 2), SupplyLimits { bytes_max: 100, ..SupplyLimits::default() });
 
     assert_eq!(answer.len(), 1);
 }

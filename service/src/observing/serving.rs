@@ -56,8 +56,8 @@ const REQUESTS_MAX: usize = 32;
 const WEIGHT_BYTES: usize = HANDED_ON_BYTES_MAX / 16;
 /// Slots of one answer.
 const SLOTS_MAX: u64 = 64;
-/// Bounds of one answer.
-const LIMITS: SupplyLimits = SupplyLimits { messages_max: 256, bytes_max: 2 << 20 };
+/// Bounds of one answer. A decided tip vouches for its lane: its certificate is for voters.
+const LIMITS: SupplyLimits = SupplyLimits { messages_max: 256, bytes_max: 2 << 20, lane_certificates: false };
 /// Pause while bulk waits for members, and how often at most before one frame.
 const MEMBERS_FIRST: Duration = Duration::from_millis(20);
 const MEMBERS_FIRST_TIMES: u32 = 50;
@@ -363,12 +363,10 @@ impl Session {
         let moment = self.service.now().moment;
         let read = move || moment.snapshot.supply(&question, LIMITS);
         let found = tokio::task::spawn_blocking(read).await;
-        let messages = found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
+        found.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
             self.service.note_damage(&error);
             Vec::new()
-        });
-        // A decided tip vouches for its lane: its certificate is for voters.
-        messages.into_iter().filter(|message| !matches!(message, Message::LaneCert(_))).collect()
+        })
     }
 
     async fn request(&self, asking: Asking) -> Telling {
