@@ -288,6 +288,7 @@ fn undelivered(too_large: &[EnvelopeId]) -> Failure {
     )
 }
 
+#[allow(clippy::result_large_err)] // an error ends the command
 fn settle(args: &Import) -> Outcome {
     let trusted = match (&args.dir, &args.genesis) {
         (Some(dir), named) => given_genesis(dir, named.as_deref()),
@@ -331,6 +332,7 @@ fn answers(
     Ok(given_up.iter().try_for_each(|one| words("given up", one))?)
 }
 
+#[allow(clippy::result_large_err)] // an error ends the command
 fn execute(args: &Import, dir: &Path) -> Outcome {
     let Import { file, genesis, known, reach, .. } = args;
     let genesis = Arc::new(given_genesis(dir, genesis.as_deref())?);
