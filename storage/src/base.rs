@@ -106,6 +106,14 @@ impl Base {
         stored.map(|stored| Ok(self.tree_value(table, key, stored.value())?.into_owned())).transpose()
     }
 
+    /// The beginning of a value of the core's: no run has any.
+    pub(crate) fn beginning(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self.table(table)?;
+        let stored = self.ask(|| rows.get(key))?;
+        let piece = |key: &[u8], value: &mut Vec<u8>| self.piece(key, value);
+        stored.map(|stored| Ok(value::beginning(table, key, stored.value(), piece)?.into_owned())).transpose()
+    }
+
     /// The rows of `from..=to`.
     pub(crate) fn range(&self, table: Name, from: &[u8], to: &[u8], order: Order) -> Result<Range, StoreError> {
         let rows = self.table(table)?;
@@ -160,12 +168,14 @@ impl Base {
     }
 
     fn tree_value<'a>(&self, table: Name, key: &[u8], stored: &'a [u8]) -> Result<Cow<'a, [u8]>, StoreError> {
-        value::read(table, key, stored, |key, value| {
-            let pieces = self.table(Name::Pieces)?;
-            let piece = self.ask(|| pieces.get(key))?;
-            value.extend_from_slice(piece.as_ref().map_or(&[], |piece| piece.value()));
-            Ok(())
-        })
+        value::read(table, key, stored, |key, value| self.piece(key, value))
+    }
+
+    fn piece(&self, key: &[u8], value: &mut Vec<u8>) -> Result<(), StoreError> {
+        let pieces = self.table(Name::Pieces)?;
+        let piece = self.ask(|| pieces.get(key))?;
+        value.extend_from_slice(piece.as_ref().map_or(&[], |piece| piece.value()));
+        Ok(())
     }
 
     /// Rows of a table, with those of runs that are not removed; of a key in several runs each is counted.

@@ -4,6 +4,7 @@ use crate::pruned::Pruned;
 use crate::rows::{Each, Order, Rows};
 use crate::shared::{Shared, Turn};
 use crate::tables::{Name, Writes};
+use crate::value::first_piece;
 use crate::view::View;
 use borsh::BorshSerialize;
 use quorate_ledger::{Read, Store, StoreError, Table};
@@ -82,12 +83,6 @@ impl Batch {
         self.writes[table as usize].insert(key.to_vec(), Some(Arc::new(value)));
     }
 
-    /// Calls `each` for the keys of `from..=to`, ascending.
-    pub(crate) fn keys(&self, table: Name, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        self.turn.shared.poison.check()?;
-        self.view.keys(&self.writes[table as usize], (table, from, to), each)
-    }
-
     pub(crate) fn remove(&mut self, table: Name, key: &[u8]) {
         self.writes[table as usize].insert(key.to_vec(), None);
     }
@@ -121,9 +116,22 @@ impl Rows for Batch {
         }
     }
 
+    fn beginning(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.turn.shared.poison.check()?;
+        match self.writes[table as usize].get(key) {
+            Some(written) => Ok(written.as_ref().map(|value| first_piece(value).to_vec())),
+            None => self.view.beginning(table, key),
+        }
+    }
+
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
         self.turn.shared.poison.check()?;
         self.view.rows(Some(&self.writes[table as usize]), (table, from, to), order, each)
+    }
+
+    fn keys(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
+        self.turn.shared.poison.check()?;
+        self.view.keys(Some(&self.writes[table as usize]), (table, from, to), order, each)
     }
 }
 
@@ -134,7 +142,7 @@ impl Read for Batch {
 
     fn first_keys(&self, table: Table, from: &[u8], to: &[u8], most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut found = Vec::new();
-        self.keys(table.into(), from, to, &mut |key, _| {
+        self.keys(table.into(), from, to, Order::Up, &mut |key, _| {
             found.push(key.to_vec());
             Ok(if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;

@@ -25,8 +25,8 @@ impl Gone {
         Ok(rows.about(key::SERVED)?.unwrap_or_default())
     }
 
-    /// The bound after the next slot.
-    pub(crate) fn after(&self, rows: &impl Rows, slot: &Committed) -> Result<Self, StoreError> {
+    /// The bound after the next slot. A bundle that is damaged adds no bytes.
+    pub(crate) fn after(&self, rows: &impl Rows, slot: &Committed) -> Self {
         let epoch = slot.certificate.epoch;
         let mut next = if epoch == self.epoch { self.clone() } else { Self { epoch, ..Self::default() } };
         (next.seq, next.unfinished) = (self.seq.next(), true);
@@ -35,13 +35,13 @@ impl Gone {
             if next.lanes.get(lane).is_some_and(|(position, _)| *position >= tip.position) {
                 continue;
             }
-            let bundle = rows.row(Name::Bundles, &key::lane(epoch, *lane, tip.position))?;
+            let bundle = rows.beginning(Name::Bundles, &key::lane(epoch, *lane, tip.position)).ok().flatten();
             let header = bundle.and_then(|bundle| row::parse_header(&bundle).ok());
             let bytes = header.map_or(0, |header| header.lane_bytes);
             let known = next.lanes.get(lane).map_or(0, |(_, known)| *known);
             next.lanes.insert(*lane, (tip.position, bytes.max(known)));
         }
-        Ok(next)
+        next
     }
 }
 

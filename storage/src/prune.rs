@@ -69,7 +69,7 @@ impl Batch {
         let last = target.min(bounds.seq.plus(PRUNE_SLOTS_MAX));
         while bounds.seq < last {
             bounds.seq = bounds.seq.next();
-            let Some(slot) = self.undamaged(bounds.seq)? else { continue };
+            let Some(slot) = self.undamaged(bounds.seq) else { continue };
             let epoch = slot.certificate.epoch;
             if epoch != bounds.epoch {
                 bounds = Pruned { epoch, seq: bounds.seq, ..Pruned::default() };
@@ -83,13 +83,14 @@ impl Batch {
     }
 
     /// The decided slot, if it is stored and not damaged: a later one names tips above its own. Notes damage.
-    fn undamaged(&mut self, seq: SeqNum) -> Result<Option<Committed>, StoreError> {
-        let damage = match kept(self, seq)?.transpose() {
-            Ok(slot) => return Ok(slot),
-            Err(damage) => damage,
-        };
-        self.damage.get_or_insert_with(|| StoreError(format!("decided slot {seq}: {damage}")));
-        Ok(None)
+    fn undamaged(&mut self, seq: SeqNum) -> Option<Committed> {
+        match kept(self, seq)? {
+            Ok(slot) => Some(slot),
+            Err(damage) => {
+                self.damage.get_or_insert_with(|| StoreError(format!("decided slot {seq}: {damage}")));
+                None
+            }
+        }
     }
 
     /// The first damage that pruning has gone past.
@@ -186,7 +187,7 @@ impl Sweep<'_> {
     pub(crate) fn remove(&mut self, table: Name, from: &[u8], to: &[u8], but: Option<&Row>) -> Result<(), StoreError> {
         let (max, mut keys) = (self.left, Vec::new());
         let spared = but.map(|(key, _)| key.as_slice());
-        self.batch.keys(table, from, to, &mut |key, _| {
+        self.batch.keys(table, from, to, Order::Up, &mut |key, _| {
             if keys.len() == max {
                 return Ok(ControlFlow::Break(()));
             }

@@ -250,12 +250,13 @@ fn is_promise(record: &Record) -> bool {
 
 /// The decided slot, if it is stored.
 pub(crate) fn committed(rows: &impl Rows, seq: SeqNum) -> Result<Option<Committed>, StoreError> {
-    kept(rows, seq)?.transpose()
+    kept(rows, seq).transpose()
 }
 
-/// The same; within it the damage of its row, which others can do without.
-pub(crate) fn kept(rows: &impl Rows, seq: SeqNum) -> Result<Option<Result<Committed, StoreError>>, StoreError> {
-    Ok(rows.row(Name::Committed, &key::slot(seq))?.map(|value| decode(&value)))
+/// The same, or the damage of its row, which others can do without. The commit fails where the disk has.
+pub(crate) fn kept(rows: &impl Rows, seq: SeqNum) -> Option<Result<Committed, StoreError>> {
+    let value = rows.row(Name::Committed, &key::slot(seq)).transpose()?;
+    Some(value.and_then(|value| decode(&value)))
 }
 
 /// The kinds that must agree with a statement of this kind at its place.

@@ -93,7 +93,7 @@ impl Snapshot {
     /// The lowest slot whose decision is here, and served.
     fn oldest(&self) -> Result<Option<SeqNum>, StoreError> {
         let from = key::slot(gone::oldest(self)?);
-        let first = self.first_key(Name::Committed, &from, &key::slot(SeqNum::new(u64::MAX)))?;
+        let first = self.nearest_key(Name::Committed, &from, &key::slot(SeqNum::new(u64::MAX)), Order::Up)?;
         first.map(|key| key::parse_slot(&key)).transpose()
     }
 
@@ -267,7 +267,7 @@ impl Snapshot {
         let (mut found, mut next) = (Vec::new(), Some(0));
         while let Some(lane) = next {
             let from = key::lane(epoch, ReplicaId::new(lane), Position::new(0));
-            let Some(key) = self.first_key(table, &from, &last)? else { break };
+            let Some(key) = self.nearest_key(table, &from, &last, Order::Up)? else { break };
             let (_, lane, _) = key::parse_lane(&key)?;
             found.push(lane);
             next = lane.get().checked_add(1);

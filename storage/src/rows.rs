@@ -43,8 +43,14 @@ pub(crate) trait Rows {
     /// The value under a key.
     fn row(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// The beginning of a value of the core's: all of it, or of a large one its first piece.
+    fn beginning(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// Calls `each` for the keys in `from..=to` until it breaks or errs.
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError>;
+
+    /// The same without values: those of redb are not read, and may be damaged.
+    fn keys(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError>;
 
     /// The value under a key of [`Name::About`].
     fn about<T: BorshDeserialize>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
@@ -56,6 +62,16 @@ pub(crate) trait Rows {
         let mut found = None;
         self.rows(table, from, to, order, &mut |key, value| {
             found = Some((key.to_vec(), value.to_vec()));
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
+    }
+
+    /// The key of that row; its value is not read.
+    fn nearest_key(&self, table: Name, from: &[u8], to: &[u8], order: Order) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut found = None;
+        self.keys(table, from, to, order, &mut |key, _| {
+            found = Some(key.to_vec());
             Ok(ControlFlow::Break(()))
         })?;
         Ok(found)

@@ -77,7 +77,7 @@ impl Batch {
             if gone.seq >= last {
                 break;
             }
-            let slot = match kept(self, gone.seq.next())? {
+            let slot = match kept(self, gone.seq.next()) {
                 Some(Ok(slot)) => slot,
                 Some(Err(_)) => {
                     (gone.seq, gone.unfinished) = (gone.seq.next(), true); // damaged: the next says how old it is
@@ -91,7 +91,7 @@ impl Batch {
                     continue;
                 }
             };
-            let next = gone.after(self, &slot)?;
+            let next = gone.after(self, &slot);
             if !is_old(&next.as_old()) {
                 break;
             }
@@ -103,8 +103,8 @@ impl Batch {
     /// The slot before the first that is here, after one: a copy of the state begins anywhere.
     fn before_first(&self, after: SeqNum) -> Result<Option<SeqNum>, StoreError> {
         let last = key::slot(SeqNum::new(u64::MAX));
-        let first = self.nearest(Name::Committed, &key::slot(after.next()), &last, Order::Up)?;
-        let first = first.map(|(key, _)| key::parse_slot(&key)).transpose()?;
+        let first = self.nearest_key(Name::Committed, &key::slot(after.next()), &last, Order::Up)?;
+        let first = first.map(|key| key::parse_slot(&key)).transpose()?;
         Ok(first.and_then(SeqNum::previous))
     }
 }
@@ -119,7 +119,8 @@ impl Sweep<'_> {
         for (lane, (tip, _)) in &gone.lanes {
             let at = |position| key::lane(gone.epoch, *lane, position);
             let (first, last) = (at(Position::new(0)), at(Position::new(u64::MAX)));
-            let newest = self.batch.nearest(Name::Bundles, &first, &last, Order::Down)?;
+            let newest = self.batch.nearest_key(Name::Bundles, &first, &last, Order::Down)?;
+            let newest = newest.map(|key| (key, Vec::new())); // its key is spared, its value not looked at
             self.remove(Name::Bundles, &first, &key::beside(&at(*tip), Digest([u8::MAX; 32])), newest.as_ref())?;
         }
         Ok(())

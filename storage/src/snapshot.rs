@@ -18,7 +18,7 @@ use std::sync::{Arc, Weak};
 /// holding one costs.
 pub struct Snapshot {
     view: Arc<View>,
-    poison: Arc<Poison>,
+    pub(crate) poison: Arc<Poison>,
 }
 
 /// Name of a fold, which pins nothing.
@@ -101,11 +101,6 @@ impl Snapshot {
         let mut newest = [view, statement].into_iter().flatten().map(|(key, _)| key::parse_epoch(&key));
         newest.try_fold(Epoch::default(), |newest, epoch| Ok(newest.max(epoch?)))
     }
-
-    /// The first key of `from..=to`.
-    pub(crate) fn first_key(&self, table: Name, from: &[u8], to: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.nearest(table, from, to, Order::Up)?.map(|(key, _)| key))
-    }
 }
 
 impl Rows for Snapshot {
@@ -114,9 +109,19 @@ impl Rows for Snapshot {
         self.view.get(table, key)
     }
 
+    fn beginning(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.poison.check()?;
+        self.view.beginning(table, key)
+    }
+
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
         self.poison.check()?;
         self.view.rows(None, (table, from, to), order, each)
+    }
+
+    fn keys(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
+        self.poison.check()?;
+        self.view.keys(None, (table, from, to), order, each)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn own_demand(rows: &impl Rows, epoch: Epoch) -> Result<Option<(Signe
 
 /// The view below which no own ViewChange names a start any more, once the slots up to `bounds.seq` are covered.
 pub(crate) fn view_floor(rows: &impl Rows, bounds: &Pruned) -> Result<View, StoreError> {
-    let decided = kept(rows, bounds.seq)?.and_then(Result::ok).filter(|slot| slot.certificate.epoch == bounds.epoch);
+    let decided = kept(rows, bounds.seq).and_then(Result::ok).filter(|slot| slot.certificate.epoch == bounds.epoch);
     let own = rows.row(Name::Views, &bounds.epoch.get().to_be_bytes())?;
     let own: Option<(View, bool)> = own.map(|value| decode(&value)).transpose()?;
     let (Some(decided), Some((own, _))) = (decided, own) else { return Ok(bounds.view) };

@@ -84,6 +84,26 @@ pub(crate) fn read<'a>(
     if value.len() == length { Ok(Cow::Owned(value)) } else { Err(broken()) }
 }
 
+/// The first piece of that value; all of one that stays whole.
+pub(crate) fn beginning<'a>(
+    name: Name,
+    key: &[u8],
+    stored: &'a [u8],
+    mut piece: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), StoreError>,
+) -> Result<Cow<'a, [u8]>, StoreError> {
+    if split_length(stored).is_none() {
+        return read(name, key, stored, piece);
+    }
+    let mut value = Vec::new();
+    piece(&piece_key(name, key, 0), &mut value)?;
+    Ok(Cow::Owned(value))
+}
+
+/// The same of a value in memory.
+pub(crate) fn first_piece(value: &[u8]) -> &[u8] {
+    &value[..value.len().min(PIECE_BYTES)]
+}
+
 /// The pieces of one table's values, opened when the first of them is touched.
 struct Pieces<'t> {
     transaction: &'t WriteTransaction,

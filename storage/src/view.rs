@@ -4,6 +4,7 @@ use crate::base::{Base, Stored};
 use crate::memory::{Bounds, MemTable};
 use crate::rows::{Each, Order};
 use crate::tables::{Name, Value, Writes};
+use crate::value;
 use quorate_ledger::StoreError;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -33,6 +34,13 @@ impl View {
         }
     }
 
+    pub(crate) fn beginning(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.tables().find_map(|rows| rows.get(table, key, self.at)) {
+            Some(value) => Ok(value.map(|value| value::first_piece(&value).to_vec())),
+            None => self.base.beginning(table, key),
+        }
+    }
+
     /// Calls `each` for the rows of `from..=to` after these writes, in order.
     pub(crate) fn rows(
         &self,
@@ -44,10 +52,15 @@ impl View {
         self.walk(writes, range, order, |row| self.base.value(range.0, row), each)
     }
 
-    /// Calls `each` for the keys of `from..=to` after these writes, ascending, with no values: those of redb are not
-    /// read.
-    pub(crate) fn keys(&self, writes: &Writes, range: (Name, &[u8], &[u8]), each: Each<'_>) -> Result<(), StoreError> {
-        self.walk(Some(writes), range, Order::Up, |_| Ok(Cow::default()), &mut |key, _| each(key, &[]))
+    /// Calls `each` for the keys of `from..=to` after these writes, in order, with no values: those of redb are not read.
+    pub(crate) fn keys(
+        &self,
+        writes: Option<&Writes>,
+        range: (Name, &[u8], &[u8]),
+        order: Order,
+        each: Each<'_>,
+    ) -> Result<(), StoreError> {
+        self.walk(writes, range, order, |_| Ok(Cow::default()), &mut |key, _| each(key, &[]))
     }
 
     fn walk(

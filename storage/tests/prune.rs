@@ -7,8 +7,10 @@ use quorate_pbft::{
     Statement, View,
 };
 use quorate_storage::{Db, PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX, RecordError};
-use redb::{Database, ReadableTable as _, TableDefinition};
-use world::{EPOCH, GROUP, cert, content, db, digest, executed, key_of, mark_slot, own, store, try_store};
+use world::{
+    EPOCH, GROUP, cert, content, damage, db, digest, executed, garble, key_of, lose, mark_slot, of_lane, of_slot, own,
+    store, try_store,
+};
 
 const PERIOD: u64 = 8;
 
@@ -54,38 +56,41 @@ fn lowest(db: &Db, kind: Kind) -> u64 {
     kinds.map(|said| said.statement.seq.get()).min().unwrap()
 }
 
-/// A row that peers alone would have asked for.
+/// Rows that peers alone would have asked for: two decided slots, and the bundle that the sixth names.
 #[test]
-fn a_decided_slot_that_is_damaged_is_gone_past_and_told() {
-    const COMMITTED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("committed");
-    let folder = tempfile::tempdir().unwrap();
-    let db = Db::create(folder.path()).unwrap();
-    store(&db, &(1..=40).flat_map(|seq| mark_slot(seq, 0, seq)).collect::<Vec<_>>());
-    db.fold().unwrap();
-    drop(db);
-    let database = Database::open(folder.path().join("quorate.redb")).unwrap();
-    let write = database.begin_write().unwrap();
-    let mut table = write.open_table(COMMITTED).unwrap();
-    for seq in [5_u64, 24] {
-        let mut value = table.get(&seq.to_be_bytes()[..]).unwrap().expect("it is kept").value().to_vec();
-        let last = value.len() - 1;
-        value[..last].fill(0xff);
-        table.insert(&seq.to_be_bytes()[..], &value[..]).unwrap();
+fn rows_kept_for_peers_that_are_damaged_are_gone_past_and_told() {
+    for change in [lose, garble] {
+        let folder = world::folded(&(1..=40).flat_map(|seq| mark_slot(seq, 0, seq)).collect::<Vec<_>>());
+        [5, 24].into_iter().for_each(|seq| damage(folder.path(), "committed", &of_slot(seq), change));
+        damage(folder.path(), "bundles", &of_lane(0, 6), change);
+        let db = Db::open(folder.path()).unwrap();
+
+        let mut batch = db.begin().unwrap();
+        while batch.prune(SeqNum::new(40), PERIOD).unwrap() {}
+        let oldest = batch.prune_slots(SeqNum::new(10), |_| true).unwrap().0;
+        assert!(!batch.prune(SeqNum::new(40), PERIOD).unwrap(), "no work is left, beyond both");
+        let told = batch.damage().expect("it is noted").to_string();
+        batch.commit().unwrap();
+
+        assert_eq!(oldest, SeqNum::new(11));
+        assert!(told.contains("decided slot 5"), "{told}");
     }
-    drop(table);
-    write.commit().unwrap();
-    drop(database);
-    let db = Db::open(folder.path()).unwrap();
+}
 
-    let mut batch = db.begin().unwrap();
-    while batch.prune(SeqNum::new(40), PERIOD).unwrap() {}
-    let oldest = batch.prune_slots(SeqNum::new(10), |_| true).unwrap().0;
-    assert!(!batch.prune(SeqNum::new(40), PERIOD).unwrap(), "no work is left, beyond both");
-    let told = batch.damage().expect("it is noted").to_string();
-    batch.commit().unwrap();
+/// A copy of the state begins anywhere; the newest bundle of a lane stays, whatever is in it.
+#[test]
+fn the_first_slot_and_the_newest_bundle_may_be_damaged() {
+    for change in [lose, garble] {
+        let folder = world::folded(&(5..=40).flat_map(|seq| mark_slot(seq, 0, seq)).collect::<Vec<_>>());
+        damage(folder.path(), "committed", &of_slot(5), change);
+        damage(folder.path(), "bundles", &of_lane(0, 40), change);
+        let db = Db::open(folder.path()).unwrap();
 
-    assert_eq!(oldest, SeqNum::new(11));
-    assert!(told.contains("decided slot 5"), "{told}");
+        let mut batch = db.begin().unwrap();
+        while batch.prune(SeqNum::new(40), PERIOD).unwrap() {}
+
+        assert_eq!(batch.prune_slots(SeqNum::new(10), |_| true).unwrap().0, SeqNum::new(11));
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 mod world;
 
-use quorate_pbft::{Epoch, Message, Position, Question, Record, ReplicaId, SeqNum, Time, Wanted};
+use quorate_pbft::{Epoch, Item, ItemKind, Kind, Message, Position, Question, Record, ReplicaId, SeqNum, Time, Wanted};
 use quorate_storage::faulty::{Disk, Loss};
 use quorate_storage::{Db, OldSlot, SERVED_ROWS_MAX, SupplyLimits};
-use world::{EPOCH, db, executed, mark_slot, store};
+use std::sync::Arc;
+use world::{EPOCH, cert, content, damage, db, executed, mark_slot, of_lane, store, tip_of};
 
 const PERIOD: u64 = 8;
 
@@ -137,6 +138,29 @@ fn one_call_does_a_bounded_part_and_says_at_once_what_is_served() {
             return assert!(calls > 4 && oldest.get() == 700, "{calls} calls");
         }
     }
+}
+
+/// A header says the bytes of its lane: no call reads the bundles of 64 slots for it.
+#[test]
+fn bytes_of_a_lane_are_told_by_the_first_piece_of_its_bundle() {
+    let item = Item { kind: ItemKind::Envelope, bytes: vec![1; 40_000] };
+    let bundle = world::bundle(1, 1, vec![item]);
+    let (at, content) = (of_lane(1, 1), content(&[(1, tip_of(&bundle))], 1));
+    let certificate = cert(Kind::Commit, 0, 1, content.digest());
+    let slot = [Record::Bundle(Arc::new(bundle)), Record::Committed { certificate, content }];
+    let later = (2..=60).flat_map(|seq| mark_slot(seq, 0, seq));
+    let folder = world::folded(&slot.into_iter().chain(later).collect::<Vec<_>>());
+    damage(folder.path(), "pieces", &[&[3], &at[..], &1_u32.to_be_bytes()].concat(), Vec::clear);
+    let db = Db::open(folder.path()).unwrap();
+    prune_votes(&db);
+    let seen = std::cell::Cell::new(0);
+
+    let pruned = db.begin().unwrap().prune_slots(SeqNum::new(60), |slot| {
+        seen.set(slot.lane_bytes);
+        false
+    });
+
+    assert_eq!((pruned, seen.get()), (Ok((SeqNum::new(1), false)), 40_000));
 }
 
 /// A copy of the state begins at any slot.

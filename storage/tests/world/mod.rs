@@ -8,6 +8,8 @@ use quorate_pbft::{
 };
 use quorate_storage::faulty::Disk;
 use quorate_storage::{Db, RecordError};
+use redb::{Database, ReadableTable as _, TableDefinition};
+use std::path::Path;
 use std::sync::Arc;
 
 pub const GROUP: Digest = Digest([7; 32]);
@@ -128,4 +130,48 @@ pub fn mark_slot(seq: u64, lane: u16, position: u64) -> Vec<Record> {
 pub fn executed(seq: u64, tips: &[u64]) -> ExecutedPoint {
     let tips = tips.iter().map(|tip| Tip { position: Position::new(*tip), digest: Digest::ZERO }).collect();
     ExecutedPoint { seq: SeqNum::new(seq), tips, ..ExecutedPoint::default() }
+}
+
+/// Changes what a closed database stores under a key, its last byte included: that one says how the value is kept.
+pub fn damage(folder: &Path, table: &str, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+    let database = Database::open(folder.join("quorate.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    let mut rows = write.open_table(TableDefinition::<&[u8], &[u8]>::new(table)).unwrap();
+    let mut value = rows.get(key).unwrap().expect("it is stored").value().to_vec();
+    change(&mut value);
+    rows.insert(key, &value[..]).unwrap();
+    drop(rows);
+    write.commit().unwrap();
+}
+
+/// Makes a value unreadable.
+pub fn lose(value: &mut Vec<u8>) {
+    value.pop();
+    value.push(7);
+}
+
+/// Makes a value undecodable.
+pub fn garble(value: &mut Vec<u8>) {
+    let last = value.pop();
+    value.fill(0xff);
+    value.extend(last);
+}
+
+/// The key of a decided slot, or of a certified checkpoint.
+pub fn of_slot(seq: u64) -> [u8; 8] {
+    seq.to_be_bytes()
+}
+
+/// The key of a bundle.
+pub fn of_lane(lane: u16, position: u64) -> Vec<u8> {
+    [&EPOCH.get().to_be_bytes()[..], &lane.to_be_bytes(), &position.to_be_bytes()].concat()
+}
+
+/// A folded and closed database in a folder, with these records.
+pub fn folded(records: &[Record]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::create(folder.path()).unwrap();
+    store(&db, records);
+    db.fold().unwrap();
+    folder
 }
