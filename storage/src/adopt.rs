@@ -8,11 +8,14 @@ use crate::rows::{Order, Rows};
 use crate::snapshot::Snapshot;
 use crate::tables::Name;
 use quorate_ledger::StoreError;
-use quorate_pbft::{Epoch, Kind, Position, SeqNum, Tip};
+use quorate_pbft::{Digest, Epoch, Kind, Position, ReplicaId, SeqNum, Tip};
 use std::ops::ControlFlow;
 
 /// Rows of [`Name::About`] that tell of promises; the others tell of the database.
 const ABOUT: [&[u8]; 3] = [key::GROUP, key::PRUNED, key::BROKEN];
+
+/// Key behind all others.
+const LAST: [u8; 64] = [u8::MAX; 64];
 
 impl Snapshot {
     /// Whether a state has executed more of the own lane than these promises know of: the disk is older than they are (E7).
@@ -26,38 +29,62 @@ impl Snapshot {
 
 impl Batch {
     /// Takes the promises of a disk over, for a state after `seq` with these executed tips. Decided slots and bundles up
-    /// to there stay behind, but for the newest bundle of each lane: the slots between may be missing.
+    /// to there stay behind unread, but for the newest bundle of each lane: the slots between may be missing.
     pub fn adopt(&mut self, of: &Snapshot, (epoch, seq, tips): (Epoch, SeqNum, &[Tip])) -> Result<(), StoreError> {
-        for table in PROMISES {
-            self.take_over(of, table, |key| table != Name::About || ABOUT.contains(&key))?;
+        self.take_over_queue(of)?;
+        for key in ABOUT {
+            of.row(Name::About, key)?.into_iter().for_each(|value| self.set(Name::About, key, value));
         }
-        self.take_over(of, Name::Committed, |key| key > key::slot(seq).as_slice())?;
-        let newest = of.lanes(Name::Bundles, epoch)?.into_iter().map(|lane| {
-            let at = |position| key::lane(epoch, lane, Position::new(position));
-            of.nearest(Name::Bundles, &at(0), &at(u64::MAX), Order::Down)
-        });
-        let newest = newest.collect::<Result<Vec<_>, _>>()?;
-        let is_newest = |key: &[u8]| newest.iter().flatten().any(|(newest, _)| newest == key);
-        self.take_over(of, Name::Bundles, |key| {
-            key::parse_lane(key).is_ok_and(|(of, lane, position)| {
-                let tip = tips.get(lane.index()).map_or(Position::default(), |tip| tip.position);
-                of > epoch || (of == epoch && (position > tip || is_newest(key)))
-            })
-        })?;
+        for table in PROMISES.into_iter().filter(|table| !matches!(table, Name::About | Name::Queue)) {
+            self.take_over(of, table, &[], &LAST)?;
+        }
+        self.take_over(of, Name::Committed, &key::slot(seq.next()), &LAST)?;
+        for lane in of.lanes(Name::Bundles, epoch)? {
+            let tip = tips.get(lane.index()).map_or(Position::default(), |tip| tip.position);
+            self.take_over_lane(of, (epoch, lane), tip)?;
+        }
+        let later = key::lane(epoch.next(), ReplicaId::new(0), Position::new(0));
+        self.take_over(of, Name::Bundles, &later, &LAST)?;
         self.durable = true;
         Ok(())
     }
 
-    fn take_over(
+    /// Bundles of a lane above a tip; of those up to it the newest, which is kept for others, unless it is damaged.
+    fn take_over_lane(
         &mut self,
         of: &Snapshot,
-        table: Name,
-        mut wanted: impl FnMut(&[u8]) -> bool,
+        (epoch, lane): (Epoch, ReplicaId),
+        tip: Position,
     ) -> Result<(), StoreError> {
-        of.rows(table, &[], &[u8::MAX; 64], Order::Up, &mut |key, value| {
-            if wanted(key) {
-                self.set(table, key, value.to_vec());
+        let at = |position| key::lane(epoch, lane, Position::new(position));
+        let newest = of.nearest_key(Name::Bundles, &at(0), &at(u64::MAX), Order::Down)?;
+        self.take_over_sound(of, Name::Bundles, newest);
+        let last = key::beside(&at(u64::MAX), Digest([u8::MAX; 32]));
+        self.take_over(of, Name::Bundles, &at(tip.next().get()), &last)
+    }
+
+    /// Rows of the queue bind nobody: those that are damaged stay behind, and their authors hand the envelopes in again.
+    fn take_over_queue(&mut self, of: &Snapshot) -> Result<(), StoreError> {
+        let mut numbers = Vec::new();
+        of.keys(Name::Queue, &[], &LAST, Order::Up, &mut |key, _| {
+            numbers.push(key.to_vec());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.take_over_sound(of, Name::Queue, numbers);
+        Ok(())
+    }
+
+    fn take_over_sound(&mut self, of: &Snapshot, table: Name, keys: impl IntoIterator<Item = Vec<u8>>) {
+        for key in keys {
+            if let Ok(Some(value)) = of.row(table, &key) {
+                self.set(table, &key, value);
             }
+        }
+    }
+
+    fn take_over(&mut self, of: &Snapshot, table: Name, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
+        of.rows(table, from, to, Order::Up, &mut |key, value| {
+            self.set(table, key, value.to_vec());
             Ok(ControlFlow::Continue(()))
         })
     }

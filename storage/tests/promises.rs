@@ -2,11 +2,14 @@
 
 mod world;
 
-use quorate_pbft::{Ed25519, Epoch, Kind, Record, SeqNum, Signer as _, Tip};
+use quorate_ledger::StoreError;
+use quorate_pbft::{Ed25519, Epoch, Evidence, Kind, Record, SeqNum, Signer as _, Time, Tip};
 use quorate_storage::{Db, Promiser, Unkept};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
-use world::{cert, committee, db, digest, executed, key_of, mark_slot, own, store};
+use world::{
+    cert, committee, damage, db, digest, executed, garble, key_of, lose, mark_slot, of_lane, of_slot, own, store,
+};
 
 /// Tables in which each bit counts.
 const SIGNED: [&str; 5] = ["statements", "accepted", "prepared", "lane-certs", "bundles"];
@@ -40,11 +43,17 @@ fn put(folder: &Path, table: &'static str, key: &[u8], value: &[u8]) {
 
 /// A folded database of replica 0 with three slots.
 fn folded() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let db = Db::create(folder.path()).unwrap();
-    (1..=3).for_each(|seq| store(&db, &mark_slot(seq, 0, seq)));
-    db.fold().unwrap();
-    folder
+    world::folded(&(1..=3).flat_map(|seq| mark_slot(seq, 0, seq)).collect::<Vec<_>>())
+}
+
+/// Carries the promises of that database over to a state after a slot that has executed as many own bundles.
+fn adopted(folder: &Path, seq: u64) -> Result<Db, StoreError> {
+    let (old, new) = (Db::open(folder).unwrap(), db());
+    let executed = executed(seq, &[seq, 0, 0, 0]);
+    let mut batch = new.begin()?;
+    batch.adopt(&old.snapshot()?, (world::EPOCH, SeqNum::new(seq), &executed.tips))?;
+    batch.commit()?;
+    Ok(new)
 }
 
 #[test]
@@ -122,6 +131,77 @@ fn promises_that_are_carried_over_are_all_there_and_slots_below_the_state_are_no
     assert_eq!(fault(&new, &executed.tips), None);
     let again = own(Kind::Prepare, 0, 3, digest("another"));
     assert!(new.begin().unwrap().record(&again).is_err(), "E1 holds on the new disk");
+}
+
+/// Rows below the state are kept for others alone.
+#[test]
+fn rows_below_the_state_that_cannot_be_read_keep_no_promise_back() {
+    let folder = folded();
+    damage(folder.path(), "bundles", &of_lane(0, 1), lose);
+    damage(folder.path(), "committed", &of_slot(1), lose);
+
+    let new = adopted(folder.path(), 2).unwrap();
+
+    assert_eq!(fault(&new, &executed(2, &[2, 0, 0, 0]).tips), None);
+}
+
+#[test]
+fn the_newest_bundle_of_a_lane_keeps_no_promise_back_where_it_is_executed_and_cannot_be_read() {
+    let folder = folded();
+    damage(folder.path(), "bundles", &of_lane(0, 3), lose);
+
+    let new = adopted(folder.path(), 3).unwrap();
+
+    assert_eq!(fault(&new, &executed(3, &[3, 0, 0, 0]).tips), None);
+}
+
+/// An acknowledgement promises to hand its bundle out.
+#[test]
+fn a_bundle_above_the_executed_tip_that_cannot_be_read_is_not_left_behind() {
+    let folder = folded();
+    damage(folder.path(), "bundles", &of_lane(0, 3), lose);
+
+    assert!(adopted(folder.path(), 2).is_err());
+}
+
+/// Authors and their outboxes send again what waited in the queue.
+#[test]
+fn a_row_of_the_queue_that_cannot_be_read_keeps_no_promise_back() {
+    let folder = folded();
+    let db = Db::open(folder.path()).unwrap();
+    let mut batch = db.begin().unwrap();
+    (1..=2).for_each(|number| batch.queue(number, Time::new(5), b"an envelope"));
+    batch.commit().and_then(|()| db.fold()).unwrap();
+    drop(db);
+    damage(folder.path(), "queue", &1_u64.to_be_bytes(), lose);
+
+    let new = adopted(folder.path(), 3).unwrap();
+
+    let queue = new.snapshot().unwrap().queue().unwrap();
+    assert_eq!(queue.iter().map(|queued| queued.number).collect::<Vec<_>>(), [2]);
+}
+
+/// Promises that are carried over are copied row by row, those of epochs that are over too.
+#[test]
+fn a_row_of_another_epoch_that_cannot_be_read_is_told() {
+    let folder = folded();
+    put(folder.path(), "view-changes", &9_u64.to_be_bytes(), &[7]);
+
+    assert!(fault(&Db::open(folder.path()).unwrap(), &[]).is_some());
+}
+
+#[test]
+fn evidence_that_does_not_decode_is_told() {
+    let folder = folded();
+    let db = Db::open(folder.path()).unwrap();
+    let [a, b] = ["a", "b"].map(|name| world::said(1, Kind::Prepare, 0, 1, digest(name)));
+    store(&db, &[Record::Evidence(Evidence::Equivocation(a, b))]);
+    db.fold().unwrap();
+    drop(db);
+    let (key, _) = rows(folder.path(), "evidence").remove(0);
+    damage(folder.path(), "evidence", &key, garble);
+
+    assert!(fault(&Db::open(folder.path()).unwrap(), &[]).is_some());
 }
 
 /// E7: what lies between an older disk and the newer state that was put under its promises was never pruned.
