@@ -3,6 +3,7 @@
 use crate::gone;
 use crate::key::{self, Place};
 use crate::own;
+use crate::record::kept;
 use crate::row::{self, Accepted, Committed, LaneCert, Own, decode};
 use crate::rows::{Order, Row, Rows};
 use crate::snapshot::Snapshot;
@@ -169,15 +170,19 @@ impl Snapshot {
         Ok(certs)
     }
 
-    /// The newest header of each lane.
+    /// The newest header of each lane. One that is damaged is left to others: this replica only remembers whose it was.
     fn headers(&self, group: Digest, epoch: Epoch) -> Result<Vec<Signed>, StoreError> {
-        let newest = |lane| self.newest_of_lane(Name::Bundles, epoch, lane);
-        let rows = self.lanes(Name::Bundles, epoch)?.into_iter().map(newest);
-        let rows = rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
-        rows.map(|(_, value)| Ok(row::parse_bundle(&value, group, epoch)?.statement)).collect()
+        let mut found = Vec::new();
+        for lane in self.lanes(Name::Bundles, epoch)? {
+            let at = |position| key::lane(epoch, lane, Position::new(position));
+            let Some(key) = self.nearest_key(Name::Bundles, &at(0), &at(u64::MAX), Order::Down)? else { continue };
+            let bundle = self.beginning(Name::Bundles, &key).ok().flatten();
+            found.extend(bundle.and_then(|bundle| row::parse_statement(&bundle, group, epoch).ok()));
+        }
+        Ok(found)
     }
 
-    /// The newest certificate of each lane and those of the newest decisions.
+    /// The newest certificate of each lane and those of the newest decisions, as far as these are undamaged.
     fn certificates(&self, epoch: Epoch) -> Result<Vec<ClaimedCert>, StoreError> {
         let mut found = Vec::new();
         for lane in self.lanes(Name::LaneCerts, epoch)? {
@@ -185,11 +190,13 @@ impl Snapshot {
                 found.push(decode::<LaneCert>(&value)?.claim(epoch, lane, key::parse_lane(&key)?.2));
             }
         }
-        let most = found.len() + REMEMBERED_SLOTS;
-        self.rows(Name::Committed, &[], &key::slot(SeqNum::new(u64::MAX)), Order::Down, &mut |_, value| {
-            found.push(decode::<Committed>(value)?.certificate);
-            Ok(if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        let mut slots = Vec::new();
+        self.keys(Name::Committed, &[], &key::slot(SeqNum::new(u64::MAX)), Order::Down, &mut |key, _| {
+            slots.push(key::parse_slot(key)?);
+            Ok(if slots.len() < REMEMBERED_SLOTS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
+        let decided = slots.into_iter().filter_map(|seq| kept(self, seq)?.ok());
+        found.extend(decided.map(|slot| slot.certificate));
         Ok(found)
     }
 

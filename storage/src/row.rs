@@ -86,6 +86,13 @@ pub(crate) fn parse_header(value: &[u8]) -> Result<BundleHeader, StoreError> {
     BundleHeader::deserialize(&mut &*value).map_err(|_| StoreError("a stored bundle's header does not decode".into()))
 }
 
+/// The statement in what [`bundle`] made, without reading the items.
+pub(crate) fn parse_statement(value: &[u8], group: Digest, epoch: Epoch) -> Result<Signed, StoreError> {
+    let read = <(BundleHeader, Signature)>::deserialize(&mut &*value);
+    let (header, signature) = read.map_err(|_| StoreError("a stored bundle's statement does not decode".into()))?;
+    Ok(header_statement(&header, signature, group, epoch))
+}
+
 /// The statement that a lane's owner makes about a header.
 pub(crate) fn header_statement(header: &BundleHeader, signature: Signature, group: Digest, epoch: Epoch) -> Signed {
     let place = Place::new(epoch, Kind::Bundle, 0, header.position.get());

@@ -2,11 +2,15 @@
 
 mod world;
 
+use quorate_ledger::StoreError;
 use quorate_pbft::{Content, Epoch, Kind, Position, Record, Recovered, ReplicaId, SeqNum, Signed, View};
 use quorate_storage::Db;
 use quorate_storage::faulty::Disk;
 use std::sync::Arc;
-use world::{EPOCH, cert, content, db, digest, executed, lane_cert, mark_bundle, mark_slot, own, said, store, tip_of};
+use world::{
+    EPOCH, cert, content, damage, db, digest, executed, garble, lane_cert, lose, mark_bundle, mark_slot, of_lane,
+    of_slot, own, said, store, tip_of,
+};
 
 fn recover(db: &Db, seq: u64, tips: &[u64]) -> Recovered {
     db.snapshot().unwrap().recover(executed(seq, tips)).unwrap()
@@ -216,6 +220,51 @@ fn bundles_of_lanes_that_execution_does_not_know_come_back_whole() {
     let lanes = found.bundles.iter().map(|bundle| (bundle.header.lane, bundle.header.position));
     let expected = [(ReplicaId::new(1), Position::new(2)), (ReplicaId::new(3), Position::new(1))];
     assert_eq!(lanes.collect::<Vec<_>>(), expected);
+}
+
+/// Ten slots of the first lane, the last eight below a stable checkpoint.
+fn folded() -> tempfile::TempDir {
+    let slots = (1..=10).flat_map(|seq| mark_slot(seq, 0, seq));
+    let stable = Record::Stable(cert(Kind::Checkpoint, 0, 8, digest("state")));
+    world::folded(&slots.chain([stable]).collect::<Vec<_>>())
+}
+
+fn recovered(folder: &tempfile::TempDir) -> Result<Recovered, StoreError> {
+    Db::open(folder.path()).unwrap().snapshot().unwrap().recover(executed(10, &[10, 0, 0, 0]))
+}
+
+/// Others ask for it in vain, and ask others (E7).
+#[test]
+fn a_decision_below_the_stable_checkpoint_that_is_damaged_ends_no_start() {
+    for change in [lose, garble] {
+        for seq in [1, 5] {
+            let folder = folded();
+            let whole = recovered(&folder).unwrap();
+            damage(folder.path(), "committed", &of_slot(seq), change);
+
+            let found = recovered(&folder).unwrap();
+
+            assert_eq!(found.certificates.len(), whole.certificates.len() - 1);
+            assert_eq!((found.oldest, found.slots), (whole.oldest, whole.slots));
+        }
+    }
+}
+
+#[test]
+fn the_newest_bundle_of_a_lane_that_is_executed_and_damaged_ends_no_start() {
+    let folder = folded();
+    damage(folder.path(), "bundles", &of_lane(0, 10), lose);
+
+    assert_eq!(recovered(&folder).unwrap().headers, []);
+}
+
+/// A view change reports it (V4).
+#[test]
+fn a_decision_above_the_stable_checkpoint_that_is_damaged_ends_the_start() {
+    let folder = folded();
+    damage(folder.path(), "committed", &of_slot(9), garble);
+
+    assert!(recovered(&folder).is_err());
 }
 
 /// S1: whoever pruned decided slots says from where on it can hand them out.
