@@ -16,7 +16,7 @@ pub struct Queued {
     pub number: u64,
     /// When it came, by this machine's clock.
     pub came: Time,
-    /// Its canonical bytes.
+    /// Its canonical bytes; none where its row is damaged.
     pub envelope: Vec<u8>,
 }
 
@@ -37,12 +37,13 @@ impl Snapshot {
     /// The queue, in the order of the numbers.
     pub fn queue(&self) -> Result<Vec<Queued>, StoreError> {
         let mut found = Vec::new();
-        self.rows(Name::Queue, &[], &[u8::MAX; 8], Order::Up, &mut |key, value| {
+        self.keys(Name::Queue, &[], &[u8::MAX; 8], Order::Up, &mut |key, _| {
             let number = key.try_into().map_err(|_| StoreError("a number of the queue does not decode".into()))?;
-            let (came, envelope) = decode(value)?;
+            let value = self.row(Name::Queue, key).ok().flatten();
+            let (came, envelope) = value.and_then(|value| decode(&value).ok()).unwrap_or_default();
             found.push(Queued { number: u64::from_be_bytes(number), came, envelope });
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(found)
+        self.poison.check().map(|()| found) // an error of the disk is no damage of a row
     }
 }

@@ -3,7 +3,7 @@
 mod world;
 
 use quorate_ledger::StoreError;
-use quorate_pbft::{Content, Epoch, Kind, Position, Record, Recovered, ReplicaId, SeqNum, Signed, View};
+use quorate_pbft::{Content, Epoch, Kind, Position, Record, Recovered, ReplicaId, SeqNum, Signed, Time, View};
 use quorate_storage::Db;
 use quorate_storage::faulty::Disk;
 use std::sync::Arc;
@@ -265,6 +265,25 @@ fn a_decision_above_the_stable_checkpoint_that_is_damaged_ends_the_start() {
     damage(folder.path(), "committed", &of_slot(9), garble);
 
     assert!(recovered(&folder).is_err());
+}
+
+/// What is left of it is its number, by which the row goes.
+#[test]
+fn a_row_of_the_queue_that_is_damaged_has_no_envelope() {
+    for change in [lose, garble] {
+        let folder = world::folded(&[]);
+        let db = Db::open(folder.path()).unwrap();
+        let mut batch = db.begin().unwrap();
+        (1..=2).for_each(|number| batch.queue(number, Time::new(5), b"an envelope"));
+        batch.commit().and_then(|()| db.fold()).unwrap();
+        drop(db);
+        damage(folder.path(), "queue", &1_u64.to_be_bytes(), change);
+
+        let queue = Db::open(folder.path()).unwrap().snapshot().unwrap().queue().unwrap();
+
+        let found = queue.iter().map(|row| (row.number, &row.envelope[..]));
+        assert_eq!(found.collect::<Vec<_>>(), [(1, &b""[..]), (2, b"an envelope")]);
+    }
 }
 
 /// S1: whoever pruned decided slots says from where on it can hand them out.

@@ -159,7 +159,7 @@ impl Engine {
         let broken = core.broken(recorded);
         if let Some(replica) = core.member() {
             super::recall::recall(&mut mempool, &bundles, (&ledger, &moment.snapshot), replica.id())?;
-            super::recall::queued(&mut mempool, (&ledger, &moment.snapshot))?;
+            super::recall::queued(&mut mempool, (&ledger, &snapshot))?;
         }
         let reporter = Reporter::new(&core, broken.as_ref());
         let mut dues = Dues::default();

@@ -25,12 +25,16 @@ pub(super) fn recall(
     Ok(())
 }
 
-/// Puts the rows of the durable queue among what waits; those of envelopes that have their verdict go.
+/// Puts the rows of the durable queue among what waits; those of envelopes that have their verdict go, and damaged ones: their
+/// authors hand the envelopes in again.
 pub(super) fn queued(mempool: &mut Mempool, (ledger, disk): (&Ledger, &Snapshot)) -> Result<(), StoreError> {
     let genesis = ledger.genesis();
     for Queued { number, came, envelope: bytes } in disk.queue()? {
-        let envelope = Envelope::decode(&bytes, genesis.limits())
-            .map_err(|error| StoreError(format!("an envelope of the queue does not decode: {error}")))?;
+        let Ok(envelope) = Envelope::decode(&bytes, genesis.limits()) else {
+            tracing::error!(event = "queue-damaged", number, "a queued envelope cannot be read, and is dropped");
+            mempool.forget_row(number);
+            continue;
+        };
         let id = envelope.id(&genesis.group());
         if ledger.receipt(disk, &id)?.is_some() {
             mempool.forget_row(number);

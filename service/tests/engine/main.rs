@@ -4,6 +4,7 @@ mod analyses;
 mod copied;
 mod epochs;
 mod group;
+mod queues;
 mod replies;
 mod supplies;
 mod tolls;
