@@ -202,9 +202,10 @@ fn opened(data: &Path) -> Result<Result<Db, String>, CopyError> {
     })
 }
 
-/// Looks at the state with the slots that were decided since the last fold; in words why it does not open with them.
+/// Looks at the state with the slots that were decided since the last fold; in words why it does not open with them, or why
+/// no replica starts from there.
 fn look_at_all(db: &Db, genesis: &Genesis, member: Option<&[u8; 32]>) -> Result<Result<Found, String>, CopyError> {
-    match replay::open(db, genesis) {
+    match replay::open(db, genesis).and_then(replay::Opened::startable) {
         Ok(opened) => {
             let (ledger, found) = (&opened.ledger, look_at_state(&opened.snapshot.apart(), genesis)?);
             let names = |member: &[u8; 32]| {

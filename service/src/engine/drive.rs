@@ -137,10 +137,8 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let Opened { ledger, snapshot, folded, roots, verdicts, opened } = replay::open(&db, &genesis)?;
         let constants = genesis.constants().clone();
-        let (mut epochs, point) = Epochs::open(identity, verify.clone(), (&ledger, snapshot.epoch()?))?;
-        let recovered = snapshot.recover(point)?;
+        let (epochs, recovered) = Epochs::resume(identity, verify.clone(), (&ledger, &snapshot))?;
         let oldest = recovered.oldest;
-        epochs.resume_elder((&ledger, &snapshot), oldest)?;
         let mut held = Held::default();
         // The newest stable checkpoint may be the last one of the epoch before.
         let stable = recovered.stable.clone().and_then(|claimed| {

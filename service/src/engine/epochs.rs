@@ -92,7 +92,7 @@ pub(super) struct Epochs {
 impl Epochs {
     /// The epoch that a disk is in. `point` is the executed one, `newest` the newest epoch of which anything is written: its
     /// first slot may still be to come. Promises of an epoch by rules that this program does not know are kept by others.
-    pub(super) fn open(
+    fn open(
         identity: Option<Identity>,
         verify: Arc<dyn Verify>,
         (ledger, newest): (&Ledger, Epoch),
@@ -113,6 +113,18 @@ impl Epochs {
         Ok((epochs, point))
     }
 
+    /// All that a start goes on from, besides the state: the epoch, what was said last in the one before, and the records.
+    pub(super) fn resume(
+        identity: Option<Identity>,
+        verify: Arc<dyn Verify>,
+        (ledger, snapshot): (&Ledger, &Snapshot),
+    ) -> Result<(Self, Recovered), EngineError> {
+        let (mut epochs, point) = Self::open(identity, verify, (ledger, snapshot.epoch()?))?;
+        let recovered = snapshot.recover(point)?;
+        epochs.resume_elder((ledger, snapshot), recovered.oldest)?;
+        Ok((epochs, recovered))
+    }
+
     /// The core that goes on from a disk.
     pub(super) fn recover(&self, recovered: Recovered) -> Core {
         match self.config(&self.committee) {
@@ -122,11 +134,7 @@ impl Epochs {
     }
 
     /// Takes up what was said last in the epoch before, if this node was a member in it.
-    pub(super) fn resume_elder(
-        &mut self,
-        (ledger, snapshot): (&Ledger, &Snapshot),
-        oldest: SeqNum,
-    ) -> Result<(), StoreError> {
+    fn resume_elder(&mut self, (ledger, snapshot): (&Ledger, &Snapshot), oldest: SeqNum) -> Result<(), StoreError> {
         let Some(before) = self.committee.epoch().previous() else { return Ok(()) };
         let chain = ledger.view(snapshot).chain_of_epochs()?;
         let end = chain.committee(before).zip(chain.end_of(before));

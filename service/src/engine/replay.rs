@@ -3,12 +3,13 @@
 //! The disk holds the state after a checkpoint and the slots decided since. They are executed again before anything is
 //! answered: execution is deterministic, so what was confirmed before the stop is there again.
 
+use super::epochs::Epochs;
 use super::error::EngineError;
 use super::roots::Roots;
 use super::round::Notice;
 use super::slot;
 use quorate_ledger::{ConflictId, Genesis, Ledger, StoreError};
-use quorate_pbft::{Constants, Decided, SeqNum};
+use quorate_pbft::{Constants, Decided, Ed25519, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -27,6 +28,16 @@ pub(crate) struct Opened {
     pub(super) verdicts: Vec<Notice>,
     /// Conflicts that began in them.
     pub(super) opened: Vec<ConflictId>,
+}
+
+impl Opened {
+    /// The same, once all is read that a start goes on from besides the state.
+    pub(crate) fn startable(self) -> Result<Self, EngineError> {
+        Epochs::resume(None, Arc::new(Ed25519), (&self.ledger, &self.snapshot))?;
+        self.ledger.view(&self.snapshot).next_deadline()?;
+        self.snapshot.queue()?;
+        Ok(self)
+    }
 }
 
 /// Opens the state and executes all slots that are decided without a gap and whose data is here.

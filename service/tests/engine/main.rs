@@ -6,6 +6,7 @@ mod epochs;
 mod group;
 mod queues;
 mod replies;
+mod started;
 mod supplies;
 mod tolls;
 
