@@ -396,8 +396,11 @@ impl Engine {
         let seq = self.ledger.executed().seq;
         let gives_space_back = self.db.gives_space_back();
         let has_forgotten = self.db.room().is_short() && self.pruning.has_forgotten();
-        let is_short = (has_forgotten || gives_space_back) && self.roots.at(seq).is_some();
-        if (at_checkpoint || is_short) && self.folding.at_checkpoint(&self.db, seq, self.own_clock)? {
+        // Where nothing is executed, what is queued adds up all the same.
+        let is_due = has_forgotten || gives_space_back || Folding::is_heavy(&self.db);
+        if (at_checkpoint || is_due && self.roots.at(seq).is_some())
+            && self.folding.at_checkpoint(&self.db, seq, self.own_clock)?
+        {
             self.pruning.set_aside();
         }
         Ok(self.core.newest_checkpoint().and_then(|certified| self.folding.due(certified.seq())))

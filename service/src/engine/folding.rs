@@ -35,7 +35,7 @@ impl Folding {
     /// The state is the one after a checkpoint slot: sets it aside if it is time. Whether it did.
     pub(super) fn at_checkpoint(&mut self, db: &Db, seq: SeqNum, now: Time) -> Result<bool, StoreError> {
         let is_early = self.aside_at.is_some_and(|at| now.get() < at.get() + PAUSE_MS);
-        if is_early && db.unfolded_bytes() < HEAVY_BYTES || !matches!(self.stage, Stage::Idle) {
+        if is_early && !Self::is_heavy(db) || !matches!(self.stage, Stage::Idle) {
             return Ok(false);
         }
         let Some(fold) = db.freeze()? else { return Ok(false) };
@@ -57,7 +57,12 @@ impl Folding {
         }
     }
 
-    /// Whether a replica takes no envelope.
+    /// Whether a fold does not wait.
+    pub(super) fn is_heavy(db: &Db) -> bool {
+        db.unfolded_bytes() >= HEAVY_BYTES
+    }
+
+    /// Whether a replica takes no envelope on its lane; the queue has bounds of its own.
     pub(super) fn is_full(db: &Db) -> bool {
         db.unfolded_bytes() > UNFOLDED_BYTES_MAX
     }

@@ -47,7 +47,7 @@ impl Engine {
             let kept = queues && self.keep(&candidate, work);
             return Ok(Ok(if kept { Place::Queued } else { place }));
         }
-        if Folding::is_full(&self.db) {
+        if !queues && Folding::is_full(&self.db) {
             return Ok(Err(NotTaken::Full));
         }
         let (author, domain) = (candidate.author, candidate.domain.clone());

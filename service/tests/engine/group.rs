@@ -359,10 +359,15 @@ impl Group {
         let mut group = Self::new(4);
         let voters = |group: &Self| group.sites.iter().flat_map(|site| &site.engine).all(|e| e.core().can_order());
         group.until("all hear each other", voters);
-        (1..4).for_each(|site| group.crash(site, Loss::All));
-        group.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.core().can_order()));
-        group.turn();
+        group.leave_alone();
         group
+    }
+
+    /// Replica 0 is left alone, and notices.
+    pub fn leave_alone(&mut self) {
+        (1..4).for_each(|site| self.crash(site, Loss::All));
+        self.until("it hears nobody", |group| !group.sites[0].engine.iter().any(|e| e.core().can_order()));
+        self.turn();
     }
 
     pub fn receipt(&self, site: usize, id: &EnvelopeId) -> Option<Receipt> {
