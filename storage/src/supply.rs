@@ -43,14 +43,21 @@ impl Snapshot {
     /// The answer to a question, as far as it is here and within the limits: slots from the lowest on, each
     /// after those certificates of its tips that are here and that no slot before it in the answer named; bundles from
     /// the highest down, because the asker knows the highest one's digest and each names the one below; a content with
-    /// its certificates, or, if some are not here and the slot is decided, as the decided slot.
+    /// its certificates, or, if some are not here and the slot is decided, as the decided slot. A damaged row ends the
+    /// answer; it is an error where it would begin one.
     pub fn supply(&self, question: &Question, limits: SupplyLimits) -> Result<Vec<Message>, StoreError> {
         let mut answer = Answer { messages: Vec::new(), bytes: 0, limits };
-        let Question { epoch, wanted } = question;
+        match self.fill(question, &mut answer) {
+            Err(error) if answer.messages.is_empty() => Err(error),
+            _ => Ok(answer.messages),
+        }
+    }
+
+    fn fill(&self, Question { epoch, wanted }: &Question, answer: &mut Answer) -> Result<(), StoreError> {
         match wanted {
-            Wanted::Slots { from, to } => self.supply_slots(*from, *to, &mut answer)?,
+            Wanted::Slots { from, to } => self.supply_slots(*from, *to, answer)?,
             Wanted::Content { seq, digest } => answer.extend(self.content(*seq, *digest)?),
-            Wanted::Bundles { lane, from, to } => self.supply_bundles(*epoch, *lane, (*from, *to), &mut answer)?,
+            Wanted::Bundles { lane, from, to } => self.supply_bundles(*epoch, *lane, (*from, *to), answer)?,
             Wanted::NewView { view, digest } => {
                 let found = self.new_view(*epoch, *view, *digest)?;
                 answer.extend(found.map(|(statement, body)| Message::NewView { statement, body }));
@@ -60,7 +67,7 @@ impl Snapshot {
             }
             Wanted::Recall { .. } => (), // the core answers it from memory (E7)
         }
-        Ok(answer.messages)
+        Ok(())
     }
 
     fn supply_slots(&self, from: SeqNum, to: SeqNum, answer: &mut Answer) -> Result<(), StoreError> {

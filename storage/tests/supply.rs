@@ -7,7 +7,10 @@ use quorate_pbft::{
 };
 use quorate_storage::{Db, SupplyLimits};
 use std::sync::Arc;
-use world::{EPOCH, cert, committee, content, db, digest, lane_cert, mark_bundle, mark_slot, said, store, tip_of};
+use world::{
+    EPOCH, cert, committee, content, damage, db, digest, garble, lane_cert, lose, mark_bundle, mark_slot, of_lane,
+    of_slot, said, store, tip_of,
+};
 
 fn supply(db: &Db, wanted: &Wanted) -> Vec<Message> {
     supply_within(db, wanted, SupplyLimits::default())
@@ -184,6 +187,34 @@ fn one_message_goes_out_whatever_it_weighs() {
     let answer = supply_within(&db, &bundles(1, 2), SupplyLimits { bytes_max: 100, ..SupplyLimits::default() });
 
     assert_eq!(answer.len(), 1);
+}
+
+/// Others have the rest.
+#[test]
+fn an_answer_ends_before_a_row_that_is_damaged() {
+    for change in [lose, garble] {
+        let folder = world::folded(&(1..=8).flat_map(|seq| mark_slot(seq, 1, seq)).collect::<Vec<_>>());
+        damage(folder.path(), "committed", &of_slot(5), change);
+        damage(folder.path(), "bundles", &of_lane(1, 3), change);
+        let db = Db::open(folder.path()).unwrap();
+
+        let decided = supply(&db, &slots(1, 8)).into_iter().filter_map(|message| match message {
+            Message::Decided { certificate, .. } => Some(certificate.seq.get()),
+            _ => None,
+        });
+        assert_eq!(decided.collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!(supply(&db, &bundles(1, 8)).len(), 5);
+    }
+}
+
+#[test]
+fn an_answer_that_a_damaged_row_begins_is_an_error() {
+    let folder = world::folded(&mark_slot(1, 1, 1));
+    damage(folder.path(), "committed", &of_slot(1), garble);
+    let question = Question { epoch: EPOCH, wanted: slots(1, 8) };
+
+    let db = Db::open(folder.path()).unwrap();
+    assert!(db.snapshot().unwrap().supply(&question, SupplyLimits::default()).is_err());
 }
 
 #[test]
