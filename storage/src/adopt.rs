@@ -19,11 +19,12 @@ const LAST: [u8; 64] = [u8::MAX; 64];
 
 impl Snapshot {
     /// Whether a state has executed more of the own lane than these promises know of: the disk is older than they are (E7).
-    pub fn is_outrun(&self, epoch: Epoch, tips: &[Tip]) -> Result<bool, StoreError> {
-        let Some(me) = own::me(self, epoch)? else { return Ok(false) };
+    /// `me` is the own number in the epoch of the state. A disk that keeps its key from voting promises nothing.
+    pub fn is_outrun(&self, (me, epoch): (Option<ReplicaId>, Epoch), tips: &[Tip]) -> Result<bool, StoreError> {
+        let Some(tip) = me.and_then(|me| tips.get(me.index())) else { return Ok(false) };
         let newest = own::newest(self, epoch, Kind::Bundle)?.map(|(key, _)| Place::parse(&key)).transpose()?;
         let newest = newest.map_or(0, |place| place.seq.get());
-        Ok(tips.get(me.index()).is_some_and(|tip| tip.position.get() > newest))
+        Ok(tip.position.get() > newest && self.broken()?.is_none())
     }
 }
 

@@ -3,7 +3,7 @@
 mod world;
 
 use quorate_ledger::StoreError;
-use quorate_pbft::{Ed25519, Epoch, Evidence, Kind, Record, SeqNum, Signer as _, Time, Tip};
+use quorate_pbft::{Broken, Ed25519, Epoch, Evidence, Kind, Record, ReplicaId, SeqNum, Signer as _, Time, Tip};
 use quorate_storage::{Db, Promiser, Unkept};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
@@ -230,8 +230,33 @@ fn promises_under_a_newer_state_come_back_from_where_they_were_pruned() {
 fn a_state_with_own_bundles_that_are_not_on_the_disk_outruns_it() {
     let old = db();
     (1..=3).for_each(|seq| store(&old, &mark_slot(seq, 0, seq)));
-    let outruns = |tips| old.snapshot().unwrap().is_outrun(Epoch::new(0), &executed(9, tips).tips).unwrap();
+    let at = (Some(ReplicaId::new(0)), Epoch::new(0));
+    let outruns = |tips| old.snapshot().unwrap().is_outrun(at, &executed(9, tips).tips).unwrap();
     assert_eq!((outruns(&[3, 9, 9, 9]), outruns(&[4, 0, 0, 0])), (false, true));
+}
+
+/// E7: a disk that was set back to before the first own bundle of the epoch.
+#[test]
+fn a_state_with_own_bundles_outruns_a_disk_that_has_none_of_its_epoch() {
+    let old = db();
+    store(&old, &[own(Kind::Prepare, 0, 1, digest("a"))]);
+    let outruns = |me, tips| {
+        let tips = executed(9, tips).tips;
+        old.snapshot().unwrap().is_outrun((me, Epoch::new(0)), &tips).unwrap()
+    };
+    let me = Some(ReplicaId::new(0));
+    assert_eq!((outruns(me, &[3, 0, 0, 0]), outruns(me, &[0, 3, 3, 3])), (true, false));
+    assert!(!outruns(None, &[3, 3, 3, 3]), "a key without a lane has bundled nothing");
+}
+
+/// E7: a copy does not vote, whatever its key has bundled.
+#[test]
+fn no_state_outruns_a_disk_whose_mark_keeps_it_from_voting() {
+    let old = db();
+    store(&old, &[Record::Broken(Broken::Copied(SeqNum::new(1)))]);
+
+    let at = (Some(ReplicaId::new(0)), Epoch::new(0));
+    assert!(!old.snapshot().unwrap().is_outrun(at, &executed(9, &[3, 0, 0, 0]).tips).unwrap());
 }
 
 /// Slots are numbered over all epochs: votes that were pruned while the bounds were still of an earlier one are not missing.

@@ -7,9 +7,9 @@ use super::turn::Turn;
 use crate::engine::{EngineError, Roots};
 use crate::shelter::sheltered;
 use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError, copy_steps};
-use quorate_ledger::proof::Checkpoint;
+use quorate_ledger::proof::{Checkpoint, Epochs};
 use quorate_ledger::{Genesis, Ledger, StoreError};
-use quorate_pbft::{Broken, Digest, Record, SeqNum};
+use quorate_pbft::{Broken, Digest, PublicKey, Record, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -275,10 +275,16 @@ impl Load {
         Ok(())
     }
 
-    /// Whether the state that is held whole has executed more of a replica's lane than its promises know of.
-    pub(super) fn outruns(&self, promises: &Snapshot) -> Result<bool, StoreError> {
-        let Some(head) = self.whole.as_ref().map(Checkpoint::head) else { return Ok(false) };
-        promises.is_outrun(head.epoch, &head.tips)
+    /// Whether the state that is held whole has executed more of a member's lane than its promises know of.
+    pub(super) fn outruns(
+        &self,
+        promises: &Snapshot,
+        (genesis, member): (&Genesis, &[u8; 32]),
+    ) -> Result<bool, StoreError> {
+        let Some(whole) = &self.whole else { return Ok(false) };
+        let (_, epochs) = whole.verify_after(&Epochs::of(genesis)).expect("the session has checked it");
+        let me = epochs.newest().replica_of(&PublicKey(*member));
+        promises.is_outrun((me, whole.head().epoch), &whole.head().tips)
     }
 
     /// Marks the database as the state that it holds whole, with the promises of its replica where they are given; without

@@ -430,7 +430,8 @@ async fn anew(plan: &Plan, done: &mut Repaired, next: Option<SeqNum>, tell: Tell
     let made = fill(load, plan.from.clone(), tell).await.and_then(|(load, failures)| {
         done.failures.extend(failures);
         let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
-        let outrun = promises.as_ref().map(|promises| load.outruns(promises)).transpose()?;
+        let outruns = |promises: &Snapshot| load.outruns(promises, (genesis, &plan.member));
+        let outrun = promises.as_ref().map(outruns).transpose()?;
         let promises = promises.filter(|_| outrun == Some(false));
         if outrun == Some(true) {
             (loses_promises, done.found.promises) = (true, Some(OUTRUN.to_owned()));
