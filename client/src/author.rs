@@ -438,8 +438,13 @@ impl Author {
     }
 
     fn sign(&self, draft: &Draft, node: &AuthorInfo, floor: u64) -> Result<Envelope, KeyError> {
+        self.sign_on(draft.base, draft, node, floor)
+    }
+
+    /// Signs a draft on a base; none for the newest that this author can have seen.
+    fn sign_on(&self, base: Option<Base>, draft: &Draft, node: &AuthorInfo, floor: u64) -> Result<Envelope, KeyError> {
         let place = self.outbox.next_place(&self.domain, node, floor, 1);
-        let base = draft.base.unwrap_or_else(|| self.newest_base(node, place.from_seq));
+        let base = base.unwrap_or_else(|| self.newest_base(node, place.from_seq));
         let change = Change::new(base, draft.ops.clone(), draft.message.clone(), now_ms());
         self.enclose(&node.group, place, vec![change], &draft.contents)
     }

@@ -56,6 +56,8 @@ mod levels;
 mod member_plans;
 #[path = "processes/members.rs"]
 mod members;
+#[path = "processes/met_imports.rs"]
+mod met_imports;
 #[path = "processes/missing_numbers.rs"]
 mod missing_numbers;
 #[path = "processes/newcomers.rs"]

@@ -24,6 +24,10 @@ pub struct Streaming<'a> {
     receipts: Vec<Receipt>,
     /// Envelopes of this stream without an answer, by their numbers, with the bases that their drafts named.
     unanswered: BTreeMap<u64, (Name, Option<Base>)>,
+    /// The newest of them that was accepted, or is under way: base of the next one.
+    last: Option<EnvelopeId>,
+    /// The newest of them that was accepted.
+    accepted: Option<EnvelopeId>,
     /// Whether the order has refused one of them.
     is_over: bool,
 }
@@ -52,6 +56,8 @@ impl Author {
             open: None,
             receipts: Vec::new(),
             unanswered: BTreeMap::new(),
+            last: None,
+            accepted: None,
             is_over: false,
         })
     }
@@ -73,12 +79,14 @@ impl Streaming<'_> {
             let (offers, answers) = self.author.client.chained_offers(Level::Sequential).await?;
             self.open = Some(Open { offers, answers, next: 0, under_way: BTreeMap::new() });
         }
-        let envelope = self.author.sign(draft, &self.info, 0)?;
+        let base = draft.base.or(self.last.map(Base::Envelope));
+        let envelope = self.author.sign_on(base, draft, &self.info, 0)?;
         let id = envelope.id(&self.info.group);
         let (name, bytes) = self.author.outbox.keep(&self.info.group, &envelope)?;
         self.author.client.remember(id)?;
         let limit = self.author.client.timeout();
         self.unanswered.insert(name.from_seq, (name.clone(), draft.base));
+        self.last = Some(id);
         while let Some(open) = &mut self.open {
             let answer = tokio::select! {
                 room = open.offers.room() => match room {
@@ -195,11 +203,13 @@ impl Streaming<'_> {
                 return Ok(()); // it is based on what was refused
             }
             self.author.renew();
+            let draft = Draft { base: draft.base.or(self.accepted.map(Base::Envelope)), ..draft };
             match self.author.submit(&draft, Level::Sequential).await? {
                 Outcome::Verdict(receipt) => self.learn(receipt),
                 Outcome::Ticket(_) => Box::pin(self.settle()).await?,
             }
         }
+        self.last = self.accepted;
         self.info = self.author.node_that_knows_us().await?;
         Ok(())
     }
@@ -252,7 +262,10 @@ impl Streaming<'_> {
             self.unanswered.remove(&receipt.from_seq);
             match receipt.state {
                 State::Refused => self.end(),
-                _ => self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1),
+                _ => {
+                    self.info.next_seq = self.info.next_seq.max(receipt.to_seq + 1);
+                    self.accepted = Some(receipt.id);
+                }
             }
         }
         self.info.revision = receipt.revision.map_or(self.info.revision, |revision| revision.max(self.info.revision));

@@ -391,6 +391,29 @@ async fn verdicts_of_a_stream_that_cannot_be_noted_do_not_end_it() {
     assert!(matches!(author.unnoted(), Some(SubmitError::Outbox(_))));
 }
 
+/// The stream has ended, so that the first change has its verdict before the second is signed.
+#[tokio::test]
+async fn a_change_of_a_stream_is_based_on_the_one_before_even_where_that_has_its_verdict() {
+    let desk = Desk::new();
+    let closed = Reply::Http("200 OK\r\ncontent-type: application/octet-stream", String::new());
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
+    let applied = Reply::Verdict(State::Applied, "9.1");
+    let one = [closed, unknown, applied];
+    let (node, requests) = scripted::node([&[info(1, "3")], &one[..], &one].concat());
+    let mut author = desk.author(&node).await;
+    let mut streaming = author.streaming().await.expect("a node");
+    streaming.send(&draft()).await.expect("it is sent");
+    streaming.wait().await.expect("a verdict");
+
+    streaming.send(&draft()).await.expect("it is sent");
+    streaming.wait().await.expect("a verdict");
+
+    let sent = requests.try_iter().filter(|request| !request.body.is_empty());
+    let sent: Vec<Envelope> = sent.map(|sent| Envelope::decode(&sent.body, &Limits::default()).expect("one")).collect();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[1].body.changes[0].base, Base::Envelope(sent[0].id(&GROUP)));
+}
+
 #[tokio::test]
 async fn what_is_given_up_with_a_refused_change_is_told() {
     let desk = two_tickets().await;

@@ -3,12 +3,13 @@
 use super::super::failure::{Failure, Outcome};
 use super::super::listing::LIST_MAX;
 use super::super::print;
+use super::others::Others;
 use super::places::Places;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
 use quorate_git::{ObjectId, Origin, Tree};
-use quorate_ledger::{Base, Revision};
+use quorate_ledger::EnvelopeId;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
 
@@ -18,8 +19,16 @@ pub struct Earlier {
     pub commit: ObjectId,
     /// Changes that brought in a part of it, where another is to come.
     pub begun: Option<Begun>,
-    /// Base of the next change: a revision that has the commit's files.
-    pub base: Option<Base>,
+    /// The change that brought it in, where it is the own key's: a later one can be based on it.
+    pub change: Option<EnvelopeId>,
+}
+
+/// Earlier imports, and what others did beside them.
+pub struct Found {
+    /// The commit up to which imports have come.
+    pub earlier: Option<Earlier>,
+    /// Changes of others; none where somebody says which commit's files are there.
+    pub others: Others,
 }
 
 /// The first parts of a commit.
@@ -32,7 +41,9 @@ pub struct Begun {
 
 /// Keys whose words about commits count.
 pub struct Trust {
-    /// The own key, and those that were named.
+    /// The own key.
+    own: PublicKey,
+    /// That one, and those that were named.
     keys: BTreeSet<PublicKey>,
     /// The others of the organisation: where one of them says more, somebody must say whether it counts.
     others: BTreeSet<PublicKey>,
@@ -43,11 +54,8 @@ struct Search<'a> {
     places: &'a Places<'a>,
     /// Commit whose files are there, as somebody says: what lies below it is not looked at.
     after: Option<ObjectId>,
-    /// A revision that a node had executed before the log was read.
-    executed: Revision,
-    /// Whether the domain has no newer entries than the next one.
-    is_newest: bool,
     found: Option<(usize, Earlier)>,
+    others: Others,
     /// The furthest commit that an untrusted colleague names.
     said: Option<(usize, ObjectId, PublicKey)>,
 }
@@ -61,34 +69,40 @@ impl Trust {
         let keys: BTreeSet<PublicKey> = named.iter().copied().chain([key]).collect();
         let same = all.iter().filter(|identity| Some(&identity.organisation) == organisation.as_ref());
         let others = same.map(|identity| identity.key).filter(|other| !keys.contains(other)).collect();
-        Ok(Self { keys, others })
+        Ok(Self { own: key, keys, others })
     }
 }
 
 impl Search<'_> {
     /// Takes an entry; true where no older one matters.
     fn takes(&mut self, entry: LogEntry, trust: &Trust) -> Result<bool, Failure> {
-        let is_newest = std::mem::replace(&mut self.is_newest, false);
-        let Some(origin) = Origin::read(&entry.message) else { return Ok(false) };
+        let Some(origin) = Origin::read(&entry.message) else {
+            self.others.note(&entry, false);
+            return Ok(false);
+        };
         let lowest = self.after.and_then(|after| self.places.of(after));
         let place = self.places.of(origin.commit).filter(|place| lowest.is_none_or(|lowest| *place <= lowest));
         if !trust.keys.contains(&entry.author) {
             let said = place.filter(|_| trust.others.contains(&entry.author));
             let said = said.map(|place| (place, origin.commit, entry.author));
             self.said = self.said.into_iter().chain(said).min();
+            self.others.note(&entry, false);
             return Ok(false);
         }
         match place {
-            Some(place) => Ok(self.notes(place, entry, &origin, is_newest)),
+            Some(place) => {
+                self.others.note(&entry, true);
+                Ok(self.notes(place, entry, &origin, &trust.own))
+            }
             None if self.found.is_none() && self.after.is_none() => Err(self.places.lack(origin.commit)),
             None => Ok(true), // what was there before another history
         }
     }
 
     /// Notes a change of the line; true where it completes the tip.
-    fn notes(&mut self, place: usize, entry: LogEntry, origin: &Origin, is_newest: bool) -> bool {
+    fn notes(&mut self, place: usize, entry: LogEntry, origin: &Origin, own: &PublicKey) -> bool {
         let is_last = origin.part.number >= origin.part.of;
-        let newest = if is_newest { entry.revision.max(self.executed) } else { entry.revision };
+        let change = Some(entry.id).filter(|_| entry.author == *own);
         let paths = entry.changes.into_iter().map(|change| change.path);
         match &mut self.found {
             Some((at, _)) if *at < place => (),
@@ -99,18 +113,19 @@ impl Search<'_> {
             },
             found => {
                 let begun = (!is_last).then(|| Begun { paths: paths.collect(), is_whole: origin.part.is_whole });
-                *found = Some((place, Earlier { commit: origin.commit, begun, base: Some(Base::Revision(newest)) }));
+                *found = Some((place, Earlier { commit: origin.commit, begun, change }));
             }
         }
         matches!(self.found, Some((0, Earlier { begun: None, .. })))
     }
 
     /// Commit after which to go on; refuses where an untrusted colleague says that a later one is there.
-    fn end(self) -> Result<Option<Earlier>, Failure> {
+    fn end(self) -> Result<Found, Failure> {
         let place = self.found.as_ref().map_or(usize::MAX, |(place, _)| *place);
         match (self.after, self.said) {
             (Some(after), _) if self.places.of(after).is_none_or(|at| at <= place) => {
-                Ok(Some(Earlier { commit: after, begun: None, base: None }))
+                let earlier = Some(Earlier { commit: after, begun: None, change: None });
+                Ok(Found { earlier, others: Others::default() })
             }
             (None, Some((said, commit, key))) if said < place => {
                 let what = format!("{key} of the same organisation says that commit {} is there", print::short(commit));
@@ -118,7 +133,7 @@ impl Search<'_> {
                     "--trust {key} goes by its word, as by that of a key before yours; --after COMMIT does not"
                 )))
             }
-            _ => Ok(self.found.map(|(_, earlier)| earlier)),
+            _ => Ok(Found { earlier: self.found.map(|(_, earlier)| earlier), others: self.others }),
         }
     }
 }
@@ -129,9 +144,9 @@ pub async fn find(
     client: &Client,
     domain: &str,
     trust: &Trust,
-    (places, after, executed): (&Places<'_>, Option<ObjectId>, Revision),
-) -> Result<Option<Earlier>, Failure> {
-    let mut search = Search { places, after, executed, is_newest: true, found: None, said: None };
+    (places, after): (&Places<'_>, Option<ObjectId>),
+) -> Result<Found, Failure> {
+    let mut search = Search { places, after, found: None, others: Others::default(), said: None };
     let mut from = String::new();
     let begins = 'log: loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
@@ -152,7 +167,7 @@ pub async fn find(
         }
     };
     let found = search.end()?;
-    if found.is_none() {
+    if found.earlier.is_none() {
         nothing_was_forgotten(client, domain, begins).await?;
     }
     Ok(found)

@@ -5,6 +5,7 @@
 //! are ([`Origin`](git::Origin)), so that the next import of the same branch goes on after the newest ([`earlier`]).
 
 mod earlier;
+mod others;
 mod places;
 mod rest;
 mod tally;
@@ -16,15 +17,16 @@ use super::listing::LIST_MAX;
 use super::print;
 use super::reach::{Reach, Scope, Signing};
 use crate::lines::{Branches, Line, alike, all_branches};
-use earlier::Trust;
+use earlier::{Found, Trust};
 use places::Places;
 use quorate_client::api::{Domain, GroupLimits};
 use quorate_client::author::{Author, Draft, Streaming};
 use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
 use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
-use quorate_ledger::{Base, Limits, Mode, Op};
+use quorate_ledger::{Base, Limits, Mode, Op, Revision};
 use rest::{Piece, Rest};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tally::Tally;
@@ -167,13 +169,14 @@ impl Run<'_> {
         let places = Places::read(&self.repository, line).map_err(Failure::usage)?;
         let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
         let after = after.map_err(Failure::usage)?;
-        let earlier = earlier::find(client, &line.domain, &trust, (&places, after, executed)).await?;
-        if earlier.is_none() && !self.args.over {
+        let found = earlier::find(client, &line.domain, &trust, (&places, after)).await?;
+        let rest = || Rest::of(&self.repository, (line, &places), found.earlier.as_ref(), self.args.commits);
+        if found.earlier.is_none() && !self.args.over {
             let tip = self.repository.commit(line.tip).and_then(|tip| self.repository.tree(&tip));
             earlier::none_is_in_the_way(client, &line.domain, &tip.map_err(Failure::usage)?).await?;
         }
-        let mut base = earlier.as_ref().and_then(|earlier| earlier.base);
-        let rest = Rest::of(&self.repository, (line, &places), earlier, self.args.commits)?;
+        let mut base = Some(base(&found, executed, || rest()?.paths())?);
+        let rest = rest()?;
         let mut tally = Tally::of(line, &rest);
         let mut streaming = author.streaming().await?;
         for piece in rest {
@@ -186,6 +189,20 @@ impl Run<'_> {
         ended?;
         tally.end();
         Ok(tally)
+    }
+}
+
+/// Base of the first change: the newest revision; but where others changed what imports brought or what comes now, the
+/// last import alone, which has not seen that.
+fn base(
+    found: &Found,
+    executed: Revision,
+    coming: impl FnOnce() -> Result<BTreeSet<String>, Failure>,
+) -> Result<Base, Failure> {
+    let last = found.earlier.as_ref().and_then(|earlier| earlier.change).filter(|_| !found.others.are_none());
+    match last {
+        Some(last) if found.others.meet(&coming()?) => Ok(Base::Envelope(last)),
+        _ => Ok(Base::Revision(executed.max(found.others.newest))),
     }
 }
 

@@ -5,6 +5,7 @@ use super::earlier::{Begun, Earlier};
 use super::places::Places;
 use crate::lines::Line;
 use quorate_git::{Base, Change, GitError, ObjectId, Plan, Repository, Step};
+use std::collections::BTreeSet;
 
 /// A commit that goes in, or what an import that was ended has left of it.
 pub struct Piece {
@@ -31,21 +32,31 @@ impl<'r> Rest<'r> {
     pub fn of(
         repository: &'r Repository,
         (line, places): (&Line, &Places<'_>),
-        earlier: Option<Earlier>,
+        earlier: Option<&Earlier>,
         commits: Option<usize>,
     ) -> Result<Self, Failure> {
         let (depth, begun, after) = match earlier {
             None => (commits.unwrap_or(usize::MAX), None, None),
             Some(Earlier { commit, begun, .. }) => {
-                let depth = places.of(commit).ok_or_else(|| places.lack(commit))?;
-                let begun = begun.map(|begun| missing(repository, commit, &begun)).transpose();
-                (depth, begun.map_err(Failure::usage)?, Some(commit))
+                let depth = places.of(*commit).ok_or_else(|| places.lack(*commit))?;
+                let begun = begun.as_ref().map(|begun| missing(repository, *commit, begun)).transpose();
+                (depth, begun.map_err(Failure::usage)?, Some(*commit))
             }
         };
         let plan = repository.plan(line.tip, depth).map_err(Failure::usage)?;
         let counts = plan.counts();
         let begun = begun.filter(|piece| !piece.change.operations.is_empty());
         Ok(Self { plan, begun, after, count: counts.line, folded: counts.sides + counts.folded })
+    }
+
+    /// Paths that it writes or deletes.
+    pub fn paths(self) -> Result<BTreeSet<String>, Failure> {
+        let mut paths = BTreeSet::new();
+        for piece in self {
+            let operations = piece.map_err(Failure::usage)?.change.operations;
+            paths.extend(operations.iter().map(|operation| operation.path().to_owned()));
+        }
+        Ok(paths)
     }
 }
 

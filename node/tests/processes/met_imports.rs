@@ -1,0 +1,70 @@
+//! Imports into a domain whose files others change too.
+
+use crate::governance::{author, says, text};
+use crate::group::Group;
+use crate::resumed_imports::Git;
+use std::fs;
+
+/// A domain with an import of `f`, of five lines, and of `gone`.
+struct Met {
+    git: Git,
+    group: Group,
+}
+
+impl Met {
+    fn new() -> Self {
+        let met = Self { git: Git::new(), group: Group::running(4) };
+        met.git.write("gone", "to be deleted\n");
+        met.git_writes("f", "1\n2\n3\n4\n5\n");
+        met.git.import(&met.group, 0, &[], 0);
+        met
+    }
+
+    fn git_writes(&self, path: &str, content: &str) {
+        self.git.write(path, content);
+        self.git.commit(path);
+    }
+
+    /// Another organisation writes a file.
+    fn theirs(&self, path: &str, content: &str) {
+        let file = self.group.dir().join("theirs");
+        fs::write(&file, content).expect("our folder");
+        says(&self.group, &author(&self.group, 1), 0, &["put", path, text(&file)], 0);
+    }
+
+    fn file(&self, path: &str) -> String {
+        self.group.file(0, path, "sequential").text()
+    }
+}
+
+#[test]
+fn what_others_changed_before_the_last_import_is_not_written_over() {
+    let met = Met::new();
+    met.theirs("f", "theirs\n");
+    met.git_writes("unrelated", "x\n");
+    met.git.import(&met.group, 0, &[], 0);
+    met.git_writes("f", "ours\n");
+    assert_eq!(met.git.import(&met.group, 0, &[], 1)["conflicts"], 1);
+}
+
+#[test]
+fn a_file_that_others_deleted_before_the_last_import_is_deleted_by_git_as_well() {
+    let met = Met::new();
+    says(&met.group, &author(&met.group, 1), 0, &["rm", "gone"], 0);
+    met.git_writes("unrelated", "x\n");
+    met.git.import(&met.group, 0, &[], 0);
+    met.git.says(&["rm", "-q", "gone"]);
+    met.git.commit("gone");
+    assert_eq!(met.git.import(&met.group, 0, &[], 0)["conflicts"], 0);
+}
+
+#[test]
+fn lines_of_others_stay_in_a_file_that_git_goes_on_changing() {
+    let met = Met::new();
+    met.theirs("f", "1\n2\n3\n4\nfive\n");
+    for line in ["one", "ONE"] {
+        met.git_writes("f", &format!("{line}\n2\n3\n4\n5\n"));
+        met.git.import(&met.group, 0, &[], 0);
+        assert_eq!(met.file("f"), format!("{line}\n2\n3\n4\nfive\n"));
+    }
+}
