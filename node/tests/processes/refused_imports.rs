@@ -80,6 +80,25 @@ fn a_first_import_writes_over_nobodys_file_until_it_is_told_to() {
     assert_eq!(files(&group).len(), git.files().len() + 1);
 }
 
+/// The first commit makes the file that the second one removes.
+#[test]
+fn a_first_import_writes_over_nobodys_file_on_the_way_either() {
+    let (git, group) = (Git::new(), Group::running(4));
+    git.write("notes.txt", "draft\n");
+    git.write("f", "f\n");
+    git.commit("notes");
+    git.says(&["rm", "-q", "notes.txt"]);
+    git.commit("no notes");
+    let theirs = group.dir().join("theirs");
+    fs::write(&theirs, "precious\n").expect("our folder");
+    says(&group, &author(&group, 1), 0, &["put", "notes.txt", text(&theirs)], 0);
+
+    let refused = git.import(&group, 0, &["--timeout", "8"], 1);
+
+    assert!(word(&refused, "error").contains("as notes.txt: nothing was sent"), "{refused}");
+    assert_eq!(group.file(0, "notes.txt", "sequential").text(), "precious\n");
+}
+
 /// Two changes that a site without a network has signed, the second based on the first, which removes what is not there.
 #[test]
 fn an_import_tells_what_became_of_earlier_changes_of_its_key() {

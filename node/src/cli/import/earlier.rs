@@ -8,7 +8,7 @@ use super::places::Places;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
-use quorate_git::{ObjectId, Origin, Tree};
+use quorate_git::{ObjectId, Origin};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -187,10 +187,16 @@ async fn nothing_was_forgotten(client: &Client, domain: &str, begins: Option<u64
         .next("name a node that keeps the whole history, or say with --after COMMIT which commit's files are there"))
 }
 
-/// Refuses where a domain that no import has come to has a file at a path of these: it would be written over.
-pub async fn none_is_in_the_way(client: &Client, domain: &str, tip: &Tree) -> Outcome {
+/// Refuses where a domain that no import has come to has a file at a path that comes, if only on the way: it would be written
+/// over.
+pub async fn none_is_in_the_way(
+    client: &Client,
+    domain: &str,
+    coming: impl FnOnce() -> Result<BTreeSet<String>, Failure>,
+) -> Outcome {
     let there: Vec<TreeEntry> = client.list(&["domains", domain, "tree"], &[], usize::MAX).await?;
-    let hit: Vec<&TreeEntry> = there.iter().filter(|file| tip.files.contains_key(&file.path)).collect();
+    let coming = if there.is_empty() { BTreeSet::new() } else { coming()? };
+    let hit: Vec<&TreeEntry> = there.iter().filter(|file| coming.contains(&file.path)).collect();
     let Some(first) = hit.first() else { return Ok(()) };
     let (path, files) = (print::plain(&first.path), counted(hit.len(), "file"));
     let what = format!("{domain} has {files} of this branch that no import brought, as {path}: nothing was sent");

@@ -172,8 +172,7 @@ impl Run<'_> {
         let found = earlier::find(client, &line.domain, &trust, (&places, after)).await?;
         let rest = || Rest::of(&self.repository, (line, &places), found.earlier.as_ref(), self.args.commits);
         if found.earlier.is_none() && !self.args.over {
-            let tip = self.repository.commit(line.tip).and_then(|tip| self.repository.tree(&tip));
-            earlier::none_is_in_the_way(client, &line.domain, &tip.map_err(Failure::usage)?).await?;
+            earlier::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;
         }
         let mut base = Some(base(&found, executed, || rest()?.paths())?);
         let rest = rest()?;
