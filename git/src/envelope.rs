@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use quorate_ledger::Limits;
+use quorate_ledger::{FOLDERS_BYTES_MAX, Limits, folders_bytes};
 
 use super::Operation;
 
@@ -50,14 +50,15 @@ pub fn pack(operations: &[Operation], message_bytes: usize, limits: &Limits) -> 
     let room = limits.envelope_bytes_max.saturating_sub(FRAME_BYTES_MAX + message_bytes as u64);
     let operations_max = limits.operations_max as usize;
     let mut ranges = Vec::new();
-    let (mut start, mut used) = (0, 0);
+    let (mut start, mut used, mut folders) = (0, 0, 0);
     for (at, operation) in operations.iter().enumerate() {
-        let bytes = bytes_of(operation);
-        if at > start && (at - start == operations_max || used + bytes > room) {
+        let (bytes, above) = (bytes_of(operation), folders_bytes(operation.path()));
+        let is_full = at - start == operations_max || used + bytes > room || folders + above > FOLDERS_BYTES_MAX;
+        if at > start && is_full {
             ranges.push(start..at);
-            (start, used) = (at, 0);
+            (start, used, folders) = (at, 0, 0);
         }
-        used += bytes;
+        (used, folders) = (used + bytes, folders + above);
     }
     ranges.push(start..operations.len());
     ranges

@@ -6,10 +6,10 @@ use super::Reason;
 
 /// Gives `path` as text if a domain can hold it, else the reason why not.
 ///
-/// Text must follow [`quorate_ledger::path::check`].
+/// Text must follow [`quorate_ledger::path::check_new`]: to a domain each path of a history is new once.
 pub fn check_path(path: &[u8]) -> Result<&str, Reason> {
     let text = std::str::from_utf8(path).map_err(|_| Reason::NameNotUtf8)?;
-    path::check(text).map(|()| text).map_err(|_| Reason::PathRule)
+    path::check_new(text).map(|()| text).map_err(|_| Reason::PathRule)
 }
 
 #[cfg(test)]
@@ -28,5 +28,6 @@ mod tests {
         assert_eq!(check_path(b"caf\xe9"), Err(Reason::NameNotUtf8));
         assert_eq!(check_path(b"a/.Git/b"), Err(Reason::PathRule));
         assert_eq!(check_path("a".repeat(256).as_bytes()), Err(Reason::PathRule));
+        assert_eq!(check_path(format!("{}a", "a/".repeat(129)).as_bytes()), Err(Reason::PathRule));
     }
 }

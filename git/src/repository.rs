@@ -66,6 +66,11 @@ impl Repository {
         Ok(Self { git, shallow, file_bytes_max, sizes: RefCell::default() })
     }
 
+    /// The same, with the bytes that a file of the group may have; larger ones are left out.
+    pub fn with_file_limit(self, file_bytes_max: u64) -> Self {
+        Self { file_bytes_max, ..self }
+    }
+
     /// The repository's git folder: where its objects and branches are.
     pub fn git_dir(&self) -> PathBuf {
         self.git.common_dir().to_owned()

@@ -76,9 +76,9 @@ pub use format::body::Body;
 pub use format::change::{Base, Change, Dependency, Level, Op, OpKind, Wishes};
 pub use format::check::{EnvelopeCheck, Unchecked};
 pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits, check_window};
-pub use format::envelope::Envelope;
 #[cfg(feature = "testing")]
 pub use format::envelope::work;
+pub use format::envelope::{Envelope, FOLDERS_BYTES_MAX, folders_bytes};
 pub use format::genesis::{
     DomainRules, Enrolment, FORMAT, GENESIS_BYTES_MAX, Genesis, GenesisError, GenesisFile, Restart,
 };

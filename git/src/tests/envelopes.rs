@@ -54,6 +54,19 @@ fn the_message_takes_room_in_each_envelope() {
 }
 
 #[test]
+fn folders_above_the_paths_take_room_as_the_ledger_counts_them() {
+    let deep: Vec<_> = (0..400)
+        .map(|index| put(format!("{}{index:03}", "0123456789abcdef0123456789abcdef/".repeat(120)), 1))
+        .collect();
+    let ranges = pack(&deep, 0, &Limits::default());
+    assert_eq!(ranges.len(), 2);
+    for range in ranges {
+        let envelope = envelope(&deep[range], String::new());
+        assert!(Envelope::decode(&envelope.encode(), &Limits::default()).is_ok());
+    }
+}
+
+#[test]
 fn wherever_a_commit_is_cut_no_path_is_both_a_file_and_a_folder() {
     let mut operations = vec![put("a", 1), delete("a/b/c"), delete("a/d"), put("a-b", 1), delete("e"), put("e/f", 1)];
     sort_operations(&mut operations);

@@ -66,6 +66,22 @@ fn a_file_of_16_mib_is_held_and_one_byte_more_is_too_large() {
 }
 
 #[test]
+fn files_above_the_limit_of_the_group_are_too_large() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("most", "1234"), ("more", "12345")]);
+    let repository = fixture.open().with_file_limit(4);
+    assert_eq!(changed(&repository, a), (vec!["+most".into()], vec!["more: larger than a file may be".into()]));
+}
+
+#[test]
+fn paths_below_more_folders_than_a_new_one_may_have_are_left_out() {
+    let fixture = Fixture::new();
+    let [most, more] = [128, 129].map(|folders| format!("{}end", "a/".repeat(folders)));
+    let id = fixture.commit("a", &[], &[(&most, "1"), (&more, "2")]);
+    assert_eq!(changed(&fixture.open(), id), (vec![format!("+{most}")], vec![format!("{more}: path rule")]));
+}
+
+#[test]
 fn files_and_folders_that_the_repository_lost_are_left_out() {
     let fixture = Fixture::new();
     let a = fixture.commit("a", &[], &[("d/e", "lost folder"), ("x", "lost content"), ("y", "kept")]);

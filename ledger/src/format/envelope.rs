@@ -30,7 +30,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 10;
 const GOVERNING_MAX: usize = 64;
 /// Bytes of the names of all folders above the paths of one envelope, [`FOLDER_BYTES`] more for each: everybody looks all
 /// of them up, and those of one path are up to a thousand times as long as it is.
-const FOLDERS_BYTES_MAX: usize = 64 << 20;
+pub const FOLDERS_BYTES_MAX: usize = 64 << 20;
 /// Bytes that a folder counts beside its name.
 const FOLDER_BYTES: usize = 64;
 
@@ -155,7 +155,7 @@ impl Envelope {
             return Err(Refusal::new(Code::TooLarge, format!("{ops} operations, at most {}", limits.operations_max)));
         }
         let paths = body.changes.iter().flat_map(|change| &change.ops).flat_map(Op::paths);
-        let folders: usize = paths.flat_map(path::folders).map(|folder| folder.len() + FOLDER_BYTES).sum();
+        let folders: usize = paths.map(folders_bytes).sum();
         if folders > FOLDERS_BYTES_MAX {
             let detail = "paths with too many folders for one envelope; send them in several";
             return Err(Refusal::new(Code::TooLarge, detail));
@@ -190,6 +190,11 @@ impl Envelope {
         }
         Ok(())
     }
+}
+
+/// Bytes of a path that count towards [`FOLDERS_BYTES_MAX`].
+pub fn folders_bytes(path: &str) -> usize {
+    path::folders(path).map(|folder| folder.len() + FOLDER_BYTES).sum()
 }
 
 fn check_change(index: usize, change: &Change) -> Result<(), Refusal> {

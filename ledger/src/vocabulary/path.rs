@@ -42,7 +42,7 @@ pub fn check(path: &str) -> Result<(), BadPath> {
 }
 
 /// Whether `path` may name a new file: as [`check`], and below at most [`FOLDERS_MAX`] folders.
-pub(crate) fn check_new(path: &str) -> Result<(), BadPath> {
+pub fn check_new(path: &str) -> Result<(), BadPath> {
     check(path)?;
     if folders(path).nth(FOLDERS_MAX).is_some() { Err(BadPath::Depth) } else { Ok(()) }
 }

@@ -84,6 +84,7 @@ pub async fn run(args: &Import) -> Outcome {
     let client = args.reach.client()?;
     all_stand(&client, &lines).await?;
     let limits = limits(&client).await?;
+    let repository = repository.with_file_limit(limits.file_bytes_max);
     let mut run = Run { args, repository, limits, pace: args.rate.map(pace) };
     let (mut tallies, mut failed) = (Vec::new(), Vec::new());
     for line in &lines {
@@ -133,8 +134,8 @@ async fn all_stand(client: &Client, lines: &[Line]) -> Outcome {
 /// Limits of the group; the usual ones where the node is older than the question.
 async fn limits(client: &Client) -> Result<Limits, ClientError> {
     match client.limits().await {
-        Ok(GroupLimits { envelope_bytes_max, operations_max, .. }) => {
-            Ok(Limits { envelope_bytes_max, operations_max, ..Limits::default() })
+        Ok(GroupLimits { file_bytes_max, envelope_bytes_max, operations_max, .. }) => {
+            Ok(Limits { file_bytes_max, envelope_bytes_max, operations_max, ..Limits::default() })
         }
         Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(Limits::default()),
         Err(error) => Err(error),
