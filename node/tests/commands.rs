@@ -8,6 +8,8 @@ mod defaults;
 mod delivering;
 #[path = "commands/forgetting.rs"]
 mod forgetting;
+#[path = "commands/listing.rs"]
+mod listing;
 #[path = "commands/merging.rs"]
 mod merging;
 #[path = "commands/reports.rs"]

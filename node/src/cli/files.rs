@@ -52,7 +52,7 @@ pub async fn ls(args: &Ls) -> Outcome {
 /// Lists the files of a domain at one moment: later pages name the revision that the first one was read at.
 pub async fn tree(client: &Client, domain: &str, at: &str, level: &str) -> Result<Vec<TreeEntry>, Failure> {
     let pinned = if at.is_empty() { newest(client, domain, level).await? } else { at.to_owned() };
-    Ok(client.list(&["domains", domain, "tree"], &[("at", &pinned)], LIST_MAX).await?)
+    Ok(client.list(&["domains", domain, "tree"], &[("at", &pinned)], usize::MAX).await?)
 }
 
 /// The revision that answers a read of this level now.
