@@ -36,6 +36,17 @@ pub struct Group {
 impl Group {
     /// A new group, not running.
     pub fn init(replicas: usize) -> Self {
+        Self::init_with(replicas, &[])
+    }
+
+    /// A group of four that runs, in which a base may lie so far back.
+    pub fn with_horizon(horizon: &str) -> Self {
+        let mut group = Self::init_with(4, &["--horizon", horizon]);
+        group.start_all();
+        group
+    }
+
+    fn init_with(replicas: usize, flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let port = free_ports(2 * replicas as u16);
         let api_port = port + replicas as u16;
@@ -44,6 +55,7 @@ impl Group {
             .args(["init", "--replicas", &replicas.to_string(), "--base-port", &port.to_string()])
             .args(["--api-port", &api_port.to_string(), "--out"])
             .arg(&out)
+            .args(flags)
             .stdout(Stdio::null())
             .status();
         assert!(made.expect("quorate runs").success(), "init");

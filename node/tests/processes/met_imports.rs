@@ -1,9 +1,11 @@
 //! Imports into a domain whose files others change too.
 
-use crate::governance::{author, says, text};
+use crate::governance::{author, says, text, word};
 use crate::group::Group;
 use crate::resumed_imports::Git;
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// A domain with an import of `f`, of five lines, and of `gone`.
 struct Met {
@@ -13,7 +15,11 @@ struct Met {
 
 impl Met {
     fn new() -> Self {
-        let met = Self { git: Git::new(), group: Group::running(4) };
+        Self::of(Group::running(4))
+    }
+
+    fn of(group: Group) -> Self {
+        let met = Self { git: Git::new(), group };
         met.git.write("gone", "to be deleted\n");
         met.git_writes("f", "1\n2\n3\n4\n5\n");
         met.git.import(&met.group, 0, &[], 0);
@@ -67,4 +73,25 @@ fn lines_of_others_stay_in_a_file_that_git_goes_on_changing() {
         met.git.import(&met.group, 0, &[], 0);
         assert_eq!(met.file("f"), format!("{line}\n2\n3\n4\nfive\n"));
     }
+}
+
+/// The last import but one, on which the last one is based, lies beyond the horizon.
+#[test]
+fn an_import_goes_on_where_others_changed_other_files_too_long_ago() {
+    let met = Met::of(Group::with_horizon("3s"));
+    met.theirs("f", "theirs\n");
+    met.git_writes("unrelated", "x\n");
+    met.git.import(&met.group, 0, &[], 0);
+    sleep(Duration::from_secs(5));
+    met.theirs("g", "ledger time goes on\n");
+
+    met.git_writes("unrelated", "y\n");
+    assert_eq!(met.git.import(&met.group, 0, &[], 0)["changes"], 1);
+    met.git_writes("f", "ours\n");
+    let refused = met.git.import(&met.group, 0, &[], 1);
+    assert!(word(&refused, "error").contains("others have changed f too long ago"), "{refused}");
+    assert_eq!(met.file("f"), "theirs\n");
+
+    met.git.import(&met.group, 0, &["--over"], 0);
+    assert_eq!(met.file("f"), "ours\n");
 }

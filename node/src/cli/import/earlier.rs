@@ -43,7 +43,7 @@ pub struct Begun {
 pub struct Trust {
     /// The own key.
     own: PublicKey,
-    /// That one, and those that were named.
+    /// Keys whose words count: the own one, and those that were named.
     keys: BTreeSet<PublicKey>,
     /// The others of the organisation: where one of them says more, somebody must say whether it counts.
     others: BTreeSet<PublicKey>,

@@ -4,6 +4,7 @@
 //! domain has what git's tree has. The commits of other parents are counted as folded. Changes say which commit they
 //! are ([`Origin`](git::Origin)), so that the next import of the same branch goes on after the newest ([`earlier`]).
 
+mod base;
 mod earlier;
 mod others;
 mod places;
@@ -17,16 +18,16 @@ use super::listing::LIST_MAX;
 use super::print;
 use super::reach::{Reach, Scope, Signing};
 use crate::lines::{Branches, Line, alike, all_branches};
-use earlier::{Found, Trust};
+use base::Allowed;
+use earlier::Trust;
 use places::Places;
 use quorate_client::api::{Domain, GroupLimits};
 use quorate_client::author::{Author, Draft, Streaming};
 use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
 use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
-use quorate_ledger::{Base, Limits, Mode, Op, Revision};
+use quorate_ledger::{Base, Limits, Mode, Op};
 use rest::{Piece, Rest};
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tally::Tally;
@@ -51,7 +52,8 @@ pub struct Import {
     /// Go on after this commit, or after a later one that is there: the domain has its files already
     #[arg(long, value_name = "COMMIT", conflicts_with = "commits")]
     after: Option<String>,
-    /// Write over files that the domain has at the same paths, though no import brought them
+    /// Write over files that the domain has at the same paths, though no import brought them, or others have changed them too
+    /// long ago to be merged with that
     #[arg(long)]
     over: bool,
     /// Another key whose word about commits counts, in hex or as a key file: a colleague's, or the own one before this
@@ -150,16 +152,30 @@ fn pace(rate: u32) -> Interval {
 }
 
 impl Run<'_> {
-    /// Brings in what is missing of a line, and tells what became of earlier changes and of the notes of verdicts.
+    /// Brings in what is missing of a line, and tells what became of earlier changes and of the notes of verdicts. Where the
+    /// order takes no more changes on the last one, as so many are based on each other, it goes on with a base of its own.
     async fn import(&mut self, line: &Line) -> Result<Tally, Failure> {
         let client = self.args.reach.client()?;
         let mut author = Author::open(self.args.signing.key()?, client.clone(), &line.domain).await?;
-        let tally = self.bring(line, &client, &mut author).await;
-        change::tell_unnoted(&mut author);
-        tally
+        let (mut tally, mut unbased) = (Tally::of(line), None);
+        loop {
+            let ended = self.bring(line, (&client, &mut author), &mut tally, unbased.is_some()).await;
+            change::tell_unnoted(&mut author);
+            match (ended, tally.unbased()) {
+                (Err(_), Some(changes)) if unbased != Some(changes) => unbased = Some(changes),
+                (ended, _) => return ended.map(|()| tally),
+            }
+        }
     }
 
-    async fn bring(&mut self, line: &Line, client: &Client, author: &mut Author) -> Result<Tally, Failure> {
+    async fn bring(
+        &mut self,
+        line: &Line,
+        (client, author): (&Client, &mut Author),
+        tally: &mut Tally,
+        is_anew: bool,
+    ) -> Outcome {
+        author.renew();
         change::resend(author).await?;
         let settled = author.settle_telling(change::tell_earlier).await;
         settled.map_err(|error| author.earlier(error))?;
@@ -175,34 +191,21 @@ impl Run<'_> {
         if found.earlier.is_none() && !self.args.over {
             earlier::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;
         }
-        let mut base = Some(base(&found, executed, || rest()?.paths())?);
+        let allowed = Allowed { last: !is_anew, over: self.args.over };
+        let base = base::of((client, &line.domain), (&found, executed), || rest()?.paths(), allowed).await?;
+        let mut base = Some(base);
         let rest = rest()?;
-        let mut tally = Tally::of(line, &rest);
+        tally.begin(&rest);
         let mut streaming = author.streaming().await?;
         for piece in rest {
             let piece = piece.map_err(Failure::usage)?;
-            send(&self.repository, &self.limits, &mut self.pace, (&mut streaming, &mut tally), &piece, &mut base)
-                .await?;
+            send(&self.repository, &self.limits, &mut self.pace, (&mut streaming, tally), &piece, &mut base).await?;
         }
         let ended = streaming.wait().await;
-        judge(&mut streaming, &mut tally)?;
+        judge(&mut streaming, tally)?;
         ended?;
         tally.end();
-        Ok(tally)
-    }
-}
-
-/// Base of the first change: the newest revision; but where others changed what imports brought or what comes now, the
-/// last import alone, which has not seen that.
-fn base(
-    found: &Found,
-    executed: Revision,
-    coming: impl FnOnce() -> Result<BTreeSet<String>, Failure>,
-) -> Result<Base, Failure> {
-    let last = found.earlier.as_ref().and_then(|earlier| earlier.change).filter(|_| !found.others.are_none());
-    match last {
-        Some(last) if found.others.meet(&coming()?) => Ok(Base::Envelope(last)),
-        _ => Ok(Base::Revision(executed.max(found.others.newest))),
+        Ok(())
     }
 }
 
@@ -221,19 +224,20 @@ async fn send(
         let what = format!("{path} of commit {commit} is missing in the repository: the commit was not sent");
         return Err(Failure::usage(what).next("a clone that was made without --filter has everything"));
     }
-    let described = |number, of| change.commit.described(Part { number, of, is_whole: *is_whole });
-    let parts = git::pack(&change.operations, described(1, usize::MAX).len(), limits);
-    let of = parts.len();
-    for (at, part) in parts.into_iter().enumerate() {
-        let draft = draft(repository, base.take(), &change.operations[part], described(at + 1, of))?;
+    let part = |number, of| Part { number, of, is_whole: *is_whole };
+    let ranges = git::pack(&change.operations, change.commit.described(part(1, usize::MAX)).len(), limits);
+    let of = ranges.len();
+    for (at, range) in ranges.into_iter().enumerate() {
+        let part = part(at + 1, of);
+        let draft = draft(repository, base.take(), &change.operations[range], change.commit.described(part))?;
         if let Some(ticks) = pace {
             ticks.tick().await;
         }
+        tally.sends(piece, part);
         let sent = streaming.send(&draft).await;
         judge(streaming, tally)?;
         sent?;
     }
-    tally.sent(piece, of);
     Ok(())
 }
 

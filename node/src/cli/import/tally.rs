@@ -5,9 +5,10 @@ use super::super::print::{self, plain};
 use super::rest::{Piece, Rest};
 use crate::counted::counted;
 use crate::lines::Line;
-use quorate_git::{ObjectId, Skipped};
+use quorate_git::{ObjectId, Part, Skipped};
 use quorate_ledger::{Code, Receipt, Revision, State};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _};
 use std::time::Instant;
 
@@ -28,38 +29,65 @@ pub struct Tally {
     conflicts: usize,
     revision: Option<Revision>,
     skipped: Vec<Value>,
+    /// Changes without a verdict, oldest first; the last one of a commit says how many it took and what is left out.
+    under_way: VecDeque<Option<(usize, Vec<Value>)>>,
+    /// Whether nothing more can be based on what was brought in so far.
+    is_unbased: bool,
 }
 
 impl Tally {
     /// Counts of a line of which nothing was sent yet.
-    pub fn of(line: &Line, rest: &Rest<'_>) -> Self {
+    pub fn of(line: &Line) -> Self {
         Self {
             begun: Instant::now(),
             seconds: 0.0,
             branch: line.branch.clone(),
             domain: line.domain.clone(),
             tip: line.tip,
-            after: rest.after,
+            after: None,
             commits: 0,
-            total: rest.count,
+            total: 0,
             changes: 0,
             split: 0,
-            folded: rest.folded,
+            folded: 0,
             conflicts: 0,
             revision: None,
             skipped: Vec::new(),
+            under_way: VecDeque::new(),
+            is_unbased: false,
         }
     }
 
-    /// Counts a commit that has gone out in so many changes.
-    pub fn sent(&mut self, piece: &Piece, changes: usize) {
+    /// Begins with the rest of the line, or goes on with it.
+    pub fn begin(&mut self, rest: &Rest<'_>) {
+        if self.changes == 0 {
+            (self.after, self.total, self.folded) = (rest.after, rest.count, rest.folded);
+        }
+        (self.under_way, self.is_unbased) = (VecDeque::new(), false);
+    }
+
+    /// Notes a change that goes out: one of so many parts of a commit.
+    pub fn sends(&mut self, piece: &Piece, Part { number, of, .. }: Part) {
+        let is_last = number == of;
+        self.under_way.push_back(is_last.then(|| (of, piece.change.skipped.iter().map(skipped).collect())));
+    }
+
+    /// Counts the oldest change that is under way; with its last one, a commit.
+    fn accept(&mut self) {
+        self.changes += 1;
+        let Some((parts, skipped)) = self.under_way.pop_front().flatten() else { return };
         self.commits += 1;
-        self.changes += changes;
-        self.split += usize::from(changes > 1);
-        self.skipped.extend(piece.change.skipped.iter().map(skipped));
+        self.split += usize::from(parts > 1);
+        self.skipped.extend(skipped);
         if io::stderr().is_terminal() {
             tell_part!("\r{}: {} of {} commits", self.domain, self.commits, self.total.max(self.commits));
         }
+    }
+
+    /// Count of the changes so far, where the order has refused the next one for its base: nothing more can be based on the
+    /// last import.
+    pub fn unbased(&self) -> Option<usize> {
+        self.is_unbased.then_some(self.changes)
     }
 
     /// Counts a verdict; a refusal ends the import, and names the commit.
@@ -68,6 +96,7 @@ impl Tally {
         self.conflicts += receipt.conflicts.len();
         match receipt.state {
             State::Refused => {
+                self.is_unbased = matches!(receipt.code, Some(Code::BaseTooOld | Code::BaseUnknown));
                 let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
                 let what = commit().map_or_else(|| receipt.id.to_string(), |id| format!("commit {}", print::short(id)));
                 let what = format!("{what} was refused, and nothing after it went in: {detail}");
@@ -81,7 +110,10 @@ impl Tally {
                     _ => format!("`quorate receipt {}` tells more", receipt.id),
                 }))
             }
-            _ => Ok(()),
+            _ => {
+                self.accept();
+                Ok(())
+            }
         }
     }
 
