@@ -95,3 +95,12 @@ fn an_import_goes_on_where_others_changed_other_files_too_long_ago() {
     met.git.import(&met.group, 0, &["--over"], 0);
     assert_eq!(met.file("f"), "ours\n");
 }
+
+#[test]
+fn an_import_after_a_named_commit_deletes_nothing_twice() {
+    let met = Met::new();
+    says(&met.group, &author(&met.group, 1), 0, &["rm", "gone"], 0);
+    met.git.says(&["rm", "-q", "gone"]);
+    met.git.commit("gone");
+    assert_eq!(met.git.import(&met.group, 0, &["--after", "HEAD~1"], 0)["commits"], 1);
+}

@@ -9,6 +9,7 @@ mod earlier;
 mod others;
 mod places;
 mod rest;
+mod standing;
 mod tally;
 
 use super::change;
@@ -28,6 +29,7 @@ use quorate_client::http::{Client, ClientError};
 use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
 use quorate_ledger::{Base, Limits, Mode, Op};
 use rest::{Piece, Rest};
+use standing::Standing;
 use std::path::PathBuf;
 use std::time::Duration;
 use tally::Tally;
@@ -193,12 +195,19 @@ impl Run<'_> {
         }
         let allowed = Allowed { last: !is_anew, over: self.args.over };
         let base = base::of((client, &line.domain), (&found, executed), || rest()?.paths(), allowed).await?;
+        let mut standing = match base {
+            Base::Revision(at) if is_anew || self.args.over || after.is_some() => {
+                Standing::at(client, &line.domain, &at.to_string()).await?
+            }
+            _ => Standing::whatever(),
+        };
         let mut base = Some(base);
         let rest = rest()?;
         tally.begin(&rest);
         let mut streaming = author.streaming().await?;
         for piece in rest {
-            let piece = piece.map_err(Failure::usage)?;
+            let mut piece = piece.map_err(Failure::usage)?;
+            standing.pass(&mut piece.change.operations);
             send(&self.repository, &self.limits, &mut self.pace, (&mut streaming, tally), &piece, &mut base).await?;
         }
         let ended = streaming.wait().await;
