@@ -1,6 +1,6 @@
 //! `quorate merge` of three files, alone and as git's driver.
 
-use crate::repositories::{diverged, git, git_names_the_sides, shown};
+use crate::repositories::{diverged, git, git_is_here, git_names_the_sides, shown};
 use crate::{code, folder, quorate};
 use std::ffi::OsStr;
 use std::fs;
@@ -131,4 +131,48 @@ fn every_error_of_merge_is_129() {
     for args in [&["merge", "base", "ours", "nowhere"][..], &["merge", "base"], &["merge", "--unknown"]] {
         assert_eq!(code(&quorate(folder.path(), args)), 129, "{args:?}");
     }
+}
+
+/// A base with two sides in Latin-1, of which the second differs in this line.
+fn latin_1(theirs: &str) -> tempfile::TempDir {
+    let folder = folder(&[]);
+    let text = |lines: &str| [b"caf\xe9 ", lines.as_bytes()].concat();
+    for (name, lines) in [("base", "1\n2\n3\n4\n5\n"), ("ours", "one\n2\n3\n4\n5\n"), ("theirs", theirs)] {
+        fs::write(folder.path().join(name), text(lines)).expect("a file");
+    }
+    folder
+}
+
+#[test]
+fn a_driver_merges_lines_in_another_encoding_as_git_does() {
+    if !git_is_here() {
+        return;
+    }
+    let folder = latin_1("1\n2\n3\n4\nfive\n");
+    let merged = quorate(folder.path(), &["merge", "--driver", "base", "ours", "theirs"]);
+    assert_eq!((code(&merged), String::from_utf8_lossy(&merged.stderr).as_ref()), (0, ""));
+    assert_eq!(fs::read(folder.path().join("ours")).expect("a file"), b"caf\xe9 one\n2\n3\n4\nfive\n");
+}
+
+#[test]
+fn a_driver_shows_lines_in_another_encoding_that_clash_between_markers() {
+    if !git_is_here() {
+        return;
+    }
+    let folder = latin_1("uno\n2\n3\n4\n5\n");
+    let options = ["--marker-size=9", "--conflict-style=diff3", "--labels", "HEAD", "before", "topic"];
+    let merged = quorate(folder.path(), &[&["merge", "--driver"][..], &options, &["base", "ours", "theirs"]].concat());
+    assert_eq!(code(&merged), 1);
+    let shown = fs::read(folder.path().join("ours")).expect("a file");
+    let markers = "<<<<<<<<< HEAD\ncaf\u{fffd} one\n||||||||| before\ncaf\u{fffd} 1\n=========\ncaf\u{fffd} uno\n>>>>>>>>> topic\n";
+    assert_eq!(String::from_utf8_lossy(&shown), format!("{markers}2\n3\n4\n5\n"));
+}
+
+#[test]
+fn a_driver_that_keeps_a_binary_file_of_ours_says_so() {
+    let folder = folder(&[("base", "a\0 1"), ("ours", "a\0 2"), ("theirs", "a\0 3")]);
+    let merged = quorate(folder.path(), &["merge", "--driver", "--path=a.bin", "base", "ours", "theirs"]);
+    let said = String::from_utf8_lossy(&merged.stderr);
+    assert_eq!((code(&merged), shown(folder.path(), "ours").as_str()), (1, "a\0 2"));
+    assert!(said.contains("a.bin") && said.contains("stays as OURS has it"), "{said}");
 }

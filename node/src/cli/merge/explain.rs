@@ -3,6 +3,9 @@
 use crate::cli::unified;
 use quorate_semantic::{Conflict, Outcome, Piece, report};
 
+/// Words for a merge that git made by lines.
+pub const GITS: &str = "The merge by lines of `git merge-file` was written.\n";
+
 /// The words for a merge of `path`.
 pub fn words(path: &str, ours: &[u8], outcome: &Outcome) -> String {
     match outcome {

@@ -28,9 +28,24 @@ pub struct Marks {
 impl Marks {
     /// The merge with markers; of a driver in git's style.
     pub fn around(&self, conflict: &Conflict, is_driver: bool) -> Vec<u8> {
-        let style = self.conflict_style.or_else(|| if is_driver { gits_style() } else { None });
-        let form = Form { size: self.marker_size as usize, style: style.unwrap_or_default() };
+        let form = Form { size: self.marker_size as usize, style: self.style(is_driver) };
         markers_of(conflict, &self.names(), form)
+    }
+
+    /// The same as options of `git merge-file`, for a driver.
+    pub fn gits(&self) -> Vec<OsString> {
+        let Labels { ours, base, theirs } = self.names();
+        let style = match self.style(true) {
+            Style::Merge => "--no-diff3",
+            Style::Diff3 => "--diff3",
+            Style::Zdiff3 => "--zdiff3",
+        };
+        let labels = [ours, base, theirs].into_iter().flat_map(|label| ["-L".into(), label.into()]);
+        labels.chain([style.into(), format!("--marker-size={}", self.marker_size).into()]).collect()
+    }
+
+    fn style(&self, is_driver: bool) -> Style {
+        self.conflict_style.or_else(|| if is_driver { gits_style() } else { None }).unwrap_or_default()
     }
 
     fn names(&self) -> Labels {

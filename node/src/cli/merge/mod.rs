@@ -2,6 +2,7 @@
 //!
 //! Exit codes are git's: 0 clean, 1 conflict, 129 for every error.
 
+mod by_git;
 mod explain;
 mod install;
 mod marks;
@@ -66,7 +67,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
     let ended = match (&args.base, &args.ours, &args.theirs, &args.report) {
-        (Some(base), Some(ours), Some(theirs), _) => merge(args, base, ours, theirs),
+        (Some(base), Some(ours), Some(theirs), _) => merge(args, [base, ours, theirs]),
         (_, _, _, Some(range)) => report::run(range, args.out.as_deref(), args.json, &options(args)),
         _ => install::run(args.global).map(|()| true),
     };
@@ -76,13 +77,14 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, Failure> {
-    let [base, our_bytes, their_bytes] = [read(base)?, read(ours)?, read(theirs)?];
+fn merge(args: &Args, files: [&Path; 3]) -> Result<bool, Failure> {
+    let [base, our_bytes, their_bytes] = [read(files[0])?, read(files[1])?, read(files[2])?];
+    let ours = files[1];
     let path = args.path.clone().unwrap_or_else(|| ours.to_string_lossy().into_owned());
     let options = options(args);
     let input = Input { base: Some(&base), ours: &our_bytes, theirs: &their_bytes, path: &path, options: &options };
     let outcome = quorate_semantic::merge(&input);
-    let merged = Merged::of(&outcome, &our_bytes, args);
+    let merged = Merged::of(&outcome, &our_bytes, args, files);
     if args.driver {
         fs::write(ours, &merged.bytes).map_err(|error| Failure::file(ours, error))?;
     }
@@ -93,6 +95,9 @@ fn merge(args: &Args, base: &Path, ours: &Path, theirs: &Path) -> Result<bool, F
     }
     if args.explain {
         print::explain(&explain::words(&path, &our_bytes, &outcome));
+        print::explain(if merged.is_gits { explain::GITS } else { "" });
+    } else if args.driver {
+        tell_of_none(&path, &outcome, &merged);
     }
     Ok(merged.clean)
 }
@@ -108,22 +113,38 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 struct Merged {
     clean: bool,
     bytes: Vec<u8>,
+    /// Whether git made it, by lines.
+    is_gits: bool,
 }
 
 impl Merged {
-    /// The merge, or OURS with markers where lines are disputed; where nothing can be shown by lines, OURS.
-    fn of(outcome: &Outcome, ours: &[u8], args: &Args) -> Self {
+    /// The merge, or OURS with markers where lines are disputed. Where nothing can be shown by lines, a driver has git's merge,
+    /// and whoever has none OURS.
+    fn of(outcome: &Outcome, ours: &[u8], args: &Args, files: [&Path; 3]) -> Self {
+        let made = |clean, bytes| Self { clean, bytes, is_gits: false };
         match outcome {
-            Outcome::Clean { bytes, .. } => Self { clean: true, bytes: bytes.clone() },
-            Outcome::Conflict(conflict) if conflict.pieces.is_empty() => Self { clean: false, bytes: ours.to_vec() },
-            Outcome::Conflict(conflict) => Self { clean: false, bytes: args.marks.around(conflict, args.driver) },
+            Outcome::Clean { bytes, .. } => made(true, bytes.clone()),
+            Outcome::Conflict(conflict) if conflict.pieces.is_empty() => {
+                let gits = args.driver.then(|| by_git::merge(conflict, &args.marks.gits(), files)).flatten();
+                gits.unwrap_or_else(|| made(false, ours.to_vec()))
+            }
+            Outcome::Conflict(conflict) => made(false, args.marks.around(conflict, args.driver)),
         }
+    }
+}
+
+/// Says of a file that keeps OURS without markers why it does: git calls the same a conflict, and shows none.
+fn tell_of_none(path: &str, outcome: &Outcome, merged: &Merged) {
+    let Outcome::Conflict(conflict) = outcome else { return };
+    if conflict.pieces.is_empty() && !merged.is_gits {
+        tell!("quorate: cannot merge {}: {}; it stays as OURS has it", print::plain(path), conflict.reason.words());
     }
 }
 
 fn document(path: &str, outcome: &Outcome, merged: &Merged) -> Value {
     let (rung, conflict) = match outcome {
         Outcome::Clean { rung, .. } => (rung.name(), Value::Null),
+        Outcome::Conflict(_) if merged.clean => ("git", Value::Null),
         Outcome::Conflict(conflict) => ("none", parsed(conflict)),
     };
     let result = std::str::from_utf8(&merged.bytes).ok();
