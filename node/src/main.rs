@@ -12,6 +12,7 @@ mod lines;
 mod memory;
 
 use quorate_service::shelter;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Exit code of a broken invariant: a crash costs one of the f faults, going on could cost everything.
@@ -37,7 +38,24 @@ fn main() -> ExitCode {
             std::process::exit(DISK_DAMAGED);
         }
         print(panic);
-        std::process::exit(INVARIANT_BROKEN);
+        std::process::exit(exit_of_broken(&std::env::args_os().collect::<Vec<_>>()));
     }));
     cli::run(std::env::args_os())
+}
+
+/// Exit code of a command that broke an invariant; to git, 70 of its merge driver would be a conflict.
+fn exit_of_broken(args: &[OsString]) -> i32 {
+    cli::own_error(args).map_or(INVARIANT_BROKEN, i32::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_invariant_is_never_a_conflict_to_git() {
+        let exit = |args: &[&str]| exit_of_broken(&args.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(exit(&["quorate", "merge", "--driver"]), 129);
+        assert_eq!((exit(&["quorate", "start"]), exit(&["quorate"])), (70, 70));
+    }
 }

@@ -274,6 +274,11 @@ fn wait(command: impl Future<Output = Outcome>) -> Outcome {
     runtime.map_err(|error| failure::Failure::new(Exit::Internal, format!("no runtime: {error}")))?.block_on(command)
 }
 
+/// Exit code for every error of a command that has one of its own: `merge`, whose codes are git's.
+pub fn own_error(args: &[OsString]) -> Option<u8> {
+    args.get(1).is_some_and(|command| command == "merge").then_some(merge::ERROR)
+}
+
 /// Tells what is wrong with the arguments, or prints the help that was asked for.
 fn wrong_usage(args: &[OsString], error: &clap::Error) -> ExitCode {
     // The reader may have gone; there is nobody left to tell.
@@ -281,8 +286,7 @@ fn wrong_usage(args: &[OsString], error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return ExitCode::SUCCESS;
     }
-    let is_merge = args.get(1).is_some_and(|command| command == "merge");
-    let exit = if is_merge { merge::ERROR } else { Exit::Usage as u8 };
+    let exit = own_error(args).unwrap_or(Exit::Usage as u8);
     if args.iter().any(|arg| arg == "--json") {
         let text = error.render().to_string();
         let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -176,3 +176,23 @@ fn a_driver_that_keeps_a_binary_file_of_ours_says_so() {
     assert_eq!((code(&merged), shown(folder.path(), "ours").as_str()), (1, "a\0 2"));
     assert!(said.contains("a.bin") && said.contains("stays as OURS has it"), "{said}");
 }
+
+#[test]
+fn an_installed_driver_that_is_gone_or_breaks_down_is_an_error_to_git_and_no_conflict() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = diverged("", &[("a", ["1\n2\n3\n", "1\n2\nthree\n", "one\n2\n3\n"])]);
+    let here = folder.path();
+    let installed = git(here, &["config", "merge.quorate.driver"]).stdout;
+    let installed = String::from_utf8(installed).expect("text");
+    for broken in ["/nowhere/quorate", "sh -c 'exit 70' x", "sh -c 'kill -9 $$' x"] {
+        let driver = installed.trim().replace(&format!("'{}'", env!("CARGO_BIN_EXE_quorate")), broken);
+        assert!(driver.starts_with(broken), "{driver}");
+        git(here, &["config", "merge.quorate.driver", &driver]);
+        let merged = git(here, &["merge", "main"]);
+        let said = String::from_utf8_lossy(&merged.stdout).into_owned();
+        assert!(code(&merged) != 0 && !said.contains("CONFLICT"), "{broken}: {said}");
+        assert_eq!(git(here, &["ls-files", "--unmerged"]).stdout, b"", "{broken}");
+    }
+}

@@ -3,6 +3,7 @@
 //! `merge.default` names the driver for paths that have no `merge` attribute, so a repository's own attributes (`binary`,
 //! `merge=union`) go on to win.
 
+use super::ERROR;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::print;
 use std::io;
@@ -26,7 +27,9 @@ pub fn run(global: bool) -> Result<(), Failure> {
 
 fn settings(program: &str) -> [(&'static str, String); 4] {
     // git quotes %P and the labels itself; %L is a number, and the other three are names that it made.
-    let driver = format!("{} merge --driver --marker-size=%L --path=%P --labels %X %S %Y %O %A %B", quoted(program));
+    let merge = format!("{} merge --driver --marker-size=%L --path=%P --labels %X %S %Y %O %A %B", quoted(program));
+    // Up to 128 is a conflict for git, and 126 and 127 are a shell's codes for a program that is gone.
+    let driver = format!("{merge}; ended=$?; test $ended -le 1 || ended={ERROR}; exit $ended");
     [
         ("merge.quorate.name", "quorate: merges by meaning".into()),
         ("merge.quorate.driver", driver),
