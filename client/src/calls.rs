@@ -30,6 +30,19 @@ struct Listed<T> {
     items: Vec<T>,
     next: Option<String>,
     begins: Option<u64>,
+    #[serde(default)]
+    gaps: bool,
+}
+
+/// Items of a list that may be a log, with what the node does not tell of it.
+#[derive(Debug)]
+pub struct Log<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// The oldest slot of which the node tells, where the list ends because older items are forgotten there.
+    pub begins: Option<u64>,
+    /// Whether items are left out between these, whose receipts a repair has dropped.
+    pub gaps: bool,
 }
 
 impl Client {
@@ -222,30 +235,30 @@ impl Client {
         query: &[(&str, &str)],
         limit: usize,
     ) -> Result<Vec<T>, ClientError> {
-        Ok(self.list_with_beginning(path, query, limit).await?.0)
+        Ok(self.list_log(path, query, limit).await?.items)
     }
 
-    /// The same of a log, with the oldest slot of which the node tells, where the list ends because older items are
-    /// forgotten there.
-    pub async fn list_with_beginning<T: DeserializeOwned>(
+    /// The same of a log, with what the node does not tell of it.
+    pub async fn list_log<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
         limit: usize,
-    ) -> Result<(Vec<T>, Option<u64>), ClientError> {
-        let (mut items, mut from, mut empty) = (Vec::new(), String::new(), 0);
+    ) -> Result<Log<T>, ClientError> {
+        let (mut items, mut from, mut empty, mut gaps) = (Vec::new(), String::new(), 0, false);
         loop {
             let left = (limit - items.len()).min(PAGE_ITEMS).to_string();
             let query: Vec<_> =
                 query.iter().copied().chain([("from", from.as_str()), ("limit", left.as_str())]).collect();
             let page = self.renewed().get::<Listed<T>>(path, &query).await?;
+            gaps |= page.gaps;
             let before = items.len();
             items.extend(page.items);
             items.truncate(limit);
             empty = if items.len() > before { 0 } else { empty + 1 };
             match page.next {
                 Some(next) if items.len() < limit && next != from && empty <= EMPTY_PAGES_MAX => from = next,
-                next => return Ok((items, page.begins.filter(|_| next.is_none()))),
+                next => return Ok(Log { items, begins: page.begins.filter(|_| next.is_none()), gaps }),
             }
         }
     }

@@ -116,8 +116,8 @@ pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest
 #[cfg(feature = "execution")]
 pub use query::{
     AuthorEntry, Brought, Causality, ChangedPath, ChangesCursor, CommitMessage, ConflictEntry, DomainEntry, EndedWait,
-    EpochEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry, LoggedEvent, MemberEntry, ObserverEntry, Order,
-    Page, PathDifference, Plan, ProposalEntry, QueryError, SideEntry, StateView, Waited,
+    EpochEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry, LogPage, LoggedEvent, MemberEntry, ObserverEntry,
+    Order, Page, PathDifference, Plan, ProposalEntry, QueryError, SideEntry, StateView, Waited,
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, Forgotten, NotAdmitted, Numbers, Sequencing};

@@ -51,6 +51,9 @@ pub struct LogPage {
     /// The oldest slot of which the node tells, at the end of a log whose older entries it has forgotten; else left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<u64>,
+    /// Whether entries are left out here, whose receipts a repair of the node has dropped; else left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gaps: bool,
 }
 
 /// Path that was changed: an item of `GET /v1/domains/{d}/changes`.

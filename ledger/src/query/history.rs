@@ -36,6 +36,17 @@ pub struct LogEntry {
     pub changes: Vec<PathChange>,
 }
 
+/// Page of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPage {
+    /// The entries, newest first.
+    pub items: Vec<LogEntry>,
+    /// Beginning of the next page; none at the end.
+    pub next: Option<String>,
+    /// Whether the page leaves out entries whose receipts a repair has dropped.
+    pub has_gaps: bool,
+}
+
 /// A path that two revisions have differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathDifference {
@@ -49,14 +60,14 @@ pub struct PathDifference {
 
 impl<'a> StateView<'a> {
     /// Accepted envelopes of a domain, or those that changed a path or are a side of a conflict there, newest first, before
-    /// the revision `from`. Those whose receipts a repair has dropped are left out, so that a page may have fewer.
+    /// the revision `from`. Those whose receipts a repair has dropped are left out, so that a page may have fewer, and says so.
     pub fn log(
         &self,
         domain: &str,
         path: Option<&str>,
         from: Option<Revision>,
         limit: usize,
-    ) -> Result<Page<LogEntry>, QueryError> {
+    ) -> Result<LogPage, QueryError> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
         from.map_or(Ok(()), |from| self.check_history(from))?;
         let mut ids = match path {
@@ -67,7 +78,8 @@ impl<'a> StateView<'a> {
         ids.retain(|(revision, _)| revision.seq() >= oldest);
         let Page { items, next } = Page::cut(ids, limit, |(revision, _)| revision.to_string());
         let entries = items.iter().map(|(revision, id)| self.log_entry(domain, *revision, id));
-        Ok(Page { items: entries.filter_map(Result::transpose).collect::<Result<_, _>>()?, next })
+        let told: Vec<LogEntry> = entries.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(LogPage { has_gaps: told.len() < items.len(), items: told, next })
     }
 
     /// The oldest slot of which the log of a domain tells here; none where nothing of it is forgotten, as where nobody had

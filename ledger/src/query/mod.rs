@@ -26,7 +26,7 @@ pub use conflicts::{ConflictEntry, SideEntry};
 pub use epochs::{EpochEntry, Plan};
 pub use evidence::EvidenceEntry;
 pub use files::{DomainEntry, FileEntry, Found};
-pub use history::{LogEntry, PathDifference};
+pub use history::{LogEntry, LogPage, PathDifference};
 pub use locks::LockEntry;
 pub use observers::ObserverEntry;
 pub use page::Page;

@@ -11,6 +11,7 @@ use super::print::{self, plain};
 use super::reach::{Reach, Scope};
 use crate::counted::counted;
 use quorate_client::api::{LogEntry, TreeEntry};
+use quorate_client::calls::Log;
 use quorate_client::content;
 use quorate_client::http::Client;
 use quorate_git::{self as git, GitError, Mirror, MirrorCommit, ObjectId, Origin, Person, Time};
@@ -90,9 +91,12 @@ impl Run<'_> {
         let last: Revision = last.parse().map_err(|error| self.client.garbled(format!("revision: {error}")))?;
         let domain = self.args.scope.domain.as_str();
         let (path, query) = (["domains", domain, "log"], [("level", "strong")]);
-        let (log, begins): (Vec<LogEntry>, _) = self.client.list_with_beginning(&path, &query, usize::MAX).await?;
-        begins.map_or(Ok(()), |slot| Err(forgotten(domain, slot, self.restarted)))?;
-        let revised = log.iter().map(|entry| (entry.revision, self.revised(entry)));
+        let log: Log<LogEntry> = self.client.list_log(&path, &query, usize::MAX).await?;
+        log.begins.map_or(Ok(()), |slot| Err(forgotten(domain, slot, self.restarted)))?;
+        if log.gaps {
+            return Err(full_of_gaps(domain));
+        }
+        let revised = log.items.iter().map(|entry| (entry.revision, self.revised(entry)));
         Ok(revised.filter(|(revision, _)| *revision <= last).collect())
     }
 
@@ -216,6 +220,12 @@ fn forgotten(domain: &str, slot: u64, restarted: Option<u64>) -> Failure {
         "give --node URL of a member that keeps it whole (`history = \"all\"` in its config.toml); a mirror cannot begin \
          later: its commits would have other ids than those of other replicas",
     )
+}
+
+/// Failure of an export from a node whose log lacks entries that other nodes have.
+fn full_of_gaps(domain: &str) -> Failure {
+    let what = format!("a repair of this node has dropped receipts, and its log of {domain} lacks their changes");
+    Failure::no(what).next("give --node URL of another member: without these commits, later ones would have other ids")
 }
 
 fn progress(done: usize, total: usize) {

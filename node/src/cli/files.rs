@@ -8,10 +8,10 @@ use super::print::{self, Table, plain, short, size};
 use super::reach::{Reach, Scope};
 use super::{change, clock};
 use quorate_client::api::{Causality, LogEntry, TreeEntry};
-use quorate_client::calls::level_name;
+use quorate_client::calls::{self, level_name};
 use quorate_client::http::Client;
 use quorate_ledger::{Mode, Revision};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// List the files of a domain
 #[derive(Debug, clap::Args)]
@@ -102,13 +102,17 @@ pub async fn log(args: &Log) -> Outcome {
     let level = args.level.level(&client, &args.scope.domain, &[path], args.within).await?;
     let query = [("path", path), ("level", level_name(level))];
     let path = ["domains", &args.scope.domain, "log"];
-    let (raw, begins): (Vec<Value>, _) = client.list_with_beginning(&path, &query, args.limit).await?;
+    let calls::Log { items: raw, begins, gaps } = client.list_log(&path, &query, args.limit).await?;
     if let Some(slot) = begins {
         tell!("quorate: history begins with slot {slot} here: what came before it is not shown");
         tell!("  --node URL of a member that keeps more shows it");
     }
+    if gaps {
+        tell!("quorate: changes whose receipts a repair of this node has dropped are not shown");
+        tell!("  --node URL of another member shows them");
+    }
     if args.reach.json {
-        return Ok(print::json(&json!({ "items": raw, "next": null, "begins": begins }))?);
+        return Ok(print::json(&json!({ "items": raw, "next": null, "begins": begins, "gaps": gaps }))?);
     }
     let mut names = Names::of(&client);
     for value in &raw {

@@ -6,7 +6,7 @@ use super::listing::LIST_MAX;
 use super::reach::{Reach, Scope};
 use super::{output, print};
 use quorate_client::api::LogEntry;
-use quorate_client::calls::Posted;
+use quorate_client::calls::{Log, Posted};
 use quorate_client::http::Client;
 use quorate_ledger::EnvelopeId;
 use quorate_ledger::proof::TAG;
@@ -55,11 +55,13 @@ pub async fn whole(client: &Client, domain: &str, beginning: &str) -> Result<Env
         return Ok(id);
     }
     let path = ["domains", domain, "log"];
-    let (log, begins): (Vec<LogEntry>, _) = client.list_with_beginning(&path, &[], LIST_MAX).await?;
-    let ids = log.iter().map(|entry| entry.id).filter(|id| id.to_string().starts_with(beginning));
+    let log: Log<LogEntry> = client.list_log(&path, &[], LIST_MAX).await?;
+    let ids = log.items.iter().map(|entry| entry.id).filter(|id| id.to_string().starts_with(beginning));
     match ids.collect::<Vec<_>>()[..] {
         [id] => Ok(id),
-        [] => Err(Failure::no(format!("no id in the log of {domain} begins with {beginning}")).next(unlisted(begins))),
+        [] => {
+            Err(Failure::no(format!("no id in the log of {domain} begins with {beginning}")).next(unlisted(log.begins)))
+        }
         ref many => {
             Err(Failure::usage(format!("{} ids begin with {beginning}", many.len())).next("give more of its digits"))
         }

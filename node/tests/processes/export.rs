@@ -3,6 +3,8 @@
 use crate::governance::{author, run, says, text, word};
 use crate::group::Group;
 use quorate_git::{Mode, Repository, write_sample};
+use quorate_ledger::{EnvelopeId, Store as _, Table};
+use quorate_storage::Db;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -155,4 +157,46 @@ fn a_domain_that_is_not_there_makes_no_mirror() {
     let output = run(&group, &author(&group, 0), 0, &["export", "--git", text(&mirror), "--domain", "nowhere"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(!mirror.exists());
+}
+
+/// Drops a receipt as `repair` does with one that cannot be read.
+fn drop_receipt(group: &mut Group, id: &str) {
+    assert_eq!(group.stop(0), Some(0));
+    let id: EnvelopeId = id.parse().expect("an id");
+    let db = Db::open(&group.dir().join("replica-0/data")).expect("a database");
+    let mut batch = db.begin().expect("a batch");
+    batch.delete(Table::Receipts, &id.0.0).expect("a row");
+    batch.commit().expect("a disk");
+    db.fold().expect("a disk");
+    drop(db);
+    group.start(0);
+}
+
+#[test]
+fn a_node_whose_repair_dropped_a_receipt_makes_no_mirror_and_takes_no_import_that_may_be_there() {
+    let mut group = Group::running(1);
+    let (dir, key) = (tempfile::tempdir().expect("a folder"), author(&group, 0));
+    let file = dir.path().join("file");
+    let put = |group: &Group, content: &str| {
+        fs::write(&file, content).expect("a file");
+        says(group, &key, 0, &["put", "file", text(&file)], 0)
+    };
+    let first = put(&group, "one\n");
+    put(&group, "two\n");
+    let (sample, mirror) = (dir.path().join("sample.git"), dir.path().join("mirror.git"));
+    write_sample(&sample).expect("a repository");
+    drop_receipt(&mut group, word(&first, "id"));
+
+    let exported = run(&group, &key, 0, &["export", "--git", text(&mirror)]);
+    let imported = run(&group, &key, 0, &["import", "--git", text(&sample)]);
+    let listed = says(&group, &key, 0, &["log"], 0);
+
+    let told = String::from_utf8_lossy(&exported.stderr);
+    assert!(exported.status.code() == Some(1) && told.contains("lacks their changes"), "{told}");
+    assert!(!mirror.join("refs/heads/main").exists());
+    let told = String::from_utf8_lossy(&imported.stderr);
+    assert!(imported.status.code() == Some(1) && told.contains("nothing was sent"), "{told}");
+    assert_eq!((listed["items"].as_array().map(Vec::len), &listed["gaps"]), (Some(1), &Value::Bool(true)));
+    let tip = Repository::open(&sample).expect("a repository").head().expect("a branch").tip.to_string();
+    says(&group, &key, 0, &["import", "--git", text(&sample), "--after", &tip], 0);
 }

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::level::Freshness;
-use super::page::{Cut, page, page_of_history, parsed};
+use super::page::{Cut, Ending, page, page_of_history, parsed};
 use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs;
@@ -17,6 +17,7 @@ use quorate_pbft::SeqNum;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Paths of a tree that are read at a time.
 const TREE_STEP: usize = 64;
@@ -179,12 +180,18 @@ pub async fn log(
     let step = if path.is_some() { LOG_STEP_OF_PATH } else { LOG_STEP };
     let revision = |entry: &LogEntry| entry.revision.to_string();
     let (state, place) = (moment.clone(), domain.clone());
-    let begins = move || Ok(state.view().log_begins(&place)?.map(SeqNum::get));
+    let gaps = Arc::new(AtomicBool::new(false));
+    let found = gaps.clone();
+    let end = move |is_last: bool| {
+        let begins = if is_last { state.view().log_begins(&place)? } else { None };
+        Ok(Ending { begins: begins.map(SeqNum::get), gaps: found.load(Ordering::Relaxed) })
+    };
     let read = move |from: Option<&str>, limit| {
         let page = moment.view().log(&domain, path.as_deref(), parsed(from)?, limit)?;
+        gaps.fetch_or(page.has_gaps, Ordering::Relaxed);
         Ok(Page { items: page.items.into_iter().map(log_entry).collect(), next: page.next })
     };
-    page_of_history(&service, query.cut, step, revision, read, begins).await
+    page_of_history(&service, query.cut, step, revision, read, end).await
 }
 
 fn log_entry(entry: Logged) -> LogEntry {

@@ -62,24 +62,33 @@ pub async fn page<T: Serialize>(
     cursor: impl Fn(&T) -> String + Send + 'static,
     read: impl FnMut(Option<&str>, usize) -> Answer<Page<T>> + Send + 'static,
 ) -> Answer<Response> {
-    page_of_history(service, cut, step, cursor, read, || Ok(None)).await
+    page_of_history(service, cut, step, cursor, read, |_| Ok(Ending::default())).await
 }
 
-/// The same of a list whose end may be forgotten: its last page says with which slot the list begins here.
+/// Words of a page of history about what it does not tell.
+#[derive(Default)]
+pub struct Ending {
+    /// The slot with which the list begins here, on the last page of one whose end is forgotten.
+    pub begins: Option<u64>,
+    /// Whether items are left out here.
+    pub gaps: bool,
+}
+
+/// The same of a list that may have gaps and whose end may be forgotten; `end` is told whether the page is the last.
 pub async fn page_of_history<T: Serialize>(
     service: &Service,
     cut: Cut,
     step: usize,
     cursor: impl Fn(&T) -> String + Send + 'static,
     read: impl FnMut(Option<&str>, usize) -> Answer<Page<T>> + Send + 'static,
-    begins: impl FnOnce() -> Answer<Option<u64>> + Send + 'static,
+    end: impl FnOnce(bool) -> Answer<Ending> + Send + 'static,
 ) -> Answer<Response> {
     let limit = cut.limit()?;
     let from = cut.from.filter(|from| !from.is_empty());
     let make = move || {
         let (json, next) = filled(from, limit, step, cursor, read)?;
-        let begins = if next.is_none() { begins()? } else { None };
-        Ok(ended(json, next, begins))
+        let ending = end(next.is_none())?;
+        Ok(ended(json, next, &ending))
     };
     service.answers.send(JSON, make).await
 }
@@ -117,11 +126,14 @@ fn filled<T: Serialize>(
     }
 }
 
-fn ended(mut json: Vec<u8>, next: Option<String>, begins: Option<u64>) -> Vec<u8> {
+fn ended(mut json: Vec<u8>, next: Option<String>, ending: &Ending) -> Vec<u8> {
     json.extend_from_slice(br#"],"next":"#);
     serde_json::to_writer(&mut json, &next).expect("a cursor is plain data");
-    if let Some(slot) = begins {
+    if let Some(slot) = ending.begins {
         json.extend_from_slice(format!(r#","begins":{slot}"#).as_bytes());
+    }
+    if ending.gaps {
+        json.extend_from_slice(br#","gaps":true"#);
     }
     json.push(b'}');
     json
@@ -141,7 +153,7 @@ mod tests {
         };
         let filled = filled(from, limit, 4, |item: &(usize, String)| item.0.to_string(), read);
         let (json, next) = filled.expect("no disk");
-        let json = ended(json, next, None);
+        let json = ended(json, next, &Ending::default());
         assert!(json.len() < PAGE_BYTES_MAX + bytes + 100);
         serde_json::from_slice(&json).expect("JSON")
     }

@@ -116,7 +116,17 @@ impl Search<'_> {
                 *found = Some((place, Earlier { commit: origin.commit, begun, change }));
             }
         }
+        self.is_complete()
+    }
+
+    /// Whether the tip is there whole.
+    fn is_complete(&self) -> bool {
         matches!(self.found, Some((0, Earlier { begun: None, .. })))
+    }
+
+    /// Whether no commit is known to be there whole, so that an older entry may tell of one.
+    fn is_open(&self) -> bool {
+        !matches!(self.found, Some((_, Earlier { begun: None, .. })))
     }
 
     /// Commit after which to go on; refuses where an untrusted colleague says that a later one is there.
@@ -148,14 +158,16 @@ pub async fn find(
 ) -> Result<Found, Failure> {
     let mut search = Search { places, after, found: None, others: Others::default(), said: None };
     let mut from = String::new();
+    let mut gaps = false;
     let begins = 'log: loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
         let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
         let page = client.renewed().get(&["domains", domain, "log"], &query).await;
-        let LogPage { items, next, begins } = match page {
+        let LogPage { items, next, begins, gaps: here } = match page {
             Err(ClientError::Refused(problem)) if problem.status == 404 => return search.end(),
             other => other?,
         };
+        gaps |= here && search.is_open();
         for entry in items {
             if search.takes(entry, trust)? {
                 break 'log begins;
@@ -166,6 +178,9 @@ pub async fn find(
             _ => break begins,
         }
     };
+    if gaps && after.is_none() && !search.is_complete() {
+        return Err(of_gaps(domain));
+    }
     let found = search.end()?;
     if found.earlier.is_none() {
         nothing_was_forgotten(client, domain, begins).await?;
@@ -185,6 +200,14 @@ async fn nothing_was_forgotten(client: &Client, domain: &str, begins: Option<u64
     );
     Err(Failure::no(what)
         .next("name a node that keeps the whole history, or say with --after COMMIT which commit's files are there"))
+}
+
+/// Failure of an import that may be in a log which does not tell of all.
+fn of_gaps(domain: &str) -> Failure {
+    let what = format!(
+        "a repair of this node has dropped receipts, and its log of {domain} lacks their changes, of an import perhaps: nothing was sent"
+    );
+    Failure::no(what).next("name another member's node, or say with --after COMMIT which commit's files are there")
 }
 
 /// Refuses where a domain that no import has come to has a file at a path that comes, if only on the way: it would be written
