@@ -12,6 +12,9 @@ use super::listing::{Listing, is_folder};
 use super::path::check_path;
 use super::{Commit, Entries, Entry, GitError, Mode, Operation, Reason, Repository, Skipped, Tree};
 
+/// Bytes of an operation, a folder to compare or a skipped entry, without its path.
+const NOTE_BYTES: usize = 100;
+
 impl Repository {
     /// Changes of `commit` to its first parent's files; every file is new, if it has no parent.
     ///
@@ -90,11 +93,14 @@ struct Comparison<'r> {
     pending: Vec<Folder>,
     operations: Vec<Operation>,
     skipped: Vec<Skipped>,
+    /// Bytes that these lists may still take.
+    room: usize,
 }
 
 impl<'r> Comparison<'r> {
     fn of(repository: &'r Repository, commit: ObjectId, scope: Option<&'r BTreeSet<String>>) -> Self {
-        Self { repository, commit, scope, pending: Vec::new(), operations: Vec::new(), skipped: Vec::new() }
+        let (pending, operations, skipped, room) = (Vec::new(), Vec::new(), Vec::new(), repository.compared_bytes_max);
+        Self { repository, commit, scope, pending, operations, skipped, room }
     }
 
     fn folder(&mut self, folder: &Folder) -> Result<(), GitError> {
@@ -102,12 +108,12 @@ impl<'r> Comparison<'r> {
         let old = repository.folder(folder.old)?;
         let new = repository.folder(folder.new)?;
         if (new.is_none() && folder.new.is_some()) || (old.is_none() && folder.old.is_some()) {
-            self.skip(folder.path.strip_suffix(b"/").unwrap_or(&folder.path), Reason::ObjectMissing);
+            self.skip(folder.path.strip_suffix(b"/").unwrap_or(&folder.path), Reason::ObjectMissing)?;
         }
         let old = old.as_ref().map(|object| Listing::read(object.id, &object.data)).transpose()?;
         let new = new.as_ref().map(|object| Listing::read(object.id, &object.data)).transpose()?;
         for double in new.iter().flat_map(|listing| &listing.doubles) {
-            self.skip(&folder.join(double.filename), Reason::PathRule);
+            self.skip(&folder.join(double.filename), Reason::PathRule)?;
         }
         let old = old.map(|listing| listing.entries).unwrap_or_default();
         let new = new.map(|listing| listing.entries).unwrap_or_default();
@@ -147,8 +153,7 @@ impl<'r> Comparison<'r> {
             return Ok(());
         }
         if is_folder(either) {
-            self.enter(path, old.map(|entry| entry.oid.into()), new.map(|entry| entry.oid.into()));
-            return Ok(());
+            return self.enter(path, old.map(|entry| entry.oid.into()), new.map(|entry| entry.oid.into()));
         }
         self.file(&path, old, new)
     }
@@ -166,28 +171,31 @@ impl<'r> Comparison<'r> {
     }
 
     /// Notes a folder to be compared; one whose files could have no path is skipped as a whole.
-    fn enter(&mut self, mut path: Vec<u8>, old: Option<ObjectId>, new: Option<ObjectId>) {
+    fn enter(&mut self, mut path: Vec<u8>, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<(), GitError> {
         if path.len() < PATH_BYTES_MAX {
             path.push(b'/');
+            self.take_room(path.len())?;
             self.pending.push(Folder { path, old, new });
         } else if new.is_some() {
-            self.skip(&path, Reason::PathRule);
+            self.skip(&path, Reason::PathRule)?;
         }
+        Ok(())
     }
 
     fn file(&mut self, path: &[u8], old: Option<&EntryRef<'_>>, new: Option<&EntryRef<'_>>) -> Result<(), GitError> {
         let old = old.map(|entry| self.judge(path, entry)).transpose()?;
         if new.is_none() && old == Some(Err(Reason::ObjectMissing)) {
-            self.skip(path, Reason::ObjectMissing); // nobody knows whether it was ever put
+            self.skip(path, Reason::ObjectMissing)?; // nobody knows whether it was ever put
         }
         let old = old.and_then(Result::ok);
         let new = match new.map(|entry| self.judge(path, entry)).transpose()? {
             Some(Err(reason)) => {
-                self.skip(path, reason);
+                self.skip(path, reason)?;
                 None
             }
             kept => kept.and_then(Result::ok),
         };
+        self.take_room(path.len())?;
         match (old, new) {
             (old, Some((path, entry))) if old.is_none_or(|(_, old)| old != entry) => {
                 self.operations.push(Operation::Put { path: path.to_owned(), entry });
@@ -218,8 +226,17 @@ impl<'r> Comparison<'r> {
         })
     }
 
-    fn skip(&mut self, path: &[u8], reason: Reason) {
+    fn skip(&mut self, path: &[u8], reason: Reason) -> Result<(), GitError> {
         let path = String::from_utf8_lossy(path).into_owned();
+        self.take_room(path.len())?;
         self.skipped.push(Skipped { path, commit: self.commit, reason });
+        Ok(())
+    }
+
+    /// Takes the room of a line of the lists, with a path of so many bytes.
+    fn take_room(&mut self, path_bytes: usize) -> Result<(), GitError> {
+        let left = self.room.checked_sub(NOTE_BYTES + path_bytes);
+        self.room = left.ok_or(GitError::TooMany { id: self.commit })?;
+        Ok(())
     }
 }

@@ -75,6 +75,12 @@ pub enum GitError {
         /// Which one.
         id: ObjectId,
     },
+    /// A comparison finds more files and folders than there is room for.
+    #[error("commit {id} has or changes too many files and folders to be compared")]
+    TooMany {
+        /// Which one.
+        id: ObjectId,
+    },
     /// The list of commits where a shallow clone ends cannot be read.
     #[error("the list of a shallow clone's boundary cannot be read: {cause}")]
     Shallow {

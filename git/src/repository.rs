@@ -22,6 +22,10 @@ const PACK_CACHE_BYTES: usize = 32 << 20;
 /// Contents whose size is remembered, at about 50 bytes each; then they are looked up again.
 const SIZES_MAX: usize = 1 << 20;
 
+/// Bytes of memory that the list of what one comparison finds may take: some millions of files. A few folders in each other
+/// that hold the same one often name more files than any memory has room for.
+const COMPARED_BYTES_MAX: usize = 512 << 20;
+
 /// A branch, or a HEAD that is on none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
@@ -38,6 +42,8 @@ pub struct Repository {
     shallow: Vec<ObjectId>,
     /// Bytes that a file may have; a larger one is left out.
     file_bytes_max: u64,
+    /// Bytes that the list of what one comparison finds may take.
+    pub(super) compared_bytes_max: usize,
     /// Sizes of contents, none for a missing one.
     sizes: RefCell<HashMap<ObjectId, Option<u64>>>,
 }
@@ -63,7 +69,8 @@ impl Repository {
         let mut shallow: Vec<ObjectId> = boundary.iter().flat_map(|commits| commits.iter().copied()).collect();
         shallow.sort_unstable();
         let file_bytes_max = Limits::default().file_bytes_max;
-        Ok(Self { git, shallow, file_bytes_max, sizes: RefCell::default() })
+        let (compared_bytes_max, sizes) = (COMPARED_BYTES_MAX, RefCell::default());
+        Ok(Self { git, shallow, file_bytes_max, compared_bytes_max, sizes })
     }
 
     /// The same, with the bytes that a file of the group may have; larger ones are left out.

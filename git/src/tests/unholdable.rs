@@ -113,6 +113,23 @@ fn a_name_that_a_broken_tree_lists_twice_stands_once() {
 }
 
 #[test]
+fn a_tree_of_more_files_than_there_is_room_for_is_an_error_that_names_the_commit() {
+    let fixture = Fixture::new();
+    let mut below = (Blob, fixture.writer.blob(b"x").expect("a blob"));
+    for _ in 0..10 {
+        let entry = |name: u32| Entry { mode: below.0.into(), filename: name.to_string().into(), oid: below.1 };
+        let tree = Tree { entries: (0..10).map(entry).collect() };
+        below = (EntryKind::Tree, fixture.writer.tree(&tree).expect("a tree"));
+    }
+    let entries = vec![Entry { mode: EntryKind::Tree.into(), filename: "a".into(), oid: below.1 }];
+    let id = fixture.commit_tree("10^10 files", &[], &Tree { entries });
+    let mut repository = fixture.open();
+    repository.compared_bytes_max = 1 << 20;
+    let error = repository.tree(&repository.commit(id).expect("a commit")).expect_err("far too many").to_string();
+    assert!(error.contains(&id.to_string()), "{error}");
+}
+
+#[test]
 fn a_whole_tree_names_what_it_leaves_out() {
     let fixture = Fixture::new();
     let a = fixture.commit_of("a", &[], [(&b"lib"[..], Commit, &b""[..]), (b"x", Blob, b"2")]);
