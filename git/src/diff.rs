@@ -112,8 +112,8 @@ impl<'r> Comparison<'r> {
         }
         let old = old.as_ref().map(|object| Listing::read(object.id, &object.data)).transpose()?;
         let new = new.as_ref().map(|object| Listing::read(object.id, &object.data)).transpose()?;
-        for double in new.iter().flat_map(|listing| &listing.doubles) {
-            self.skip(&folder.join(double.filename), Reason::PathRule)?;
+        for broken in new.iter().flat_map(|listing| &listing.broken) {
+            self.skip(&folder.join(broken.filename), Reason::PathRule)?;
         }
         let old = old.map(|listing| listing.entries).unwrap_or_default();
         let new = new.map(|listing| listing.entries).unwrap_or_default();

@@ -113,6 +113,24 @@ fn a_name_that_a_broken_tree_lists_twice_stands_once() {
 }
 
 #[test]
+fn a_name_with_a_slash_or_none_in_a_broken_tree_takes_no_path_of_a_file() {
+    let fixture = Fixture::new();
+    let [one, two] = [b"one", b"two"].map(|content| fixture.writer.blob(content).expect("a blob"));
+    let mut inner = Folder::default();
+    inner.put(b"b", Blob, one);
+    let inner = inner.write(&fixture.writer).expect("a folder");
+    let entry = |name: &str, kind: EntryKind, oid| Entry { mode: kind.into(), filename: name.into(), oid };
+    let sound = entry("a", EntryKind::Tree, inner);
+    let broken = vec![entry("", Blob, two), sound.clone(), entry("a/b", Blob, two)];
+    let x = fixture.commit_tree("x", &[], &Tree { entries: broken });
+    let y = fixture.commit_tree("y", &[x], &Tree { entries: vec![sound] });
+    let repository = fixture.open();
+    let skipped = vec![": path rule".into(), "a/b: path rule".into()];
+    assert_eq!(changed(&repository, x), (vec!["+a/b".into()], skipped));
+    assert_eq!(changed(&repository, y), (vec![], vec![]));
+}
+
+#[test]
 fn a_tree_of_more_files_than_there_is_room_for_is_an_error_that_names_the_commit() {
     let fixture = Fixture::new();
     let mut below = (Blob, fixture.writer.blob(b"x").expect("a blob"));
