@@ -51,7 +51,7 @@ pub use error::GitError;
 pub use history::{Base, Counts, History, Merge, Side, SideCommit};
 pub use mirror::{Mirror, MirrorCommit};
 pub use origin::{Origin, Part};
-pub use path::check_path;
+pub use path::{check_path, is_refused_by_git};
 pub use plan::{Change, Closing, Entries, Plan, Step};
 pub use range::Fork;
 pub use repository::{Branch, Repository};

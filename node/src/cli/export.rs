@@ -26,6 +26,9 @@ use std::time::Instant;
 /// Branch of the mirror.
 const BRANCH: &str = "main";
 
+/// Paths that git refuses that are named on standard error.
+const REFUSED_SHOWN_MAX: usize = 20;
+
 /// Advice where the branch is of another history.
 const OF_ITS_OWN: &str = "is --domain the one of this mirror, and is the node as far as it? Else give the folder of an \
                           export alone, or a new one; with --replace this export takes the place of what is there, \
@@ -62,6 +65,8 @@ struct Run<'a> {
     mirror: Mirror,
     /// Files as the mirror has them.
     files: BTreeMap<String, (Mode, Digest)>,
+    /// Paths of this history that git refuses to check out, each with the revision that brought it.
+    refused: BTreeMap<String, Revision>,
     tip: Option<String>,
 }
 
@@ -74,7 +79,8 @@ pub async fn run(args: &Export) -> Outcome {
     let last = files::newest(&client, &args.scope.domain, "strong").await?;
     let own = "give a new folder, or the repository of an earlier export";
     let mirror = Mirror::open(&args.git).map_err(|error| Failure::usage(error).next(own))?;
-    let mut run = Run { args, client, group, restarted, mirror, files: BTreeMap::new(), tip: None };
+    let (files, refused) = (BTreeMap::new(), BTreeMap::new());
+    let mut run = Run { args, client, group, restarted, mirror, files, refused, tip: None };
     let history = run.history(&last).await?;
     for (done, (revision, revised)) in history.iter().enumerate() {
         run.commit(revision, revised).await?;
@@ -132,6 +138,9 @@ impl Run<'_> {
             }
         }
         for (path, mode, bytes) in stand {
+            if git::is_refused_by_git(path, git_mode(mode)) {
+                self.refused.entry(path.clone()).or_insert(*revision);
+            }
             self.files.insert(path.clone(), (mode, content::digest(&bytes)));
             self.mirror.put(path, git_mode(mode), &bytes).map_err(Failure::usage)?;
         }
@@ -177,16 +186,31 @@ impl Run<'_> {
         })
     }
 
+    /// Names the paths that keep a git from checking the mirror out.
+    fn tell_refused(&self) {
+        for (path, revision) in self.refused.iter().take(REFUSED_SHOWN_MAX) {
+            tell!(
+                "quorate: git checks this out nowhere, or not on every system: {}, since revision {revision}",
+                plain(path)
+            );
+        }
+        if self.refused.len() > REFUSED_SHOWN_MAX {
+            tell!("quorate: {} such paths in all: --json names each", self.refused.len());
+        }
+    }
+
     fn report(&self, commits: usize, last: &str, gave_up: Option<ObjectId>, begun: Instant) -> Outcome {
         let (domain, tip) = (&self.args.scope.domain, self.tip.as_deref());
         let (files, seconds) = (self.files.len(), begun.elapsed().as_secs_f64());
         if io::stderr().is_terminal() {
             tell!();
         }
+        self.tell_refused();
         if self.args.reach.json {
             return Ok(print::json(&json!({
                 "domain": domain, "revision": last, "commits": commits, "files": files, "tip": tip,
                 "branch": BRANCH, "gave_up": gave_up.map(|id| id.to_string()), "dir": self.args.git, "seconds": seconds,
+                "unsafe": self.refused.iter().map(|(path, at)| json!({ "path": path, "revision": at })).collect::<Vec<_>>(),
             }))?);
         }
         let (commits, git) = (counted(commits, "commit"), self.args.git.display());

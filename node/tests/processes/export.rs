@@ -5,7 +5,7 @@ use crate::group::Group;
 use quorate_git::{Mode, Repository, write_sample};
 use quorate_ledger::{EnvelopeId, Store as _, Table};
 use quorate_storage::Db;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -199,4 +199,25 @@ fn a_node_whose_repair_dropped_a_receipt_makes_no_mirror_and_takes_no_import_tha
     assert_eq!((listed["items"].as_array().map(Vec::len), &listed["gaps"]), (Some(1), &Value::Bool(true)));
     let tip = Repository::open(&sample).expect("a repository").head().expect("a branch").tip.to_string();
     says(&group, &key, 0, &["import", "--git", text(&sample), "--after", &tip], 0);
+}
+
+#[test]
+fn paths_that_git_refuses_to_check_out_are_named_with_the_revision_that_brought_them() {
+    let group = Group::running(1);
+    let (dir, key) = (tempfile::tempdir().expect("a folder"), author(&group, 0));
+    let (file, mirror) = (dir.path().join("file"), dir.path().join("mirror.git"));
+    fs::write(&file, "text").expect("a file");
+    let put = |path: &str, mode: &str| says(&group, &key, 0, &["put", path, text(&file), "--mode", mode], 0);
+    let brought = [("git~1", "file"), ("a\\.git\\x", "file"), (".gitmodules", "link"), ("sound", "file")]
+        .map(|(path, mode)| word(&put(path, mode), "revision").to_owned());
+    says(&group, &key, 0, &["rm", "git~1"], 0);
+
+    let exported = run(&group, &key, 0, &["export", "--git", text(&mirror), "--json"]);
+
+    let told = String::from_utf8_lossy(&exported.stderr);
+    let document: Value = serde_json::from_slice(&exported.stdout).expect("JSON");
+    let named = [(".gitmodules", 2), ("a\\.git\\x", 1), ("git~1", 0)];
+    let expected = named.map(|(path, at)| json!({ "path": path, "revision": brought[at] }));
+    assert_eq!((exported.status.code(), &document["unsafe"]), (Some(0), &json!(expected)), "{told}");
+    assert!(named.iter().all(|(path, _)| told.contains(path)) && !told.contains("sound"), "{told}");
 }
