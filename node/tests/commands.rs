@@ -12,6 +12,8 @@ mod forgetting;
 mod listing;
 #[path = "commands/merging.rs"]
 mod merging;
+#[path = "commands/mistakes.rs"]
+mod mistakes;
 #[path = "commands/reports.rs"]
 mod reports;
 #[path = "commands/repositories.rs"]

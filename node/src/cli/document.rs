@@ -1,11 +1,12 @@
 //! JSON documents in files: policies, proofs of possession, drafts of a genesis.
 
 use super::failure::Failure;
+use super::output;
 use quorate_ledger::GENESIS_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 /// Bytes of a document: a genesis and the entries beside it in a draft.
@@ -48,8 +49,7 @@ pub fn write_new(file: &Path, document: &impl Serialize) -> Result<(), Failure> 
 /// Makes a file of these bytes; one that is there is never overwritten.
 pub fn write_new_bytes(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     within_bounds(file, bytes.len())?;
-    let made = fs::OpenOptions::new().write(true).create_new(true).open(file);
-    made.and_then(|mut out| out.write_all(bytes).and_then(|()| out.sync_all())).map_err(|error| match error.kind() {
+    output::put_new(file, bytes).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => taken(file),
         _ => Failure::file(file, error),
     })
@@ -66,11 +66,9 @@ fn taken(file: &Path) -> Failure {
 
 /// Puts a document in the place of the one that is there, whole or not at all.
 pub fn replace(file: &Path, document: &impl Serialize) -> Result<(), Failure> {
-    let mut draft = file.as_os_str().to_owned();
-    draft.push(format!(".{}.tmp", std::process::id()));
-    let draft = Path::new(&draft);
-    write_new_bytes(draft, &text(document))?;
-    fs::rename(draft, file).map_err(|error| Failure::file(file, error))
+    let text = text(document);
+    within_bounds(file, text.len())?;
+    output::replace(file, &text).map_err(|error| Failure::file(file, error))
 }
 
 fn text(document: &impl Serialize) -> Vec<u8> {

@@ -56,6 +56,7 @@ async fn export(out: &Path, reach: &Reach) -> Outcome {
     output::check(out, EPOCHS_TAG, "proof")?;
     let file = reach.client()?.get_bytes(&["epochs"], &[("proof", "true")]).await?.body;
     if let Ok(old) = fs::read(out)
+        && !old.is_empty()
         && !Epochs::goes_on(&old, &file)
     {
         let what = format!("{} holds epochs that this node does not show; it is left as it was", out.display());

@@ -129,6 +129,26 @@ fn a_proof_replaces_a_proof_and_no_other_file() {
 }
 
 #[test]
+fn a_proof_that_could_not_be_written_leaves_the_old_one_and_an_empty_one_is_replaced() {
+    let (group, key) = desk();
+    let out = group.dir().join("epochs");
+    let export = ["epochs", "export", "--out", text(&out)];
+    std::fs::write(&out, "").expect("our folder");
+    let first = run(&group, &key, 0, &export);
+    assert_eq!(first.status.code(), Some(0), "{}", errors(&first));
+    let (before, files) = (std::fs::read(&out).expect("a file"), std::fs::read_dir(group.dir()).map(Iterator::count));
+
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_quorate")]).args(export);
+    let failed = shell.env("QUORATE_NODE", format!("http://{}", group.api(0))).output().expect("a shell");
+
+    assert_ne!(failed.status.code(), Some(0));
+    assert_eq!(std::fs::read(&out).expect("a file"), before, "{}", errors(&failed));
+    assert_eq!(std::fs::read_dir(group.dir()).map(Iterator::count).ok(), files.ok());
+    assert_eq!(run(&group, &key, 0, &export).status.code(), Some(0));
+}
+
+#[test]
 fn a_verdict_that_a_full_disk_does_not_take_is_told_of_with_the_change() {
     let (group, key) = desk();
     let (node, full) = (format!("http://{}", group.api(0)), std::fs::File::options().write(true).open("/dev/full"));

@@ -1,0 +1,51 @@
+//! Mistakes of operators, and disks that take no more: told before anything is made, and nothing half made stays.
+
+use crate::{code, folder, quorate};
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn errors(said: &Output) -> String {
+    String::from_utf8_lossy(&said.stderr).into_owned()
+}
+
+/// Runs a command whose files take not one byte.
+fn without_room(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_quorate")]);
+    command.args(args).current_dir(folder).output().expect("a shell")
+}
+
+#[test]
+fn a_document_that_could_not_be_written_is_not_in_the_way_of_the_next_try() {
+    let home = folder(&[]);
+    let template = ["genesis", "template", "--out", "draft"];
+
+    let said = without_room(home.path(), &template);
+
+    assert!(code(&said) != 0 && !home.path().join("draft").exists(), "{}", errors(&said));
+    let again = quorate(home.path(), &template);
+    assert_eq!(code(&again), 0, "{}", errors(&again));
+}
+
+#[test]
+fn a_draft_whose_entry_could_not_be_written_stays_as_it_was_and_alone() {
+    let home = folder(&[]);
+    for args in [
+        &["keys", "new", "--out", "key"][..],
+        &["genesis", "template", "--out", "draft"],
+        &["genesis", "entry", "--org", "a", "--replica", "key=/ip4/10.0.0.3/tcp/1", "--out", "entry"],
+    ] {
+        assert_eq!(code(&quorate(home.path(), args)), 0, "{args:?}");
+    }
+    let draft = || std::fs::read_to_string(home.path().join("draft")).expect("a file");
+    let (before, files) = (draft(), count(home.path()));
+
+    let said = without_room(home.path(), &["genesis", "add", "draft", "entry"]);
+
+    assert_ne!(code(&said), 0);
+    assert_eq!((draft(), count(home.path())), (before, files));
+}
+
+fn count(folder: &Path) -> usize {
+    std::fs::read_dir(folder).expect("our folder").count()
+}
