@@ -23,7 +23,7 @@ pub struct Compact {
 /// Runs the command.
 pub fn run(args: &Compact) -> Outcome {
     let data = Config::load(&args.dir, Overrides::default()).map_err(Failure::usage)?.data;
-    let Compacted { before, after, .. } = compact(&data, 0).map_err(Failure::usage)?;
+    let Compacted { before, after, .. } = compact(&data, 0).map_err(Failure::met)?;
     if args.json {
         return Ok(print::json(&json!({ "before_bytes": before, "after_bytes": after }))?);
     }

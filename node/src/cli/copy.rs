@@ -199,17 +199,13 @@ fn not_copied(error: CopyError, starves: bool) -> Failure {
     }
 }
 
-/// Advice where the disk is full.
-const MAKE_ROOM: &str = "make room and run again";
-
 pub(super) fn failed(error: CopyError) -> Failure {
     match error {
         CopyError::NobodyLeft(_) => {
             Failure::new(Exit::Unreachable, plain(&error.to_string())).next("run again, or ask another node")
         }
         CopyError::Unsound { .. } => Failure::no(plain(&error.to_string())),
-        error if error.is_of_full_disk() => Failure::new(Exit::Disk, error).next(MAKE_ROOM),
-        error => Failure::usage(error),
+        error => Failure::met(error),
     }
 }
 

@@ -142,9 +142,9 @@ impl Run<'_> {
                 self.refused.entry(path.clone()).or_insert(*revision);
             }
             self.files.insert(path.clone(), (mode, content::digest(&bytes)));
-            self.mirror.put(path, git_mode(mode), &bytes).map_err(Failure::usage)?;
+            self.mirror.put(path, git_mode(mode), &bytes).map_err(Failure::met)?;
         }
-        self.tip = Some(self.mirror.commit(&revised.commit).map_err(Failure::usage)?.to_string());
+        self.tip = Some(self.mirror.commit(&revised.commit).map_err(Failure::met)?.to_string());
         Ok(())
     }
 
@@ -177,12 +177,12 @@ impl Run<'_> {
     /// Moves the branch; gives the commit of another history in which it ended.
     fn publish(&self) -> Result<Option<ObjectId>, Failure> {
         if self.args.replace {
-            return self.mirror.replace(BRANCH).map_err(Failure::usage);
+            return self.mirror.replace(BRANCH).map_err(Failure::met);
         }
         let published = self.mirror.publish(BRANCH).map(|()| None);
         published.map_err(|error| match error {
             GitError::Foreign { .. } => Failure::no(error).next(OF_ITS_OWN),
-            error => Failure::usage(error),
+            error => Failure::met(error),
         })
     }
 

@@ -7,6 +7,7 @@ use quorate_client::http::{ClientError, NOTHING_LISTENS};
 use quorate_client::keys::KeyError;
 use quorate_client::outbox::OutboxError;
 use quorate_ledger::EnvelopeId;
+use quorate_service::copying::DISK_FULL;
 use serde_json::json;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -31,6 +32,9 @@ pub enum Exit {
 /// Advice where no node answers.
 pub const NOT_THERE: &str = "is it started, and is this the address that `quorate start` printed? --node URL or \
                              QUORATE_NODE names another";
+
+/// Words of the operating system where a disk, or the share of it that its user has, takes no more.
+const NO_ROOM: [&str; 2] = [DISK_FULL, "Disk quota exceeded"];
 
 /// Why a command ends with another code than 0.
 #[derive(Debug)]
@@ -59,9 +63,19 @@ impl Failure {
         Self::new(Exit::Usage, what)
     }
 
+    /// A fault of the operating system or of what stands in files, in its own words: of a full disk, else of what was given.
+    /// Many are words alone by then, as those of a database.
+    pub fn met(fault: impl fmt::Display) -> Self {
+        let what = fault.to_string();
+        match NO_ROOM.iter().any(|words| what.contains(words)) {
+            true => Self::new(Exit::Disk, what).next("make room and run again"),
+            false => Self::usage(what),
+        }
+    }
+
     /// A file that cannot be read or written.
     pub fn file(path: &Path, error: io::Error) -> Self {
-        Self::usage(format!("{}: {error}", path.display()))
+        Self::met(format!("{}: {error}", path.display()))
     }
 
     /// The answer is no, and standard output has said it all.
@@ -133,8 +147,7 @@ impl fmt::Display for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Usage };
-        Self::new(exit, format!("standard output: {error}"))
+        Self { next: None, ..Self::met(format!("standard output: {error}")) }
     }
 }
 
@@ -142,11 +155,10 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. }
-            | ClientError::TooLong(_)
-            | ClientError::Token
-            | ClientError::Trust(_)
-            | ClientError::Session(_) => Exit::Usage,
+            ClientError::Address { .. } | ClientError::TooLong(_) | ClientError::Token | ClientError::Trust(_) => {
+                Exit::Usage
+            }
+            ClientError::Session(_) => return Self::met(error),
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
             ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,
@@ -184,7 +196,8 @@ impl From<KeyError> for Failure {
             KeyError::OnlyInAgent(_) => Some("use a key file; only authors' keys can stay in an agent"),
             _ => None,
         };
-        Self { next: next.map(Into::into), ..Self::usage(error) }
+        let met = Self::met(error);
+        Self { next: next.map(Into::into).or(met.next), ..met }
     }
 }
 
@@ -217,7 +230,7 @@ impl From<SubmitError> for Failure {
             _ => match error {
                 SubmitError::Client(error) => error.into(),
                 SubmitError::Key(error) => error.into(),
-                other => Self::usage(other),
+                other => Self::met(other),
             },
         }
     }
@@ -242,7 +255,34 @@ fn later(id: &EnvelopeId) -> String {
 mod tests {
     use super::*;
     use quorate_client::api::{HISTORY_PRUNED, Problem};
+    use quorate_client::session::SessionError;
     use quorate_pbft::Digest;
+    use quorate_service::init::InitError;
+    use quorate_service::tokens::TokensError;
+    use std::path::PathBuf;
+
+    /// Number of the operating system's error, and the exit code of a command that meets it.
+    const FULL: [(i32, Exit); 3] = [(28, Exit::Disk), (122, Exit::Disk), (13, Exit::Usage)];
+
+    #[test]
+    fn a_full_disk_is_told_apart_from_wrong_usage_wherever_a_command_meets_it() {
+        for (number, exit) in FULL {
+            let (path, error) = (PathBuf::from("a.key"), || io::Error::from_raw_os_error(number));
+            let outbox = OutboxError::Io { path: path.clone(), error: error() };
+            let session = ClientError::Session(SessionError::Io { path: path.clone(), error: error() });
+            for failure in [
+                Failure::file(&path, error()),
+                Failure::from(KeyError::Io { path: path.clone(), error: error() }),
+                Failure::from(SubmitError::Outbox(outbox)),
+                Failure::from(session),
+                Failure::from(TokensError::Io { path: path.clone(), source: error() }),
+                Failure::met(InitError::Io { path: path.clone(), source: error() }),
+            ] {
+                let is_advised = failure.next.as_deref().is_some_and(|next| next.contains("make room"));
+                assert_eq!((failure.exit, is_advised), (exit, exit == Exit::Disk), "{failure}");
+            }
+        }
+    }
 
     #[test]
     fn the_fate_of_a_forgotten_change_is_looked_for_at_another_member_or_in_the_files_and_not_in_a_log_that_begins_later()

@@ -133,7 +133,7 @@ pub fn run(args: &Init) -> Outcome {
 }
 
 fn test_group(plan: &Plan, as_json: bool) -> Outcome {
-    let made = make(plan).map_err(Failure::usage)?;
+    let made = make(plan).map_err(Failure::met)?;
     if as_json {
         return Ok(print::json(&made)?);
     }
@@ -143,7 +143,7 @@ fn test_group(plan: &Plan, as_json: bool) -> Outcome {
 fn own(plan: &SeatPlan, as_json: bool) -> Outcome {
     let seat = plan.make().map_err(|error| match error {
         SeatError::NoMember(_) | SeatError::Copy(_) => Failure::no(error),
-        _ => Failure::usage(error),
+        _ => Failure::met(error),
     })?;
     if as_json {
         return Ok(print::json(&seat)?);

@@ -83,7 +83,7 @@ fn follow(join: &Join) -> Outcome {
         follow: join.peers.clone(),
         observers: join.observers.clone(),
     };
-    plan.make().map_err(Failure::usage)?;
+    plan.make().map_err(Failure::met)?;
     let runtime = runtime::serving()?;
     if join.from.is_empty() && plan.is_empty() && plan.genesis.restarted().is_some() {
         let why = "the group goes on from another one, whose state is not in its genesis";

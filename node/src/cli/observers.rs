@@ -132,7 +132,7 @@ async fn list(reach: &Reach) -> Outcome {
 fn request(args: &Request) -> Outcome {
     let Request { dir, genesis, terms, out, json } = args;
     let genesis = observe::given_genesis(dir, genesis.as_deref())?;
-    furnish(dir, &genesis, false).map_err(Failure::usage)?;
+    furnish(dir, &genesis, false).map_err(Failure::met)?;
     let observer = terms.signed_by(&Key::open(&dir.join(OBSERVER_KEY_FILE))?, genesis.group())?;
     let (key, file) = (observer.key, out.display());
     document::write_new(out, &ObserveRequest::new(genesis.group(), observer))?;

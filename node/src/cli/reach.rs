@@ -60,7 +60,7 @@ impl Reach {
 
     fn client_of(&self, wants: Wants) -> Result<Client, Failure> {
         let client = client(self.node(wants)?, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
-        let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::usage)?;
+        let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::met)?;
         let client = session.map_or(client.clone(), |session| client.in_session(session));
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })

@@ -108,7 +108,7 @@ pub(super) fn failure(dir: &Path, error: StartError) -> Failure {
             failure.next("make room and start it again: whatever was confirmed is kept, and it catches up by itself")
         }
         StartError::Stopped(why) => Failure::new(Exit::Internal, StartError::Stopped(why)),
-        _ => Failure::usage(error),
+        _ => Failure::met(error),
     }
 }
 

@@ -130,7 +130,7 @@ impl From<TokensError> for Failure {
     fn from(error: TokensError) -> Self {
         match error {
             TokensError::Unknown(_) => Self::no(error.to_string()),
-            other => Self::usage(other),
+            other => Self::met(other),
         }
     }
 }

@@ -146,7 +146,7 @@ pub fn failed(error: ParcelError) -> Failure {
         ParcelError::Copy(error) => copy::failed(error),
         ParcelError::Outbox(OutboxError::Busy(_)) => Failure::new(Exit::Unreachable, what),
         ParcelError::Io { .. } | ParcelError::Outbox(_) | ParcelError::Launch(_) | ParcelError::Engine(_) => {
-            Failure::usage(what)
+            Failure::met(what)
         }
     }
 }

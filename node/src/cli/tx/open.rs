@@ -103,7 +103,7 @@ impl Folder {
         let Self { path, .. } = Self::of(key)?;
         let (file, begun) = (path.with_added_extension("lock"), Instant::now());
         loop {
-            match outbox::lock(&file).map_err(Failure::usage)? {
+            match outbox::lock(&file).map_err(Failure::met)? {
                 Some(lock) => return Ok(Self { path, _lock: Some(lock) }),
                 None if begun.elapsed() < patience => thread::sleep(LOCK_PAUSE),
                 None => {
