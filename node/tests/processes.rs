@@ -48,6 +48,8 @@ mod http;
 mod imports;
 #[path = "processes/init.rs"]
 mod init;
+#[path = "processes/joining.rs"]
+mod joining;
 #[path = "processes/keys.rs"]
 mod keys;
 #[path = "processes/levels.rs"]

@@ -375,6 +375,11 @@ pub(crate) fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchEr
     address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
 }
 
+/// Whether a text is an address at which a replica can listen, or be dialled.
+pub fn is_multiaddr(text: &str) -> bool {
+    !text.is_empty() && text.parse::<Multiaddr>().is_ok()
+}
+
 fn random() -> Result<u64, LaunchError> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| LaunchError::System(error.to_string()))?;

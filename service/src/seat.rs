@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Multiaddr of a replica for which no other is known: all networks of its machine, at the port with which `init` begins.
-const LISTEN: &str = "/ip4/0.0.0.0/tcp/7700";
+pub const LISTEN: &str = "/ip4/0.0.0.0/tcp/7700";
 
 /// Folder to make.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! `quorate join`: a replica that follows a group in the foreground, until the group makes it a member; then it votes.
 
+use super::address::multiaddr;
 use super::failure::{Failure, Outcome};
 use super::runtime;
 use super::start::{self, StartError};
@@ -9,8 +10,12 @@ use quorate_service::config::{Config, Overrides};
 use quorate_service::joining::Plan;
 use quorate_service::logging;
 use quorate_service::replica::{Options, Running, read_genesis};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use quorate_service::seat::LISTEN;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+
+/// Address of the API of a replica that joins, unless a flag, the environment or its folder names another.
+const API: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8790));
 
 /// Follow a group and become a member once it agrees
 ///
@@ -24,6 +29,8 @@ pub struct Args {
     command: Option<join::Command>,
     #[command(flatten)]
     join: Option<Join>,
+    #[command(flatten)]
+    around: Around,
 }
 
 /// Replica that joins.
@@ -33,7 +40,7 @@ struct Join {
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
     /// Address at which a member takes observers: its key `observers`; may stand several times
-    #[arg(long = "peer", value_name = "MULTIADDR", required = true)]
+    #[arg(long = "peer", value_name = "MULTIADDR", required = true, value_parser = multiaddr)]
     peers: Vec<String>,
     /// The replica's folder; made where there is none
     #[arg(long, value_name = "DIR")]
@@ -41,18 +48,24 @@ struct Join {
     /// Key file of the replica [default: replica.key in the folder]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Multiaddr on which the members reach this replica, as in its request
-    #[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/tcp/7700")]
-    listen: String,
-    /// Address of the HTTP API
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
-    api: SocketAddr,
-    /// Multiaddr at which this replica takes observers
-    #[arg(long, value_name = "MULTIADDR")]
+    /// Multiaddr on which the members reach this replica, as in its request [default: that of the folder, else
+    /// /ip4/0.0.0.0/tcp/7700]
+    #[arg(long, value_name = "MULTIADDR", value_parser = multiaddr)]
+    listen: Option<String>,
+    /// Address of the HTTP API [default: that of the folder, else 127.0.0.1:8790]
+    #[arg(long, value_name = "ADDRESS")]
+    api: Option<SocketAddr>,
+    /// Multiaddr at which this replica takes observers [default: that of the folder, else none]
+    #[arg(long, value_name = "MULTIADDR", value_parser = multiaddr)]
     observers: Option<String>,
     /// API address of a node to copy the state from, instead of following from the first slot; may stand several times
     #[arg(long, value_name = "URL")]
     from: Vec<String>,
+}
+
+/// Options that variables of the environment stand for. Apart from [`Join`]: a variable that is set does not ask to join.
+#[derive(Debug, clap::Args)]
+struct Around {
     /// File with the secret of those nodes' `admin.token`
     #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
     token: Option<PathBuf>,
@@ -68,18 +81,18 @@ struct Join {
 pub fn run(args: &Args) -> Outcome {
     match (&args.command, &args.join) {
         (Some(command), _) => join::run(command),
-        (None, Some(join)) => follow(join),
+        (None, Some(join)) => follow(join, &args.around),
         (None, None) => Err(Failure::usage("give --genesis, --peer and --dir")),
     }
 }
 
-fn follow(join: &Join) -> Outcome {
+fn follow(join: &Join, around: &Around) -> Outcome {
     let plan = Plan {
         dir: join.dir.clone(),
         genesis: read_genesis(&join.genesis).map_err(Failure::usage)?,
         key: join.key.clone(),
-        listen: join.listen.clone(),
-        api: join.api,
+        listen: join.listen.clone().unwrap_or_else(|| LISTEN.to_owned()),
+        api: join.api.unwrap_or(API),
         follow: join.peers.clone(),
         observers: join.observers.clone(),
     };
@@ -90,17 +103,25 @@ fn follow(join: &Join) -> Outcome {
         return Err(Failure::usage(why).next("give --from URL: the state is copied from a node that runs"));
     }
     if !join.from.is_empty() && plan.is_empty() {
-        let secrets = (join.ca.as_deref(), join.token.as_deref());
+        let secrets = (around.ca.as_deref(), around.token.as_deref());
         runtime.block_on(copy::fill(&join.dir, &join.from, secrets))?;
     }
-    runtime.block_on(serve(join)).map_err(|error| start::failure(&join.dir, error))
+    let flags = Overrides { log: around.log.clone(), ..join.overrides() };
+    runtime.block_on(serve(&join.dir, flags)).map_err(|error| start::failure(&join.dir, error))
 }
 
-async fn serve(join: &Join) -> Result<(), StartError> {
-    let flags = Overrides { api: Some(join.api), log: join.log.clone(), ..Overrides::default() };
-    let mut config = Config::load(&join.dir, flags)?;
-    config.follow.clone_from(&join.peers);
+impl Join {
+    /// The flags that are given: each wins over the environment, and that over the file of a folder that was there.
+    fn overrides(&self) -> Overrides {
+        let (listen, observers, follow) = (self.listen.clone(), self.observers.clone(), Some(self.peers.clone()));
+        Overrides { listen, api: self.api, observers, follow, ..Overrides::default() }
+    }
+}
+
+async fn serve(dir: &Path, flags: Overrides) -> Result<(), StartError> {
+    let config = Config::load(dir, flags)?;
     logging::start(&config.log, config.log_format)?;
-    let options = Options { dir: join.dir.clone(), config, interceptor: None, answers: DIGEST };
+    start::guard_key(dir);
+    let options = Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST };
     start::attend(Running::launch(options).await?).await
 }

@@ -8,6 +8,7 @@ mod print;
 mod failure;
 mod output;
 mod document;
+mod address;
 mod known;
 mod trusted;
 mod level;

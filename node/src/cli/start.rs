@@ -119,8 +119,7 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     if start.new_database {
         make_database(&dir, &config)?;
     }
-    tell_readable_key(&dir.join(REPLICA_KEY_FILE));
-    keep_out_of_dumps(&dir.join(REPLICA_KEY_FILE));
+    guard_key(&dir);
     attend(Running::launch(Options { dir, config, interceptor: None, answers: DIGEST }).await?).await
 }
 
@@ -198,6 +197,13 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     create_database(&config.data, &read_genesis(&dir.join(GENESIS_FILE))?)?;
     tracing::info!(event = "new-database", data = %config.data.display(), "a new database: everything is replayed from the others");
     Ok(())
+}
+
+/// Warns of a replica's key that others can read, and keeps a locked one out of core dumps.
+pub(super) fn guard_key(dir: &Path) {
+    let key = dir.join(REPLICA_KEY_FILE);
+    tell_readable_key(&key);
+    keep_out_of_dumps(&key);
 }
 
 /// Keeps the secret of a locked key out of core dumps.

@@ -16,6 +16,18 @@ fn without_room(folder: &Path, args: &[&str]) -> Output {
 }
 
 #[test]
+fn a_request_to_join_is_written_whichever_variable_of_a_command_is_set() {
+    for name in ["QUORATE_TOKEN", "QUORATE_CA", "QUORATE_LOG", "QUORATE_API", "QUORATE_NODE", "QUORATE_KEY"] {
+        let home = folder(&[]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(["join", "request", "--org", "a", "--listen", "/ip4/10.0.0.3/tcp/1", "--out", "ask"]);
+        let said = command.current_dir(home.path()).env(name, "x").output().expect("the program was built");
+        assert_eq!(code(&said), 0, "{name}: {}", errors(&said));
+        assert!(home.path().join("ask").exists(), "{name}");
+    }
+}
+
+#[test]
 fn a_document_that_could_not_be_written_is_not_in_the_way_of_the_next_try() {
     let home = folder(&[]);
     let template = ["genesis", "template", "--out", "draft"];
