@@ -1,5 +1,6 @@
 //! `quorate genesis`: the ceremony in which several organisations make one genesis, each with its own keys.
 
+use super::address::multiaddr;
 use super::failure::{Failure, Outcome};
 use super::print::{self, Table};
 use super::{document, restart};
@@ -180,9 +181,9 @@ fn entry(args: &EntryArgs) -> Outcome {
 
 fn replica(word: &str) -> Result<(Key, String), Failure> {
     let expected = "expected a key file and a multiaddr, as in replica.key=/ip4/10.0.0.3/tcp/7700";
-    let parts = word.split_once('=').filter(|(_, listen)| listen.starts_with('/'));
+    let parts = word.split_once('=').and_then(|(file, listen)| Some((file, multiaddr(listen).ok()?)));
     let (file, listen) = parts.ok_or_else(|| Failure::usage(format!("replica {word:?}: {expected}")))?;
-    Ok((Key::Held(keys::read(Path::new(file))?), listen.to_owned()))
+    Ok((Key::Held(keys::read(Path::new(file))?), listen))
 }
 
 fn add(file: &Path, entry: &Path, as_json: bool) -> Outcome {

@@ -1,5 +1,6 @@
 //! `quorate init`: a test group on this machine, or the folder of one member of a group that several organisations make.
 
+use super::address::multiaddr;
 use super::failure::{Failure, Outcome};
 use super::genesis;
 use super::print;
@@ -70,7 +71,7 @@ struct Own {
     #[arg(long, value_name = "FILE", requires = "genesis")]
     draft: Option<PathBuf>,
     /// Multiaddr on which the others reach this replica [default: that of the draft, else /ip4/0.0.0.0/tcp/7700]
-    #[arg(long, value_name = "MULTIADDR", requires = "genesis")]
+    #[arg(long, value_name = "MULTIADDR", requires = "genesis", value_parser = multiaddr)]
     listen: Option<String>,
     /// Address of the HTTP API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8700", requires = "genesis")]
@@ -81,7 +82,8 @@ struct Own {
 }
 
 fn peer(word: &str) -> Result<(u16, String), String> {
-    let parts = word.split_once('=').and_then(|(number, address)| Some((number.parse().ok()?, address.to_owned())));
+    let parts =
+        word.split_once('=').and_then(|(number, address)| Some((number.parse().ok()?, multiaddr(address).ok()?)));
     parts.ok_or_else(|| "expected a replica's number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7700".to_owned())
 }
 

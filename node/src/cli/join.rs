@@ -1,5 +1,6 @@
 //! `quorate join request`: what a replica that is to become a member asks with.
 
+use super::address::multiaddr;
 use super::document;
 use super::failure::{Failure, Outcome};
 use super::print;
@@ -24,7 +25,7 @@ pub struct Request {
     #[arg(long, value_name = "NAME")]
     org: String,
     /// Multiaddr on which the members will reach the replica; may stand several times
-    #[arg(long, value_name = "MULTIADDR", required = true)]
+    #[arg(long, value_name = "MULTIADDR", required = true, value_parser = multiaddr)]
     listen: Vec<String>,
     /// Key file of the replica, as `quorate keys new` makes one: a key that was never a member's [default: a new one,
     /// replica.key beside the request]

@@ -28,6 +28,42 @@ fn a_request_to_join_is_written_whichever_variable_of_a_command_is_set() {
 }
 
 #[test]
+fn what_is_no_multiaddr_is_told_where_it_is_given_and_nothing_is_made() {
+    let home = folder(&[]);
+    assert_eq!(code(&quorate(home.path(), &["init", "--out", ".", "--replicas", "1"])), 0);
+    let (key, good) = ("replica-0/replica.key", "/ip4/10.0.0.3/tcp/1");
+    let init = ["init", "--genesis", "genesis.json", "--key", key, "--dir", "made"];
+    for listen in ["/nonsense", "nonsense", ""] {
+        let (voter, peer) = (format!("{key}={listen}"), format!("0={listen}"));
+        for args in [
+            &["genesis", "entry", "--org", "a", "--replica", &voter, "--out", "made"][..],
+            &["join", "request", "--org", "a", "--listen", listen, "--key", key, "--out", "made"],
+            &[&init[..], &["--listen", listen]].concat(),
+            &[&init[..], &["--listen", good, "--peer", &peer]].concat(),
+            &["join", "--genesis", "genesis.json", "--key", key, "--dir", "made", "--peer", listen],
+            &["join", "--genesis", "genesis.json", "--key", key, "--dir", "made", "--peer", good, "--listen", listen],
+            &[
+                "join",
+                "--genesis",
+                "genesis.json",
+                "--key",
+                key,
+                "--dir",
+                "made",
+                "--peer",
+                good,
+                "--observers",
+                listen,
+            ],
+        ] {
+            let said = quorate(home.path(), args);
+            assert_eq!(code(&said), 2, "{args:?}: {}", errors(&said));
+            assert!(!home.path().join("made").exists(), "{args:?}");
+        }
+    }
+}
+
+#[test]
 fn a_document_that_could_not_be_written_is_not_in_the_way_of_the_next_try() {
     let home = folder(&[]);
     let template = ["genesis", "template", "--out", "draft"];
