@@ -83,10 +83,13 @@ pub enum CeremonyError {
         expected: &'static str,
     },
     /// An organisation's name that is none.
-    #[error("{0:?} is no name of an organisation: lower-case letters, digits and inner hyphens, at most 64")]
+    #[error("{0:?} is no name of an organisation: 1 to 100 of a-z A-Z 0-9 . _ -, beginning with a letter or digit")]
     Name(String),
-    /// Keys of an organisation that has others in the draft.
-    #[error("{0} is in the draft with other keys; who keeps the draft removes that entry first, if it is to change")]
+    /// Entry of an organisation that has another one in the draft.
+    #[error(
+        "{0} is in the draft with another entry (keys or addresses); who keeps the draft removes that one first, if it is \
+         to change"
+    )]
     Other(String),
     /// A key that stands twice.
     #[error("key {0} stands twice")]
@@ -225,9 +228,9 @@ impl Draft {
         Ok(Genesis::build(file)?)
     }
 
-    /// Addresses of the replicas, in the order of their numbers.
-    pub fn addresses(&self) -> Vec<String> {
-        self.entries().flat_map(|entry| &entry.replicas).map(|replica| replica.listen.clone()).collect()
+    /// Addresses of the replicas, by their keys: numbers are those of a genesis, which may have other entries.
+    pub fn addresses(&self) -> Vec<(PublicKey, String)> {
+        self.entries().flat_map(|entry| &entry.replicas).map(|replica| (replica.key, replica.listen.clone())).collect()
     }
 
     fn check(&self) -> Result<(), CeremonyError> {

@@ -2,6 +2,7 @@
 
 use super::address::multiaddr;
 use super::failure::{Failure, Outcome};
+use super::observe::domain;
 use super::print::{self, Table};
 use super::{document, restart};
 use quorate_client::api::RestartedFrom;
@@ -11,6 +12,7 @@ use quorate_ledger::{Genesis, hexed};
 use quorate_pbft::{Committee, Digest};
 use quorate_service::ceremony::{Draft, Entry};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Make one genesis out of the keys of several organisations
@@ -89,7 +91,7 @@ pub struct Template {
     name: Option<String>,
     /// A domain that the group begins with, open to every author until its policy says otherwise; may stand several
     /// times
-    #[arg(long = "domain", value_name = "NAME", default_value = "main")]
+    #[arg(long = "domain", value_name = "NAME", default_value = "main", value_parser = domain())]
     domains: Vec<String>,
     /// Print JSON
     #[arg(long)]
@@ -154,6 +156,10 @@ fn before(file: &Path, out: &Path, as_json: bool) -> Outcome {
 }
 
 fn template(args: &Template) -> Outcome {
+    let mut known = BTreeSet::new();
+    if let Some(twice) = args.domains.iter().find(|domain| !known.insert(*domain)) {
+        return Err(Failure::usage(format!("domain {twice} stands twice")));
+    }
     let of_file = || args.out.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = args.name.clone().unwrap_or_else(of_file);
     let draft = Draft::new(name.clone(), args.domains.clone());

@@ -114,9 +114,10 @@ impl Own {
     fn plan(&self, genesis: &Path, key: &Path, dir: &Path) -> Result<SeatPlan, Failure> {
         let draft = self.draft.as_deref().map(genesis::read_draft).transpose()?;
         let drafted = draft.map(|draft| draft.addresses()).unwrap_or_default();
-        let mut peers: BTreeMap<u16, String> = (0..).zip(drafted).collect();
-        peers.extend(self.peers.iter().cloned());
         let genesis = genesis::read(genesis)?;
+        let place = |(key, address)| Some((genesis.founders().replica_of(&key)?.get(), address));
+        let mut peers: BTreeMap<u16, String> = drafted.into_iter().filter_map(place).collect();
+        peers.extend(self.peers.iter().cloned());
         let (listen, api) = (self.listen.clone(), self.api);
         let from = self.from.clone();
         Ok(SeatPlan { dir: dir.to_owned(), genesis, key: key.to_owned(), listen, api, peers, from })

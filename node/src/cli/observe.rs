@@ -68,7 +68,7 @@ fn reads() -> impl TypedValueParser<Value = Reads> {
 }
 
 /// Parses a domain's name.
-fn domain() -> impl TypedValueParser<Value = String> {
+pub(super) fn domain() -> impl TypedValueParser<Value = String> {
     let is_one = |name: String| if is_name(&name) { Ok(name) } else { Err("not the name of a domain") };
     NonEmptyStringValueParser::new().try_map(is_one)
 }

@@ -97,3 +97,20 @@ fn a_draft_whose_entry_could_not_be_written_stays_as_it_was_and_alone() {
 fn count(folder: &Path) -> usize {
     std::fs::read_dir(folder).expect("our folder").count()
 }
+
+#[test]
+fn a_domain_that_has_no_name_or_stands_twice_makes_no_draft() {
+    let home = folder(&[]);
+    for domains in [["--domain", "bad name", "--domain", "b"], ["--domain", "b", "--domain", "b"]] {
+        let said = quorate(home.path(), &[&["genesis", "template", "--out", "draft"][..], &domains].concat());
+        assert_eq!(code(&said), 2, "{domains:?}: {}", errors(&said));
+        assert!(!home.path().join("draft").exists(), "{domains:?}");
+    }
+}
+
+#[test]
+fn the_name_of_an_organisation_is_refused_with_the_rule_of_names() {
+    let home = folder(&[]);
+    let said = quorate(home.path(), &["genesis", "entry", "--org", "a b", "--out", "entry"]);
+    assert!(code(&said) == 2 && errors(&said).contains("1 to 100 of a-z A-Z 0-9 . _ -"), "{}", errors(&said));
+}

@@ -116,6 +116,28 @@ fn a_key_that_is_no_replica_gets_no_folder() {
 }
 
 #[test]
+fn an_earlier_draft_gives_each_replica_the_address_of_its_own_key() {
+    let ceremony = Ceremony::new();
+    ceremony.build("group/genesis.json");
+    let draft = ceremony.file("draft.json");
+    fs::remove_file(&draft).expect("it is there");
+    ceremony.run(&["genesis", "template", "--out", &draft], 0);
+    for number in 1..4 {
+        ceremony.run(&["genesis", "add", &draft, &ceremony.file(&format!("{number}.entry"))], 0);
+    }
+
+    let seat = ceremony.seat(2, 0);
+
+    let config = fs::read_to_string(ceremony.path("group/replica-2/config.toml")).expect("a file");
+    for (number, is_listed) in [(0, false), (1, true), (3, true)] {
+        let line = format!("{number} = \"/ip4/127.0.0.1/tcp/{}\"", ceremony.port + number);
+        assert_eq!(config.contains(&line), is_listed, "{number}: {config}");
+    }
+    assert!(config.contains(&format!("listen = \"/ip4/127.0.0.1/tcp/{}\"", ceremony.port + 2)), "{config}");
+    assert!(String::from_utf8_lossy(&seat.stdout).contains("address of replica 0"), "{seat:?}");
+}
+
+#[test]
 fn a_folder_with_a_replica_is_left_as_it_is() {
     let ceremony = Ceremony::new();
     ceremony.build("group/genesis.json");
