@@ -69,6 +69,13 @@ pub struct Token {
     pub until: Option<u64>,
 }
 
+impl Token {
+    /// Whether it opens nothing at this time any more.
+    fn is_over(&self, now: u64) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
 /// Why the tokens stay as they are.
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
@@ -242,15 +249,15 @@ impl Tokens {
         if known.secret == Secret::Read(hash) {
             return Some(Role::Admin);
         }
-        let found =
-            known.tokens.iter().filter(|token| token.hash == hash && token.until.is_none_or(|until| now < until));
+        let found = known.tokens.iter().filter(|token| token.hash == hash && !token.is_over(now));
         found.map(|token| token.role).max()
     }
 
     /// Whether any token, or the secret, may open something.
     pub fn are_there(&self) -> bool {
         let known = self.lock();
-        matches!(known.secret, Secret::Read(_)) || !known.tokens.is_empty()
+        let now = now_ms();
+        matches!(known.secret, Secret::Read(_)) || known.tokens.iter().any(|token| !token.is_over(now))
     }
 
     /// Whether there is an `admin.token`, or was one since the start.
@@ -392,6 +399,14 @@ mod tests {
         let tokens = Tokens::open(dir.path());
 
         assert_eq!((tokens.role(&over), tokens.role(&open)), (None, Some(Role::Admin)));
+    }
+
+    #[test]
+    fn a_token_that_is_over_is_not_there_to_open_anything() {
+        let dir = tempfile::tempdir().expect("a folder");
+        make(dir.path(), Role::Admin, None, Some(now_ms())).expect("a token");
+
+        assert!(!Tokens::open(dir.path()).are_there());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::failure::{Failure, Outcome};
 use super::print::{self, plain};
 use super::reach::Reach;
-use quorate_client::api::{Issue, Mode, Page, Status};
+use quorate_client::api::{HEALTH_MIN, Issue, Mode, Page, Status};
 use quorate_client::http::Client;
 use quorate_service::doctor::{Item, examine};
 use serde_json::json;
@@ -65,6 +65,22 @@ async fn asked(client: &Client) -> Result<Vec<Item>, Failure> {
         }
     });
     let node = Item::well("node", format!("{} answers, quorate {}", client.node(), status.version));
-    let health = Item::well("health", status.health.score.to_string());
-    Ok([node, mode, health].into_iter().chain(found).collect())
+    Ok([node, mode, health(status.health.score)].into_iter().chain(found).collect())
+}
+
+fn health(score: f64) -> Item {
+    match score < HEALTH_MIN {
+        true => Item::fault("health", format!("{score} of 1"), "`quorate health` says what it is made of"),
+        false => Item::well("health", score.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_below_the_bound_at_which_somebody_should_look_is_a_fault() {
+        assert_eq!([0.0, 0.69, HEALTH_MIN, 1.0].map(|score| health(score).ok), [false, false, true, true]);
+    }
 }

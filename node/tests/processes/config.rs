@@ -167,6 +167,43 @@ fn an_api_for_other_machines_without_a_token_is_a_fault() {
     config(&group, 0, &["check"], &public, 0);
 }
 
+#[test]
+fn without_a_secret_the_check_calls_loopback_open_as_it_is_whatever_tokens_there_are() {
+    let mut group = Group::init(1);
+    token(&group, &["new", "--role", "read", "--name", "a"]);
+
+    let checked = config(&group, 0, &["check"], &[], 0);
+
+    assert!(detail(&checked, "operators").contains("is open on"), "{checked}");
+    group.start(0);
+    assert_eq!(group.get(0, "/metrics").status, 200);
+}
+
+#[test]
+fn a_secret_or_token_that_opens_nothing_is_none() {
+    let group = Group::init(1);
+    let (file, public) = (folder(&group, 0).join("admin.token"), [("QUORATE_API", "0.0.0.0:8700")]);
+    let operators = |variables: &[(&str, &str)], code| {
+        let checked = config(&group, 0, &["check"], variables, code);
+        assert_eq!(faults(&checked).contains(&"operators"), code == 1, "{checked}");
+    };
+    token(&group, &["new", "--role", "read", "--name", "a"]);
+    operators(&public, 0);
+    token(&group, &["revoke", "a"]);
+    operators(&public, 1);
+    fs::write(&file, "\n").expect("our folder");
+    operators(&public, 1);
+    operators(&[], 1);
+    fs::write(&file, "secret\n").expect("our folder");
+    operators(&[], 0);
+}
+
+fn token(group: &Group, args: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    let ran = command.arg("token").args(args).arg("--dir").arg(folder(group, 0)).output().expect("quorate runs");
+    assert!(ran.status.success(), "{args:?}: {ran:?}");
+}
+
 fn set_levels(group: &Group, body: &str, token: &str) -> Answer {
     let length = body.len();
     let head = format!(

@@ -3,14 +3,12 @@
 use super::{Item, barred, told};
 use crate::api::Certificate;
 use crate::clock::now_ms;
-use crate::config::{
-    ADMIN_TOKEN_FILE, CONFIG_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS,
-};
+use crate::config::{CONFIG_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS};
 use crate::health::RENEW_SECONDS;
 use crate::logging;
 use crate::observer::{OBSERVER_KEY_FILE, is_observers};
 use crate::replica::{self, Ways, read_genesis};
-use crate::tokens::TOKENS_FILE;
+use crate::tokens::Tokens;
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
@@ -89,7 +87,7 @@ fn of_replica(dir: &Path) -> Vec<Item> {
         ));
         items.push(ports(config));
         items.extend(hosts(config));
-        items.push(operators(config, [ADMIN_TOKEN_FILE, TOKENS_FILE].iter().any(|file| dir.join(file).exists())));
+        items.push(operators(config, &Tokens::open(dir)));
         items.extend(certificate(config));
     }
     items
@@ -166,16 +164,16 @@ fn hosts(config: &Config) -> Option<Item> {
     ))
 }
 
-/// Access of operators, where the API is reached from other machines.
-fn operators(config: &Config, has_token: bool) -> Item {
+/// Access of operators, as the node gives it with these tokens.
+fn operators(config: &Config, tokens: &Tokens) -> Item {
     let address = config.operations.unwrap_or(config.api);
-    match (address.ip().is_loopback(), has_token) {
-        (_, true) => Item::well("operators", "what tells of the node needs the secret of admin.token, or a token"),
-        (true, false) => Item::well("operators", format!("what tells of the node is open on {address} alone")),
+    match (address.ip().is_loopback() && !tokens.has_secret(), tokens.are_there()) {
+        (true, _) => Item::well("operators", format!("what tells of the node is open on {address} alone")),
+        (false, true) => Item::well("operators", "what tells of the node needs the secret of admin.token, or a token"),
         (false, false) => Item::fault(
             "operators",
-            format!("the API is reached on {address}, and nobody may read /metrics: there is no token"),
-            "`quorate token new --role read --dir DIR` makes one",
+            format!("at {address} nobody may read /metrics: neither a secret in admin.token nor a token opens it"),
+            "`quorate token new --role read --dir DIR` makes a token",
         ),
     }
 }
