@@ -2,7 +2,7 @@
 
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
-use super::reach::client;
+use super::reach::{client, patience};
 use quorate_client::api::{Mode, Page, SnapshotEntry, Status};
 use quorate_client::http::{Client, ClientError};
 use quorate_ledger::copy::{Comparison, Difference, Incomparable, Shown, Signed};
@@ -79,8 +79,7 @@ impl From<ClientError> for Stop {
 
 /// Runs the command.
 pub async fn run(args: &DiffState) -> Outcome {
-    let patience =
-        Duration::try_from_secs_f64(args.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
+    let patience = patience(args.timeout)?;
     let genesis = args.genesis.as_deref().map(read_genesis).transpose().map_err(Failure::usage)?;
     let node = |url: &str| client(url, patience, (args.ca.as_deref(), args.token.as_deref()));
     let nodes = [node(&args.first)?, node(&args.second)?];

@@ -1,5 +1,6 @@
 //! `quorate observers`: nodes without a vote that the group has enrolled, and proposals to enrol and revoke them.
 
+use super::clock::date;
 use super::failure::{Failure, Outcome};
 use super::listing::{self, LIST_MAX};
 use super::print::{self, plain};
@@ -63,7 +64,7 @@ pub struct Terms {
     #[arg(long = "follows", value_name = "DOMAIN")]
     domains: Vec<String>,
     /// Days of ledger time for which it is enrolled [default: 365]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     days: Option<u64>,
 }
 
@@ -122,7 +123,7 @@ async fn list(reach: &Reach) -> Outcome {
             observer.key.to_string(),
             organisation,
             followed(&observer.domains),
-            observer.until.to_string(),
+            date(observer.until),
             over.into(),
         ]);
     })
@@ -207,7 +208,7 @@ impl How {
                 let (key, org, domains) = (observer.key, plain(&observer.organisation), followed(&observer.domains));
                 let taken = of(&observer.key).filter(|known| known.organisation != observer.organisation);
                 let taken = taken.map(|known| format!("{key} is an observer of {}", plain(&known.organisation)));
-                (format!("{what} {key} of {org}, domains {domains}, until {}", observer.until), taken)
+                (format!("{what} {key} of {org}, domains {domains}, until {}", date(observer.until)), taken)
             }
             ObserverAct::Revoke(key) => {
                 let unknown = of(key).is_none().then(|| format!("{key} is no enrolled observer"));

@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Time after which somebody at a terminal is told what is waited for.
 const WAITED: Duration = Duration::from_secs(1);
 
+/// Longest time to wait for an answer.
+const PATIENCE_MAX: Duration = Duration::from_secs(365 * 86_400);
+
 /// Address at which `quorate init` puts the API of replica 0.
 pub(super) const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
 
@@ -50,7 +53,7 @@ pub struct Reach {
 impl Reach {
     /// Time to wait for an answer.
     pub fn patience(&self) -> Result<Duration, Failure> {
-        Duration::try_from_secs_f64(self.timeout).map_err(|error| Failure::usage(format!("--timeout: {error}")))
+        patience(self.timeout)
     }
 
     /// A client whose time begins now.
@@ -78,6 +81,12 @@ impl Reach {
     pub fn doctor(&self) -> Result<Client, Failure> {
         Ok(self.client_of(Wants::Answering)?.with_notice(Notice { after: Duration::ZERO, tell }))
     }
+}
+
+/// Time of a `--timeout`; clocks count no further than a year from now, which is longer than anybody waits.
+pub(super) fn patience(seconds: f64) -> Result<Duration, Failure> {
+    let time = Duration::try_from_secs_f64(seconds);
+    Ok(time.map_err(|error| Failure::usage(format!("--timeout: {error}")))?.min(PATIENCE_MAX))
 }
 
 /// A client of a node, by the authorities in one file and with the secret in another.

@@ -80,7 +80,7 @@ fn is_of_node(dir: &Path) -> Outcome {
 }
 
 fn new(role: Role, name: Option<&str>, until: Option<u64>, place: &Place) -> Outcome {
-    let (token, secret) = tokens::make(&place.dir, role, name, until.map(|time| now_ms() + time))?;
+    let (token, secret) = tokens::make(&place.dir, role, name, until.map(|time| now_ms().saturating_add(time)))?;
     if place.json {
         let mut told = shown(&token);
         told["secret"] = secret.into();

@@ -1,6 +1,6 @@
 //! Mistakes of operators, and disks that take no more: told before anything is made, and nothing half made stays.
 
-use crate::{code, folder, quorate};
+use crate::{code, failed, folder, node_that_serves, quorate};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -113,4 +113,31 @@ fn the_name_of_an_organisation_is_refused_with_the_rule_of_names() {
     let home = folder(&[]);
     let said = quorate(home.path(), &["genesis", "entry", "--org", "a b", "--out", "entry"]);
     assert!(code(&said) == 2 && errors(&said).contains("1 to 100 of a-z A-Z 0-9 . _ -"), "{}", errors(&said));
+}
+
+#[test]
+fn a_timeout_beyond_all_clocks_waits_for_as_long_as_there_is_and_is_no_internal_fault() {
+    let home = folder(&[]);
+    let node = node_that_serves("no status", "x".to_owned());
+    let long = ["--timeout", "1e19"];
+    for args in [&["status", "--node", &node][..], &["diff-state", &node, &node]] {
+        let said = quorate(home.path(), &[args, &long].concat());
+        assert_eq!(code(&said), 3, "{args:?}: {}", errors(&said));
+    }
+}
+
+#[test]
+fn a_token_for_all_time_that_can_be_counted_is_open() {
+    let home = folder(&[("config.toml", "")]);
+    let made = ["token", "new", "--role", "read", "--until", "213503982334d", "--dir", ".", "--json"];
+    let made: serde_json::Value = serde_json::from_slice(&quorate(home.path(), &made).stdout).expect("JSON");
+    assert!(made["until"].as_u64() > made["made"].as_u64(), "{made}");
+}
+
+#[test]
+fn an_observer_is_enrolled_for_a_day_at_least() {
+    let home = folder(&[]);
+    let ask = ["observers", "request", "--dir", "seat", "--genesis", "g", "--org", "a", "--out", "ask", "--json"];
+    let (ended, document) = failed(&quorate(home.path(), &[&ask[..], &["--days", "0"]].concat()));
+    assert!(ended == 2 && document["error"].as_str().is_some_and(|words| words.contains("--days")), "{document}");
 }
