@@ -138,8 +138,8 @@ pub async fn waiting(client: &Client, domain: &str, beginning: &str) -> Result<E
     if let Ok(id) = beginning.parse() {
         return Ok(id);
     }
-    let found = one(client, &["domains", domain, "pending"], "changes that wait", beginning).await;
-    let id = found.map_err(|failure| failure.next("`quorate pending list` shows them"))?;
+    let list = ("changes that wait", "`quorate pending list` shows them");
+    let id = one(client, &["domains", domain, "pending"], list, beginning).await?;
     id.parse().map_err(|_| client.garbled(format!("{id} is no envelope")).into())
 }
 

@@ -1,9 +1,9 @@
 //! `quorate join request`: what a replica that is to become a member asks with.
 
 use super::address::multiaddr;
-use super::document;
 use super::failure::{Failure, Outcome};
-use super::print;
+use super::keys::not_made;
+use super::{document, print};
 use quorate_client::joining::JoinRequest;
 use quorate_client::keys::{self, KeyError};
 use quorate_ledger::Joiner;
@@ -84,6 +84,6 @@ fn new_key(args: &Request) -> Result<(Ed25519Signer, Option<PathBuf>), Failure> 
         Err(error @ KeyError::Exists(_)) => {
             Err(Failure::from(error).next("it may be a member's: give --key FILE if this replica is to have it"))
         }
-        made => Ok((made?, Some(file))),
+        made => Ok((made.map_err(|error| not_made(&file, error))?, Some(file))),
     }
 }

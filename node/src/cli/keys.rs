@@ -3,7 +3,7 @@
 use super::failure::{Failure, Outcome};
 use super::{identities, print};
 use quorate_client::keys::passphrase::{self, Passphrase};
-use quorate_client::keys::{self, Key};
+use quorate_client::keys::{self, Key, KeyError};
 use quorate_pbft::{PublicKey, Signer as _};
 use serde_json::json;
 use std::io;
@@ -80,7 +80,10 @@ pub enum Command {
 /// Runs the command.
 pub fn run(command: &Command) -> Outcome {
     match command {
-        Command::New { out, json } => show(out, &keys::create(out)?.public_key(), *json),
+        Command::New { out, json } => {
+            let made = keys::create(out).map_err(|error| not_made(out, error))?;
+            show(out, &made.public_key(), *json)
+        }
         Command::Lock { file, phrase } => lock(file, phrase),
         Command::Unlock { file, phrase } => {
             keys::relock(file, &phrase.current(file)?, None)?;
@@ -93,6 +96,16 @@ pub fn run(command: &Command) -> Outcome {
         }
         Command::Prove { file, org, json: _ } => prove(file, org),
         Command::Show { file, json } => show(file, &keys::public(file)?, *json),
+    }
+}
+
+/// Failure to make a key: what is not there then is its folder.
+pub fn not_made(out: &Path, error: KeyError) -> Failure {
+    match (&error, out.parent()) {
+        (KeyError::Io { error: why, .. }, Some(folder)) if why.kind() == io::ErrorKind::NotFound => {
+            Failure::usage(error).next(format!("make the folder {} first", folder.display()))
+        }
+        _ => error.into(),
     }
 }
 

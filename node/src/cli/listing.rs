@@ -41,17 +41,22 @@ pub async fn whole(client: &Client, list: &str, beginning: &str) -> Result<Strin
     if beginning.len() >= 64 {
         return Ok(beginning.into());
     }
-    let found = one(client, &[list], list, beginning).await;
-    found.map_err(|failure| failure.next(format!("`quorate {list} list` shows them; more digits name one of many")))
+    let next = format!("`quorate {list} list` shows them; more digits name one of many");
+    one(client, &[list], (list, &next), beginning).await
 }
 
-/// The one id in the list at an address that begins so.
-pub async fn one(client: &Client, path: &[&str], list: &str, beginning: &str) -> Result<String, Failure> {
+/// The one id in the list at an address that begins so; the list comes with its name, and with advice where none or several do.
+pub async fn one(
+    client: &Client,
+    path: &[&str],
+    (list, next): (&str, &str),
+    beginning: &str,
+) -> Result<String, Failure> {
     let items: Vec<Value> = client.list(path, &[], LIST_MAX).await?;
     let ids = items.iter().filter_map(|item| item["id"].as_str()).filter(|id| id.starts_with(beginning));
     match ids.collect::<Vec<_>>()[..] {
         [id] => Ok(id.into()),
-        [] => Err(Failure::no(format!("no id in {list} begins with {beginning}"))),
-        ref many => Err(Failure::usage(format!("{} ids in {list} begin with {beginning}", many.len()))),
+        [] => Err(Failure::no(format!("no id in {list} begins with {beginning}")).next(next)),
+        ref many => Err(Failure::usage(format!("{} ids in {list} begin with {beginning}", many.len())).next(next)),
     }
 }

@@ -116,6 +116,18 @@ fn the_name_of_an_organisation_is_refused_with_the_rule_of_names() {
 }
 
 #[test]
+fn a_key_in_a_folder_that_is_not_there_comes_with_the_folder_to_make() {
+    let home = folder(&[]);
+    for args in [
+        &["keys", "new", "--out", "nodir/x.key"][..],
+        &["join", "request", "--org", "a", "--listen", "/ip4/10.0.0.3/tcp/1", "--out", "nodir/ask"],
+    ] {
+        let said = quorate(home.path(), args);
+        assert!(code(&said) == 2 && errors(&said).contains("make the folder nodir first"), "{}", errors(&said));
+    }
+}
+
+#[test]
 fn a_timeout_beyond_all_clocks_waits_for_as_long_as_there_is_and_is_no_internal_fault() {
     let home = folder(&[]);
     let node = node_that_serves("no status", "x".to_owned());
@@ -123,6 +135,18 @@ fn a_timeout_beyond_all_clocks_waits_for_as_long_as_there_is_and_is_no_internal_
     for args in [&["status", "--node", &node][..], &["diff-state", &node, &node]] {
         let said = quorate(home.path(), &[args, &long].concat());
         assert_eq!(code(&said), 3, "{args:?}: {}", errors(&said));
+    }
+}
+
+#[test]
+fn a_list_that_could_not_be_asked_for_is_not_blamed_on_a_short_id() {
+    let home = folder(&[]);
+    assert_eq!(code(&quorate(home.path(), &["keys", "new", "--out", "key"])), 0);
+    let to_nobody = ["--key", "key", "--node", "http://127.0.0.1:1", "--timeout", "0.3"];
+    for args in [["approve", "0000"], ["attest", "0000"]] {
+        let said = quorate(home.path(), &[&args[..], &to_nobody].concat());
+        assert_eq!(code(&said), 3, "{args:?}");
+        assert!(errors(&said).contains("is it started") && !errors(&said).contains(" list`"), "{}", errors(&said));
     }
 }
 
