@@ -2,13 +2,14 @@
 //!
 //! The import follows first parents: a merge is one change, its diff to its first parent, so after each commit the
 //! domain has what git's tree has. The commits of other parents are counted as folded. Changes say which commit they
-//! are ([`Origin`](git::Origin)), so that the next import of the same branch goes on after the newest ([`earlier`]).
+//! are ([`Origin`](quorate_git::Origin)), so that the next import of the same branch goes on after the newest ([`earlier`]).
 
 mod base;
 mod earlier;
 mod others;
 mod places;
 mod rest;
+mod sending;
 mod standing;
 mod tally;
 
@@ -16,19 +17,17 @@ use super::change;
 use super::failure::{Failure, Outcome};
 use super::identities;
 use super::listing::LIST_MAX;
-use super::print;
 use super::reach::{Reach, Scope, Signing};
 use crate::lines::{Branches, Line, alike, all_branches};
 use base::Allowed;
 use earlier::Trust;
 use places::Places;
 use quorate_client::api::{Domain, GroupLimits};
-use quorate_client::author::{Author, Draft, Streaming};
-use quorate_client::content;
+use quorate_client::author::Author;
 use quorate_client::http::{Client, ClientError};
-use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
-use quorate_ledger::{Base, Limits, Mode, Op};
-use rest::{Piece, Rest};
+use quorate_git::Repository;
+use quorate_ledger::{Base, Limits};
+use rest::Rest;
 use standing::Standing;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -208,82 +207,13 @@ impl Run<'_> {
         for piece in rest {
             let mut piece = piece.map_err(Failure::usage)?;
             standing.pass(&mut piece.change.operations);
-            send(&self.repository, &self.limits, &mut self.pace, (&mut streaming, tally), &piece, &mut base).await?;
+            let way = (&self.repository, &self.limits, &mut self.pace);
+            sending::send(way, (&mut streaming, tally), &piece, &mut base).await?;
         }
         let ended = streaming.wait().await;
-        judge(&mut streaming, tally)?;
+        sending::judge(&mut streaming, tally)?;
         ended?;
         tally.end();
         Ok(())
-    }
-}
-
-/// Sends a commit, in as many envelopes as it takes; the first of all has this base.
-async fn send(
-    repository: &Repository,
-    limits: &Limits,
-    pace: &mut Option<Interval>,
-    (streaming, tally): (&mut Streaming<'_>, &mut Tally),
-    piece: &Piece,
-    base: &mut Option<Base>,
-) -> Outcome {
-    let Piece { change, is_whole } = piece;
-    if let Some(missing) = change.skipped.iter().find(|skipped| skipped.reason == Reason::ObjectMissing) {
-        let (path, commit) = (print::plain(&missing.path), print::short(missing.commit));
-        let what = format!("{path} of commit {commit} is missing in the repository: the commit was not sent");
-        return Err(Failure::usage(what).next("a clone that was made without --filter has everything"));
-    }
-    let part = |number, of| Part { number, of, is_whole: *is_whole };
-    let ranges = git::pack(&change.operations, change.commit.described(part(1, usize::MAX)).len(), limits);
-    let of = ranges.len();
-    for (at, range) in ranges.into_iter().enumerate() {
-        let part = part(at + 1, of);
-        let draft = draft(repository, base.take(), &change.operations[range], change.commit.described(part))?;
-        if let Some(ticks) = pace {
-            ticks.tick().await;
-        }
-        tally.sends(piece, part);
-        let sent = streaming.send(&draft).await;
-        judge(streaming, tally)?;
-        sent?;
-    }
-    Ok(())
-}
-
-/// Counts the verdicts that have come; ends where one is a refusal.
-fn judge(streaming: &mut Streaming<'_>, tally: &mut Tally) -> Outcome {
-    for receipt in streaming.receipts() {
-        let origin = || Origin::read(&streaming.message(&receipt.id)?);
-        tally.judge(&receipt, || origin().map(|origin| origin.commit))?;
-    }
-    Ok(())
-}
-
-fn draft(
-    repository: &Repository,
-    base: Option<Base>,
-    operations: &[Operation],
-    message: String,
-) -> Result<Draft, Failure> {
-    let (mut ops, mut contents) = (Vec::new(), Vec::new());
-    for operation in operations {
-        ops.push(match operation {
-            Operation::Delete { path } => Op::Delete { path: path.clone() },
-            Operation::Put { path, entry } => {
-                let bytes = repository.content(entry.blob).map_err(Failure::usage)?;
-                let content = content::digest(&bytes);
-                contents.push(bytes);
-                Op::Put { path: path.clone(), mode: mode(entry.mode), content }
-            }
-        });
-    }
-    Ok(Draft { base, ops, contents, message })
-}
-
-fn mode(mode: git::Mode) -> Mode {
-    match mode {
-        git::Mode::File => Mode::File,
-        git::Mode::Exec => Mode::Exec,
-        git::Mode::Link => Mode::Link,
     }
 }

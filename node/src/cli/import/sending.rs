@@ -1,0 +1,79 @@
+//! Envelopes of one commit.
+
+use super::super::failure::{Failure, Outcome};
+use super::super::print;
+use super::rest::Piece;
+use super::tally::Tally;
+use quorate_client::author::{Draft, Streaming};
+use quorate_client::content;
+use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
+use quorate_ledger::{Base, Limits, Mode, Op};
+use tokio::time::Interval;
+
+/// Sends a commit, in as many envelopes as it takes; the first of all has this base.
+pub async fn send(
+    (repository, limits, pace): (&Repository, &Limits, &mut Option<Interval>),
+    (streaming, tally): (&mut Streaming<'_>, &mut Tally),
+    piece: &Piece,
+    base: &mut Option<Base>,
+) -> Outcome {
+    let Piece { change, is_whole } = piece;
+    if let Some(missing) = change.skipped.iter().find(|skipped| skipped.reason == Reason::ObjectMissing) {
+        let (path, commit) = (print::plain(&missing.path), print::short(missing.commit));
+        let what = format!("{path} of commit {commit} is missing in the repository: the commit was not sent");
+        return Err(Failure::usage(what).next("a clone that was made without --filter has everything"));
+    }
+    let part = |number, of| Part { number, of, is_whole: *is_whole };
+    let ranges = git::pack(&change.operations, change.commit.described(part(1, usize::MAX)).len(), limits);
+    let of = ranges.len();
+    for (at, range) in ranges.into_iter().enumerate() {
+        let part = part(at + 1, of);
+        let draft = draft(repository, base.take(), &change.operations[range], change.commit.described(part))?;
+        if let Some(ticks) = pace {
+            ticks.tick().await;
+        }
+        tally.sends(piece, part);
+        let sent = streaming.send(&draft).await;
+        judge(streaming, tally)?;
+        sent?;
+    }
+    Ok(())
+}
+
+/// Counts the verdicts that have come; ends where one is a refusal.
+pub fn judge(streaming: &mut Streaming<'_>, tally: &mut Tally) -> Outcome {
+    for receipt in streaming.receipts() {
+        let origin = || Origin::read(&streaming.message(&receipt.id)?);
+        tally.judge(&receipt, || origin().map(|origin| origin.commit))?;
+    }
+    Ok(())
+}
+
+fn draft(
+    repository: &Repository,
+    base: Option<Base>,
+    operations: &[Operation],
+    message: String,
+) -> Result<Draft, Failure> {
+    let (mut ops, mut contents) = (Vec::new(), Vec::new());
+    for operation in operations {
+        ops.push(match operation {
+            Operation::Delete { path } => Op::Delete { path: path.clone() },
+            Operation::Put { path, entry } => {
+                let bytes = repository.content(entry.blob).map_err(Failure::usage)?;
+                let content = content::digest(&bytes);
+                contents.push(bytes);
+                Op::Put { path: path.clone(), mode: mode(entry.mode), content }
+            }
+        });
+    }
+    Ok(Draft { base, ops, contents, message })
+}
+
+fn mode(mode: git::Mode) -> Mode {
+    match mode {
+        git::Mode::File => Mode::File,
+        git::Mode::Exec => Mode::Exec,
+        git::Mode::Link => Mode::Link,
+    }
+}
