@@ -34,7 +34,7 @@ pub struct OldSlot {
 
 impl Gone {
     fn as_old(&self) -> OldSlot {
-        let lane_bytes = self.lanes.values().map(|(_, bytes)| bytes).sum();
+        let lane_bytes = self.lanes.values().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes)); // a header may be damaged
         OldSlot { epoch: self.epoch, time: self.time, lane_bytes }
     }
 }

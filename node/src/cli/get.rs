@@ -116,8 +116,11 @@ fn stands_otherwise(out: &Path, mode: Mode, bytes: &[u8]) -> bool {
     }
 }
 
-/// Writes a file, an executable or a link, whole or not at all.
+/// Writes a file, an executable or a link, whole or not at all; a pipe or a device takes the bytes of a file as they come.
 fn write(out: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
+    if mode != Mode::Link && fs::metadata(out).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return fs::write(out, bytes);
+    }
     let mut draft = out.as_os_str().to_owned();
     draft.push(format!(".{}.tmp", std::process::id()));
     let draft = PathBuf::from(draft);
@@ -132,4 +135,26 @@ fn write_draft(draft: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
         Mode::Exec => 0o777,
     };
     fs::OpenOptions::new().write(true).create_new(true).mode(permissions).open(draft)?.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileTypeExt as _;
+
+    #[test]
+    fn a_pipe_takes_the_bytes_and_stays_a_pipe() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe)
+        });
+
+        write(&pipe, Mode::File, b"bytes").expect("it is written");
+
+        assert!(fs::metadata(&pipe).expect("it is there").file_type().is_fifo());
+        assert_eq!(reader.join().expect("no panic").expect("it is read"), b"bytes");
+    }
 }
