@@ -13,7 +13,7 @@ pub async fn run(args: &BenchArgs) -> Outcome {
     if let Some(file) = &args.report {
         let json = serde_json::to_string_pretty(&report).expect("a report is JSON");
         let written = fs::write(file, page(&report, &json));
-        written.map_err(|error| Failure::usage(format!("cannot write {}: {error}", file.display())))?;
+        written.map_err(|error| Failure::file(file, error))?;
         tell!("bench: wrote {}", file.display());
     }
     match args.json {

@@ -70,7 +70,7 @@ async fn asked(client: &Client) -> Result<Vec<Item>, Failure> {
 
 fn health(score: f64) -> Item {
     match score < HEALTH_MIN {
-        true => Item::fault("health", format!("{score} of 1"), "`quorate health` says what it is made of"),
+        true => Item::fault("health", score.to_string(), "`quorate health` says what it is made of"),
         false => Item::well("health", score.to_string()),
     }
 }

@@ -3,7 +3,7 @@
 //! Each entry of the log makes one commit by a fixed rule, so that every replica and every run give the same commit ids.
 //! At the end the files must be those of the domain at the revision that was exported; else nothing is published.
 
-use super::failure::{Failure, Outcome};
+use super::failure::{Exit, Failure, Outcome};
 use super::file_read;
 use super::files;
 use super::get;
@@ -78,7 +78,10 @@ pub async fn run(args: &Export) -> Outcome {
     let (group, restarted) = (status.group.to_string(), status.restarted_from.map(|before| before.seq));
     let last = files::newest(&client, &args.scope.domain, "strong").await?;
     let own = "give a new folder, or the repository of an earlier export";
-    let mirror = Mirror::open(&args.git).map_err(|error| Failure::usage(error).next(own))?;
+    let mirror = Mirror::open(&args.git).map_err(|error| match Failure::met(error) {
+        full if full.exit() == Exit::Disk => full,
+        other => other.next(own),
+    })?;
     let (files, refused) = (BTreeMap::new(), BTreeMap::new());
     let mut run = Run { args, client, group, restarted, mirror, files, refused, tip: None };
     let history = run.history(&last).await?;

@@ -75,7 +75,8 @@ impl Failure {
 
     /// A file that cannot be read or written.
     pub fn file(path: &Path, error: io::Error) -> Self {
-        Self::met(format!("{}: {error}", path.display()))
+        let met = Self::met(error); // by its own words: a path may hold any
+        Self { what: format!("{}: {}", path.display(), met.what), ..met }
     }
 
     /// The answer is no, and standard output has said it all.
@@ -282,6 +283,16 @@ mod tests {
                 assert_eq!((failure.exit, is_advised), (exit, exit == Exit::Disk), "{failure}");
             }
         }
+    }
+
+    #[test]
+    fn a_name_that_reads_like_a_full_disk_fills_none() {
+        let path = Path::new("No space left on device");
+
+        let failure = Failure::file(path, io::ErrorKind::NotFound.into());
+
+        assert_eq!(failure.exit, Exit::Usage, "{failure}");
+        assert!(failure.what.starts_with("No space left on device: "), "{failure}");
     }
 
     #[test]

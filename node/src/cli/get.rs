@@ -118,7 +118,8 @@ fn stands_otherwise(out: &Path, mode: Mode, bytes: &[u8]) -> bool {
 
 /// Writes a file, an executable or a link, whole or not at all; a pipe or a device takes the bytes of a file as they come.
 fn write(out: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
-    if mode != Mode::Link && fs::metadata(out).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+    let is_special = fs::metadata(out).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if mode != Mode::Link && (is_special || out.starts_with("/dev") || out.starts_with("/proc")) {
         return fs::write(out, bytes);
     }
     let mut draft = out.as_os_str().to_owned();

@@ -55,7 +55,7 @@ pub fn seen(path: &Path, genesis: &Genesis) -> Result<SeenEpochs, Failure> {
 fn failed(why: EpochsError) -> Failure {
     match why {
         EpochsError::NotEpochs { .. } => Failure::no(why),
-        EpochsError::Io { .. } => Failure::usage(why),
+        EpochsError::Io { .. } => Failure::met(why),
     }
 }
 

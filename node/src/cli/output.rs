@@ -9,7 +9,13 @@ use std::path::Path;
 
 /// Refuses a place at which there is no older file of this kind: a slip of the keyboard must not cost a file.
 pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
-    let Ok(file) = fs::File::open(out) else { return Ok(()) };
+    if fs::metadata(out).is_ok_and(|found| !found.is_file()) {
+        return Ok(()); // a pipe or a device has no bytes to lose
+    }
+    let file = match fs::File::open(out) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(|error| Failure::file(out, error))?,
+    };
     let mut head = Vec::new();
     let read = file.take(tag.len() as u64).read_to_end(&mut head);
     read.map_err(|error| Failure::file(out, error))?;
@@ -26,17 +32,33 @@ pub fn write(out: &Path, tag: &[u8], proof: &[u8]) -> Result<(), Failure> {
     replace(out, proof).map_err(|error| Failure::file(out, error))
 }
 
-/// Puts bytes in the place of the file that is there, whole or not at all; a pipe or a device takes them as they come.
+/// Puts bytes in the place of the file that is there, whole or not at all, and with its permissions. A pipe or a device takes them
+/// as they come, and so does a file that alone can be written: one in a folder of others, or mounted by itself.
 pub fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
-    let out = fs::canonicalize(out).unwrap_or_else(|_| out.to_owned()); // a link stays one
-    if fs::metadata(&out).is_ok_and(|found| !found.is_file()) {
+    let found = fs::metadata(out).map_err(|error| (error, out.is_symlink()));
+    if matches!(&found, Ok(found) if !found.is_file()) || matches!(found, Err((_, true))) {
         return fs::write(out, bytes);
     }
+    let place = fs::canonicalize(out).unwrap_or_else(|_| out.to_owned()); // a link stays one
+    let permissions = found.ok().map(|found| found.permissions());
+    let is_there = permissions.is_some();
+    match put_in_place(&place, bytes, permissions) {
+        Err(error) if is_there && is_of_the_folder(&error) => fs::write(out, bytes),
+        replaced => replaced,
+    }
+}
+
+fn is_of_the_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ResourceBusy)
+}
+
+fn put_in_place(out: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
     let mut draft = out.as_os_str().to_owned();
     draft.push(format!(".{}.tmp", std::process::id()));
     let draft = Path::new(&draft);
-    let written = put_new(draft, bytes).and_then(|()| fs::rename(draft, &out));
-    written.inspect_err(|_| drop(fs::remove_file(draft)))
+    put_new(draft, bytes)?;
+    let permitted = permissions.map_or(Ok(()), |permissions| fs::set_permissions(draft, permissions));
+    permitted.and_then(|()| fs::rename(draft, out)).inspect_err(|_| drop(fs::remove_file(draft)))
 }
 
 /// Makes a file of these bytes, or none; an error where one is there.
@@ -56,5 +78,51 @@ pub fn free(out: &Path, kind: Kind) -> Outcome {
             Err(Failure::usage(what).next("give another name"))
         }
         None => check(out, TAG, if kind == Kind::State { "snapshot" } else { "bundle" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn mode(of: &Path) -> u32 {
+        fs::metadata(of).expect("it is there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_permissions() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        for kept in [0o600, 0o644] {
+            fs::write(&file, "old").expect("our folder");
+            fs::set_permissions(&file, fs::Permissions::from_mode(kept)).expect("our file");
+
+            replace(&file, b"new").expect("it is replaced");
+
+            assert_eq!((fs::read(&file).expect("it is there"), mode(&file)), (b"new".to_vec(), kept));
+        }
+    }
+
+    #[test]
+    fn a_link_stays_one_and_its_target_is_written_though_it_was_not_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        symlink(&target, &link).expect("our folder");
+        for bytes in ["first", "second"] {
+            replace(&link, bytes.as_bytes()).expect("it is written");
+            assert!(link.is_symlink());
+            assert_eq!(fs::read_to_string(&target).expect("it is there"), bytes);
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_looked_at_is_no_free_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "no folder").expect("our folder");
+
+        assert!(check(&file.join("below"), b"tag", "proof").is_err());
+        assert!(check(&folder.path().join("new"), b"tag", "proof").is_ok());
     }
 }
