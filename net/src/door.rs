@@ -1,7 +1,7 @@
 //! Gate before the handshake: bounds the cost of one address before it has shown a key.
 //!
 //! The limits on all handshakes together and on connections of one peer are `libp2p-connection-limits`; without these
-//! one host could use them up, and a few could shut the members out: half of all handshakes are for hosts at which members
+//! one host could use them up, and a few could shut the members out: a third of all handshakes are for hosts at which members
 //! proved their keys.
 
 use std::collections::HashMap;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_of_many_hosts_leave_half_of_all_handshakes_to_hosts_of_members() {
+    fn strangers_of_many_hosts_leave_a_third_of_all_handshakes_to_hosts_of_members() {
         let now = Instant::now();
         let mut door = Door::new(now);
         door.members.note(PeerId::random(), host(200));

@@ -68,13 +68,13 @@ pub(crate) const RECEIVE_WINDOW_BYTES: usize = 3 * MIB;
 pub(crate) const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 
 /// Inbound connections, all together, whose handshake has not ended: file handles a stranger can hold.
-pub(crate) const HANDSHAKES_MAX: u32 = 128;
+pub(crate) const HANDSHAKES_MAX: u32 = 192;
 
 /// The same from one address, so that one host cannot hold them all.
 pub(crate) const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
 
 /// The same from hosts at which no member has proved its key: a few hosts cannot shut the members out.
-pub(crate) const HANDSHAKES_OF_STRANGERS_MAX: usize = HANDSHAKES_MAX as usize / 2;
+pub(crate) const HANDSHAKES_OF_STRANGERS_MAX: usize = 128;
 
 /// Hosts of one member that count as its own: the last two, of a member that moves.
 pub(crate) const HOSTS_PER_MEMBER_MAX: usize = 2;

@@ -36,7 +36,8 @@ impl Gone {
                 continue;
             }
             let bundle = rows.beginning(Name::Bundles, &key::lane(epoch, *lane, tip.position)).ok().flatten();
-            let header = bundle.and_then(|bundle| row::parse_header(&bundle).ok());
+            let header =
+                bundle.and_then(|bundle| row::parse_header(&bundle).ok()).filter(|header| header.tip() == *tip);
             let bytes = header.map_or(0, |header| header.lane_bytes);
             let known = next.lanes.get(lane).map_or(0, |(_, known)| *known);
             next.lanes.insert(*lane, (tip.position, bytes.max(known)));

@@ -79,7 +79,11 @@ pub(crate) fn read<'a>(
     let length = split_length(stored).ok_or_else(broken)?;
     let mut value = Vec::new(); // grows with what is really there
     for index in 0..count_for(length) {
+        let before = value.len();
         piece(&piece_key(name, key, index), &mut value)?;
+        if value.len() == before {
+            break; // a length that is damaged may be any
+        }
     }
     if value.len() == length { Ok(Cow::Owned(value)) } else { Err(broken()) }
 }
@@ -132,7 +136,9 @@ impl<'t> Pieces<'t> {
     fn remove(&mut self, key: &[u8], indices: std::ops::Range<usize>) -> Result<(), redb::Error> {
         for index in indices {
             let key = piece_key(self.name, key, index);
-            self.table()?.remove(key.as_slice())?;
+            if self.table()?.remove(key.as_slice())?.is_none() {
+                break; // a length that is damaged may be any
+            }
         }
         Ok(())
     }

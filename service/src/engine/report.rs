@@ -12,6 +12,8 @@ use quorate_pbft::{
 
 /// Milliseconds within which a member counts as heard (R).
 const HEARD_MS: u64 = 2_000;
+/// Milliseconds for which nobody has an observer's next slot before that is told.
+const GONE_AFTER_MS: u64 = 10_000;
 /// Milliseconds between two looks at the core while nothing about its mode changes: people read this, and a look costs
 /// as much as a slot's work.
 const LOOK_EVERY_MS: u64 = 100;
@@ -203,6 +205,8 @@ pub(super) struct Reporter {
     last_sync: Option<Time>,
     /// Whether an observer was shown a certificate, or somebody said that there is no more than it has.
     is_told: bool,
+    /// Since when nobody who is heard can hand out an observer's next slot.
+    unserved_at: Option<Ticks>,
     damage: Option<String>,
     voters: Voters,
 }
@@ -211,8 +215,8 @@ impl Reporter {
     /// The first look.
     pub(super) fn new(core: &Core, broken: Option<&Broken>) -> Self {
         let report = facts(core, Now::default(), (broken, false));
-        let (looked_at, led_at, last_sync, is_told, damage, voters) = Default::default();
-        Self { report, looked_at, led_at, last_sync, is_told, damage, voters }
+        let (looked_at, led_at, last_sync, is_told, unserved_at, damage, voters) = Default::default();
+        Self { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, voters }
     }
 
     /// An observer that serves this one says that it has a way to the members.
@@ -254,6 +258,9 @@ impl Reporter {
         let is_led = self.led_at.is_some_and(|at| now.ticks.since(at) <= HEARD_MS);
         let mut report = facts(core, now, (broken, is_led));
         report.is_told = report.observes && self.is_told;
+        if report.observes {
+            self.wait_for_more(&mut report, now.ticks);
+        }
         if report.mode == Mode::Active {
             let heard = report.peers.iter().filter(|peer| peer.is_heard);
             let heard = heard.filter_map(|peer| Some((peer.replica, peer.executed?)));
@@ -263,6 +270,14 @@ impl Reporter {
             self.last_sync = report.last_sync;
         }
         self.report = report;
+    }
+
+    /// Says that an observer's next slot is gone once it has been so for a while: who is heard first may keep the least.
+    fn wait_for_more(&mut self, report: &mut Report, now: Ticks) {
+        self.unserved_at = report.unserved.map(|_| self.unserved_at.unwrap_or(now));
+        if self.unserved_at.is_some_and(|since| now.since(since) < GONE_AFTER_MS) {
+            (report.unserved, report.why) = Default::default();
+        }
     }
 
     pub(super) fn report(&self, roots: &Roots, mempool: &Mempool, base: SeqNum, first: SeqNum) -> Report {
@@ -458,13 +473,30 @@ fn why(core: &quorate_pbft::Report, report: &Report, broken: Option<&Broken>) ->
 mod tests {
     use super::*;
 
+    #[test]
+    fn an_observers_next_slot_is_called_gone_once_nobody_has_had_it_for_ten_seconds() {
+        let (looked_at, led_at, last_sync, is_told, unserved_at, damage, voters) = Default::default();
+        let report = Report::of_nobody();
+        let mut reporter = Reporter { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, voters };
+        let mut told = |at, unserved| {
+            let mut report = Report { unserved, ..Report::of_nobody() };
+            reporter.wait_for_more(&mut report, Ticks::new(at));
+            report.unserved.is_some()
+        };
+        let gone = Some(SeqNum::new(7));
+
+        let said = [(1_000, gone), (10_999, gone), (11_000, gone), (12_000, None), (13_000, gone), (22_999, gone)];
+        assert_eq!(said.map(|(at, unserved)| told(at, unserved)), [false, false, true, false, false, false]);
+        assert!(told(23_000, gone));
+    }
+
     /// f liars that say they are far ahead leave the lead of the fastest honest member, which is of some slots at any time.
     #[test]
     fn a_replica_is_behind_once_it_lacks_32_slots() {
         let is_behind = |behind| {
             let report = Report { behind, ..Report::of_nobody() };
-            let (looked_at, led_at, last_sync, is_told, damage, voters) = Default::default();
-            Reporter { report, looked_at, led_at, last_sync, is_told, damage, voters }.is_behind()
+            let (looked_at, led_at, last_sync, is_told, unserved_at, damage, voters) = Default::default();
+            Reporter { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, voters }.is_behind()
         };
         assert_eq!([0, 1, 31, 32].map(is_behind), [false, false, false, true]);
     }

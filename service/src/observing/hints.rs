@@ -16,6 +16,8 @@ const NEW_WITHIN: Duration = Duration::from_secs(60);
 /// Pause before a door is tried again, doubled with each failure, and its bound.
 const AGAIN: Duration = Duration::from_secs(5);
 const AGAIN_MAX: Duration = Duration::from_secs(900);
+/// The same of a door that answers and refuses.
+const RESTS_MAX: Duration = Duration::from_secs(320);
 
 /// Doors by their owners' keys.
 #[derive(Debug, Default)]
@@ -76,8 +78,9 @@ impl Hints {
     /// A door is not tried for a while: no shorter one than it has for what failed there since it was last reached.
     pub fn rest(&self, key: &PublicKey, pause: Duration) {
         if let Some(door) = self.lock().doors.get_mut(key) {
-            let usual = door.again.filter(|_| door.failures > 0);
-            door.again = usual.max(Some(Instant::now() + pause));
+            let now = Instant::now();
+            let usual = door.again.filter(|_| door.failures > 0).map(|usual| usual.min(now + RESTS_MAX));
+            door.again = usual.max(Some(now + pause));
         }
     }
 

@@ -22,6 +22,9 @@ pub const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
 /// Time for the answer of a member, or of an observer that hands something on, while there is another to ask.
 const HANDED_ON_WITHIN: Duration = Duration::from_secs(10);
 
+/// Code of an author that is too fast, whichever member it asks.
+const RATE: &str = "rate";
+
 /// Observers with a way to the members that are enough for a follower: it leaves places at members to others.
 const LEADERS: usize = 2;
 
@@ -264,7 +267,11 @@ impl Relay {
             }
             _ => ready(None),
         };
-        let is_final = |answer: &Answered| !is_held_back(answer) && answer.status < 500;
+        // Another member is asked where this one keeps nothing for itself; a rate is the author's own.
+        let is_final = |answer: &Answered| match is_held_back(answer) {
+            true => answer.status == 429 && code_of(answer).as_deref() == Some(RATE),
+            false => answer.status < 500,
+        };
         let patience = HANDED_ON_WITHIN + Upstream::on_line(bytes.len() as u64);
         let answered = self.request((passing, patience), make, answer, is_final).await;
         let itself = u64::from(answered.as_ref().is_some_and(|answer| !is_held_back(answer)));
@@ -306,11 +313,11 @@ impl Relay {
 
     /// Asks one after the other until one gives a final answer of this kind: the members, each time beginning with the next,
     /// and then likewise observers that are nearer to them than this one, so that nothing goes round in a circle. The next is
-    /// asked as well where no answer has come within `patience`, and the first that is final counts. Where none is, the last
-    /// one is the answer.
+    /// asked as well where no answer has come within `patience`, which doubles each time, and the first that is final counts.
+    /// Where none is, the last one is the answer.
     async fn request<T, F: Future<Output = Option<T>>>(
         &self,
-        (passing, patience): (&Passing<'_>, Duration),
+        (passing, mut patience): (&Passing<'_>, Duration),
         make: impl Fn(u64) -> Asking,
         take: impl Fn(Telling) -> F,
         is_final: impl Fn(&T) -> bool,
@@ -321,12 +328,12 @@ impl Relay {
         let all = async {
             loop {
                 asked.extend(routes.next().map(ask));
-                let patience = if routes.len() == 0 { ANSWERS_WITHIN } else { patience };
-                match timeout(patience, asked.next()).await {
+                let pause = if routes.len() == 0 { ANSWERS_WITHIN } else { patience };
+                match timeout(pause, asked.next()).await {
                     Ok(None) => return None, // nobody is left
                     Ok(Some(Some(answer))) if is_final(&answer) => return Some(answer),
                     Ok(Some(answer)) => last = answer.or(last.take()),
-                    Err(_) => (),
+                    Err(_) => patience *= 2, // a slow group is asked by few
                 }
             }
         };
@@ -388,8 +395,11 @@ impl State {
 
 /// Whether an answer says that nothing was kept.
 fn is_held_back(answer: &Answered) -> bool {
-    let code = || serde_json::from_slice::<Problem>(&answer.body).ok().map(|problem| problem.code);
-    matches!(answer.status, 429 | 507) || answer.status == 503 && code().as_deref() == Some("no-quorum")
+    matches!(answer.status, 429 | 507) || answer.status == 503 && code_of(answer).as_deref() == Some("no-quorum")
+}
+
+fn code_of(answer: &Answered) -> Option<String> {
+    serde_json::from_slice::<Problem>(&answer.body).ok().map(|problem| problem.code)
 }
 
 /// Caller that waits; however it ends, nothing of it stays.
@@ -561,6 +571,27 @@ mod tests {
             let (answer, ..) = soon(all).await;
             assert_eq!(answer.0, Some(answered(200)), "{refusal}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_author_that_is_too_fast_for_one_member_is_sent_to_no_other() {
+        let (relay, asked) = served_by_members(&[ONE, TWO]);
+        let [mut one, mut two] = <[_; 2]>::try_from(asked).expect("two members");
+        let body = serde_json::to_vec(&Problem::new(429, RATE, "for people")).expect("plain data");
+        let says = async {
+            let number = loop {
+                if let Asking::Offer { number, .. } = one.recv().await.expect("an offer") {
+                    break number;
+                }
+            };
+            let answer = Answered { body: body.clone(), ..answered(429) };
+            relay.told(ONE, number, Telling::Answer { number, answer });
+        };
+        let ((answer, is_alone), ()) =
+            soon(async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), says) }).await;
+
+        assert_eq!((answer.map(|answer| answer.status), is_alone), (Some(429), true));
+        assert!(std::iter::from_fn(|| two.try_recv().ok()).all(|asking| matches!(asking, Asking::In(_))));
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub struct Allowed {
     pub over: bool,
 }
 
-/// Base of the first change: the newest revision; but where others changed what imports brought or what comes now, the
-/// last import, if that has not seen what they changed. Refuses where their files would be written over.
+/// Base of the first change: the newest revision; but where others changed what imports brought or what comes now, or may
+/// have, the last import, if that has not seen what they changed. Refuses where their files would be written over.
 pub async fn of(
     (client, domain): (&Client, &str),
     (found, executed): (&Found, Revision),
@@ -26,10 +26,11 @@ pub async fn of(
     allowed: Allowed,
 ) -> Result<Base, Failure> {
     let newest = Base::Revision(executed.max(found.others.newest));
-    let Some(earlier) = found.earlier.as_ref().filter(|_| !found.others.are_none()) else { return Ok(newest) };
+    let may_meet = found.is_cut || !found.others.are_none();
+    let Some(earlier) = found.earlier.as_ref().filter(|_| may_meet) else { return Ok(newest) };
     let coming = coming()?;
     let theirs = found.others.among(&coming).filter(|_| !allowed.over);
-    let last = earlier.change.filter(|_| allowed.last && found.others.meet(&coming));
+    let last = earlier.change.filter(|_| allowed.last && (found.is_cut || found.others.meet(&coming)));
     match (last, theirs) {
         (Some(last), Some((path, Some(theirs)))) if has_seen(client, domain, last, theirs).await? => Err(lost(path)),
         (Some(last), _) => Ok(Base::Envelope(last)),

@@ -3,7 +3,7 @@
 use super::super::failure::{Failure, Outcome};
 use super::super::listing::LIST_MAX;
 use super::super::print;
-use super::others::Others;
+use super::others::{Others, meets};
 use super::places::Places;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
@@ -29,6 +29,8 @@ pub struct Found {
     pub earlier: Option<Earlier>,
     /// Changes of others; none where somebody says which commit's files are there.
     pub others: Others,
+    /// Whether the log may lack changes of others.
+    pub is_cut: bool,
 }
 
 /// The first parts of a commit.
@@ -135,7 +137,7 @@ impl Search<'_> {
         match (self.after, self.said) {
             (Some(after), _) if self.places.of(after).is_none_or(|at| at <= place) => {
                 let earlier = Some(Earlier { commit: after, begun: None, change: None });
-                Ok(Found { earlier, others: Others::default() })
+                Ok(Found { earlier, others: Others::default(), is_cut: false })
             }
             (None, Some((said, commit, key))) if said < place => {
                 let what = format!("{key} of the same organisation says that commit {} is there", print::short(commit));
@@ -143,7 +145,10 @@ impl Search<'_> {
                     "--trust {key} goes by its word, as by that of a key before yours; --after COMMIT does not"
                 )))
             }
-            _ => Ok(Found { earlier: self.found.map(|(_, earlier)| earlier), others: self.others }),
+            _ => {
+                let earlier = self.found.map(|(_, earlier)| earlier);
+                Ok(Found { earlier, others: self.others.since_the_first(), is_cut: false })
+            }
         }
     }
 }
@@ -158,7 +163,7 @@ pub async fn find(
 ) -> Result<Found, Failure> {
     let mut search = Search { places, after, found: None, others: Others::default(), said: None };
     let mut from = String::new();
-    let mut gaps = false;
+    let (mut gaps, mut has_gaps) = (false, false);
     let begins = 'log: loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
         let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
@@ -168,6 +173,7 @@ pub async fn find(
             other => other?,
         };
         gaps |= here && search.is_open();
+        has_gaps |= here;
         for entry in items {
             if search.takes(entry, trust)? {
                 break 'log begins;
@@ -181,7 +187,7 @@ pub async fn find(
     if gaps && after.is_none() && !search.is_complete() {
         return Err(of_gaps(domain));
     }
-    let found = search.end()?;
+    let found = Found { is_cut: has_gaps || begins.is_some(), ..search.end()? };
     if found.earlier.is_none() {
         nothing_was_forgotten(client, domain, begins).await?;
     }
@@ -219,7 +225,7 @@ pub async fn none_is_in_the_way(
 ) -> Outcome {
     let there: Vec<TreeEntry> = client.list(&["domains", domain, "tree"], &[], usize::MAX).await?;
     let coming = if there.is_empty() { BTreeSet::new() } else { coming()? };
-    let hit: Vec<&TreeEntry> = there.iter().filter(|file| coming.contains(&file.path)).collect();
+    let hit: Vec<&TreeEntry> = there.iter().filter(|file| meets(&coming, &file.path)).collect();
     let Some(first) = hit.first() else { return Ok(()) };
     let (path, files) = (print::plain(&first.path), counted(hit.len(), "file"));
     let what = format!("{domain} has {files} of this branch that no import brought, as {path}: nothing was sent");

@@ -198,6 +198,7 @@ impl Run<'_> {
             Base::Revision(at) if is_anew || self.args.over || after.is_some() => {
                 Standing::at(client, &line.domain, &at.to_string()).await?
             }
+            _ if self.args.over => Standing::at(client, &line.domain, &executed.to_string()).await?,
             _ => Standing::whatever(),
         };
         let mut base = Some(base);

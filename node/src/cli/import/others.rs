@@ -13,6 +13,8 @@ pub struct Others {
     changed: BTreeMap<String, Option<(Revision, EnvelopeId)>>,
     /// Paths that imports wrote.
     brought: BTreeSet<String>,
+    /// Revision of the oldest import: whoever made it had looked at what was there before.
+    begun: Option<Revision>,
     /// Revision of the newest entry.
     pub newest: Revision,
 }
@@ -22,6 +24,7 @@ impl Others {
     pub fn note(&mut self, entry: &LogEntry, is_import: bool) {
         self.newest = self.newest.max(entry.revision);
         let theirs = (!is_import).then_some((entry.revision, entry.id));
+        self.begun = if is_import { Some(entry.revision) } else { self.begun };
         entry.changes.iter().for_each(|change| self.note_path(change, theirs));
     }
 
@@ -43,6 +46,13 @@ impl Others {
         }
     }
 
+    /// The same without what others changed before the first import: there `--after` or `--over` was asked for.
+    pub fn since_the_first(mut self) -> Self {
+        let begun = self.begun.unwrap_or_default();
+        self.changed.retain(|_, theirs| theirs.is_none_or(|(revision, _)| revision > begun));
+        self
+    }
+
     /// Whether others changed a file at all.
     pub fn are_none(&self) -> bool {
         self.changed.is_empty()
@@ -50,13 +60,36 @@ impl Others {
 
     /// Path among these that others have not changed for longest, with their change.
     pub fn among(&self, coming: &BTreeSet<String>) -> Option<(&String, Option<EnvelopeId>)> {
-        let hit = self.changed.iter().filter(|(path, _)| coming.contains(*path));
+        let hit = self.changed.iter().filter(|(path, _)| meets(coming, path));
         let (path, theirs) = hit.min_by_key(|(_, theirs)| (theirs.is_none(), **theirs))?;
         Some((path, theirs.map(|(_, id)| id)))
     }
 
     /// Whether others changed what imports brought, or one of these paths.
     pub fn meet(&self, coming: &BTreeSet<String>) -> bool {
-        self.changed.keys().any(|path| self.brought.contains(path) || coming.contains(path))
+        self.changed.keys().any(|path| self.brought.contains(path) || meets(coming, path))
+    }
+}
+
+/// Whether a path is one of these, or a folder above or below one.
+pub fn meets(coming: &BTreeSet<String>, path: &str) -> bool {
+    let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+    let below = format!("{path}/");
+    let first_below = coming.range(below.clone()..).next();
+    coming.contains(path)
+        || above.any(|folder| coming.contains(folder))
+        || first_below.is_some_and(|first| first.starts_with(&below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_meets_itself_and_the_folders_above_and_below_it_and_no_other() {
+        let coming = ["a/b", "d", "e-f/g"].map(str::to_owned).into();
+        let hits =
+            ["a/b", "a", "a/b/c", "d/x", "e-f", "a/c", "ab", "d-x", "e", "e-f/h"].map(|path| meets(&coming, path));
+        assert_eq!(hits, [true, true, true, true, true, false, false, false, false, false]);
     }
 }
