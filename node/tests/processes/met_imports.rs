@@ -104,3 +104,41 @@ fn an_import_after_a_named_commit_deletes_nothing_twice() {
     met.git.commit("gone");
     assert_eq!(met.git.import(&met.group, 0, &["--after", "HEAD~1"], 0)["commits"], 1);
 }
+
+#[test]
+fn an_import_after_a_named_commit_goes_on_changing_files_that_others_brought_before() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("f", "1\n");
+    met.git_writes("f", "1\n");
+    let named = met.git.line()[0].clone();
+    met.git_writes("unrelated", "x\n");
+    assert_eq!(met.git.import(&met.group, 0, &["--after", &named], 0)["changes"], 1);
+
+    for (content, flags) in [("2\n", &["--after", &named][..]), ("3\n", &[])] {
+        met.git_writes("f", content);
+        assert_eq!(met.git.import(&met.group, 0, flags, 0)["changes"], 1);
+        assert_eq!(met.file("f"), content);
+    }
+}
+
+#[test]
+fn a_file_that_comes_where_others_have_a_folder_is_a_conflict_and_ends_no_import() {
+    let met = Met::new();
+    met.theirs("d/x", "theirs\n");
+    met.git_writes("d", "ours\n");
+    assert_eq!(met.git.import(&met.group, 0, &[], 1)["conflicts"], 1);
+    met.git_writes("unrelated", "x\n");
+    assert_eq!(met.git.import(&met.group, 0, &[], 0)["changes"], 1);
+}
+
+/// The import after a named commit has seen that the file is gone.
+#[test]
+fn over_gets_past_a_deletion_that_is_done() {
+    let met = Met::new();
+    says(&met.group, &author(&met.group, 1), 0, &["rm", "gone"], 0);
+    met.git_writes("unrelated", "x\n");
+    met.git.import(&met.group, 0, &["--after", "HEAD~1"], 0);
+    met.git.says(&["rm", "-q", "gone"]);
+    met.git.commit("gone");
+    assert_eq!(met.git.import(&met.group, 0, &["--over"], 0)["commits"], 1);
+}
