@@ -76,6 +76,8 @@ pub(crate) const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
 /// The same from hosts at which no member has proved its key: a few hosts cannot shut the members out.
 pub(crate) const HANDSHAKES_OF_STRANGERS_MAX: usize = 128;
 
+const _: () = assert!(HANDSHAKES_OF_STRANGERS_MAX * 3 <= HANDSHAKES_MAX as usize * 2, "a third is for members");
+
 /// Hosts of one member that count as its own: the last two, of a member that moves.
 pub(crate) const HOSTS_PER_MEMBER_MAX: usize = 2;
 

@@ -55,7 +55,8 @@ fn slots(epoch: &EpochEntry) -> String {
 async fn export(out: &Path, reach: &Reach) -> Outcome {
     output::check(out, EPOCHS_TAG, "proof")?;
     let file = reach.client()?.get_bytes(&["epochs"], &[("proof", "true")]).await?.body;
-    if let Ok(old) = fs::read(out)
+    if out.is_file()
+        && let Ok(old) = fs::read(out)
         && !old.is_empty()
         && !Epochs::goes_on(&old, &file)
     {

@@ -116,10 +116,11 @@ fn stands_otherwise(out: &Path, mode: Mode, bytes: &[u8]) -> bool {
     }
 }
 
-/// Writes a file, an executable or a link, whole or not at all; a pipe or a device takes the bytes of a file as they come.
+/// Writes a file, an executable or a link, whole or not at all; a pipe or a device takes the bytes as they come.
 fn write(out: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
     let is_special = fs::metadata(out).is_ok_and(|found| !found.is_file() && !found.is_dir());
-    if mode != Mode::Link && (is_special || out.starts_with("/dev") || out.starts_with("/proc")) {
+    let is_stream = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"].iter().any(|place| out.starts_with(place));
+    if is_special || is_stream {
         return fs::write(out, bytes);
     }
     let mut draft = out.as_os_str().to_owned();

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Refuses a place at which there is no older file of this kind: a slip of the keyboard must not cost a file.
 pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
-    if fs::metadata(out).is_ok_and(|found| !found.is_file()) {
+    if fs::metadata(out).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Ok(()); // a pipe or a device has no bytes to lose
     }
     let file = match fs::File::open(out) {
@@ -49,7 +49,8 @@ pub fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn is_of_the_folder(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ResourceBusy)
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
 }
 
 fn put_in_place(out: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {

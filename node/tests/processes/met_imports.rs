@@ -142,3 +142,17 @@ fn over_gets_past_a_deletion_that_is_done() {
     met.git.commit("gone");
     assert_eq!(met.git.import(&met.group, 0, &["--over"], 0)["commits"], 1);
 }
+
+#[test]
+fn a_file_that_others_made_before_the_first_import_is_not_written_over_by_a_later_one() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("g", "theirs\n");
+    met.git_writes("f", "1\n");
+    met.git.import(&met.group, 0, &[], 0);
+    met.git_writes("g", "ours\n");
+
+    let refused = met.git.import(&met.group, 0, &[], 1);
+
+    assert!(word(&refused, "error").contains("others have changed g"), "{refused}");
+    assert_eq!(met.file("g"), "theirs\n");
+}

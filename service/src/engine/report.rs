@@ -276,7 +276,10 @@ impl Reporter {
     fn wait_for_more(&mut self, report: &mut Report, now: Ticks) {
         self.unserved_at = report.unserved.map(|_| self.unserved_at.unwrap_or(now));
         if self.unserved_at.is_some_and(|since| now.since(since) < GONE_AFTER_MS) {
-            (report.unserved, report.why) = Default::default();
+            report.unserved = None;
+            if report.mode == Mode::Following {
+                report.why = String::new();
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use quorate_net::{Multiaddr, PeerInfo, PerChannel, Traffic, peer_of_key};
 use quorate_pbft::{Committee, Digest, Epoch, PublicKey, Question, ReplicaId, SeqNum};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::ready;
+use std::iter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ pub const ANSWERS_WITHIN: Duration = Duration::from_secs(65);
 /// Time for the answer of a member, or of an observer that hands something on, while there is another to ask.
 const HANDED_ON_WITHIN: Duration = Duration::from_secs(10);
 
-/// Code of an author that is too fast, whichever member it asks.
+/// Code of an answer to an author that is too fast.
 const RATE: &str = "rate";
 
 /// Observers with a way to the members that are enough for a follower: it leaves places at members to others.
@@ -267,9 +268,9 @@ impl Relay {
             }
             _ => ready(None),
         };
-        // Another member is asked where this one keeps nothing for itself; a rate is the author's own.
+        // Another member is asked where this one keeps nothing; but an author that is too fast is to wait.
         let is_final = |answer: &Answered| match is_held_back(answer) {
-            true => answer.status == 429 && code_of(answer).as_deref() == Some(RATE),
+            true => is_too_fast(answer) && may_have_it.load(Ordering::Relaxed) == 0,
             false => answer.status < 500,
         };
         let patience = HANDED_ON_WITHIN + Upstream::on_line(bytes.len() as u64);
@@ -313,11 +314,11 @@ impl Relay {
 
     /// Asks one after the other until one gives a final answer of this kind: the members, each time beginning with the next,
     /// and then likewise observers that are nearer to them than this one, so that nothing goes round in a circle. The next is
-    /// asked as well where no answer has come within `patience`, which doubles each time, and the first that is final counts.
+    /// asked as well where no answer has come within `patience`, the third and each later one within twice that, and the first that is final counts.
     /// Where none is, the last one is the answer.
     async fn request<T, F: Future<Output = Option<T>>>(
         &self,
-        (passing, mut patience): (&Passing<'_>, Duration),
+        (passing, patience): (&Passing<'_>, Duration),
         make: impl Fn(u64) -> Asking,
         take: impl Fn(Telling) -> F,
         is_final: impl Fn(&T) -> bool,
@@ -325,15 +326,16 @@ impl Relay {
         let (make, take) = (&make, &take);
         let ask = |(key, route): Route| async move { take(self.request_of(key, &route, make).await?).await };
         let (mut routes, mut asked, mut last) = (self.upwards(passing).into_iter(), FuturesUnordered::new(), None);
+        let mut pauses = iter::once(patience).chain(iter::repeat(2 * patience)); // a slow group is asked by few
         let all = async {
             loop {
                 asked.extend(routes.next().map(ask));
-                let pause = if routes.len() == 0 { ANSWERS_WITHIN } else { patience };
+                let pause = pauses.next().filter(|_| routes.len() > 0).unwrap_or(ANSWERS_WITHIN);
                 match timeout(pause, asked.next()).await {
                     Ok(None) => return None, // nobody is left
                     Ok(Some(Some(answer))) if is_final(&answer) => return Some(answer),
                     Ok(Some(answer)) => last = answer.or(last.take()),
-                    Err(_) => patience *= 2, // a slow group is asked by few
+                    Err(_) => (),
                 }
             }
         };
@@ -396,6 +398,11 @@ impl State {
 /// Whether an answer says that nothing was kept.
 fn is_held_back(answer: &Answered) -> bool {
     matches!(answer.status, 429 | 507) || answer.status == 503 && code_of(answer).as_deref() == Some("no-quorum")
+}
+
+/// Whether the author is too fast, by the policy's rate or by that of a member.
+fn is_too_fast(answer: &Answered) -> bool {
+    answer.status == 429 && code_of(answer).as_deref() == Some(RATE)
 }
 
 fn code_of(answer: &Answered) -> Option<String> {

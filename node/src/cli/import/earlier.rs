@@ -8,7 +8,7 @@ use super::places::Places;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
-use quorate_git::{ObjectId, Origin};
+use quorate_git::{GitError, ObjectId, Origin, Repository};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -31,6 +31,21 @@ pub struct Found {
     pub others: Others,
     /// Whether the log may lack changes of others.
     pub is_cut: bool,
+}
+
+impl Found {
+    /// Forgets what others changed before the first import at paths that git's tree has by now: these files are git's, as
+    /// somebody said with `--after` or `--trust`.
+    pub fn forget_known(&mut self, repository: &Repository) -> Result<(), GitError> {
+        let Some(earlier) = self.earlier.as_ref().filter(|_| !self.is_cut) else { return Ok(()) };
+        let old = self.others.before_the_first();
+        if old.is_empty() {
+            return Ok(());
+        }
+        let entries = repository.entries(&repository.commit(earlier.commit)?, &old)?;
+        self.others.forget(entries.iter().filter(|(_, entry)| entry.is_some()).map(|(path, _)| path));
+        Ok(())
+    }
 }
 
 /// The first parts of a commit.
@@ -147,7 +162,7 @@ impl Search<'_> {
             }
             _ => {
                 let earlier = self.found.map(|(_, earlier)| earlier);
-                Ok(Found { earlier, others: self.others.since_the_first(), is_cut: false })
+                Ok(Found { earlier, others: self.others, is_cut: false })
             }
         }
     }

@@ -187,7 +187,8 @@ impl Run<'_> {
         let places = Places::read(&self.repository, line).map_err(Failure::usage)?;
         let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
         let after = after.map_err(Failure::usage)?;
-        let found = earlier::find(client, &line.domain, &trust, (&places, after)).await?;
+        let mut found = earlier::find(client, &line.domain, &trust, (&places, after)).await?;
+        found.forget_known(&self.repository).map_err(Failure::usage)?;
         let rest = || Rest::of(&self.repository, (line, &places), found.earlier.as_ref(), self.args.commits);
         if found.earlier.is_none() && !self.args.over {
             earlier::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;

@@ -13,7 +13,7 @@ pub struct Others {
     changed: BTreeMap<String, Option<(Revision, EnvelopeId)>>,
     /// Paths that imports wrote.
     brought: BTreeSet<String>,
-    /// Revision of the oldest import: whoever made it had looked at what was there before.
+    /// Revision of the oldest import.
     begun: Option<Revision>,
     /// Revision of the newest entry.
     pub newest: Revision,
@@ -46,11 +46,19 @@ impl Others {
         }
     }
 
-    /// The same without what others changed before the first import: there `--after` or `--over` was asked for.
-    pub fn since_the_first(mut self) -> Self {
+    /// Paths that others changed before the first import, and that none wrote.
+    pub fn before_the_first(&self) -> BTreeSet<String> {
         let begun = self.begun.unwrap_or_default();
-        self.changed.retain(|_, theirs| theirs.is_none_or(|(revision, _)| revision > begun));
-        self
+        let is_older = |theirs: &Option<(Revision, EnvelopeId)>| theirs.is_some_and(|(revision, _)| revision < begun);
+        let old = self.changed.iter().filter(|(path, theirs)| is_older(theirs) && !self.brought.contains(*path));
+        old.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Forgets changes of these paths.
+    pub fn forget<'p>(&mut self, paths: impl Iterator<Item = &'p String>) {
+        for path in paths {
+            self.changed.remove(path);
+        }
     }
 
     /// Whether others changed a file at all.
