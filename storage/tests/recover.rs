@@ -267,7 +267,7 @@ fn a_decision_above_the_stable_checkpoint_that_is_damaged_ends_the_start() {
     assert!(recovered(&folder).is_err());
 }
 
-/// What is left of it is its number, by which the row goes.
+/// The number of a damaged row is left, by which it goes.
 #[test]
 fn a_row_of_the_queue_that_is_damaged_has_no_envelope() {
     for change in [lose, garble] {

@@ -113,7 +113,7 @@ impl Epochs {
         Ok((epochs, point))
     }
 
-    /// All that a start goes on from, besides the state: the epoch, what was said last in the one before, and the records.
+    /// Facts that a start goes on from, besides the state: the epoch, what was said last in the one before, and the records.
     pub(super) fn resume(
         identity: Option<Identity>,
         verify: Arc<dyn Verify>,

@@ -214,7 +214,11 @@ pub(super) struct Reporter {
 impl Reporter {
     /// The first look.
     pub(super) fn new(core: &Core, broken: Option<&Broken>) -> Self {
-        let report = facts(core, Now::default(), (broken, false));
+        Self::after(facts(core, Now::default(), (broken, false)))
+    }
+
+    /// The first look is made: this report.
+    fn after(report: Report) -> Self {
         let (looked_at, led_at, last_sync, is_told, unserved_at, damage, voters) = Default::default();
         Self { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, voters }
     }
@@ -224,7 +228,7 @@ impl Reporter {
         self.led_at = Some(now.ticks);
     }
 
-    /// Whoever serves this observer says what it has executed.
+    /// A server of this observer says what it has executed.
     pub(super) fn hears_of(&mut self, theirs: SeqNum, executed: SeqNum) {
         self.is_told |= theirs <= executed;
     }
@@ -478,9 +482,7 @@ mod tests {
 
     #[test]
     fn an_observers_next_slot_is_called_gone_once_nobody_has_had_it_for_ten_seconds() {
-        let (looked_at, led_at, last_sync, is_told, unserved_at, damage, voters) = Default::default();
-        let report = Report::of_nobody();
-        let mut reporter = Reporter { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, voters };
+        let mut reporter = Reporter::after(Report::of_nobody());
         let mut told = |at, unserved| {
             let mut report = Report { unserved, ..Report::of_nobody() };
             reporter.wait_for_more(&mut report, Ticks::new(at));
@@ -496,11 +498,7 @@ mod tests {
     /// f liars that say they are far ahead leave the lead of the fastest honest member, which is of some slots at any time.
     #[test]
     fn a_replica_is_behind_once_it_lacks_32_slots() {
-        let is_behind = |behind| {
-            let report = Report { behind, ..Report::of_nobody() };
-            let (looked_at, led_at, last_sync, is_told, unserved_at, damage, voters) = Default::default();
-            Reporter { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, voters }.is_behind()
-        };
+        let is_behind = |behind| Reporter::after(Report { behind, ..Report::of_nobody() }).is_behind();
         assert_eq!([0, 1, 31, 32].map(is_behind), [false, false, false, true]);
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 pub struct Standing(Option<BTreeSet<String>>);
 
 impl Standing {
-    /// All that git deletes, as where each change is based on an import that has seen no change of others.
+    /// Files that git deletes, whichever they are, as where each change is based on an import that has seen no change of others.
     pub fn whatever() -> Self {
         Self(None)
     }
