@@ -13,9 +13,10 @@ pub const RULES_FIRST: u32 = 8;
 /// Rules that this program can execute: 8; 9, which enrol observers and go up by one number at a time; 10, which merge by
 /// rules 22 and count all steps of merging; 11, whose authors' signatures can be checked many at once; 12, which merge by
 /// rules 23; 13, which merge by rules 24; 14, by which no file goes with a move that met an unseen one, and policies bind
-/// what waits and what is written beneath a file; and 15, by which no file goes with the operations beside such a move, and new
-/// paths, policies and deadlines have bounds of the work that they cause. Rules 15 merge by rules 25.
-pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 15 };
+/// what waits and what is written beneath a file; 15, by which no file goes with the operations beside such a move, new paths,
+/// policies and deadlines have bounds of the work that they cause, and which merge by rules 25; and 16, by which one member
+/// costs the others no unbounded work.
+pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 16 };
 
 /// Rules from which on a proposal names no rules but those of the next number.
 pub(crate) const NEXT_SINCE: u32 = 9;
