@@ -81,6 +81,7 @@ impl Link {
         if self.channel == Channel::Bulk
             && let Some(records) = discovery::unpack(&body)
         {
+            self.peer.restraint.charge(BEAT_BYTES + bytes as u64, Instant::now()); // it costs no place in the inbox
             self.hear(&records);
             return Ok(());
         }
@@ -182,7 +183,7 @@ mod tests {
     fn link(pulse: Pulse) -> Link {
         let key = key_pair([1; 32]).public().try_into_ed25519().unwrap().to_bytes();
         let id = ReplicaId::new(1);
-        let member = Member { id, key, address: None };
+        let member = Member { id, key, addresses: vec![] };
         let peer = Peer::new(0, &member, member.peer_id().unwrap());
         let inbox = Arc::new(Inbox::default());
         inbox.add(0, PublicKey(key));
@@ -284,12 +285,17 @@ mod tests {
 
     /// Time in which a link reads so many heartbeats and the frame behind them.
     async fn read_behind_beats(link: Link, beats: usize) -> Duration {
+        read_behind(link, &vec![0; beats * frame::LENGTH_BYTES]).await
+    }
+
+    /// Time in which a link reads these bytes and the frame behind them.
+    async fn read_behind(link: Link, flood: &[u8]) -> Duration {
         let inbox = link.inbox.clone();
         let (near, mut far) = duplex(1 << 20);
         let begin = Instant::now();
         tokio::spawn(link.run(near));
 
-        far.write_all(&vec![0; beats * frame::LENGTH_BYTES]).await.unwrap();
+        far.write_all(flood).await.unwrap();
         far.write_all(&[0, 0, 0, 1, 7]).await.unwrap();
         while inbox.take().is_none() {
             tokio::task::yield_now().await;
@@ -312,6 +318,15 @@ mod tests {
         let link = Link { channel: Channel::Bulk, ..link(PULSE) };
 
         let took = read_behind_beats(link, 8_600).await;
+
+        assert!(took >= Duration::from_millis(250), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_address_records_waits_as_other_bulk_of_no_use() {
+        let link = Link { channel: Channel::Bulk, ..link(PULSE) };
+
+        let took = read_behind(link, &[0, 0, 0, 1, 0xff].repeat(8_600)).await;
 
         assert!(took >= Duration::from_millis(250), "{took:?}");
     }
