@@ -199,6 +199,18 @@ fn every_alert_leads_to_a_page_and_fires() {
 }
 
 #[test]
+fn the_unit_lets_a_replica_listen_at_all_addresses_of_its_machine() {
+    let unit = read("ops/systemd/quorate.service");
+
+    let families = unit.lines().find_map(|line| line.strip_prefix("RestrictAddressFamilies=")).expect("a line of them");
+
+    assert!(
+        families.split(' ').any(|family| family == "AF_NETLINK"),
+        "libp2p asks the kernel which there are: {families}"
+    );
+}
+
+#[test]
 fn the_unit_is_one_that_systemd_takes() {
     let unit = read("ops/systemd/quorate.service");
     for line in ["Type=notify", "WatchdogSec=30", "User=quorate", "NoNewPrivileges=yes", "ProtectSystem=strict"] {
