@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::StreamExt;
+use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -222,9 +223,9 @@ impl Driver {
                 tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
                 if let Some(line) = self.places.get(&peer_id).and_then(|place| self.lines.get(place)) {
                     note_wrong_keys(&line.peer, concurrent_dial_errors.as_deref().unwrap_or_default());
-                    match endpoint.is_dialer() {
-                        true => self.shared.reached(&line.peer, endpoint.get_remote_address()),
-                        false => self.shared.came(&line.peer),
+                    match &endpoint {
+                        ConnectedPoint::Dialer { address, .. } => self.shared.reached(&line.peer, address),
+                        ConnectedPoint::Listener { local_addr, .. } => self.shared.came(&line.peer, local_addr),
                     }
                 }
                 self.on_connected(peer_id, connection_id);

@@ -17,8 +17,8 @@ pub struct Member {
     pub id: ReplicaId,
     /// Its ed25519 public key, as in the genesis.
     pub key: [u8; 32],
-    /// Address at which it listens; without one we wait for it to dial.
-    pub address: Option<Multiaddr>,
+    /// Addresses at which it may listen, all of which a dial tries; without one we wait for it to dial.
+    pub addresses: Vec<Multiaddr>,
 }
 
 impl Member {
@@ -27,10 +27,10 @@ impl Member {
         peer_of_key(&quorate_pbft::PublicKey(self.key)).ok_or(Error::BadKey { member: self.id })
     }
 
-    /// Errs if its key is none, or its address cannot be dialled or names another key.
+    /// Errs if its key is none, or an address cannot be dialled or names another key.
     pub fn check(&self) -> Result<(), Error> {
         let peer = self.peer_id()?;
-        self.address.as_ref().map_or(Ok(()), |address| check_address(self.id, address, peer))
+        self.addresses.iter().try_for_each(|address| check_address(self.id, address, peer))
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
 
     fn member(number: u16, secret: u8) -> Member {
         let key = key_pair([secret; 32]).public().try_into_ed25519().unwrap().to_bytes();
-        Member { id: ReplicaId::new(number), key, address: None }
+        Member { id: ReplicaId::new(number), key, addresses: vec![] }
     }
 
     fn checked(members: &[Member]) -> Result<(), Error> {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_address_must_be_a_host_and_a_tcp_port() {
-        let at = |address: &str| Member { address: Some(address.parse().unwrap()), ..member(0, 1) };
+        let at = |address: &str| Member { addresses: vec![address.parse().unwrap()], ..member(0, 1) };
 
         for good in ["/ip4/10.0.0.1/tcp/4001", "/ip6/::1/tcp/1", "/dns4/replica.example/tcp/4001"] {
             assert!(checked(&[at(good)]).is_ok(), "{good}");
@@ -129,7 +129,7 @@ mod tests {
         let other = member(1, 2).peer_id().unwrap();
         let address = format!("/ip4/10.0.0.1/tcp/1/p2p/{other}").parse().unwrap();
 
-        let refused = checked(&[Member { address: Some(address), ..member(0, 1) }]);
+        let refused = checked(&[Member { addresses: vec![address], ..member(0, 1) }]);
 
         assert!(matches!(refused, Err(Error::BadAddress { .. })));
     }

@@ -1,8 +1,9 @@
 //! Names in addresses: looked up as the operating system does it (hosts file, name servers), at each dial. The addresses of
-//! a name are tried side by side, each a moment after the one before, so that one which swallows packets is in no one's way.
+//! a name are tried side by side, each a moment after the one before, so that one which swallows packets is in no one's way;
+//! each dial begins with another one, for the first that takes the connection may be the one with a wrong key.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -16,6 +17,8 @@ use libp2p::core::transport::{DialOpts, ListenerId, Transport, TransportError, T
 use libp2p::multiaddr::Protocol;
 use tokio::time::timeout;
 
+use crate::lookups::Lookups;
+
 /// Addresses of one name that are tried in one dial.
 pub(crate) const ADDRESSES_MAX: usize = 8;
 /// Time after which the next address is tried while earlier ones are silent (RFC 8305, §5: up to 2 s). The first one that takes the
@@ -23,15 +26,24 @@ pub(crate) const ADDRESSES_MAX: usize = 8;
 const NEXT_AFTER: Duration = Duration::from_secs(1);
 
 /// A transport that also dials addresses which begin with `/dns`, `/dns4` or `/dns6`.
-pub(crate) struct Named<T>(Arc<Mutex<T>>);
+pub(crate) struct Named<T> {
+    sockets: Arc<Mutex<T>>,
+    lookups: Arc<Lookups>,
+}
 
 impl<T> Named<T> {
     pub(crate) fn new(sockets: T) -> Self {
-        Self(Arc::new(Mutex::new(sockets)))
+        Self { sockets: Arc::new(Mutex::new(sockets)), lookups: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Clone for Named<T> {
+    fn clone(&self) -> Self {
+        Self { sockets: self.sockets.clone(), lookups: self.lookups.clone() }
     }
 }
 
@@ -55,7 +67,7 @@ where
 
     fn dial(&mut self, address: Multiaddr, opts: DialOpts) -> Result<Self::Dial, TransportError<io::Error>> {
         match Name::of(&address) {
-            Some(name) => Ok(dial_one_of(Self(self.0.clone()), name, address, opts).boxed()),
+            Some(name) => Ok(dial_one_of(self.clone(), name, address, opts).boxed()),
             None => Ok(self.lock().dial(address, opts)?.boxed()),
         }
     }
@@ -76,8 +88,9 @@ where
     T: Transport<Error = io::Error>,
 {
     let sockets = &sockets;
-    let dials = name.lookup().await?.take(ADDRESSES_MAX).map(|found| {
-        let plain = address.replace(0, |_| Some(found.ip().into())).expect("its first part is the name");
+    let found = sockets.lookups.addresses(&name.host).await?;
+    let dials = found.into_iter().filter(name.counts).take(ADDRESSES_MAX).map(|ip| {
+        let plain = address.replace(0, |_| Some(ip.into())).expect("its first part is the name");
         async move {
             let dial = sockets.lock().dial(plain, opts);
             match dial {
@@ -126,13 +139,6 @@ impl Name {
             _ => return None,
         };
         Some(Self { host: host.into_owned(), counts })
-    }
-
-    async fn lookup(&self) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
-        let counts = self.counts;
-        let found = tokio::net::lookup_host((self.host.as_str(), 0)).await?;
-        let found: Vec<SocketAddr> = found.filter(|socket| counts(&socket.ip())).collect();
-        Ok(found.into_iter())
     }
 }
 

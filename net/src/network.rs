@@ -141,9 +141,9 @@ impl Network {
         self.local
     }
 
-    /// Addresses that it listens at, ports filled in; empty once it has stopped.
+    /// Addresses that it listens at, ports filled in, best first; empty once it has stopped.
     pub fn listen_addrs(&self) -> Vec<Multiaddr> {
-        self.shared.addresses().clone()
+        self.shared.addresses().all().to_vec()
     }
 
     /// Closes everything and returns when the listen addresses are free again. Queued frames are dropped.

@@ -1,7 +1,7 @@
 //! Another member: its queues and its counters, shared by the handle, the driver and the links.
 
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use libp2p::{Multiaddr, PeerId};
@@ -25,7 +25,7 @@ pub(crate) struct Peer {
     pub(crate) peer_id: PeerId,
     /// Its number in the newest list that names it: for people.
     number: AtomicU16,
-    address: Mutex<Option<Multiaddr>>,
+    addresses: Mutex<Vec<Multiaddr>>,
     /// Address at which it was last reached.
     reached: Mutex<Option<Multiaddr>>,
     pub(crate) outbox: PerChannel<Outbox>,
@@ -46,7 +46,7 @@ impl Peer {
             key: PublicKey(member.key),
             peer_id,
             number: AtomicU16::new(member.id.get()),
-            address: Mutex::new(member.address.as_ref().map(without_key)),
+            addresses: Mutex::new(member.addresses.iter().map(without_key).collect()),
             reached: Mutex::default(),
             outbox: PerChannel { votes: Outbox::new(OUT_VOTES), bulk: Outbox::new(OUT_BULK) },
             counts: PerChannel::default(),
@@ -59,11 +59,11 @@ impl Peer {
         }
     }
 
-    /// Another list names it: its number there holds, and its address if there is one.
+    /// Another list names it: its number there holds, and its addresses if there are any.
     pub(crate) fn renew(&self, member: &Member) {
         self.number.store(member.id.get(), Relaxed);
-        if let Some(address) = &member.address {
-            *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_key(address));
+        if !member.addresses.is_empty() {
+            *self.lock() = member.addresses.iter().map(without_key).collect();
         }
     }
 
@@ -71,9 +71,13 @@ impl Peer {
         ReplicaId::new(self.number.load(Relaxed))
     }
 
-    /// The configured address, without the key that it may name.
-    pub(crate) fn address(&self) -> Option<Multiaddr> {
-        self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Its addresses by configuration and state, without the key that they may name.
+    pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Multiaddr>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues a frame, or drops and counts it.
@@ -105,15 +109,15 @@ impl Peer {
         self.is_up.store(is_up, Relaxed);
     }
 
-    /// Address at which it was last reached, as long as it is known; else the newest that was told, or the configured one.
+    /// Address at which it was last reached, as long as it is known; else the newest that was told, or the first configured one.
     fn found(&self, directory: Option<&Directory>) -> Option<Found> {
-        let config = self.address().map(|address| Found { address, source: Source::Config, age: Duration::ZERO });
+        let configured = self.addresses();
         let mut told = directory.map(|directory| directory.addresses(&self.key, Entrance::Members)).unwrap_or_default();
-        told.retain(|told| config.as_ref().is_none_or(|config| config.address != told.address));
+        told.retain(|told| !configured.contains(&told.address));
         let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut known: Vec<Found> = config.into_iter().chain(told).collect();
-        let place = known.iter().position(|found| Some(&found.address) == reached.as_ref());
-        let place = place.unwrap_or(usize::from(known.len() > 1 && known[0].source == Source::Config));
+        let found = |address| Found { address, source: Source::Config, age: Duration::ZERO };
+        let mut known: Vec<Found> = told.into_iter().chain(configured.into_iter().map(found)).collect();
+        let place = known.iter().position(|found| Some(&found.address) == reached.as_ref()).unwrap_or(0);
         (place < known.len()).then(|| known.swap_remove(place))
     }
 
@@ -176,7 +180,7 @@ mod tests {
         assert_eq!(directory.take(&record.since(0).0[0]), Ok(true));
         let peer_id = key_pair([1; 32]).public().to_peer_id();
         let configured = format!("{}/p2p/{peer_id}", address(configured)).parse().unwrap();
-        let member = Member { id: ReplicaId::new(0), key: key_of(1).0, address: Some(configured) };
+        let member = Member { id: ReplicaId::new(0), key: key_of(1).0, addresses: vec![configured] };
         (Peer::new(0, &member, peer_id), directory)
     }
 

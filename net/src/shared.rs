@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use libp2p::{Multiaddr, PeerId};
 use quorate_pbft::PublicKey;
@@ -13,6 +14,7 @@ use crate::discovery::{self, Directory, Entrance};
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::member::{Member, without_key};
+use crate::own::OwnAddresses;
 use crate::peer::Peer;
 
 /// Peers, inbox and counters of one network.
@@ -24,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) refused: RefusedCounts,
-    addresses: Mutex<Vec<Multiaddr>>,
+    addresses: Mutex<OwnAddresses>,
     /// Addresses that others told.
     pub(crate) directory: Option<Arc<Directory>>,
 }
@@ -92,17 +94,15 @@ impl Shared {
     /// Whether there is an address of a peer to dial, now or later.
     pub(crate) fn has_address(&self, peer: &Peer) -> bool {
         let told = |directory: &Arc<Directory>| !directory.addresses(&peer.key, Entrance::Members).is_empty();
-        peer.address().is_some() || self.directory.as_ref().is_some_and(told)
+        !peer.addresses().is_empty() || self.directory.as_ref().is_some_and(told)
     }
 
-    /// Addresses of a peer to dial now: the configured one, and those that others told and that are due.
+    /// Addresses of a peer to dial now: the configured ones, and those that others told and that are due.
     pub(crate) fn due(&self, peer: &Peer) -> Vec<Multiaddr> {
         let told = self.directory.as_ref().map(|directory| directory.due(&peer.key, Entrance::Members));
-        let mut addresses = told.unwrap_or_default();
-        if let Some(configured) = peer.address() {
-            addresses.retain(|told| *told != configured);
-            addresses.insert(0, configured);
-        }
+        let mut addresses = peer.addresses();
+        let others = told.into_iter().flatten().filter(|told| !addresses.contains(told)).collect::<Vec<_>>();
+        addresses.extend(others);
         addresses
     }
 
@@ -115,8 +115,9 @@ impl Shared {
         peer.reached(address);
     }
 
-    /// A peer came by itself.
-    pub(crate) fn came(&self, peer: &Peer) {
+    /// A peer came by itself, to one of the own addresses.
+    pub(crate) fn came(&self, peer: &Peer, own: &Multiaddr) {
+        self.addresses().prove(own);
         self.directory.iter().for_each(|directory| directory.came(&peer.key));
     }
 
@@ -127,11 +128,11 @@ impl Shared {
     }
 
     pub(crate) fn listening(&self, address: Multiaddr) {
-        self.addresses().push(address);
+        self.addresses().add(address, Instant::now());
     }
 
     pub(crate) fn not_listening(&self, address: &Multiaddr) {
-        self.addresses().retain(|other| other != address);
+        self.addresses().remove(address);
     }
 
     /// Marks the network as stopped: no frame comes or goes any more.
@@ -143,7 +144,7 @@ impl Shared {
         self.inbox.close();
     }
 
-    pub(crate) fn addresses(&self) -> MutexGuard<'_, Vec<Multiaddr>> {
+    pub(crate) fn addresses(&self) -> MutexGuard<'_, OwnAddresses> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

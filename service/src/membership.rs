@@ -44,14 +44,16 @@ impl Membership {
         }
     }
 
-    /// Members by the newest list that names them. An address of the configuration goes before the one that a member joined
+    /// Members by the newest list that names them. An address of the configuration goes before those that a member joined
     /// with.
     fn members(&self, committees: &Committees, moment: &Moment) -> Vec<Member> {
         let mut addresses = joined_with(moment).unwrap_or_else(|error| {
             tracing::warn!(event = "addresses-unread", %error, "the addresses of members cannot be read");
             BTreeMap::new()
         });
-        addresses.extend(self.addresses.clone());
+        for (key, address) in &self.addresses {
+            addresses.entry(*key).or_default().insert(0, address.clone());
+        }
         let mut members: Vec<Member> = Vec::new();
         for committee in committees.all() {
             for member in listed(committee, &addresses) {
@@ -127,30 +129,30 @@ impl Membership {
     }
 }
 
-/// Addresses in the entries of this epoch's members and of the next one's: the first of each that can be dialled.
-fn joined_with(moment: &Moment) -> Result<BTreeMap<PublicKey, Multiaddr>, StoreError> {
+/// Addresses in the entries of this epoch's members and of the next one's: those that can be dialled.
+fn joined_with(moment: &Moment) -> Result<BTreeMap<PublicKey, Vec<Multiaddr>>, StoreError> {
     let view = moment.view();
     let next = view.next_members()?.into_iter().flat_map(|(_, members)| members);
     let members = view.members()?.into_iter().chain(next);
-    let first = |entry: MemberEntry| {
+    let sound = |entry: MemberEntry| {
         let sound = |address: &String| {
-            let member = Member { id: entry.replica, key: entry.key.0, address: Some(address.parse().ok()?) };
+            let mut member = Member { id: entry.replica, key: entry.key.0, addresses: vec![address.parse().ok()?] };
             // One that names another key, or that no network can dial, would keep all others out.
-            member.check().ok().and(member.address)
+            member.check().ok().and(member.addresses.pop())
         };
-        Some((entry.key, entry.addresses.iter().find_map(sound)?))
+        (entry.key, entry.addresses.iter().filter_map(sound).collect())
     };
-    Ok(members.filter_map(first).collect())
+    Ok(members.map(sound).collect())
 }
 
 /// The members of a list with their addresses.
 pub(crate) fn listed<'a>(
     committee: &'a Committee,
-    addresses: &'a BTreeMap<PublicKey, Multiaddr>,
+    addresses: &'a BTreeMap<PublicKey, Vec<Multiaddr>>,
 ) -> impl Iterator<Item = Member> + 'a {
     committee.keys().zip(0..).map(|(key, number)| Member {
         id: ReplicaId::new(number),
         key: key.0,
-        address: addresses.get(key).cloned(),
+        addresses: addresses.get(key).cloned().unwrap_or_default(),
     })
 }

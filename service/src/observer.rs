@@ -113,7 +113,7 @@ impl Running {
             payload: if checked { Arc::new(Ahead(payload.clone())) } else { Arc::new(CheckedByMembers) },
             certified: Arc::default(),
         });
-        let own = quorate_net::Member { id: ReplicaId::new(0), key: public.0, address: None };
+        let own = quorate_net::Member { id: ReplicaId::new(0), key: public.0, addresses: vec![] };
         let membership = Arc::new(Membership {
             key: public,
             peer_id: own.peer_id()?.to_string(),

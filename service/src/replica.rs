@@ -354,11 +354,11 @@ pub(crate) fn addresses(config: &Config, genesis: &Genesis) -> Result<BTreeMap<P
         };
         found.extend(key.map(|key| Ok::<_, LaunchError>((key, multiaddr("peer", &address)?))).transpose()?);
     }
-    let members: Vec<_> = listed(genesis.founders(), &found).collect();
-    net_config(config, members, [0; 32])?.check()?;
-    for (key, address) in found.iter().filter(|(key, _)| genesis.founders().replica_of(key).is_none()) {
-        // Its number is the state's to say.
-        Member { id: ReplicaId::new(0), key: key.0, address: Some(address.clone()) }.check()?;
+    net_config(config, listed(genesis.founders(), &BTreeMap::new()).collect(), [0; 32])?.check()?;
+    for (key, address) in &found {
+        // The number of one that is no founder is the state's to say.
+        let id = genesis.founders().replica_of(key).unwrap_or(ReplicaId::new(0));
+        Member { id, key: key.0, addresses: vec![address.clone()] }.check()?;
     }
     Ok(found)
 }

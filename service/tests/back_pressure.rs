@@ -43,7 +43,7 @@ async fn network(me: u16, peer: Option<&Network>) -> (Network, Events) {
     let member = |id: ReplicaId| Member {
         id,
         key: committee.key(id).expect("a member").0,
-        address: address.clone().filter(|_| id.get() == 0),
+        addresses: address.clone().filter(|_| id.get() == 0).into_iter().collect(),
     };
     let members = (0..4).map(|id| member(ReplicaId::new(id))).collect();
     let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];

@@ -38,7 +38,7 @@ async fn a_cut_is_noticed_by_both_sides_and_a_new_connection_made_when_it_is_men
     let (cut, is_whole) = watch::channel(true);
     tokio::spawn(carry(listener, socket(&group.address(1)), is_whole));
     let mut larger = group.start(1).await;
-    group.members[1].address = Some(through);
+    group.members[1].addresses = vec![through];
     let mut smaller = group.start(0).await;
     smaller.up(1).await;
     larger.up(1).await;

@@ -23,8 +23,10 @@ async fn start_at(group: &Group, number: usize, listen: Multiaddr) -> Node {
     let directory = Arc::new(Directory::new(Digest::ZERO, signer.public_key(), Ranges::named_by([&listen])));
     directory.know((0..group.members.len()).map(|number| group.key(number)));
     directory.publish(vec![Place { door: Entrance::Members, address: listen.clone() }], &signer);
-    let zero =
-        |member: &Member| Member { address: member.address.clone().filter(|_| member.id.get() == 0), ..member.clone() };
+    let zero = |member: &Member| match member.id.get() {
+        0 => member.clone(),
+        _ => Member { addresses: vec![], ..member.clone() },
+    };
     let members = group.members.iter().map(zero).collect();
     let config = Config { members, listen: vec![listen], directory: Some(directory), ..group.config(number) };
     group.node(quorate_net::start(config).await.unwrap())
@@ -127,7 +129,7 @@ async fn detour(to: SocketAddr) -> Multiaddr {
 async fn a_wrong_key_at_one_address_is_in_no_way_of_the_right_one_at_another() {
     let group = Group::of(2);
     let elsewhere = Group::of(3).address(2);
-    let unknown = |member: &Member| Member { address: None, ..member.clone() };
+    let unknown = |member: &Member| Member { addresses: vec![], ..member.clone() };
     let waits = Config {
         members: group.members.iter().map(unknown).collect(),
         listen: vec![elsewhere.clone()],

@@ -41,7 +41,7 @@ impl Group {
         let member = |(number, secret): (usize, &[u8; 32])| Member {
             id: id(number),
             key: keys(*secret).public().try_into_ed25519().unwrap().to_bytes(),
-            address: Some(free_address()),
+            addresses: vec![free_address()],
         };
         Self { members: secrets.iter().enumerate().map(member).collect(), secrets }
     }
@@ -78,7 +78,7 @@ impl Group {
     }
 
     pub fn address(&self, number: usize) -> Multiaddr {
-        self.members[number].address.clone().unwrap()
+        self.members[number].addresses[0].clone()
     }
 
     /// Starts a member that knows the first `count` of the group.

@@ -105,11 +105,11 @@ async fn what_was_queued_while_a_peer_was_away_reaches_it() {
 async fn the_larger_dials_when_the_smaller_does_not_know_where_to() {
     let mut group = Group::of(2);
     let mut larger = group.start(1).await;
-    let known = group.members[1].address.take();
+    let known = std::mem::take(&mut group.members[1].addresses);
     let mut config = group.config(0);
-    config.members[1].address = None;
+    config.members[1].addresses = vec![];
     let mut smaller = group.node(quorate_net::start(config).await.unwrap());
-    group.members[1].address = known;
+    group.members[1].addresses = known;
 
     smaller.up(1).await;
     larger.up(1).await;
@@ -124,11 +124,22 @@ async fn a_member_is_found_by_name() {
     config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
     let mut named = group.node(quorate_net::start(config).await.unwrap());
     let address = named.net.listen_addrs()[0].to_string().replace("/ip4/127.0.0.1", "/dns4/localhost");
-    group.members[1].address = Some(address.parse().unwrap());
+    group.members[1].addresses = vec![address.parse().unwrap()];
 
     let mut node = group.start(0).await;
 
     node.talks_with(0, &mut named, 1).await;
+}
+
+#[tokio::test]
+async fn a_member_is_found_at_any_of_its_addresses() {
+    let mut group = Group::of(2);
+    let mut later = group.start(1).await;
+    group.members[1].addresses.insert(0, Group::of(3).address(2)); // where nobody listens
+
+    let mut node = group.start(0).await;
+
+    node.talks_with(0, &mut later, 1).await;
 }
 
 #[tokio::test]

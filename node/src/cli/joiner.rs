@@ -107,7 +107,9 @@ fn follow(join: &Join, around: &Around) -> Outcome {
         runtime.block_on(copy::fill(&join.dir, &join.from, secrets))?;
     }
     let flags = Overrides { log: around.log.clone(), ..join.overrides() };
-    runtime.block_on(serve(&join.dir, flags)).map_err(|error| start::failure(&join.dir, error))
+    let outcome = runtime.block_on(serve(&join.dir, flags));
+    start::abandon(runtime);
+    outcome.map_err(|error| start::failure(&join.dir, error))
 }
 
 impl Join {

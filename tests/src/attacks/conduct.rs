@@ -76,7 +76,7 @@ pub fn wronged(target: &Target) -> Vec<String> {
 /// The libp2p name of the attacker's observer.
 fn observer() -> String {
     let key = Ed25519Signer::from_seed(&OBSERVER).public_key().0;
-    let member = Member { id: ReplicaId::new(0), key, address: None };
+    let member = Member { id: ReplicaId::new(0), key, addresses: vec![] };
     member.peer_id().map(|peer_id| peer_id.to_string()).unwrap_or_default()
 }
 

@@ -75,7 +75,7 @@ impl Target {
         let address = |id: ReplicaId| format!("/ip4/127.0.0.1/tcp/{}", self.base_port + id.get()).parse();
         let members = committee.replicas().map(|id| {
             let key = committee.key(id).expect("its own numbers have keys").0;
-            Ok(Member { id, key, address: Some(address(id)?).filter(|_| id.index() != LIAR) })
+            Ok(Member { id, key, addresses: Some(address(id)?).filter(|_| id.index() != LIAR).into_iter().collect() })
         });
         let members = members.collect::<anyhow::Result<Vec<_>>>()?;
         let me = ReplicaId::new(LIAR as u16);
