@@ -5,6 +5,7 @@ mod access;
 mod configuration;
 mod disk;
 mod free;
+mod outside;
 
 pub use configuration::configuration;
 
@@ -21,6 +22,7 @@ use quorate_storage::DbError;
 use serde::Serialize;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Free bytes below which a disk counts as short of room: some minutes of a busy group.
 const ROOM_BYTES_MIN: u64 = 1 << 30;
@@ -63,6 +65,8 @@ pub fn examine(dir: &Path) -> Vec<Item> {
     if let Some(data) = data {
         items.push(room(&data, is_observers(dir)));
         items.extend(disk::durable_writes(&data));
+        items.extend(outside::clock(&data, SystemTime::now()));
+        items.extend(outside::peers(configuration::peers(dir)));
         let genesis = read_genesis(&dir.join(GENESIS_FILE));
         items.extend(genesis.into_iter().flat_map(|genesis| contents(dir, &data, &genesis)));
     }
@@ -144,6 +148,8 @@ fn integrity(dir: &Path, found: Result<Found, CopyError>) -> Item {
                                observer has no vote to lose";
     const OF_ANOTHER: &str = "nothing was found damaged: put the configuration, key and genesis into the folder that belong to this \
                               database, or run the program that wrote it";
+    const NOT_LOOKED_AT: &str = "the database was not found damaged, for it could not be looked at: mend what is named here, and ask \
+                                 again";
     let advice = if is_observers(dir) { OF_OBSERVER } else { ADVICE };
     match found {
         Ok(found) if found.is_whole() => {
@@ -156,7 +162,8 @@ fn integrity(dir: &Path, found: Result<Found, CopyError>) -> Item {
             ..Item::well("integrity", "the database is in use: its node runs and was not disturbed")
         },
         Err(error) if error.is_of_another() => Item::fault("integrity", error.to_string(), OF_ANOTHER),
-        Err(error) => Item::fault("integrity", error.to_string(), advice),
+        Err(error) if error.is_of_database() => Item::fault("integrity", error.to_string(), advice),
+        Err(error) => Item::fault("integrity", error.to_string(), NOT_LOOKED_AT),
     }
 }
 
@@ -169,4 +176,24 @@ fn in_words(found: &Found) -> String {
     let more = found.more + (found.damages.len() as u64).saturating_sub(NAMED_MAX as u64);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("{}{more}", named.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn nobody_is_told_to_repair_a_database_that_could_not_be_looked_at() {
+        let folder = Path::new("/var/lib/quorate");
+        let read_only =
+            CopyError::Db(DbError::Io { path: folder.to_owned(), error: io::ErrorKind::ReadOnlyFilesystem.into() });
+        let cut_off = CopyError::CutOff { path: folder.to_owned(), command: "copy" };
+
+        for error in [read_only, cut_off] {
+            let item = integrity(folder, Err(error));
+
+            assert!(!item.ok && !item.advice.as_deref().unwrap_or_default().contains("repair"), "{item:?}");
+        }
+    }
 }

@@ -93,6 +93,21 @@ fn a_key_that_others_read_and_a_stranger_among_the_peers_are_named() {
 }
 
 #[test]
+fn a_replica_that_joins_needs_no_addresses_of_founders_and_its_key_is_no_fault() {
+    let group = Group::init(4);
+    let folder = group.dir().join("replica-1");
+    let config = fs::read_to_string(folder.join("config.toml")).expect("a file");
+    let (settings, _) = config.split_once("[peers]").expect("peers at the end");
+    let follow = "follow = [\"/ip4/127.0.0.1/tcp/1\"]\n";
+    fs::write(folder.join("config.toml"), format!("{follow}{settings}")).expect("our file");
+    fs::copy(author(&group, 0), folder.join("replica.key")).expect("our files");
+
+    let found = of_folder(&group, 1, 1);
+
+    assert_eq!(faults(&found), ["integrity"], "the database is another member's: {found}");
+}
+
+#[test]
 fn a_configuration_with_an_unknown_key_is_the_only_fault_of_its_folder() {
     let group = Group::init(1);
     let file = group.dir().join("replica-0/config.toml");

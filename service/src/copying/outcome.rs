@@ -209,6 +209,12 @@ impl CopyError {
         }
     }
 
+    /// Whether a database that lies there is damaged, or the disk does not give it, and it is not of another group, program
+    /// or process.
+    pub(crate) fn is_of_database(&self) -> bool {
+        self.is_damage() || matches!(self, CopyError::Db(error) if error.is_of_disk())
+    }
+
     /// Whether a database that lies there is damaged, and not of another group, program or process.
     pub(super) fn is_damage(&self) -> bool {
         match self {

@@ -70,8 +70,8 @@ fn of_replica(dir: &Path) -> Vec<Item> {
     items.extend(key.is_ok().then(|| secrecy(&dir.join(REPLICA_KEY_FILE))));
     if let (Ok(genesis), Ok(public)) = (&genesis, &key) {
         let me = genesis.founders().replica_of(public);
-        let follows = config.as_ref().is_ok_and(|config| !config.follow.is_empty());
-        items.push(membership(genesis, public, me, follows));
+        let joins = config.as_ref().is_ok_and(|config| !config.follow.is_empty() || config.data.is_dir());
+        items.push(membership(genesis, public, me, joins));
         if keys::is_locked(&dir.join(REPLICA_KEY_FILE)).unwrap_or_default() {
             let seed = keys::read_seed(&dir.join(REPLICA_KEY_FILE));
             items.push(told("passphrase", &seed, |_| "replica.key opens".to_owned(), UNLOCK));
@@ -140,6 +140,22 @@ pub(super) fn own_addresses(config: &Config) -> Vec<(&'static str, SocketAddr)> 
     own.into_iter().flatten().filter(|(_, address)| address.port() != 0).collect()
 }
 
+/// Hosts and ports of the members that the configuration names.
+pub(super) fn peers(dir: &Path) -> Vec<(String, String)> {
+    let config = Config::load(dir, Overrides::default()).ok();
+    let peers = config.into_iter().flat_map(|config| config.peers);
+    peers.filter_map(|(name, address)| Some((name, host_and_port(&address)?))).collect()
+}
+
+/// `host:port` of a multiaddr, as sockets are looked up by.
+fn host_and_port(multiaddr: &str) -> Option<String> {
+    match multiaddr.split('/').collect::<Vec<_>>()[..] {
+        ["", "ip6", ip, "tcp", port, ..] => Some(format!("[{ip}]:{port}")),
+        ["", "ip4" | "dns" | "dns4" | "dns6", host, "tcp", port, ..] => Some(format!("{host}:{port}")),
+        _ => None,
+    }
+}
+
 fn meet(one: SocketAddr, other: SocketAddr) -> bool {
     let is_all = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port() && (is_all || one.ip() == other.ip())
@@ -192,13 +208,12 @@ fn secrecy(key: &Path) -> Item {
     }
 }
 
-/// Place of the key among the founders. A later member's place is in the state, which is not opened here.
-fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>, follows: bool) -> Item {
+/// Place of the key among the founders. A later member's place is in the state, which is not opened here: one that follows, or
+/// that has a database, may have one.
+fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>, joins: bool) -> Item {
     match me {
         Some(me) => Item::well("member", format!("replica {me} of {} founders", genesis.file().members.len())),
-        None if follows => {
-            Item::well("member", format!("key {key} is no founder's: it votes once the group has added it"))
-        }
+        None if joins => Item::well("member", format!("key {key} is no founder's: it votes if the group has added it")),
         None => Item::fault(
             "member",
             format!("key {key} is no founder of this group"),
@@ -208,7 +223,7 @@ fn membership(genesis: &Genesis, key: &PublicKey, me: Option<ReplicaId>, follows
     }
 }
 
-/// Addresses that read, and one for each of the other founders.
+/// Addresses that read, and one for each of the other founders. A replica that joined has theirs from the state.
 fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item {
     const ADVICE: &str = "write `listen` and `[peers]` in config.toml: number in the genesis, or key = multiaddr";
     let sound = replica::addresses(config, genesis).and_then(|known| Ways::of(config).map(|_| known));
@@ -223,7 +238,7 @@ fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item 
     let missing: Vec<String> = lacking.map(|replica| replica.to_string()).collect();
     match (missing.is_empty(), config.peers.keys().find(|name| is_stray(name))) {
         (_, Some(stray)) => Item::fault("addresses", format!("there is no replica {stray}"), ADVICE),
-        (false, _) if config.mdns || !config.bootstrap.is_empty() => {
+        (false, _) if me.is_none() || config.mdns || !config.bootstrap.is_empty() || !config.follow.is_empty() => {
             let looked_for = format!("{}; replicas {} are looked for", config.listen, missing.join(", "));
             Item::well("addresses", looked_for)
         }
