@@ -244,6 +244,22 @@ fn conflicts_are_listed_newest_first_in_pages() {
     assert_eq!(world.view().conflicts(Some("other"), Some(true), None, 2).expect("known").items, []);
 }
 
+#[test]
+fn a_page_of_conflicts_looks_at_a_thousand_of_them_and_says_where_to_go_on() {
+    let mut world = World::new();
+    let base = world.now();
+    for (who, side) in [(1, "one\n"), (2, "two\n")] {
+        let writes: Vec<_> = (0..1_001).map(|n| write(&n.to_string(), side)).collect();
+        world.does_on(base, who, &writes);
+    }
+    let page = |from| world.view().conflicts(Some("other"), None, from, 2).expect("known");
+
+    let first = page(None);
+    let cursor = first.next.as_ref().expect("one is left").parse().expect("an id");
+
+    assert_eq!((first.items, page(Some(cursor)).next), (vec![], None));
+}
+
 /// Such imports panicked in the merge layer, at every replica alike (docs/adr/panics-of-merges.md).
 #[test]
 fn imports_whose_brackets_close_before_they_open_have_their_verdicts() {

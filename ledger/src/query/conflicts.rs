@@ -49,6 +49,9 @@ type Listing = fn(Revision, &ConflictId) -> Vec<u8>;
 impl<'a> StateView<'a> {
     /// Conflicts by the revision that opened them, newest first, of all domains or of one, all or only those that are
     /// open (or settled), after the conflict `from`.
+    ///
+    /// A page looks at a thousand of them at the most. If most are of other domains, or not of that state, it may have fewer items
+    /// than asked for, or none, and say where to go on.
     pub fn conflicts(
         &self,
         domain: Option<&str>,
@@ -71,34 +74,53 @@ impl<'a> StateView<'a> {
             }
         };
         let (mut found, mut failed) = (Vec::new(), None);
+        let (mut looked_at, mut last) = (0, None);
         self.read.scan_back(table, &first, &to, &mut |key, _| {
-            if from.is_none() || key != to {
-                match self.conflict_row(key) {
-                    Ok(conflict) if domain.is_some_and(|domain| domain != conflict.domain) => (),
-                    Ok(conflict) if open.is_some_and(|open| open == conflict.record.settled.is_some()) => (),
-                    Ok(conflict) => found.push(conflict),
-                    Err(error) => failed = Some(error),
-                }
+            if from.is_some() && key == to {
+                return ControlFlow::Continue(());
             }
-            let more = failed.is_none() && found.len() <= limit;
+            match self.listed_conflict(key, domain) {
+                Ok((id, conflict)) => {
+                    let is_meant = |conflict: &ConflictEntry| open != Some(conflict.record.settled.is_some());
+                    found.extend(conflict.filter(is_meant));
+                    last = Some(id);
+                }
+                Err(error) => failed = Some(error),
+            }
+            looked_at += 1;
+            let more = failed.is_none() && found.len() <= limit && looked_at < page::LOOKED_AT_MAX;
             if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(Page::cut(found, limit, |conflict| conflict.id.to_string())),
+        if let Some(error) = failed {
+            return Err(error.into());
         }
+        let Page { items, next } = Page::cut(found, limit, |conflict| conflict.id.to_string());
+        let unseen = last.filter(|_| looked_at == page::LOOKED_AT_MAX).map(|id| id.to_string());
+        Ok(Page { items, next: next.or(unseen) })
     }
 
     /// Conflict with this id.
     pub fn conflict(&self, id: &ConflictId) -> Result<Option<ConflictEntry>, StoreError> {
-        let place: Option<String> = entry::load_row(self.read, Table::Archive, &rows::conflict_domain(id))?;
-        place.map(|domain| self.conflict_in(*id, domain)).transpose()
+        self.domain_of(id)?.map(|domain| self.conflict_in(*id, domain)).transpose()
     }
 
-    fn conflict_row(&self, key: &[u8]) -> Result<ConflictEntry, StoreError> {
-        let id = key.last_chunk().map(|id| ConflictId(Digest(*id)));
-        let conflict = id.map(|id| self.conflict(&id)).transpose()?.flatten();
-        conflict.ok_or_else(|| entry::damaged("a listed conflict"))
+    /// The conflict of a row, where it is one of the domain that is asked for.
+    fn listed_conflict(
+        &self,
+        key: &[u8],
+        wanted: Option<&str>,
+    ) -> Result<(ConflictId, Option<ConflictEntry>), StoreError> {
+        let damaged = || entry::damaged("a listed conflict");
+        let id = ConflictId(Digest(*key.last_chunk().ok_or_else(damaged)?));
+        let domain = self.domain_of(&id)?.ok_or_else(damaged)?;
+        match wanted.is_some_and(|wanted| wanted != domain) {
+            true => Ok((id, None)),
+            false => Ok((id, Some(self.conflict_in(id, domain)?))),
+        }
+    }
+
+    fn domain_of(&self, id: &ConflictId) -> Result<Option<String>, StoreError> {
+        entry::load_row(self.read, Table::Archive, &rows::conflict_domain(id))
     }
 
     fn conflict_in(&self, id: ConflictId, domain: String) -> Result<ConflictEntry, StoreError> {

@@ -83,7 +83,7 @@ impl<'a> StateView<'a> {
                 readers: domain.record.policy.readers.clone(),
                 root: domain.tree.root(),
                 entries: domain.tree.count(),
-                revision: self.newest(domain.record.number)?,
+                revision: self.newest(domain.record.number)?.max(domain.usage.changed), // a copy has no log
             })
         });
         domains.collect()

@@ -1,6 +1,7 @@
 //! Proofs of what a state holds, for readers who trust no node.
 
 use super::StateView;
+use crate::format::constants::GROUP;
 use crate::proof::epochs;
 use crate::proof::{
     Checkpoint, Epochs, FileProof, MarkProof, Marked, OrderProof, ProveError, ReceiptProof, SlotPath, SlotProof,
@@ -44,7 +45,8 @@ impl<'a> StateView<'a> {
         mark: Option<&Marked>,
     ) -> Result<FileProof, ProveError> {
         let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, epochs)?;
-        let known = self.ledger.domain(domain).filter(|_| self.ledger.holds(domain));
+        let known =
+            self.ledger.domain(domain).filter(|known| known.record.number != GROUP && self.ledger.holds(domain));
         let known = known.ok_or(ProveError::Unknown("the domain"))?;
         let (tree, file_name) = (&known.tree, name::file(path));
         Ok(FileProof {
