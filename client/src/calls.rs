@@ -198,12 +198,12 @@ impl Client {
     /// Asks about another state: with `seq`, the certified one after that slot; with `after`, the first certified one from
     /// there on; with `executed`, one that may be unsigned.
     pub async fn state_that(&self, query: &[(&str, &str)], ask: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["state"], query)?, OCTETS_TYPE, ask).await?.body)
+        self.post_slow(self.url(&["state"], query)?, OCTETS_TYPE, ask).await
     }
 
     /// Asks for decided slots or bundles.
     pub async fn order(&self, question: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        Ok(self.post_bytes(self.url(&["order"], &[])?, OCTETS_TYPE, question).await?.body)
+        self.post_slow(self.url(&["order"], &[])?, OCTETS_TYPE, question).await
     }
 
     /// Asks for the proof of the order up to a slot; without one, up to the newest certified state.

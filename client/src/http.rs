@@ -1,5 +1,7 @@
 //! Asking one node, patiently: what may pass by itself is tried again until the time is up.
 
+mod slow;
+
 use crate::address::Address;
 use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER};
 use crate::session::{Session, SessionError, Token};

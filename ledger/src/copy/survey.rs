@@ -29,6 +29,9 @@ const LARGE_BYTES: usize = 4_096;
 /// Bytes of rows of one entry that are in memory at once, with the row that reaches beyond them.
 const PAGE_BYTES: usize = 16 << 10;
 
+/// Bytes after which a step of a copy ends: they are in memory until they are written.
+const COPIED_BYTES: u64 = 16 << 20;
+
 /// Receipts that are looked at before the bytes are counted.
 const RECEIPTS_AT_ONCE: usize = 1_024;
 
@@ -188,8 +191,8 @@ impl Survey {
         Ok(false)
     }
 
-    /// Copies the next entries that are sound, with all that they vouch for as far as a horizon goes that is known; the key to
-    /// go on from, none after the last.
+    /// Copies the next entries that are sound, with all that they vouch for as far as a horizon goes that is known, to the entry
+    /// at which 16 MiB are full; the key to go on from, none after the last.
     pub fn copy_sound(
         &self,
         read: &dyn Read,
@@ -203,8 +206,9 @@ impl Survey {
             note_copied(into, (seq.max(own_seq), epoch))?;
         }
         let (found, mut walk) = (entries_from(read, from)?, Walk { until: u64::MAX, ..Walk::default() });
-        let next = found.last().map(|(last, _)| [last.as_slice(), &[0]].concat());
+        let mut next = None;
         for (key, row) in found {
+            next = Some([key.as_slice(), &[0]].concat());
             let faults = self.faults(read, (&key, &row), &mut walk)?;
             if let Some((tree, _, _)) = parts(&key, &row).filter(|(tree, _, _)| self.sound.contains(tree))
                 && let Some((domain, floor)) = self.trees.get(&tree)
@@ -212,6 +216,9 @@ impl Survey {
             {
                 copy_entry(&self.genesis, (domain, *floor), (read, into), (&key, &row))?;
                 into.give(Table::Entries, key, row)?;
+            }
+            if walk.bytes >= COPIED_BYTES {
+                break;
             }
         }
         Ok(next)

@@ -191,6 +191,25 @@ fn a_copy_of_the_sound_entries_lacks_those_that_are_damaged() {
 }
 
 #[test]
+fn a_step_of_a_copy_ends_when_16_mib_are_full() {
+    let mut world = World::new();
+    for n in 0..4 {
+        world.does(0, &[write(&n.to_string(), &n.to_string().repeat(7 << 20))]);
+    }
+    let survey = Survey::open(&world.store, &world.genesis).expect("a state");
+    let contents = |copied: &MemoryStore| crate::testing::twin::rows(copied, Table::Contents).len();
+
+    let mut copied = MemoryStore::new();
+    let mut from = survey.copy_sound(&world.store, &mut copied, &[]).expect("memory");
+    assert!(contents(&copied) <= 3, "{} of 7 MiB", contents(&copied));
+
+    while let Some(at) = from {
+        from = survey.copy_sound(&world.store, &mut copied, &at).expect("memory");
+    }
+    assert_eq!(contents(&copied), 4);
+}
+
+#[test]
 fn a_content_is_taken_from_whoever_has_it_and_a_wrong_one_from_nobody() {
     let world = world();
     let hash = world.view().file("main", "folder/7", None).expect("memory").found().expect("a file").hash;

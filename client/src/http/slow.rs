@@ -1,0 +1,113 @@
+//! Answers that may be large on a slow line: the time runs from the last bytes that came.
+
+use super::*;
+use tokio::time::timeout;
+
+/// Time after which an answer must have come at a rate.
+const RATED_AFTER: Duration = Duration::from_secs(60);
+
+/// Bytes a second at which an answer must come from then on.
+const BYTES_A_SECOND: u64 = 16 << 10;
+
+/// Reason of a try whose answer a node only drips.
+const DRIPS: &str = "its answer comes at less than 16 KiB a second";
+
+impl Client {
+    /// Sends bytes; the client's time is how long the node may be silent, before its answer and within it.
+    pub(crate) fn post_slow(&self, url: Uri, kind: &'static str, body: Vec<u8>) -> Asked<'_, Vec<u8>> {
+        let mut request = Request::post(url).body(body.into()).expect("an address and a body");
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        Box::pin(self.asked_slow(request))
+    }
+
+    async fn asked_slow(&self, request: Request<Full>) -> Result<Vec<u8>, ClientError> {
+        let mut tries = self.tries();
+        loop {
+            let why = match tries.within(self.send(request.clone())).await? {
+                Some(Ok(response)) if response.status().is_success() => match self.slow(response.into_body()).await? {
+                    Ok(body) => return Ok(body),
+                    Err(why) => why,
+                },
+                Some(Ok(response)) => {
+                    tries.note(self.receive(response).await?).await?;
+                    continue;
+                }
+                Some(Err(error)) => self.words(&error)?,
+                None => SILENT.to_owned(),
+            };
+            tries.pause(why, None).await?;
+        }
+    }
+
+    /// The outer error is the node's fault, the inner one the line's.
+    async fn slow(&self, mut from: Incoming) -> Result<Result<Vec<u8>, String>, ClientError> {
+        let (begun, mut body) = (Instant::now(), Vec::new());
+        loop {
+            match timeout(self.timeout, transport::chunk(&mut from)).await {
+                Err(_) => return Ok(Err(SILENT.to_owned())),
+                Ok(Err(error)) => return Ok(Err(words(&error))),
+                Ok(Ok(None)) => return Ok(Ok(body)),
+                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+            }
+            if body.len() > ANSWER_BYTES_MAX {
+                return Err(self.garbled(format!("more than {ANSWER_BYTES_MAX} bytes")));
+            }
+            if drips(begun.elapsed(), body.len()) {
+                return Ok(Err(DRIPS.to_owned()));
+            }
+        }
+    }
+}
+
+fn drips(after: Duration, bytes: usize) -> bool {
+    after > RATED_AFTER && (bytes as u64) < after.as_secs() * BYTES_A_SECOND
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// A node that gives eight bytes, one after each pause.
+    fn node(pause: Duration) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = format!("http://{}", listener.local_addr().expect("bound"));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a client");
+                let _ = stream.read(&mut [0; 4_096]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n");
+                for byte in 0..8 {
+                    thread::sleep(pause);
+                    let _ = stream.write_all(&[byte]);
+                }
+            }
+        });
+        address
+    }
+
+    async fn asked(pause: u64, timeout: u64) -> Result<Vec<u8>, ClientError> {
+        let client =
+            Client::new(&node(Duration::from_millis(pause)), Duration::from_millis(timeout)).expect("an address");
+        client.state(vec![1]).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_take_longer_than_a_node_may_be_silent() {
+        assert_eq!(asked(100, 600).await.expect("it comes"), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_silent_within_its_answer_gives_none() {
+        assert!(matches!(asked(5_000, 100).await, Err(ClientError::NoAnswer { .. })));
+    }
+
+    #[test]
+    fn an_answer_at_less_than_16_kib_a_second_is_dripped() {
+        assert!(!drips(Duration::from_secs(59), 1));
+        assert!(drips(Duration::from_secs(100), 100 << 10));
+        assert!(!drips(Duration::from_secs(100), 16 << 20));
+    }
+}
