@@ -2,6 +2,7 @@
 
 use super::Applier;
 use crate::format::analysis::Analysis;
+use crate::format::rules::DISPUTES_ARE_BOUNDED_SINCE;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
@@ -15,7 +16,7 @@ use quorate_pbft::{Digest, PublicKey};
 
 /// Bytes of a suggestion's reason.
 const REASON_BYTES_MAX: usize = 4_096;
-/// Sides that a conflict may have before nobody may suggest more.
+/// Sides that a conflict may have before nobody may suggest more; from rules 16 on sides that somebody proposes.
 const SIDES_MAX: u32 = 256;
 /// Proposals of one organisation's authors for one conflict: enough to change one's mind, too few to drown the others.
 const PROPOSALS_PER_ORGANISATION_MAX: u32 = 16;
@@ -78,12 +79,17 @@ impl Applier<'_, '_> {
         let side = match self.same_side(id, &path, file)? {
             Some(side) => side,
             None => {
-                let side = self.conflict(id)?.sides;
-                if side >= SIDES_MAX {
-                    return Err(Abort::refused(Code::BadAct, format!("the conflict has {side} sides, and no more")));
+                let conflict = self.conflict(id)?;
+                let (side, proposed) = (conflict.sides, conflict.supporters.len());
+                let (taken, what) = match self.place.rules >= DISPUTES_ARE_BOUNDED_SINCE {
+                    true => (proposed, "proposals"),
+                    false => (side as usize, "sides"),
+                };
+                if taken >= SIDES_MAX as usize {
+                    return Err(Abort::refused(Code::BadAct, format!("the conflict has {taken} {what}, and no more")));
                 }
                 let (author, revision, proposed) = (self.author(), self.revision, Some(reason.to_owned()));
-                self.add_side(id, Side { author, revision, path, file, proposed })?;
+                self.add_side(id, Side { author, revision, path, file, proposed }, true)?;
                 side
             }
         };
@@ -98,9 +104,10 @@ impl Applier<'_, '_> {
         Ok(self.tell(id, by, ConflictEventKind::Proposed { side, reason: reason.to_owned() })?)
     }
 
-    /// The first side that says the same.
+    /// The first side that says the same, of the oldest ones and of those that somebody has proposed.
     fn same_side(&self, id: &ConflictId, path: &str, file: Option<File>) -> Result<Option<u32>, StoreError> {
-        for index in 0..self.conflict(id)?.sides.min(SIDES_MAX) {
+        let ConflictRecord { sides, supporters, .. } = self.conflict(id)?;
+        for index in (0..sides.min(SIDES_MAX)).chain(supporters.into_keys().filter(|side| *side >= SIDES_MAX)) {
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             if side.is_some_and(|side| side.path == path && side.file == file) {
                 return Ok(Some(index));

@@ -17,6 +17,9 @@ const SEARCHES_MAX: u32 = 256;
 /// Files of renamed folders that one envelope may have looked at, to find where its files belong: some hundreds of the
 /// largest folders. Later files stay where their author put them. Versions of paths that its files leave count as well (rules 15).
 const LOOKS_MAX: usize = 65_536;
+/// Sides of conflicts that one envelope may have looked at where it joins them (rules 16): those of a conflict for each of
+/// its operations.
+const SIDES_MAX: u32 = 65_536;
 /// Locks that one envelope asks for or gives back: each is a look at a whole line.
 const LOCKS_MAX: u32 = 16;
 
@@ -37,6 +40,7 @@ pub(super) struct Budget {
     steps: u64,
     searches: u32,
     looks: usize,
+    sides: u32,
     locks: u32,
     voices: usize,
     schemas: (u64, u64),
@@ -50,6 +54,7 @@ impl Default for Budget {
             steps: STEPS_MAX,
             searches: SEARCHES_MAX,
             looks: LOOKS_MAX,
+            sides: SIDES_MAX,
             locks: LOCKS_MAX,
             voices: VOICES_MAX,
             schemas: (PATTERNS_MAX, PLACES_BYTES_MAX),
@@ -87,6 +92,13 @@ impl Budget {
     pub(super) fn take_looks(&mut self, looks: usize) -> bool {
         let left = self.looks.checked_sub(looks);
         self.looks = left.unwrap_or(self.looks);
+        left.is_some()
+    }
+
+    /// Takes a look at a side of a conflict, if one is left.
+    pub(super) fn take_side(&mut self) -> bool {
+        let left = self.sides.checked_sub(1);
+        self.sides = left.unwrap_or(0);
         left.is_some()
     }
 

@@ -3,6 +3,7 @@
 use super::Applier;
 use super::merge::Disagreement;
 use crate::format::receipt::{PathOutcome, Rung};
+use crate::format::rules::DISPUTES_ARE_BOUNDED_SINCE;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, FileRecord, Side};
@@ -13,11 +14,16 @@ use crate::vocabulary::event::Event;
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::Code;
 use quorate_pbft::{Digest, hash};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Sides of a conflict, oldest first, whose authors can lose it.
 const LOSERS_MAX: u32 = 256;
+/// Sides of one organisation's authors in one conflict, from rules 16 on: enough for a chain that was written without a
+/// network, too few to keep others for ever from having seen the newest.
+const SIDES_PER_ORGANISATION_MAX: u32 = 64;
 
 impl Applier<'_, '_> {
     /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
@@ -82,7 +88,7 @@ impl Applier<'_, '_> {
         self.overlay.put_row(Table::Archive, rows::conflict(self.revision, &id), domain.clone());
         self.overlay.put_row(Table::Archive, rows::conflict_domain(&id), domain);
         self.overlay.put_indexed(self.domain, name::conflict(&id), Some(&conflict))?;
-        self.add_side(&id, there)?;
+        self.add_side(&id, there, true)?;
         self.tell(&id, Actor::Author(self.author()), ConflictEventKind::Opened)?;
         record.conflict = Some(id);
         self.overlay.put_indexed(self.domain, name::file(path), Some(&*record))?;
@@ -102,30 +108,72 @@ impl Applier<'_, '_> {
         }
     }
 
-    /// Adds what stands there to an open conflict as its newest side: the author's own side is given up.
+    /// Adds what stands there to an open conflict as its newest side, if it is not: the author's own side is given up.
     pub(super) fn rejoin(&mut self, id: &ConflictId, there: Side) -> Result<(), StoreError> {
-        let side = self.conflict(id)?.sides;
-        self.tell(id, Actor::Author(self.author()), ConflictEventKind::Joined { side })?;
         self.applied.note(&there.path, PathOutcome::Conflict, Rung::None);
         self.applied.conflicts.insert(*id);
-        self.add_side(id, there)
+        let side = self.conflict(id)?.sides;
+        if self.place.rules >= DISPUTES_ARE_BOUNDED_SINCE && self.newest_made(id, side)?.as_ref() == Some(&there) {
+            return Ok(());
+        }
+        self.tell(id, Actor::Author(self.author()), ConflictEventKind::Joined { side })?;
+        self.add_side(id, there, true)
+    }
+
+    /// The newest of so many sides that is no proposal.
+    fn newest_made(&self, id: &ConflictId, sides: u32) -> Result<Option<Side>, StoreError> {
+        for index in (0..sides).rev() {
+            let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
+            if let Some(side) = side.filter(|side| side.proposed.is_none()) {
+                return Ok(Some(side));
+            }
+        }
+        Ok(None)
     }
 
     /// Adds the author's side to an open conflict.
-    fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), StoreError> {
+    fn join(&mut self, id: &ConflictId, (path, file): (&str, Option<File>)) -> Result<(), Abort> {
         let (author, revision, path) = (self.author(), self.revision, path.to_owned());
-        self.add_side(id, Side { author, revision, path, file, proposed: None })?;
+        let side = Side { author, revision, path, file, proposed: None };
+        let is_new = self.place.rules < DISPUTES_ARE_BOUNDED_SINCE || self.is_new_side(id, &side)?;
+        self.add_side(id, side, is_new)?;
         self.applied.conflicts.insert(*id);
         self.applied.unserved += 1; // an envelope holds fewer operations
         Ok(())
     }
 
-    pub(super) fn add_side(&mut self, id: &ConflictId, side: Side) -> Result<(), StoreError> {
+    /// Whether no author has made the same of an open conflict. Refuses more sides than an organisation may have.
+    fn is_new_side(&mut self, id: &ConflictId, made: &Side) -> Result<bool, Abort> {
+        let conflict = self.conflict(id)?;
+        let (mut is_new, mut own, mut organisations) = (true, 0, BTreeMap::new());
+        for index in 0..conflict.sides {
+            if !self.budget.take_side() {
+                return Err(Abort::at(Code::Quota, &conflict.path, "the envelope asks for more sides than one may"));
+            }
+            let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
+            let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };
+            is_new &= (&side.path, side.file) != (&made.path, made.file);
+            let organisation = match organisations.entry(side.author) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(self.organisation_of(&side.author)?),
+            };
+            own += u32::from(side.revision >= conflict.since && organisation.as_deref() == Some(self.organisation));
+        }
+        if own >= SIDES_PER_ORGANISATION_MAX {
+            let why =
+                format!("{:?} has {own} sides in its conflict, and no more until it is settled", self.organisation);
+            return Err(Abort::at(Code::Quota, &conflict.path, &why));
+        }
+        Ok(is_new)
+    }
+
+    /// Adds a side. Who has not seen a new one that somebody made has not seen all.
+    pub(super) fn add_side(&mut self, id: &ConflictId, side: Side, is_new: bool) -> Result<(), StoreError> {
         let mut conflict = self.conflict(id)?;
         self.overlay.put_row(Table::Past, rows::side(self.domain, id, conflict.sides), entry::bytes_of(&side));
         conflict.sides_hash = hash("quorate/v1/side", &(conflict.sides_hash, &side));
         conflict.sides += 1;
-        if side.proposed.is_none() {
+        if side.proposed.is_none() && is_new {
             conflict.latest = conflict.latest.max(side.revision);
         }
         self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))

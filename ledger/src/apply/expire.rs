@@ -2,7 +2,7 @@
 
 use super::Applier;
 use super::hold::written;
-use crate::format::rules::{UNSEEN_STAYS_SINCE, WORK_IS_BOUNDED_SINCE};
+use crate::format::rules::{DISPUTES_ARE_BOUNDED_SINCE, UNSEEN_STAYS_SINCE, WORK_IS_BOUNDED_SINCE};
 use crate::policy::Takeover;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
@@ -22,7 +22,8 @@ impl Applier<'_, '_> {
     /// A deadline has passed. A vote without a winner, ties included, and an arbiter who said nothing pass the conflict on
     /// to the next entry of the policy as it was when the conflict began; after the last one it stays open.
     ///
-    /// A side that has won and waits for a lock goes on waiting: it was decided in time. A settled conflict stays so.
+    /// A side that has won and waits for a lock goes on waiting: it was decided in time. From rules 16 on one that has enough
+    /// votes by now, as its place is free or fewer are needed, wins. A settled conflict stays so.
     pub(crate) fn expire(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let mut conflict = self.conflict(id)?;
         if conflict.settled.is_some() {
@@ -31,15 +32,20 @@ impl Applier<'_, '_> {
         match &conflict.held_up {
             Some(hold) if hold.until <= self.place.time => self.resume(id),
             _ if !self.is_late(&conflict) => Ok(()),
-            Some(_) if self.winner(&conflict).is_some() => {
+            held if (held.is_some() || self.place.rules >= DISPUTES_ARE_BOUNDED_SINCE)
+                && self.winner(&conflict).is_some() =>
+            {
+                let waits = held.is_some();
                 conflict.is_late = true;
-                Ok(self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?)
+                self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
+                if waits { Ok(()) } else { self.conclude(id) }
             }
             _ => self.pass_on(id),
         }
     }
 
-    /// Lets the next entry of the policy decide; whatever waited for this conflict waits for it no more.
+    /// Lets the next entry of the policy decide; whatever waited for this conflict waits for it no more. From rules 16 on a vote
+    /// begins with the votes that are there.
     pub(super) fn pass_on(&mut self, id: &ConflictId) -> Result<(), Abort> {
         let mut conflict = self.conflict(id)?;
         if self.is_held_up_by_policy(id, &conflict)? {
@@ -62,7 +68,8 @@ impl Applier<'_, '_> {
         self.overlay.put_indexed(self.domain, name::conflict(id), Some(&conflict))?;
         self.promote_freed()?;
         let (decider, deadline) = (conflict.decider, conflict.deadline);
-        Ok(self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider, deadline })?)
+        self.tell(id, Actor::Deadline, ConflictEventKind::Passed { decider, deadline })?;
+        if self.place.rules < DISPUTES_ARE_BOUNDED_SINCE { Ok(()) } else { self.conclude(id) }
     }
 
     /// Whether the next entry of the policy that answers would write, and a lock is in its way.

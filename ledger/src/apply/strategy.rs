@@ -15,7 +15,7 @@ use crate::vocabulary::conflict::{Class, Decider};
 use crate::vocabulary::file::File;
 use crate::vocabulary::shelter::sheltered;
 use crate::vocabulary::verdict::Code;
-use quorate_pbft::Time;
+use quorate_pbft::{PublicKey, Time};
 use quorate_semantic::{Input, Options, Work};
 
 /// Why a file with an owner who makes it anew is not merged.
@@ -95,7 +95,7 @@ impl Applier<'_, '_> {
     ) -> Result<Option<Answer>, Abort> {
         match &step.strategy {
             Strategy::Authoritative(who) => {
-                let theirs = self.organisation_of(record)?;
+                let theirs = self.organisation_of(&record.author)?;
                 let is_mine = who.covers(&self.author(), self.organisation);
                 let is_theirs = theirs.is_some_and(|organisation| who.covers(&record.author, &organisation));
                 Ok(match (is_mine, is_theirs) {
@@ -135,8 +135,8 @@ impl Applier<'_, '_> {
         Ok(allowed.then_some(Answer::Set(Some(file), PathOutcome::Merged, Rung::None)))
     }
 
-    fn organisation_of(&self, record: &FileRecord) -> Result<Option<String>, StoreError> {
-        let author: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(&record.author))?;
+    pub(super) fn organisation_of(&self, author: &PublicKey) -> Result<Option<String>, StoreError> {
+        let author: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(author))?;
         Ok(author.map(|author| author.organisation))
     }
 

@@ -1,0 +1,227 @@
+//! Rules 16: nobody keeps a conflict from its end, and votes count where they suffice.
+
+mod support;
+
+use quorate_ledger::policy::{PathRule, Strategy};
+use quorate_ledger::{Base, Code, ConflictEntry, Mode, Op, Principal, Receipt, State};
+use quorate_pbft::Signer;
+use support::disputes::{is_open, policy, rule, step, vote, world};
+use support::world::{Edit, World, remove, rename, write};
+use support::{author, digest};
+
+const DAY: u64 = 86_400_000;
+/// Sides of one organisation in one conflict.
+const SIDES: usize = 64;
+
+fn text(text: &str) -> Option<String> {
+    Some(format!("{text}\n"))
+}
+
+fn conflict(world: &World, receipt: &Receipt) -> ConflictEntry {
+    world.view().conflict(&receipt.conflicts[0]).expect("memory").expect("it was opened")
+}
+
+/// An arbiter, author 3, for a day; then the last writer.
+fn arbitrated() -> PathRule {
+    let arbiter = Strategy::Arbitrate(Principal::Author(author(3).public_key()));
+    let steps = vec![step(Strategy::Merge, None), step(arbiter, Some(DAY)), step(Strategy::LastWriterWins, None)];
+    PathRule { strategies: steps, ..rule("**") }
+}
+
+/// A world by these rules and policy in which authors 1 and 2 make something of one base.
+fn clash(rules: u32, paths: Vec<PathRule>) -> (World, Receipt) {
+    let mut world = world(rules);
+    world.decide("main", policy(paths));
+    world.does(0, &[write("a", "base\n")]);
+    let base = world.now();
+    world.does_on(base, 1, &[write("a", "one\n")]);
+    let receipt = world.does_on(base, 2, &[write("a", "two\n")]);
+    assert_eq!(receipt.state, State::Conflict);
+    (world, receipt)
+}
+
+/// The arbiter answers what it saw a slot ago, again and again, while author 1 joins before and after; then the day is over.
+fn answered_beside(rules: u32, put: impl Fn(usize) -> String) -> (usize, Option<String>) {
+    let (mut world, receipt) = clash(rules, vec![arbitrated()]);
+    let mut answers = 0;
+    while answers < 40 {
+        let seen = world.now();
+        world.does(1, &[write("a", &put(2 * answers))]);
+        world.does_on(seen, 3, &[write("a", "peace\n")]);
+        answers += 1;
+        if !is_open(&world, &receipt) {
+            break;
+        }
+        world.does(1, &[write("a", &put(2 * answers - 1))]);
+    }
+    world.time += DAY;
+    world.slot(&[]);
+    (answers, world.text("a"))
+}
+
+#[test]
+fn an_arbiter_has_its_word_though_a_writer_joins_in_each_slot() {
+    let put = |n| format!("mine {n}\n");
+    assert_eq!(answered_beside(15, put), (40, text("mine 79")), "the writer wins as the last one");
+    assert_eq!(answered_beside(16, put), (SIDES / 2 + 1, text("peace")));
+}
+
+#[test]
+fn a_side_that_is_there_already_keeps_nobody_from_settling() {
+    let put = |_| "one\n".to_owned();
+    assert_eq!(answered_beside(15, put), (40, text("one")));
+    assert_eq!(answered_beside(16, put), (1, text("peace")));
+}
+
+#[test]
+fn who_says_again_what_another_has_said_is_still_the_last_writer() {
+    for rules in [15, 16] {
+        let (mut world, _) = clash(rules, vec![arbitrated()]);
+        assert_eq!(world.does(0, &[write("a", "one\n")]).state, State::Conflict);
+        world.time += DAY;
+        world.slot(&[]);
+        assert_eq!(world.text("a"), text("one"), "rules {rules}");
+    }
+}
+
+#[test]
+fn a_chain_of_fifty_edits_of_a_path_that_others_have_changed_is_kept() {
+    let (mut world, receipt) = clash(16, vec![]);
+    let mut base = Base::Envelope(receipt.id);
+    for edit in 1..50 {
+        let receipt = world.does_on(base, 2, &[write("a", &format!("{edit}\n"))]);
+        assert_eq!(receipt.state, State::Conflict, "edit {edit}");
+        base = Base::Envelope(receipt.id);
+    }
+    assert_eq!(conflict(&world, &receipt).record.sides, 51);
+}
+
+#[test]
+fn an_organisation_joins_a_conflict_with_so_many_sides_and_no_more() {
+    let (mut world, receipt) = clash(16, vec![arbitrated()]);
+    let puts: Vec<Edit> = (0..SIDES).map(|n| write("a", &format!("{n}\n"))).collect();
+    let refused = world.does(2, &puts);
+    assert_eq!((refused.state, refused.code), (State::Refused, Some(Code::Quota)));
+    let detail = refused.detail.expect("a refusal says why");
+    assert!(detail.contains("\"org-2\" has 64 sides in its conflict, and no more until it is settled"), "{detail}");
+    assert_eq!(world.does(2, &puts[1..]).state, State::Conflict, "one was there");
+    assert_eq!(world.does(2, &puts[..1]).code, Some(Code::Quota));
+    assert_eq!(world.does(2, &[write("b", "b\n")]).state, State::Applied, "other paths are free");
+    assert_eq!(world.does(1, &puts).state, State::Conflict, "what stood there before did not join");
+    assert_eq!(conflict(&world, &receipt).record.sides, 1 + 2 * SIDES as u32);
+}
+
+fn suggestion(receipt: &Receipt, content: &str) -> Edit {
+    let file = Some((Mode::File, digest(content.as_bytes())));
+    Edit::Other(Op::Suggest { conflict: receipt.conflicts[0], file, reason: "peace".into() })
+}
+
+/// Proposes this as somebody.
+fn suggest(world: &mut World, who: u8, receipt: &Receipt, content: &str) -> Receipt {
+    let mut draft = world.draft(who, world.now(), &[suggestion(receipt, content)]);
+    draft.contents.push(content.as_bytes().to_vec());
+    world.verdict(&draft)
+}
+
+#[test]
+fn a_conflict_with_many_sides_has_places_for_proposals() {
+    for (rules, code, sides) in [(15, Some(Code::BadAct), 257), (16, None, 258)] {
+        let (mut world, receipt) = clash(rules, vec![arbitrated()]);
+        let puts: Vec<Edit> = (0..SIDES).map(|n| write("a", &format!("{n}\n"))).collect();
+        let base = Base::Revision(receipt.revision.expect("accepted")); // the arbiter has not seen the others
+        for (who, puts) in [(0, &puts[..]), (1, &puts[..]), (2, &puts[1..]), (3, &puts[..])] {
+            assert_eq!(world.does_on(base, who, puts).state, State::Conflict);
+        }
+        assert_eq!(conflict(&world, &receipt).record.sides, 257);
+        assert_eq!(suggest(&mut world, 0, &receipt, "peace\n").code, code, "rules {rules}");
+        suggest(&mut world, 1, &receipt, "peace\n");
+        let conflict = conflict(&world, &receipt);
+        assert_eq!(conflict.record.sides, sides, "an equal proposal is one");
+        assert_eq!(conflict.record.supporters.get(&257).map(|who| who.len()), code.is_none().then_some(2));
+    }
+}
+
+#[test]
+fn what_stands_is_no_newer_side_again_for_each_of_those_who_leave_it() {
+    let sides = |rules| {
+        let mut world = world(rules);
+        world.does(0, &[write("old", "moved\n")]);
+        let base = world.now();
+        world.does(1, &[write("new", "unseen\n")]);
+        let receipt = world.does_on(base, 2, &[rename("old", "new")]);
+        for _ in 0..3 {
+            world.does_on(Base::Envelope(receipt.id), 2, &[remove("new")]);
+        }
+        conflict(&world, &receipt).record.sides
+    };
+    assert_eq!((sides(15), sides(16)), (5, 3));
+}
+
+/// Three votes within a second, two within the next, and else the last writer.
+fn fewer_votes() -> PathRule {
+    let vote = |n| step(Strategy::Vote(Some(n)), Some(1_000));
+    PathRule { strategies: vec![vote(3), vote(2), step(Strategy::LastWriterWins, None)], ..rule("**") }
+}
+
+/// Lets a deadline pass.
+fn pass(world: &mut World) {
+    world.time += 1_000;
+    world.slot(&[]);
+}
+
+#[test]
+fn votes_that_suffice_for_the_next_step_of_a_policy_decide_when_it_comes() {
+    let after = |rules| {
+        let (mut world, receipt) = clash(rules, vec![fewer_votes()]);
+        for who in [0, 1] {
+            vote(&mut world, who, &receipt, 0);
+        }
+        pass(&mut world);
+        let is_over = !is_open(&world, &receipt);
+        pass(&mut world);
+        (is_over, world.text("a"))
+    };
+    assert_eq!(after(15), (false, text("two")), "two organisations had voted for the other side");
+    assert_eq!(after(16), (true, text("one")));
+}
+
+#[test]
+fn a_tie_for_the_next_step_of_a_policy_decides_nothing() {
+    let (mut world, receipt) = clash(16, vec![fewer_votes()]);
+    vote(&mut world, 0, &receipt, 0);
+    vote(&mut world, 1, &receipt, 1);
+    pass(&mut world);
+    assert!(is_open(&world, &receipt));
+    vote(&mut world, 2, &receipt, 0);
+    assert_eq!((is_open(&world, &receipt), world.text("a")), (false, text("one")));
+}
+
+/// A side that its author has at `d/f`, where another file stands when two votes for it suffice, and may go away in time.
+fn after_its_place_was_taken(rules: u32, is_freed: bool) -> [Option<String>; 2] {
+    let mut world = world(rules);
+    world.decide("main", policy(vec![fewer_votes()]));
+    world.does(0, &[write("old", "x\n")]);
+    let base = world.now();
+    world.does(1, &[write("old", "y\n"), write("d/f", "there\n")]);
+    let receipt = world.does_on(base, 3, &[write("old", "w\n")]);
+    world.does_on(base, 2, &[rename("old", "d/f")]);
+    world.does_on(base, 3, &[write("old", "z\n")]);
+    assert_eq!(conflict(&world, &receipt).sides[2].side.path, "d/f");
+    for who in [0, 1] {
+        vote(&mut world, who, &receipt, 2);
+    }
+    pass(&mut world);
+    if is_freed {
+        world.does(1, &[remove("d/f")]);
+    }
+    pass(&mut world);
+    assert!(!is_open(&world, &receipt));
+    ["old", "d/f"].map(|path| world.text(path))
+}
+
+#[test]
+fn a_side_with_enough_votes_wins_at_the_deadline_where_its_place_is_free_by_then() {
+    assert_eq!(after_its_place_was_taken(15, true), [text("z"), None]);
+    assert_eq!(after_its_place_was_taken(16, true), [None, text("x")]);
+    assert_eq!(after_its_place_was_taken(16, false), [text("z"), text("there")]);
+}
