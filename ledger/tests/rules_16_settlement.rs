@@ -1,4 +1,4 @@
-//! Rules 16: nobody keeps a conflict from its end, and votes count where they suffice.
+//! Rules 16: nobody keeps a conflict from its end, votes count where they suffice, and neither proposals nor votes pass a rule by.
 
 mod support;
 
@@ -15,6 +15,10 @@ const SIDES: usize = 64;
 
 fn text(text: &str) -> Option<String> {
     Some(format!("{text}\n"))
+}
+
+fn org(n: u8) -> Principal {
+    Principal::Organisation(format!("org-{n}"))
 }
 
 fn conflict(world: &World, receipt: &Receipt) -> ConflictEntry {
@@ -224,4 +228,68 @@ fn a_side_with_enough_votes_wins_at_the_deadline_where_its_place_is_free_by_then
     assert_eq!(after_its_place_was_taken(15, true), [text("z"), None]);
     assert_eq!(after_its_place_was_taken(16, true), [None, text("x")]);
     assert_eq!(after_its_place_was_taken(16, false), [text("z"), text("there")]);
+}
+
+/// Code of a proposal by an author under a rule that came into force after the clash.
+fn proposed(rules: u32, who: u8, under: PathRule) -> Option<Code> {
+    let (mut world, receipt) = clash(rules, vec![]);
+    world.decide("main", policy(vec![under]));
+    suggest(&mut world, who, &receipt, "both\n").code
+}
+
+#[test]
+fn a_proposal_passes_no_approval_attestation_or_owner_by() {
+    let approved = || PathRule { approvals: 1, ..rule("**") };
+    let attested = || PathRule { validators: vec![org(3)], ..rule("**") };
+    let owned = || PathRule { owners: vec![org(1)], ..rule("**") };
+    for under in [approved(), attested(), owned()] {
+        assert_eq!(proposed(15, 2, under), None);
+    }
+    assert_eq!(proposed(16, 2, approved()), Some(Code::Approvals));
+    assert_eq!(proposed(16, 2, attested()), Some(Code::Validator));
+    assert_eq!(proposed(16, 2, owned()), Some(Code::NotOwner));
+    assert_eq!(proposed(16, 1, owned()), None);
+}
+
+/// Proposals of the analysers of replicas 1 and 2 that are taken under a rule.
+fn analysed(rules: u32, under: PathRule) -> usize {
+    let mut world = world(rules);
+    world.does(0, &[write("a", "the limit is 10 a minute\n")]);
+    let base = world.now();
+    world.does_on(base, 1, &[write("a", "the limit is 20 a minute\n")]);
+    let receipt = world.does_on(base, 2, &[write("a", "the limit is 10 an hour\n")]);
+    world.decide("main", policy(vec![under]));
+    let analysis = world.view().analyse(&receipt.conflicts[0]).expect("memory").expect("a proposal");
+    let item = analysis.item().expect("it is small");
+    world.slot_of(vec![(1, vec![item.clone()]), (2, vec![item])]);
+    conflict(&world, &receipt).record.supporters.values().map(|voices| voices.len()).sum()
+}
+
+#[test]
+fn an_analysers_proposal_passes_no_approval_or_owner_by() {
+    let approved = PathRule { approvals: 1, ..rule("**") };
+    let owned = PathRule { owners: vec![org(1)], ..rule("**") };
+    assert_eq!((analysed(15, approved.clone()), analysed(16, approved)), (2, 0));
+    assert_eq!((analysed(15, owned.clone()), analysed(16, owned)), (2, 1));
+    assert_eq!(analysed(16, rule("**")), 2);
+}
+
+/// Votes of three organisations for a side, under a rule that came into force after the clash: the last code, and what stands.
+fn voted(rules: u32, side: u32, forbidden: &str) -> (Option<Code>, Option<String>, bool) {
+    let (mut world, receipt) = clash(rules, vec![]);
+    world.decide("main", policy(vec![PathRule { forbidden: vec![forbidden.into()], ..rule("**") }]));
+    let code = [0, 1, 2].map(|who| vote(&mut world, who, &receipt, side).code)[2];
+    (code, world.text("a"), is_open(&world, &receipt))
+}
+
+#[test]
+fn a_side_that_breaks_the_rule_of_its_path_by_now_wins_no_vote() {
+    assert_eq!(voted(15, 1, "two"), (None, text("two"), false));
+    assert_eq!(voted(16, 1, "two"), (Some(Code::Validator), text("one"), true));
+    assert_eq!(voted(16, 1, "one"), (None, text("two"), false));
+}
+
+#[test]
+fn what_is_served_may_stay_by_votes_though_a_rule_forbids_it_by_now() {
+    assert_eq!(voted(16, 0, "one"), (None, text("one"), false));
 }

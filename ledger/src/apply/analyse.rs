@@ -11,7 +11,7 @@ use crate::state::store::{Live, StoreError};
 use crate::state::{name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
-use crate::vocabulary::verdict::{Code, Refusal};
+use crate::vocabulary::verdict::Code;
 use quorate_pbft::{Digest, PublicKey};
 
 /// Bytes of a suggestion's reason.
@@ -36,10 +36,8 @@ impl Applier<'_, '_> {
             Some((mode, content)) => Some(self.named(&conflict.path, mode, content, &view)?),
             None => None,
         };
-        if let Some(file) = &file
-            && let Some((code, why)) = self.breaks(&conflict.path, file)?
-        {
-            self.refuse_later(Refusal::new(code, why));
+        for refusal in self.objections_to_proposal(&conflict.path, file.as_ref())? {
+            self.refuse_later(refusal);
         }
         self.put_forward(id, Actor::Author(self.author()), file, reason)
     }
@@ -56,10 +54,8 @@ impl Applier<'_, '_> {
             Some((mode, bytes)) => Some(self.store(&conflict.path, mode, bytes)?),
             None => None,
         };
-        if let Some(file) = &file
-            && let Some((code, why)) = self.breaks(&conflict.path, file)?
-        {
-            return Err(Abort::refused(code, why));
+        if let Some(refusal) = self.objections_to_proposal(&conflict.path, file.as_ref())?.pop() {
+            return Err(refusal.into());
         }
         self.put_forward(&id, voice, file, &analysis.reason)
     }

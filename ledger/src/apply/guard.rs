@@ -1,11 +1,12 @@
 //! Policy of a path against an operation: stages `schema` and `ownership`.
 
 use super::Applier;
-use crate::format::rules::WORK_IS_BOUNDED_SINCE;
+use crate::format::rules::{DISPUTES_ARE_BOUNDED_SINCE, WORK_IS_BOUNDED_SINCE};
 use crate::policy::PathRule;
 use crate::policy::attestation::Requirement;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
+use crate::state::record::Side;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::path::{self, BadPath, Shown};
@@ -105,6 +106,41 @@ impl Applier<'_, '_> {
             objections.push(Refusal::new(Code::WriteOnce, detail));
         }
         Ok(objections)
+    }
+
+    /// Objections to a proposal for a path. Votes put it there, and nobody is asked before for approval or attestation, so
+    /// from rules 16 on the rule must ask for neither, and let the proposer write.
+    pub(super) fn objections_to_proposal(
+        &mut self,
+        path: &str,
+        file: Option<&File>,
+    ) -> Result<Vec<Refusal>, StoreError> {
+        if self.place.rules < DISPUTES_ARE_BOUNDED_SINCE {
+            let breach = file.map(|file| self.breaks(path, file)).transpose()?.flatten();
+            return Ok(breach.map(|(code, why)| Refusal::new(code, why)).into_iter().collect());
+        }
+        let Some(rule) = self.place.record.policy.rule(path) else { return Ok(Vec::new()) };
+        let mut objections = self.objections(rule, path, file, false)?;
+        if let Some(required) = self.required_opinions(rule) {
+            let (code, what) = match required.approvals {
+                0 => (Code::Validator, "attests"),
+                _ => (Code::Approvals, "approves"),
+            };
+            let why = format!("{:?} has changes wait, and nobody {what} a proposal: send it as a change", rule.pattern);
+            objections.push(Refusal::new(code, format!("{}: {why}", Shown(path))));
+        }
+        Ok(objections)
+    }
+
+    /// Holds the side that a vote lets win against the rule of its path as it is now (rules 16). What is served there may stay.
+    pub(super) fn guard_winner(&mut self, side: &Side) -> Result<(), StoreError> {
+        let served = self.record(&side.path)?.and_then(|record| record.file);
+        if let Some(file) = side.file.filter(|file| Some(*file) != served)
+            && let Some((code, why)) = self.breaks(&side.path, &file)?
+        {
+            self.refuse_later(Refusal::new(code, format!("{}: {why}", Shown(&side.path))));
+        }
+        Ok(())
     }
 
     /// Breach by a file of the rule of its path.

@@ -3,7 +3,7 @@
 use super::Applier;
 use super::hold::written;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, UNSEEN_STAYS_SINCE};
+use crate::format::rules::{DISPUTES_ARE_BOUNDED_SINCE, MOVES_STAY_WHOLE_SINCE, UNSEEN_STAYS_SINCE};
 use crate::policy::Approvals;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
@@ -40,6 +40,9 @@ impl Applier<'_, '_> {
         }
         if self.winner(&conflict) == Some(side) {
             self.has_place(&conflict.path, (side, &wanted))?;
+            if self.place.rules >= DISPUTES_ARE_BOUNDED_SINCE && (side > 0 || wanted.path == conflict.path) {
+                self.guard_winner(&wanted)?;
+            }
             self.applied.won.push(*id);
         }
         Ok(())

@@ -3,9 +3,11 @@
 use super::Execution;
 use crate::apply::{Applier, Attribution};
 use crate::format::analysis::Analysis;
+use crate::format::constants::GROUP;
 use crate::state::abort::Abort;
-use crate::state::rows;
+use crate::state::record::MemberRecord;
 use crate::state::store::{Live, StoreError};
+use crate::state::{name, rows};
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::ReplicaId;
 
@@ -21,7 +23,9 @@ impl Execution<'_, '_> {
         let context = self.context(&domain);
         let Some(place) = context.place(&domain) else { return Ok(()) };
         let revision = Revision::slot(self.seq);
-        let by = Attribution { author: member, ..Attribution::settlement(&analysis.conflict, revision) };
+        let record: Option<MemberRecord> = self.overlay.get(GROUP, &name::member(&member))?;
+        let organisation = &record.map_or(String::new(), |record| record.organisation);
+        let by = Attribution { author: member, organisation, ..Attribution::settlement(&analysis.conflict, revision) };
         let mut applier = Applier::new(&mut self.overlay, context.limits(), place, by);
         let taken = applier.analysed(member, analysis);
         let applied = applier.applied();

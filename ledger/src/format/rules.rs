@@ -43,8 +43,8 @@ pub(crate) const POLICIES_BIND_SINCE: u32 = 14;
 /// paths have a bound of folders, and deadlines one of looks.
 pub(crate) const WORK_IS_BOUNDED_SINCE: u32 = 15;
 
-/// Rules from which on an organisation has a bound of sides in a conflict, proposals have places of their own, and votes
-/// count for the step of the policy that comes next.
+/// Rules from which on an organisation has a bound of sides in a conflict, proposals have places of their own, votes count for
+/// the step of the policy that comes next, and neither proposals nor votes put at a path what its rule does not take.
 pub(crate) const DISPUTES_ARE_BOUNDED_SINCE: u32 = 16;
 
 /// Rules that a program can execute, by their numbers.
