@@ -136,6 +136,8 @@ struct Story {
     past: Vec<(Revision, BTreeMap<String, Digest>)>,
     /// Authors of contents.
     made: BTreeMap<Digest, u8>,
+    /// Files that went along with an envelope that did not name where they stood, by its revision.
+    along: BTreeSet<(Revision, Digest)>,
     /// First revision and files of each envelope's view.
     views: BTreeMap<EnvelopeId, (Revision, BTreeSet<String>)>,
     deeds: usize,
@@ -147,7 +149,8 @@ impl Story {
         world.decide("main", policy(paths));
         world.does(3, &["a/b", "d/b", "d/e", "g"].map(|path| write(path, path)));
         let (last, firsts, views) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut story = Self { world, last, firsts, views, past: vec![], made: BTreeMap::new(), deeds: 0 };
+        let (along, made) = (BTreeSet::new(), BTreeMap::new());
+        let mut story = Self { world, last, firsts, along, views, past: vec![], made, deeds: 0 };
         story.past.push((story.world.ledger.revision(), story.files()));
         story
     }
@@ -206,7 +209,9 @@ impl Story {
         });
         self.firsts.insert(receipt.revision.expect("a verdict"), (first, left.collect()));
         self.past.push((self.world.ledger.revision(), self.files()));
-        let lost = lost(&before, &self.files());
+        let after = self.files();
+        self.along.extend(went_along(&edits, &before, &after).map(|file| (receipt.revision.expect("a verdict"), file)));
+        let lost = lost(&before, &after);
         match &edits[..] {
             [Edit::Put(path, ..)] => {
                 let seen = match base {
@@ -289,8 +294,11 @@ impl Story {
                 );
             }
             let is_here = side.path == *path || side.path.starts_with(&format!("{path}/"));
-            // The author's own file may have others' edits in it, and is the author's to delete.
-            let is_own = conflict.sides[0].side.author == side.author;
+            // The author's own file may have others' edits in it, and is the author's to delete; one that went along with a
+            // folder is its own author's.
+            let first = &conflict.sides[0].side;
+            let went_along = first.file.is_some_and(|file| self.along.contains(&(first.revision, file.content)));
+            let is_own = first.author == side.author && !went_along;
             let contests = side.file.is_some() && is_here
                 || number > 0 && (is_own || self.has_met(&side.author, side.revision, path));
             may_go.extend(before.get(path).filter(|_| contests));
@@ -313,6 +321,25 @@ impl Story {
 fn lost(before: &BTreeMap<String, Digest>, after: &BTreeMap<String, Digest>) -> BTreeSet<Digest> {
     let after: BTreeSet<&Digest> = after.values().collect();
     before.values().filter(|hash| !after.contains(hash)).copied().collect()
+}
+
+/// Files that moved, though none of the edits names where they stood.
+fn went_along<'a>(
+    edits: &'a [Edit],
+    before: &'a BTreeMap<String, Digest>,
+    after: &'a BTreeMap<String, Digest>,
+) -> impl Iterator<Item = Digest> + 'a {
+    let is_named = move |path: &String| {
+        edits.iter().any(|edit| match edit {
+            Edit::Rename(at, _) | Edit::Delete(at) | Edit::Put(at, ..) => at == path,
+            _ => false,
+        })
+    };
+    let has_moved = move |(path, file): &(&String, &Digest)| {
+        let has_come = |(to, there): (&String, &Digest)| there == *file && before.get(to) != Some(*file);
+        after.get(*path) != Some(*file) && after.iter().any(has_come) && !is_named(path)
+    };
+    before.iter().filter(has_moved).map(|(_, file)| *file)
 }
 
 /// Stories of a run: a few, or as many as the environment says.

@@ -5,6 +5,7 @@
 
 use super::Applier;
 use crate::format::receipt::{PathOutcome, Rung};
+use crate::format::rules::FILES_KEEP_AUTHORS_SINCE;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::overlay::path_of;
@@ -145,8 +146,10 @@ impl Applier<'_, '_> {
         Ok(left.into_iter().filter_map(|path| Some((path.clone(), follow(&renames, &path)?))).collect())
     }
 
+    /// Moves a file that the author of the rename has not seen: it stays its own author's (rules 16).
     fn move_along(&mut self, from: &str, to: &str) -> Result<(), Abort> {
-        let Some(file) = self.record(from)?.and_then(|record| record.file) else { return Ok(()) };
+        let Some(record) = self.record(from)? else { return Ok(()) };
+        let Some(file) = record.file else { return Ok(()) };
         if self.is_locked(from)? || self.is_locked(to)? {
             return Ok(()); // somebody keeps it where it is
         }
@@ -154,7 +157,12 @@ impl Applier<'_, '_> {
             return Ok(()); // it stays where its author put it
         }
         self.set(from, None, Some(to))?;
+        let mover = self.author;
+        if self.place.rules >= FILES_KEEP_AUTHORS_SINCE {
+            self.author = record.author;
+        }
         self.set(to, Some(file), None)?;
+        self.author = mover;
         self.applied.note(from, PathOutcome::Merged, Rung::OneSided);
         self.applied.note(to, PathOutcome::Merged, Rung::OneSided);
         Ok(())

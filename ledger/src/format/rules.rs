@@ -35,6 +35,9 @@ pub(crate) const UNSEEN_STAYS_SINCE: u32 = 14;
 /// comes to no place where something is, and what was overruled is told so.
 pub(crate) const MOVES_STAY_WHOLE_SINCE: u32 = 15;
 
+/// Rules from which on a file that goes along with a renamed folder stays its author's.
+pub(crate) const FILES_KEEP_AUTHORS_SINCE: u32 = 16;
+
 /// Rules from which on policies bind a change that waited, what is written beneath a file and all domains of a transaction
 /// together, and have a bound of regular expressions.
 pub(crate) const POLICIES_BIND_SINCE: u32 = 14;
