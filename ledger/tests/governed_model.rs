@@ -7,7 +7,7 @@ mod support;
 use proptest::prelude::*;
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{Approvals, DomainPolicy, Format, PathRule, Schema};
-use quorate_ledger::{Act, Code, EnvelopeId, GROUP_DOMAIN, Ledger, Op, Principal, ProposalId, Receipt, State};
+use quorate_ledger::{Act, Code, EnvelopeId, GROUP_DOMAIN, Ledger, Op, Principal, ProposalId, RULES, Receipt, State};
 use quorate_pbft::Signer;
 use std::collections::{BTreeMap, BTreeSet};
 use support::author;
@@ -115,12 +115,17 @@ struct Proposed {
     policy: usize,
     approvals: BTreeSet<u8>,
     open: bool,
+    /// Policies that had come into force when it was made.
+    made: usize,
 }
 
 type Said = (State, Option<Code>);
 
 /// Model of the ledger's answers and state.
 struct Model {
+    rules: u32,
+    /// Policies that have come into force.
+    enacted: usize,
     authors: BTreeMap<u8, (u8, bool)>,
     policy: usize,
     proposals: Vec<Proposed>,
@@ -129,9 +134,9 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    fn of(rules: u32) -> Self {
         let authors = (0..ORGANISATIONS).map(|n| (n, (n, false))).collect();
-        Self { authors, policy: 0, proposals: vec![], waiting: vec![], files: BTreeMap::new() }
+        Self { rules, enacted: 0, authors, policy: 0, proposals: vec![], waiting: vec![], files: BTreeMap::new() }
     }
 
     /// The author's organisation, or why the key says nothing.
@@ -244,7 +249,7 @@ impl Model {
             return Err(if self.reads(organisation) { Code::Role } else { Code::NotMember });
         }
         let approvals = if self.speaks(who) { BTreeSet::from([organisation]) } else { BTreeSet::new() };
-        self.proposals.push(Proposed { id, policy, approvals, open: true });
+        self.proposals.push(Proposed { id, policy, approvals, open: true, made: self.enacted });
         self.decide(self.proposals.len() - 1);
         Ok(State::Applied)
     }
@@ -264,9 +269,13 @@ impl Model {
         let (needed, voices) = (self.needed(self.policy), self.voices(self.policy));
         let can_change = self.can_change(self.proposals[number].policy);
         let proposal = &mut self.proposals[number];
-        if proposal.approvals.intersection(&voices).count() >= needed {
+        if self.rules >= 16 && proposal.made < self.enacted {
+            proposal.open = false; // its approvals were given under another policy
+        } else if proposal.approvals.intersection(&voices).count() >= needed {
             proposal.open = false;
-            self.policy = if can_change { proposal.policy } else { self.policy };
+            if can_change {
+                (self.policy, self.enacted) = (proposal.policy, self.enacted + 1);
+            }
         }
     }
 
@@ -366,8 +375,8 @@ struct Both {
 }
 
 impl Both {
-    fn new() -> Self {
-        Self { world: World::new(), model: Model::new(), written: 0 }
+    fn of(rules: u32) -> Self {
+        Self { world: World::of(support::genesis_by(Some(rules))), model: Model::of(rules), written: 0 }
     }
 
     /// Answers of the ledger to an act, and those that the model expects.
@@ -455,10 +464,11 @@ proptest! {
 
     #[test]
     fn the_ledger_governs_as_the_plain_model_does(
+        rules in prop::sample::select(vec![RULES.oldest, RULES.newest]),
         first in 0usize..3,
         deeds in proptest::collection::vec((0u8..AUTHORS, any_deed()), 1..80)
     ) {
-        let mut both = Both::new();
+        let mut both = Both::of(rules);
         let enacted = [(0, Deed::Propose(first)), (1, Deed::Approve(0)), (2, Deed::Approve(0))];
         for (who, deed) in enacted.iter().chain(&deeds) {
             let (said, expected) = both.does(*who, deed);

@@ -1,10 +1,14 @@
-//! Rules 16: a file that goes along with a renamed folder stays its author's.
+//! Rules 16: no organisation takes the room of others, and nothing outlives the policy under which it was asked for.
 
 mod support;
 
-use quorate_ledger::policy::{PathRule, Strategy};
-use quorate_ledger::{Base, Principal, State};
+use quorate_ledger::keys::{Purpose, prove_possession};
+use quorate_ledger::policy::{Approvals, DomainPolicy, GroupPolicy, PathRule, Strategy};
+use quorate_ledger::{Act, Base, GROUP_DOMAIN, Op, Principal, ProposalFate, ProposalId, Reconfiguration, State};
+use quorate_pbft::{PublicKey, Signer};
+use support::author;
 use support::disputes::{is_open, policy, rule, step, world};
+use support::locks::answer;
 use support::world::{Edit, World, remove, rename, write};
 
 fn text(text: &str) -> Option<String> {
@@ -56,4 +60,214 @@ fn a_file_that_went_along_unseen_stands_by_its_owners_authority() {
     };
     assert_eq!(after(15), (State::Conflict, text("unseen")), "it counts as a file of its mover");
     assert_eq!(after(16), (State::Merged, text("unseen")));
+}
+
+fn key(who: u8) -> PublicKey {
+    author(who).public_key()
+}
+
+fn enrol(world: &mut World, who: u8, by: u8) {
+    let organisation = format!("org-{by}");
+    let proof = prove_possession(Purpose::Author, &organisation, &author(who));
+    let edit = Edit::Other(Op::Enrol { key: key(who), organisation, proof });
+    assert_eq!(world.does_in(GROUP_DOMAIN, by, &[edit]).state, State::Applied);
+}
+
+fn revoke(world: &mut World, who: u8) {
+    let revoked = world.does_in(GROUP_DOMAIN, who, &[Edit::Other(Op::Revoke { key: key(who) })]);
+    assert_eq!(revoked.state, State::Applied);
+}
+
+fn propose(act: Act) -> Edit {
+    Edit::Other(Op::Propose { act })
+}
+
+fn approve(proposal: ProposalId) -> Edit {
+    Edit::Other(Op::Approve { proposal })
+}
+
+fn withdraw(proposal: ProposalId) -> Edit {
+    Edit::Other(Op::Withdraw { proposal })
+}
+
+fn organisation(name: &str) -> Edit {
+    propose(Act::AddOrganisation { name: name.into() })
+}
+
+fn proposed(world: &mut World, domain: &str, who: u8, edit: Edit) -> ProposalId {
+    let receipt = world.does_in(domain, who, &[edit]);
+    assert_eq!(receipt.state, State::Applied, "{receipt:?}");
+    ProposalId::of(&receipt.id, 0)
+}
+
+fn end(world: &World, id: ProposalId) -> Option<ProposalFate> {
+    world.view().proposal(&id).expect("memory").expect("proposed").proposal.end.map(|end| end.how)
+}
+
+/// The world in which author 0 and author 7, both of the first organisation, have made so many proposals.
+fn crowded(rules: u32, proposals: usize) -> (World, Vec<ProposalId>) {
+    let mut world = world(rules);
+    enrol(&mut world, 7, 0);
+    let ids = (0..proposals).map(|n| {
+        let who = if n % 2 == 0 { 0 } else { 7 };
+        proposed(&mut world, GROUP_DOMAIN, who, organisation(&format!("new-{n}")))
+    });
+    let ids = ids.collect();
+    (world, ids)
+}
+
+#[test]
+fn an_organisation_has_16_open_proposals_in_a_domain_and_others_have_theirs() {
+    let (mut world, ids) = crowded(16, 16);
+    let more = |world: &mut World, who| answer(&world.does_in(GROUP_DOMAIN, who, &[organisation("one-more")]));
+    assert_eq!((more(&mut world, 0), more(&mut world, 7)), ("access: quota".into(), "access: quota".into()));
+    assert_eq!(more(&mut world, 1), "Applied");
+    let there = world.does_in("main", 0, &[propose(Act::SetPolicy { policy: policy(vec![]) })]);
+    assert_eq!(there.state, State::Applied);
+    world.does_in(GROUP_DOMAIN, 7, &[withdraw(ids[1])]);
+    assert_eq!(more(&mut world, 0), "Applied");
+    assert_eq!(more(&mut world, 0), "access: quota");
+    for who in [1, 2] {
+        world.does_in(GROUP_DOMAIN, who, &[approve(ids[0])]);
+    }
+    assert_eq!(end(&world, ids[0]), Some(ProposalFate::Effective));
+    assert_eq!(more(&mut world, 0), "Applied");
+    assert_eq!(crowded(15, 20).1.len(), 20, "without end");
+}
+
+#[test]
+fn a_proposal_of_a_revoked_key_is_its_organisations_to_take_back() {
+    for (rules, who, said) in [(15, 0, "access: role"), (16, 0, "Applied"), (16, 1, "access: role")] {
+        let (mut world, ids) = crowded(rules, 2);
+        let taken = |world: &mut World, who| answer(&world.does_in(GROUP_DOMAIN, who, &[withdraw(ids[1])]));
+        assert_eq!(taken(&mut world, 0), "access: role", "the key is in use");
+        revoke(&mut world, 7);
+        assert_eq!(taken(&mut world, who), said, "rules {rules}, author {who}");
+    }
+}
+
+/// A policy of so many bytes and some, out of texts that files may not hold.
+fn long(bytes: usize) -> DomainPolicy {
+    let texts = |rule: usize| (0..60).map(move |n| format!("{:-<256}", format!("{rule} {n}"))).collect();
+    let rules = 0..bytes.div_ceil(60 * 260);
+    policy(rules.map(|number| PathRule { forbidden: texts(number), ..rule(&format!("{number}")) }).collect())
+}
+
+#[test]
+fn a_policy_of_more_than_two_mib_is_not_proposed() {
+    let said = |rules, bytes| answer(&world(rules).does(0, &[propose(Act::SetPolicy { policy: long(bytes) })]));
+    assert_eq!(said(15, 2 << 20), "Applied");
+    assert_eq!(said(16, 2 << 20), "content: bad-act");
+    assert_eq!(said(16, (2 << 20) - (32 << 10)), "Applied");
+}
+
+#[test]
+fn a_policy_names_organisations_by_names() {
+    let odd = || Principal::Organisation("o".repeat(1_000));
+    let owned = |strategy| policy(vec![PathRule { strategies: vec![step(strategy, None)], ..rule("**") }]);
+    let policies = [
+        DomainPolicy::new(vec![Principal::Everyone, odd()], vec![]),
+        DomainPolicy::new(vec![Principal::Everyone], vec![odd()]),
+        policy(vec![PathRule { owners: vec![odd()], ..rule("**") }]),
+        policy(vec![PathRule { validators: vec![odd()], ..rule("**") }]),
+        owned(Strategy::Authoritative(odd())),
+        owned(Strategy::Arbitrate(odd())),
+    ];
+    for policy in policies {
+        let said = |rules| answer(&world(rules).does(0, &[propose(Act::SetPolicy { policy: policy.clone() })]));
+        assert_eq!((said(15), said(16)), ("Applied".into(), "content: bad-act".into()), "{policy:?}");
+    }
+    let approvals = Approvals { organisations: None, by: vec![odd(), Principal::Everyone] };
+    let act = Act::SetGroupPolicy { policy: GroupPolicy { approvals, ..GroupPolicy::default() } };
+    let said = |rules| answer(&world(rules).does_in(GROUP_DOMAIN, 0, &[propose(act.clone())]));
+    assert_eq!((said(15), said(16)), ("Applied".into(), "content: bad-act".into()));
+}
+
+/// Approvals by author 7, of the first organisation, and by author 1, both of whom it takes.
+fn narrow() -> Approvals {
+    Approvals { organisations: Some(2), by: vec![Principal::Author(key(7)), Principal::Author(key(1))] }
+}
+
+#[test]
+fn a_word_that_was_given_under_another_policy_brings_no_policy_in_force() {
+    let ended = |rules| {
+        let mut world = world(rules);
+        enrol(&mut world, 7, 0);
+        let id = proposed(&mut world, "main", 0, propose(Act::SetPolicy { policy: policy(vec![rule("old")]) }));
+        world.decide("main", DomainPolicy { approvals: narrow(), ..policy(vec![]) });
+        assert_eq!(answer(&world.does(1, &[approve(id)])), "Applied");
+        (end(&world, id), world.view().policy("main").expect("known").paths.len())
+    };
+    assert_eq!(ended(15), (Some(ProposalFate::Effective), 1), "author 0 has no say any more");
+    let why = "it was proposed under another policy: propose it again".to_owned();
+    assert_eq!(ended(16), (Some(ProposalFate::Failed(why)), 0));
+}
+
+#[test]
+fn a_word_that_was_given_under_another_policy_of_the_group_decides_nothing_there() {
+    let ended = |rules| {
+        let mut world = world(rules);
+        enrol(&mut world, 7, 0);
+        let id = proposed(&mut world, GROUP_DOMAIN, 0, organisation("new"));
+        let policy = GroupPolicy { approvals: narrow(), ..GroupPolicy::default() };
+        let narrowed = world.agrees(GROUP_DOMAIN, Act::SetGroupPolicy { policy });
+        assert_eq!(end(&world, narrowed), Some(ProposalFate::Effective));
+        world.does_in(GROUP_DOMAIN, 1, &[approve(id)]);
+        end(&world, id) == Some(ProposalFate::Effective)
+    };
+    assert_eq!((ended(15), ended(16)), (true, false));
+}
+
+#[test]
+fn a_rescue_is_over_with_the_policy_that_it_was_to_replace() {
+    let closed = |organisations: [u8; 2]| {
+        let writers = organisations.map(|n| Principal::Organisation(format!("org-{n}"))).to_vec();
+        let approvals = Approvals { organisations: Some(2), by: vec![] };
+        DomainPolicy { approvals, ..DomainPolicy::new(writers, vec![]) }
+    };
+    let rescue = |policy| propose(Act::Rescue { name: "other".into(), policy });
+    let ended = |rules| {
+        let mut world = world(rules);
+        world.decide("other", closed([0, 1]));
+        revoke(&mut world, 1);
+        let [first, second] =
+            [policy(vec![]), closed([0, 2])].map(|policy| proposed(&mut world, GROUP_DOMAIN, 3, rescue(policy)));
+        for who in [0, 2] {
+            world.does_in(GROUP_DOMAIN, who, &[approve(second)]);
+        }
+        assert_eq!(end(&world, second), Some(ProposalFate::Effective));
+        revoke(&mut world, 2);
+        world.does_in(GROUP_DOMAIN, 0, &[approve(first)]);
+        end(&world, first) == Some(ProposalFate::Effective)
+    };
+    assert_eq!((ended(15), ended(16)), (true, false));
+}
+
+#[test]
+fn a_proposal_of_older_rules_is_made_again() {
+    let mut world = world(15);
+    let id = proposed(&mut world, GROUP_DOMAIN, 0, organisation("new"));
+    let change = Reconfiguration { rules: Some(16), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    world.fill();
+    world.slot(&[]);
+    world.does_in(GROUP_DOMAIN, 1, &[approve(id)]);
+    assert!(matches!(end(&world, id), Some(ProposalFate::Failed(why)) if why.contains("older rules")));
+    let again = world.agrees(GROUP_DOMAIN, Act::AddOrganisation { name: "new".into() });
+    assert_eq!(end(&world, again), Some(ProposalFate::Effective));
+}
+
+#[test]
+fn what_is_proposed_beside_the_end_of_a_policy_is_of_that_policy() {
+    let mut world = world(16);
+    let alone = Approvals { organisations: Some(1), by: vec![] };
+    world.decide("main", DomainPolicy { approvals: alone.clone(), ..policy(vec![]) });
+    let set = |pattern: &str| {
+        let policy = DomainPolicy { approvals: alone.clone(), ..policy(vec![rule(pattern)]) };
+        propose(Act::SetPolicy { policy })
+    };
+    let receipt = world.does(0, &[set("first"), set("second")]);
+    assert_eq!(receipt.state, State::Applied);
+    assert_eq!(world.view().policy("main").expect("known").paths[0].pattern, "first");
+    assert!(matches!(end(&world, ProposalId::of(&receipt.id, 1)), Some(ProposalFate::Failed(_))));
 }

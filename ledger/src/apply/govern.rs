@@ -4,7 +4,7 @@ use super::Applier;
 use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
-use crate::format::rules::{POLICIES_BIND_SINCE, WORK_IS_BOUNDED_SINCE};
+use crate::format::rules::{POLICIES_BIND_SINCE, ROOM_IS_SHARED_SINCE, WORK_IS_BOUNDED_SINCE};
 use crate::policy::{DomainPolicy, GroupPolicy, Tally};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
@@ -15,7 +15,7 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::ids::ProposalId;
 use crate::vocabulary::keys::{self, Purpose};
-use crate::vocabulary::name::is_name;
+use crate::vocabulary::name::{Principal, is_name};
 use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{PublicKey, Signature};
 use std::borrow::Cow;
@@ -132,9 +132,10 @@ impl Applier<'_, '_> {
         if act.concerns_group() != (self.domain == GROUP) {
             return Err(bad("this is proposed in another domain: a policy in its own, all else in the group's"));
         }
+        let id = ProposalId::of(&self.id, self.index);
+        self.takes_room(id, act)?;
         self.weigh(act)?;
         self.check(act)?;
-        let id = ProposalId::of(&self.id, self.index);
         let quorum = self.quorum()?;
         let speaks = self.may_agree(&quorum);
         let approvals = if speaks { vec![self.organisation.to_owned()] } else { Vec::new() };
@@ -160,10 +161,14 @@ impl Applier<'_, '_> {
         self.decide(*id, proposal, &quorum)
     }
 
-    /// Ends an open proposal for its author.
+    /// Ends an open proposal for its author; from rules 16 on, once that key is revoked, for any author of its organisation.
     fn withdraw(&mut self, id: &ProposalId) -> Result<(), Abort> {
         let proposal = self.open_proposal(id)?;
-        if proposal.author != self.author() {
+        let proposer = self.proposer(&proposal)?;
+        let is_heir = self.place.rules >= ROOM_IS_SHARED_SINCE
+            && proposer.revoked.is_some()
+            && proposer.organisation == self.organisation;
+        if proposal.author != self.author() && !is_heir {
             let detail = format!("only {}, who made the proposal, takes it back", proposal.author);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
@@ -182,6 +187,7 @@ impl Applier<'_, '_> {
         mut proposal: Proposal,
         how: ProposalFate,
     ) -> Result<(), StoreError> {
+        self.gives_room(&id, &proposal)?;
         proposal.end = Some(ProposalEnd { revision: self.revision, how });
         self.applied.events.push(Event::Decided { id, domain: self.domain_name.to_owned() });
         self.overlay.put_indexed(self.domain, name::proposal(&id), Some(&proposal))
@@ -277,7 +283,7 @@ impl Applier<'_, '_> {
 
     /// Does what is proposed once enough organisations agree and nothing has to be waited for, if it is not too late.
     pub(super) fn decide(&mut self, id: ProposalId, proposal: Proposal, quorum: &Quorum) -> Result<(), Abort> {
-        if let Some(how) = self.outlived(&proposal) {
+        if let Some(how) = self.outlived(&id, &proposal)? {
             return Ok(self.end_proposal(id, proposal, how)?);
         }
         if quorum.is_met(self.overlay, &proposal.approvals)? && self.is_ready(&proposal)? {
@@ -334,6 +340,7 @@ impl Applier<'_, '_> {
             _ => policy.check(organisations),
         };
         checked.map_err(|why| bad(&why.to_string()))?;
+        self.check_names(policy.principals())?;
         let quorum = Quorum::of_domain(self.overlay, policy)?;
         match quorum.threshold() {
             threshold if threshold.is_stuck && threshold.electorate.active >= threshold.needed => {
@@ -343,8 +350,18 @@ impl Applier<'_, '_> {
         }
     }
 
+    /// Refuses principals that no organisation could ever be, however long: an encoding says any text.
+    fn check_names<'p>(&self, mut named: impl Iterator<Item = &'p Principal>) -> Result<(), Abort> {
+        let is_odd = |who: &Principal| matches!(who, Principal::Organisation(name) if !is_name(name));
+        match self.place.rules >= ROOM_IS_SHARED_SINCE && named.any(is_odd) {
+            true => Err(bad("an organisation is named by 1 to 100 of a-z A-Z 0-9 . _ -, the first a letter or digit")),
+            false => Ok(()),
+        }
+    }
+
     fn check_group_policy(&self, policy: &GroupPolicy) -> Result<(), Abort> {
         policy.check(self.place.organisations).map_err(|why| bad(&why.to_string()))?;
+        self.check_names(policy.approvals.by.iter())?;
         let quorum = Quorum::of_group(self.overlay, policy)?;
         match quorum.threshold().is_stuck {
             true => Err(bad("it could never be changed: it asks for more organisations than it lets speak")),
@@ -381,15 +398,12 @@ impl Applier<'_, '_> {
         match act {
             Act::SetPolicy { policy } => {
                 let record = DomainRecord { policy: policy.clone(), ..self.place.record.clone() };
-                self.overlay.put(GROUP, name::domain(self.domain_name), &record);
-                self.applied.decisions.push(Decision::Domain(self.domain_name.to_owned(), record));
+                self.replace_policy(self.domain_name, record);
             }
             Act::Rescue { name, policy } => {
                 let known: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(name))?;
                 if let Some(known) = known {
-                    let record = DomainRecord { policy: policy.clone(), ..known };
-                    self.overlay.put(GROUP, name::domain(name), &record);
-                    self.applied.decisions.push(Decision::Domain(name.clone(), record));
+                    self.replace_policy(name, DomainRecord { policy: policy.clone(), ..known });
                 }
             }
             Act::CreateDomain { name, policy } => {
@@ -401,6 +415,7 @@ impl Applier<'_, '_> {
             }
             Act::SetGroupPolicy { policy } => {
                 self.overlay.put(GROUP, name::POLICY.to_vec(), policy);
+                self.is_new_policy_of(GROUP);
                 self.applied.decisions.push(Decision::Group(policy.clone()));
             }
             Act::AddOrganisation { name } => {

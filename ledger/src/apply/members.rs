@@ -2,7 +2,7 @@
 
 use super::Applier;
 use crate::format::constants::GROUP;
-use crate::format::governance::{Act, Proposal, ProposalFate};
+use crate::format::governance::{Act, Proposal};
 use crate::format::membership::{JoinStatement, Joiner, Reconfiguration};
 use crate::format::rules::NEXT_SINCE;
 use crate::state::abort::Abort;
@@ -162,19 +162,10 @@ impl<'s> Applier<'_, 's> {
         }
     }
 
-    /// End of a reconfiguration that was proposed in an epoch that is over: its approvals were for other members.
-    pub(super) fn outlived(&self, proposal: &Proposal) -> Option<ProposalFate> {
-        let members = self.place.members;
-        let is_over = matches!(proposal.act, Act::Reconfigure { .. }) && proposal.since.seq() <= members.base();
-        let why =
-            || format!("the epoch in which it was proposed is over: propose it again, in epoch {}", members.epoch());
-        is_over.then(|| ProposalFate::Failed(why()))
-    }
-
     /// Puts a joiner's statement into an open proposal, instead of an older one.
     pub(super) fn ready(&mut self, id: &ProposalId, key: &PublicKey, statement: &JoinStatement) -> Result<(), Abort> {
         let mut proposal = self.open_proposal(id)?;
-        if let Some(how) = self.outlived(&proposal) {
+        if let Some(how) = self.outlived(id, &proposal)? {
             return Ok(self.end_proposal(*id, proposal, how)?);
         }
         let Act::Reconfigure { change } = &mut proposal.act else {

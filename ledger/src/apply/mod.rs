@@ -21,6 +21,7 @@ mod members;
 mod merge;
 mod observers;
 mod principle;
+mod room;
 mod conflict_log;
 mod strategy;
 mod unseen;

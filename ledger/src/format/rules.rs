@@ -38,6 +38,10 @@ pub(crate) const MOVES_STAY_WHOLE_SINCE: u32 = 15;
 /// Rules from which on a file that goes along with a renamed folder stays its author's.
 pub(crate) const FILES_KEEP_AUTHORS_SINCE: u32 = 16;
 
+/// Rules from which on one organisation has bounds of what it proposes, and waits for, in a domain, and nothing that was proposed or
+/// locked under another policy than the one in force outlives that.
+pub(crate) const ROOM_IS_SHARED_SINCE: u32 = 16;
+
 /// Rules from which on policies bind a change that waited, what is written beneath a file and all domains of a transaction
 /// together, and have a bound of regular expressions.
 pub(crate) const POLICIES_BIND_SINCE: u32 = 14;

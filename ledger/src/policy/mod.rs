@@ -166,6 +166,12 @@ impl DomainPolicy {
         principals + self.paths.iter().map(PathRule::entries).sum::<usize>()
     }
 
+    /// Principals of all its lists and rules.
+    pub(crate) fn principals(&self) -> impl Iterator<Item = &Principal> {
+        let members = self.writers.iter().chain(&self.readers).chain(&self.approvals.by);
+        members.chain(self.paths.iter().flat_map(PathRule::principals))
+    }
+
     /// Only who may write and read; the rest as it is by default.
     pub fn new(writers: Vec<Principal>, readers: Vec<Principal>) -> Self {
         let (approvals, paths, quota, rates) = Default::default();
@@ -196,6 +202,11 @@ impl PathRule {
     /// Entries of its lists, and itself.
     fn entries(&self) -> usize {
         1 + self.owners.len() + self.forbidden.len() + self.validators.len() + self.strategies.len()
+    }
+
+    fn principals(&self) -> impl Iterator<Item = &Principal> {
+        let deciders = self.strategies.iter().filter_map(|step| step.strategy.principal());
+        self.owners.iter().chain(&self.validators).chain(deciders)
     }
 
     /// Approvals and attestations that it asks for before a change takes effect.

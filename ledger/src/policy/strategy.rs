@@ -75,6 +75,14 @@ pub enum Takeover {
 }
 
 impl Strategy {
+    /// Owner or arbiter that it names.
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        match self {
+            Self::Authoritative(who) | Self::Arbitrate(who) | Self::Rule(Principle::Regenerate(who)) => Some(who),
+            Self::Merge | Self::Rule(_) | Self::Vote(_) | Self::LastWriterWins | Self::Reject => None,
+        }
+    }
+
     /// Effect on an open conflict; none: the next entry of the policy is asked.
     pub fn takeover(&self) -> Option<Takeover> {
         match self {

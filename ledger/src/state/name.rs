@@ -20,6 +20,9 @@ pub(crate) const ACTIVE_ORGANISATIONS: &[u8] = b"V";
 /// The group's own policy, in the group's tree.
 pub(crate) const POLICY: &[u8] = b"P";
 
+/// The revision that put the policy in force there, in a domain's tree, or the group's; none for one of before rules 16.
+pub(crate) const POLICY_SINCE: &[u8] = b"S";
+
 /// The numbers of a domain's line of locks, in its tree.
 pub(crate) const LOCKS: &[u8] = b"K";
 
@@ -36,6 +39,11 @@ pub(crate) fn author_locks(key: &PublicKey) -> Vec<u8> {
 /// A proposal, in the tree of the domain that it concerns.
 pub(crate) fn proposal(id: &ProposalId) -> Vec<u8> {
     named(b'p', id.0.as_bytes())
+}
+
+/// Ids of an organisation's open proposals, in the tree of the domain that they concern; those of before rules 16 are not among them.
+pub(crate) fn open_proposals(organisation: &str) -> Vec<u8> {
+    named(b'n', organisation.as_bytes())
 }
 
 /// A change that waits for the word of others, in its domain's tree.
