@@ -3,7 +3,7 @@
 mod support;
 
 use proptest::prelude::*;
-use quorate_ledger::{Ledger, LockMode, PathOutcome, State};
+use quorate_ledger::{Ledger, LockMode, PathOutcome, RULES, State};
 use std::collections::{BTreeMap, BTreeSet};
 use support::locks::{acquire_for, release};
 use support::world::{World, write};
@@ -263,6 +263,10 @@ fn any_deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
+fn any_rules() -> impl Strategy<Value = u32> {
+    prop::sample::select(vec![RULES.oldest, RULES.newest])
+}
+
 /// The place of an end among those of one moment, as the ledger keeps it.
 fn order(key: &Key) -> (u32, Vec<u8>, Vec<u8>) {
     use quorate_pbft::Signer as _;
@@ -314,9 +318,10 @@ proptest! {
 
     #[test]
     fn the_lock_manager_answers_as_the_plain_reference_does(
+        rules in any_rules(),
         deeds in proptest::collection::vec(any_deed(), 1..60)
     ) {
-        let (mut world, mut model) = (World::new(), Model::default());
+        let (mut world, mut model) = (World::of(support::genesis_by(Some(rules))), Model::default());
         for (count, deed) in deeds.iter().enumerate() {
             let expected = match deed {
                 Deed::Pass(ms) => {
@@ -352,8 +357,11 @@ proptest! {
     /// Whatever is asked for, in whatever order: nobody holds what clashes, nobody waits without a reason, nobody waits
     /// in a circle, and when time has passed everything is free again.
     #[test]
-    fn locks_are_safe_and_nobody_waits_for_ever(deeds in proptest::collection::vec(any_deed(), 1..60)) {
-        let mut world = World::new();
+    fn locks_are_safe_and_nobody_waits_for_ever(
+        rules in any_rules(),
+        deeds in proptest::collection::vec(any_deed(), 1..60)
+    ) {
+        let mut world = World::of(support::genesis_by(Some(rules)));
         for (count, deed) in deeds.iter().enumerate() {
             match deed {
                 Deed::Pass(ms) => world.passes(*ms),

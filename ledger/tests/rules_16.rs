@@ -2,13 +2,16 @@
 
 mod support;
 
+use quorate_ledger::LockMode::X;
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{Approvals, DomainPolicy, GroupPolicy, PathRule, Strategy};
-use quorate_ledger::{Act, Base, GROUP_DOMAIN, Op, Principal, ProposalFate, ProposalId, Reconfiguration, State};
+use quorate_ledger::{
+    Act, Base, Code, GROUP_DOMAIN, Op, Principal, ProposalFate, ProposalId, Receipt, Reconfiguration, State,
+};
 use quorate_pbft::{PublicKey, Signer};
 use support::author;
 use support::disputes::{is_open, policy, rule, step, world};
-use support::locks::answer;
+use support::locks::{acquire, acquire_for, answer, grab, release};
 use support::world::{Edit, World, remove, rename, write};
 
 fn text(text: &str) -> Option<String> {
@@ -270,4 +273,90 @@ fn what_is_proposed_beside_the_end_of_a_policy_is_of_that_policy() {
     assert_eq!(receipt.state, State::Applied);
     assert_eq!(world.view().policy("main").expect("known").paths[0].pattern, "first");
     assert!(matches!(end(&world, ProposalId::of(&receipt.id, 1)), Some(ProposalFate::Failed(_))));
+}
+
+#[test]
+fn an_organisation_has_64_requests_in_the_line_of_a_domain_and_others_have_room() {
+    let said = |rules| {
+        let mut world = world(rules);
+        enrol(&mut world, 7, 1);
+        world.does(0, &[grab("", X)]);
+        for n in 0..4 {
+            let asked: Vec<Edit> = (0..16).map(|m| acquire(&format!("{n}/{m}"), X)).collect();
+            assert_eq!(world.does(1, &asked).state, State::Applied);
+        }
+        [7, 2].map(|who| answer(&world.does(who, &[acquire("more", X)])))
+    };
+    assert_eq!(said(15), ["Applied", "Applied"]);
+    assert_eq!(said(16), ["access: quota", "Applied"]);
+}
+
+#[test]
+fn a_request_that_leaves_the_line_makes_room_for_another_of_its_organisation() {
+    let mut world = world(16);
+    enrol(&mut world, 7, 1);
+    world.does(0, &[acquire_for("", X, 60_000, 0)]);
+    for n in 0..4 {
+        let asked: Vec<Edit> = (0..16).map(|m| acquire(&format!("{n}/{m}"), X)).collect();
+        world.does(1, &asked);
+    }
+    world.does(1, &[release("0/0")]);
+    assert_eq!(answer(&world.does(7, &[acquire("more", X)])), "Applied");
+    assert_eq!(answer(&world.does(7, &[acquire("one-more", X)])), "access: quota");
+}
+
+/// A policy without the last organisation.
+fn without_the_last() -> DomainPolicy {
+    DomainPolicy::new((0..3).map(|n| Principal::Organisation(format!("org-{n}"))).collect(), vec![])
+}
+
+fn written(world: &mut World, who: u8, path: &str) -> Receipt {
+    world.does(who, &[write(path, "x\n")])
+}
+
+#[test]
+fn a_lock_of_somebody_who_writes_no_more_ends_with_the_policy_that_let_them() {
+    let said = |rules| {
+        let mut world = world(rules);
+        world.does(3, &[acquire_for("d", X, 60_000, 0)]);
+        world.does(0, &[acquire_for("e", X, 60_000, 0)]);
+        world.decide("main", without_the_last());
+        [written(&mut world, 1, "d/a"), written(&mut world, 1, "e/a")].map(|receipt| answer(&receipt))
+    };
+    assert_eq!(said(15), ["ownership: lock", "ownership: lock"]);
+    assert_eq!(said(16), ["Applied", "ownership: lock"]);
+}
+
+#[test]
+fn nobody_in_line_has_a_lock_who_writes_no_more_by_then() {
+    let held = |rules| {
+        let mut world = world(rules);
+        world.does(0, &[acquire_for("a", X, 60_000, 0)]);
+        world.does(3, &[acquire_for("a", X, 60_000, 60_000)]);
+        world.does(2, &[acquire_for("a", X, 60_000, 60_000)]);
+        world.decide("main", without_the_last());
+        world.does(0, &[release("a")]);
+        [3, 2].map(|who| world.token(who, "a").is_some())
+    };
+    assert_eq!((held(15), held(16)), ([true, false], [false, true]));
+}
+
+#[test]
+fn a_rescue_ends_the_locks_of_those_whom_it_shuts_out() {
+    let mut world = world(16);
+    let closed = DomainPolicy {
+        approvals: Approvals { organisations: Some(2), by: vec![Principal::Author(key(0)), Principal::Author(key(1))] },
+        ..policy(vec![])
+    };
+    world.decide("main", closed);
+    revoke(&mut world, 1);
+    world.does(3, &[acquire_for("d", X, 60_000, 0)]);
+    let id =
+        proposed(&mut world, GROUP_DOMAIN, 3, propose(Act::Rescue { name: "main".into(), policy: without_the_last() }));
+    for who in [0, 2] {
+        world.does_in(GROUP_DOMAIN, who, &[approve(id)]);
+    }
+    assert_eq!(end(&world, id), Some(ProposalFate::Effective));
+    assert_eq!(written(&mut world, 0, "d/a").state, State::Applied);
+    assert_eq!(written(&mut world, 3, "b").code, Some(Code::NotMember));
 }

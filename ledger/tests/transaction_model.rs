@@ -11,7 +11,7 @@ use quorate_ledger::LockMode::X;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{
     Act, Base, Body, Change, Code, DeferReason, Dependency, GROUP_DOMAIN, Ledger, Mode, Op, Principal, ProposalId,
-    Revision, State,
+    RULES, Revision, State,
 };
 use quorate_pbft::{SeqNum, Signer};
 use std::collections::BTreeMap;
@@ -409,8 +409,8 @@ fn content(number: u8) -> Vec<u8> {
 
 impl Both {
     /// `other` has an owner for a path, and there is a third domain.
-    fn new() -> Self {
-        let mut world = World::new();
+    fn of(rules: u32) -> Self {
+        let mut world = World::of(support::genesis_by(Some(rules)));
         let owned = PathRule {
             pattern: PATHS[OWNED].into(),
             owners: vec![Principal::Organisation("org-1".into())],
@@ -587,9 +587,10 @@ proptest! {
     /// Atomic, in order, with a number in each domain; and what is refused or waits moves nothing.
     #[test]
     fn the_ledger_takes_what_holds_together_as_the_plain_model_does(
+        rules in prop::sample::select(vec![RULES.oldest, RULES.newest]),
         story in proptest::collection::vec(any_sent(), 1..40)
     ) {
-        let mut both = Both::new();
+        let mut both = Both::of(rules);
         for sent in &story {
             let roots: Vec<_> = both.world.view().domains().expect("memory").into_iter().map(|domain| domain.root).collect();
             let (said, expected) = both.does(sent);
@@ -618,7 +619,7 @@ fn the_stories_reach_every_answer() {
     let (mut transactions, mut compositions) = (BTreeMap::new(), BTreeMap::new());
     for _ in 0..STORIES {
         let story = proptest::collection::vec(any_sent(), 40).new_tree(&mut runner).expect("stories").current();
-        let mut both = Both::new();
+        let mut both = Both::of(RULES.newest);
         for sent in &story {
             let counts = match sent.deed {
                 Deed::Transaction(..) => &mut transactions,

@@ -398,12 +398,12 @@ impl Applier<'_, '_> {
         match act {
             Act::SetPolicy { policy } => {
                 let record = DomainRecord { policy: policy.clone(), ..self.place.record.clone() };
-                self.replace_policy(self.domain_name, record);
+                self.replace_policy(self.domain_name, record)?;
             }
             Act::Rescue { name, policy } => {
                 let known: Option<DomainRecord> = self.overlay.get(GROUP, &name::domain(name))?;
                 if let Some(known) = known {
-                    self.replace_policy(name, DomainRecord { policy: policy.clone(), ..known });
+                    self.replace_policy(name, DomainRecord { policy: policy.clone(), ..known })?;
                 }
             }
             Act::CreateDomain { name, policy } => {

@@ -80,7 +80,7 @@ impl<'s> Applier<'_, 's> {
     pub(super) fn end_locks(&mut self, author: &PublicKey) -> Result<(), StoreError> {
         let known: AuthorLocks = self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
         for (domain, path) in known.places {
-            Manager { domain, ..self.manager() }.end(&path, author)?;
+            Manager { domain, ..self.manager() }.end(&path, |request| request.author == *author)?;
         }
         Ok(())
     }
@@ -101,8 +101,8 @@ impl<'s> Applier<'_, 's> {
     }
 
     pub(super) fn manager(&mut self) -> Manager<'_, 's> {
-        let (domain, now, revision) = (self.domain, self.place.time, self.revision);
-        Manager { overlay: self.overlay, domain, now, revision, changes: &mut self.applied.locks }
+        let (domain, rules, now, revision) = (self.domain, self.place.rules, self.place.time, self.revision);
+        Manager { overlay: self.overlay, domain, rules, now, revision, changes: &mut self.applied.locks }
     }
 
     /// A refusal by the line is kept for its stage, which comes later.

@@ -5,6 +5,8 @@ use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::governance::{Act, Proposal, ProposalFate};
 use crate::format::rules::ROOM_IS_SHARED_SINCE;
+use crate::lock::{LockRequest, Manager};
+use crate::policy::{DomainPolicy, covers};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
 use crate::state::record::{AuthorRecord, DomainRecord};
@@ -13,6 +15,7 @@ use crate::state::{entry, name};
 use crate::vocabulary::ids::ProposalId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::Code;
+use std::collections::BTreeSet;
 
 /// Bytes of an act: twice the text of all schemas of a policy.
 const ACT_BYTES_MAX: usize = 2 << 20;
@@ -96,10 +99,31 @@ impl Applier<'_, '_> {
     }
 
     /// Puts another policy of a domain in force.
-    pub(super) fn replace_policy(&mut self, name: &str, record: DomainRecord) {
+    pub(super) fn replace_policy(&mut self, name: &str, record: DomainRecord) -> Result<(), StoreError> {
         self.overlay.put(GROUP, name::domain(name), &record);
         self.is_new_policy_of(record.number);
+        self.end_locks_of_strangers(record.number, &record.policy)?;
         self.applied.decisions.push(Decision::Domain(name.to_owned(), record));
+        Ok(())
+    }
+
+    /// Ends the locks and requests of authors who may write nothing in a domain by its new policy. Out of looks, they end with
+    /// their time.
+    fn end_locks_of_strangers(&mut self, domain: u32, policy: &DomainPolicy) -> Result<(), StoreError> {
+        if self.place.rules < ROOM_IS_SHARED_SINCE {
+            return Ok(());
+        }
+        let line = Manager { domain, ..self.manager() }.line()?;
+        if !self.budget.take_looks(line.len()) {
+            return Ok(());
+        }
+        let is_stranger = |request: &LockRequest| !covers(&policy.writers, &request.author, &request.organisation);
+        let paths: BTreeSet<&String> =
+            line.iter().filter(|(_, request)| is_stranger(request)).map(|(path, _)| path).collect();
+        for path in paths {
+            Manager { domain, ..self.manager() }.end(path, is_stranger)?;
+        }
+        Ok(())
     }
 
     /// Notes that a policy came into force: what was proposed before is over.

@@ -20,8 +20,9 @@ impl Execution<'_, '_> {
     pub(super) fn leases(&mut self) -> Result<(), StoreError> {
         for (domain, path, author) in over(&self.overlay.stored(), self.time)? {
             let mut changes = Vec::new();
-            let (now, revision) = (self.time, Revision::slot(self.seq));
-            let mut manager = Manager { overlay: &mut self.overlay, domain, now, revision, changes: &mut changes };
+            let (rules, now, revision) = (self.ledger.rules(), self.time, Revision::slot(self.seq));
+            let overlay = &mut self.overlay;
+            let mut manager = Manager { overlay, domain, rules, now, revision, changes: &mut changes };
             manager.expire(&path, &author)?;
             self.overlay.commit()?;
             self.tell_of_locks(changes, revision);

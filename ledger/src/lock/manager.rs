@@ -4,9 +4,10 @@ use super::line::{Ask, At, Turn, above, related};
 use super::record::{Held, LockNode, LockRequest, LockTable, Wanted};
 use super::{
     AuthorLocks, LeftLine, REQUESTS_PER_AUTHOR_MAX, REQUESTS_PER_DOMAIN_MAX, REQUESTS_PER_ORGANISATION_MAX,
-    WAITING_PER_DOMAIN_MAX, circle,
+    WAITING_PER_DOMAIN_MAX, WAITING_PER_ORGANISATION_MAX, circle,
 };
 use crate::format::constants::GROUP;
+use crate::format::rules::ROOM_IS_SHARED_SINCE;
 use crate::state::abort::Abort;
 use crate::state::overlay::Overlay;
 use crate::state::store::{Live, ReadLive, StoreError};
@@ -27,6 +28,8 @@ const AUTHORS_SHOWN: usize = 4;
 pub(crate) struct Manager<'a, 's> {
     pub(crate) overlay: &'a mut Overlay<'s>,
     pub(crate) domain: u32,
+    /// Rules of the epoch.
+    pub(crate) rules: u32,
     pub(crate) now: Time,
     pub(crate) revision: Revision,
     pub(crate) changes: &'a mut Vec<LockChange>,
@@ -131,14 +134,21 @@ impl Manager<'_, '_> {
         }
     }
 
-    /// The time of what an author holds or awaits at a path is over now.
-    pub(crate) fn end(&mut self, path: &str, author: &PublicKey) -> Result<(), StoreError> {
-        let Some(request) = self.node(path)?.of(author).cloned() else {
-            return Ok(());
-        };
-        let held = request.held.map(|held| Held { until: held.until.min(self.now), ..held });
-        let wants = request.wants.map(|wants| Wanted { until: wants.until.min(self.now), ..wants });
-        self.write(path, author, Some(LockRequest { held, wants, ..request }))
+    /// The time of what these authors hold or await at a path is over now.
+    pub(crate) fn end(&mut self, path: &str, is_theirs: impl Fn(&LockRequest) -> bool) -> Result<(), StoreError> {
+        let mut node = self.node(path)?;
+        for request in node.requests.iter_mut().filter(|request| is_theirs(request)) {
+            request.held = request.held.map(|held| Held { until: held.until.min(self.now), ..held });
+            request.wants = request.wants.map(|wants| Wanted { until: wants.until.min(self.now), ..wants });
+        }
+        let node = Some(&node).filter(|node| !node.requests.is_empty());
+        self.overlay.put_indexed(self.domain, name::lock(path), node)
+    }
+
+    /// Requests of the whole domain, held or waiting, with their paths.
+    pub(crate) fn line(&self) -> Result<Vec<(String, LockRequest)>, StoreError> {
+        let all = related(self.overlay, self.domain, "")?;
+        Ok(all.into_iter().map(|at| (at.path, at.request)).collect())
     }
 
     fn leave(
@@ -202,6 +212,7 @@ impl Manager<'_, '_> {
             let detail = format!("{} requests wait in this domain already", table.waiting);
             return Err(Abort::refused(Code::Quota, detail));
         }
+        self.has_room_in_line(asked)?;
         table.tickets += 1;
         self.overlay.put(self.domain, name::LOCKS.to_vec(), &table);
         let (ticket, since, until) = (table.tickets, self.revision, after(self.now, asked.wait_ms));
@@ -209,6 +220,20 @@ impl Manager<'_, '_> {
         self.write(asked.path, &asked.author, Some(LockRequest { wants, ..request }))?;
         self.tell(asked.path, &asked.author, LockStep::Waits);
         Ok(Placed::Waits)
+    }
+
+    /// Whether the author's organisation may have one request more in line, from rules 16 on.
+    fn has_room_in_line(&self, asked: &Asked) -> Result<(), Abort> {
+        if self.rules < ROOM_IS_SHARED_SINCE {
+            return Ok(());
+        }
+        let waits = |request: &LockRequest| request.wants.is_some() && request.organisation == asked.organisation;
+        let ours = self.line()?.iter().filter(|(_, request)| waits(request)).count();
+        if ours < WAITING_PER_ORGANISATION_MAX {
+            return Ok(());
+        }
+        let detail = format!("{ours} requests of {:?} wait in this domain already", asked.organisation);
+        Err(Abort::refused(Code::Quota, detail))
     }
 
     /// Lets the lease begin again, as long as nobody waits for it to be over.

@@ -11,7 +11,8 @@
 //!   them it would wait for those who wait for it.
 //! - **Lease.** A lock is held for a while of ledger time. The holder can renew it as long as nobody waits for it: the
 //!   next in line gets it when the lease is over, whatever the holder does.
-//! - **Revocation.** Locks and requests of a revoked key are over where it is revoked, or go on with another key.
+//! - **Revocation.** Locks and requests of a revoked key are over where it is revoked, or go on with another key; from rules 16 on
+//!   also those of authors who may write nothing in the domain by a new policy, where that comes into force.
 //! - **Token.** Every grant has a number larger than all before it in the domain. An envelope that names it is refused once
 //!   the lock is gone (fencing).
 //! - **Deadlock.** When a request closes a circle of authors who wait for each other, in whatever domains, the youngest
@@ -47,6 +48,8 @@ pub const REQUESTS_PER_ORGANISATION_MAX: u32 = 512;
 pub const REQUESTS_PER_DOMAIN_MAX: u32 = 2_048;
 /// Requests that stand in line in one domain: each is looked at when a lock is released.
 pub const WAITING_PER_DOMAIN_MAX: u32 = 256;
+/// Requests of one organisation's authors that stand in line in one domain (rules 16): others have room there.
+pub const WAITING_PER_ORGANISATION_MAX: usize = 64;
 /// Components of a path that can be locked: a write asks about each folder above it.
 pub const DEPTH_MAX: usize = 64;
 
