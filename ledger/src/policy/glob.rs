@@ -1,5 +1,7 @@
 //! Patterns of paths: `*` stands for any characters of one component, `**` for any components, `?` for one character.
 
+use core::cell::Cell;
+
 /// Bytes of a pattern.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
 
@@ -10,54 +12,78 @@ pub fn is_pattern(pattern: &str) -> bool {
     components && pattern.len() <= PATTERN_BYTES_MAX
 }
 
-/// Whether a path fits a pattern. Takes at most (components of both) × (characters of both) steps.
+/// Steps of a look at a component: several characters are looked at to tell it from the next.
+const COMPONENT_STEPS: u64 = 32;
+
+/// Whether a path fits a pattern.
 pub fn fits(pattern: &str, path: &str) -> bool {
-    let parts: Vec<&str> = pattern.split('/').collect();
-    let names: Vec<&str> = path.split('/').collect();
-    // reached[n]: the parts so far fit the first n names
-    let mut reached = vec![false; names.len() + 1];
-    reached[0] = true;
-    for part in parts {
-        reached = if part == "**" { any_names(&reached) } else { one_name(&reached, part, &names) };
-    }
-    reached[names.len()]
+    fits_counted(pattern, path, &Cell::new(0))
 }
 
-/// Whatever was reached, and everything after it.
-fn any_names(reached: &[bool]) -> Vec<bool> {
-    let mut any = false;
-    let prefix = |here: &bool| {
-        any |= here;
-        any
+/// Whether a path fits a pattern; adds the steps that it took: one for each look at a character, 32 for each at a component. At
+/// most (components of both) × 32 + (characters of both), multiplied.
+pub(crate) fn fits_counted(pattern: &str, path: &str, steps: &Cell<u64>) -> bool {
+    let fits_name = |part: &str, name: &str| {
+        let fits_char = |wanted, char| wanted == '?' || wanted == char;
+        part == name || row_fits((part.chars(), name.chars()), '*', fits_char, (1, steps))
     };
-    reached.iter().map(prefix).collect()
+    starts_fit(pattern.bytes(), path.bytes(), steps)
+        && starts_fit(pattern.bytes().rev(), path.bytes().rev(), steps)
+        && row_fits((pattern.rsplit('/'), path.rsplit('/')), "**", fits_name, (COMPONENT_STEPS, steps))
 }
 
-fn one_name(reached: &[bool], part: &str, names: &[&str]) -> Vec<bool> {
-    let next = |n: usize| n > 0 && reached[n - 1] && name_fits(part, names[n - 1]);
-    (0..reached.len()).map(next).collect()
-}
-
-/// Matches a component against its part.
-fn name_fits(part: &str, name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
-    let mut reached = vec![false; name.len() + 1];
-    reached[0] = true;
-    for wanted in part.chars() {
-        reached = match wanted {
-            '*' => any_names(&reached),
-            _ => {
-                let is_next = |n: usize| n > 0 && reached[n - 1] && (wanted == '?' || wanted == name[n - 1]);
-                (0..reached.len()).map(is_next).collect()
-            }
-        };
+/// Whether a path may fit by its bytes before the first star or question mark: most patterns fit no further.
+fn starts_fit(mut pattern: impl Iterator<Item = u8>, mut path: impl Iterator<Item = u8>, steps: &Cell<u64>) -> bool {
+    loop {
+        steps.update(|taken| taken + 1);
+        match (pattern.next(), path.next()) {
+            (Some(b'*' | b'?'), _) | (Some(b'/'), None) | (None, None) => return true,
+            (Some(wanted), Some(byte)) if wanted == byte => (),
+            _ => return false,
+        }
     }
-    reached[name.len()]
+}
+
+/// Whether a row fits its parts, of which `any` stands for any row. Parts behind an `any` come to the first place where they fit,
+/// so that only the last one is tried again.
+fn row_fits<P, N>(
+    (mut parts, mut row): (P, N),
+    any: P::Item,
+    fits: impl Fn(P::Item, N::Item) -> bool,
+    (cost, steps): (u64, &Cell<u64>),
+) -> bool
+where
+    P: Iterator<Item: Copy + PartialEq> + Clone,
+    N: Iterator<Item: Copy> + Clone,
+{
+    let mut again = None;
+    loop {
+        steps.update(|taken| taken + cost);
+        match parts.next() {
+            Some(part) if part == any => {
+                again = Some((parts.clone(), row.clone()));
+                continue;
+            }
+            Some(part) => match row.next() {
+                Some(next) if fits(part, next) => continue,
+                Some(_) => (),
+                None => return false,
+            },
+            None if row.clone().next().is_none() => return true,
+            None => (),
+        }
+        let Some((after, from)) = &mut again else { return false };
+        if from.next().is_none() {
+            return false;
+        }
+        (parts, row) = (after.clone(), from.clone());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn patterns_fit_what_they_say() {
@@ -90,6 +116,60 @@ mod tests {
     fn a_pattern_that_would_explode_elsewhere_takes_few_steps() {
         let pattern = format!("{}b", "*a".repeat(100));
         assert!(!fits(&pattern, &"a".repeat(255)));
+    }
+
+    /// The same as going through all places that each part may reach, which every replica did before.
+    fn fits_somehow(pattern: &str, path: &str) -> bool {
+        fn reached<T: Copy, N: Copy>(
+            (parts, row): (&[T], &[N]),
+            is_any: fn(T) -> bool,
+            fits: fn(T, N) -> bool,
+        ) -> bool {
+            let mut reached = vec![false; row.len() + 1];
+            reached[0] = true;
+            for part in parts {
+                let before = reached.clone();
+                for n in 0..reached.len() {
+                    reached[n] = match is_any(*part) {
+                        true => before[..=n].contains(&true),
+                        false => n > 0 && before[n - 1] && fits(*part, row[n - 1]),
+                    };
+                }
+            }
+            reached[row.len()]
+        }
+        fn fits_name(part: &str, name: &str) -> bool {
+            let (part, name): (Vec<char>, Vec<char>) = (part.chars().collect(), name.chars().collect());
+            reached((&part, &name), |wanted| wanted == '*', |wanted, char| wanted == '?' || wanted == char)
+        }
+        let (parts, names): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+        reached((&parts, &names), |part| part == "**", fits_name)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn a_path_fits_where_its_parts_reach_its_end_somehow(
+            pattern in "([abü]|[*?/]|/[*][*]/|[*]a){0,9}",
+            path in "([aab]|[ü/]|[*?]){0,9}",
+        ) {
+            prop_assert_eq!(fits(&pattern, &path), fits_somehow(&pattern, &path), "{} against {}", pattern, path);
+        }
+    }
+
+    #[test]
+    fn no_pattern_takes_more_steps_than_its_components_and_characters_allow() {
+        let name = "a".repeat(255);
+        let path = vec![name.as_str(); 16].join("/");
+        for pattern in
+            [format!("**/*{}b*", "a".repeat(127)), format!("{}b", "**/*a*?a*/".repeat(100)), "**/a/".repeat(200)]
+        {
+            let steps = Cell::new(0);
+            fits_counted(&pattern, &path, &steps);
+            let (parts, chars) = (pattern.split('/').count() as u64 * 17, (pattern.len() * path.len()) as u64);
+            assert!(steps.get() <= 2 * (parts * COMPONENT_STEPS + chars), "{pattern}: {} steps", steps.get());
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::name::Principal;
 use borsh::io::{self, Read};
 use borsh::{BorshDeserialize, BorshSerialize};
+use core::cell::Cell;
 use quorate_pbft::{PublicKey, bounded};
 use serde::{Deserialize, Serialize};
 
@@ -194,7 +195,24 @@ impl DomainPolicy {
 
     /// The rule for a path.
     pub fn rule(&self, path: &str) -> Option<&PathRule> {
-        self.paths.iter().find(|rule| glob::fits(&rule.pattern, path))
+        let mut unbounded = u64::MAX;
+        self.rule_within(path, &mut unbounded).flatten()
+    }
+
+    /// The rule for a path, within the steps that are left; none where they are used up. The last pattern may go over them.
+    pub(crate) fn rule_within(&self, path: &str, left: &mut u64) -> Option<Option<&PathRule>> {
+        for rule in &self.paths {
+            if *left == 0 {
+                return None;
+            }
+            let steps = Cell::new(0);
+            let fits = glob::fits_counted(&rule.pattern, path, &steps);
+            *left = left.saturating_sub(steps.get());
+            if fits {
+                return Some(Some(rule));
+            }
+        }
+        Some(None)
     }
 }
 
