@@ -3,7 +3,10 @@
 //! Operations may name contents that are there already, so a small envelope could ask for the same large merge thousands
 //! of times.
 
-use crate::policy::{self, Costs};
+use crate::format::envelope::Envelope;
+use crate::policy::{self, Costs, DomainPolicy, PathRule};
+use crate::vocabulary::bounds::OPERATIONS_MAX;
+use quorate_pbft::Constants;
 
 /// Bytes that one envelope may have merged or checked, all inputs counted: some of the largest files, or thousands of
 /// usual ones.
@@ -33,7 +36,16 @@ const PATTERNS_MAX: u64 = 4 * policy::PATTERNS_MAX;
 /// Bytes of the places of these schemas' parts, in the same way.
 const PLACES_BYTES_MAX: u64 = 4 * policy::PLACES_BYTES_MAX;
 
-/// Rest of the budget.
+/// Steps of looking for the rules of paths, as [`policy::glob`] counts them: two seconds at the worst. Where 256 rules begin with
+/// other folders, 16,384 operations take a hundredth of it.
+const RULE_STEPS_MAX: u64 = 1 << 30;
+/// Bytes that are searched for forbidden texts, once for each text: the largest file, for as many as a rule has.
+const FORBIDDEN_BYTES_MAX: u64 = 1 << 30;
+/// Requests for locks that are held against those which wait, in search of circles: the whole line of a domain for each that
+/// stands in it, as often as an envelope may ask for locks, and once more.
+const CIRCLE_STEPS_MAX: u64 = 1 << 24;
+
+/// Rest of the budget. What waited has operations and bytes, as many as one envelope may have.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: u64,
@@ -44,6 +56,12 @@ pub(super) struct Budget {
     locks: u32,
     voices: usize,
     schemas: (u64, u64),
+    rule_steps: u64,
+    forbidden_bytes: u64,
+    circle_steps: u64,
+    waited: (usize, usize),
+    /// Whether something was asked for that was not left.
+    pub(super) is_short: bool,
     pub(super) costs: Costs,
 }
 
@@ -58,6 +76,11 @@ impl Default for Budget {
             locks: LOCKS_MAX,
             voices: VOICES_MAX,
             schemas: (PATTERNS_MAX, PLACES_BYTES_MAX),
+            rule_steps: RULE_STEPS_MAX,
+            forbidden_bytes: FORBIDDEN_BYTES_MAX,
+            circle_steps: CIRCLE_STEPS_MAX,
+            waited: (OPERATIONS_MAX, Constants::ITEM_BYTES_MAX),
+            is_short: false,
             costs: Costs::default(),
         }
     }
@@ -68,12 +91,12 @@ impl Budget {
     pub(super) fn take_bytes(&mut self, bytes: u64) -> bool {
         let left = self.bytes.checked_sub(bytes);
         self.bytes = left.unwrap_or(self.bytes);
-        left.is_some()
+        self.has(left.is_some())
     }
 
     /// Whether no further merge may begin.
-    pub(super) fn is_out_of_steps(&self) -> bool {
-        self.steps == 0
+    pub(super) fn is_out_of_steps(&mut self) -> bool {
+        !self.has(self.steps > 0)
     }
 
     /// Counts what a merge took.
@@ -85,14 +108,14 @@ impl Budget {
     pub(super) fn take_search(&mut self) -> bool {
         let left = self.searches.checked_sub(1);
         self.searches = left.unwrap_or(0);
-        left.is_some()
+        self.has(left.is_some())
     }
 
     /// Takes looks at files of renamed folders or at versions of a path, if there are enough.
     pub(super) fn take_looks(&mut self, looks: usize) -> bool {
         let left = self.looks.checked_sub(looks);
         self.looks = left.unwrap_or(self.looks);
-        left.is_some()
+        self.has(left.is_some())
     }
 
     /// Takes a look at a side of a conflict, if one is left.
@@ -106,27 +129,97 @@ impl Budget {
     pub(super) fn take_voices(&mut self, principals: usize) -> bool {
         let left = self.voices.checked_sub(principals);
         self.voices = left.unwrap_or(self.voices);
-        left.is_some()
+        self.has(left.is_some())
     }
 
     /// Takes regular expressions and places of schemas that are made ready, if there are enough.
     pub(super) fn take_schemas(&mut self, (patterns, places): (u64, u64)) -> bool {
         let left = self.schemas.0.checked_sub(patterns).zip(self.schemas.1.checked_sub(places));
         self.schemas = left.unwrap_or(self.schemas);
+        self.has(left.is_some())
+    }
+
+    /// The rule for a path, if there are steps left to look for it.
+    pub(super) fn rule<'p>(&mut self, policy: &'p DomainPolicy, path: &str) -> Option<Option<&'p PathRule>> {
+        let found = policy.rule_within(path, &mut self.rule_steps);
+        self.has(found.is_some());
+        found
+    }
+
+    /// Takes bytes that are searched for each of so many forbidden texts, if there are enough.
+    pub(super) fn take_forbidden(&mut self, bytes: u64, texts: usize) -> bool {
+        let left = self.forbidden_bytes.checked_sub(bytes.saturating_mul(texts as u64));
+        self.forbidden_bytes = left.unwrap_or(self.forbidden_bytes);
+        self.has(left.is_some())
+    }
+
+    /// Steps in search of circles of locks.
+    pub(super) fn circle_steps(&self) -> u64 {
+        self.circle_steps
+    }
+
+    /// Keeps what a search for circles has left of the steps; it took all where they were not enough.
+    pub(super) fn keep_circle_steps(&mut self, left: u64) {
+        self.circle_steps = left;
+        self.has(left > 0);
+    }
+
+    /// Takes a change that waited, of so many bytes, if there is room for another one.
+    pub(super) fn take_change(&mut self, envelope: &Envelope, bytes: usize) -> bool {
+        let operations: usize = envelope.body.changes.iter().map(|change| change.ops.len()).sum();
+        let left = self.waited.0.checked_sub(operations).zip(self.waited.1.checked_sub(bytes));
+        self.waited = left.unwrap_or(self.waited);
         left.is_some()
+    }
+
+    fn has(&mut self, has: bool) -> bool {
+        self.is_short |= !has;
+        has
     }
 
     /// Takes a look at a line of locks, if one is left.
     pub(super) fn take_lock(&mut self) -> bool {
         let left = self.locks.checked_sub(1);
         self.locks = left.unwrap_or(0);
-        left.is_some()
+        self.has(left.is_some())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn looks_for_rules_stop_where_their_steps_are_used_up_and_a_policy_without_rules_takes_none() {
+        let rule = PathRule { pattern: "**/a*b".into(), ..PathRule::default() };
+        let policy = DomainPolicy { paths: vec![rule], ..DomainPolicy::new(vec![], vec![]) };
+        let mut budget = Budget { rule_steps: 8, ..Budget::default() };
+        assert_eq!(budget.rule(&policy, "x/aab"), Some(policy.paths.first()), "the last look may go over it");
+        assert!(!budget.is_short);
+        assert_eq!((budget.rule(&policy, "x/aab"), budget.is_short), (None, true));
+        assert_eq!(budget.rule(&DomainPolicy::new(vec![], vec![]), "x/aab"), Some(None));
+    }
+
+    #[test]
+    fn as_many_operations_as_an_envelope_may_have_look_at_256_usual_patterns_twice() {
+        for pattern in ["docs-{}/**", "services/team-alpha/component-{}/src/**", "**/*.ext{}", "**/*part-{}*"] {
+            let pattern = |number: usize| pattern.replace("{}", &number.to_string());
+            let rule = |number| PathRule { pattern: pattern(number), ..PathRule::default() };
+            let paths = (1_000..1_256).map(rule).collect();
+            let (policy, mut budget) = (DomainPolicy { paths, ..DomainPolicy::new(vec![], vec![]) }, Budget::default());
+            assert_eq!(budget.rule(&policy, "services/team-alpha/component-7/src/main/file.rs"), Some(None));
+            let steps = RULE_STEPS_MAX - budget.rule_steps;
+            assert!(2 * steps * (OPERATIONS_MAX as u64) < RULE_STEPS_MAX, "{}: {steps} steps", pattern(0));
+        }
+    }
+
+    #[test]
+    fn the_largest_file_is_searched_for_as_many_texts_as_a_rule_has_and_only_once() {
+        let mut budget = Budget::default();
+        assert!(budget.take_forbidden(16 << 20, 64));
+        assert!(!budget.take_forbidden(1, 1) && budget.is_short);
+        assert!(budget.take_forbidden(1, 0));
+    }
 
     #[test]
     fn an_envelope_that_took_the_steps_of_its_merges_begins_no_further_one() {

@@ -4,7 +4,7 @@ use super::Applier;
 use crate::format::change::Op;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
-use crate::format::rules::{POLICIES_BIND_SINCE, ROOM_IS_SHARED_SINCE, WORK_IS_BOUNDED_SINCE};
+use crate::format::rules::{POLICIES_BIND_SINCE, ROOM_IS_SHARED_SINCE, WORK_IS_BOUNDED_SINCE, WORK_OF_ONE_SINCE};
 use crate::policy::{DomainPolicy, GroupPolicy, Tally};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
@@ -334,7 +334,12 @@ impl Applier<'_, '_> {
         let organisations = self.place.organisations;
         let checked = match self.place.rules {
             WORK_IS_BOUNDED_SINCE.. => {
-                policy.check_after(self.in_force(act)?.as_deref(), organisations, &self.budget.costs)
+                let known = self.in_force(act)?;
+                let patterns = match self.place.rules >= WORK_OF_ONE_SINCE {
+                    true => policy.check_patterns(known.as_deref()),
+                    false => Ok(()),
+                };
+                patterns.and_then(|()| policy.check_after(known.as_deref(), organisations, &self.budget.costs))
             }
             POLICIES_BIND_SINCE.. => policy.schemas_cost(Tally::AsWritten).and_then(|_| policy.check(organisations)),
             _ => policy.check(organisations),

@@ -1,7 +1,7 @@
 //! Policy of a path against an operation: stages `schema` and `ownership`.
 
 use super::Applier;
-use crate::format::rules::{DISPUTES_ARE_BOUNDED_SINCE, WORK_IS_BOUNDED_SINCE};
+use crate::format::rules::{DISPUTES_ARE_BOUNDED_SINCE, WORK_IS_BOUNDED_SINCE, WORK_OF_ONE_SINCE};
 use crate::policy::PathRule;
 use crate::policy::attestation::Requirement;
 use crate::state::abort::Abort;
@@ -12,7 +12,7 @@ use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::path::{self, BadPath, Shown};
 use crate::vocabulary::verdict::{Code, Refusal};
 
-impl Applier<'_, '_> {
+impl<'t> Applier<'t, '_> {
     /// Holds an operation on a path against the path's rule. A breach is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Abort> {
         if made.is_some()
@@ -22,7 +22,7 @@ impl Applier<'_, '_> {
             return Err(Abort::at(Code::BadPath, path, &why.to_string()));
         }
         self.is_unlocked(path)?;
-        let Some(rule) = self.place.record.policy.rule(path) else {
+        let Some(rule) = self.rule(path)? else {
             return Ok(());
         };
         let stands = rule.write_once && view.file(self.overlay, self.domain, path)?.is_some();
@@ -46,32 +46,32 @@ impl Applier<'_, '_> {
 
     /// Whether the author's own work at `from` may come to another path by itself: the rule there has nothing against it,
     /// and asks for nobody's word that `from` does not ask for as well.
-    pub(super) fn admits(&mut self, from: &str, to: &str, made: Option<&File>) -> Result<bool, StoreError> {
-        let asked = self.place.record.policy.rule(from).and_then(|rule| self.required_opinions(rule));
+    pub(super) fn admits(&mut self, from: &str, to: &str, made: Option<&File>) -> Result<bool, Abort> {
+        let asked = self.rule(from)?.and_then(|rule| self.required_opinions(rule));
         self.may_come(to, made, asked.as_ref())
     }
 
     /// Whether what others made may come to a path by the author's hand: nobody who has approved of the author's change has
     /// seen it, so the rule must not ask for that.
-    pub(super) fn takes_in(&mut self, path: &str, file: Option<&File>) -> Result<bool, StoreError> {
+    pub(super) fn takes_in(&mut self, path: &str, file: Option<&File>) -> Result<bool, Abort> {
         self.may_come(path, file, None)
     }
 
     /// Whether the author may have a file that others made taken away: its rule has nothing against that, and asks for no other
     /// word than this change waits for anyway.
-    pub(super) fn may_dispute(&mut self, path: &str) -> Result<bool, StoreError> {
-        let asked = self.place.record.policy.rule(path).and_then(|rule| self.required_opinions(rule));
+    pub(super) fn may_dispute(&mut self, path: &str) -> Result<bool, Abort> {
+        let asked = self.rule(path)?.and_then(|rule| self.required_opinions(rule));
         let waits_anyway = asked.filter(|asked| self.applied.requirements.contains(asked));
         self.may_come(path, None, waits_anyway.as_ref())
     }
 
     /// Whether a file may be there at all, and the rule of the path has nothing against it and asks for no other word of others
     /// than `asked`.
-    fn may_come(&mut self, path: &str, file: Option<&File>, asked: Option<&Requirement>) -> Result<bool, StoreError> {
+    fn may_come(&mut self, path: &str, file: Option<&File>, asked: Option<&Requirement>) -> Result<bool, Abort> {
         if file.is_some() && self.fault_of_new(path)?.is_some() {
             return Ok(false);
         }
-        let Some(rule) = self.place.record.policy.rule(path) else {
+        let Some(rule) = self.rule(path)? else {
             return Ok(true);
         };
         let is_asked = self.required_opinions(rule).is_none_or(|requirement| Some(&requirement) == asked);
@@ -93,7 +93,7 @@ impl Applier<'_, '_> {
     ) -> Result<Vec<Refusal>, StoreError> {
         let mut objections = Vec::new();
         if let Some(made) = made
-            && let Some((code, why)) = self.breaks(path, made)?
+            && let Some((code, why)) = self.breaks_rule(rule, made)?
         {
             objections.push(Refusal::new(code, format!("{}: {why}", Shown(path))));
         }
@@ -108,18 +108,24 @@ impl Applier<'_, '_> {
         Ok(objections)
     }
 
+    /// The rule for a path. From rules 16 on an envelope that has looked for more than one may is refused.
+    pub(super) fn rule(&mut self, path: &str) -> Result<Option<&'t PathRule>, Abort> {
+        let policy = &self.place.record.policy;
+        if self.place.rules < WORK_OF_ONE_SINCE {
+            return Ok(policy.rule(path));
+        }
+        let why = "the envelope asks for the rules of more paths than one may";
+        self.budget.rule(policy, path).ok_or_else(|| Abort::refused(Code::Validator, why))
+    }
+
     /// Objections to a proposal for a path. Votes put it there, and nobody is asked before for approval or attestation, so
     /// from rules 16 on the rule must ask for neither, and let the proposer write.
-    pub(super) fn objections_to_proposal(
-        &mut self,
-        path: &str,
-        file: Option<&File>,
-    ) -> Result<Vec<Refusal>, StoreError> {
+    pub(super) fn objections_to_proposal(&mut self, path: &str, file: Option<&File>) -> Result<Vec<Refusal>, Abort> {
         if self.place.rules < DISPUTES_ARE_BOUNDED_SINCE {
             let breach = file.map(|file| self.breaks(path, file)).transpose()?.flatten();
             return Ok(breach.map(|(code, why)| Refusal::new(code, why)).into_iter().collect());
         }
-        let Some(rule) = self.place.record.policy.rule(path) else { return Ok(Vec::new()) };
+        let Some(rule) = self.rule(path)? else { return Ok(Vec::new()) };
         let mut objections = self.objections(rule, path, file, false)?;
         if let Some(required) = self.required_opinions(rule) {
             let (code, what) = match required.approvals {
@@ -133,7 +139,7 @@ impl Applier<'_, '_> {
     }
 
     /// Holds the side that a vote lets win against the rule of its path as it is now (rules 16). What is served there may stay.
-    pub(super) fn guard_winner(&mut self, side: &Side) -> Result<(), StoreError> {
+    pub(super) fn guard_winner(&mut self, side: &Side) -> Result<(), Abort> {
         let served = self.record(&side.path)?.and_then(|record| record.file);
         if let Some(file) = side.file.filter(|file| Some(*file) != served)
             && let Some((code, why)) = self.breaks(&side.path, &file)?
@@ -144,12 +150,17 @@ impl Applier<'_, '_> {
     }
 
     /// Breach by a file of the rule of its path.
-    pub(super) fn breaks(&mut self, path: &str, file: &File) -> Result<Option<(Code, String)>, StoreError> {
-        let rule = self.place.record.policy.rule(path);
-        let Some(rule) = rule.filter(|rule| rule.reads_content() && file.mode != Mode::Link) else {
+    pub(super) fn breaks(&mut self, path: &str, file: &File) -> Result<Option<(Code, String)>, Abort> {
+        let Some(rule) = self.rule(path)? else { return Ok(None) };
+        Ok(self.breaks_rule(rule, file)?)
+    }
+
+    fn breaks_rule(&mut self, rule: &PathRule, file: &File) -> Result<Option<(Code, String)>, StoreError> {
+        if !rule.reads_content() || file.mode == Mode::Link {
             return Ok(None);
-        };
-        if !self.budget.take_bytes(file.size) {
+        }
+        let texts = if self.place.rules < WORK_OF_ONE_SINCE { 0 } else { rule.forbidden.len() };
+        if !self.budget.take_bytes(file.size) || !self.budget.take_forbidden(file.size, texts) {
             return Ok(Some((Code::Validator, "the envelope has more content to check than one may".into())));
         }
         let content = self.bytes(file)?;

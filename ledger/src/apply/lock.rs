@@ -3,6 +3,7 @@
 use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
+use crate::format::rules::WORK_OF_ONE_SINCE;
 use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, Manager, Placed, WAIT_MS_MAX, holder};
 use crate::state::abort::Abort;
 use crate::state::name;
@@ -23,10 +24,15 @@ impl<'s> Applier<'_, 's> {
             return Err(Abort::refused(Code::BadAct, detail));
         }
         self.has_looks()?;
-        self.may_lock(path);
+        self.may_lock(path)?;
         let (author, organisation) = (self.author(), self.organisation);
         let asked = Asked { author, organisation, path, mode, lease_ms, wait_ms };
-        let placed = self.manager().acquire(&asked);
+        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
+        let mut steps = if counts { self.budget.circle_steps() } else { u64::MAX };
+        let placed = self.manager().acquire(&asked, &mut steps);
+        if counts {
+            self.budget.keep_circle_steps(steps);
+        }
         match self.later(placed)? {
             Some(Placed::Held(_)) => self.applied.note(lock::shown(path), PathOutcome::Locked, Rung::OneSided),
             Some(Placed::Waits) => self.applied.note(lock::shown(path), PathOutcome::Queued, Rung::OneSided),
@@ -92,12 +98,13 @@ impl<'s> Applier<'_, 's> {
         }
     }
 
-    fn may_lock(&mut self, path: &str) {
-        let rule = self.place.record.policy.rule(path);
+    fn may_lock(&mut self, path: &str) -> Result<(), Abort> {
+        let rule = self.rule(path)?;
         if let Some(rule) = rule.filter(|rule| !rule.is_owner(&self.author(), self.organisation)) {
             let detail = format!("{}: {:?} belongs to others", Shown(path), rule.pattern);
             self.refuse_later(Refusal::new(Code::NotOwner, detail));
         }
+        Ok(())
     }
 
     pub(super) fn manager(&mut self) -> Manager<'_, 's> {

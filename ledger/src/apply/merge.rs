@@ -77,7 +77,7 @@ impl Applier<'_, '_> {
         let [b, c, m] = contents;
         let (b, c, m) = (b?, c?, m?);
         let entries = (side(base, &b), side(current, &c), side(made, &m));
-        let options = merge_options(self.place.record.policy.rule(path), merging(self.place.rules));
+        let options = merge_options(self.rule(path)?, merging(self.place.rules));
         let work = Work::default();
         let outcome = sheltered(|| merge_entries_within(entries.0, entries.1, entries.2, path, &options, &work));
         self.budget.count_steps(work.taken());

@@ -100,11 +100,25 @@ impl Attribution<'_> {
     }
 }
 
-/// Budget that an envelope has used up, over all its domains.
+/// Budget that is left of an envelope's, over all its domains.
+#[derive(Default)]
 pub(crate) struct Spent {
     budget: Budget,
     checks: Checks,
     index: u32,
+}
+
+impl Spent {
+    /// Takes on a change that waited, of so many bytes, if there is room for it beside those before.
+    pub(crate) fn takes_on(&mut self, envelope: &Envelope, bytes: usize) -> bool {
+        (self.index, self.budget.is_short) = (0, false);
+        self.budget.take_change(envelope, bytes)
+    }
+
+    /// Whether the last change asked for more than was left.
+    pub(crate) fn is_short(&self) -> bool {
+        self.budget.is_short || self.checks.is_short()
+    }
 }
 
 /// Effects of an envelope.

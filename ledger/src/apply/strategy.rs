@@ -40,7 +40,7 @@ impl Applier<'_, '_> {
         if made == base || made == current {
             return Ok(set_merged(merged));
         }
-        let steps = self.place.record.policy.rule(path).map_or(&[][..], |rule| &rule.strategies);
+        let steps = self.rule(path)?.map_or(&[][..], |rule| &rule.strategies);
         if steps.is_empty() {
             return Ok(set_merged(merged));
         }
@@ -142,8 +142,8 @@ impl Applier<'_, '_> {
 
     /// Authority that may end a conflict of this class at a path, its deadline, and the steps that come then. No
     /// authority is needed where the policy refuses such changes.
-    pub(super) fn decider(&self, path: &str, class: Class) -> Result<(Decider, Option<Time>, Vec<Step>), Abort> {
-        let steps = self.place.record.policy.rule(path).map_or(&[][..], |rule| &rule.strategies);
+    pub(super) fn decider(&mut self, path: &str, class: Class) -> Result<(Decider, Option<Time>, Vec<Step>), Abort> {
+        let steps = self.rule(path)?.map_or(&[][..], |rule| &rule.strategies);
         let steps: Vec<&Step> = steps.iter().filter(|step| step.class.is_none_or(|of| of == class)).collect();
         for (index, step) in steps.iter().enumerate() {
             let rest = || steps[index + 1..].iter().map(|step| (*step).clone()).collect();

@@ -1,11 +1,11 @@
 //! An envelope's turn in a slot, and that of a pending one which others have had their say about.
 
 use super::Execution;
-use crate::apply::Applied;
+use crate::apply::{Applied, Spent};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
-use crate::format::rules::POLICIES_BIND_SINCE;
+use crate::format::rules::{POLICIES_BIND_SINCE, WORK_OF_ONE_SINCE};
 use crate::format::transaction::{self, Entered};
 use crate::policy::GroupPolicy;
 use crate::policy::attestation::{PendingChange, Progress};
@@ -133,7 +133,7 @@ impl Execution<'_, '_> {
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
-            let accepted = submission.stages(overlay, &author)?;
+            let accepted = submission.stages(overlay, &author, &mut Spent::default())?;
             takes = submission.rates(overlay, &author, &accepted.view, bytes.len())?;
             let place = submission.chain_place(overlay, &sequence, &accepted.view)?;
             Ok((accepted, place))
@@ -159,8 +159,9 @@ impl Execution<'_, '_> {
             Err(Abort::Deferred(why)) => self.unsettle(&submission, number, sequence, why),
             Err(Abort::Store(error)) => Err(error),
         }?;
+        let mut spent = None;
         while let Some((id, progress)) = self.resolved.pop_front() {
-            self.resolve(id, progress, &envelope.body.domain)?;
+            self.resolve(id, progress, &envelope.body.domain, &mut spent)?;
         }
         for id in core::mem::take(&mut self.won) {
             self.conclude(&id, &envelope.body.domain, origin)?;
@@ -218,7 +219,16 @@ impl Execution<'_, '_> {
 
     /// The words are in: a pending change takes effect here, or is refused here. A change that is no longer pending was
     /// decided a moment ago: a change that took effect with it held an answer for it too.
-    fn resolve(&mut self, id: EnvelopeId, progress: Progress, domain: &str) -> Result<(), StoreError> {
+    ///
+    /// From rules 16 on the changes that one envelope lets take effect share one budget. A later one for which too little of it is
+    /// left goes on waiting, with all its words: the next of these has it looked at again.
+    fn resolve(
+        &mut self,
+        id: EnvelopeId,
+        progress: Progress,
+        domain: &str,
+        spent: &mut Option<Spent>,
+    ) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
         let number = self.ledger.domain(domain).map(|domain| domain.record.number);
         let number = number.ok_or_else(|| entry::damaged("the domain of a pending envelope"))?;
@@ -231,16 +241,24 @@ impl Execution<'_, '_> {
         let pending: Option<PendingChange> = self.overlay.get(number, &name::pending(&id))?;
         let pending = pending.ok_or_else(|| entry::damaged("a pending change"))?;
         let origin = Origin { lane: pending.lane, position: pending.position };
+        let before = spent.take().filter(|_| context.rules >= WORK_OF_ONE_SINCE);
+        let (is_first, mut left) = (before.is_none(), before.unwrap_or_default());
         let judged = match progress {
             Progress::Disapproved => {
                 Err(Abort::refused(Code::Approvals, "too few organisations are left to approve it"))
             }
             Progress::Refuted => Err(Abort::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
+                let has_room = left.takes_on(&envelope, bytes.len()) || is_first;
                 // Enrolment was asked where it was ordered.
                 let (organisation, since) = (pending.organisation.clone(), Revision::GENESIS);
-                let accepted =
-                    submission.stages(&mut self.overlay, &AuthorRecord { organisation, since, revoked: None });
+                let author = AuthorRecord { organisation, since, revoked: None };
+                let accepted = has_room.then(|| submission.stages(&mut self.overlay, &author, &mut left));
+                let Some(accepted) = accepted.filter(|_| is_first || !left.is_short()) else {
+                    self.overlay.rollback();
+                    *spent = Some(left);
+                    return Ok(());
+                };
                 match accepted {
                     Ok(accepted) if context.rules >= POLICIES_BIND_SINCE => {
                         submission.still_holds(&self.overlay, &pending, accepted)
@@ -249,6 +267,7 @@ impl Execution<'_, '_> {
                 }
             }
         };
+        *spent = Some(left);
         let accepted = match judged {
             Ok(accepted) => Ok(accepted),
             Err(Abort::Refused(refusal)) => Err(refusal),

@@ -54,6 +54,10 @@ pub(crate) const WORK_IS_BOUNDED_SINCE: u32 = 15;
 /// the step of the policy that comes next, and neither proposals nor votes put at a path what its rule does not take.
 pub(crate) const DISPUTES_ARE_BOUNDED_SINCE: u32 = 16;
 
+/// Rules from which on looks for the rules of paths, searches for forbidden texts and looks for circles of locks have bounds in
+/// one envelope, those of the changes that it lets take effect included, and the patterns of a new policy have one.
+pub(crate) const WORK_OF_ONE_SINCE: u32 = 16;
+
 /// Rules that a program can execute, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

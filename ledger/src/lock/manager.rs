@@ -82,8 +82,8 @@ pub(crate) enum Placed {
 }
 
 impl Manager<'_, '_> {
-    /// Asks for a lock: grants or renews it, or takes the author into the line.
-    pub(crate) fn acquire(&mut self, asked: &Asked) -> Result<Placed, Abort> {
+    /// Asks for a lock: grants or renews it, or takes the author into the line. Circles are looked for within these steps.
+    pub(crate) fn acquire(&mut self, asked: &Asked, steps: &mut u64) -> Result<Placed, Abort> {
         self.expire(asked.path, &asked.author)?;
         let known = self.node(asked.path)?.of(&asked.author).cloned();
         match known {
@@ -97,11 +97,11 @@ impl Manager<'_, '_> {
             Some(LockRequest { held: Some(held), .. }) if held.mode.join(asked.mode) == held.mode => {
                 self.renew(asked, held)
             }
-            Some(request) => self.ask(asked, request),
+            Some(request) => self.ask(asked, request, steps),
             None => {
                 self.has_room(asked)?;
                 let (author, organisation) = (asked.author, asked.organisation.to_owned());
-                self.ask(asked, LockRequest { author, organisation, held: None, wants: None })
+                self.ask(asked, LockRequest { author, organisation, held: None, wants: None }, steps)
             }
         }
     }
@@ -167,7 +167,7 @@ impl Manager<'_, '_> {
     }
 
     /// Grants what others do not stand in the way of; else it waits, if its author wants to.
-    fn ask(&mut self, asked: &Asked, request: LockRequest) -> Result<Placed, Abort> {
+    fn ask(&mut self, asked: &Asked, request: LockRequest, steps: &mut u64) -> Result<Placed, Abort> {
         let held = request.held;
         let mode = held.map_or(asked.mode, |held| held.mode.join(asked.mode));
         let turn = Turn::last(held.is_some());
@@ -189,7 +189,7 @@ impl Manager<'_, '_> {
             }
             _ => self.queue(asked, request, mode)?,
         };
-        self.break_circles(asked)?;
+        self.break_circles(asked, steps)?;
         Ok(placed)
     }
 
@@ -322,9 +322,9 @@ impl Manager<'_, '_> {
     }
 
     /// Ends every circle that the author is in now. The author's newest request is refused where it is the youngest.
-    fn break_circles(&mut self, asked: &Asked) -> Result<(), Abort> {
+    fn break_circles(&mut self, asked: &Asked, steps: &mut u64) -> Result<(), Abort> {
         loop {
-            let circle = circle::around(self.overlay, &asked.author)?;
+            let circle = circle::around(self.overlay, &asked.author, steps)?;
             let Some(victim) = circle.iter().max_by_key(|waiting| waiting.age()) else { return Ok(()) };
             let (domain, author, path) = (victim.domain, victim.at.request.author, victim.at.path.clone());
             if (domain, author, path.as_str()) == (self.domain, asked.author, asked.path) {

@@ -14,6 +14,9 @@ const FORBIDDEN_BYTES_MAX: usize = 256;
 /// Bytes of all schemas of one policy: they are made ready anew for each envelope that needs them.
 const SCHEMAS_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of all patterns of one policy (rules 16): each path that is touched may be held against all of them.
+const GLOBS_BYTES_MAX: usize = 64 << 10;
+
 /// Milliseconds that a rate may look back: a day.
 const PERIOD_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
@@ -72,6 +75,15 @@ impl DomainPolicy {
         }
         within(cost, most)?;
         known.map_or(Cow::Borrowed(self), |known| Cow::Owned(self.without_schemas_of(known))).check(organisations)
+    }
+
+    /// Whether its patterns are no longer than those of a policy may be, or of the one in force are, from rules 16 on.
+    pub(crate) fn check_patterns(&self, known: Option<&Self>) -> Result<(), BadPolicy> {
+        let bytes = |policy: &Self| policy.paths.iter().map(|rule| rule.pattern.len()).sum::<usize>();
+        match bytes(self) > known.map_or(0, bytes).max(GLOBS_BYTES_MAX) {
+            true => Err(BadPolicy::TooLong("the text of all patterns")),
+            false => Ok(()),
+        }
     }
 
     /// Cost of the schemas that have to be made ready before it takes the place of a policy in force; none where there are too

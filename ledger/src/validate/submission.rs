@@ -164,8 +164,13 @@ impl Submission<'_> {
         Ok(())
     }
 
-    /// Stages `sequence` (the bases) to `access`, with the effects left pending in the draft.
-    pub(crate) fn stages(&self, overlay: &mut Overlay, author: &AuthorRecord) -> Result<Accepted, Abort> {
+    /// Stages `sequence` (the bases) to `access`, with the effects left pending in the draft, within what is left of a budget.
+    pub(crate) fn stages(
+        &self,
+        overlay: &mut Overlay,
+        author: &AuthorRecord,
+        spent: &mut Spent,
+    ) -> Result<Accepted, Abort> {
         let changes = &self.body().changes;
         let Some(place) = self.place else {
             changes.iter().try_for_each(check_paths)?;
@@ -177,7 +182,7 @@ impl Submission<'_> {
                 views.insert(index, view);
             }
         }
-        let mut accepted = self.content(overlay, place, author, views)?;
+        let mut accepted = self.content(overlay, place, (author, views), spent)?;
         let mut roles = vec![self.membership(&place, author)?];
         for part in &self.parts {
             let role = part.place.as_ref().map_or(Ok(None), |place| self.membership(place, author));
@@ -340,11 +345,22 @@ impl Submission<'_> {
         &self,
         overlay: &mut Overlay,
         place: DomainView,
-        author: &AuthorRecord,
-        mut views: BTreeMap<usize, AuthorView>,
+        (author, views): (&AuthorRecord, BTreeMap<usize, AuthorView>),
+        spent: &mut Spent,
     ) -> Result<Accepted, Abort> {
         let mut applier = Applier::new(overlay, self.limits, place, self.attribution(author));
         applier.carries(self.envelope);
+        applier.goes_on(core::mem::take(spent));
+        let view = self.lay(&mut applier, views);
+        let (applied, left) = applier.applied_and_spent();
+        *spent = left;
+        let view = view?;
+        let others = self.content_of_parts(overlay, author, spent)?;
+        Ok(Accepted { applied, view, others })
+    }
+
+    /// The view after the last change of the envelope's own domain.
+    fn lay(&self, applier: &mut Applier, mut views: BTreeMap<usize, AuthorView>) -> Result<AuthorView, Abort> {
         let mut view = AuthorView::of_revision(Revision::GENESIS);
         for (index, change) in self.own_changes().iter().enumerate() {
             if let Some(named) = views.remove(&index) {
@@ -356,9 +372,7 @@ impl Submission<'_> {
                 applier.has_held()?;
             }
         }
-        let (applied, spent) = applier.applied_and_spent();
-        let others = self.content_of_parts(overlay, author, spent)?;
-        Ok(Accepted { applied, view, others })
+        Ok(view)
     }
 
     /// Stage `content` in the other domains of a transaction.
@@ -366,7 +380,7 @@ impl Submission<'_> {
         &self,
         overlay: &mut Overlay,
         author: &AuthorRecord,
-        mut spent: Spent,
+        spent: &mut Spent,
     ) -> Result<Vec<Applied>, Abort> {
         let mut others = Vec::new();
         for part in &self.parts {
@@ -380,12 +394,12 @@ impl Submission<'_> {
             let mut view = view.unwrap_or_else(|| AuthorView::of_revision(Revision::GENESIS));
             let mut applier = Applier::new(overlay, self.limits, place, self.attribution(author));
             applier.carries(self.envelope);
-            applier.goes_on(spent);
+            applier.goes_on(core::mem::take(spent));
             applier.is_in(Some(name));
-            applier.change(change, &mut view)?;
-            applier.has_held()?;
-            let (applied, more) = applier.applied_and_spent();
-            spent = more;
+            let changed = applier.change(change, &mut view).and_then(|()| applier.has_held());
+            let (applied, left) = applier.applied_and_spent();
+            *spent = left;
+            changed?;
             if let Some(requirement) = applied.requirements.first() {
                 let detail = format!(
                     "in {:?}: {:?} asks for the word of others, and a transaction cannot wait for it",

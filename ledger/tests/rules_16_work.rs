@@ -1,0 +1,159 @@
+//! Rules 16: looks for rules of paths, searches for forbidden texts and changes that waited cost one envelope a bounded work.
+
+mod support;
+
+use quorate_ledger::policy::{DomainPolicy, PathRule};
+use quorate_ledger::{Act, Code, EnvelopeId, GROUP_DOMAIN, Op, Principal, Receipt, Reconfiguration, State};
+use support::world::{Edit, World, remove, write};
+
+fn world(rules: u32) -> World {
+    World::of(support::genesis_by(Some(rules)))
+}
+
+/// The world's group agrees on rules of the next number, and its next epoch begins.
+fn goes_on_by(world: &mut World, rules: u32) {
+    let change = Reconfiguration { rules: Some(rules), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    world.fill();
+    world.slot(&[]);
+    assert_eq!(world.ledger.rules(), rules);
+}
+
+fn rule(pattern: &str) -> PathRule {
+    PathRule { pattern: pattern.into(), ..PathRule::default() }
+}
+
+fn policy(paths: Vec<PathRule>) -> DomainPolicy {
+    DomainPolicy { paths, ..DomainPolicy::new(vec![Principal::Everyone], vec![]) }
+}
+
+fn governed(rules: u32, paths: Vec<PathRule>) -> World {
+    let mut world = world(rules);
+    world.decide("main", policy(paths));
+    world
+}
+
+fn is_refused_for(receipt: &Receipt, why: &str) -> bool {
+    receipt.code == Some(Code::Validator) && receipt.detail.as_ref().is_some_and(|detail| detail.contains(why))
+}
+
+/// Puts at so many paths below 128 folders, each of which takes 64 patterns 130,000 steps each.
+fn dear_puts(rules: u32, count: usize) -> Receipt {
+    let pattern = |number: usize| rule(&format!("**/{number}/{}**", "a/".repeat(63)));
+    let mut world = governed(rules, (0..64).map(pattern).collect());
+    let folders = "a/".repeat(128);
+    let edits: Vec<Edit> = (0..count).map(|number| write(&format!("{folders}{number}"), "x\n")).collect();
+    world.does(0, &edits)
+}
+
+#[test]
+fn an_envelope_that_looks_for_rules_of_paths_longer_than_one_may_is_refused() {
+    assert!(is_refused_for(&dear_puts(16, 140), "rules of more paths"));
+}
+
+#[test]
+fn few_paths_are_held_against_dear_patterns() {
+    assert_eq!(dear_puts(16, 8).code, None);
+}
+
+#[test]
+fn a_thousand_paths_are_held_against_256_patterns_also_where_each_is_a_conflict() {
+    let pattern = |number: usize| rule(&format!("**/*part-{number}*"));
+    let mut world = governed(16, (0..256).map(pattern).collect());
+    let path = |number: usize| format!("services/team/{}/{number}.rs", number / 100);
+    let edits = |text: &str| -> Vec<Edit> { (0..1_000).map(|number| write(&path(number), text)).collect() };
+    let base = world.now();
+    assert_eq!(world.does(0, &edits("x\n")).state, State::Applied);
+    assert_eq!(world.does_on(base, 1, &edits("y\n")).state, State::Conflict);
+}
+
+fn proposed(world: &mut World, paths: Vec<PathRule>) -> Option<Code> {
+    world.does(0, &[Edit::Other(Op::Propose { act: Act::SetPolicy { policy: policy(paths) } })]).code
+}
+
+fn long_patterns(count: usize) -> Vec<PathRule> {
+    (0..count).map(|number| rule(&format!("{number:03}{}", "/long".repeat(204)))).collect()
+}
+
+#[test]
+fn a_new_policy_has_64_kib_of_patterns() {
+    assert_eq!(proposed(&mut world(15), long_patterns(65)), None);
+    assert_eq!(proposed(&mut world(16), long_patterns(65)), Some(Code::BadAct));
+    assert_eq!(proposed(&mut world(16), long_patterns(64)), None);
+}
+
+#[test]
+fn a_policy_whose_patterns_came_before_their_bound_gives_way_to_one_with_no_longer_ones() {
+    let mut world = governed(15, long_patterns(70));
+    goes_on_by(&mut world, 16);
+    assert_eq!(proposed(&mut world, long_patterns(71)), Some(Code::BadAct));
+    world.decide("main", policy(long_patterns(70)));
+    world.decide("main", policy(long_patterns(69)));
+}
+
+/// Puts of so many files of a megabyte each, under a rule with so many forbidden texts.
+fn searched(rules: u32, texts: usize, files: usize) -> Receipt {
+    let forbidden = (0..texts).map(|number| format!("secret {number}")).collect();
+    let mut world = governed(rules, vec![PathRule { forbidden, ..rule("**") }]);
+    let text = "x".repeat(1 << 20);
+    world.does(0, &(0..files).map(|number| write(&number.to_string(), &text)).collect::<Vec<_>>())
+}
+
+#[test]
+fn bytes_are_searched_once_for_each_forbidden_text_and_so_they_count() {
+    assert_eq!(searched(15, 64, 17).code, None);
+    assert!(is_refused_for(&searched(16, 64, 17), "more content to check"));
+    assert_eq!(searched(16, 64, 16).code, None);
+    assert_eq!(searched(16, 32, 31).code, None);
+}
+
+fn attest(change: EnvelopeId) -> Edit {
+    Edit::Other(Op::Attest { envelope: change, approve: true })
+}
+
+/// A world in which so many changes of author 0 wait for a word: for each a megabyte is searched nine times for 64 texts.
+fn with_waiting(rules: u32, changes: usize) -> (World, Vec<EnvelopeId>) {
+    let forbidden = (0..64).map(|number| format!("secret {number}")).collect();
+    let mut world = governed(rules, vec![PathRule { forbidden, approvals: 1, ..rule("**") }]);
+    let text = "x".repeat(1 << 20);
+    let edits =
+        |name: &str| -> Vec<Edit> { (0..9).flat_map(|_| [write(name, &text), remove(name)]).take(17).collect() };
+    let ids = (0..changes).map(|name| {
+        let receipt = world.does(0, &edits(&name.to_string()));
+        assert_eq!(receipt.state, State::Pending);
+        receipt.id
+    });
+    let ids = ids.collect();
+    (world, ids)
+}
+
+fn states(world: &mut World, who: u8, edits: &[Edit]) -> Vec<State> {
+    let draft = world.draft(who, world.now(), edits);
+    world.slot(&[&draft]).receipts.iter().map(|receipt| receipt.state).collect()
+}
+
+#[test]
+fn changes_that_one_envelope_lets_take_effect_share_one_budget() {
+    for (rules, took_effect) in [(15, 4), (16, 1)] {
+        let (mut world, ids) = with_waiting(rules, 4);
+        let words: Vec<Edit> = ids.iter().copied().map(attest).collect();
+        assert_eq!(states(&mut world, 1, &words).len(), 1 + took_effect, "the words and the changes");
+    }
+}
+
+#[test]
+fn a_change_for_which_no_budget_was_left_waits_with_its_words_and_takes_effect_by_the_next() {
+    let (mut world, ids) = with_waiting(16, 2);
+    states(&mut world, 1, &ids.iter().copied().map(attest).collect::<Vec<_>>());
+    assert_eq!((world.text("0").is_some(), world.text("1").is_some()), (true, false));
+    assert_eq!(states(&mut world, 1, &[attest(ids[1])]), [State::Applied, State::Applied]);
+    assert!(world.text("1").is_some());
+    assert_eq!(world.does(1, &[attest(ids[1])]).code, Some(Code::UnknownPending));
+}
+
+#[test]
+fn small_changes_take_effect_by_one_envelope_all_together() {
+    let mut world = governed(16, vec![PathRule { approvals: 1, ..rule("**") }]);
+    let words: Vec<Edit> = (0..64).map(|name| attest(world.does(0, &[write(&name.to_string(), "x\n")]).id)).collect();
+    assert_eq!(states(&mut world, 1, &words).len(), 65);
+}
