@@ -23,8 +23,11 @@ use tokio::sync::mpsc;
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
-/// Codes with which a node says that it took nothing, and that it may be asked again.
-const HELD_BACK: [&str; 2] = ["rate", "busy"];
+/// Status and code of a node that has no room on its disk.
+pub(crate) const DISK_FULL: (u16, &str) = (507, "disk-full");
+
+/// Statuses and codes with which a node says that it took nothing, and that it may be asked again.
+const HELD_BACK: [(u16, &str); 3] = [(429, "rate"), (429, "busy"), DISK_FULL];
 
 /// Reason where the time was up before a try.
 pub(crate) const NONE_SENT: &str = "none was sent";
@@ -84,7 +87,7 @@ pub enum ClientError {
         waited: Duration,
         /// End of the last try.
         last: String,
-        /// The node's words, where it held back every single try (429): it has taken nothing of what was sent.
+        /// The node's words, where it held back every single try (429, 507): it has taken nothing of what was sent.
         held_back: Option<Box<Problem>>,
     },
     /// The node says no.
@@ -159,7 +162,7 @@ enum Try {
         why: String,
         after: Option<Duration>,
     },
-    /// 429, in quorate's own words: nothing was taken.
+    /// 429 or 507, in quorate's own words: nothing was taken.
     HeldBack {
         problem: Box<Problem>,
         after: Option<Duration>,
@@ -425,7 +428,7 @@ impl Client {
             return Err(self.garbled(format!("HTTP {status} of another program{}", to.unwrap_or_default())));
         }
         let problem = known.unwrap_or_else(|| unexplained(status));
-        if status == StatusCode::TOO_MANY_REQUESTS && HELD_BACK.contains(&problem.code.as_str()) {
+        if HELD_BACK.contains(&(status.as_u16(), problem.code.as_str())) {
             return Ok(Try::HeldBack { problem: Box::new(problem), after: retry_after(&headers) });
         }
         if is_for_later {

@@ -4,7 +4,7 @@
 use super::{Author, Draft, Outcome, SubmitError, is_lost_race, unanswered, unjudged};
 use crate::api::{AuthorInfo, Offered, Problem};
 use crate::calls::Posted;
-use crate::http::ClientError;
+use crate::http::{ClientError, DISK_FULL};
 use crate::offers::{Answers, Ended, Offers};
 use crate::outbox::Name;
 use crate::session::Token;
@@ -40,9 +40,10 @@ struct Open {
     under_way: BTreeMap<u64, (EnvelopeId, Name)>,
 }
 
-/// A refusal by a stage of the gate, but for what passes by itself, or of a size that the node never takes.
+/// A refusal by a stage of the gate, but for what passes by itself, or of a size that the node never takes or has no room for.
 fn is_final(problem: &Problem) -> bool {
-    problem.stage.is_some() && problem.code != "rate" || problem.is_of_size_here()
+    let is_of_full_disk = (problem.status, problem.code.as_str()) == DISK_FULL;
+    problem.stage.is_some() && problem.code != "rate" || problem.is_of_size_here() || is_of_full_disk
 }
 
 impl Author {

@@ -319,6 +319,22 @@ async fn what_a_node_held_back_is_not_in_the_way_of_the_next_change() {
 }
 
 #[tokio::test]
+async fn what_a_node_without_room_kept_nothing_of_is_given_up() {
+    const FULL: &str = "507 Insufficient Storage\r\ncontent-type: application/problem+json\r\nretry-after: 3600";
+    let desk = Desk::new();
+    let no_room = Problem::new(507, "disk-full", "nothing was kept");
+    let (node, _requests) = scripted::node(vec![info(1, "3"), refusal(FULL, &no_room)]);
+
+    let ended = desk.put(&node, Level::Sequential).await.expect_err("no answer");
+
+    let SubmitError::Unanswered { error: ClientError::NoAnswer { held_back: Some(problem), .. }, .. } = &ended else {
+        panic!("{ended}")
+    };
+    assert_eq!(problem.code, "disk-full");
+    assert!(!desk.author(&node).await.has_unanswered());
+}
+
+#[tokio::test]
 async fn what_was_sent_before_and_is_held_back_now_stays_in_the_outbox_and_lets_others_pass() {
     let desk = Desk::new();
     desk.killed_put(vec![info(1, "3")]).await;

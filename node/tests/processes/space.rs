@@ -86,6 +86,23 @@ fn a_replica_over_its_quota_takes_small_changes_that_bring_no_content() {
     assert_ne!(run(&group, &other, 3, &put).status.code(), Some(0), "it brings a content");
 }
 
+#[test]
+fn a_key_whose_change_found_no_room_goes_on_with_small_changes_at_the_same_replica() {
+    let mut group = Group::init(4);
+    set(&group, 3, "space_quota", "1MiB");
+    group.start_all();
+    (0..4).for_each(|file| drop(group.put(0, &format!("before-{file}"), &"long ".repeat(80_000))));
+    eventually("the issue", || evidence(&group, 3, "disk-full"));
+    let (other, file) = (author(&group, 1), group.dir().join("genesis.json"));
+
+    let refused = run(&group, &other, 3, &["put", "c", text(&file), "--timeout", "2"]);
+
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(3) && told.contains("disk-full"), "{told}");
+    assert!(told.contains("nothing was taken there"), "{told}");
+    assert_eq!(word(&says(&group, &other, 3, &["rm", "before-0", "--timeout", "8"], 0), "state"), "applied");
+}
+
 /// A disk in memory, in a mount namespace that ends with its keeper.
 struct SmallDisk {
     keeper: Child,
