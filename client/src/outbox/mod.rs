@@ -14,6 +14,7 @@ mod name;
 mod numbers;
 
 pub use disk::{lock, write};
+pub use hopeless::GIVEN_UP;
 pub use name::Name;
 pub use numbers::Place;
 

@@ -8,7 +8,7 @@ use super::write::{Draft, Packed};
 use quorate_client::api::Problem;
 use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
-use quorate_client::outbox::{Answer, Entry, Outbox, limits};
+use quorate_client::outbox::{Answer, Entry, GIVEN_UP, Outbox, limits};
 use quorate_ledger::proof::Epochs;
 use quorate_ledger::{Envelope, EnvelopeId, Genesis, Level, Receipt, State};
 use quorate_pbft::PublicKey;
@@ -16,15 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-/// Code of what the owner of a key has given up.
-const GIVEN_UP: &str = "given-up";
-
 /// Patience with a node that gave no verdict, for a look at what it has.
 const LOOKS_FOR: Duration = Duration::from_secs(5);
 
 /// Beginning of the word on an envelope that may be applied: its history is forgotten at the node, or it was taken there and
 /// waits.
 pub const MAY_BE_APPLIED: &str = "may have been applied: ";
+
+/// Reason why an envelope is given up that nobody has named.
+const BASED_ON_IT: &str = "it is based on what is given up";
 
 /// Packs the envelopes of an outbox that have no answer.
 pub fn pack_outbox(outbox: &Outbox, out: &Path) -> Result<Packed, ParcelError> {
@@ -138,7 +138,8 @@ pub struct Settled {
     /// Envelopes that the node did not order, or that may have been applied, with its word: they stay unanswered, as nothing
     /// vouches for the word.
     pub unanswered: Vec<(EnvelopeId, String)>,
-    /// Those of them that the owner of the key gives up: they count as refused, and their numbers are free.
+    /// Those of them that the owner of the key gives up, and what is based on them: they count as refused, and their numbers are
+    /// free.
     pub given_up: Vec<(EnvelopeId, String)>,
 }
 
@@ -166,7 +167,8 @@ pub fn settle(
         Ok(())
     })?;
     let may_be_applied = |id| unanswered.get(id).filter(|why: &&String| why.starts_with(MAY_BE_APPLIED));
-    if let Some((id, why)) = give_up.iter().find_map(|id| Some((id, may_be_applied(id)?))) {
+    let hang = outbox.based_on(give_up);
+    if let Some((id, why)) = give_up.iter().chain(&hang).find_map(|id| Some((id, may_be_applied(id)?))) {
         let advice = "it is not given up; deliver it again, or to a member that keeps more";
         return Err(ParcelError::Nothing(format!("{id} {why}; {advice}")));
     }
@@ -209,6 +211,12 @@ pub fn settle(
         }
         Ok(())
     })?;
+    let hang = outbox.based_on(give_up);
+    for name in hang.iter().filter_map(|id| Some(outbox.find(id)?.name.clone())).collect::<Vec<_>>() {
+        outbox.answer(&name, Answer::Gate(Problem::new(409, GIVEN_UP, BASED_ON_IT)))?;
+    }
+    settled.unanswered.retain(|(id, _)| !hang.contains(id));
+    settled.given_up.extend(hang.into_iter().map(|id| (id, BASED_ON_IT.to_owned())));
     Ok((settled, epochs))
 }
 
@@ -256,7 +264,7 @@ mod tests {
         let mut outbox = Outbox::open(&folder.path().join("a.key")).expect("an outbox");
         outbox.enter(group).expect("its first group");
         let ids = [1, 2].map(|number| {
-            let envelope = change(number, group);
+            let envelope = change(number, Base::Revision(Revision::GENESIS), group);
             outbox.keep(&group, &envelope).expect("a disk");
             envelope.id(&group)
         });
@@ -274,7 +282,7 @@ mod tests {
         settle(outbox, home, (&genesis(), &known), give_up).map(|(settled, _)| settled)
     }
 
-    fn change(number: u64, group: Digest) -> Envelope {
+    fn change(number: u64, base: Base, group: Digest) -> Envelope {
         let op = Op::Put { path: "a".into(), mode: Mode::File, content: quorate_client::content::digest(b"x") };
         let body = Body {
             author: signer(9).public_key(),
@@ -282,7 +290,7 @@ mod tests {
             from_seq: number,
             to_seq: number,
             attempt: 1,
-            changes: vec![Change::new(Base::Revision(Revision::GENESIS), vec![op], "", 0)],
+            changes: vec![Change::new(base, vec![op], "", 0)],
             carried: vec![],
         };
         Envelope::sign(&group, body, vec![b"x".to_vec()], &signer(9))
@@ -297,6 +305,26 @@ mod tests {
 
         assert_eq!(settled.given_up.len(), 2);
         assert!(outbox.unanswered().is_empty());
+    }
+
+    #[test]
+    fn what_hangs_on_a_change_that_is_given_up_is_given_up_and_named_with_it() {
+        let (_folder, mut outbox, [first, second], home) = two_unordered();
+        let keep = |outbox: &mut Outbox, number, base| {
+            let envelope = change(number, Base::Envelope(base), genesis().group());
+            outbox.keep(&genesis().group(), &envelope).expect("a disk");
+            envelope.id(&genesis().group())
+        };
+        let third = keep(&mut outbox, 3, first);
+        let fourth = keep(&mut outbox, 4, third);
+        assert_eq!((outbox.based_on(&[first]), outbox.based_on(&[second])), (vec![third, fourth], vec![]));
+
+        let settled = settled(&mut outbox, &home, &[first]).expect("it waits");
+
+        let given_up: Vec<EnvelopeId> = settled.given_up.iter().map(|(id, _)| *id).collect();
+        assert_eq!(given_up, [first, third, fourth]);
+        assert_eq!(settled.given_up[2].1, BASED_ON_IT);
+        assert_eq!(outbox.newest_unanswered("main", 5), Some(second), "nothing new is based on them");
     }
 
     #[test]

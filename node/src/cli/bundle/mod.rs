@@ -304,7 +304,7 @@ fn settle(args: &Import) -> Outcome {
     }
     answers(&args.reach, &receipts, &unanswered, &given_up)?;
     let file = |id: &EnvelopeId| Some(outbox.file(&outbox.find(id)?.name));
-    told::left(&unanswered, file).iter().try_for_each(print::say)?;
+    told::left(&unanswered, file, |id| outbox.based_on(&[id]).len()).iter().try_for_each(print::say)?;
     Ok(print::say(format!(
         "{} changes have their receipts now; {others} receipts were known or of other keys",
         receipts.len()

@@ -101,8 +101,12 @@ pub fn fate((_, why): &(EnvelopeId, String)) -> &'static str {
 }
 
 /// Lines on what becomes of changes that stay unanswered: what may have been applied is not let go of, but its file can be
-/// removed.
-pub fn left(unanswered: &[(EnvelopeId, String)], file: impl Fn(&EnvelopeId) -> Option<PathBuf>) -> Vec<String> {
+/// removed. Of each change its file is asked for, and the count of those that are based on it.
+pub fn left(
+    unanswered: &[(EnvelopeId, String)],
+    file: impl Fn(&EnvelopeId) -> Option<PathBuf>,
+    based_on: impl Fn(EnvelopeId) -> usize,
+) -> Vec<String> {
     let (open, others): (Vec<_>, Vec<_>) = unanswered.iter().partition(|(_, why)| why.starts_with(MAY_BE_APPLIED));
     let open = open.first().map(|(id, _)| {
         let kept = file(id).map_or_else(|| "its file in the outbox".to_owned(), |file| file.display().to_string());
@@ -111,9 +115,13 @@ pub fn left(unanswered: &[(EnvelopeId, String)], file: impl Fn(&EnvelopeId) -> O
              again. Where no member keeps it, look at the files themselves whether it is there, and remove {kept}"
         )
     });
-    let others = others
-        .first()
-        .map(|(id, _)| format!("  they stay unanswered and are packed again; --give-up {id} lets go of one"));
+    let others = others.first().map(|(id, _)| {
+        let with = match based_on(*id) {
+            0 => String::new(),
+            count => format!(", and of {count} that are based on it"),
+        };
+        format!("  they stay unanswered and are packed again; --give-up {id} lets go of one{with}")
+    });
     open.into_iter().chain(others).collect()
 }
 
@@ -175,7 +183,7 @@ mod tests {
 
         let file = |id: &EnvelopeId| (*id == open).then(|| PathBuf::from("a.key.outbox/main-1-1.envelope"));
 
-        let lines = left(&all, file);
+        let lines = left(&all, file, |_| 3);
 
         assert_eq!(all.each_ref().map(fate), ["unknown", "not ordered"]);
         assert!(
@@ -185,7 +193,9 @@ mod tests {
         );
         assert!(lines[0].contains("remove a.key.outbox/main-1-1.envelope"), "{lines:?}");
         assert!(lines.len() == 2 && lines[1].contains(&format!("--give-up {other}")), "{lines:?}");
-        assert!(left(&all[..1], file).iter().all(|line| !line.contains("--give-up")));
-        assert!(left(&[], file).is_empty());
+        assert!(lines[1].ends_with("lets go of one, and of 3 that are based on it"), "{lines:?}");
+        assert!(left(&all[1..], file, |_| 0)[0].ends_with("lets go of one"));
+        assert!(left(&all[..1], file, |_| 3).iter().all(|line| !line.contains("--give-up")));
+        assert!(left(&[], file, |_| 3).is_empty());
     }
 }
