@@ -10,7 +10,7 @@ use crate::api::{AuthorInfo, CLOSED_DOMAIN, Pending, Problem, Standing, Ticket, 
 use crate::calls::{self, Posted};
 use crate::http::{Client, ClientError};
 use crate::keys::{self, Key, KeyError};
-use crate::outbox::{Answer, Name, Outbox, OutboxError, Place};
+use crate::outbox::{Answer, Chain, Name, Outbox, OutboxError, Place};
 use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, Stage, State, is_name,
 };
@@ -133,6 +133,11 @@ impl Author {
     /// Whether an envelope of this key has no answer yet: the domain may be other than the node knows it.
     pub fn has_unanswered(&self) -> bool {
         !self.outbox.unanswered().is_empty()
+    }
+
+    /// The chain that the next change would go on; see [`Outbox::chain`].
+    pub fn chain(&self) -> Option<Chain> {
+        self.outbox.chain(&self.domain)
     }
 
     /// Whether the outbox has receipts: a node that has executed what they speak of is no laggard.

@@ -49,6 +49,9 @@ pub struct GroupLimits {
     pub changes_max: u32,
     /// Operations of one envelope, over all its changes.
     pub operations_max: u32,
+    /// Milliseconds of ledger time that a base may be old; null where a node does not say.
+    #[serde(default)]
+    pub base_horizon_ms: Option<u64>,
 }
 
 /// Period of one member list: an item of `GET /v1/epochs`.

@@ -8,17 +8,20 @@
 //! - `<domain>-<from_seq>-<attempt>.envelope`: the bytes of a POST body;
 //! - `<domain>-<from_seq>-<attempt>.answer`: the verdict on it, or the gate's refusal. Without one it is sent again.
 
+mod chain;
 mod disk;
 mod hopeless;
 mod name;
 mod numbers;
 
+pub use chain::Chain;
 pub use disk::{lock, write};
 pub use hopeless::GIVEN_UP;
 pub use name::Name;
 pub use numbers::Place;
 
 use crate::api::{AuthorInfo, Problem};
+use chain::Begun;
 use name::{ANSWER, ENVELOPE};
 use quorate_ledger::{Envelope, EnvelopeId, Limits, Receipt, Refusal, Revision, State, hexed};
 use quorate_pbft::Digest;
@@ -100,6 +103,8 @@ pub struct Entry {
     elsewhere: Vec<(String, u64, u64)>,
     /// Envelopes that its changes are based on; unknown once it is answered and read back.
     bases: Vec<EnvelopeId>,
+    /// Begin of the chain that it is in; unknown of one that an earlier program has answered.
+    begun: Option<Begun>,
     /// Bytes of the envelope's file.
     bytes: u64,
     /// None until there is one.
@@ -113,6 +118,8 @@ struct Answered {
     to_seq: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     elsewhere: Vec<(String, u64, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun: Option<Begun>,
     answer: Answer,
 }
 
@@ -272,13 +279,14 @@ impl Outbox {
         let (bytes, id, to_seq) = (envelope.encode(), envelope.id(group), body.to_seq);
         assert!(self.entry(&name).is_none(), "an outbox never signs twice for one number and attempt");
         self.write(&name.file(ENVELOPE), &bytes)?;
-        let (elsewhere, bases) = (body.elsewhere(), hopeless::bases(body));
+        let (elsewhere, bases, begun) = (body.elsewhere(), hopeless::bases(body), self.begun(body));
         self.insert(Entry {
             name: name.clone(),
             to_seq,
             id,
             elsewhere,
             bases,
+            begun,
             bytes: bytes.len() as u64,
             answer: None,
         });
@@ -291,7 +299,8 @@ impl Outbox {
         let entry = self.entries.get_mut(&name.domain).into_iter().flatten().find(|entry| entry.name == *name);
         let Some(entry) = entry else { return Ok(()) };
         entry.answer = Some(answer.clone());
-        let answered = Answered { id: entry.id, to_seq: entry.to_seq, elsewhere: entry.elsewhere.clone(), answer };
+        let (elsewhere, begun) = (entry.elsewhere.clone(), entry.begun);
+        let answered = Answered { id: entry.id, to_seq: entry.to_seq, elsewhere, begun, answer };
         let json = serde_json::to_vec(&answered).expect("plain data with string keys");
         self.write(&name.file(ANSWER), &json)?;
         self.forget(&name.domain)
@@ -348,7 +357,9 @@ impl Outbox {
         for name in files.iter().filter_map(|file| Name::parse(file, ANSWER)) {
             outbox.insert(outbox.read_answered(name)?);
         }
-        for name in files.iter().filter_map(|file| Name::parse(file, ENVELOPE)) {
+        let mut envelopes: Vec<Name> = files.iter().filter_map(|file| Name::parse(file, ENVELOPE)).collect();
+        envelopes.sort_unstable(); // each after those that it may be based on
+        for name in envelopes {
             if outbox.entry(&name).is_none() {
                 outbox.insert(outbox.read_unanswered(name)?);
             }
@@ -374,8 +385,8 @@ impl Outbox {
         let answered: Answered = serde_json::from_slice(&json)
             .map_err(|error| OutboxError::Damaged { path: path.clone(), why: error.to_string() })?;
         let bytes = fs::metadata(self.folder.join(name.file(ENVELOPE))).map_or(0, |file| file.len());
-        let Answered { id, to_seq, elsewhere, answer } = answered;
-        Ok(Entry { name, to_seq, id, elsewhere, bases: Vec::new(), bytes, answer: Some(answer) })
+        let Answered { id, to_seq, elsewhere, begun, answer } = answered;
+        Ok(Entry { name, to_seq, id, elsewhere, bases: Vec::new(), begun, bytes, answer: Some(answer) })
     }
 
     fn read_unanswered(&self, name: Name) -> Result<Entry, OutboxError> {
@@ -387,7 +398,7 @@ impl Outbox {
             return Err(damaged("its name is another envelope's"));
         }
         let (elsewhere, bases, bytes) = (body.elsewhere(), hopeless::bases(body), envelope.encode().len() as u64);
-        Ok(Entry { to_seq: body.to_seq, id, elsewhere, bases, bytes, name, answer: None })
+        Ok(Entry { to_seq: body.to_seq, id, elsewhere, bases, begun: self.begun(body), bytes, name, answer: None })
     }
 }
 

@@ -53,7 +53,8 @@ mod tests {
 
     fn entry(from_seq: u64, to_seq: u64, attempt: u64, answer: Option<Answer>) -> Entry {
         let name = Name { domain: "main".into(), from_seq, attempt };
-        Entry { name, to_seq, id: EnvelopeId(Digest::ZERO), elsewhere: vec![], bases: vec![], bytes: 0, answer }
+        let id = EnvelopeId(Digest::ZERO);
+        Entry { name, to_seq, id, elsewhere: vec![], bases: vec![], begun: None, bytes: 0, answer }
     }
 
     fn verdict(state: State) -> Option<Answer> {

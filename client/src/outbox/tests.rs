@@ -83,6 +83,26 @@ fn what_is_based_on_a_refused_change_is_given_up_and_its_number_is_free() {
 }
 
 #[test]
+fn a_chain_counts_its_changes_from_the_first_however_many_were_answered_meanwhile() {
+    let desk = Desk::new();
+    let mut outbox = desk.open();
+    assert_eq!(outbox.chain("main"), None);
+    let mut last = envelope(1, 1);
+    let (mut name, _) = outbox.keep(&GROUP, &last).expect("a disk");
+    for number in 2..=12 {
+        last = based(Base::Envelope(last.id(&GROUP)), number, 1);
+        let (next, _) = outbox.keep(&GROUP, &last).expect("a disk");
+        outbox.answer(&name, applied(&format!("{number}.1"))).expect("a disk");
+        name = next;
+        drop(outbox);
+        outbox = desk.open();
+        assert_eq!(outbox.chain("main").map(|chain| chain.links), Some(number));
+    }
+    outbox.answer(&name, applied("13.1")).expect("a disk");
+    assert_eq!(outbox.chain("main"), None, "the next one is based on a revision");
+}
+
+#[test]
 fn what_waits_for_a_number_is_not_its_base() {
     let desk = Desk::new();
     let mut outbox = desk.open();

@@ -3,6 +3,7 @@
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::level::{Wish, parse_wish};
+use super::offline;
 use super::print::{self, plain, steers};
 use super::reach::{Reach, Scope, Signing};
 use quorate_client::api::{Page, Ticket, TreeEntry, named};
@@ -16,7 +17,6 @@ use quorate_ledger::{
 };
 use quorate_pbft::Constants;
 use serde::Serialize;
-use serde_json::json;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -30,11 +30,11 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub struct Terms {
     #[command(flatten)]
-    reach: Reach,
+    pub reach: Reach,
     #[command(flatten)]
-    scope: Scope,
+    pub scope: Scope,
     #[command(flatten)]
-    signing: Signing,
+    pub signing: Signing,
     /// Base of the change: a revision, or an earlier envelope of this key [default: the newest]
     #[arg(long, value_name = "REV|ENVELOPE", value_parser = parse_base)]
     base: Option<Base>,
@@ -131,39 +131,27 @@ pub fn checked_new(path: &str) -> Result<String, Failure> {
 }
 
 async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -> Outcome {
+    let stands = (terms.base.is_none() && !matches!(op, Op::Put { .. })).then_some(paths[0]);
     let fences = terms.fence.iter().map(|token| Op::Fence { token: *token });
+    let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
     if terms.offline {
-        return keep(terms, paths, fences.chain([op]).collect(), contents).await;
+        return offline::keep(terms, paths, draft, stands).await;
     }
     let mut author = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
-    if !matches!(op, Op::Put { .. }) && terms.base.is_none() && !author.has_unanswered() {
-        must_stand(&terms.reach.client()?, &terms.scope.domain, paths[0]).await?;
-    }
     let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
-    let draft = Draft { base: terms.base, ops: fences.chain([op]).collect(), contents, message: terms.message.clone() };
+    if let Some(path) = stands.filter(|_| !author.has_unanswered()) {
+        must_stand(&terms.reach.client()?, &terms.scope.domain, path, &[Level::Sequential, Level::Strong]).await?;
+    }
     let answer = author.submit(&draft, level).await;
     tell_unnoted(&mut author);
     report(answer, terms.reach.json)
 }
 
-/// Signs a change and keeps it in the outbox.
-async fn keep(terms: &Terms, paths: &[&str], ops: Vec<Op>, contents: Vec<Vec<u8>>) -> Outcome {
-    let client = terms.reach.client()?;
-    let mut author = Author::open(terms.signing.key()?, client, &terms.scope.domain).await?;
-    let draft = Draft { base: terms.base, ops, contents, message: terms.message.clone() };
-    let id = author.keep_telling(&draft, tell_earlier).await?;
-    if terms.reach.json {
-        return Ok(print::json(&json!({ "id": id.to_string(), "state": "kept" }))?);
-    }
-    print::say(format_args!("kept  {id}"))?;
-    paths.iter().try_for_each(|path| print::say(format_args!("  {}", plain(path))))?;
-    Ok(print::say("next: `quorate bundle outbox` packs it; nothing was sent")?)
-}
-
-/// Refuses a path at which nothing stands. The group is asked before the answer is no, as the node may be behind.
-async fn must_stand(client: &Client, domain: &str, path: &str) -> Outcome {
-    for level in [Level::Sequential, Level::Strong] {
-        let query = [("prefix", path), ("level", level_name(level)), ("limit", "1")];
+/// Refuses a path at which nothing stands at any of these levels: where there is a network, the group is asked before the answer is
+/// no, as the node may be behind.
+pub async fn must_stand(client: &Client, domain: &str, path: &str, levels: &[Level]) -> Outcome {
+    for level in levels {
+        let query = [("prefix", path), ("level", level_name(*level)), ("limit", "1")];
         let page: Page<TreeEntry> = match client.get(&["domains", domain, "tree"], &query).await {
             Ok(page) => page,
             // An unknown domain is the ledger's to refuse.

@@ -486,12 +486,17 @@ fn far(desk: &Desk, path: &str) {
     told(&["put", path, text(&edit), "--offline", "--key", text(&key), "--node", &desk.node]);
 }
 
+/// Signs a change that is refused where it is ordered: with a base that is named, nobody asks what stands there.
+fn rm_nowhere(desk: &Desk, key: &Path) {
+    told(&["rm", "nowhere", "--base", "1", "--offline", "--key", text(key), "--node", &desk.node]);
+}
+
 #[test]
 fn a_refused_change_does_not_keep_the_receipts_of_others_from_going_home() {
     let desk = Desk::with_files(1);
     let (key, out, home) = (desk.path("author-org-1.key"), desk.path("outbox"), desk.path("receipts"));
     far(&desk, "good");
-    told(&["rm", "nowhere", "--offline", "--key", text(&key), "--node", &desk.node]); // refused where it is ordered
+    rm_nowhere(&desk, &key);
     ["waits", "waits-too"].iter().for_each(|path| far(&desk, path));
     told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)]);
 
@@ -524,7 +529,7 @@ fn changes_that_are_signed_far_away_after_a_refused_one_are_based_on_nothing_tha
         told(&["bundle", "import", text(&home), "--key", text(&key), "--genesis", &desk.genesis]);
         delivered
     };
-    told(&["rm", "nowhere", "--offline", "--key", text(&key), "--node", &desk.node]); // refused where it is ordered
+    rm_nowhere(&desk, &key);
     ["hangs", "hangs-too"].iter().for_each(|path| far(&desk, path));
     round(3);
 
@@ -534,6 +539,20 @@ fn changes_that_are_signed_far_away_after_a_refused_one_are_based_on_nothing_tha
     let states: Vec<&Value> =
         delivered["receipts"].as_array().expect("a list").iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["applied"; 3], "{delivered}");
+}
+
+#[test]
+fn a_removal_without_a_network_of_what_does_not_stand_at_the_site_is_not_signed() {
+    let desk = Desk::with_files(2);
+    let (key, out) = (desk.path("author-org-1.key"), desk.path("outbox"));
+    let rm = |path| says(&["rm", path, "--offline", "--key", text(&key), "--node", &desk.node]);
+
+    let mistyped = rm("flie-0");
+
+    let words = String::from_utf8_lossy(&mistyped.stderr).into_owned();
+    assert!(mistyped.status.code() == Some(1) && words.contains("nothing was signed"), "{words}");
+    refused(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)], 1);
+    assert_eq!(rm("file-0").status.code(), Some(0));
 }
 
 #[test]

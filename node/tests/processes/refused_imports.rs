@@ -104,7 +104,7 @@ fn a_first_import_writes_over_nobodys_file_on_the_way_either() {
 fn an_import_tells_what_became_of_earlier_changes_of_its_key() {
     let (git, group) = (Git::with_history(3), Group::unpaced());
     let (key, file) = (author(&group, 0), git.dir.path().join("f1"));
-    says(&group, &key, 0, &["rm", "nothing", "--offline"], 0);
+    says(&group, &key, 0, &["rm", "nothing", "--base", "0", "--offline"], 0);
     says(&group, &key, 0, &["put", "kept", text(&file), "--offline"], 0);
 
     let import = run(&group, &key, 0, &["import", "--git", text(git.dir.path())]);

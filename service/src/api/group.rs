@@ -55,6 +55,7 @@ pub async fn limits(State(service): Shared) -> Json<GroupLimits> {
         envelope_bytes_max: limits.envelope_bytes_max,
         changes_max: limits.changes_max,
         operations_max: limits.operations_max,
+        base_horizon_ms: Some(limits.base_horizon_ms),
     })
 }
 

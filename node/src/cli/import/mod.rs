@@ -135,10 +135,12 @@ async fn all_stand(client: &Client, lines: &[Line]) -> Outcome {
 }
 
 /// Limits of the group; the usual ones where the node is older than the question.
-async fn limits(client: &Client) -> Result<Limits, ClientError> {
+pub async fn limits(client: &Client) -> Result<Limits, ClientError> {
     match client.limits().await {
-        Ok(GroupLimits { file_bytes_max, envelope_bytes_max, operations_max, .. }) => {
-            Ok(Limits { file_bytes_max, envelope_bytes_max, operations_max, ..Limits::default() })
+        Ok(GroupLimits { file_bytes_max, envelope_bytes_max, operations_max, base_horizon_ms, .. }) => {
+            let usual = Limits::default();
+            let base_horizon_ms = base_horizon_ms.unwrap_or(usual.base_horizon_ms);
+            Ok(Limits { file_bytes_max, envelope_bytes_max, operations_max, base_horizon_ms, ..usual })
         }
         Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(Limits::default()),
         Err(error) => Err(error),
