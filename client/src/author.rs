@@ -1,5 +1,6 @@
 //! An author at work: what is unanswered goes first, then one change after another is signed, kept and sent.
 
+mod repeated;
 mod streaming;
 mod transact;
 

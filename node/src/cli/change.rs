@@ -137,8 +137,11 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     if terms.offline {
         return offline::keep(terms, paths, draft, stands).await;
     }
-    let mut author = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
+    let (mut author, earlier) = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
     let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
+    if let Some(answer) = again(&mut author, earlier, &draft, level).await {
+        return report(answer, terms.reach.json);
+    }
     if let Some(path) = stands.filter(|_| !author.has_unanswered()) {
         must_stand(&terms.reach.client()?, &terms.scope.domain, path, &[Level::Sequential, Level::Strong]).await?;
     }
@@ -175,17 +178,43 @@ pub async fn send(
     draft: &Draft,
     level: Level,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
-    let mut author = author(reach, signing, domain).await?;
+    let (mut author, earlier) = author(reach, signing, domain).await?;
+    if let Some(answer) = again(&mut author, earlier, draft, level).await {
+        return Ok(answer);
+    }
     let answer = author.submit(draft, level).await;
     tell_unnoted(&mut author);
     Ok(answer)
 }
 
-/// An author whose unanswered changes were sent again.
-async fn author(reach: &Reach, signing: &Signing, domain: &str) -> Result<Author, Failure> {
+/// An author whose unanswered changes were sent again, and the newest of them in the domain.
+async fn author(reach: &Reach, signing: &Signing, domain: &str) -> Result<(Author, Option<EnvelopeId>), Failure> {
     let mut author = Author::open(signing.key()?, reach.client()?, domain).await?;
-    resend(&mut author).await?;
-    Ok(author)
+    let newest = author.newest_unanswered();
+    let tell = |answer: &Answer| match answer {
+        Answer::Verdict(receipt) if matches!(receipt.state, State::Applied | State::Merged | State::Pending) => {
+            tell!("quorate: an earlier change: {}", lines(receipt)[0]);
+        }
+        other => tell_earlier(other),
+    };
+    let sent = author.resend_telling(tell).await;
+    tell_unnoted(&mut author);
+    sent?;
+    Ok((author, newest))
+}
+
+/// Answer to an earlier change that was sent again just now, where a draft says the same: a command that is given again, because its
+/// answer was lost, makes no second change.
+async fn again(
+    author: &mut Author,
+    earlier: Option<EnvelopeId>,
+    draft: &Draft,
+    level: Level,
+) -> Option<Result<author::Outcome, SubmitError>> {
+    let answer = author.repeated(earlier?, draft, level).await?;
+    tell!("quorate: nothing new was signed: an earlier change without an answer says the same");
+    tell_unnoted(author);
+    Some(answer)
 }
 
 /// Sends again what earlier commands left unanswered, and tells what became of it.

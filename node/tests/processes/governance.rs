@@ -76,6 +76,52 @@ fn a_rotated_key_ends_where_the_new_one_begins() {
     assert_eq!(word(&says(&group, &new, 0, &put, 0), "state"), "applied");
 }
 
+/// A command that was stopped before it could note the verdict leaves its envelope without an answer.
+#[test]
+fn a_command_that_is_given_again_ends_with_the_receipt_of_its_first_change_and_signs_no_second() {
+    let mut group = Group::running(4);
+    group.put(0, "a", "1");
+    let key = author(&group, 1);
+    let first = says(&group, &key, 0, &["mv", "a", "b"], 0);
+    std::fs::remove_file(group.dir().join("author-org-1.key.outbox/main-1-1.answer")).expect("it was noted");
+
+    let again = run(&group, &key, 0, &["mv", "a", "b"]);
+
+    let told = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success() && told.contains("an earlier change: applied at "), "{told}");
+    assert!(told.contains("nothing new was signed"), "{told}");
+    assert!(String::from_utf8_lossy(&again.stdout).contains(word(&first, "id")), "{again:?}");
+    assert_eq!(word(&says(&group, &key, 0, &["mv", "b", "c"], 0), "state"), "applied");
+}
+
+#[test]
+fn a_rotation_that_is_given_again_ends_with_the_receipt_of_the_first() {
+    let group = Group::running(4);
+    let (old, new) = (author(&group, 0), new_key(&group, "new.key"));
+    let rotate = ["identities", "rotate", text(&new)];
+    let first = says(&group, &old, 0, &rotate, 0);
+    std::fs::remove_file(group.dir().join("author-org-0.key.outbox/@group-1-1.answer")).expect("it was noted");
+
+    let again = says(&group, &old, 0, &rotate, 0);
+
+    assert_eq!((word(&again, "id"), word(&again, "state")), (word(&first, "id"), "applied"));
+}
+
+/// An offline change waits for the command that sends it, as one does whose answer was lost before it was ordered.
+#[test]
+fn a_command_that_says_what_an_earlier_change_says_waits_for_that_one_and_another_is_signed() {
+    let group = Group::running(4);
+    let key = author(&group, 1);
+    let put = |path| run(&group, &key, 0, &["put", path, text(&key)]);
+    let kept = says(&group, &key, 0, &["put", "d", text(&key), "--offline"], 0);
+
+    let (same, other) = (put("d"), put("e"));
+
+    assert!(String::from_utf8_lossy(&same.stdout).contains(word(&kept, "id")), "{same:?}");
+    assert!(other.status.success() && !String::from_utf8_lossy(&other.stderr).contains("nothing new"), "{other:?}");
+    assert_eq!(group.file(0, "e", "sequential").status, 200);
+}
+
 #[test]
 fn a_newcomer_proves_the_key_at_home_and_signs_until_it_is_revoked() {
     let group = Group::running(4);

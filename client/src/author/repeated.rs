@@ -1,0 +1,48 @@
+//! A command that is given again, because the answer to the first was lost: its change is known by what it says.
+
+use super::{Author, Draft, Outcome, SubmitError, unanswered, unjudged};
+use crate::calls::Posted;
+use crate::http::ClientError;
+use quorate_ledger::{EnvelopeId, Level, Op, State};
+
+impl Author {
+    /// The newest envelope of the domain without an answer.
+    pub fn newest_unanswered(&self) -> Option<EnvelopeId> {
+        self.outbox.newest_unanswered(&self.domain, u64::MAX)
+    }
+
+    /// Answer at a level to an earlier envelope of this outbox that says the same as a draft; none where it says something else, was
+    /// refused, or begins a lease.
+    pub async fn repeated(
+        &mut self,
+        earlier: EnvelopeId,
+        draft: &Draft,
+        level: Level,
+    ) -> Option<Result<Outcome, SubmitError>> {
+        let entry = self.outbox.find(&earlier).filter(|entry| entry.state() != Some(State::Refused))?;
+        let (name, envelope) = (entry.name.clone(), self.outbox.envelope(&entry.name).ok()?);
+        let [change] = &envelope.body.changes[..] else { return None };
+        let begins_a_lease = |op: &Op| matches!(op, Op::Acquire { .. }); // which is to run from now
+        if change.ops != draft.ops
+            || draft.base.is_some_and(|base| base != change.base)
+            || draft.ops.iter().any(begins_a_lease)
+        {
+            return None;
+        }
+        self.renew();
+        let posted = self.judged(Some(earlier), self.client.submit_as(Some(earlier), envelope.encode(), level).await);
+        Some(match posted {
+            Ok(Posted::Verdict(receipt)) => {
+                let noted = self.note(Some(earlier), &name, &Ok(Posted::Verdict(receipt.clone())));
+                noted.map(|_| Outcome::Verdict(receipt))
+            }
+            Ok(Posted::Ticket(ticket)) => Ok(Outcome::Ticket(ticket)),
+            // It was sent before: that this node holds it back settles nothing.
+            Err(ClientError::NoAnswer { node, waited, last, .. }) => {
+                let error = ClientError::NoAnswer { node, waited, last, held_back: None };
+                Err(unanswered(unjudged(earlier, &envelope.body), error))
+            }
+            Err(error) => Err(unanswered(unjudged(earlier, &envelope.body), error)),
+        })
+    }
+}
