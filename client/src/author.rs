@@ -338,7 +338,7 @@ impl Author {
     async fn keep_and_send(&mut self, group: &Digest, envelope: &Envelope, level: Level) -> Result<Sent, SubmitError> {
         let id = envelope.id(group);
         let (name, bytes) = self.outbox.keep(group, envelope)?;
-        self.client.remember(id)?;
+        self.client.remember(id).map_err(|error| unanswered(unjudged(id, &envelope.body), error))?;
         let mut is_uncertain = false;
         let posted = self.client.submit_noting((Some(id), bytes), level, &mut is_uncertain).await;
         let posted = self.judged(Some(id), posted);

@@ -84,9 +84,9 @@ impl Streaming<'_> {
         let envelope = self.author.sign_on(base, draft, &self.info, 0)?;
         let id = envelope.id(&self.info.group);
         let (name, bytes) = self.author.outbox.keep(&self.info.group, &envelope)?;
+        self.unanswered.insert(name.from_seq, (name.clone(), draft.base));
         self.author.client.remember(id)?;
         let limit = self.author.client.timeout();
-        self.unanswered.insert(name.from_seq, (name.clone(), draft.base));
         self.last = Some(id);
         while let Some(open) = &mut self.open {
             let answer = tokio::select! {
@@ -148,7 +148,9 @@ impl Streaming<'_> {
         let first = self.unanswered.values().map(|(name, _)| name).find(|name| outbox.is_unanswered(name));
         let known = first.and_then(|name| Some(unjudged(outbox.id(name)?, &outbox.envelope(name).ok()?.body)));
         match (error, known) {
-            (SubmitError::Client(error @ ClientError::NoAnswer { .. }), Some(known)) => unanswered(known, error),
+            (SubmitError::Client(error @ (ClientError::NoAnswer { .. } | ClientError::Session(_))), Some(known)) => {
+                unanswered(known, error)
+            }
             (error, _) => error,
         }
     }

@@ -6,6 +6,7 @@ use quorate_client::author::{Author, Draft, Outcome, SubmitError};
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys;
 use quorate_client::outbox::{Answer, OutboxError};
+use quorate_client::session::Session;
 use quorate_ledger::{Base, Body, Envelope, Level, Limits, Op, State};
 use quorate_pbft::{Digest, PublicKey};
 use std::path::PathBuf;
@@ -297,6 +298,24 @@ async fn a_verdict_that_cannot_be_noted_is_told_all_the_same_and_asked_for_again
     let (node, _requests) = scripted::node(vec![Reply::Verdict(State::Applied, "4.1")]);
     let answers = desk.author(&node).await.resend().await.expect("a verdict");
     assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied));
+}
+
+#[tokio::test]
+async fn a_change_that_its_session_cannot_note_is_named_and_sent_by_the_next_command() {
+    let desk = Desk::new();
+    let session = Session::open(&desk.folder.path().join("session")).expect("a new session");
+    let lock = desk.folder.path().join("session.lock");
+    std::fs::remove_file(&lock).and_then(|()| std::fs::create_dir(&lock)).expect("our folder");
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    let client = Client::new(&node, Duration::from_secs(20)).expect("an address").in_session(session);
+    let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
+
+    let ended = author.submit(&draft(), Level::Sequential).await.expect_err("the session's file is in the way");
+
+    let SubmitError::Unanswered { receipt, error: ClientError::Session(_) } = &ended else { panic!("{ended}") };
+    assert!(ended.to_string().contains(&format!("may still be ordered: {}", receipt.id)), "{ended}");
+    drop(author);
+    assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent first");
 }
 
 const HELD_BACK: &str = "429 Too Many Requests\r\ncontent-type: application/problem+json\r\nretry-after: 3600";
