@@ -182,6 +182,10 @@ pub async fn send(
     if let Some(answer) = again(&mut author, earlier, draft, level).await {
         return Ok(answer);
     }
+    if author.has_unanswered() && draft.ops.iter().any(|op| matches!(op, Op::Rotate { .. })) {
+        let what = "a change of this key still waits, and would be refused once the key is over; nothing was signed";
+        return Err(Failure::no(what).next("give the command again later; `quorate log` shows what was ordered"));
+    }
     let answer = author.submit(draft, level).await;
     tell_unnoted(&mut author);
     Ok(answer)

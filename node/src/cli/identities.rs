@@ -6,11 +6,12 @@ use super::listing::{self, LIST_MAX};
 use super::print::plain;
 use super::reach::Reach;
 use super::sending::SignedRequest;
-use super::{document, sending};
+use super::{document, policy, sending};
 use quorate_client::api::Identity;
+use quorate_client::http::ClientError;
 use quorate_client::keys::{self, Key, KeyError};
 use quorate_ledger::keys::Purpose;
-use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, hexed};
+use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, Principal, hexed};
 use quorate_pbft::PublicKey;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,9 @@ pub enum Command {
     Rotate {
         /// The new key file
         new: PathBuf,
+        /// Rotate although policies name the old key: what they ask of that key, nobody can give then
+        #[arg(long)]
+        named: bool,
         #[command(flatten)]
         word: SignedRequest,
     },
@@ -75,8 +79,11 @@ pub async fn run(command: &Command) -> Outcome {
             }
             sending::change(word, GROUP_DOMAIN, Op::Revoke { key }).await
         }
-        Command::Rotate { new, word } => {
+        Command::Rotate { new, named, word } => {
             let organisation = own_organisation(word).await?;
+            if !named {
+                keep_named(word).await?;
+            }
             let Enrolment { key, proof, .. } = prove(&Key::open(new)?, &organisation)?;
             sending::change(word, GROUP_DOMAIN, Op::Rotate { key, proof }).await
         }
@@ -98,6 +105,27 @@ async fn keep_last(word: &SignedRequest, key: &PublicKey) -> Outcome {
         _ => Ok(()),
     }
 }
+
+/// Ends a key that policies name only if that is meant: they do not name the new one.
+async fn keep_named(word: &SignedRequest) -> Outcome {
+    let key = keys::public(word.signing.key()?)?;
+    let places = match policy::places_of(&word.reach.client()?, &Principal::Author(key)).await {
+        Err(ClientError::Refused(problem)) => {
+            tell!("quorate: not all policies can be read here: {problem}");
+            return Ok(());
+        }
+        places => places?,
+    };
+    if places.is_empty() {
+        return Ok(());
+    }
+    let what = format!("policies name {key}, and not the new key, at {}", places.join(", "));
+    Failure::no(what).next(NAME_FIRST).unless_scripted()
+}
+
+/// Advice where a key would end that policies name.
+const NAME_FIRST: &str = "propose policies that name the new key in its place (`quorate policy show`, `quorate policy set`), and rotate \
+                          once they are in force; with --named it is rotated all the same";
 
 /// Advice where the last author of an organisation would go.
 const ENROL_FIRST: &str = "enrol another author first (`quorate identities enrol`), or `quorate identities rotate`; with --last it is \

@@ -1,13 +1,16 @@
 //! `quorate policy`: what a domain, or the group, demands; shown and proposed as one JSON document.
 
 use super::failure::Outcome;
+use super::listing::LIST_MAX;
 use super::print;
 use super::reach::{Reach, Scope};
 use super::sending::SignedRequest;
 use super::{document, govern, policy_check};
-use quorate_client::api::{Decides, PolicyOfDomain, PolicyOfGroup};
+use quorate_client::api::{Decides, Domain, PolicyOfDomain, PolicyOfGroup};
+use quorate_client::http::{Client, ClientError};
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{Act, GROUP_DOMAIN, Principal};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// See and propose what a domain or the group demands
@@ -72,6 +75,32 @@ pub async fn set(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
     let policy = document::read(file)?;
     tell_readers(&policy);
     govern::propose(word, &scope.domain, Act::SetPolicy { policy }).await
+}
+
+/// Places in the policies of the group and of its domains that name somebody.
+pub async fn places_of(client: &Client, who: &Principal) -> Result<Vec<String>, ClientError> {
+    let (who, mut places) = (who.to_string(), Vec::new());
+    let group: Value = client.get(&["policy"], &[]).await?;
+    find(&group["policy"], &who, "@group: policy".into(), &mut places);
+    for Domain { name, .. } in client.list(&["domains"], &[], LIST_MAX).await? {
+        let domain: Value = client.renewed().get(&["domains", &name, "policy"], &[]).await?;
+        find(&domain["policy"], &who, format!("{}: policy", print::plain(&name)), &mut places);
+    }
+    Ok(places)
+}
+
+/// Finds a text in a document.
+fn find(document: &Value, text: &str, place: String, found: &mut Vec<String>) {
+    match document {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| find(item, text, format!("{place}[{at}]"), found));
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| find(field, text, format!("{place}.{name}"), found));
+        }
+        value if value == text => found.push(place),
+        _ => (),
+    }
 }
 
 /// Tells whoever restricts readers what that does not do.

@@ -123,6 +123,42 @@ fn a_command_that_says_what_an_earlier_change_says_waits_for_that_one_and_anothe
 }
 
 #[test]
+fn a_key_that_policies_name_is_rotated_at_a_terminal_only_when_it_is_said_so_and_the_places_are_told() {
+    let group = Group::running(4);
+    let (old, new, file) = (author(&group, 0), new_key(&group, "new.key"), group.dir().join("policy.json"));
+    let mut policy = says(&group, &old, 0, &["policy", "show"], 0);
+    let name = format!("key:{}", quorate_client::keys::public(&old).expect("a key"));
+    policy["paths"] = json!([{ "pattern": "a/**", "validators": [name] }]);
+    std::fs::write(&file, policy.to_string()).expect("our folder");
+    let proposal = says(&group, &old, 0, &["policy", "set", text(&file)], 0);
+    for other in [1, 2] {
+        says(&group, &author(&group, other), 0, &["approve", word(&proposal, "proposal")], 0);
+    }
+    let (rotate, place) = (["identities", "rotate", text(&new)], "main: policy.paths[0].validators[0]");
+
+    if let Some((told, code)) = at_terminal(&rotate, Some((&old, group.api(0)))) {
+        assert!(code == Some(1) && told.contains(place) && told.contains("--named"), "{told}");
+    }
+
+    let scripted = run(&group, &old, 0, &rotate);
+    let told = String::from_utf8_lossy(&scripted.stderr);
+    assert!(scripted.status.success() && told.contains(place), "{told}");
+}
+
+/// The second of two changes waits for the number of the first, which is lost.
+#[test]
+fn a_key_is_not_rotated_while_a_change_of_it_waits() {
+    let group = Group::running(4);
+    let (key, new) = (author(&group, 0), new_key(&group, "new.key"));
+    ["a", "b"].iter().for_each(|path| drop(says(&group, &key, 0, &["put", path, text(&new), "--offline"], 0)));
+    std::fs::remove_file(group.dir().join("author-org-0.key.outbox/main-1-1.envelope")).expect("it was kept");
+
+    let refused = says(&group, &key, 0, &["identities", "rotate", text(&new)], 1);
+
+    assert!(word(&refused, "error").contains("still waits"), "{refused}");
+}
+
+#[test]
 fn a_newcomer_proves_the_key_at_home_and_signs_until_it_is_revoked() {
     let group = Group::running(4);
     let (boss, newcomer) = (author(&group, 0), new_key(&group, "newcomer.key"));
