@@ -77,6 +77,8 @@ pub enum ClientError {
         node: String,
         /// Fault in words.
         why: String,
+        /// Whether the certificate is over, or not valid yet, by the clock here.
+        is_of_time: bool,
     },
     /// No answer in time. A request that was sent may still take effect.
     #[error("no answer from {node} within {:.1} s; last: {last}", .waited.as_secs_f32())]
@@ -403,7 +405,10 @@ impl Client {
     /// Why a try failed; an error where no other try can do better.
     fn words(&self, error: &TransportError) -> Result<String, ClientError> {
         match fault_of_tls(error) {
-            Some(fault) => Err(ClientError::Tls { node: self.node().into(), why: fault.to_string() }),
+            Some(fault) => {
+                let (node, why, is_of_time) = (self.node().into(), fault.to_string(), is_of_time(fault));
+                Err(ClientError::Tls { node, why, is_of_time })
+            }
             None => Ok(words(error)),
         }
     }
@@ -581,6 +586,12 @@ fn fault_of_tls(error: &TransportError) -> Option<&rustls::Error> {
         cause = inner.map_or(one.source(), |inner| Some(inner));
     }
     None
+}
+
+fn is_of_time(fault: &rustls::Error) -> bool {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    let rustls::Error::InvalidCertificate(fault) = fault else { return false };
+    matches!(fault, Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
 }
 
 /// Deepest cause of an error: what the operating system or the other side said.

@@ -179,6 +179,10 @@ fn advice(error: &ClientError) -> Option<String> {
         }
         ClientError::NoAnswer { node, .. } => Some(format!("`quorate status --explain --node {node}` says why")),
         ClientError::Garbled { .. } => Some("is this the API address that `quorate start` printed?".into()),
+        ClientError::Tls { is_of_time: true, .. } => Some(
+            "`date -u` shows whether the clock here is right; if it is, the node's operator renews its certificate"
+                .into(),
+        ),
         ClientError::Tls { .. } => Some("--ca FILE or QUORATE_CA names who signed the node's certificate".into()),
         ClientError::Refused(problem) if ["admin-only", CLOSED_DOMAIN].contains(&problem.code.as_str()) => {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())

@@ -95,6 +95,24 @@ fn a_certificate_that_ends_soon_is_an_issue_and_a_fault_of_the_configuration() {
     assert!(words.contains("WRONG  certificate: it ends in"), "{words}");
 }
 
+#[test]
+fn a_certificate_that_is_over_is_told_with_the_clock_and_not_with_an_authority() {
+    let mut group = Group::init(1);
+    let folder = make_files(&group);
+    configure(&folder, "api.pem", "api.key");
+    group.start_as("https", 0, &[]);
+    assert_eq!(asked(&group, &folder), Some(0));
+
+    make_files_until(&group, Some(0));
+
+    let (node, ca) = (format!("https://{}", group.api(0)), folder.join("ca.pem"));
+    let told = eventually("the certificate that is over is shown", || {
+        let told = errors(&quorate(&["status", "--node", &node, "--ca", ca.to_str().expect("plain")]));
+        told.contains("certificate expired").then_some(told)
+    });
+    assert!(told.contains("`date -u`") && !told.contains("--ca FILE"), "{told}");
+}
+
 /// Exit code of a question to the replica, by the authority whose certificate lies in its folder.
 fn asked(group: &Group, folder: &Path) -> Option<i32> {
     let (node, ca) = (format!("https://{}", group.api(0)), folder.join("ca.pem"));
