@@ -7,7 +7,7 @@ use quorate_ledger::{EnvelopeId, Level};
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Changes of level `eventual` that a session waits for at most before a causal read; older ones are left out.
@@ -140,7 +140,8 @@ impl Session {
         self.seen = self.read()?;
         change(&mut self.seen);
         let (draft, text) = (beside(".tmp"), serde_json::to_vec(&self.seen).expect("plain data"));
-        fs::write(&draft, text).and_then(|()| fs::rename(&draft, &self.path)).map_err(failed)
+        let write = |mut file: File| file.write_all(&text).and_then(|()| file.sync_all());
+        File::create(&draft).and_then(write).and_then(|()| fs::rename(&draft, &self.path)).map_err(failed)
     }
 
     fn read(&self) -> Result<Seen, SessionError> {
