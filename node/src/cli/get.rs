@@ -3,6 +3,7 @@
 use super::failure::{Failure, Outcome};
 use super::file_read::FileRead;
 use super::level::Freshness;
+use super::output::{self, NEW};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope};
 use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, Page, REVISION_HEADER, TreeEntry, named};
@@ -12,9 +13,9 @@ use quorate_ledger::Mode;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// Print the content of a file
@@ -116,27 +117,22 @@ fn stands_otherwise(out: &Path, mode: Mode, bytes: &[u8]) -> bool {
     }
 }
 
-/// Writes a file, an executable or a link, whole or not at all; a pipe or a device takes the bytes as they come.
+/// Writes a file, an executable or a link, whole or not at all; a pipe or a device takes the bytes as they come, but not by a link:
+/// the group may have named its target.
 fn write(out: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
-    let is_special = fs::metadata(out).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    let found = fs::symlink_metadata(out).ok();
+    let is_special = found.as_ref().is_some_and(|found| !found.is_file() && !found.is_dir() && !found.is_symlink());
     let is_stream = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"].iter().any(|place| out.starts_with(place));
     if is_special || is_stream {
         return fs::write(out, bytes);
     }
-    let mut draft = out.as_os_str().to_owned();
-    draft.push(format!(".{}.tmp", std::process::id()));
-    let draft = PathBuf::from(draft);
-    let written = write_draft(&draft, mode, bytes).and_then(|()| fs::rename(&draft, out));
-    written.inspect_err(|_| drop(fs::remove_file(&draft)))
-}
-
-fn write_draft(draft: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
-    let permissions = match mode {
-        Mode::Link => return symlink(OsStr::from_bytes(bytes), draft),
-        Mode::File => 0o666,
-        Mode::Exec => 0o777,
-    };
-    fs::OpenOptions::new().write(true).create_new(true).mode(permissions).open(draft)?.write_all(bytes)
+    let replaced = found.filter(fs::Metadata::is_file).map(|found| found.permissions().mode() & NEW);
+    let kept = |extra: fn(u32) -> u32| replaced.map(|bits| fs::Permissions::from_mode(bits | extra(bits)));
+    output::put(out, |draft| match mode {
+        Mode::Link => symlink(OsStr::from_bytes(bytes), draft),
+        Mode::File => output::put_new_as(draft, bytes, NEW, kept(|_| 0)),
+        Mode::Exec => output::put_new_as(draft, bytes, 0o777, kept(|bits| (bits & 0o444) >> 2)),
+    })
 }
 
 #[cfg(test)]
@@ -158,5 +154,38 @@ mod tests {
 
         assert!(fs::metadata(&pipe).expect("it is there").file_type().is_fifo());
         assert_eq!(reader.join().expect("no panic").expect("it is read"), b"bytes");
+    }
+
+    #[test]
+    fn a_link_to_a_pipe_or_a_device_is_replaced_and_not_written_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (pipe, out) = (folder.path().join("pipe"), folder.path().join("out"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+        for target in [Path::new("/dev/full"), pipe.as_path()] {
+            write(&out, Mode::Link, target.as_os_str().as_bytes()).expect("the link is made");
+
+            write(&out, Mode::File, b"bytes").expect("the link is replaced");
+
+            assert!(!out.is_symlink());
+            assert_eq!(fs::read(&out).expect("it is there"), b"bytes");
+            fs::remove_file(&out).expect("our folder");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_is_read_by_nobody_else_than_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("out");
+        for (before, mode, after) in
+            [(0o600, Mode::File, 0o600), (0o640, Mode::Exec, 0o750), (0o755, Mode::File, 0o644)]
+        {
+            fs::write(&out, "old").expect("our folder");
+            fs::set_permissions(&out, fs::Permissions::from_mode(before)).expect("our file");
+
+            write(&out, mode, b"new").expect("it is replaced");
+
+            let found = fs::metadata(&out).expect("it is there").permissions().mode() & 0o777;
+            assert_eq!(format!("{found:o}"), format!("{after:o}"), "of {before:o}");
+        }
     }
 }

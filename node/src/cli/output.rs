@@ -5,7 +5,11 @@ use quorate_service::copying;
 use quorate_service::parcel::{Kind, Parcel, TAG};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+
+/// Mode of a new file, less what the umask takes.
+pub const NEW: u32 = 0o666;
 
 /// Refuses a place at which there is no older file of this kind: a slip of the keyboard must not cost a file.
 pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
@@ -54,18 +58,29 @@ fn is_of_the_folder(error: &io::Error) -> bool {
 }
 
 fn put_in_place(out: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
+    put(out, |draft| put_new_as(draft, bytes, NEW, permissions))
+}
+
+/// Puts in a place what is made beside it, whole or not at all; a link that stands there goes.
+pub fn put(out: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut draft = out.as_os_str().to_owned();
     draft.push(format!(".{}.tmp", std::process::id()));
     let draft = Path::new(&draft);
-    put_new(draft, bytes)?;
-    let permitted = permissions.map_or(Ok(()), |permissions| fs::set_permissions(draft, permissions));
-    permitted.and_then(|()| fs::rename(draft, out)).inspect_err(|_| drop(fs::remove_file(draft)))
+    make(draft)?;
+    fs::rename(draft, out).inspect_err(|_| drop(fs::remove_file(draft)))
 }
 
 /// Makes a file of these bytes, or none; an error where one is there.
 pub fn put_new(out: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(out)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    put_new_as(out, bytes, NEW, None)
+}
+
+/// The same with these permissions, or else with the bits of `mode` that the umask leaves.
+pub fn put_new_as(out: &Path, bytes: &[u8], mode: u32, permissions: Option<fs::Permissions>) -> io::Result<()> {
+    let mode = permissions.as_ref().map_or(mode, fs::Permissions::mode);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(out)?;
+    let permitted = permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions));
+    let written = permitted.and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
     written.inspect_err(|_| drop(fs::remove_file(out)))
 }
 
@@ -85,7 +100,7 @@ pub fn free(out: &Path, kind: Kind) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::symlink;
 
     fn mode(of: &Path) -> u32 {
         fs::metadata(of).expect("it is there").permissions().mode() & 0o777
