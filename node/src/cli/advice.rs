@@ -11,7 +11,16 @@ pub fn on(receipt: &Receipt) -> Option<String> {
             Some("`quorate conflicts show` shows its sides by number".to_owned())
         }
         Code::BadAct if detail("is no name of") => Some(NAMES.to_owned()),
-        code => about(code, &plain(&receipt.domain)),
+        code => about(code, &format!(" --domain {}", plain(&receipt.domain))),
+    }
+}
+
+/// Next step after a refusal of an answer, by its code.
+pub fn of(code: &str) -> Option<String> {
+    match code {
+        "unknown-revision" => Some("`quorate log` lists the revisions that there are".to_owned()),
+        "content-gone" => Some("--node URL of a member that keeps more, or --at REV of a newer revision".to_owned()),
+        code => about(serde_json::from_value(code.into()).ok()?, ""),
     }
 }
 
@@ -19,6 +28,7 @@ pub fn on(receipt: &Receipt) -> Option<String> {
 const NAMES: &str = "a name has 1 to 100 of a-z A-Z 0-9 . _ -, and begins with a letter or digit; `quorate domains` and `quorate \
                      identities list` show those that are taken";
 
+/// Advice on a code; a domain stands as the option that names it.
 fn about(code: Code, domain: &str) -> Option<String> {
     let advice = match code {
         Code::UnknownAuthor => "somebody of your organisation enrols the key: `quorate identities enrol`",
@@ -44,7 +54,7 @@ fn about(code: Code, domain: &str) -> Option<String> {
         | Code::Validator
         | Code::Approvals
         | Code::Quota
-        | Code::Rate => return Some(format!("`quorate policy show --domain {domain}` shows what the domain demands")),
+        | Code::Rate => return Some(format!("`quorate policy show{domain}` shows what the domain demands")),
         Code::Malformed
         | Code::TooLarge
         | Code::TrailingBytes
@@ -64,7 +74,7 @@ mod tests {
 
     #[test]
     fn who_is_no_member_is_sent_to_the_policy_of_that_domain() {
-        let advice = about(Code::NotMember, "main").expect("something to do");
+        let advice = about(Code::NotMember, " --domain main").expect("something to do");
         assert!(advice.contains("quorate policy show --domain main"), "{advice}");
     }
 }

@@ -134,10 +134,10 @@ impl Failure {
     }
 }
 
-/// Prints an error as JSON on standard output.
+/// Prints an error as JSON on standard output: on one line, as results that stream are.
 pub fn document(what: &str, next: Option<&str>, exit: u8) {
     // The reader may have gone; the exit code tells it all the same.
-    let _ = print::json(&json!({ "error": what, "next": next, "exit": exit }));
+    let _ = print::json_line(&json!({ "error": what, "next": next, "exit": exit }));
 }
 
 impl fmt::Display for Failure {
@@ -188,7 +188,8 @@ fn advice(error: &ClientError) -> Option<String> {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
         }
         ClientError::TooLong(_) => Some("give a shorter path, domain or position".into()),
-        ClientError::Refused(_) | ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => None,
+        ClientError::Refused(problem) => advice::of(&problem.code),
+        ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => None,
     }
 }
 
@@ -265,6 +266,21 @@ mod tests {
     use quorate_service::init::InitError;
     use quorate_service::tokens::TokensError;
     use std::path::PathBuf;
+
+    #[test]
+    fn a_refused_question_has_advice_by_its_code() {
+        for (code, advice) in [
+            ("missing-path", "`quorate ls`"),
+            ("unknown-domain", "`quorate domains`"),
+            ("unknown-revision", "`quorate log`"),
+            ("content-gone", "--node URL"),
+            ("not-member", "`quorate policy show`"),
+        ] {
+            let refused = ClientError::Refused(Box::new(Problem::new(404, code, "no")));
+            let next = Failure::from(refused).next.unwrap_or_default();
+            assert!(next.contains(advice), "{code}: {next}");
+        }
+    }
 
     /// Number of the operating system's error, and the exit code of a command that meets it.
     const FULL: [(i32, Exit); 3] = [(28, Exit::Disk), (122, Exit::Disk), (13, Exit::Usage)];
