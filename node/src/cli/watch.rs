@@ -8,7 +8,7 @@ use super::reach::Reach;
 use super::{change, conflicts};
 use quorate_client::api::Event;
 use quorate_client::events::{Events, Raw};
-use quorate_client::http::ClientError;
+use quorate_client::http::{Client, ClientError};
 use serde_json::Value;
 
 /// Follow what happens in the group
@@ -17,7 +17,7 @@ pub struct Watch {
     /// Begin at this position instead of now; each line of --json has its own in `position`
     #[arg(long, value_name = "POSITION")]
     from: Option<String>,
-    /// Only changes of this domain
+    /// Only what is of this domain: also transactions that are signed in another one and change files here
     #[arg(long, env = "QUORATE_DOMAIN", value_name = "DOMAIN")]
     domain: Option<String>,
     #[command(flatten)]
@@ -32,8 +32,7 @@ pub async fn run(args: &Watch) -> Outcome {
     while !print::reader_left() {
         let event = next(&mut events, args.from.is_some()).await?;
         let value: Value = client.decode(event.data.as_bytes())?;
-        let other = args.domain.as_deref().is_some_and(|domain| value["domain"].as_str().is_some_and(|d| d != domain));
-        if other {
+        if args.domain.as_deref().is_some_and(|domain| is_of_others(&client, &value, domain)) {
             continue;
         }
         if args.reach.json {
@@ -43,6 +42,13 @@ pub async fn run(args: &Watch) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Whether an event is of other domains alone: a transaction is of each in which it changes something.
+fn is_of_others(client: &Client, event: &Value, domain: &str) -> bool {
+    let is_changed =
+        || matches!(client.read(event), Ok(Event::Receipt(receipt)) if !receipt.changes_in(domain).is_empty());
+    event["domain"].as_str().is_some_and(|of| of != domain) && !is_changed()
 }
 
 /// The next event. Who began with now goes on from now, where the node has forgotten what came after the last one.

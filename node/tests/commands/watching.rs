@@ -1,6 +1,6 @@
 //! `quorate watch` over nodes that go away and forget.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -108,4 +108,42 @@ fn a_watch_from_a_position_ends_where_the_node_has_forgotten_what_came_after_it(
 
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.code() == Some(1) && said.contains("history-pruned"), "{said}");
+}
+
+/// Receipt of a transaction that is signed in domain `here`, with this effect.
+fn receipt(position: &str, path: &str) -> Reply {
+    let hash = "09".repeat(32);
+    let receipt = json!({
+        "kind": "receipt", "id": hash, "domain": "here", "author": hash, "from_seq": 1, "to_seq": 1, "state": "applied",
+        "revision": position, "lane": 0, "stage": null, "code": null, "detail": null, "conflicts": [],
+        "changes": [{ "path": path, "outcome": "applied", "rung": "one-sided" }],
+    });
+    let data = format!("id: {position}\nevent: receipt\ndata: {receipt}\n\n");
+    ("200 OK\r\ncontent-type: text/event-stream".into(), data)
+}
+
+#[test]
+fn a_watch_of_one_domain_tells_a_transaction_of_another_one_that_changes_files_there() {
+    let script = vec![
+        status(5),
+        receipt("6.1", "a"),
+        receipt("7.1", "there//a"),
+        receipt("8.1", "elsewhere//a"),
+        receipt("9.1", "there//b"),
+    ];
+
+    let (lines, said) = two_lines(watch(&node(script), &["--domain", "there"]));
+
+    let positions: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).expect("a document")).collect();
+    let positions: Vec<&str> = positions.iter().filter_map(|line| line["position"].as_str()).collect();
+    assert_eq!(positions, ["7.1", "9.1"], "{said}");
+}
+
+#[test]
+fn a_watch_that_fails_tells_so_in_one_line_of_json() {
+    let ended = watch(&node(vec![pruned()]), &["--from", "5"]).wait_with_output().expect("it ends");
+
+    let told = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("history-pruned"), "{told}");
 }
