@@ -242,6 +242,29 @@ fn an_author_who_is_not_the_arbiter_is_told_so_and_adds_no_side() {
 }
 
 #[test]
+fn a_resolution_ends_no_side_that_came_after_those_that_its_author_was_shown() {
+    let group = Group::running(4);
+    let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
+    let begun = says(&group, &keys[0], 0, &["put", "other", text(&keys[0])], 0);
+    let base = word(&begun, "revision");
+    says(&group, &keys[0], 0, &["put", "a", text(&keys[0]), "--base", base], 0);
+    let clash = says(&group, &keys[1], 0, &["put", "a", text(&keys[1]), "--base", base], 1);
+    let conflict = clash["conflicts"][0].as_str().expect("an id");
+    let seen = says(&group, &keys[3], 0, &["conflicts", "show", conflict], 0);
+    says(&group, &keys[2], 0, &["put", "a", text(&keys[2]), "--base", base], 1);
+
+    let resolve = ["conflicts", "resolve", conflict, text(&keys[3])];
+    let late = says(&group, &keys[3], 0, &[&resolve[..], &["--base", word(&seen, "at")]].concat(), 1);
+
+    let shown = || says(&group, &keys[3], 0, &["conflicts", "show", conflict], 0);
+    assert_eq!((word(&late, "state"), word(&shown(), "state")), ("conflict", "open"));
+    let ended = run(&group, &keys[3], 0, &[&resolve[..], &["--base", word(&shown(), "at")]].concat());
+    let told = String::from_utf8_lossy(&ended.stdout);
+    assert!(["side 1 at", "side 2 at", "side 3 at", "side 4 at"].iter().all(|side| told.contains(side)), "{told}");
+    assert_eq!(word(&shown(), "state"), "settled");
+}
+
+#[test]
 fn a_proposal_is_taken_back_by_its_author_alone() {
     let group = Group::running(4);
     let keys: Vec<PathBuf> = (0..3).map(|number| author(&group, number)).collect();

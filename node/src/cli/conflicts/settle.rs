@@ -6,12 +6,13 @@ use super::super::listing::LIST_MAX;
 use super::super::print;
 use super::super::sending::{SignedRequest, applied};
 use super::{find, told, words};
-use quorate_client::api::{ConflictEntry, ConflictStory, Identity};
+use quorate_client::api::{ConflictEntry, ConflictSide, ConflictStory, Identity};
 use quorate_client::author::Draft;
 use quorate_client::http::Client;
 use quorate_client::{content, keys};
-use quorate_ledger::{ConflictId, Level, Mode, Op, Receipt};
+use quorate_ledger::{Base, ConflictId, Level, Mode, Op, Receipt, Revision};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Propose how a conflict could end: one more side to vote for
@@ -64,6 +65,10 @@ pub struct Resolve {
     /// Kind of file [default: as FILE is]
     #[arg(long, value_parser = change::parse_mode, value_name = "file|exec|link")]
     mode: Option<Mode>,
+    /// Revision at which the sides were read, as `show` prints it: where another side came later nothing is ended, and this is
+    /// one more side [default: the newest revision]
+    #[arg(long, value_name = "REV")]
+    base: Option<Revision>,
     #[command(flatten)]
     word: SignedRequest,
 }
@@ -85,6 +90,8 @@ struct Answered<'a> {
     needed: Option<u32>,
     /// The receipt of the settlement.
     settled: Option<String>,
+    /// Revisions of the sides, which a settlement ends.
+    sides: BTreeMap<u32, Revision>,
 }
 
 /// Runs `quorate conflicts propose`.
@@ -104,21 +111,21 @@ pub async fn propose(args: &Propose) -> Outcome {
         let proposal = now.proposals.iter().find(|proposal| proposal.hash == hash);
         side.map(|side| side.number).or(proposal.map(|proposal| proposal.number))
     };
-    say(&args.word, &client, &conflict, (vec![op], contents), number).await
+    say(&args.word, &client, &conflict, (None, vec![op], contents), number).await
 }
 
 /// Runs `quorate conflicts vote`.
 pub async fn vote(args: &Vote) -> Outcome {
     let (client, conflict) = open(&args.word, &args.id).await?;
     let op = Op::Vote { conflict: conflict.id, side: args.number - 1 };
-    say(&args.word, &client, &conflict, (vec![op], vec![]), |_| Some(args.number)).await
+    say(&args.word, &client, &conflict, (None, vec![op], vec![]), |_| Some(args.number)).await
 }
 
 /// Runs `quorate conflicts resolve`.
 pub async fn resolve(args: &Resolve) -> Outcome {
     let (client, conflict) = open(&args.word, &args.id).await?;
     may_settle(&args.word, &client, &conflict).await?;
-    let change = match (&args.file, args.side) {
+    let (ops, contents) = match (&args.file, args.side) {
         (Some(file), _) => {
             let (mode, bytes) = change::given(Some(file), args.mode, args.word.reach.patience()?)?;
             put(&conflict.path, mode, bytes)
@@ -126,7 +133,7 @@ pub async fn resolve(args: &Resolve) -> Outcome {
         (None, Some(number)) => side(&client, &conflict, number).await?,
         (None, None) => (vec![Op::Delete { path: conflict.path.clone() }], vec![]),
     };
-    say(&args.word, &client, &conflict, change, |_| args.side).await
+    say(&args.word, &client, &conflict, (args.base, ops, contents), |_| args.side).await
 }
 
 /// Refuses to sign for anybody but the arbiter: the change would not settle the conflict but join it.
@@ -194,10 +201,10 @@ async fn say(
     word: &SignedRequest,
     client: &Client,
     conflict: &ConflictEntry,
-    (ops, contents): Change,
+    (base, ops, contents): (Option<Revision>, Vec<Op>, Vec<Vec<u8>>),
     number: impl FnOnce(&ConflictEntry) -> Option<u32>,
 ) -> Outcome {
-    let draft = Draft { base: None, ops, contents, message: word.message.clone() };
+    let draft = Draft { base: base.map(Base::Revision), ops, contents, message: word.message.clone() };
     let answer = send(&word.reach, &word.signing, &conflict.domain, &draft, word.level).await?;
     let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
     // The change is ordered, whatever this look says.
@@ -216,6 +223,7 @@ async fn say(
             votes,
             needed: now.decider.as_ref().and_then(|decider| decider.needed),
             settled: now.settled.as_ref().map(|end| end.receipt.to_string()),
+            sides: now.sides.iter().map(|side| (side.number, side.revision)).collect(),
         })?);
     }
     change::lines(receipt).iter().try_for_each(print::say)?;
@@ -229,7 +237,11 @@ fn standing(now: &ConflictEntry, number: Option<u32>, votes: Option<usize>) -> V
         lines.push(format!("  {}: {votes} of {needed} votes", words::numbered(now, number)));
     }
     match &now.settled {
-        Some(end) => lines.push(format!("  the conflict is over: {}", words::end(now, end))),
+        Some(end) => {
+            lines.push(format!("  the conflict is over: {}", words::end(now, end)));
+            let side = |side: &ConflictSide| format!("side {} at {}", side.number, side.revision);
+            lines.push(format!("  its sides: {}", now.sides.iter().map(side).collect::<Vec<_>>().join(", ")));
+        }
         None => lines.push(format!("  the conflict is open  {}", now.id)),
     }
     lines

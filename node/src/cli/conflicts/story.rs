@@ -2,10 +2,13 @@
 
 use super::super::clock::date;
 use super::super::failure::Outcome;
+use super::super::files::newest;
 use super::super::print::{self, plain, short};
 use super::sides::{Contents, disputed, indented};
 use super::{Ask, find, told, words};
 use quorate_client::api::{ConflictEntry, ConflictSide, ConflictStory};
+use quorate_client::calls::level_name;
+use quorate_ledger::Level;
 use serde_json::{Value, json};
 
 /// Tell the story of a conflict
@@ -21,12 +24,16 @@ pub struct Show {
 pub async fn run(args: &Show) -> Outcome {
     let client = args.ask.reach.client()?;
     let id = find(&client, &args.id, args.ask.level).await?;
-    let (story, raw) = told(&client, &id, args.ask.level).await?;
+    let (ConflictStory { conflict, .. }, _) = told(&client, &id, args.ask.level).await?;
+    // Before the sides: a change that is based on it ends none that is not shown.
+    let at = newest(&client.renewed(), &conflict.domain, level_name(Level::Sequential)).await?;
+    let (story, mut raw) = told(&client.renewed(), &id, Level::Sequential).await?;
+    raw["at"] = json!(at);
     let contents = Contents::of(&client, &story.conflict).await?;
     if args.ask.reach.json {
         return Ok(print::json(&with_differences(raw, &story.conflict, &contents))?);
     }
-    Ok(tell(&story, &contents).iter().try_for_each(print::say)?)
+    Ok(tell(&story, &contents, &at).iter().try_for_each(print::say)?)
 }
 
 /// The answer of the API, with what each side and proposal makes of the base, and how far the merge came.
@@ -41,7 +48,7 @@ fn with_differences(mut raw: Value, conflict: &ConflictEntry, contents: &Content
     raw
 }
 
-fn tell(story: &ConflictStory, contents: &Contents) -> Vec<String> {
+fn tell(story: &ConflictStory, contents: &Contents, at: &str) -> Vec<String> {
     let conflict = &story.conflict;
     let mut lines = vec![
         format!(
@@ -60,7 +67,7 @@ fn tell(story: &ConflictStory, contents: &Contents) -> Vec<String> {
     lines.push(String::new());
     lines.push("What happened, in the agreed order (times are ledger time)".into());
     lines.extend(words::time_line(&story.story).into_iter().map(|line| format!("  {line}")));
-    lines.extend(how_it_ended(conflict));
+    lines.extend(how_it_ended(conflict, at));
     lines
 }
 
@@ -135,7 +142,7 @@ fn who_decides(conflict: &ConflictEntry) -> Vec<String> {
     lines
 }
 
-fn how_it_ended(conflict: &ConflictEntry) -> Vec<String> {
+fn how_it_ended(conflict: &ConflictEntry, at: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let (id, domain) = (short(conflict.id), plain(&conflict.domain));
     match (&conflict.settled, &conflict.decider) {
@@ -150,7 +157,8 @@ fn how_it_ended(conflict: &ConflictEntry) -> Vec<String> {
                 lines.push(format!("  quorate conflicts vote {id} NUMBER            for your organisation"));
             }
             lines.push(format!("  quorate conflicts propose {id} FILE --reason TEXT"));
-            lines.push(format!("  quorate conflicts resolve {id} FILE | --side NUMBER | --delete"));
+            lines.push(format!("  quorate conflicts resolve {id} --base {at} FILE | --side NUMBER | --delete"));
+            lines.push("  With --base it ends none of the sides that join after those shown here.".into());
             lines.push(format!("  (it is in domain {domain})"));
         }
     }
