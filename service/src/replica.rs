@@ -78,12 +78,23 @@ pub struct Interceptor {
     pub incoming: Passes,
 }
 
+/// Reason for which a core stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// Its engine cannot go on.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Its thread is gone.
+    #[error("{0}")]
+    Thread(&'static str),
+}
+
 /// A replica that runs.
 pub struct Running {
     api: SocketAddr,
     scheme: &'static str,
     service: Arc<Service>,
-    core: oneshot::Receiver<String>,
+    core: oneshot::Receiver<Result<(), Stopped>>,
     servers: Vec<JoinHandle<io::Result<()>>>,
     /// Kept while the servers run.
     _threads: Threads,
@@ -232,9 +243,9 @@ impl Running {
         self.service.genesis.name()
     }
 
-    /// Returns when the core has stopped by itself, with the reason.
-    pub async fn core_stopped(&mut self) -> String {
-        (&mut self.core).await.unwrap_or_else(|_| "its thread ended".to_owned())
+    /// Returns when the core has stopped: by itself, with the reason, or in order.
+    pub async fn core_stopped(&mut self) -> Result<(), Stopped> {
+        (&mut self.core).await.unwrap_or(Err(Stopped::Thread("its thread ended")))
     }
 
     /// Prepares to stop: tells that it is not ready, takes no change, hands a primary's office over, and waits until the
@@ -258,7 +269,7 @@ impl Running {
     }
 
     /// Stops taking requests, finishes what the core has begun, closes everything.
-    pub async fn stop(&mut self) -> Result<(), String> {
+    pub async fn stop(&mut self) -> Result<(), Stopped> {
         self.service.stop.cancel();
         self.service.sources.room.give_up();
         self.service.inbox.close();
@@ -275,7 +286,7 @@ impl Running {
         for server in self.servers.drain(..) {
             let _ = server.await; // one that panicked has said so
         }
-        if outcome.is_empty() { Ok(()) } else { Err(outcome) }
+        outcome
     }
 }
 
@@ -303,11 +314,7 @@ pub(crate) fn guarded<T>(
     let damaged = |why: String| LaunchError::Damaged { path: data.to_owned(), why };
     let opened = sheltered(open).ok_or_else(|| damaged("its structure cannot be read".to_owned()))?;
     opened?.map_err(|error| match error {
-        EngineError::Store(_)
-        | EngineError::Replayed { .. }
-        | EngineError::Open(OpenError::Store(_) | OpenError::Damaged { .. } | OpenError::DamagedDomain(_)) => {
-            damaged(error.to_string())
-        }
+        error if error.is_of_disk() => damaged(error.to_string()),
         EngineError::Open(OpenError::Scoped(held)) => LaunchError::Scoped { path: data.to_owned(), held },
         EngineError::Open(OpenError::Whole) => LaunchError::Unscoped(data.to_owned()),
         other => other.into(),

@@ -125,5 +125,5 @@ async fn serve(dir: &Path, flags: Overrides) -> Result<(), StartError> {
     logging::start(&config.log, config.log_format)?;
     start::guard_key(dir);
     let options = Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST };
-    start::attend(Running::launch(options).await?).await
+    start::attend(async { Ok(Running::launch(options).await?) }).await
 }

@@ -94,7 +94,7 @@ async fn serve(observe: &Observe) -> Result<(), StartError> {
     let (peers, bootstrap, dir) = (peers.clone(), bootstrap.clone(), dir.clone());
     let (mdns, api, listen, checked, reads) = (*mdns, *api, listen.clone(), *checked, *reads);
     let options = Options { genesis, peers, bootstrap, mdns, dir, api, listen, domains, checked, reads };
-    start::attend(Running::observe(options).await?).await
+    start::attend(async { Ok(Running::observe(options).await?) }).await
 }
 
 /// Genesis that a user trusts: the named one, else that of an observer's folder.

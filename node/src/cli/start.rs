@@ -11,7 +11,7 @@ use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPL
 use quorate_service::copying::DISK_FULL;
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
-use quorate_service::replica::{LaunchError, Options, Running, read_genesis};
+use quorate_service::replica::{LaunchError, Options, Running, Stopped, read_genesis};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -83,7 +83,7 @@ pub(super) enum StartError {
     Io(#[from] std::io::Error),
     /// The core stopped: the disk failed, or a promise would have been broken.
     #[error("the replica stopped: {0}")]
-    Stopped(String),
+    Stopped(Stopped),
 }
 
 /// Runs until a signal comes.
@@ -102,10 +102,18 @@ pub(super) fn abandon(runtime: Runtime) {
 /// The failure of a node in a folder.
 pub(super) fn failure(dir: &Path, error: StartError) -> Failure {
     match error {
-        StartError::Stopped(why) if why.contains(DISK_FULL) => {
+        StartError::Stopped(why) if why.to_string().contains(DISK_FULL) => {
             let folder = dir.display();
             let failure = Failure::new(Exit::Disk, format!("the disk of {folder} is full; the replica stopped: {why}"));
             failure.next("make room and start it again: whatever was confirmed is kept, and it catches up by itself")
+        }
+        StartError::Stopped(Stopped::Engine(why)) if why.is_of_disk() => {
+            let folder = dir.display();
+            let what = format!("the disk of {folder} failed, or its database is damaged; the replica stopped: {why}");
+            let next = format!(
+                "`quorate doctor --dir {folder}` says more; `quorate repair --dir {folder} --from URL` puts back what is damaged"
+            );
+            Failure::new(Exit::Disk, what).next(next)
         }
         StartError::Stopped(why) => Failure::new(Exit::Internal, StartError::Stopped(why)),
         _ => Failure::met(error),
@@ -116,17 +124,29 @@ async fn serve(start: &Start) -> Result<(), StartError> {
     let dir = start.dir.clone();
     let config = Config::load(&dir, start.overrides())?;
     logging::start(&config.log, config.log_format)?;
-    if start.new_database {
-        make_database(&dir, &config)?;
-    }
-    guard_key(&dir);
-    attend(Running::launch(Options { dir, config, interceptor: None, answers: DIGEST }).await?).await
+    attend(async {
+        if start.new_database {
+            make_database(&dir, &config)?;
+        }
+        guard_key(&dir);
+        Ok(Running::launch(Options { dir, config, interceptor: None, answers: DIGEST }).await?)
+    })
+    .await
 }
 
-/// Tells that a node is ready, and runs it until a signal comes or it stops by itself.
-pub(super) async fn attend(mut running: Running) -> Result<(), StartError> {
+/// Launches a node, tells that it is ready, and runs it until a signal comes or it stops by itself.
+pub(super) async fn attend(launch: impl Future<Output = Result<Running, StartError>>) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = tokio::select! {
+        launched = launch => Some(launched?),
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    let Some(mut running) = running else {
+        tracing::info!(event = "stopped-early", "stopped before it was ready");
+        return Ok(());
+    };
     if running.name().contains(TEST_WORDS) {
         tracing::warn!(
             event = "test-keys",
@@ -153,7 +173,7 @@ pub(super) async fn attend(mut running: Running) -> Result<(), StartError> {
         tokio::select! {
             _ = terminate.recv() => break tracing::info!(event = "sigterm", "SIGTERM: stopping"),
             _ = interrupt.recv() => break tracing::info!(event = "sigint", "SIGINT: stopping"),
-            why = running.core_stopped() => return Err(StartError::Stopped(why)),
+            stopped = running.core_stopped() => return stopped.map_err(StartError::Stopped),
             _ = pulse.tick() => if running.is_alive() { notify.tell("WATCHDOG=1") },
         }
     }
@@ -226,4 +246,38 @@ fn tell_readable_key(key: &Path) {
 fn at_once(why: &str) -> ! {
     tracing::warn!(event = "stopping-at-once", why, "stopping at once");
     process::exit(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_ledger::StoreError;
+    use quorate_service::engine::EngineError;
+    use std::future::pending;
+
+    #[tokio::test]
+    async fn a_node_that_is_told_to_stop_before_it_is_ready_ends_in_order() {
+        let pid = process::id().to_string();
+        let told = attend(async {
+            assert!(process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+            pending().await
+        });
+
+        let ended = tokio::time::timeout(STOPS_WITHIN, told).await;
+
+        assert!(matches!(ended, Ok(Ok(()))), "{ended:?}");
+    }
+
+    #[test]
+    fn a_replica_that_its_disk_stops_says_so_with_its_folder_and_what_to_do() {
+        for (words, advice) in [("Input/output error", "quorate repair --dir home"), (DISK_FULL, "make room")] {
+            let stopped = Stopped::from(EngineError::from(StoreError(words.to_owned())));
+
+            let failure = failure(Path::new("home"), StartError::Stopped(stopped));
+
+            assert_eq!(failure.exit(), Exit::Disk, "{failure}");
+            assert!(failure.to_string().contains("disk of home"), "{failure}");
+            assert!(format!("{failure:?}").contains(advice), "{failure:?}");
+        }
+    }
 }

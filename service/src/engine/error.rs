@@ -27,3 +27,13 @@ pub enum EngineError {
         certified: Digest,
     },
 }
+
+impl EngineError {
+    /// Whether the disk failed, or what is on it is damaged.
+    pub fn is_of_disk(&self) -> bool {
+        let is_open = |error: &OpenError| {
+            matches!(error, OpenError::Store(_) | OpenError::Damaged { .. } | OpenError::DamagedDomain(_))
+        };
+        matches!(self, Self::Store(_) | Self::Replayed { .. }) || matches!(self, Self::Open(error) if is_open(error))
+    }
+}

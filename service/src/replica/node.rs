@@ -2,7 +2,7 @@
 
 use super::door::admins;
 use super::outlet::Outlet;
-use super::{Door, LaunchError, Running};
+use super::{Door, LaunchError, Running, Stopped};
 use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Signatures, Streams};
 use crate::conduct::{Conduct, Keeper};
 use crate::config::Config;
@@ -215,15 +215,14 @@ fn stuck(mut published: watch::Receiver<Published>) -> watch::Receiver<bool> {
     told
 }
 
-/// Runs the core and tells when it has stopped: an empty reason for an orderly end.
-fn watch_core(core: Shell, around: Surroundings) -> io::Result<oneshot::Receiver<String>> {
+/// Runs the core and tells when it has stopped.
+fn watch_core(core: Shell, around: Surroundings) -> io::Result<oneshot::Receiver<Result<(), Stopped>>> {
     let core = core.run(around)?;
     let (tell, told) = oneshot::channel();
     std::thread::Builder::new().name("core-watch".to_owned()).spawn(move || {
         let outcome = match core.join() {
-            Ok(Ok(())) => String::new(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "its core panicked".to_owned(),
+            Ok(stopped) => stopped.map_err(Stopped::from),
+            Err(_) => Err(Stopped::Thread("its core panicked")),
         };
         // Nobody listens any more when the process ends anyway.
         let _ = tell.send(outcome);
