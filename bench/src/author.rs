@@ -1,6 +1,7 @@
 //! Authors: each sends an envelope, waits for its receipt, and sends the next; or keeps so many under way.
 
 use crate::args::BenchArgs;
+use crate::failure::Failure;
 use crate::files::Files;
 use crate::group::Group;
 use crate::shared::Shared;
@@ -113,7 +114,9 @@ impl Author {
     fn based_on(&self, receipt: &Receipt) -> anyhow::Result<Revision> {
         let expected = receipt.state == State::Applied || self.shared.is_contended() && took_effect(receipt.state);
         let (number, detail) = (receipt.from_seq, &receipt.detail);
-        ensure!(expected, "author {} number {number}: {:?} {detail:?}", self.index, receipt.state);
+        let told =
+            || Failure::Verdict(format!("author {} number {number}: {:?} {detail:?}", self.index, receipt.state));
+        ensure!(expected, told());
         receipt.revision.context("a receipt without a revision")
     }
 
@@ -141,7 +144,8 @@ impl Author {
         for (number, (path, content)) in numbers.clone().zip(self.files.of(numbers.clone())) {
             let there = client.renewed().file("main", &path, Level::Sequential).await?;
             let is_there = there.is_some_and(|bytes| bytes == content);
-            ensure!(is_there, "author {} number {number} is acknowledged and not at {node}", self.index);
+            let lost = || format!("author {} number {number} is acknowledged and not at {node}", self.index);
+            ensure!(is_there, Failure::Verdict(lost()));
         }
         Ok(numbers.end - numbers.start)
     }

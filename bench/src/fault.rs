@@ -6,6 +6,7 @@
 
 use crate::args::{BenchArgs, Fault};
 use crate::author::Answered;
+use crate::failure::Failure;
 use crate::group::Group;
 use crate::load::{self, Crew, Measured, Pace};
 use crate::timeline::{self, STEP, Span, Step};
@@ -64,7 +65,8 @@ pub async fn run(args: &BenchArgs, fault: Fault, group: &mut Group) -> anyhow::R
     let primary = before.primary.context("a replica knows its primary")?.into();
     let struck = struck(fault, primary, group.nodes.len())?;
     let others: Vec<usize> = (0..group.nodes.len()).filter(|node| !struck.contains(node)).collect();
-    ensure!(args.authors >= 2 * others.len(), "at least two authors for each replica that stays: {}", 2 * others.len());
+    let few = || format!("at least two authors for each replica that stays: {}", 2 * others.len());
+    ensure!(args.authors >= 2 * others.len(), Failure::Usage(few()));
 
     let authors = load::authors(args, group, &others).await?;
     let began = Instant::now();
@@ -94,7 +96,8 @@ pub async fn run(args: &BenchArgs, fault: Fault, group: &mut Group) -> anyhow::R
 /// Replicas that a fault strikes.
 fn struck(fault: Fault, primary: usize, replicas: usize) -> anyhow::Result<Vec<usize>> {
     let liars = (replicas - 1) / 3;
-    ensure!(liars > 0, "a group of {replicas} stops with any of its replicas; a fault takes at least 4");
+    let few = || format!("a group of {replicas} stops with any of its replicas; a fault takes at least 4");
+    ensure!(liars > 0, Failure::Usage(few()));
     let next = |after: usize| (primary + after) % replicas;
     Ok(match fault {
         Fault::KillPrimary | Fault::PausePrimary => vec![primary],

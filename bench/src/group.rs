@@ -1,6 +1,7 @@
 //! A group of real processes on this machine, stopped by their pids on every way out.
 
 use crate::args::BenchArgs;
+use crate::failure::Failure;
 use crate::threads::{self, Usage};
 use anyhow::{Context as _, bail, ensure};
 use quorate_client::api::{Mode, Status};
@@ -117,7 +118,7 @@ impl Group {
             let slots: BTreeSet<u64> = heads.iter().map(|status| status.executed_seq).collect();
             if slots.len() == 1 {
                 let roots: BTreeSet<_> = heads.iter().map(of_slot).collect();
-                ensure!(roots.len() == 1, "the replicas' states differ: {roots:?}");
+                ensure!(roots.len() == 1, Failure::Verdict(format!("the replicas' states differ: {roots:?}")));
                 return Ok(());
             }
             ensure!(Instant::now() < deadline, "the replicas do not come to the same slot: {slots:?}");
@@ -215,9 +216,18 @@ fn organisation(index: usize) -> String {
     format!("org-{index}")
 }
 
+/// The program without the settings of the shell, which are for a replica of its user.
+fn quorate(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"QUORATE_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 fn init(args: &BenchArgs, replicas: u16, program: &Path, dir: &Path) -> anyhow::Result<()> {
     let organisations: Vec<String> = (0..args.authors.max(replicas.into())).map(organisation).collect();
-    let output = Command::new(program)
+    let output = quorate(program)
         .args(["init", "--replicas", &replicas.to_string(), "--orgs", &organisations.join(",")])
         .args(["--base-port", &args.base_port.to_string()])
         .args(args.horizon().into_iter().flat_map(|time| ["--horizon", time]))
@@ -227,13 +237,13 @@ fn init(args: &BenchArgs, replicas: u16, program: &Path, dir: &Path) -> anyhow::
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    ensure!(output.status.success(), "init: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), Failure::Usage(format!("init: {}", String::from_utf8_lossy(&output.stderr))));
     Ok(())
 }
 
 fn start(args: &BenchArgs, program: &Path, dir: &Path) -> anyhow::Result<(Child, String)> {
     let log = fs::File::options().create(true).append(true).open(dir.join("log")).context("no log file")?;
-    let mut child = Command::new(program)
+    let mut child = quorate(program)
         .env("QUORATE_DEFAULT_RATES", "false") // the bench measures the group, not a limit
         .env("QUORATE_HISTORY", &args.history)
         .args(["start", "--dir"])

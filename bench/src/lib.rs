@@ -7,6 +7,7 @@
 mod args;
 mod author;
 mod ceilings;
+mod failure;
 mod fault;
 mod figures;
 mod files;
@@ -24,6 +25,7 @@ mod timeline;
 mod times;
 
 pub use args::BenchArgs;
+pub use failure::Failure;
 pub use report::{Report, page};
 
 use anyhow::Context as _;

@@ -6,7 +6,7 @@ use crate::demo::{self, DemoError};
 
 /// Plays it and prints what came out.
 pub fn run(args: &demo::Args) -> Outcome {
-    let summary = demo::run(args).map_err(|error| Failure::new(exit(&error), &error))?;
+    let summary = demo::run(args).map_err(|error| failed(&error))?;
     match args.json {
         true => print::json(&summary)?,
         false => print::say(&summary)?,
@@ -14,10 +14,23 @@ pub fn run(args: &demo::Args) -> Outcome {
     if summary.is_good() { Ok(()) } else { Err(Failure::no("not everything came out as it must; see above")) }
 }
 
-fn exit(error: &DemoError) -> Exit {
+fn failed(error: &DemoError) -> Failure {
     match error.exit_code() {
-        2 => Exit::Usage,
-        3 => Exit::Unreachable,
-        _ => Exit::No,
+        2 => Failure::met(error),
+        3 => Failure::new(Exit::Unreachable, error),
+        _ => Failure::no(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_under_a_demo_is_no_wrong_usage() {
+        for (number, exit) in [(28, Exit::Disk), (13, Exit::Usage)] {
+            let error = std::io::Error::from_raw_os_error(number);
+            assert_eq!(failed(&DemoError::System(error)).exit(), exit);
+        }
     }
 }

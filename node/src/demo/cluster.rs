@@ -8,7 +8,7 @@ use quorate_ledger::Genesis;
 use quorate_ledger::answers::DIGEST;
 use quorate_liar::{Liar, Lie};
 use quorate_pbft::{Message, ReplicaId};
-use quorate_service::config::{Config, Overrides, REPLICA_KEY_FILE};
+use quorate_service::config::{Config, REPLICA_KEY_FILE, SETTINGS};
 use quorate_service::init::{self, Made};
 use quorate_service::replica::{Interceptor, Options, Running};
 use std::path::{Path, PathBuf};
@@ -150,8 +150,8 @@ impl Cluster {
 
     async fn launch_liar(&self, lie: Lie) -> Result<Running, DemoError> {
         let dir = self.folder(LIAR).to_owned();
-        let flags = Overrides { default_rates: Some(false), ..Overrides::default() };
-        let config = Config::load(&dir, flags).map_err(quorate_service::replica::LaunchError::from)?;
+        let mut config = Config::of_another(&dir).map_err(quorate_service::replica::LaunchError::from)?;
+        config.default_rates = false;
         let signer = keys::read(&dir.join(REPLICA_KEY_FILE))?;
         let mut liar = Liar::new(lie, ReplicaId::new(LIAR), ReplicaId::new(VICTIM), Arc::new(signer));
         let incoming = Box::new(liar.hearing());
@@ -219,7 +219,11 @@ async fn spawn(replica: u16, dir: &Path) -> Result<Process, DemoError> {
     let log = dir.join(LOG_FILE);
     let file = std::fs::File::create(&log).map_err(|error| DemoError::file(&log, error))?;
     let program = std::env::current_exe().map_err(DemoError::System)?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    for (_, variable) in SETTINGS {
+        command.env_remove(variable); // it is for a replica of the user
+    }
+    let mut child = command
         .env("QUORATE_DEFAULT_RATES", "false") // a history replayed is nobody's flood
         .args(["start", "--dir"])
         .arg(dir)
