@@ -178,6 +178,15 @@ fn a_driver_that_keeps_a_binary_file_of_ours_says_so() {
 }
 
 #[test]
+fn a_merge_of_binary_files_that_has_no_markers_to_print_says_why() {
+    let folder = folder(&[("base", "a\0 1"), ("ours", "a\0 2"), ("theirs", "a\0 3")]);
+    let merged = quorate(folder.path(), &["merge", "--path=a.bin", "base", "ours", "theirs"]);
+    let said = String::from_utf8_lossy(&merged.stderr);
+    assert_eq!((code(&merged), &merged.stdout[..]), (1, &b"a\0 2"[..]));
+    assert!(said.contains("cannot merge a.bin") && said.contains("stays as OURS has it"), "{said}");
+}
+
+#[test]
 fn an_installed_driver_that_is_gone_or_breaks_down_is_an_error_to_git_and_no_conflict() {
     if !git_names_the_sides() {
         return;

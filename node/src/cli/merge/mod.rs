@@ -96,7 +96,7 @@ fn merge(args: &Args, files: [&Path; 3]) -> Result<bool, Failure> {
     if args.explain {
         print::explain(&explain::words(&path, &our_bytes, &outcome));
         print::explain(if merged.is_gits { explain::GITS } else { "" });
-    } else if args.driver {
+    } else {
         tell_of_none(&path, &outcome, &merged);
     }
     Ok(merged.clean)
