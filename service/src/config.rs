@@ -97,6 +97,9 @@ pub struct Config {
     /// Addresses of the other replicas: number in the genesis, or key, to multiaddr. The own may be there and is ignored.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
+    /// Names of peers that the environment and flags set, in the order in which each wins over those before it and over the file.
+    #[serde(skip)]
+    pub(crate) over: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -204,6 +207,11 @@ pub enum ConfigError {
     /// A peer that is not `number=multiaddr`, or a number that is no replica number.
     #[error("peer {0:?}: expected a replica number and its multiaddr, as in 2=/ip4/10.0.0.3/tcp/7000")]
     Peer(String),
+    /// A folder of the database that is the replica's own, or holds it: a copy moves the old database away as a whole.
+    #[error(
+        "data = {0:?} is the replica's folder, or has it inside: name a folder for the database alone, as \"data\""
+    )]
+    Data(PathBuf),
     /// A certificate without its key, or a key without its certificate.
     #[error("tls_certificate and tls_key go together; only one of them is set")]
     Tls,
@@ -243,13 +251,14 @@ impl Config {
             log_format: LogFormat::default(),
             follow: Vec::new(),
             peers,
+            over: Vec::new(),
         }
     }
 
     /// The configuration of the replica in `dir`: its file, then the environment, then flags.
     pub fn load(dir: &Path, flags: Overrides) -> Result<Self, ConfigError> {
         let config = Self::read(&dir.join(CONFIG_FILE))?;
-        let environment = Overrides::from_environment(|name| std::env::var(name).ok())?;
+        let environment = Overrides::from_environment(variable)?;
         config.overridden(dir, [environment, flags])
     }
 
@@ -268,7 +277,11 @@ impl Config {
         let files = [Some(&mut self.data), self.tls_certificate.as_mut(), self.tls_key.as_mut()];
         // An absolute path stays as it is.
         files.into_iter().flatten().for_each(|file| *file = dir.join(&*file));
-        Ok(self)
+        let found = |path: &Path| path.canonicalize().ok();
+        match (found(dir), found(&self.data)) {
+            (Some(own), Some(data)) if own.starts_with(&data) => Err(ConfigError::Data(self.data)),
+            _ => Ok(self),
+        }
     }
 
     fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -303,17 +316,22 @@ impl Config {
         for peer in over.peers {
             let (number, address) = peer.split_once('=').ok_or_else(|| ConfigError::Peer(peer.clone()))?;
             self.peers.insert(number.trim().to_owned(), address.trim().to_owned());
+            self.over.push(number.trim().to_owned());
         }
         Ok(())
     }
 
-    /// The peers with their numbers as numbers.
-    pub fn peer_addresses(&self) -> Result<BTreeMap<PeerName, String>, ConfigError> {
+    /// The peers with their numbers as numbers, each after those over which it wins: one replica may have several names.
+    pub fn peer_addresses(&self) -> Result<Vec<(PeerName, String)>, ConfigError> {
         let parse = |(name, address): (&String, &String)| match PeerName::parse(name) {
             Some(name) => Ok((name, address.clone())),
             None => Err(ConfigError::Peer(format!("{name}={address}"))),
         };
-        self.peers.iter().map(parse).collect()
+        let of_file = self.peers.iter().filter(|(name, _)| !self.over.contains(name));
+        let of_file = of_file.map(parse).collect::<Result<BTreeMap<_, _>, _>>()?;
+        let over = self.over.iter().filter_map(|name| self.peers.get_key_value(name));
+        let over = over.map(parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(of_file.into_iter().chain(over).collect())
     }
 }
 
@@ -354,6 +372,11 @@ fn replace<T>(value: &mut T, with: Option<T>) {
     }
 }
 
+/// Value of a variable of the environment; one without a value is not set, as in a file of variables.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 impl Overrides {
     /// The variables of [`SETTINGS`]; lists with commas between their items, those of `QUORATE_PEERS` `number=multiaddr`.
     fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
@@ -384,7 +407,7 @@ impl Overrides {
     }
 }
 
-/// Items of a list in a variable, which is empty where its value is.
+/// Items of a list in a variable.
 fn items(list: String) -> Vec<String> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
@@ -447,6 +470,38 @@ mod tests {
 
         assert_eq!((config.api.port(), config.log.as_str()), (9000, "warn"));
         assert_eq!(config.peer_addresses().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_address_of_the_environment_wins_by_whichever_name_the_file_has_the_replica() {
+        let (key, file, over) = ("ab".repeat(32), "/ip4/10.0.0.2/tcp/1", "/ip4/10.0.0.3/tcp/1");
+        for name in [key.as_str(), "02", "2"] {
+            let mut config = config();
+            config.peers.insert(name.to_owned(), file.to_owned());
+            config.apply(Overrides { peers: vec![format!("2={over}")], ..Overrides::default() }).unwrap();
+
+            let last = config.peer_addresses().unwrap().pop();
+
+            assert_eq!(last, Some((PeerName::Founder(ReplicaId::new(2)), over.to_owned())), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_would_have_the_replicas_folder_inside_is_refused() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dir = home.path().join("replica-0");
+        std::fs::create_dir_all(dir.join("data")).expect("our folder");
+        let above = home.path().to_str().expect("a plain name");
+        for (data, is_refused) in
+            [("", true), (".", true), ("..", true), ("data/..", true), (above, true), ("data", false), ("new", false)]
+        {
+            let text = format!("data = {data:?}\n{FILE}");
+            std::fs::write(dir.join(CONFIG_FILE), text).expect("our folder");
+
+            let read = Config::of_another(&dir);
+
+            assert_eq!(matches!(read, Err(ConfigError::Data(_))), is_refused, "{data:?}: {read:?}");
+        }
     }
 
     #[test]

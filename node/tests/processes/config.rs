@@ -75,6 +75,18 @@ fn every_setting_but_the_place_of_the_file_is_one_of_the_environment_too() {
 }
 
 #[test]
+fn a_variable_without_a_value_is_not_set() {
+    let group = Group::init(4);
+    let variables = [("QUORATE_DATA", ""), ("QUORATE_API", ""), ("QUORATE_HOSTS", "")];
+
+    let shown = config(&group, 0, &["show", "--effective"], &variables, 0);
+
+    for (name, origin) in [("data", "file"), ("api", "file"), ("hosts", "default")] {
+        assert_eq!(setting(&shown, name).1, origin, "{shown}");
+    }
+}
+
+#[test]
 fn a_folder_as_init_made_it_is_well() {
     let group = Group::init(4);
     let checked = config(&group, 1, &["check"], &[], 0);

@@ -1,6 +1,6 @@
 //! Effective settings: each key with its value and its origin.
 
-use super::{CONFIG_FILE, Config, ConfigError, Overrides, malformed};
+use super::{CONFIG_FILE, Config, ConfigError, Overrides, malformed, variable};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -42,20 +42,19 @@ pub struct Setting {
 
 /// Every setting of the replica in `dir`, as it would start there without flags.
 pub fn effective(dir: &Path) -> Result<Vec<Setting>, ConfigError> {
-    let read = |name: &str| std::env::var(name).ok();
     let config = Config::load(dir, Overrides::default())?;
     let path = dir.join(CONFIG_FILE);
     let text =
         std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
     let file: toml::Table = toml::from_str(&text).map_err(|error| malformed(&path, &text, &error))?;
-    let peers = Overrides::from_environment(read)?.peers;
+    let peers = Overrides::from_environment(variable)?.peers;
     let from_environment =
         |number: &str| peers.iter().any(|peer| peer.split('=').next().map(str::trim) == Some(number));
     let values = serde_json::to_value(&config).expect("a configuration is plain data");
     let mut settings = Vec::new();
-    for (key, variable) in SETTINGS.into_iter().filter(|(key, _)| *key != "peers") {
-        let origin = match read(variable) {
-            Some(_) => variable,
+    for (key, name) in SETTINGS.into_iter().filter(|(key, _)| *key != "peers") {
+        let origin = match variable(name) {
+            Some(_) => name,
             None if file.contains_key(key) => "file",
             None => "default",
         };

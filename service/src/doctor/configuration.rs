@@ -101,7 +101,9 @@ fn mended(error: &ConfigError) -> &'static str {
         }
         ConfigError::Environment { .. } => "set that variable right, or unset it",
         ConfigError::Malformed { .. } | ConfigError::Misplaced { .. } => "mend that line",
-        ConfigError::Peer(_) | ConfigError::Tls => "mend it in config.toml, or in the environment",
+        ConfigError::Peer(_) | ConfigError::Data(_) | ConfigError::Tls => {
+            "mend it in config.toml, or in the environment"
+        }
     }
 }
 
