@@ -39,6 +39,8 @@ struct Listed<T> {
 pub struct Log<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
+    /// Cursor of what comes after them, where the list goes on.
+    pub next: Option<String>,
     /// The oldest slot of which the node tells, where the list ends because older items are forgotten there.
     pub begins: Option<u64>,
     /// Whether items are left out between these, whose receipts a repair has dropped.
@@ -258,7 +260,10 @@ impl Client {
             empty = if items.len() > before { 0 } else { empty + 1 };
             match page.next {
                 Some(next) if items.len() < limit && next != from && empty <= EMPTY_PAGES_MAX => from = next,
-                next => return Ok(Log { items, begins: page.begins.filter(|_| next.is_none()), gaps }),
+                next => {
+                    let begins = page.begins.filter(|_| next.is_none());
+                    return Ok(Log { items, next, begins, gaps });
+                }
             }
         }
     }

@@ -102,7 +102,7 @@ pub async fn log(args: &Log) -> Outcome {
     let level = args.level.level(&client, &args.scope.domain, &[path], args.within).await?;
     let query = [("path", path), ("level", level_name(level))];
     let path = ["domains", &args.scope.domain, "log"];
-    let calls::Log { items: raw, begins, gaps } = client.list_log(&path, &query, args.limit).await?;
+    let calls::Log { items: raw, next, begins, gaps } = client.list_log(&path, &query, args.limit).await?;
     if let Some(slot) = begins {
         tell!("quorate: history begins with slot {slot} here: what came before it is not shown");
         tell!("  --node URL of a member that keeps more shows it");
@@ -112,7 +112,7 @@ pub async fn log(args: &Log) -> Outcome {
         tell!("  --node URL of another member shows them");
     }
     if args.reach.json {
-        return Ok(print::json(&json!({ "items": raw, "next": null, "begins": begins, "gaps": gaps }))?);
+        return Ok(print::json(&json!({ "items": raw, "next": next, "begins": begins, "gaps": gaps }))?);
     }
     let mut names = Names::of(&client);
     for value in &raw {

@@ -22,3 +22,17 @@ fn all_files_of_a_large_domain_are_listed() {
     let listed: Value = serde_json::from_slice(&listed.stdout).expect("a document");
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(100_001));
 }
+
+#[test]
+fn a_log_that_is_cut_says_where_it_goes_on() {
+    for next in [json!("4.1"), Value::Null] {
+        let page = json!({ "items": [{ "revision": "5.1" }, { "revision": "4.2" }], "next": next }).to_string();
+        let node = node(vec![("200 OK\r\ncontent-type: application/json".into(), page)]);
+        let log = ["log", "-n", "2", "--level", "sequential", "--json", "--node", &node];
+
+        let listed = quorate(folder(&[]).path(), &log);
+
+        let told: Value = serde_json::from_slice(&listed.stdout).expect("a document");
+        assert_eq!((&told["next"], told["items"].as_array().map(Vec::len)), (&next, Some(2)), "{told}");
+    }
+}
