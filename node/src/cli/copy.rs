@@ -3,7 +3,7 @@
 use super::beside;
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
-use super::reach::client;
+use super::reach::{client, patience};
 use crate::idle;
 use quorate_client::keys;
 use quorate_ledger::Genesis;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-/// Time for which one node may be silent.
+/// Time for which a node may be silent, unless a flag says otherwise: one that does not answer holds a copy from others up.
 pub(super) const SILENT_MAX: Duration = Duration::from_secs(10);
 
 /// Time after which a copy that waits for the processor says so.
@@ -56,6 +56,9 @@ pub struct Copy {
     /// Afterwards load the same rows into a fresh database too, and tell how long that takes: no copy is faster
     #[arg(long)]
     floor: bool,
+    /// Seconds for which a node may be silent
+    #[arg(long, default_value_t = SILENT_MAX.as_secs_f64(), value_name = "SECONDS")]
+    timeout: f64,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -101,7 +104,7 @@ pub async fn run(args: &Copy) -> Outcome {
         idle::give_way(); // replicas of this machine have authors who wait
     }
     let from = if args.from.is_empty() { beside::nodes(&args.dir) } else { args.from.clone() };
-    let plan = plan(&args.dir, &from, (args.ca.as_deref(), args.token.as_deref()))?;
+    let plan = plan(&args.dir, &from, (args.ca.as_deref(), args.token.as_deref()), patience(args.timeout)?)?;
     if !is_observers(&args.dir) {
         args.vote.guard(&plan.data, &plan.genesis, &plan.member)?;
     }
@@ -116,16 +119,21 @@ pub async fn run(args: &Copy) -> Outcome {
 
 /// Fills the folder of a replica that joins.
 pub(super) async fn fill(dir: &Path, from: &[String], secrets: (Option<&Path>, Option<&Path>)) -> Outcome {
-    let plan = Plan { is_joiner: true, ..plan(dir, from, secrets)? };
+    let plan = Plan { is_joiner: true, ..plan(dir, from, secrets, SILENT_MAX)? };
     copying::run(plan, teller()).await.map(drop).map_err(|error| not_copied(error, false))
 }
 
-/// Plan to fill the database of a folder from nodes, reached with an authority to trust and a token.
-pub(super) fn plan(dir: &Path, from: &[String], secrets: (Option<&Path>, Option<&Path>)) -> Result<Plan, Failure> {
+/// Plan to fill the database of a folder from nodes, reached with an authority to trust and a token, each silent for so long at most.
+pub(super) fn plan(
+    dir: &Path,
+    from: &[String],
+    secrets: (Option<&Path>, Option<&Path>),
+    silent_max: Duration,
+) -> Result<Plan, Failure> {
     let (data, key) = place(dir)?;
     let genesis = read_genesis(&dir.join(GENESIS_FILE)).map_err(Failure::usage)?;
     let member = keys::public(&key).map_err(Failure::usage)?.0;
-    let from = from.iter().map(|node| client(node, SILENT_MAX, secrets)).collect::<Result<_, _>>()?;
+    let from = from.iter().map(|node| client(node, silent_max, secrets)).collect::<Result<_, _>>()?;
     Ok(Plan { data, genesis, member, from, is_joiner: false })
 }
 

@@ -1,8 +1,9 @@
 //! `quorate repair`: damage of a stopped replica's database named, and made good from peers.
 
-use super::copy::{failed, plan, teller};
+use super::copy::{SILENT_MAX, failed, plan, teller};
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, plain};
+use super::reach::patience;
 use quorate_service::copying::{self, Found, Repaired};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -31,6 +32,9 @@ pub struct Repair {
     /// PEM file with the authorities to trust with https:// nodes, instead of the system's
     #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Seconds for which a node may be silent
+    #[arg(long, default_value_t = SILENT_MAX.as_secs_f64(), value_name = "SECONDS")]
+    timeout: f64,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -38,7 +42,7 @@ pub struct Repair {
 
 /// Runs the command.
 pub async fn run(args: &Repair) -> Outcome {
-    let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()))?;
+    let plan = plan(&args.dir, &args.from, (args.ca.as_deref(), args.token.as_deref()), patience(args.timeout)?)?;
     let done = copying::repair(plan, args.catch_up, teller()).await.map_err(failed)?;
     if args.json {
         print::json(&document(&done))?;

@@ -6,8 +6,8 @@ use super::failure::{Failure, Outcome};
 use super::known::Known;
 use super::output::free;
 use super::print::{self, Table};
-use super::reach::{Reach, client};
-use super::{clock, copy, failover, trusted};
+use super::reach::{Reach, client, patience};
+use super::{clock, failover, trusted};
 use quorate_client::api::{Page, SnapshotEntry};
 use quorate_client::keys;
 use quorate_ledger::Genesis;
@@ -82,6 +82,9 @@ pub struct Backup {
     /// File with the secret of the node's `admin.token` [default: that of the folder]
     #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
     token: Option<PathBuf>,
+    /// Seconds to wait for an answer
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    timeout: f64,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -164,8 +167,9 @@ pub async fn backup(args: &Backup) -> Outcome {
     let own_token = Some(dir.join(ADMIN_TOKEN_FILE)).filter(|file| file.exists());
     let token = args.token.as_deref().or(own_token.as_deref());
     let nodes = if args.node.is_empty() { vec![own_address(&config)] } else { args.node.clone() };
-    let node = failover::first(&nodes, failover::Wants::Ready, copy::SILENT_MAX, args.ca.as_deref())?;
-    let node = client(&node, copy::SILENT_MAX, (args.ca.as_deref(), token))?;
+    let patience = patience(args.timeout)?;
+    let node = failover::first(&nodes, failover::Wants::Ready, patience, args.ca.as_deref())?;
+    let node = client(&node, patience, (args.ca.as_deref(), token))?;
     let kept = |name: &&str| args.with_key || *name != REPLICA_KEY_FILE;
     let files = RESTORED.iter().map(|(name, _)| *name).filter(kept).map(|name| read(dir, name));
     let files = files.collect::<Result<Files, Failure>>()?;

@@ -176,7 +176,7 @@ fn a_copy_whose_nodes_have_gone_silent_says_so_and_ends() {
         }
     };
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
-    command.args(["copy", "--now", "--dir", text(&folder(&group, 3))]);
+    command.args(["copy", "--now", "--timeout", "3", "--dir", text(&folder(&group, 3))]);
     for node in [0, 1] {
         command.args(["--from", &format!("http://{}", proxy::before(group.api(node), silent))]);
     }
