@@ -143,6 +143,26 @@ fn a_transaction_that_was_sent_is_not_signed_anew_once_its_answer_is_forgotten_h
     assert!(errors.contains(&format!("it was committed before: {}", word(&sent, "id"))), "{errors}");
 }
 
+/// As a command leaves it that was killed while it threw the folder away.
+#[test]
+fn a_transaction_that_was_committed_is_called_so_also_where_its_contents_are_gone() {
+    let (group, one, _, file) = desk();
+    says(&group, &one, 0, &["tx", "begin"], 0);
+    says(&group, &one, 0, &["tx", "add", "x", text(&file)], 0);
+    let sent = says(&group, &one, 0, &["tx", "commit", "--level", "eventual"], 0);
+    eventually("it is applied", || (group.file(0, "x", "sequential").status == 200).then_some(()));
+    let folder = one.with_added_extension("tx");
+    let files = std::fs::read_dir(&folder).expect("a folder").flatten().filter(|file| file.file_name() != "tx.json");
+    files.for_each(|file| std::fs::remove_file(file.path()).expect("our file"));
+
+    let again = run(&group, &one, 0, &["tx", "commit"]);
+
+    let errors = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(1), "{errors}");
+    assert!(errors.contains(&format!("it was committed before: {}", word(&sent, "id"))), "{errors}");
+    assert!(!folder.exists(), "nothing is open any more");
+}
+
 #[test]
 fn of_two_commits_at_once_one_signs() {
     let (group, one, _, file) = desk();

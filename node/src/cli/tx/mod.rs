@@ -163,13 +163,12 @@ async fn commit(args: &Commit) -> Outcome {
     Folder::of(key)?.open()?; // before the lock, whose file would stay where nothing is open
     let folder = Folder::locked(key, word.reach.patience()?)?;
     let mut open = folder.open()?;
-    let (home, plan) = folder.plan(&open)?;
-    let mut author = Author::open(key, word.reach.client()?, &home).await?;
+    let mut author = Author::open(key, word.reach.client()?, open.home()?).await?;
     resend(&mut author).await?;
     if let Some(sent) = open.sent {
         may_be_sent_again(sent, fate(&author, &word.reach.client()?, sent).await?, &folder)?;
     }
-    let mut plan = plan;
+    let mut plan = folder.plan(&open)?;
     if let (false, Some(first)) = (word.message.is_empty(), plan.own.first_mut()) {
         first.message.clone_from(&word.message);
     }

@@ -148,20 +148,20 @@ impl Folder {
         outbox::write(&self.path, name, bytes).map_err(|error| Failure::file(&self.path.join(name), error))
     }
 
-    /// Forgets everything.
+    /// Forgets everything, the list first: a list whose contents are gone would be no transaction and no end of one.
     pub fn remove(&self) -> Result<(), Failure> {
-        match fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(&self.path, error)),
+        let list = self.path.join(LIST);
+        let gone = |path: &Path, removed: io::Result<()>| match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(path, error)),
             _ => Ok(()),
-        }
+        };
+        gone(&list, fs::remove_file(&list))?;
+        gone(&self.path, fs::remove_dir_all(&self.path))
     }
 
-    /// Plan to sign, and the domain that it is signed in: the first that something was added for.
-    pub fn plan(&self, open: &Open) -> Result<(String, Plan), Failure> {
-        let Some(first) = open.parts.first() else {
-            return Err(Failure::no("nothing was added to the transaction").next("`quorate tx add` adds a change"));
-        };
-        let home = first.domain.clone();
+    /// Plan to sign in its home.
+    pub fn plan(&self, open: &Open) -> Result<Plan, Failure> {
+        let home = open.home()?.to_owned();
         let others: BTreeSet<&str> = open.parts.iter().map(|part| part.domain.as_str()).collect();
         let mut contents = Vec::new();
         for part in &open.parts {
@@ -173,11 +173,17 @@ impl Folder {
         let own = if others.len() == 1 { open.composition() } else { vec![open.change_in(&home)] };
         let others = others.into_iter().filter(|domain| *domain != home);
         let others = others.map(|domain| (domain.to_owned(), open.change_in(domain))).collect();
-        Ok((home, Plan { own, others, contents }))
+        Ok(Plan { own, others, contents })
     }
 }
 
 impl Open {
+    /// Domain that it is signed in: the first that something was added for.
+    pub fn home(&self) -> Result<&str, Failure> {
+        let none = || Failure::no("nothing was added to the transaction").next("`quorate tx add` adds a change");
+        self.parts.first().map(|part| part.domain.as_str()).ok_or_else(none)
+    }
+
     /// Parts of a domain, as one change.
     fn change_in(&self, domain: &str) -> Planned {
         let parts = self.parts.iter().filter(|part| part.domain == domain);
