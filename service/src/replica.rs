@@ -5,6 +5,8 @@ mod finding;
 mod launch_error;
 mod node;
 mod outlet;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use door::Door;
 pub(crate) use finding::{Ways, all};
@@ -17,6 +19,7 @@ use crate::api::{Service, Threads};
 use crate::config::{Config, GENESIS_FILE, PeerName, REPLICA_KEY_FILE};
 use crate::copying;
 use crate::engine::{Engine, EngineError, History, Inbox, Request, Setup};
+use crate::health::CORE_SILENT_MAX;
 use crate::init::InitError;
 use crate::joiner::{self, READY_FILE};
 use crate::membership::{Membership, listed};
@@ -52,8 +55,6 @@ const DEAD_PERCENT: u64 = 50;
 /// Bytes of a file that a start compacts: a smaller one is not worth the look, a larger one would hold the start up for
 /// minutes.
 const COMPACTED_BYTES: RangeInclusive<u64> = 64 << 20..=4 << 30;
-/// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
-const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
 
 /// Replica to run.
 pub struct Options {

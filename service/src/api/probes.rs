@@ -17,17 +17,18 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// 200 when the replica can vote, hears a quorum and knows how far it is, or the observer hears a member, and it is not far
-/// behind, else 503 with its mode and why.
+/// 200 when the replica can vote, hears a quorum and knows how far it is, or the observer hears a member, it is not far behind,
+/// and its core does not stand still, else 503 with its mode and why.
 pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     let report = service.report();
     if service.drain.is_cancelled() {
         return Err(Failure::stopping());
     }
-    if is_ready(&report) {
+    let standstill = service.sources.standstill();
+    if is_ready(&report) && standstill.is_none() {
         return Ok("ready\n");
     }
-    let why = match service.why(&report) {
+    let why = match standstill.map_or_else(|| service.why(&report), str::to_owned) {
         nothing if nothing.is_empty() && !report.knows_the_newest() => {
             "too few members have said yet how far they are".to_owned()
         }

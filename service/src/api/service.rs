@@ -153,10 +153,12 @@ impl Service {
         follows.then_some(&*self.membership.relay)
     }
 
-    /// Why the node cannot do all that it is for: what its core says, and at an observer why no member serves it.
+    /// Why the node cannot do all that it is for: why its core stands still, what that says, and at an observer why no member
+    /// serves it.
     pub fn why(&self, report: &Report) -> String {
-        let refusal = self.relay().and_then(Relay::refusal);
-        refusal.filter(|_| report.mode == Mode::Following).unwrap_or_else(|| report.why.clone())
+        let standstill = self.sources.standstill().map(str::to_owned);
+        let refusal = || self.relay().and_then(Relay::refusal).filter(|_| report.mode == Mode::Following);
+        standstill.or_else(refusal).unwrap_or_else(|| report.why.clone())
     }
 
     /// Hands a request to the core's thread.

@@ -64,7 +64,10 @@ mod tests {
             [(0, 100), (BEHIND_SLOTS_USUAL + 1, 200), (BEHIND_SLOTS_USUAL + 1, 300), (0, 400), (9, 500), (0, 600)];
         for (behind, now_ms) in looks {
             let report = Report { behind, quorum: 1, ..Report::of_nobody() };
-            actions.note(&Facts { report: &report, vitals: &vitals, damage: None, has_test_keys: false }, now_ms);
+            actions.note(
+                &Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false },
+                now_ms,
+            );
         }
         let taken = actions.list();
         let [asked] = &taken[..] else { panic!("{taken:?}") };

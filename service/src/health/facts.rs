@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub vitals: &'a Vitals,
     /// The first damage that was met on the disk, in words.
     pub damage: Option<&'a str>,
+    /// Why the core's thread stands still, in words; none while it works.
+    pub standstill: Option<&'static str>,
     /// Whether one command has held all keys of the group.
     pub has_test_keys: bool,
 }

@@ -18,7 +18,7 @@ const CLOCK_REFUSALS_MAX: u64 = 10;
 pub const RENEW_SECONDS: i64 = 30 * 86_400;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 26] = [
+pub const RUNBOOKS: [(&str, &str); 27] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("no-votes", "lost-member"),
@@ -33,6 +33,7 @@ pub const RUNBOOKS: [(&str, &str); 26] = [
     ("history-damaged", "lost-disk"),
     ("disk-space", "disk-full"),
     ("disk-full", "disk-full"),
+    ("standstill", "disk-full"),
     ("certificate", "certificate"),
     ("files", "limits"),
     ("checkpoint", "behind"),
@@ -251,7 +252,7 @@ fn of_core(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
 
 /// Disk, files, keys.
 fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
-    let (Facts { vitals, has_test_keys, .. }, damage) = (facts, facts.damage_in_words());
+    let (Facts { vitals, standstill, has_test_keys, .. }, damage) = (facts, facts.damage_in_words());
     let disk = vitals.disk.filter(|disk| disk.is_short());
     let (no_room, of_history) = (vitals.no_room(), vitals.scrub.history.in_words());
     let found = [
@@ -290,6 +291,14 @@ fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
             "no new changes are taken here for want of room",
             || no_room.map(|why| why.to_string()).unwrap_or_default(),
             NoRoom::ADVICE,
+        ),
+        fault(
+            standstill.is_some(),
+            "standstill",
+            Severity::Critical,
+            "this replica stands still: it neither votes nor executes",
+            || standstill.unwrap_or_default().to_owned(),
+            "make room on the disk, or see with the system's tools why it does not answer; it goes on by itself",
         ),
         fault(
             vitals.is_short_of_files(),

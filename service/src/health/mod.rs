@@ -32,4 +32,4 @@ pub use scrubbed::{Findings, Scrubbed};
 pub use space::{NoRoom, Space};
 pub use vitals::{Conflicts, Vitals};
 pub(crate) use vitals::{files_max, lacks_files};
-pub use watch::{Sources, Watched, watch};
+pub use watch::{CORE_SILENT_MAX, Sources, Watched, watch};

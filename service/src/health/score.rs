@@ -64,9 +64,9 @@ fn node(facts: &Facts<'_>) -> u64 {
     let Facts { report, vitals, .. } = facts;
     let damage = facts.damage_in_words();
     match report.mode {
-        Mode::Following if report.observes && damage.is_none() => 1_000,
+        Mode::Following if report.observes && damage.is_none() && facts.standstill.is_none() => 1_000,
         Mode::Diverged | Mode::Following => 0,
-        _ if damage.is_some() => 0,
+        _ if damage.is_some() || facts.standstill.is_some() => 0,
         Mode::Recovering => 300,
         _ if vitals.no_room().is_some() => 300,
         _ if vitals.disk.is_some_and(Disk::is_short) || vitals.is_short_of_files() => 700,
@@ -85,7 +85,7 @@ mod tests {
     fn changes_that_wait_for_an_earlier_number_are_a_notice_and_cost_no_health() {
         let vitals = Vitals { gapped_ms: 20_000, ..Vitals::default() };
         let report = Report { quorum: 1, pending: 6, gapped: 6, can_order: true, ..Report::of_nobody() };
-        let facts = Facts { report: &report, vitals: &vitals, damage: None, has_test_keys: false };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false };
 
         let found = issues(&facts);
 
@@ -98,7 +98,7 @@ mod tests {
     fn who_is_far_behind_has_no_health_left_and_an_issue_that_is_urgent() {
         let (vitals, behind) = (Vitals::default(), BEHIND_SLOTS_MAX + 1);
         let report = Report { quorum: 1, behind, can_order: true, ..Report::of_nobody() };
-        let facts = Facts { report: &report, vitals: &vitals, damage: None, has_test_keys: false };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false };
 
         let found = issues(&facts);
 

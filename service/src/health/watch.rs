@@ -30,6 +30,8 @@ const LOOKS: usize = 300;
 const READ_EVERY: u64 = 10;
 /// Restrained peers that an issue names at most.
 const RESTRAINED_NAMED_MAX: usize = 8;
+/// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
+pub const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
 /// Open conflicts that are counted at most.
 const CONFLICTS_COUNTED_MAX: usize = 1_000;
 
@@ -65,7 +67,15 @@ impl Sources {
     /// Facts from which issues and health are made.
     pub fn facts<'a>(&'a self, report: &'a Report, vitals: &'a Vitals) -> Facts<'a> {
         let damage = self.damage.get().map(String::as_str);
-        Facts { report, vitals, damage, has_test_keys: self.has_test_keys }
+        Facts { report, vitals, damage, standstill: self.standstill(), has_test_keys: self.has_test_keys }
+    }
+
+    /// Why the core's thread stands still, in words: what it published last is all that it knows. None while it works.
+    pub fn standstill(&self) -> Option<&'static str> {
+        let is_silent = !self.metrics.works_within(CORE_SILENT_MAX);
+        let why =
+            is_silent.then_some("its core has done nothing for 10 s: the disk gives no answer, or is far too slow");
+        self.room.is_awaited().then_some("the disk is full, and a write waits for room").or(why)
     }
 
     /// Seconds until the certificate of the API ends, negative when it has; none without one.

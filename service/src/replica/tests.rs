@@ -1,0 +1,74 @@
+//! A replica that is a group, whose parts the test holds up.
+
+use super::{Options, Running};
+use crate::config::{Config, Overrides};
+use crate::health::CORE_SILENT_MAX;
+use crate::init::{Plan, make};
+use quorate_client::api::{Issue, Page};
+use quorate_client::http::Client;
+use quorate_ledger::answers::DIGEST;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+/// Time that anything may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+async fn launched() -> (TempDir, Running, Client) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = Plan {
+        out: folder.path().join("group"),
+        replicas: 1,
+        orgs: vec!["org".to_owned()],
+        base_port: 7_700,
+        api_port: 8_700,
+        horizon_ms: None,
+        lan: false,
+        name: None,
+        domains: vec!["main".to_owned()],
+    };
+    let dir = make(&plan).expect("a group").replicas.remove(0);
+    let (listen, api) = (Some("/ip4/127.0.0.1/tcp/0".into()), Some(([127, 0, 0, 1], 0).into()));
+    let config = Config::load(&dir, Overrides { listen, api, ..Overrides::default() }).expect("what init made");
+    let options = Options { dir, config, interceptor: None, answers: DIGEST };
+    let replica = Running::launch(options).await.expect("a replica");
+    let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
+    (folder, replica, client)
+}
+
+async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
+    let found = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(LIMIT, found).await.expect("in time");
+}
+
+/// The round of the core waits as it does for a disk that does not answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_whose_core_stands_still_is_not_ready_and_says_so_until_it_goes_on() {
+    let (_folder, mut replica, client) = launched().await;
+    eventually(async || client.is_ready().await.is_ok()).await;
+    let mempool = replica.service.mempool.clone();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let begun = Instant::now();
+    let holder = std::thread::spawn(move || {
+        let _mempool = mempool.lock();
+        held.recv()
+    });
+
+    eventually(async || client.is_ready().await.is_err()).await;
+
+    assert!(begun.elapsed() + Duration::from_secs(1) > CORE_SILENT_MAX, "{:?}", begun.elapsed());
+    let why = client.is_ready().await.expect_err("it stands still");
+    assert!(why.contains("done nothing for 10 s"), "{why}");
+    let issues: Page<Issue> = client.get(&["issues"], &[]).await.expect("an answer");
+    let told = issues.items.iter().find(|issue| issue.id == "standstill").expect("its issue");
+    assert_eq!(told.severity, "critical");
+    assert_eq!(client.status().await.expect("a status").health.score, 0.0);
+    release.send(()).expect("it waits");
+    holder.join().expect("no panic").expect("it was released");
+    eventually(async || client.is_ready().await.is_ok()).await;
+    replica.stop().await.expect("an orderly end");
+}
