@@ -375,7 +375,7 @@ impl Engine {
             self.held.hold(self.moment.clone());
         }
         for certificate in certificates {
-            if at_checkpoint && certificate.seq() == self.moment.seq() {
+            if certificate.seq() == self.moment.seq() {
                 self.held.certify(self.moment.clone(), certificate.clone());
             }
             self.held.stable(certificate);

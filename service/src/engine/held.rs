@@ -30,12 +30,13 @@ pub struct Held {
 }
 
 impl Held {
-    /// Keeps the state after a checkpoint slot, unless enough wait: the oldest go first, so that one gets its
-    /// certificate however far the certificates lag.
+    /// Keeps the state after a checkpoint slot. Where enough wait, it takes the place of the last: the oldest waits on, so that
+    /// one gets its certificate however far the certificates lag, and the newest is there when nothing more is ordered.
     pub fn hold(&mut self, moment: Arc<Moment>) {
         let known = self.certified.as_ref().is_some_and(|held| held.moment.seq() >= moment.seq());
         let waits = self.waiting.back().is_some_and(|held| held.seq() >= moment.seq());
-        if !known && !waits && self.waiting.len() < WAITING_MAX {
+        if !known && !waits {
+            self.waiting.truncate(WAITING_MAX - 1);
             self.waiting.push_back(moment);
         }
         self.pair();

@@ -453,6 +453,31 @@ fn a_state_at_a_certified_checkpoint_is_at_hand_for_proofs() {
     assert!(quorate_ledger::proof::Proof::File(Box::new(proof)).verify(&group.genesis).is_ok());
 }
 
+/// Votes for more checkpoints than states are held come late, and then nothing is ordered any more.
+#[test]
+fn the_last_checkpoint_of_a_group_that_rests_is_at_hand_for_proofs_however_late_its_certificate_comes() {
+    let mut group = Group::with(4, Constants { checkpoint_period: 1, window: 8, ..Constants::default() });
+    let is_of_checkpoint =
+        |frame: &[u8]| matches!(borsh::from_slice(frame), Ok(Message::Checkpoint(_) | Message::StableCheckpoint(_)));
+    group.until_all_may_sign();
+    for seq in 1..=4 {
+        let envelope = group.envelope(seq, &format!("file-{seq}"));
+        group.submit(0, &envelope);
+        while group.receipt(0, &envelope.id).is_none() || !group.roots_agree() {
+            group.turn();
+            group.sites.iter_mut().for_each(|site| site.inbox.retain(|(_, frame)| !is_of_checkpoint(frame)));
+        }
+    }
+
+    let certified = |group: &Group, site: usize| {
+        let held = group.sites[site].engine.as_ref()?.published().certified?;
+        Some(held.moment.seq())
+    };
+    group.until("its state with its certificate", |group| {
+        (0..4).all(|site| certified(group, site) == Some(group.executed(site)))
+    });
+}
+
 #[test]
 fn a_replica_that_lags_says_how_far_it_is_behind_and_then_nothing() {
     let mut group = Group::new(4);
