@@ -7,7 +7,6 @@ use super::core::Core;
 use super::drive::{Engine, Work};
 use super::epochs::Committees;
 use super::error::EngineError;
-use super::mempool::Place;
 use super::recall::envelopes;
 use super::round::Notice;
 use quorate_ledger::StoreError;
@@ -153,18 +152,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the waits of callers whose requests were on the lane of a member that has left: others have lanes.
+    /// Ends the waits of callers whose requests were on the lane of a member that has left, or in its durable queue: others have
+    /// lanes.
     fn give_back(&mut self, handover: &Handover, work: &mut Work) {
         for reader in handover.readers() {
             self.nonces.remove(&reader);
             work.round.notices.push(Notice::ReadRefused { reader, why: "this replica is no member any more" });
         }
-        let mut mempool = self.mempool();
-        let waits = mempool.all().filter(|(_, place)| *place != Place::Queued).map(|(candidate, _)| candidate.id);
-        let ids: Vec<_> = waits.collect();
-        ids.iter().for_each(|id| drop(mempool.end(id)));
-        drop(mempool);
-        work.round.notices.extend(ids.into_iter().map(Notice::Expired));
+        let expired = self.mempool().expire_all();
+        work.round.notices.extend(expired.into_iter().map(Notice::Expired));
     }
 
     fn work_off_of(

@@ -157,7 +157,10 @@ impl Engine {
         let broken = core.broken(recorded);
         if let Some(replica) = core.member() {
             super::recall::recall(&mut mempool, &bundles, (&ledger, &moment.snapshot), replica.id())?;
-            super::recall::queued(&mut mempool, (&ledger, &snapshot))?;
+        }
+        super::recall::queued(&mut mempool, (&ledger, &snapshot))?;
+        if core.member().is_none() {
+            mempool.expire_all();
         }
         let reporter = Reporter::new(&core, broken.as_ref());
         let mut dues = Dues::default();

@@ -27,7 +27,7 @@ impl Group {
         self.engine(site).committees().current().epoch().get()
     }
 
-    fn is_in(&self, sites: &[usize], epoch: u64) -> bool {
+    pub fn is_in(&self, sites: &[usize], epoch: u64) -> bool {
         sites.iter().all(|site| self.epoch(*site) == epoch)
     }
 
@@ -44,7 +44,7 @@ impl Group {
     }
 
     /// Has a reconfiguration decided by way of a replica; `seq` is its author's number in the group's domain.
-    fn reconfigure(&mut self, by: usize, seq: u64, change: Reconfiguration) {
+    pub fn reconfigure(&mut self, by: usize, seq: u64, change: Reconfiguration) {
         let op = Op::Propose { act: Act::Reconfigure { change } };
         let body = Body {
             author: author().public_key(),
@@ -82,7 +82,7 @@ fn adding(joiner: Joiner) -> Reconfiguration {
     Reconfiguration { add: vec![joiner], ..Reconfiguration::default() }
 }
 
-fn removing(site: usize) -> Reconfiguration {
+pub fn removing(site: usize) -> Reconfiguration {
     Reconfiguration { remove: vec![key_of(site)], ..Reconfiguration::default() }
 }
 

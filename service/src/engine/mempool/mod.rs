@@ -274,6 +274,13 @@ impl Mempool {
         ids
     }
 
+    /// Ends every wait, and with it the need of each row of the queue: this node has no lane.
+    pub fn expire_all(&mut self) -> Vec<EnvelopeId> {
+        let ids: Vec<EnvelopeId> = self.ids.keys().copied().collect();
+        ids.iter().for_each(|id| self.end_expired(id));
+        ids
+    }
+
     /// Streams with parked envelopes that may be tried again.
     pub fn unparked(&self, now: Time) -> BTreeSet<Stream> {
         let due = |waiting: &&Waiting| matches!(waiting.place, Place::Parked { until } if until <= now);
