@@ -1,6 +1,6 @@
 //! `GET /v1/events`: what happens, as it happens.
 
-use super::{CheckpointEntry, ConflictNews, EvidenceEntry, Healing, LockNews};
+use super::{ConflictNews, EvidenceEntry, Healing, LockNews};
 use quorate_ledger::Receipt;
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +17,6 @@ pub enum Event {
     Conflict(ConflictNews),
     /// News of a request for a lock: granted, waiting, released, over …
     Lock(LockNews),
-    /// A checkpoint became stable.
-    Checkpoint(CheckpointEntry),
     /// An outage is over, as this replica saw it. It has no position and is told once, to those who listen.
     Healed(Healing),
 }

@@ -99,9 +99,6 @@ async fn lines(event: &Event, names: &mut Names) -> Vec<String> {
             let (domain, path, what) = (plain(&news.domain), plain(&news.path), plain(&news.what));
             vec![format!("{domain}  {path}  lock {what}{token}  {who}({})", short(news.author))]
         }
-        Event::Checkpoint(checkpoint) => {
-            vec![format!("checkpoint at slot {}  state {}", checkpoint.seq, short(checkpoint.state_root))]
-        }
         Event::Healed(healing) => vec![partitions::healing(healing)],
     }
 }

@@ -19,6 +19,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use futures::future::BoxFuture;
 use futures::stream;
 use quorate_client::api::Event;
 use quorate_ledger::{GROUP_DOMAIN, Revision};
@@ -36,6 +37,8 @@ const SLOTS_PER_LOOK: u64 = 64;
 const SHARED_BYTES_MAX: usize = 8 << 10;
 /// Interval at which an idle stream says that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Pause of a stream for whose event there was no room.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// The query.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -67,9 +70,21 @@ pub async fn stream(
     let guarded = guarded.map(|Extension(reader)| reader);
     let look = Look::default();
     let reader = Reader { service, guarded, seen: from, look, place: 0, event: None, healed, _room: room };
-    let pieces = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.piece().await?), reader)));
+    let pieces = stream::unfold(reader.go_on(), piece);
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// A reader on its way to the next event, and the event as it is sent: none when the replica stops, its disk fails, history
+/// that it has not read is forgotten, its event has lost its room to others, or a domain was closed to it.
+type OnItsWay = BoxFuture<'static, (Option<Bytes>, Reader)>;
+
+/// The next event as it is sent, or a sign of life, after which the reader is where it was on its way.
+async fn piece(mut reader: OnItsWay) -> Option<(Result<Bytes, Infallible>, OnItsWay)> {
+    match tokio::time::timeout(KEEP_ALIVE, &mut reader).await {
+        Ok((piece, reader)) => Some((Ok(piece?), reader.go_on())),
+        Err(_) => Some((Ok(Bytes::from_static(b":\n\n")), reader)),
+    }
 }
 
 /// A reader's place in the order.
@@ -90,13 +105,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next event as it is sent, or a sign of life; none when the replica stops, its disk fails or has no room, or a domain
-    /// was closed to the reader.
-    async fn piece(&mut self) -> Option<Bytes> {
-        match tokio::time::timeout(KEEP_ALIVE, self.next()).await {
-            Ok(piece) => piece,
-            Err(_) => Some(Bytes::from_static(b":\n\n")),
-        }
+    fn go_on(mut self) -> OnItsWay {
+        Box::pin(async move { (self.next().await, self) })
     }
 
     async fn next(&mut self) -> Option<Bytes> {
@@ -115,13 +125,19 @@ impl Reader {
             if let Some((position, found)) = self.look.get(self.place).cloned() {
                 let written = match found {
                     Found::Written(bytes) => Some(bytes).filter(|bytes| !bytes.is_empty()),
-                    found => {
-                        let event = self.service.answers.make(move || written(&moment, position, found));
-                        self.event = Some(event.await.ok()?);
-                        None
-                    }
+                    found => match self.service.answers.make(move || written(&moment, position, found)).await {
+                        Ok(event) => {
+                            self.event = Some(event);
+                            None
+                        }
+                        Err(failure) if failure.is_busy() => {
+                            tokio::time::sleep(BUSY).await;
+                            continue;
+                        }
+                        Err(_) => return None,
+                    },
                 };
-                self.place += 1; // after the wait, which a sign of life ends
+                self.place += 1;
                 match written {
                     Some(bytes) => return Some(bytes),
                     None => continue,
@@ -185,13 +201,16 @@ fn write_small(moment: &Moment, found: &mut [(Revision, Found)]) -> Answer<()> {
     Ok(())
 }
 
-/// An event of the order as it is sent; nothing where the receipt is no more.
+/// An event of the order as it is sent; nothing where there is no such receipt, and a refusal where it was forgotten meanwhile.
 fn written(moment: &Moment, position: Revision, found: Found) -> Answer<Vec<u8>> {
     let event = match found {
         Found::Written(bytes) => return Ok(bytes.into()),
         Found::Event(event) => event,
         Found::Receipt(id) => match moment.ledger.receipt(&moment.snapshot, &id)? {
             Some(receipt) => Event::Receipt(receipt),
+            None if position.seq() < moment.view().history_from()? => {
+                return Err(Failure::pruned("a receipt that was to be told is forgotten"));
+            }
             None => return Ok(Vec::new()),
         },
     };
@@ -205,7 +224,6 @@ fn framed(id: &str, event: &Event) -> Vec<u8> {
         Event::Evidence(_) => "evidence",
         Event::Conflict(_) => "conflict",
         Event::Lock(_) => "lock",
-        Event::Checkpoint(_) => "checkpoint",
         Event::Healed(_) => "healed",
     };
     let mut bytes = format!("{id}event: {kind}\ndata: ").into_bytes();
@@ -214,9 +232,10 @@ fn framed(id: &str, event: &Event) -> Vec<u8> {
     bytes
 }
 
-/// Events after `seen`, up to the end of the slot `until`, in order.
+/// Events after `seen`, up to the end of the slot `until`, in order; refused where some of them are forgotten.
 fn between(moment: &Moment, seen: Revision, until: SeqNum) -> Answer<Vec<(Revision, Found)>> {
     let (view, end) = (moment.view(), Revision::slot(until));
+    view.check_history(seen)?;
     let mut receipts = Vec::new();
     let domains = view.domains()?.into_iter().map(|domain| domain.name);
     for domain in domains.chain([GROUP_DOMAIN.to_owned()]) {
@@ -251,18 +270,40 @@ fn positioned(found: Vec<(Revision, Found)>, seen: Revision) -> Vec<(Revision, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_client::api::CheckpointEntry;
-    use quorate_pbft::Digest;
+    use crate::engine::Engine;
+    use quorate_ledger::{EnvelopeId, Genesis, Ledger, Store as _, Table};
+    use quorate_pbft::{Digest, Ed25519};
+    use quorate_storage::Db;
+    use quorate_storage::faulty::Disk;
 
-    fn event(seq: u64) -> Found {
-        let (state_root, lane_hash) = (Digest::ZERO, Digest::ZERO);
-        Found::Event(Event::Checkpoint(CheckpointEntry { epoch: 0, seq, state_root, lane_hash, signers: vec![] }))
+    const RECEIPT: Found = Found::Receipt(EnvelopeId(Digest::ZERO));
+
+    /// A state without receipts, whose history begins with a slot.
+    fn kept_from(slot: u64) -> Arc<Moment> {
+        let genesis: Arc<Genesis> = Arc::new(crate::api::signatures::tests::genesis());
+        let db = Db::on(&Disk::new()).expect("an empty disk");
+        let mut batch = db.begin().expect("a batch");
+        Ledger::create(&mut batch, &genesis).expect("a ledger");
+        batch.put(Table::Meta, b"history-from", &slot.to_be_bytes()).expect("memory");
+        batch.commit().and_then(|()| db.fold()).expect("a commit");
+        Engine::observe(genesis, Arc::new(Ed25519), db).expect("what was written").published().moment
+    }
+
+    #[test]
+    fn a_receipt_that_is_forgotten_before_it_is_told_ends_the_stream_and_no_other_one_does() {
+        let (moment, at) = (kept_from(9), |seq| Revision::slot(SeqNum::new(seq)));
+        let pruned = |outcome: Answer<()>| outcome.map_err(|failure| failure.into_parts().0.status);
+
+        let told = [8, 9].map(|seq| pruned(written(&moment, at(seq), RECEIPT).map(|bytes| assert!(bytes.is_empty()))));
+        assert_eq!(told, [Err(410), Ok(())]);
+        let looks = [7, 8].map(|seq| pruned(between(&moment, at(seq), SeqNum::new(9)).map(drop)));
+        assert_eq!(looks, [Err(410), Ok(())]);
     }
 
     #[test]
     fn only_the_last_event_of_a_position_carries_it() {
         let at = |text: &str| text.parse::<Revision>().expect("a revision");
-        let found = ["3.1", "3.1", "3.2", "4", "4", "4"].map(at).map(|revision| (revision, event(1)));
+        let found = ["3.1", "3.1", "3.2", "4", "4", "4"].map(at).map(|revision| (revision, RECEIPT));
         let positions: Vec<String> =
             positioned(found.into(), at("2")).iter().map(|(position, _)| position.to_string()).collect();
         assert_eq!(positions, ["2", "3.1", "3.2", "3.2", "3.2", "4"]);

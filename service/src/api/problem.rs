@@ -108,6 +108,11 @@ impl Failure {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail)
     }
 
+    /// Whether it says that there is no room now.
+    pub fn is_busy(&self) -> bool {
+        self.problem.code == "busy"
+    }
+
     /// No room on the disk for new changes.
     pub fn no_room(why: NoRoom) -> Self {
         let detail = format!("nothing was kept: {why}; {}, or ask another replica", NoRoom::ADVICE);

@@ -109,14 +109,14 @@ impl Signatures {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use quorate_ledger::keys::Purpose;
     use quorate_ledger::{DomainRules, Enrolment, FORMAT, Genesis, GenesisFile, Limits, RULES};
     use quorate_pbft::{Constants, Ed25519Signer, Signature, Signer as _};
     use std::time::Duration;
 
-    fn signatures() -> Arc<Signatures> {
+    pub fn genesis() -> Genesis {
         let enrol = |purpose, number| Enrolment::prove(purpose, "org", &Ed25519Signer::from_seed(&[number; 32]));
         let file = GenesisFile {
             format: FORMAT.into(),
@@ -130,7 +130,11 @@ mod tests {
             constants: Constants::default(),
             limits: Limits::default(),
         };
-        Arc::new(Signatures::new(EnvelopeCheck::new(&Genesis::build(file).expect("a good genesis"))))
+        Genesis::build(file).expect("a good genesis")
+    }
+
+    fn signatures() -> Arc<Signatures> {
+        Arc::new(Signatures::new(EnvelopeCheck::new(&genesis())))
     }
 
     fn signed(number: u8) -> Signed {
