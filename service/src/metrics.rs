@@ -337,23 +337,18 @@ impl Metrics {
         self.phases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A checked message of another replica came.
-    pub fn came(&self, message: &Message) {
-        if let Message::PrePrepare { statement, .. } = message {
-            self.phases().proposed(statement.statement.seq, Instant::now());
-        }
-    }
-
     /// An own message leaves.
     pub fn leaves(&self, message: &Message) {
         match message {
-            Message::PrePrepare { statement, .. } => self.phases().proposed(statement.statement.seq, Instant::now()),
+            Message::PrePrepare { statement, .. } | Message::Prepare { statement, .. } => {
+                self.phases().proposed(statement.statement.seq, Instant::now())
+            }
             Message::Commit(signed) => self.phases().prepared(signed.statement.seq, Instant::now()),
             _ => (),
         }
     }
 
-    /// Median time from a proposal to its execution while a quorum was there, over the last slots of five minutes.
+    /// Median time from a proposal, or the own vote for one, to its execution while a quorum was there, over the last slots of five minutes.
     pub fn order_ms(&self) -> Option<u64> {
         self.phases().order_ms(Instant::now())
     }

@@ -188,7 +188,7 @@ impl Running {
         if let Some(ready) = ready {
             spawn(joiner::state(running.service.published.clone(), joiner, ready));
         }
-        let deliver = deliver_to(running.inbox(), metrics.clone(), incoming);
+        let deliver = deliver_to(running.inbox(), incoming);
         let conduct = running.service.conduct.clone();
         let charge = move |key, bytes| membership.charge(&BTreeMap::from([(key, bytes)]));
         let attached = Pool::start(threads(), events, checker, metrics, conduct, deliver, charge).and_then(|pool| {
@@ -401,14 +401,9 @@ fn threads() -> usize {
 }
 
 /// Checked messages go to the core, but for those that an interceptor holds back.
-fn deliver_to(
-    inbox: Arc<Inbox>,
-    metrics: Arc<Metrics>,
-    incoming: Option<Passes>,
-) -> impl Fn(Admitted, Option<Room>) + Clone + Send + 'static {
+fn deliver_to(inbox: Arc<Inbox>, incoming: Option<Passes>) -> impl Fn(Admitted, Option<Room>) + Clone + Send + 'static {
     let incoming = Arc::new(incoming);
     move |message, room| {
-        metrics.came(message.message());
         if incoming.as_ref().as_ref().is_none_or(|passes| passes(message.message())) {
             inbox.message(Box::new(message), room);
         }

@@ -1,4 +1,5 @@
-//! Phases of agreement, timed where messages pass: from a proposal to the own commit vote, and on to execution.
+//! Phases of agreement, timed where own messages leave: from a proposal, or the own vote for one, to the own commit vote, and on
+//! to execution. Whatever others say sets no time.
 
 use quorate_pbft::{SeqNum, View};
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +16,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub struct Phases {
     open: BTreeMap<SeqNum, Slot>,
+    executed: SeqNum,
     orders: VecDeque<Order>,
     view: Option<View>,
 }
@@ -46,8 +48,11 @@ pub struct Timed {
 }
 
 impl Phases {
-    /// A proposal left or came; the first one of a slot counts.
+    /// A proposal left, or the own vote for one; the first one of a slot counts, unless that is executed.
     pub fn proposed(&mut self, seq: SeqNum, now: Instant) {
+        if seq <= self.executed {
+            return;
+        }
         self.open.entry(seq).or_insert(Slot { proposed: now, counted_from: now, prepared: None });
         if self.open.len() > OPEN_MAX {
             self.open.pop_first();
@@ -64,6 +69,7 @@ impl Phases {
     /// Every slot up to this one is executed.
     pub fn executed(&mut self, seq: SeqNum, now: Instant) -> Vec<Timed> {
         let mut timed = Vec::new();
+        self.executed = self.executed.max(seq);
         while let Some(first) = self.open.first_entry().filter(|first| *first.key() <= seq) {
             let Slot { proposed, counted_from, prepared } = first.remove();
             let prepare = prepared.map(|at| at.duration_since(proposed));
@@ -141,9 +147,20 @@ mod tests {
     }
 
     #[test]
+    fn a_vote_for_a_slot_that_is_executed_is_timed_by_no_later_one() {
+        let (mut phases, begun) = (Phases::default(), Instant::now());
+        phases.executed(SeqNum::new(1), begun);
+        phases.proposed(SeqNum::new(1), begun);
+
+        let timed = phases.executed(SeqNum::new(2), begun + Duration::from_secs(60));
+
+        assert_eq!((timed, phases.order_ms(begun + Duration::from_secs(60))), (vec![], None));
+    }
+
+    #[test]
     fn proposals_that_are_never_executed_take_bounded_room() {
         let (mut phases, now) = (Phases::default(), Instant::now());
-        (0..10_000).for_each(|seq| phases.proposed(SeqNum::new(seq), now));
+        (1..=10_000).for_each(|seq| phases.proposed(SeqNum::new(seq), now));
         assert_eq!(phases.open.len(), OPEN_MAX);
     }
 
