@@ -84,9 +84,9 @@ pub struct Service {
     pub author_pace: Option<AuthorPace>,
     /// Streams of events.
     pub streams: Streams,
-    /// Room for those who wait for the future.
+    /// Room for those who wait for the future: what neither this replica nor a member says it has executed, and revisions.
     pub future: Semaphore,
-    /// Room for sessions that wait for this replica.
+    /// Room for sessions that wait for what a member says it has executed.
     pub sessions: Semaphore,
     /// Sources of facts about its health.
     pub sources: Arc<Sources>,
@@ -299,7 +299,7 @@ impl Service {
 }
 
 /// Whether a member says that it has executed a slot.
-fn is_claimed(published: &Published, seq: SeqNum) -> bool {
+pub(super) fn is_claimed(published: &Published, seq: SeqNum) -> bool {
     published.report.peers.iter().any(|peer| peer.is_heard && peer.executed.is_some_and(|executed| executed >= seq))
 }
 

@@ -1,14 +1,19 @@
 //! A replica that is a group, whose parts the test holds up.
 
 use super::{Options, Running};
+use crate::api::WAITS_FOR_FUTURE_MAX;
 use crate::config::{Config, Overrides};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, make};
-use quorate_client::api::{Issue, Page};
+use quorate_client::api::{Issue, Page, SESSION_HEADER};
 use quorate_client::http::Client;
+use quorate_client::session::Token;
 use quorate_ledger::answers::DIGEST;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 /// Time that anything may take on a busy machine.
@@ -70,5 +75,37 @@ async fn a_replica_whose_core_stands_still_is_not_ready_and_says_so_until_it_goe
     release.send(()).expect("it waits");
     holder.join().expect("no panic").expect("it was released");
     eventually(async || client.is_ready().await.is_ok()).await;
+    replica.stop().await.expect("an orderly end");
+}
+
+/// Status of the answer to a reader of a file that is not there whose session has seen a slot.
+async fn reads_after(api: std::net::SocketAddr, token: Token) -> u16 {
+    let mut stream = TcpStream::connect(api).await.expect("the API");
+    let head = format!("{SESSION_HEADER}: {token}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream
+        .write_all(format!("GET /v1/domains/main/files/none?level=sequential HTTP/1.1\r\n{head}").as_bytes())
+        .await
+        .expect("the API");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_whose_state_is_there_waits_for_no_room_and_one_of_an_unheard_slot_takes_none_of_the_others() {
+    let (_folder, mut replica, _) = launched().await;
+    let (service, group) = (replica.service.clone(), replica.service.genesis.group());
+    let at = |slot| Token { group, slot };
+    let full = |room: &Semaphore| room.available_permits() == WAITS_FOR_FUTURE_MAX;
+
+    let far = tokio::spawn(reads_after(replica.api, at(1_000_000)));
+    eventually(async || !full(&service.future)).await;
+    assert!(full(&service.sessions));
+    assert_eq!(far.await.expect("no panic"), 503);
+
+    let _taken = service.sessions.acquire_many(WAITS_FOR_FUTURE_MAX as u32).await.expect("room");
+    let _taken_too = service.future.acquire_many(WAITS_FOR_FUTURE_MAX as u32).await.expect("room");
+    assert_eq!(reads_after(replica.api, at(0)).await, 404);
+    assert_eq!(reads_after(replica.api, at(1_000_000)).await, 429);
     replica.stop().await.expect("an orderly end");
 }
