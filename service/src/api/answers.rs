@@ -1,13 +1,16 @@
 //! Large answers: few are made at a time, and each keeps its room until its reader has taken it. A reader that takes
-//! nothing loses its answer to the next that needs the room.
+//! nothing loses its answer to the next that needs the room. Nobody waits behind answers of another runtime: threads for strangers are
+//! the last to get the processor.
 
 use super::problem::{Answer, Failure};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -17,9 +20,9 @@ const UNREAD_KIB: usize = 64 << 10;
 const SMALL_BYTES: usize = 16 << 10;
 /// Bytes that are handed to a connection at a time.
 const PIECE_BYTES: usize = 64 << 10;
-/// Answers that are made at a time: each reads much of the disk, or hashes much.
+/// Answers that a runtime makes at a time: each reads much of the disk, or hashes much.
 const MADE_AT_A_TIME: usize = 4;
-/// Made answers that wait for room.
+/// Made answers of a runtime that wait for room.
 const WAITING_MAX: usize = 4;
 /// Time that an answer waits for its turn, and for its room.
 const ROOM_WITHIN: Duration = Duration::from_secs(10);
@@ -33,11 +36,22 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Turns and room for large answers.
 pub struct Answers {
-    turns: Arc<Semaphore>,
-    waiting: Semaphore,
+    queues: Mutex<HashMap<Id, Arc<Queue>>>,
     unread: Arc<Semaphore>,
     outgoing: Mutex<Vec<Weak<Outgoing>>>,
     patience: Patience,
+}
+
+/// Queue of a runtime.
+struct Queue {
+    turns: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(MADE_AT_A_TIME)), waiting: Semaphore::new(WAITING_MAX) }
+    }
 }
 
 /// Times after which somebody has waited, or has been waited for, long enough.
@@ -50,10 +64,9 @@ struct Patience {
 
 impl Default for Answers {
     fn default() -> Self {
-        let [turns, unread] = [MADE_AT_A_TIME, UNREAD_KIB].map(|count| Arc::new(Semaphore::new(count)));
-        let (waiting, outgoing) = (Semaphore::new(WAITING_MAX), Mutex::default());
+        let unread = Arc::new(Semaphore::new(UNREAD_KIB));
         let patience = Patience { within: ROOM_WITHIN, stalled: STALLED, slow: SLOW };
-        Self { turns, waiting, unread, outgoing, patience }
+        Self { queues: Mutex::default(), unread, outgoing: Mutex::default(), patience }
     }
 }
 
@@ -158,7 +171,8 @@ impl Answers {
     }
 
     async fn made(&self, work: Work) -> Answer<Unread> {
-        let turn = tokio::time::timeout(self.patience.within, self.turns.clone().acquire_owned()).await;
+        let turns = self.queue().turns.clone();
+        let turn = tokio::time::timeout(self.patience.within, turns.acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         // The turn ends with the work, whether or not anybody still waits for it; who waits for room has none.
         let made = tokio::task::spawn_blocking(move || (work(), turn).0).await;
@@ -173,7 +187,8 @@ impl Answers {
         if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
             return Ok(room);
         }
-        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
+        let queue = self.queue();
+        let _place = queue.waiting.try_acquire().map_err(|_| busy())?;
         let until = Instant::now() + self.patience.within;
         loop {
             if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
@@ -195,6 +210,11 @@ impl Answers {
         let slow = known.iter().filter_map(|outgoing| Some((outgoing.rest().delay(self.patience)?, outgoing)));
         let slowest = slow.max_by_key(|(delay, _)| *delay);
         slowest.is_some_and(|(_, outgoing)| outgoing.rest().unread.take().is_some())
+    }
+
+    fn queue(&self) -> Arc<Queue> {
+        let mut queues = self.queues.lock().expect("no thread panics with it");
+        queues.entry(Handle::current().id()).or_default().clone()
     }
 
     fn outgoing(&self) -> MutexGuard<'_, Vec<Weak<Outgoing>>> {
@@ -271,6 +291,34 @@ mod tests {
 
         assert!(slow.piece().is_some_and(|piece| piece.is_err()));
         assert!(fast.piece().is_some_and(|piece| piece.is_ok()));
+    }
+
+    #[tokio::test]
+    async fn answers_of_one_runtime_do_not_wait_for_those_of_another() {
+        let others =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("threads");
+        let (answers, (release, held)) = (Arc::new(quick(100, 60_000, 60_000)), std::sync::mpsc::channel::<()>());
+        let (begin, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let held = Arc::new(Mutex::new(held));
+        for _ in 0..MADE_AT_A_TIME {
+            let (answers, begin, held) = (answers.clone(), begin.clone(), held.clone());
+            others.spawn(async move {
+                let work = move || {
+                    begin.send(()).expect("the test listens");
+                    let _ = held.lock().map(|held| held.recv());
+                    Ok(vec![])
+                };
+                answers.make(work).await.map(drop)
+            });
+        }
+        for _ in 0..MADE_AT_A_TIME {
+            begun.recv().await.expect("it is being made");
+        }
+
+        assert!(answers.make(|| Ok(vec![0; 100])).await.is_ok());
+
+        drop(release);
+        others.shutdown_background();
     }
 
     #[tokio::test]
