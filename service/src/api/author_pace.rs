@@ -37,6 +37,14 @@ impl AuthorPace {
         authors.insert(*author, paid + cost);
         Ok(())
     }
+
+    /// Gives back what an envelope has cost that was not let in after all.
+    pub fn refund(&self, author: &PublicKey, cost: Duration) {
+        let mut authors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(paid) = authors.get_mut(author) {
+            *paid = paid.checked_sub(cost).unwrap_or(*paid);
+        }
+    }
 }
 
 /// Cost of an envelope of so many bytes: by its operations, or by its bytes if that is more.
@@ -85,6 +93,19 @@ mod tests {
         assert_eq!(pace.charge(&ADA, wide, now), Err(Duration::from_secs(15)));
         assert_eq!(pace.charge(&BOB, wide, now), Ok(()), "others do not pay for it");
         assert_eq!(pace.charge(&ADA, wide, now + Duration::from_secs(15)), Ok(()));
+    }
+
+    #[test]
+    fn an_envelope_that_was_not_let_in_after_all_costs_nothing() {
+        let (pace, now) = (AuthorPace::default(), Instant::now());
+        let wide = Duration::from_secs(16);
+        for _ in 0..3 {
+            assert_eq!(pace.charge(&ADA, wide, now), Ok(()));
+            pace.refund(&ADA, wide);
+        }
+        pace.refund(&BOB, wide);
+        assert_eq!(pace.charge(&BOB, wide, now), Ok(()));
+        assert_eq!(pace.charge(&BOB, wide, now), Err(Duration::from_secs(15)), "nobody pays ahead");
     }
 
     #[test]

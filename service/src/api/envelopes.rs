@@ -29,6 +29,7 @@ use quorate_pbft::{Item, ItemKind, PublicKey, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tracing::field::display;
 
@@ -130,16 +131,16 @@ async fn enter(service: &Arc<Service>, bytes: Grown, level: Level) -> Answer<Adm
         return Err(refused(service, Some(id), Refusal::forged(&envelope.body.author).into()));
     }
     let passed = at_place(service, size, move |service| gate(service, (id, envelope, bytes), level)).await?;
-    let (candidate, is_new) = match passed {
+    let (candidate, cost) = match passed {
         Passed::Judged(receipt) => return Ok(Admitted::Judged(Arc::new(receipt))),
-        Passed::Candidate(candidate, is_new) => (candidate, is_new),
+        Passed::Candidate(candidate, cost) => (candidate, cost),
     };
     let receipt = waiting(&candidate);
     // Before the core sees the candidate: a verdict that came since the gate looked is told to whoever waits.
     let fate = service.reception.fate(candidate.id);
-    let place = ticket(service, candidate, level, end).await?;
+    let place = ticket(service, (candidate, cost.unwrap_or_default()), level, end).await?;
     let receipt = Box::new(Receipt { state: state_at(place), ..receipt });
-    Ok(Admitted::Placed { receipt, place, fate, is_new, end })
+    Ok(Admitted::Placed { receipt, place, fate, is_new: cost.is_some(), end })
 }
 
 impl Admitted {
@@ -198,8 +199,8 @@ fn state_at(place: Place) -> Verdict {
 enum Passed {
     /// The same bytes had their verdict.
     Judged(Receipt),
-    /// Envelope that may enter a lane, and whether it was not here before.
-    Candidate(Candidate, bool),
+    /// Envelope that may enter a lane, and what its author was charged for it; none where it was here before.
+    Candidate(Candidate, Option<Duration>),
 }
 
 /// Works on an envelope of so many bytes where it was read, or on a thread of its own.
@@ -238,16 +239,17 @@ fn gate(service: &Service, (id, envelope, bytes): (EnvelopeId, Envelope, Vec<u8>
     if let Sequencing::Judged(receipt) = sequencing {
         return Ok(Passed::Judged(receipt));
     }
+    let mut cost = None;
     if is_new {
         let is_small = envelope.contents.is_empty() && bytes.len() <= SMALL_BYTES;
         takes_now(service, is_small, level).map_err(|failure| failure.about(&id))?;
-        charge(service, &moment, (&id, &envelope), bytes.len())?;
+        cost = Some(charge(service, &moment, (&id, &envelope), bytes.len())?);
     } else if service.sources.room.is_awaited() {
         return Err(Failure::too_slow().about(&id)); // its bytes would wait for the round that waits for the disk
     }
     let item = Item { kind: ItemKind::Envelope, bytes };
     service.payload.remember(&item); // not verified again inside a bundle (G2)
-    Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes), is_new))
+    Ok(Passed::Candidate(Candidate::new(id, &envelope, organisation, item.bytes), cost))
 }
 
 /// Whether the replica takes new envelopes of this level now.
@@ -259,13 +261,18 @@ fn takes_now(service: &Service, is_small: bool, level: Level) -> Answer<()> {
     }
 }
 
-/// Charges an envelope to its author's default pace: what the domain's policy sets no rate for.
-fn charge(service: &Service, moment: &Moment, (id, envelope): (&EnvelopeId, &Envelope), bytes: usize) -> Answer<()> {
+/// Charges an envelope to its author's default pace: what the domain's policy sets no rate for. The charge.
+fn charge(
+    service: &Service,
+    moment: &Moment,
+    (id, envelope): (&EnvelopeId, &Envelope),
+    bytes: usize,
+) -> Answer<Duration> {
     let has_rate = moment.view().policy(&envelope.body.domain).is_ok_and(|policy| policy.rates.author.is_some());
-    let Some(pace) = &service.author_pace else { return Ok(()) };
+    let Some(pace) = &service.author_pace else { return Ok(Duration::ZERO) };
     let cost = if has_rate { author_pace::cost_beside_rate(envelope) } else { author_pace::cost(envelope, bytes) };
     let charged = pace.charge(&envelope.body.author, cost, Instant::now().into_std());
-    charged.map_err(|wait| {
+    charged.map(|()| cost).map_err(|wait| {
         let wait_ms = wait.as_millis() as u64 + 1;
         let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
         refused(service, Some(*id), Refusal::new(Code::Rate, detail).into()).after_ms(wait_ms)
@@ -300,16 +307,22 @@ fn taken(code: Code, Numbers { from_seq, to_seq, next_seq, .. }: Numbers) -> Not
     }
 }
 
-/// Hands the envelope to the core's thread: where it waits, or why it is not taken.
-async fn ticket(service: &Service, envelope: Candidate, level: Level, end: Instant) -> Answer<Place> {
-    let (id, (caller, mut waiting)) = (envelope.id, service.reception.caller());
-    service.ask(Request::Submit { caller, envelope, queues: level == Level::Eventual })?;
+/// Hands the envelope to the core's thread: where it waits, or why it is not taken, which costs its author nothing.
+async fn ticket(
+    service: &Service,
+    (envelope, cost): (Candidate, Duration),
+    level: Level,
+    end: Instant,
+) -> Answer<Place> {
+    let (id, author, (caller, mut waiting)) = (envelope.id, envelope.author, service.reception.caller());
+    let refund = || service.author_pace.iter().for_each(|pace| pace.refund(&author, cost));
+    service.ask(Request::Submit { caller, envelope, queues: level == Level::Eventual }).inspect_err(|_| refund())?;
     let answer = tokio::select! {
         answer = timeout_at(end, waiting.answer()) => answer,
         () = service.stop.cancelled() => Ok(None), // its round may be lost
     };
     match answer {
-        Ok(Some(taken)) => taken.map_err(|why| not_taken(why).about(&id)),
+        Ok(Some(taken)) => taken.inspect_err(|_| refund()).map_err(|why| not_taken(why).about(&id)),
         Ok(None) => Err(Failure::stopping()),
         Err(_) => Err(Failure::too_slow()), // its round waits for the disk, and may take it yet
     }

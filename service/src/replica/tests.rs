@@ -6,9 +6,12 @@ use crate::config::{Config, Overrides};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, make};
 use quorate_client::api::{Issue, Page, SESSION_HEADER};
-use quorate_client::http::Client;
+use quorate_client::http::{Client, ClientError};
+use quorate_client::keys::read_seed;
 use quorate_client::session::Token;
 use quorate_ledger::answers::DIGEST;
+use quorate_ledger::{Base, Body, Change, Envelope, Mode, Op, Revision};
+use quorate_pbft::{Ed25519Signer, Signer as _};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -107,5 +110,37 @@ async fn a_session_whose_state_is_there_waits_for_no_room_and_one_of_an_unheard_
     let _taken_too = service.future.acquire_many(WAITS_FOR_FUTURE_MAX as u32).await.expect("room");
     assert_eq!(reads_after(replica.api, at(0)).await, 404);
     assert_eq!(reads_after(replica.api, at(1_000_000)).await, 429);
+    replica.stop().await.expect("an orderly end");
+}
+
+/// Envelope of an author under a number, which waits for the one before it, with so many operations.
+fn ahead(author: &Ed25519Signer, replica: &Running, text: &str, ops: usize) -> Vec<u8> {
+    let content = quorate_client::content::digest(text.as_bytes());
+    let put = |number| Op::Put { path: format!("file-{number}"), mode: Mode::File, content };
+    let body = Body {
+        author: author.public_key(),
+        domain: "main".into(),
+        from_seq: 2,
+        to_seq: 2,
+        attempt: 1,
+        changes: vec![Change::new(Base::Revision(Revision::GENESIS), (0..ops).map(put).collect(), "", 0)],
+        carried: vec![],
+    };
+    Envelope::sign(&replica.service.genesis.group(), body, vec![text.into()], author).encode()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_that_is_not_let_in_costs_its_author_nothing_of_the_pace() {
+    let (folder, mut replica, client) = launched().await;
+    let key = read_seed(&folder.path().join("group/author-org.key")).expect("its key");
+    let author = Ed25519Signer::from_seed(&key);
+    eventually(async || client.is_ready().await.is_ok()).await;
+    client.post(ahead(&author, &replica, "first", 1)).await.expect("it waits");
+
+    for _ in 0..3 {
+        let refused = client.within(Duration::from_secs(5)).post(ahead(&author, &replica, "second", 16_000)).await;
+        let Err(ClientError::Refused(problem)) = refused else { panic!("{refused:?}") };
+        assert_eq!(problem.code, "sequence-taken");
+    }
     replica.stop().await.expect("an orderly end");
 }
