@@ -1,6 +1,6 @@
 //! Large answers: few are made at a time, and each keeps its room until its reader has taken it. A reader that takes
-//! nothing loses its answer to the next that needs the room. Nobody waits behind answers of another runtime: threads for strangers are
-//! the last to get the processor.
+//! nothing loses its answer to the next that needs the room. Answers of one runtime wait for none of another: threads for strangers
+//! are the last to get the processor.
 
 use super::problem::{Answer, Failure};
 use axum::body::{Body, Bytes};

@@ -30,7 +30,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Keeps the state after a checkpoint slot. Where enough wait, it takes the place of the last: the oldest waits on, so that
+    /// Keeps the state after a checkpoint slot, in the place of the last where enough wait: the oldest waits on, so that
     /// one gets its certificate however far the certificates lag, and the newest is there when nothing more is ordered.
     pub fn hold(&mut self, moment: Arc<Moment>) {
         let known = self.certified.as_ref().is_some_and(|held| held.moment.seq() >= moment.seq());
