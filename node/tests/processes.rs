@@ -18,6 +18,8 @@ mod config;
 mod copying;
 #[path = "processes/coordination.rs"]
 mod coordination;
+#[path = "processes/cut_imports.rs"]
+mod cut_imports;
 #[path = "processes/description.rs"]
 mod description;
 #[path = "processes/diff_state.rs"]

@@ -8,9 +8,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 /// A domain with an import of `f`, of five lines, and of `gone`.
-struct Met {
-    git: Git,
-    group: Group,
+pub struct Met {
+    pub git: Git,
+    pub group: Group,
 }
 
 impl Met {
@@ -26,19 +26,19 @@ impl Met {
         met
     }
 
-    fn git_writes(&self, path: &str, content: &str) {
+    pub fn git_writes(&self, path: &str, content: &str) {
         self.git.write(path, content);
         self.git.commit(path);
     }
 
     /// Another organisation writes a file.
-    fn theirs(&self, path: &str, content: &str) {
+    pub fn theirs(&self, path: &str, content: &str) {
         let file = self.group.dir().join("theirs");
         fs::write(&file, content).expect("our folder");
         says(&self.group, &author(&self.group, 1), 0, &["put", path, text(&file)], 0);
     }
 
-    fn file(&self, path: &str) -> String {
+    pub fn file(&self, path: &str) -> String {
         self.group.file(0, path, "sequential").text()
     }
 }
@@ -155,4 +155,49 @@ fn a_file_that_others_made_before_the_first_import_is_not_written_over_by_a_late
 
     assert!(word(&refused, "error").contains("others have changed g"), "{refused}");
     assert_eq!(met.file("g"), "theirs\n");
+}
+
+/// The base of the first import has what others made, and not what they changed later.
+#[test]
+fn a_file_that_others_made_before_the_first_import_and_changed_since_is_not_written_over() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("g", "1\n2\n3\n4\n5\n");
+    met.git_writes("f", "1\n");
+    met.git.import(&met.group, 0, &[], 0);
+    met.theirs("g", "1\n2\n3\n4\nfive\n");
+    met.git_writes("g", "one\n2\n3\n4\n5\n");
+
+    let refused = met.git.import(&met.group, 0, &[], 1);
+
+    assert!(word(&refused, "error").contains("others have changed g"), "{refused}");
+    assert_eq!(met.file("g"), "1\n2\n3\n4\nfive\n");
+}
+
+#[test]
+fn a_file_that_others_made_before_a_history_that_was_rewritten_is_not_written_over() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("g", "theirs\n");
+    met.git_writes("f", "1\n");
+    met.git.import(&met.group, 0, &[], 0);
+    met.git.says(&["commit", "-q", "--amend", "-m", "rewritten"]);
+    met.git_writes("unrelated", "x\n");
+    met.git.import(&met.group, 0, &["--after", "HEAD~1"], 0);
+    met.git_writes("g", "ours\n");
+
+    let refused = met.git.import(&met.group, 0, &[], 1);
+
+    assert!(word(&refused, "error").contains("others have changed g"), "{refused}");
+    assert_eq!(met.file("g"), "theirs\n");
+}
+
+#[test]
+fn a_path_whose_file_others_have_removed_before_the_first_import_is_free() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("tmp.txt", "theirs\n");
+    says(&met.group, &author(&met.group, 1), 0, &["rm", "tmp.txt"], 0);
+    met.git_writes("f", "1\n");
+    met.git.import(&met.group, 0, &[], 0);
+    met.git_writes("tmp.txt", "ours\n");
+    assert_eq!(met.git.import(&met.group, 0, &[], 0)["changes"], 1);
+    assert_eq!(met.file("tmp.txt"), "ours\n");
 }

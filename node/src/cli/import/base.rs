@@ -3,8 +3,10 @@
 use super::super::failure::Failure;
 use super::super::print;
 use super::earlier::Found;
+use super::files;
 use quorate_client::api::Causality;
 use quorate_client::http::{Client, ClientError};
+use quorate_git::Repository;
 use quorate_ledger::{Base, EnvelopeId, Revision};
 use std::collections::BTreeSet;
 
@@ -22,29 +24,39 @@ pub struct Allowed {
 pub async fn of(
     (client, domain): (&Client, &str),
     (found, executed): (&Found, Revision),
-    coming: impl FnOnce() -> Result<BTreeSet<String>, Failure>,
+    (repository, coming): (&Repository, impl FnOnce() -> Result<BTreeSet<String>, Failure>),
     allowed: Allowed,
 ) -> Result<Base, Failure> {
-    let newest = Base::Revision(executed.max(found.others.newest));
+    let newest = executed.max(found.others.newest);
     let may_meet = found.is_cut || !found.others.are_none();
-    let Some(earlier) = found.earlier.as_ref().filter(|_| may_meet) else { return Ok(newest) };
+    let Some(earlier) = found.earlier.as_ref().filter(|_| may_meet) else { return Ok(Base::Revision(newest)) };
     let coming = coming()?;
-    let theirs = found.others.among(&coming).filter(|_| !allowed.over);
-    let last = earlier.change.filter(|_| allowed.last && (found.is_cut || found.others.meet(&coming)));
-    match (last, theirs) {
-        (Some(last), Some((path, Some(theirs)))) if has_seen(client, domain, last, theirs).await? => Err(lost(path)),
-        (Some(last), _) => Ok(Base::Envelope(last)),
-        (None, Some((path, _))) => Err(lost(path)),
-        (None, None) => Ok(newest),
+    let otherwise = match found.is_cut && !coming.is_empty() || found.others.come(&coming) {
+        true => files::otherwise((client, domain, newest), (repository, earlier), &coming).await?,
+        false => BTreeSet::new(),
+    };
+    let is_based = allowed.last && (found.is_cut || found.others.meet(&coming, &otherwise));
+    let last = earlier.change.filter(|_| is_based);
+    if let Some((path, theirs)) = found.others.among(&otherwise, found.is_cut).filter(|_| !allowed.over) {
+        let is_lost = match (last, theirs) {
+            (Some(last), Some(theirs)) => has_seen(client, domain, last, theirs).await?,
+            (Some(_), None) => found.is_cut,
+            (None, _) => true,
+        };
+        if is_lost {
+            return Err(lost(path));
+        }
     }
+    Ok(last.map_or(Base::Revision(newest), Base::Envelope))
 }
 
-/// Whether an import counts a change of others as seen, so that one based on it writes over that.
+/// Whether an import counts a change of others as seen, so that one based on it writes over that; also where the node does not
+/// know.
 async fn has_seen(client: &Client, domain: &str, last: EnvelopeId, theirs: EnvelopeId) -> Result<bool, ClientError> {
     let (first, second) = (theirs.to_string(), last.to_string());
     match client.renewed().get(&["domains", domain, "causality"], &[("first", &first), ("second", &second)]).await {
         Ok(Causality { order, .. }) => Ok(order == "before"),
-        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(false), // no envelope: votes made it
+        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(true),
         Err(error) => Err(error),
     }
 }

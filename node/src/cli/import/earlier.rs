@@ -3,12 +3,12 @@
 use super::super::failure::{Failure, Outcome};
 use super::super::listing::LIST_MAX;
 use super::super::print;
-use super::others::{Others, meets};
+use super::others::Others;
 use super::places::Places;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
-use quorate_git::{GitError, ObjectId, Origin, Repository};
+use quorate_git::{Entries, GitError, ObjectId, Origin, Repository};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -33,18 +33,19 @@ pub struct Found {
     pub is_cut: bool,
 }
 
-impl Found {
-    /// Forgets what others changed before the first import at paths that git's tree has by now: these files are git's, as
-    /// somebody said with `--after` or `--trust`.
-    pub fn forget_known(&mut self, repository: &Repository) -> Result<(), GitError> {
-        let Some(earlier) = self.earlier.as_ref().filter(|_| !self.is_cut) else { return Ok(()) };
-        let old = self.others.before_the_first();
-        if old.is_empty() {
-            return Ok(());
-        }
-        let entries = repository.entries(&repository.commit(earlier.commit)?, &old)?;
-        self.others.forget(entries.iter().filter(|(_, entry)| entry.is_some()).map(|(path, _)| path));
-        Ok(())
+impl Earlier {
+    /// Entries of git's tree at these paths, as far as imports have come.
+    pub fn entries(&self, repository: &Repository, paths: &BTreeSet<String>) -> Result<Entries, GitError> {
+        let commit = repository.commit(self.commit)?;
+        let mut entries = repository.entries(&commit, paths)?;
+        let Some(Begun { paths: there, is_whole }) = &self.begun else { return Ok(entries) };
+        let before = match commit.parents.first().filter(|_| !is_whole) {
+            Some(&parent) => repository.entries(&repository.commit(parent)?, paths)?,
+            None => Entries::new(),
+        };
+        let lacking = entries.iter_mut().filter(|(path, _)| !there.contains(*path));
+        lacking.for_each(|(path, entry)| *entry = before.get(path).copied().flatten());
+        Ok(entries)
     }
 }
 
@@ -72,6 +73,8 @@ struct Search<'a> {
     /// Commit whose files are there, as somebody says: what lies below it is not looked at.
     after: Option<ObjectId>,
     found: Option<(usize, Earlier)>,
+    /// Whether what comes now was there before another history: of its commits none counts.
+    is_below: bool,
     others: Others,
     /// The furthest commit that an untrusted colleague names.
     said: Option<(usize, ObjectId, PublicKey)>,
@@ -91,33 +94,33 @@ impl Trust {
 }
 
 impl Search<'_> {
-    /// Takes an entry; true where no older one matters.
-    fn takes(&mut self, entry: LogEntry, trust: &Trust) -> Result<bool, Failure> {
+    /// Takes an entry.
+    fn takes(&mut self, entry: LogEntry, trust: &Trust) -> Outcome {
         let Some(origin) = Origin::read(&entry.message) else {
             self.others.note(&entry, false);
-            return Ok(false);
+            return Ok(());
         };
         let lowest = self.after.and_then(|after| self.places.of(after));
         let place = self.places.of(origin.commit).filter(|place| lowest.is_none_or(|lowest| *place <= lowest));
-        if !trust.keys.contains(&entry.author) {
-            let said = place.filter(|_| trust.others.contains(&entry.author));
-            let said = said.map(|place| (place, origin.commit, entry.author));
-            self.said = self.said.into_iter().chain(said).min();
-            self.others.note(&entry, false);
-            return Ok(false);
-        }
+        let place = place.filter(|_| !self.is_below);
+        let (is_trusted, is_ours) = (trust.keys.contains(&entry.author), trust.others.contains(&entry.author));
+        self.others.note(&entry, is_trusted);
         match place {
-            Some(place) => {
-                self.others.note(&entry, true);
-                Ok(self.notes(place, entry, &origin, &trust.own))
+            Some(place) if is_trusted => self.notes(place, entry, &origin, &trust.own),
+            Some(place) if is_ours => {
+                self.said = self.said.into_iter().chain([(place, origin.commit, entry.author)]).min();
             }
-            None if self.found.is_none() && self.after.is_none() => Err(self.places.lack(origin.commit)),
-            None => Ok(true), // what was there before another history
+            None if is_trusted && self.found.is_none() && self.after.is_none() => {
+                return Err(self.places.lack(origin.commit));
+            }
+            None if is_trusted => self.is_below = true,
+            _ => (),
         }
+        Ok(())
     }
 
-    /// Notes a change of the line; true where it completes the tip.
-    fn notes(&mut self, place: usize, entry: LogEntry, origin: &Origin, own: &PublicKey) -> bool {
+    /// Notes a change of the line.
+    fn notes(&mut self, place: usize, entry: LogEntry, origin: &Origin, own: &PublicKey) {
         let is_last = origin.part.number >= origin.part.of;
         let change = Some(entry.id).filter(|_| entry.author == *own);
         let paths = entry.changes.into_iter().map(|change| change.path);
@@ -133,7 +136,6 @@ impl Search<'_> {
                 *found = Some((place, Earlier { commit: origin.commit, begun, change }));
             }
         }
-        self.is_complete()
     }
 
     /// Whether the tip is there whole.
@@ -143,11 +145,11 @@ impl Search<'_> {
 
     /// Whether no commit is known to be there whole, so that an older entry may tell of one.
     fn is_open(&self) -> bool {
-        !matches!(self.found, Some((_, Earlier { begun: None, .. })))
+        !self.is_below && !matches!(self.found, Some((_, Earlier { begun: None, .. })))
     }
 
     /// Commit after which to go on; refuses where an untrusted colleague says that a later one is there.
-    fn end(self) -> Result<Found, Failure> {
+    fn end(self, is_cut: bool) -> Result<Found, Failure> {
         let place = self.found.as_ref().map_or(usize::MAX, |(place, _)| *place);
         match (self.after, self.said) {
             (Some(after), _) if self.places.of(after).is_none_or(|at| at <= place) => {
@@ -162,7 +164,7 @@ impl Search<'_> {
             }
             _ => {
                 let earlier = self.found.map(|(_, earlier)| earlier);
-                Ok(Found { earlier, others: self.others, is_cut: false })
+                Ok(Found { earlier, others: self.others, is_cut })
             }
         }
     }
@@ -176,33 +178,29 @@ pub async fn find(
     trust: &Trust,
     (places, after): (&Places<'_>, Option<ObjectId>),
 ) -> Result<Found, Failure> {
-    let mut search = Search { places, after, found: None, others: Others::default(), said: None };
+    let mut search = Search { places, after, found: None, is_below: false, others: Others::default(), said: None };
     let mut from = String::new();
     let (mut gaps, mut has_gaps) = (false, false);
-    let begins = 'log: loop {
+    let begins = loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
         let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
         let page = client.renewed().get(&["domains", domain, "log"], &query).await;
         let LogPage { items, next, begins, gaps: here } = match page {
-            Err(ClientError::Refused(problem)) if problem.status == 404 => return search.end(),
+            Err(ClientError::Refused(problem)) if problem.status == 404 => return search.end(false),
             other => other?,
         };
         gaps |= here && search.is_open();
         has_gaps |= here;
-        for entry in items {
-            if search.takes(entry, trust)? {
-                break 'log begins;
-            }
-        }
+        items.into_iter().try_for_each(|entry| search.takes(entry, trust))?;
         match next {
-            Some(next) if next != from => from = next,
+            Some(next) if next != from && !search.is_complete() => from = next,
             _ => break begins,
         }
     };
     if gaps && after.is_none() && !search.is_complete() {
         return Err(of_gaps(domain));
     }
-    let found = Found { is_cut: has_gaps || begins.is_some(), ..search.end()? };
+    let found = search.end(has_gaps || begins.is_some())?;
     if found.earlier.is_none() {
         nothing_was_forgotten(client, domain, begins).await?;
     }
@@ -229,22 +227,6 @@ fn of_gaps(domain: &str) -> Failure {
         "a repair of this node has dropped receipts, and its log of {domain} lacks their changes, of an import perhaps: nothing was sent"
     );
     Failure::no(what).next("name another member's node, or say with --after COMMIT which commit's files are there")
-}
-
-/// Refuses where a domain that no import has come to has a file at a path that comes, if only on the way: it would be written
-/// over.
-pub async fn none_is_in_the_way(
-    client: &Client,
-    domain: &str,
-    coming: impl FnOnce() -> Result<BTreeSet<String>, Failure>,
-) -> Outcome {
-    let there: Vec<TreeEntry> = client.list(&["domains", domain, "tree"], &[], usize::MAX).await?;
-    let coming = if there.is_empty() { BTreeSet::new() } else { coming()? };
-    let hit: Vec<&TreeEntry> = there.iter().filter(|file| meets(&coming, &file.path)).collect();
-    let Some(first) = hit.first() else { return Ok(()) };
-    let (path, files) = (print::plain(&first.path), counted(hit.len(), "file"));
-    let what = format!("{domain} has {files} of this branch that no import brought, as {path}: nothing was sent");
-    Err(Failure::no(what).next("--over writes over them; another domain takes the branch as it is"))
 }
 
 /// Refuses where changes of these authors wait for the word of others: the log does not tell of them yet.

@@ -6,6 +6,7 @@
 
 mod base;
 mod earlier;
+mod files;
 mod others;
 mod places;
 mod rest;
@@ -189,14 +190,14 @@ impl Run<'_> {
         let places = Places::read(&self.repository, line).map_err(Failure::usage)?;
         let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
         let after = after.map_err(Failure::usage)?;
-        let mut found = earlier::find(client, &line.domain, &trust, (&places, after)).await?;
-        found.forget_known(&self.repository).map_err(Failure::usage)?;
+        let found = earlier::find(client, &line.domain, &trust, (&places, after)).await?;
         let rest = || Rest::of(&self.repository, (line, &places), found.earlier.as_ref(), self.args.commits);
         if found.earlier.is_none() && !self.args.over {
-            earlier::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;
+            files::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;
         }
         let allowed = Allowed { last: !is_anew, over: self.args.over };
-        let base = base::of((client, &line.domain), (&found, executed), || rest()?.paths(), allowed).await?;
+        let coming = (&self.repository, || rest()?.paths());
+        let base = base::of((client, &line.domain), (&found, executed), coming, allowed).await?;
         let mut standing = match base {
             Base::Revision(at) if is_anew || self.args.over || after.is_some() => {
                 Standing::at(client, &line.domain, &at.to_string()).await?

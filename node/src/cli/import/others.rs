@@ -7,14 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Paths of a log whose entries are noted from the newest on.
 #[derive(Debug, Default)]
 pub struct Others {
-    /// Paths that are as an import wrote them.
+    /// Paths that an import has written as git has them: of these no older entry matters.
     same: BTreeSet<String>,
-    /// Paths that are otherwise, because others changed them; with their newest change, where the log has it.
+    /// Paths that others changed since then; with the oldest of these changes, where the log has it.
     changed: BTreeMap<String, Option<(Revision, EnvelopeId)>>,
     /// Paths that imports wrote.
     brought: BTreeSet<String>,
-    /// Revision of the oldest import.
-    begun: Option<Revision>,
     /// Revision of the newest entry.
     pub newest: Revision,
 }
@@ -24,7 +22,6 @@ impl Others {
     pub fn note(&mut self, entry: &LogEntry, is_import: bool) {
         self.newest = self.newest.max(entry.revision);
         let theirs = (!is_import).then_some((entry.revision, entry.id));
-        self.begun = if is_import { Some(entry.revision) } else { self.begun };
         entry.changes.iter().for_each(|change| self.note_path(change, theirs));
     }
 
@@ -38,26 +35,14 @@ impl Others {
         if is_import {
             self.brought.insert(path.clone());
         }
-        if is_written && !self.changed.contains_key(path) {
-            self.same.insert(path.clone());
-        } else if !self.same.contains(path) {
-            let newest = self.changed.entry(path.clone()).or_default();
-            *newest = newest.or(theirs);
+        if self.same.contains(path) {
+            return;
         }
-    }
-
-    /// Paths that others changed before the first import, and that none wrote.
-    pub fn before_the_first(&self) -> BTreeSet<String> {
-        let begun = self.begun.unwrap_or_default();
-        let is_older = |theirs: &Option<(Revision, EnvelopeId)>| theirs.is_some_and(|(revision, _)| revision < begun);
-        let old = self.changed.iter().filter(|(path, theirs)| is_older(theirs) && !self.brought.contains(*path));
-        old.map(|(path, _)| path.clone()).collect()
-    }
-
-    /// Forgets changes of these paths.
-    pub fn forget<'p>(&mut self, paths: impl Iterator<Item = &'p String>) {
-        for path in paths {
-            self.changed.remove(path);
+        if is_written {
+            self.same.insert(path.clone());
+        } else {
+            let oldest = self.changed.entry(path.clone()).or_default();
+            *oldest = theirs.or(*oldest);
         }
     }
 
@@ -66,16 +51,26 @@ impl Others {
         self.changed.is_empty()
     }
 
-    /// Path among these that others have not changed for longest, with their change.
-    pub fn among(&self, coming: &BTreeSet<String>) -> Option<(&String, Option<EnvelopeId>)> {
-        let hit = self.changed.iter().filter(|(path, _)| meets(coming, path));
-        let (path, theirs) = hit.min_by_key(|(_, theirs)| (theirs.is_none(), **theirs))?;
-        Some((path, theirs.map(|(_, id)| id)))
+    /// Whether others changed one of these paths.
+    pub fn come(&self, coming: &BTreeSet<String>) -> bool {
+        self.changed.keys().any(|path| meets(coming, path))
     }
 
-    /// Whether others changed what imports brought, or one of these paths.
-    pub fn meet(&self, coming: &BTreeSet<String>) -> bool {
-        self.changed.keys().any(|path| self.brought.contains(path) || meets(coming, path))
+    /// Path of those at which others left something else than git, that was so first; with their change, where the log has
+    /// it. A log that is cut may lack the change, and what came before the oldest that it has.
+    pub fn among<'p>(&self, otherwise: &'p BTreeSet<String>, is_cut: bool) -> Option<(&'p String, Option<EnvelopeId>)> {
+        let theirs = |path: &'p String| match self.changed.get(path) {
+            Some(theirs) => Some((path, *theirs)),
+            None => (is_cut && !self.same.contains(path)).then_some((path, None)),
+        };
+        let hit = otherwise.iter().filter_map(theirs).min_by_key(|(_, theirs)| (theirs.is_none() != is_cut, *theirs));
+        hit.map(|(path, theirs)| (path, theirs.map(|(_, id)| id)))
+    }
+
+    /// Whether others changed what imports brought; of paths that come, those count at which they left something else than git.
+    pub fn meet(&self, coming: &BTreeSet<String>, otherwise: &BTreeSet<String>) -> bool {
+        let counts = |path: &String| if meets(coming, path) { otherwise } else { &self.brought }.contains(path);
+        self.changed.keys().any(counts)
     }
 }
 

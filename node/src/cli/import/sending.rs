@@ -70,7 +70,8 @@ fn draft(
     Ok(Draft { base, ops, contents, message })
 }
 
-fn mode(mode: git::Mode) -> Mode {
+/// Kind of a file as envelopes have it.
+pub fn mode(mode: git::Mode) -> Mode {
     match mode {
         git::Mode::File => Mode::File,
         git::Mode::Exec => Mode::Exec,

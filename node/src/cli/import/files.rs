@@ -1,0 +1,70 @@
+//! Files that a domain has where those of a history come.
+
+use super::super::failure::{Failure, Outcome};
+use super::super::print;
+use super::earlier::Earlier;
+use super::others::meets;
+use super::sending::mode;
+use crate::counted::counted;
+use quorate_client::api::{ConflictEntry, TreeEntry};
+use quorate_client::content;
+use quorate_client::http::{Client, ClientError};
+use quorate_git::{Entry, GitError, Repository};
+use quorate_ledger::Revision;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Refuses where a domain that no import has come to has a file or a conflict at a path that comes, if only on the way: it would
+/// be written over, or ended.
+pub async fn none_is_in_the_way(
+    client: &Client,
+    domain: &str,
+    coming: impl FnOnce() -> Result<BTreeSet<String>, Failure>,
+) -> Outcome {
+    let there: Vec<TreeEntry> = client.list(&["domains", domain, "tree"], &[], usize::MAX).await?;
+    let mut there: BTreeSet<String> = there.into_iter().map(|file| file.path).collect();
+    there.extend(in_conflict(client, domain).await?);
+    let coming = if there.is_empty() { BTreeSet::new() } else { coming()? };
+    let hit: Vec<&String> = there.iter().filter(|path| meets(&coming, path)).collect();
+    let Some(first) = hit.first() else { return Ok(()) };
+    let (path, files) = (print::plain(first), counted(hit.len(), "file"));
+    let what = format!("{domain} has {files} of this branch that no import brought, as {path}: nothing was sent");
+    Err(Failure::no(what).next("--over writes over them; another domain takes the branch as it is"))
+}
+
+/// Paths that come, or lie above or below one that does, at which a domain has another file at a revision than git's tree at
+/// the commit up to which imports have come, or a conflict.
+pub async fn otherwise(
+    (client, domain, at): (&Client, &str, Revision),
+    (repository, earlier): (&Repository, &Earlier),
+    coming: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, Failure> {
+    let files: Vec<TreeEntry> =
+        client.list(&["domains", domain, "tree"], &[("at", &at.to_string())], usize::MAX).await?;
+    let files = files.into_iter().filter(|file| meets(coming, &file.path));
+    let files: BTreeMap<String, TreeEntry> = files.map(|file| (file.path.clone(), file)).collect();
+    let conflicts = in_conflict(client, domain).await?.into_iter();
+    let mut otherwise: BTreeSet<String> = conflicts.filter(|path| meets(coming, path)).collect();
+    let paths = coming.iter().chain(files.keys()).cloned().collect();
+    for (path, entry) in earlier.entries(repository, &paths).map_err(Failure::usage)? {
+        if !is_same(repository, files.get(&path), entry).map_err(Failure::usage)? {
+            otherwise.insert(path);
+        }
+    }
+    Ok(otherwise)
+}
+
+/// Paths of a domain's open conflicts.
+async fn in_conflict(client: &Client, domain: &str) -> Result<Vec<String>, ClientError> {
+    let query = [("domain", domain), ("state", "open")];
+    let open: Vec<ConflictEntry> = client.list(&["conflicts"], &query, usize::MAX).await?;
+    Ok(open.into_iter().map(|conflict| conflict.path).collect())
+}
+
+fn is_same(repository: &Repository, file: Option<&TreeEntry>, entry: Option<Entry>) -> Result<bool, GitError> {
+    match (file, entry) {
+        (Some(file), Some(entry)) if file.size == entry.size && file.mode == mode(entry.mode) => {
+            Ok(content::digest(&repository.content(entry.blob)?) == file.hash)
+        }
+        (file, entry) => Ok(file.is_none() && entry.is_none()),
+    }
+}

@@ -1,0 +1,84 @@
+//! Imports into domains whose log does not tell of all: nodes that keep a part of the history, conflicts that serve no file.
+
+use crate::governance::{author, says, text, word};
+use crate::group::{Group, eventually_within};
+use crate::met_imports::Met;
+use crate::resumed_imports::{Git, files, log};
+use quorate_client::author::{Author, Draft};
+use quorate_client::content;
+use quorate_client::http::Client;
+use quorate_ledger::{Level, Mode, Op};
+use std::fs;
+use std::time::Duration;
+
+/// Time within which a busy machine orders more slots than every node keeps, and forgets those before.
+const FORGETS_WITHIN: Duration = Duration::from_secs(240);
+
+/// A group whose nodes keep the history of a second.
+fn forgetful() -> Group {
+    let mut group = Group::init(4);
+    for replica in 0..4 {
+        let file = group.dir().join(format!("replica-{replica}/config.toml"));
+        let config = fs::read_to_string(&file).expect("a configuration");
+        let others = config.lines().filter(|line| !line.starts_with("history"));
+        let lines: Vec<&str> = ["history = \"1s\""].into_iter().chain(others).collect();
+        fs::write(&file, lines.join("\n")).expect("our file");
+    }
+    group.start_all();
+    group
+}
+
+/// Orders so many changes of a fourth organisation, each in a slot of its own.
+fn goes_on(group: &Group, round: usize, changes: usize) {
+    let client = Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(20)).expect("an address");
+    tokio::runtime::Runtime::new().expect("threads").block_on(async {
+        let mut author = Author::open(&self::author(group, 3), client, "main").await.expect("an author");
+        for number in 0..changes {
+            let (path, bytes) = (format!("beside/{}", number % 8), format!("{round} {number}").into_bytes());
+            let op = Op::Put { path, mode: Mode::File, content: content::digest(&bytes) };
+            let draft = Draft { base: None, ops: vec![op], contents: vec![bytes], message: String::new() };
+            author.submit(&draft, Level::Sequential).await.expect("a verdict");
+        }
+    });
+}
+
+#[test]
+fn a_file_whose_change_the_log_has_forgotten_is_not_written_over() {
+    let met = Met { git: Git::new(), group: forgetful() };
+    met.theirs("g", "theirs\n");
+    let mut round = 0;
+    eventually_within(FORGETS_WITHIN, "the log begins later", || {
+        met.git_writes("f", &format!("{round}\n"));
+        met.git.import(&met.group, 0, &[], 0);
+        goes_on(&met.group, round, 40);
+        round += 1;
+        met.group.get(0, "/v1/domains/main/log?limit=1000").json()["begins"].as_u64().filter(|begins| *begins > 40)
+    });
+    met.git_writes("f", "ours\n");
+    assert_eq!(met.git.import(&met.group, 0, &[], 0)["changes"], 1);
+    met.git_writes("g", "ours\n");
+
+    let refused = met.git.import(&met.group, 0, &[], 1);
+
+    assert!(word(&refused, "error").contains("others have changed g"), "{refused}");
+    assert_eq!(met.file("g"), "theirs\n");
+    met.git.import(&met.group, 0, &["--over"], 0);
+    assert_eq!(met.file("g"), "ours\n");
+}
+
+/// One organisation removes the file, another changes it: nothing is served.
+#[test]
+fn a_first_import_ends_no_conflict_of_others() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("g", "1\n");
+    let (base, file) = (word(&log(&met.group, "main")[0], "revision").to_owned(), met.group.dir().join("side"));
+    fs::write(&file, "2\n").expect("our folder");
+    says(&met.group, &author(&met.group, 1), 0, &["rm", "g"], 0);
+    says(&met.group, &author(&met.group, 2), 0, &["put", "g", text(&file), "--base", &base], 1);
+    assert!(files(&met.group).is_empty());
+    met.git_writes("g", "ours\n");
+
+    let refused = met.git.import(&met.group, 0, &[], 1);
+
+    assert!(word(&refused, "error").contains("that no import brought, as g: nothing was sent"), "{refused}");
+}
