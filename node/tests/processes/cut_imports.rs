@@ -1,12 +1,15 @@
-//! Imports into domains whose log does not tell of all: nodes that keep a part of the history, conflicts that serve no file.
+//! Imports into domains whose log does not tell of all: nodes that keep a part of the history, commits of which one is missing,
+//! conflicts that serve no file.
 
 use crate::governance::{author, says, text, word};
 use crate::group::{Group, eventually_within};
+use crate::hard_imports::brings_in;
 use crate::met_imports::Met;
 use crate::resumed_imports::{Git, files, log};
 use quorate_client::author::{Author, Draft};
 use quorate_client::content;
 use quorate_client::http::Client;
+use quorate_git::Part;
 use quorate_ledger::{Level, Mode, Op};
 use std::fs;
 use std::time::Duration;
@@ -64,6 +67,19 @@ fn a_file_whose_change_the_log_has_forgotten_is_not_written_over() {
     assert_eq!(met.file("g"), "theirs\n");
     met.git.import(&met.group, 0, &["--over"], 0);
     assert_eq!(met.file("g"), "ours\n");
+}
+
+#[test]
+fn a_commit_that_is_missing_before_one_that_is_there_is_named() {
+    let (git, group) = (Git::with_history(4), Group::unpaced());
+    for commit in ["HEAD~2", "HEAD"] {
+        brings_in(&group, &author(&group, 0), (&git, commit), Part::ONLY, "f2");
+    }
+
+    let refused = git.import(&group, 0, &[], 1);
+
+    assert!(word(&refused, "error").contains(&format!("lacks commit {}", &git.line()[2][..7])), "{refused}");
+    assert_eq!(log(&group, "main").len(), 2);
 }
 
 /// One organisation removes the file, another changes it: nothing is served.

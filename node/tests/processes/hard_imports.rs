@@ -28,7 +28,7 @@ fn refused(group: &Group, dir: &str) -> String {
 }
 
 /// Signs a change that says that it is a part of a commit, with one of its files.
-fn brings_in(group: &Group, key: &Path, (git, commit): (&Git, &str), part: Part, path: &str) {
+pub fn brings_in(group: &Group, key: &Path, (git, commit): (&Git, &str), part: Part, path: &str) {
     let repository = Repository::open(git.dir.path()).expect("a repository");
     let commit = repository.commit(repository.resolve(commit).expect("a name")).expect("a commit");
     let bytes = git.says(&["show", &format!("{}:{path}", commit.id)]).into_bytes();
@@ -109,7 +109,7 @@ fn an_import_after_a_named_commit_goes_on_where_it_was() {
 #[test]
 fn an_import_goes_on_after_the_furthest_commit_and_not_the_newest() {
     let (git, group) = (Git::with_history(6), Group::unpaced());
-    for commit in ["HEAD~1", "HEAD~3"] {
+    for commit in ["HEAD~1", "HEAD~2"] {
         brings_in(&group, &author(&group, 0), (&git, commit), Part::ONLY, "f2");
     }
     assert_eq!(word(&git.import(&group, 0, &[], 0), "after"), git.line()[4]);

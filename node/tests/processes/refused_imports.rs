@@ -135,3 +135,33 @@ fn an_import_whose_verdict_cannot_be_noted_ends_well_and_says_so() {
     assert!(said.contains("the answer is not noted beside the key"), "{said}");
     assert_eq!(commits(&group, "main"), git.line());
 }
+
+/// A group in which a change below `reviewed` waits for another organisation.
+fn with_reviews() -> Group {
+    let group = Group::running(4);
+    let policy = group.dir().join("policy.json");
+    let rules = r#"{"writers": ["*"], "readers": ["*"], "paths": [{"pattern": "reviewed/**", "approvals": 1}]}"#;
+    fs::write(&policy, rules).expect("our folder");
+    let set = says(&group, &author(&group, 0), 0, &["policy", "set", text(&policy)], 0);
+    for number in 1..3 {
+        says(&group, &author(&group, number), 0, &["approve", word(&set, "proposal")], 0);
+    }
+    group
+}
+
+#[test]
+fn an_import_sends_nothing_after_a_commit_that_waits_for_approvals() {
+    let (git, group) = (Git::new(), with_reviews());
+    fs::create_dir(git.dir.path().join("reviewed")).expect("our folder");
+    let paths = ["a", "reviewed/b"].map(str::to_owned).into_iter().chain((0..24).map(|number| format!("c{number}")));
+    for path in paths {
+        git.write(&path, "1\n");
+        git.commit(&path);
+    }
+
+    let told = git.import(&group, 0, &["--rate", "4"], 1);
+
+    let waits = format!("commit {} waits for approvals", &git.line()[1][..12]);
+    assert!(word(&told, "error").starts_with(&waits), "{told}");
+    assert!(!commits(&group, "main").contains(&git.line()[25]), "{told}");
+}

@@ -5,6 +5,7 @@ use super::super::listing::LIST_MAX;
 use super::super::print;
 use super::others::Others;
 use super::places::Places;
+use super::seen::Seen;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
@@ -73,6 +74,7 @@ struct Search<'a> {
     /// Commit whose files are there, as somebody says: what lies below it is not looked at.
     after: Option<ObjectId>,
     found: Option<(usize, Earlier)>,
+    seen: Seen,
     /// Whether what comes now was there before another history: of its commits none counts.
     is_below: bool,
     others: Others,
@@ -105,6 +107,9 @@ impl Search<'_> {
         let place = place.filter(|_| !self.is_below);
         let (is_trusted, is_ours) = (trust.keys.contains(&entry.author), trust.others.contains(&entry.author));
         self.others.note(&entry, is_trusted);
+        if let Some(place) = place.filter(|_| is_trusted || is_ours) {
+            self.seen.note(place, origin.part);
+        }
         match place {
             Some(place) if is_trusted => self.notes(place, entry, &origin, &trust.own),
             Some(place) if is_ours => {
@@ -178,7 +183,15 @@ pub async fn find(
     trust: &Trust,
     (places, after): (&Places<'_>, Option<ObjectId>),
 ) -> Result<Found, Failure> {
-    let mut search = Search { places, after, found: None, is_below: false, others: Others::default(), said: None };
+    let mut search = Search {
+        places,
+        after,
+        found: None,
+        seen: Seen::after(after.and_then(|after| places.of(after))),
+        is_below: false,
+        others: Others::default(),
+        said: None,
+    };
     let mut from = String::new();
     let (mut gaps, mut has_gaps) = (false, false);
     let begins = loop {
@@ -199,6 +212,9 @@ pub async fn find(
     };
     if gaps && after.is_none() && !search.is_complete() {
         return Err(of_gaps(domain));
+    }
+    if let Some(place) = search.seen.gap(begins.is_some()).filter(|_| !has_gaps) {
+        return Err(places.gap(place));
     }
     let found = search.end(has_gaps || begins.is_some())?;
     if found.earlier.is_none() {

@@ -10,6 +10,7 @@ mod files;
 mod others;
 mod places;
 mod rest;
+mod seen;
 mod sending;
 mod standing;
 mod tally;
@@ -214,11 +215,13 @@ impl Run<'_> {
             standing.pass(&mut piece.change.operations);
             let way = (&self.repository, &self.limits, &mut self.pace);
             sending::send(way, (&mut streaming, tally), &piece, &mut base).await?;
+            if tally.waits() {
+                break;
+            }
         }
         let ended = streaming.wait().await;
         sending::judge(&mut streaming, tally)?;
         ended?;
-        tally.end();
-        Ok(())
+        tally.end()
     }
 }

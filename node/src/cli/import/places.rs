@@ -33,6 +33,17 @@ impl<'a> Places<'a> {
         self.places.get(&commit).copied()
     }
 
+    /// Refusal of a line of which a commit is missing before one that is there.
+    pub fn gap(&self, place: usize) -> Failure {
+        let domain = &self.line.domain;
+        let commit = self.places.iter().find(|(_, at)| **at == place).map(|(commit, _)| print::short(commit));
+        let commit = commit.unwrap_or_default();
+        Failure::no(format!("{domain} lacks commit {commit}, or a part of it, and has later ones: nothing was sent")).next(
+            "its change may have waited for approvals that it did not get: --after COMMIT, with the newest commit that is \
+             there, goes on without it",
+        )
+    }
+
     /// Refusal of a commit that is not on the line.
     pub fn lack(&self, commit: ObjectId) -> Failure {
         let (Line { branch, domain, .. }, commit) = (self.line, print::short(commit));

@@ -10,7 +10,7 @@ use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
 use quorate_ledger::{Base, Limits, Mode, Op};
 use tokio::time::Interval;
 
-/// Sends a commit, in as many envelopes as it takes; the first of all has this base.
+/// Sends a commit, in as many envelopes as it takes, until one of the import waits for approvals; the first of all has this base.
 pub async fn send(
     (repository, limits, pace): (&Repository, &Limits, &mut Option<Interval>),
     (streaming, tally): (&mut Streaming<'_>, &mut Tally),
@@ -36,6 +36,9 @@ pub async fn send(
         let sent = streaming.send(&draft).await;
         judge(streaming, tally)?;
         sent?;
+        if tally.waits() {
+            break;
+        }
     }
     Ok(())
 }

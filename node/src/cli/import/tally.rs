@@ -33,6 +33,8 @@ pub struct Tally {
     under_way: VecDeque<Option<(usize, Vec<Value>)>>,
     /// Whether nothing more can be based on what was brought in so far.
     is_unbased: bool,
+    /// The first change that waits for approvals, and the count of changes with it.
+    waiting: Option<(String, usize)>,
 }
 
 impl Tally {
@@ -55,6 +57,7 @@ impl Tally {
             skipped: Vec::new(),
             under_way: VecDeque::new(),
             is_unbased: false,
+            waiting: None,
         }
     }
 
@@ -90,16 +93,21 @@ impl Tally {
         self.is_unbased.then_some(self.changes)
     }
 
+    /// Whether a change waits for approvals: one that is based on it would stand without it where it does not get them.
+    pub fn waits(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// Counts a verdict; a refusal ends the import, and names the commit.
     pub fn judge(&mut self, receipt: &Receipt, commit: impl FnOnce() -> Option<ObjectId>) -> Outcome {
         self.revision = self.revision.max(receipt.revision);
         self.conflicts += receipt.conflicts.len();
+        let name = || commit().map_or_else(|| receipt.id.to_string(), |id| format!("commit {}", print::short(id)));
         match receipt.state {
             State::Refused => {
                 self.is_unbased = matches!(receipt.code, Some(Code::BaseTooOld | Code::BaseUnknown));
                 let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
-                let what = commit().map_or_else(|| receipt.id.to_string(), |id| format!("commit {}", print::short(id)));
-                let what = format!("{what} was refused, and nothing after it went in: {detail}");
+                let what = format!("{} was refused, and nothing after it went in: {detail}", name());
                 Err(Failure::no(what).next(match receipt.code {
                     Some(Code::BaseTooOld) => {
                         "others have changed the domain, and the last import is too long ago to be \
@@ -110,19 +118,31 @@ impl Tally {
                     _ => format!("`quorate receipt {}` tells more", receipt.id),
                 }))
             }
-            _ => {
+            state => {
                 self.accept();
+                if state == State::Pending && self.waiting.is_none() {
+                    self.waiting = Some((name(), self.changes));
+                }
                 Ok(())
             }
         }
     }
 
-    /// Everything has its verdict.
-    pub fn end(&mut self) {
+    /// Everything that was sent has its verdict; fails where a commit waits for approvals.
+    pub fn end(&mut self) -> Outcome {
         self.seconds = self.begun.elapsed().as_secs_f64();
         if io::stderr().is_terminal() && self.commits > 0 {
             tell!();
         }
+        let Some((commit, changes)) = &self.waiting else { return Ok(()) };
+        let behind = match self.changes - changes {
+            0 => String::new(),
+            count => format!("; {} behind it had gone out before that was known", counted(count, "change")),
+        };
+        let what = format!("{commit} waits for approvals, and nothing more was sent{behind}");
+        let next =
+            format!("`quorate pending list --domain {}` shows it; run this again once it is decided", self.domain);
+        Err(Failure::no(what).next(next))
     }
 
     fn document(&self) -> Value {
