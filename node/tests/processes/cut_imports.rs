@@ -3,14 +3,14 @@
 
 use crate::governance::{author, says, text, word};
 use crate::group::{Group, eventually_within};
-use crate::hard_imports::brings_in;
+use crate::hard_imports::{DIFFERENCE, brings_in, signs};
 use crate::met_imports::Met;
 use crate::resumed_imports::{Git, files, log};
 use quorate_client::author::{Author, Draft};
 use quorate_client::content;
 use quorate_client::http::Client;
 use quorate_git::Part;
-use quorate_ledger::{Level, Mode, Op};
+use quorate_ledger::{Base, EnvelopeId, Level, Mode, Op};
 use std::fs;
 use std::time::Duration;
 
@@ -80,6 +80,23 @@ fn a_commit_that_is_missing_before_one_that_is_there_is_named() {
 
     assert!(word(&refused, "error").contains(&format!("lacks commit {}", &git.line()[2][..7])), "{refused}");
     assert_eq!(log(&group, "main").len(), 2);
+}
+
+/// The first part deletes the file where others moved it.
+#[test]
+fn the_rest_of_a_commit_goes_in_where_others_moved_a_file_that_its_first_part_deletes() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.git_writes("f", "1\n2\n3\n4\n5\n");
+    met.git.import(&met.group, 0, &[], 0);
+    let last: EnvelopeId = serde_json::from_value(log(&met.group, "main")[0]["id"].clone()).expect("an id");
+    says(&met.group, &author(&met.group, 1), 0, &["mv", "f", "h"], 0);
+    met.git.says(&["rm", "-q", "f"]);
+    met.git_writes("more", "x\n");
+    let delete = (vec![Op::Delete { path: "f".into() }], Vec::new(), Some(Base::Envelope(last)));
+    signs(&met.group, &author(&met.group, 0), (&met.git, "HEAD"), DIFFERENCE, delete);
+
+    assert_eq!(met.git.import(&met.group, 0, &[], 0)["changes"], 1);
+    assert_eq!(met.file("more"), "x\n");
 }
 
 /// One organisation removes the file, another changes it: nothing is served.

@@ -7,13 +7,13 @@ use quorate_client::author::{Author, Draft};
 use quorate_client::content;
 use quorate_client::http::Client;
 use quorate_git::{Part, Repository};
-use quorate_ledger::{Level, Mode, Op};
+use quorate_ledger::{Base, Level, Mode, Op};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 const TREE: Part = Part { number: 1, of: 2, is_whole: true };
-const DIFFERENCE: Part = Part { is_whole: false, ..TREE };
+pub const DIFFERENCE: Part = Part { is_whole: false, ..TREE };
 
 /// A clone of the newest commit alone.
 fn shallow(git: &Git, name: &str) -> String {
@@ -29,11 +29,22 @@ fn refused(group: &Group, dir: &str) -> String {
 
 /// Signs a change that says that it is a part of a commit, with one of its files.
 pub fn brings_in(group: &Group, key: &Path, (git, commit): (&Git, &str), part: Part, path: &str) {
+    let bytes = git.says(&["show", &format!("{commit}:{path}")]).into_bytes();
+    let op = Op::Put { path: path.into(), mode: Mode::File, content: content::digest(&bytes) };
+    signs(group, key, (git, commit), part, (vec![op], vec![bytes], None));
+}
+
+/// Signs a change of these operations, contents and base that says that it is a part of a commit.
+pub fn signs(
+    group: &Group,
+    key: &Path,
+    (git, commit): (&Git, &str),
+    part: Part,
+    (ops, contents, base): (Vec<Op>, Vec<Vec<u8>>, Option<Base>),
+) {
     let repository = Repository::open(git.dir.path()).expect("a repository");
     let commit = repository.commit(repository.resolve(commit).expect("a name")).expect("a commit");
-    let bytes = git.says(&["show", &format!("{}:{path}", commit.id)]).into_bytes();
-    let op = Op::Put { path: path.into(), mode: Mode::File, content: content::digest(&bytes) };
-    let draft = Draft { base: None, ops: vec![op], contents: vec![bytes], message: commit.described(part) };
+    let draft = Draft { base, ops, contents, message: commit.described(part) };
     let client = Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(20)).expect("an address");
     tokio::runtime::Runtime::new().expect("threads").block_on(async {
         let mut author = Author::open(key, client, "main").await.expect("an author");

@@ -207,7 +207,10 @@ impl Run<'_> {
             _ => Standing::whatever(),
         };
         let mut base = Some(base);
-        let rest = rest()?;
+        let mut rest = rest()?;
+        if rest.is_moved {
+            rest.pass(&mut Standing::at(client, &line.domain, &executed.to_string()).await?);
+        }
         tally.begin(&rest);
         let mut streaming = author.streaming().await?;
         for piece in rest {

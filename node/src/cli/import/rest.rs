@@ -3,6 +3,7 @@
 use super::super::failure::Failure;
 use super::earlier::{Begun, Earlier};
 use super::places::Places;
+use super::standing::Standing;
 use crate::lines::Line;
 use quorate_git::{Base, Change, GitError, ObjectId, Plan, Repository, Step};
 use std::collections::BTreeSet;
@@ -19,6 +20,8 @@ pub struct Rest<'r> {
     plan: Plan<'r>,
     /// Rest of the newest commit of which some is there.
     begun: Option<Piece>,
+    /// Whether what is there of it took effect at another path than its own, where others had moved a file.
+    pub is_moved: bool,
     /// The newest commit that is there, or of which a part is.
     pub after: Option<ObjectId>,
     /// Commits that come after it.
@@ -43,10 +46,19 @@ impl<'r> Rest<'r> {
                 (depth, begun.map_err(Failure::usage)?, Some(*commit))
             }
         };
+        let is_moved = begun.as_ref().is_some_and(|(_, is_moved)| *is_moved);
+        let begun = begun.map(|(piece, _)| piece);
         let plan = repository.plan(line.tip, depth).map_err(Failure::usage)?;
         let counts = plan.counts();
         let begun = begun.filter(|piece| !piece.change.operations.is_empty());
-        Ok(Self { plan, begun, after, count: counts.line, folded: counts.sides + counts.folded })
+        Ok(Self { plan, begun, is_moved, after, count: counts.line, folded: counts.sides + counts.folded })
+    }
+
+    /// Leaves out of the commit of which some is there what is deleted already.
+    pub fn pass(&mut self, standing: &mut Standing) {
+        if let Some(begun) = &mut self.begun {
+            standing.pass(&mut begun.change.operations);
+        }
     }
 
     /// Paths that it writes or deletes.
@@ -60,16 +72,21 @@ impl<'r> Rest<'r> {
     }
 }
 
-/// The rest of a commit, read as its first parts were: a clone that is shallow elsewhere gives it other parents.
-fn missing(repository: &Repository, id: ObjectId, begun: &Begun) -> Result<Piece, GitError> {
+/// The rest of a commit, read as its first parts were: a clone that is shallow elsewhere gives it other parents. With whether
+/// these took effect at another path than their own.
+fn missing(repository: &Repository, id: ObjectId, begun: &Begun) -> Result<(Piece, bool), GitError> {
     let commit = repository.commit(id)?;
     let (mut operations, skipped) = match begun.is_whole {
         true => repository.compare(None, &commit)?,
         false if repository.is_cut(id) => return Err(GitError::TooShallow { id }),
         false => repository.changes(&commit)?,
     };
+    let all = operations.len();
     operations.retain(|operation| !begun.paths.contains(operation.path()));
-    Ok(Piece { change: Change { commit, base: Base::Revision(id), operations, skipped }, is_whole: begun.is_whole })
+    let is_moved = all - operations.len() < begun.paths.len();
+    let piece =
+        Piece { change: Change { commit, base: Base::Revision(id), operations, skipped }, is_whole: begun.is_whole };
+    Ok((piece, is_moved))
 }
 
 impl Iterator for Rest<'_> {
