@@ -2,7 +2,7 @@
 //! conflicts that serve no file.
 
 use crate::governance::{author, says, text, word};
-use crate::group::{Group, eventually_within};
+use crate::group::{Group, PATIENCE, eventually_within};
 use crate::hard_imports::{DIFFERENCE, brings_in, signs};
 use crate::met_imports::Met;
 use crate::resumed_imports::{Git, files, log};
@@ -33,7 +33,7 @@ fn forgetful() -> Group {
 
 /// Orders so many changes of a fourth organisation, each in a slot of its own.
 fn goes_on(group: &Group, round: usize, changes: usize) {
-    let client = Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(20)).expect("an address");
+    let client = Client::new(&format!("http://{}", group.api(0)), PATIENCE).expect("an address");
     tokio::runtime::Runtime::new().expect("threads").block_on(async {
         let mut author = Author::open(&self::author(group, 3), client, "main").await.expect("an author");
         for number in 0..changes {
