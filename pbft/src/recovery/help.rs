@@ -13,8 +13,9 @@ const SLOTS_PER_HELP_MAX: usize = 64;
 /// Bundles, and their bytes, that are sent again for one status: as many as an owner may have out.
 const BUNDLES_PER_HELP_MAX: usize = 8;
 const _: () = assert!(BUNDLES_PER_HELP_MAX as u64 == Constants::UNCERTIFIED_BUNDLES_MAX);
-/// Checkpoint statements that are sent again for one status.
-const CHECKPOINTS_PER_HELP_MAX: usize = 16;
+/// Checkpoint statements that are sent again for one status, of the lowest slots and of the highest each: the lowest may have
+/// come to too few for ever, and the highest frees the whole window.
+const CHECKPOINTS_PER_HELP_MAX: usize = 8;
 
 /// Help for one peer, from one moment's state.
 pub(crate) struct Help<'a> {
@@ -82,8 +83,11 @@ impl Help<'_> {
             self.out.send(to, Message::StableCheckpoint(newest.claim().clone()));
         }
         let unstable = replica.order.unstable_checkpoints(&replica.member, status.stable);
-        for signed in unstable.into_iter().take(CHECKPOINTS_PER_HELP_MAX) {
-            self.out.send(to, Message::Checkpoint(signed));
+        let highest = unstable.len().saturating_sub(CHECKPOINTS_PER_HELP_MAX);
+        for (place, signed) in unstable.into_iter().enumerate() {
+            if place < CHECKPOINTS_PER_HELP_MAX || place >= highest {
+                self.out.send(to, Message::Checkpoint(signed));
+            }
         }
     }
 

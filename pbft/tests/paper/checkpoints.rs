@@ -94,3 +94,19 @@ fn a_state_that_is_not_the_certified_one_stops_a_replica_that_executed_more_sinc
     replica.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 1, Digest([5; 32]), &[0, 1, 2])));
     assert!(matches!(replica.broken()[..], [quorate_pbft::Broken::Diverged { .. }]));
 }
+
+/// N9: the lowest may never get q words, and the highest frees the whole window.
+#[test]
+fn the_lowest_and_the_highest_checkpoints_that_are_not_stable_are_said_again() {
+    let mut replica = Alone::new(4, 3);
+    (1..=20).for_each(|seq| replica.decide(seq, &Content { mark: true, ..empty(1_000) }));
+    replica.execute();
+    replica.tick(1_000);
+    replica.effects.clear();
+    replica.status(0, 1);
+    let said = replica.sent_to(0).into_iter().filter_map(|message| match message {
+        Message::Checkpoint(signed) => Some(signed.statement.seq.get()),
+        _ => None,
+    });
+    assert_eq!(said.collect::<Vec<_>>(), (1..=8).chain(13..=20).collect::<Vec<_>>());
+}
