@@ -166,6 +166,7 @@ impl Replica {
         if !proposal.carried {
             let until = self.order.lacks_content_since().unwrap_or(self.member.now.ticks);
             self.views.judge_pace(&mut self.lanes, &self.peers, &self.member, (&content, until));
+            self.views.judge_time(&self.order, &self.member, (seq, &content));
         }
         // A primary wrote its own proposal down when it made it, but not what its NewView carries: then it had no content.
         let is_new = proposal.carried || self.order.log.get(seq).is_some_and(|of| of.voted != Some(proposal.statement));

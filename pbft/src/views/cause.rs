@@ -17,6 +17,8 @@ pub enum Cause {
     FirstSlot,
     /// An overdue deadline was followed by no slot in time (T3).
     Deadline,
+    /// Slot after slot left ledger time far behind the own clock (T3).
+    Time,
     /// The view that q members asked for was not started in time (V3).
     NewView,
     /// The primary is proved to have said two things in its view (V3).
@@ -39,6 +41,7 @@ impl Cause {
             Self::EpochEnd => "epoch-end",
             Self::FirstSlot => "first-slot",
             Self::Deadline => "deadline",
+            Self::Time => "time",
             Self::NewView => "new-view",
             Self::Equivocation => "equivocation",
             Self::Resigned => "resigned",
@@ -57,6 +60,7 @@ impl core::fmt::Display for Cause {
             Self::EpochEnd => f.write_str("the primary did not fill the epoch up to its end within a time-out"),
             Self::FirstSlot => f.write_str("the primary did not propose the epoch's first slot within a time-out"),
             Self::Deadline => f.write_str("the primary proposed nothing after a deadline within a time-out"),
+            Self::Time => f.write_str("the primary let ledger time fall far behind the clock here"),
             Self::NewView => f.write_str("the primary did not start the view within a time-out"),
             Self::Equivocation => f.write_str("the primary is proved to have said two things"),
             Self::Resigned => f.write_str("the primary asked for a later view"),

@@ -103,6 +103,7 @@ impl Replica {
         self.views.entered.insert(view, statement.statement.digest);
         self.views.waiting = None;
         self.views.pace.enter();
+        self.views.timers.behind.clear();
         self.lanes.enter_view();
         self.views.since = self.member.now.ticks;
         self.views.quorum_at = None;

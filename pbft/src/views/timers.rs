@@ -7,13 +7,16 @@ use crate::member::Member;
 use crate::recovery::peer::Peers;
 use crate::views::Views;
 use crate::views::cause::Cause;
-use crate::wire::{Message, Position, ReplicaId, SeqNum, Ticks, Time};
+use crate::wire::{Content, Message, Position, ReplicaId, SeqNum, Ticks, Time};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// Times that the window was full which no wait counts. A primary that passes a bundle over more often than that, each time it
 /// might propose again, is to blame.
 const PAUSES_MAX: usize = 4;
+
+/// T3: slots in a row, voted for in one view, that may leave ledger time behind the own clock by more than the bound of T2.
+const BEHIND_SLOTS_MAX: usize = 16;
 
 /// Start of each timer of the current view that no certificate or slot dates.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +32,8 @@ pub(crate) struct Timers {
     filling: Option<(Ticks, u64)>,
     /// Start of the wait for an overdue deadline (T3).
     overdue_since: Option<Ticks>,
+    /// When the last slots in a row were voted for that left ledger time behind the own clock (T3).
+    pub(crate) behind: Vec<Ticks>,
 }
 
 impl Timers {
@@ -120,10 +125,11 @@ impl Views {
         let checkpoint = order.checkpoint_wait(member).map(|since| (since, Cause::Checkpoint));
         let first = order.awaits_first().then_some((self.since, Cause::FirstSlot));
         let deadline = self.deadline_timer(order, member).map(|since| (since, Cause::Deadline));
+        let behind = self.timers.behind.get(BEHIND_SLOTS_MAX - 1).map(|since| (*since, Cause::Time));
         let fill = self.fill_timer(order).map(|since| (since, Cause::EpochEnd));
         let slot = self.slot_timer(order, peers, member).map(|(since, seq)| (since, Cause::Slot(seq)));
         let due = |(since, cause): (Ticks, Cause)| (self.due(since, self.timeout_ms(member), member), cause);
-        let waits = [checkpoint, first, deadline].into_iter().flatten().chain(lanes);
+        let waits = [checkpoint, first, deadline, behind].into_iter().flatten().chain(lanes);
         let by_contents = waits.filter(|_| !self.timers.is_full).map(due).min_by_key(|(due, _)| *due);
         let others = [fill, slot].map(|wait| wait.map(due));
         let by_contents =
@@ -204,6 +210,17 @@ impl Views {
         let is_due = member.is_due_by_wall(Time::new(deadline.get().saturating_add(member.constants.clock_behind_ms)));
         self.timers.overdue_since = is_due.then(|| self.timers.overdue_since.unwrap_or(member.now.ticks));
         self.timers.overdue_since
+    }
+
+    /// T3: judges ledger time by a new slot that is voted for. One that is decided already may be of long ago: it blames nobody.
+    pub(crate) fn judge_time(&mut self, order: &Order, member: &Member, (seq, content): (SeqNum, &Content)) {
+        let left = order.committed_time().max(content.time.unwrap_or_default());
+        let is_open = order.log.get(seq).is_some_and(|slot| slot.committed.is_none());
+        if left.get().saturating_add(member.constants.clock_behind_ms) >= member.now.wall.get() {
+            self.timers.behind.clear();
+        } else if is_open && self.timers.behind.len() < BEHIND_SLOTS_MAX {
+            self.timers.behind.push(member.now.ticks);
+        }
     }
 }
 

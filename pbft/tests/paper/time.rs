@@ -1,6 +1,7 @@
 //! Time (T).
 
 use super::*;
+use quorate_pbft::Cause;
 
 /// T1: ledger time is the running maximum.
 #[test]
@@ -59,5 +60,56 @@ fn a_new_proposal_is_accepted_after_a_long_time_and_an_old_one_soon_after_the_st
         backup.tick(voting_ms);
         backup.propose(0, 0, 1, &content);
         assert_eq!(backup.said(Kind::Prepare).len(), 1, "after {voting_ms} ms");
+    }
+}
+
+/// A backup whose clock is far above the times of these slots, each of which it votes for before or after the decision.
+fn behind_its_clock(times: impl IntoIterator<Item = u64>, is_decided: bool) -> Alone {
+    let mut backup = Alone::new(4, 3);
+    backup.tick(Constants::default().clock_behind_ms + 10_000);
+    for (seq, time) in (1..).zip(times) {
+        let content = Content { mark: true, ..empty(time) };
+        backup.tick(20);
+        backup.prepare(0, 0, seq, content.digest());
+        let certificates = Vec::new();
+        let decide = |backup: &mut Alone| backup.decide(seq, &content);
+        is_decided.then(|| decide(&mut backup));
+        backup.hear(0, Message::Content { content: content.clone(), certificates });
+        decide(&mut backup);
+        backup.execute();
+        assert_eq!(backup.said(Kind::Prepare).len() as u64, seq);
+    }
+    backup
+}
+
+/// T3: old stamps cannot set ledger time back, and a primary that gives no others holds it up for ever.
+#[test]
+fn a_primary_of_whom_sixteen_slots_left_ledger_time_far_behind_is_left_after_a_time_out() {
+    let base = Constants::default().base_timeout_ms;
+    for (slots, leaves) in [(15, false), (16, true), (40, true)] {
+        let mut backup = behind_its_clock(vec![1_000; slots], false);
+        let counted = (slots.max(16) - 16) as u64 * 20;
+        backup.tick(base - counted - 1);
+        assert_eq!(backup.asks_for_view(), None, "{slots} slots");
+        backup.tick(1);
+        assert_eq!(
+            (backup.asks_for_view(), backup.replica.report().cause),
+            match leaves {
+                true => (Some(1), Some(Cause::Time)),
+                false => (None, None),
+            }
+        );
+    }
+}
+
+/// T3: a replica that was asleep finds what its group did meanwhile, and one new stamp mends ledger time.
+#[test]
+fn slots_that_were_decided_before_the_vote_and_those_before_a_new_stamp_blame_nobody() {
+    let behind = Constants::default().clock_behind_ms;
+    let asleep = behind_its_clock(vec![1_000; 20], true);
+    let mended = behind_its_clock([1_000; 15].into_iter().chain([behind + 10_000]).chain([1_000; 15]), false);
+    for mut backup in [asleep, mended] {
+        backup.tick(5_000);
+        assert_eq!(backup.asks_for_view(), None);
     }
 }
