@@ -34,6 +34,7 @@ pub struct Journal {
     view: View,
     changing: bool,
     executed: ExecutedPoint,
+    states: Vec<(SeqNum, Digest)>,
     stable: Option<ClaimedCert>,
     statements: BTreeMap<(Kind, View, SeqNum), Signed>,
     bundles: BTreeMap<(ReplicaId, Position, Digest), Arc<Bundle>>,
@@ -56,6 +57,7 @@ impl Journal {
             view: View::new(0),
             changing: false,
             executed: ExecutedPoint::genesis(n),
+            states: Vec::new(),
             stable: None,
             statements: BTreeMap::new(),
             bundles: BTreeMap::new(),
@@ -160,6 +162,7 @@ impl Journal {
         self.executed.state_root = executed.state_root;
         self.executed.members_after = executed.members_after;
         self.executed.next.clone_from(&executed.next);
+        self.states.push((decided.seq, self.executed.checkpoint_digest()));
         for key in &executed.recorded {
             self.evidence.remove(key);
         }
@@ -175,6 +178,7 @@ impl Journal {
             view: self.view,
             changing: self.changing,
             executed: self.executed.clone(),
+            states: self.states.clone(),
             oldest: self.oldest(),
             stable: self.stable.clone(),
             statements: self.statements.values().copied().collect(),

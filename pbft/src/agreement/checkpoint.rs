@@ -234,17 +234,13 @@ impl Order {
         }
     }
 
-    /// After a restart: what was signed is compared with what is certified, and what a crash left unsigned is signed.
-    pub(crate) fn resume_checkpoints(&mut self, member: &Member) {
-        for row in self.unstable_checkpoints(member, self.low()) {
-            self.checkpoints.own.insert(row.statement.seq, row.statement.digest);
-        }
-        let executed = self.executed();
-        let content = self.log.get(executed).and_then(|slot| slot.decided());
-        if content.is_some_and(|content| content.is_checkpoint(executed, &member.constants)) {
-            let digest = self.execution.point.checkpoint_digest();
-            self.checkpoints.own.entry(executed).or_insert(digest);
-        }
+    /// After a restart: states that were executed again are compared with what is certified, and signed where a crash left
+    /// them unsigned. Words that were signed there before may be of another state, which a copy has replaced (C3).
+    pub(crate) fn resume_checkpoints(&mut self, member: &Member, states: Vec<(SeqNum, Digest)>) {
+        let decided = |seq| self.log.get(seq).and_then(|slot| slot.decided());
+        let is_checkpoint = |seq| decided(seq).is_some_and(|content| content.is_checkpoint(seq, &member.constants));
+        let own = states.into_iter().rev().filter(|(seq, _)| is_checkpoint(*seq)).take(OWN_MAX);
+        self.checkpoints.own = own.collect();
     }
 
     /// Signs what was executed while nothing could be signed (E7).
@@ -263,8 +259,12 @@ impl Order {
 }
 
 impl Member {
+    /// C3: where another state was signed before, nothing is signed again.
     fn sign_checkpoint(&mut self, seq: SeqNum, digest: Digest) {
-        if let Some(signed) = self.sign(Kind::Checkpoint, View::new(0), seq, digest) {
+        let said = self.promises.get(Kind::Checkpoint, View::new(0), seq);
+        if said.is_none_or(|said| said.statement.digest == digest)
+            && let Some(signed) = self.sign(Kind::Checkpoint, View::new(0), seq, digest)
+        {
             self.broadcast(Message::Checkpoint(signed));
         }
     }

@@ -100,6 +100,8 @@ pub struct Recovered {
     pub changing: bool,
     /// The executed point.
     pub executed: ExecutedPoint,
+    /// Words of a Checkpoint ([`ExecutedPoint::checkpoint_digest`]) after each slot that this start executed again, ascending.
+    pub states: Vec<(SeqNum, Digest)>,
     /// The oldest decided slot that can still be handed out; the one after the executed slot if there is none (S1).
     pub oldest: SeqNum,
     /// The newest stable checkpoint.

@@ -65,7 +65,7 @@ impl Replica {
         }
         self.accusations.accuse_again(&mut self.lanes);
         self.accusations.held().for_each(|proof| self.views.note_equivocator(&self.member, proof));
-        self.order.resume_checkpoints(&self.member);
+        self.order.resume_checkpoints(&self.member, recovered.states);
         self.order.drop_long_executed(&self.member);
         self.order.carry_slots(&self.views, &self.member);
         self.lanes.touched.extend(self.member.committee.replicas());

@@ -66,6 +66,18 @@ fn a_checkpoint_that_was_executed_before_the_recall_is_signed_after_it() {
     assert_eq!(replica.said(Kind::Checkpoint), [(0, 1, state)]);
 }
 
+/// C2: the slot is not the last one that was executed, and the restart finds no word about it.
+#[test]
+fn a_checkpoint_that_a_restart_before_the_recall_left_unsigned_is_signed_after_it() {
+    let mut replica = Alone::starting(4, 3, &Constants::default());
+    [true, false].into_iter().zip(1..).for_each(|(mark, seq)| replica.decide(seq, &Content { mark, ..empty(1_000) }));
+    replica.execute();
+    let state = replica.replica.executed_point().checkpoint_digest();
+    assert_eq!((replica.replica.executed_point().seq.get(), replica.said(Kind::Checkpoint)), (2, Vec::new()));
+    replica.restart();
+    assert_eq!(replica.said(Kind::Checkpoint), [(0, 1, state)]);
+}
+
 /// E7: the answer to an earlier start says nothing about this one.
 #[test]
 fn answers_to_another_incarnation_do_not_count() {
@@ -89,10 +101,11 @@ fn an_own_statement_that_is_not_on_the_disk_makes_a_follower_also_after_a_restar
     assert_eq!(replica.said(Kind::Prepare), []);
 }
 
-/// A replica under whose promises a newer state was put: of slot 1, and what it said before is on its disk whole.
-fn with_a_newer_state(statements: Vec<Signed>, floors: Option<Floors>) -> Alone {
-    let mut replica = Alone::new(4, 3);
-    replica.decide(1, &Content { mark: true, ..empty(1_000) });
+/// A replica under whose promises a newer state was put: of slot 1, and what it said before is on its disk whole. It has
+/// executed more slots since.
+fn with_a_newer_state(since: u64, statements: Vec<Signed>, floors: Option<Floors>) -> Alone {
+    let mut replica = Alone::starting(4, 3, &Constants::default());
+    (1..=1 + since).for_each(|seq| replica.decide(seq, &Content { mark: true, ..empty(1_000) }));
     replica.execute();
     let state = replica.replica.executed_point().checkpoint_digest();
     let stable = Some(certificate(Kind::Checkpoint, 0, 1, state, &[0, 1, 2]));
@@ -109,11 +122,11 @@ fn a_newer_state_under_older_promises_hides_none_that_are_missing() {
     let lost = say(3, Kind::Commit, 0, 1, Digest([1; 32]));
     let none = || (SeqNum::new(0), Vec::new());
     for (floors, follows) in [(Some(none()), true), (None, false)] {
-        let mut replica = with_a_newer_state(Vec::new(), floors);
+        let mut replica = with_a_newer_state(0, Vec::new(), floors);
         replica.hear(1, Message::Recalled { incarnation: 77, statements: vec![lost] });
         assert_eq!(replica.replica.report().following, follows);
     }
-    let mut whole = with_a_newer_state(vec![lost], Some(none()));
+    let mut whole = with_a_newer_state(0, vec![lost], Some(none()));
     whole.hear(1, Message::Recalled { incarnation: 77, statements: vec![lost] });
     assert!(!whole.replica.report().following);
 }
@@ -121,12 +134,29 @@ fn a_newer_state_under_older_promises_hides_none_that_are_missing() {
 /// E1: once others have answered, nothing is signed at or below the state.
 #[test]
 fn after_the_recall_nothing_is_signed_below_a_newer_state() {
-    let mut replica = with_a_newer_state(Vec::new(), Some((SeqNum::new(0), Vec::new())));
+    let mut replica = with_a_newer_state(0, Vec::new(), Some((SeqNum::new(0), Vec::new())));
     (0..2).for_each(|peer| replica.recalled(peer, 77));
     replica.propose(0, 0, 1, &empty(1_000));
     assert_eq!((replica.replica.report().following, replica.said(Kind::Prepare)), (false, Vec::new()));
     replica.hear(1, Message::Contradiction(say(3, Kind::Commit, 0, 1, Digest([1; 32]))));
     assert!(!replica.replica.report().following, "what it may have said there binds it to nothing");
+}
+
+/// C3: the word of a replica that had diverged says nothing of the state that was put in its place, and is not said again.
+#[test]
+fn a_state_that_was_made_anew_is_compared_and_not_what_was_signed_over_the_one_before() {
+    let wrong = |seq| say(3, Kind::Checkpoint, 0, seq, Digest([5; 32]));
+    let mut replica = with_a_newer_state(1, vec![wrong(2), wrong(3)], Some((SeqNum::new(0), Vec::new())));
+    (0..2).for_each(|peer| replica.recalled(peer, 77));
+    let state = replica.replica.executed_point().checkpoint_digest();
+    (3..=4).for_each(|seq| replica.decide(seq, &Content { mark: true, ..empty(1_000) }));
+    replica.execute();
+    assert_eq!(replica.said(Kind::Checkpoint), [(0, 4, state)]);
+    for seq in [2, 3] {
+        let certified = certificate(Kind::Checkpoint, 0, seq, state, &[0, 1, 2]);
+        replica.hear(0, Message::StableCheckpoint(certified));
+        assert_eq!((replica.replica.report().stable.get(), replica.broken()), (seq, Vec::new()));
+    }
 }
 
 /// E1, pitfalls 1, 3 and 7.

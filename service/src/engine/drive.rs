@@ -19,8 +19,8 @@ use super::supplies::Supplies;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
     Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Message, Now,
-    PayloadCheck, Question, QuorumCert, ReaderId, Record, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time, Tip,
-    Verify,
+    PayloadCheck, Question, QuorumCert, ReaderId, Record, Recovered, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time,
+    Tip, Verify,
 };
 use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -135,9 +135,10 @@ impl Engine {
         db: Db,
         history: History,
     ) -> Result<Self, EngineError> {
-        let Opened { ledger, snapshot, folded, roots, verdicts, opened } = replay::open(&db, &genesis)?;
+        let Opened { ledger, snapshot, folded, roots, states, verdicts, opened } = replay::open(&db, &genesis)?;
         let constants = genesis.constants().clone();
         let (epochs, recovered) = Epochs::resume(identity, verify.clone(), (&ledger, &snapshot))?;
+        let recovered = Recovered { states, ..recovered };
         let oldest = recovered.oldest;
         let mut held = Held::default();
         // The newest stable checkpoint may be the last one of the epoch before.

@@ -9,7 +9,7 @@ use super::roots::Roots;
 use super::round::Notice;
 use super::slot;
 use quorate_ledger::{ConflictId, Genesis, Ledger, StoreError};
-use quorate_pbft::{Constants, Decided, Ed25519, SeqNum};
+use quorate_pbft::{Constants, Decided, Digest, Ed25519, SeqNum};
 use quorate_storage::{Batch, Db, Snapshot};
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(crate) struct Opened {
     /// The slot whose state was folded.
     pub(super) folded: SeqNum,
     pub(super) roots: Roots,
+    /// Words of a Checkpoint after each slot since: a stop may have come before they could be signed (C2).
+    pub(super) states: Vec<(SeqNum, Digest)>,
     /// Verdicts of the slots since: a stop may have come before anybody heard them.
     pub(super) verdicts: Vec<Notice>,
     /// Conflicts that began in them.
@@ -45,17 +47,18 @@ pub(crate) fn open(db: &Db, genesis: &Genesis) -> Result<Opened, EngineError> {
     let snapshot = db.snapshot()?;
     let ledger = Ledger::open(&snapshot, genesis)?;
     let (folded, roots) = (ledger.executed().seq, Roots::load(&snapshot)?);
-    let (verdicts, opened) = Default::default();
-    let mut replay = Replay { ledger, roots, verdicts, opened, constants: genesis.constants() };
+    let (states, verdicts, opened) = Default::default();
+    let mut replay = Replay { ledger, roots, states, verdicts, opened, constants: genesis.constants() };
     let snapshot = replay.run(db)?;
-    let Replay { ledger, roots, verdicts, opened, .. } = replay;
-    Ok(Opened { ledger, snapshot, folded, roots, verdicts, opened })
+    let Replay { ledger, roots, states, verdicts, opened, .. } = replay;
+    Ok(Opened { ledger, snapshot, folded, roots, states, verdicts, opened })
 }
 
 /// State that slots are executed on.
 struct Replay<'a> {
     ledger: Ledger,
     roots: Roots,
+    states: Vec<(SeqNum, Digest)>,
     verdicts: Vec<Notice>,
     opened: Vec<ConflictId>,
     constants: &'a Constants,
@@ -108,9 +111,10 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Holds the state against the certificate that the disk has for it.
-    fn compare(&self, snapshot: &Snapshot, seq: SeqNum) -> Result<(), EngineError> {
+    /// Notes the state, and holds it against the certificate that the disk has for it.
+    fn compare(&mut self, snapshot: &Snapshot, seq: SeqNum) -> Result<(), EngineError> {
         let ours = self.ledger.executed().checkpoint_digest();
+        self.states.push((seq, ours));
         match snapshot.certified(seq)?.map(|certificate| certificate.digest) {
             Some(certified) if certified != ours => Err(EngineError::Replayed { seq, ours, certified }),
             _ => Ok(()),

@@ -1,13 +1,14 @@
 //! Rows that a start needs: a look at a stopped replica's database reads them too.
 
 use crate::group::{genesis, member};
-use quorate_ledger::{Genesis, Ledger, Limits};
+use quorate_ledger::{EnvelopeCheck, Genesis, Ledger, Limits};
 use quorate_pbft::{
-    Bundle, BundleHeader, Constants, Digest, Ed25519, Epoch, Item, ItemKind, Kind, Position, Record, ReplicaId, SeqNum,
-    Signer as _, Statement, View, items_root,
+    Admitted, Bundle, BundleHeader, ClaimedCert, Constants, Content, Digest, Ed25519, Epoch, Item, ItemKind, Kind,
+    Message, Now, Position, Record, ReplicaId, SeqNum, Signer as _, Statement, Ticks, Time, Unverified, VerifyContext,
+    View, items_root,
 };
 use quorate_service::copying::look;
-use quorate_service::engine::{Engine, History, Setup};
+use quorate_service::engine::{Engine, History, Request, Setup};
 use quorate_storage::Db;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,11 +28,23 @@ fn bundle(genesis: &Genesis) -> Record {
     Record::Bundle(Arc::new(Bundle { header, statement, items }))
 }
 
-fn made(data: &Path, genesis: &Genesis) {
+/// A decision of an empty slot.
+fn decided(genesis: &Genesis, seq: u64, mark: bool) -> Record {
+    let content = Content { cut: vec![], time: Some(Time::new(seq)), mark };
+    let (group, epoch, kind, view) = (genesis.group(), Epoch::default(), Kind::Commit, View::new(0));
+    let (seq, digest) = (SeqNum::new(seq), content.digest());
+    let statement = Statement { group, epoch, kind, view, seq, digest };
+    let sign =
+        |number| (ReplicaId::new(number), statement.clone().sign(ReplicaId::new(number), &member(number)).signature);
+    let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures: [0, 1, 2].map(sign).to_vec() };
+    Record::Committed { certificate: genesis.founders().check(claimed, &Ed25519).expect("three signed"), content }
+}
+
+fn made(data: &Path, genesis: &Genesis, records: &[Record]) {
     let db = Db::create(data).expect("an empty folder");
     let mut batch = db.begin().expect("a batch");
     Ledger::create(&mut batch, genesis).expect("a ledger");
-    batch.record(&bundle(genesis)).expect("a record");
+    records.iter().for_each(|record| batch.record(record).expect("a record"));
     batch.commit().and_then(|()| db.fold()).expect("a commit");
 }
 
@@ -45,10 +58,10 @@ fn damage(data: &Path) {
     std::fs::write(&path, bytes).expect("our file");
 }
 
-fn starts(data: &Path, genesis: &Arc<Genesis>) -> bool {
+fn start(data: &Path, genesis: &Arc<Genesis>) -> Option<Engine> {
     let (genesis, signer, verify) = (genesis.clone(), Arc::new(member(0)), Arc::new(Ed25519));
     let setup = Setup { genesis, signer, verify, incarnation: 1, die: 1, history: History::All };
-    Engine::open(setup, Db::open(data).expect("it opens")).is_ok()
+    Engine::open(setup, Db::open(data).expect("it opens")).ok()
 }
 
 #[test]
@@ -56,12 +69,38 @@ fn what_keeps_a_replica_from_its_start_is_told_as_damage() {
     let (folder, genesis) =
         (tempfile::tempdir().expect("a folder"), genesis(4, Constants::default(), Limits::default()));
     let (data, genesis, key) = (folder.path(), Arc::new(genesis), member(0).public_key().0);
-    made(data, &genesis);
+    made(data, &genesis, &[bundle(&genesis)]);
     let is_whole = || look(data, &genesis, Some(&key)).expect("a look").is_whole();
-    assert!(starts(data, &genesis) && is_whole(), "as it was written");
+    assert!(start(data, &genesis).is_some() && is_whole(), "as it was written");
 
     damage(data);
 
-    assert!(!starts(data, &genesis));
+    assert!(start(data, &genesis).is_none());
     assert!(!is_whole());
+}
+
+/// C2, E7: the stop came after the execution of its slots, and before the answers that a replica needs to sign.
+#[test]
+fn a_checkpoint_that_a_stop_left_unsigned_is_signed_after_the_next_start() {
+    let (folder, genesis) =
+        (tempfile::tempdir().expect("a folder"), genesis(4, Constants::default(), Limits::default()));
+    made(folder.path(), &genesis, &[decided(&genesis, 1, true), decided(&genesis, 2, false)]);
+    let genesis = Arc::new(genesis);
+    let mut engine = start(folder.path(), &genesis).expect("what the disk holds");
+    let (payload, constants, committee) = (EnvelopeCheck::new(&genesis), genesis.constants(), genesis.founders());
+    let context = VerifyContext { committee, verify: &Ed25519, payload: &payload, constants };
+    let answer = |from| {
+        let answer = Message::Recalled { incarnation: 1, statements: vec![] };
+        let verified = Unverified::new(ReplicaId::new(from), answer).verify(&context).expect("an honest answer");
+        Request::Message(Box::new(Admitted::Verified(verified)))
+    };
+
+    let now = Now { ticks: Ticks::new(1), wall: Time::new(1_000) };
+    let round = engine.round(now, vec![answer(1), answer(2)]).expect("a round");
+
+    let said = round.outbox.iter().filter_map(|outgoing| match &*outgoing.message {
+        Message::Checkpoint(signed) => Some(signed.statement.seq.get()),
+        _ => None,
+    });
+    assert_eq!(said.collect::<Vec<_>>(), [1]);
 }
