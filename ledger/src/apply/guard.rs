@@ -138,7 +138,7 @@ impl<'t> Applier<'t, '_> {
         Ok(objections)
     }
 
-    /// Holds the side that a vote lets win against the rule of its path as it is now (rules 16). What is served there may stay.
+    /// Holds the side that a vote lets win against the rule of its path as it is now (rules 16), unless it is served there.
     pub(super) fn guard_winner(&mut self, side: &Side) -> Result<(), Abort> {
         let served = self.record(&side.path)?.and_then(|record| record.file);
         if let Some(file) = side.file.filter(|file| Some(*file) != served)

@@ -129,8 +129,8 @@ mod tests {
             reached[0] = true;
             for part in parts {
                 let before = reached.clone();
-                for n in 0..reached.len() {
-                    reached[n] = match is_any(*part) {
+                for (n, here) in reached.iter_mut().enumerate() {
+                    *here = match is_any(*part) {
                         true => before[..=n].contains(&true),
                         false => n > 0 && before[n - 1] && fits(*part, row[n - 1]),
                     };
