@@ -91,7 +91,7 @@ pub use recovery::elder::Elder;
 pub use recovery::handover::Handover;
 pub use recovery::recovered::{ExecutedPoint, Floors, REMEMBERED_SLOTS, Recovered, RecoveredSlot};
 pub use replica::{Replica, ReplicaConfig};
-pub use report::{PeerReport, Report};
+pub use report::{PeerReport, Report, Split};
 pub use views::cause::Cause;
 pub use views::view_change::{
     NewView, PreparedEntry, SlotClaims, ViewChange, VotedEntry, new_view_head, new_view_slot, view_change_head,

@@ -7,7 +7,8 @@ use crate::recovery::peer::Peers;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
 use crate::views::cause::Cause;
-use crate::wire::{QuorumCert, ReplicaId, SeqNum, StatusBody, Ticks, View};
+use crate::wire::{Digest, QuorumCert, ReplicaId, SeqNum, StatusBody, Ticks, View};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// State of a replica at one moment.
@@ -41,9 +42,12 @@ pub struct Report {
     pub unserved: Option<SeqNum>,
     /// Slots that n Prepares decided here before q Commits did (N5).
     pub fast_commits: u64,
-    /// C3: some replica's state differs so that a checkpoint can get no quorum any more.
-    pub hopeless_checkpoint: bool,
+    /// C3: states differ so that a checkpoint can get no quorum any more.
+    pub hopeless_checkpoint: Option<Split>,
 }
+
+/// A checkpoint slot, and who said which digest.
+pub type Split = (SeqNum, BTreeMap<Digest, Vec<ReplicaId>>);
 
 /// State of a peer, as last heard.
 #[derive(Debug, Clone)]
@@ -80,7 +84,7 @@ impl Replica {
             waiting: slots.filter(|(_, slot)| slot.committed.is_some()).count(),
             unserved: self.peers.unserved(&self.member, self.order.executed().next()),
             fast_commits: self.order.fast_commits,
-            hopeless_checkpoint: self.order.checkpoints.is_hopeless(&self.member.committee),
+            hopeless_checkpoint: self.order.checkpoints.hopeless(&self.member.committee),
         }
     }
 

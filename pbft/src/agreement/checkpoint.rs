@@ -6,6 +6,7 @@ use crate::evidence::witness::Subject;
 use crate::member::Member;
 use crate::recovery::recovered::ExecutedPoint;
 use crate::replica::Replica;
+use crate::report::Split;
 use crate::wire::{
     ClaimedCert, Committee, Digest, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, View, hash_parts,
 };
@@ -96,14 +97,15 @@ impl Checkpoints {
         self.found_executed = executed;
     }
 
-    /// Whether no digest can get q votes any more: some replica has diverged (C3).
-    pub(crate) fn is_hopeless(&self, committee: &Committee) -> bool {
-        let mut counts: BTreeMap<SeqNum, BTreeMap<Digest, usize>> = BTreeMap::new();
-        for ((seq, _), vote) in &self.votes {
-            *counts.entry(*seq).or_default().entry(vote.statement.digest).or_default() += 1;
+    /// The lowest slot at which no digest can get q votes any more: some replica has diverged (C3).
+    pub(crate) fn hopeless(&self, committee: &Committee) -> Option<Split> {
+        let mut said: BTreeMap<SeqNum, BTreeMap<Digest, Vec<ReplicaId>>> = BTreeMap::new();
+        for ((seq, signer), vote) in &self.votes {
+            said.entry(*seq).or_default().entry(vote.statement.digest).or_default().push(*signer);
         }
-        counts.values().any(|digests| {
-            let (heard, most) = (digests.values().sum::<usize>(), digests.values().max().copied().unwrap_or(0));
+        said.into_iter().find(|(_, digests)| {
+            let counts = digests.values().map(Vec::len);
+            let (heard, most) = (counts.clone().sum::<usize>(), counts.max().unwrap_or(0));
             most + (committee.len() - heard) < committee.quorum()
         })
     }

@@ -77,12 +77,14 @@ fn a_slot_for_which_no_digest_can_get_q_votes_is_told_until_it_is_stable() {
     let own = replica.said(Kind::Checkpoint)[0].2;
     for (signer, hopeless) in [(0, false), (1, false), (2, true)] {
         replica.hear(signer, Message::Checkpoint(say(signer, Kind::Checkpoint, 0, 2, Digest([signer as u8; 32]))));
-        assert_eq!(replica.replica.report().hopeless_checkpoint, hopeless, "{signer}");
+        assert_eq!(replica.replica.report().hopeless_checkpoint.is_some(), hopeless, "{signer}");
     }
+    let said = [0, 1, 2].map(|signer| (Digest([signer; 32]), vec![id(signer.into())]));
+    assert_eq!(replica.replica.report().hopeless_checkpoint, Some((SeqNum::new(2), said.into())));
     replica.decide(2, &Content { mark: true, ..empty(1_001) });
     replica.execute();
     replica.hear(0, Message::StableCheckpoint(certificate(Kind::Checkpoint, 0, 2, own, &[0, 1, 2])));
-    assert!(!replica.replica.report().hopeless_checkpoint, "{:?}", replica.broken());
+    assert_eq!(replica.replica.report().hopeless_checkpoint, None, "{:?}", replica.broken());
 }
 
 /// C3: what was signed is compared as long as nothing is certified there, however far execution went.

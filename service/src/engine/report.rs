@@ -7,7 +7,7 @@ use super::voters::Voters;
 use quorate_client::api::Mode;
 use quorate_ledger::{RULES, StoreError};
 use quorate_pbft::{
-    Broken, Cause, Digest, Epoch, Follower, Message, Now, Program, Replica, ReplicaId, SeqNum, Ticks, Time, View,
+    Broken, Cause, Digest, Epoch, Follower, Message, Now, Program, Replica, ReplicaId, SeqNum, Split, Ticks, Time, View,
 };
 
 /// Milliseconds within which a member counts as heard (R).
@@ -62,6 +62,8 @@ pub struct Report {
     pub unserved: Option<SeqNum>,
     /// Members that are heard, are not behind, and cast no vote.
     pub voteless: Vec<ReplicaId>,
+    /// The checkpoint slot at which members said so different states that none can be certified, and who said which.
+    pub split: Option<Split>,
     /// Slots decided on the fast path since the start.
     pub fast_commits: u64,
     /// Whether changes can be ordered here now.
@@ -191,6 +193,7 @@ impl Report {
             unknown_rules: None,
             unserved: None,
             voteless: Vec::new(),
+            split: None,
         }
     }
 }
@@ -371,6 +374,7 @@ fn facts_of_observer(follower: &Follower, now: Now, (broken, is_led): (Option<&B
         damage: None,
         unknown_rules: None,
         voteless: Vec::new(),
+        split: None,
     }
 }
 
@@ -411,6 +415,7 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         damage: None,
         unknown_rules: None,
         voteless: Vec::new(),
+        split: core.hopeless_checkpoint.clone(),
     };
     report.why = why(&core, &report, broken);
     report

@@ -129,6 +129,7 @@ impl Heard {
             oldest: executed.seq.next(),
             unserved: None,
             voteless: Vec::new(),
+            split: None,
             fast_commits: 0,
             can_order: is_heard,
             observes: true,

@@ -3,6 +3,7 @@
 use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
 use super::space::NoRoom;
 use quorate_client::api::Mode;
+use quorate_pbft::{Digest, ReplicaId, Split};
 
 /// Milliseconds without a new stable checkpoint that are too many while slots are executed.
 const CHECKPOINT_AGE_MS_MAX: u64 = 60_000;
@@ -29,6 +30,7 @@ pub const RUNBOOKS: [(&str, &str); 27] = [
     ("recovering", "behind"),
     ("following", "lost-disk"),
     ("diverged", "diverged"),
+    ("states-differ", "diverged"),
     ("disk-damaged", "lost-disk"),
     ("history-damaged", "lost-disk"),
     ("disk-space", "disk-full"),
@@ -107,6 +109,12 @@ fn numbers<T: ToString>(replicas: impl IntoIterator<Item = T>) -> String {
     replicas.into_iter().map(|replica| replica.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// `after slot 128: 1f0e2d3c… of 0, 1; 9a8b7c6d… of 2, 3`.
+fn said((seq, digests): &Split) -> String {
+    let of = |(digest, members): (&Digest, &Vec<ReplicaId>)| format!("{digest:?} of {}", numbers(members));
+    format!("after slot {seq}: {}", digests.iter().map(of).collect::<Vec<_>>().join("; "))
+}
+
 /// Members and their agreement.
 fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
     let hears = report.hears_quorum();
@@ -136,6 +144,15 @@ fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
             || format!("no vote in the open slot, or in the last 64, of {}", numbers(&report.voteless)),
             "ask who runs them what `quorate status` says: a replica whose disk was copied or restored follows, and votes \
              again with a new key alone",
+        ),
+        fault(
+            report.split.is_some(),
+            "states-differ",
+            Severity::Critical,
+            "members have executed the same slots to different states, and none can be certified",
+            || report.split.as_ref().map(said).unwrap_or_default(),
+            "keep all folders as they are, and let `quorate diff-state` show where two of them part; the program of each is in \
+             `GET /version`",
         ),
         fault(
             hears && vitals.stalled_ms > STALLED_MS_MAX,

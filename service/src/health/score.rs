@@ -80,6 +80,23 @@ mod tests {
     use super::super::vitals::Vitals;
     use super::*;
     use crate::engine::Report;
+    use quorate_pbft::{Digest, ReplicaId, SeqNum};
+
+    #[test]
+    fn states_of_which_none_can_be_certified_are_urgent_and_told_with_who_said_which() {
+        let vitals = Vitals::default();
+        let said = [(1, vec![0, 1]), (2, vec![2, 3])];
+        let said = said.map(|(byte, of)| (Digest([byte; 32]), of.into_iter().map(ReplicaId::new).collect::<Vec<_>>()));
+        let split = Some((SeqNum::new(128), said.into()));
+        let report = Report { quorum: 1, split, can_order: true, ..Report::of_nobody() };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, has_test_keys: false };
+
+        let found = issues(&facts);
+
+        let told: Vec<_> = found.iter().map(|fault| (fault.id, fault.severity, fault.evidence.as_str())).collect();
+        let evidence = "after slot 128: 01010101… of 0, 1; 02020202… of 2, 3";
+        assert_eq!(told, [("states-differ", Severity::Critical, evidence)]);
+    }
 
     #[test]
     fn changes_that_wait_for_an_earlier_number_are_a_notice_and_cost_no_health() {
