@@ -18,7 +18,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Compare the states of two nodes: the last common checkpoint, and the first domain and path that differ
 ///
 /// Both nodes are asked for their certified states after one slot. A node that has found itself diverged has none: its
-/// state is compared as it has executed it. Exit 0 where the states are the same, 1 where they differ.
+/// state is compared as it has executed it, and so are two that differ after one executed slot. Exit 0 where the states
+/// are the same, 1 where they differ.
 #[derive(Debug, clap::Args)]
 pub struct DiffState {
     /// API address of a node
@@ -125,10 +126,13 @@ async fn pair(nodes: &[Client; 2]) -> Result<Pair, Stop> {
     }
     let newest = [newest(&nodes[0]).await?, newest(&nodes[1]).await?];
     let at = newest.iter().flatten().copied().max();
-    let has_diverged = statuses.each_ref().map(|status| status.mode == Mode::Diverged);
-    let one = |side: usize| match (has_diverged[side], newest[side]) {
+    // Where no state gets a quorum any more, the newest certified ones are those from before they parted.
+    let [left, right] = &statuses;
+    let have_parted = left.executed_seq == right.executed_seq && left.state_root != right.state_root;
+    let is_apart = statuses.each_ref().map(|status| have_parted || status.mode == Mode::Diverged);
+    let one = |side: usize| match (is_apart[side], newest[side]) {
         (true, _) => Ok(Which::Executed(statuses[side].executed_seq)),
-        (false, Some(own)) if has_diverged[1 - side] => Ok(Which::After(own)),
+        (false, Some(own)) if is_apart[1 - side] => Ok(Which::After(own)),
         (false, _) => at.map(Which::After).ok_or_else(|| Stop::Again("no state is certified yet".into())),
     };
     let which = [one(0)?, one(1)?];
@@ -170,8 +174,9 @@ impl Pair {
         if shown[0].state_root == shown[1].state_root {
             return Some(shown[0].seq.get());
         }
-        let diverged = self.statuses.iter().filter(|status| status.mode == Mode::Diverged);
-        diverged.map(|status| status.stable_checkpoint.seq).min()
+        let sides = self.statuses.iter().zip(&self.which);
+        let executed = sides.filter(|(_, which)| matches!(which, Which::Executed(_)));
+        executed.map(|(status, _)| status.stable_checkpoint.seq).min()
     }
 }
 
