@@ -110,7 +110,8 @@ mod tests {
         let (mut changes, revision) = (Vec::new(), Revision::slot(SeqNum::new(1)));
         let (author, mode) = (PublicKey([who; 32]), LockMode::X);
         let asked = Asked { author, organisation: "org", path: "a", mode, lease_ms: 1_000, wait_ms: 1_000 };
-        Manager { overlay, domain: 1, now: Time::new(0), revision, changes: &mut changes }.acquire(&asked, steps)
+        Manager { overlay, domain: 1, now: Time::new(0), revision, rules: 16, changes: &mut changes }
+            .acquire(&asked, steps)
     }
 
     /// Eleven requests, ten of which wait: each of these is held against all.
