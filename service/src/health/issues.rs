@@ -19,7 +19,7 @@ const CLOCK_REFUSALS_MAX: u64 = 10;
 pub const RENEW_SECONDS: i64 = 30 * 86_400;
 
 /// Ids of the issues, each with its page in `docs/runbooks`.
-pub const RUNBOOKS: [(&str, &str); 27] = [
+pub const RUNBOOKS: [(&str, &str); 28] = [
     ("no-quorum", "no-quorum"),
     ("member-silent", "lost-member"),
     ("no-votes", "lost-member"),
