@@ -1,6 +1,6 @@
 //! Chains of envelopes, each based on the one before: the order knows no old base, and none of long ago of its author.
 
-use super::{Outbox, hopeless};
+use super::{Outbox, bases};
 use quorate_ledger::Body;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl Outbox {
     /// Begin of the chain that a body goes on; the body itself, where it is based on nothing that is known here.
     pub(super) fn begun(&self, body: &Body) -> Option<Begun> {
         let own = Begun { seq: body.from_seq, since_ms: body.changes.first()?.time_ms };
-        let before = hopeless::bases(body).into_iter().filter_map(|base| self.find(&base)?.begun);
+        let before = bases(body).into_iter().filter_map(|base| self.find(&base)?.begun);
         before.chain([own]).min()
     }
 }

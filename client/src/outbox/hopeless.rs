@@ -2,7 +2,7 @@
 
 use super::{Answer, Entry, Outbox, OutboxError};
 use crate::api::Problem;
-use quorate_ledger::{Base, Body, EnvelopeId, State};
+use quorate_ledger::{EnvelopeId, State};
 use std::collections::BTreeSet;
 
 /// Code of the answer to an envelope that was given up with its base: the one of the verdict that it would have.
@@ -10,12 +10,6 @@ const BASE_REFUSED: &str = "base-refused";
 
 /// Code of the answer to an envelope that the owner of its key has given up, alone or with what it is based on.
 pub const GIVEN_UP: &str = "given-up";
-
-/// Envelopes that the changes of a body are based on.
-pub(super) fn bases(body: &Body) -> Vec<EnvelopeId> {
-    let named = |base| if let Base::Envelope(id) = base { Some(id) } else { None };
-    body.changes.iter().filter_map(|change| named(change.base)).collect()
-}
 
 impl Entry {
     /// Whether nothing that is based on it can be accepted, whenever and wherever it is ordered.

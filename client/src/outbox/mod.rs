@@ -23,7 +23,7 @@ pub use numbers::Place;
 use crate::api::{AuthorInfo, Problem};
 use chain::Begun;
 use name::{ANSWER, ENVELOPE};
-use quorate_ledger::{Envelope, EnvelopeId, Limits, Receipt, Refusal, Revision, State, hexed};
+use quorate_ledger::{Base, Body, Envelope, EnvelopeId, Limits, Receipt, Refusal, Revision, State, hexed};
 use quorate_pbft::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -279,7 +279,7 @@ impl Outbox {
         let (bytes, id, to_seq) = (envelope.encode(), envelope.id(group), body.to_seq);
         assert!(self.entry(&name).is_none(), "an outbox never signs twice for one number and attempt");
         self.write(&name.file(ENVELOPE), &bytes)?;
-        let (elsewhere, bases, begun) = (body.elsewhere(), hopeless::bases(body), self.begun(body));
+        let (elsewhere, bases, begun) = (body.elsewhere(), bases(body), self.begun(body));
         self.insert(Entry {
             name: name.clone(),
             to_seq,
@@ -397,7 +397,7 @@ impl Outbox {
         if (body.domain.as_str(), body.from_seq, body.attempt) != (name.domain.as_str(), name.from_seq, name.attempt) {
             return Err(damaged("its name is another envelope's"));
         }
-        let (elsewhere, bases, bytes) = (body.elsewhere(), hopeless::bases(body), envelope.encode().len() as u64);
+        let (elsewhere, bases, bytes) = (body.elsewhere(), bases(body), envelope.encode().len() as u64);
         Ok(Entry { to_seq: body.to_seq, id, elsewhere, bases, begun: self.begun(body), bytes, name, answer: None })
     }
 }
@@ -412,6 +412,12 @@ pub fn limits() -> Limits {
         operations_max: count,
         ..Limits::default()
     }
+}
+
+/// Envelopes that the changes of a body are based on.
+fn bases(body: &Body) -> Vec<EnvelopeId> {
+    let named = |base| if let Base::Envelope(id) = base { Some(id) } else { None };
+    body.changes.iter().filter_map(|change| named(change.base)).collect()
 }
 
 #[cfg(test)]

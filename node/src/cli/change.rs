@@ -1,9 +1,10 @@
 //! `quorate put`, `rm`, `mv`: one signed change each.
 
+mod offline;
+
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::level::{Wish, parse_wish};
-use super::offline;
 use super::print::{self, plain, steers};
 use super::reach::{Reach, Scope, Signing};
 use quorate_client::api::{Page, Ticket, TreeEntry, named};

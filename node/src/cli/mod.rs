@@ -52,7 +52,6 @@ mod observers;
 
 // Files and their history.
 mod change;
-mod offline;
 mod file_read;
 mod get;
 mod files;

@@ -1,9 +1,9 @@
 //! `--offline`: a change that is signed and kept for a parcel, after the questions that a node at the place can answer.
 
-use super::change::{Terms, must_stand, tell_earlier};
-use super::failure::{Failure, Outcome};
-use super::print::{self, plain};
-use super::{clock, import};
+use super::{Terms, must_stand, tell_earlier};
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::print::{self, plain};
+use crate::cli::{clock, import};
 use quorate_client::author::{Author, Draft};
 use quorate_client::outbox::Chain;
 use quorate_ledger::{Code, Level, Limits};
