@@ -541,6 +541,13 @@ impl<'c> Tries<'c> {
         }
     }
 
+    /// The error of what a node held back, and nobody sends again.
+    pub(crate) fn held_back_by(mut self, problem: Problem) -> ClientError {
+        self.last = reason(&problem);
+        self.held_back = Some(Box::new(problem));
+        self.given_up()
+    }
+
     /// The error that ends it all.
     pub(crate) fn given_up(&self) -> ClientError {
         let (node, waited) = (self.client.node().into(), self.client.timeout);

@@ -101,18 +101,34 @@ fn a_chain_of_fifty_edits_of_a_path_that_others_have_changed_is_kept() {
 }
 
 #[test]
-fn an_organisation_joins_a_conflict_with_so_many_sides_and_no_more() {
+fn an_organisation_joins_a_conflict_so_often_and_no_more() {
     let (mut world, receipt) = clash(16, vec![arbitrated()]);
-    let puts: Vec<Edit> = (0..SIDES).map(|n| write("a", &format!("{n}\n"))).collect();
-    let refused = world.does(2, &puts);
+    let put = |n: usize| [write("a", &format!("{n}\n"))];
+    for n in 1..SIDES {
+        assert_eq!(world.does(2, &put(n)).state, State::Conflict, "{n}");
+    }
+    let refused = world.does(2, &put(SIDES));
     assert_eq!((refused.state, refused.code), (State::Refused, Some(Code::Quota)));
     let detail = refused.detail.expect("a refusal says why");
-    assert!(detail.contains("\"org-2\" has 64 sides in its conflict, and no more until it is settled"), "{detail}");
-    assert_eq!(world.does(2, &puts[1..]).state, State::Conflict, "one was there");
-    assert_eq!(world.does(2, &puts[..1]).code, Some(Code::Quota));
+    assert!(
+        detail.contains("\"org-2\" has joined its conflict 64 times, and may no more until it is settled"),
+        "{detail}"
+    );
     assert_eq!(world.does(2, &[write("b", "b\n")]).state, State::Applied, "other paths are free");
-    assert_eq!(world.does(1, &puts).state, State::Conflict, "what stood there before did not join");
-    assert_eq!(conflict(&world, &receipt).record.sides, 1 + 2 * SIDES as u32);
+    let puts: Vec<Edit> = (0..100).map(|n| write("a", &format!("{n}\n"))).collect();
+    assert_eq!(world.does(1, &puts).state, State::Conflict, "an envelope joins once");
+    assert_eq!(conflict(&world, &receipt).record.sides, (1 + SIDES + 100) as u32);
+}
+
+#[test]
+fn a_new_folder_of_hundreds_of_files_that_meets_an_unseen_file_is_kept_whole() {
+    let mut world = world(16);
+    let base = world.now();
+    world.does(0, &[write("d", "a file\n")]);
+    let folder: Vec<Edit> = (0..300).map(|n| write(&format!("d/{n}"), "in a folder\n")).collect();
+    let receipt = world.does_on(base, 1, &folder);
+    assert_eq!(receipt.state, State::Conflict);
+    assert_eq!(conflict(&world, &receipt).record.sides, 301);
 }
 
 fn suggestion(receipt: &Receipt, content: &str) -> Edit {

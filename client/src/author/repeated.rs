@@ -12,18 +12,20 @@ impl Author {
     }
 
     /// Answer at a level to an earlier envelope of this outbox that says the same as a draft; none where it says something else, was
-    /// refused, or begins a lease.
+    /// refused or disputed, or begins a lease.
     pub async fn repeated(
         &mut self,
         earlier: EnvelopeId,
         draft: &Draft,
         level: Level,
     ) -> Option<Result<Outcome, SubmitError>> {
-        let entry = self.outbox.find(&earlier).filter(|entry| entry.state() != Some(State::Refused))?;
+        let is_over = |state| matches!(state, Some(State::Refused | State::Conflict));
+        let entry = self.outbox.find(&earlier).filter(|entry| !is_over(entry.state()))?;
         let (name, envelope) = (entry.name.clone(), self.outbox.envelope(&entry.name).ok()?);
         let [change] = &envelope.body.changes[..] else { return None };
         let begins_a_lease = |op: &Op| matches!(op, Op::Acquire { .. }); // which is to run from now
         if change.ops != draft.ops
+            || change.message != draft.message
             || draft.base.is_some_and(|base| base != change.base)
             || draft.ops.iter().any(begins_a_lease)
         {

@@ -198,6 +198,9 @@ impl Streaming<'_> {
             self.author.give_up(name, &problem)?;
         }
         Box::pin(self.settle()).await?;
+        if !is_race && (problem.status, problem.code.as_str()) == DISK_FULL {
+            return Err(self.author.client.tries().held_back_by(problem).into());
+        }
         if !is_race {
             return Err(ClientError::Refused(Box::new(problem)).into());
         }

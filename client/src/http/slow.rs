@@ -28,10 +28,13 @@ impl Client {
                     Ok(body) => return Ok(body),
                     Err(why) => why,
                 },
-                Some(Ok(response)) => {
-                    tries.note(self.receive(response).await?).await?;
-                    continue;
-                }
+                Some(Ok(response)) => match timeout(self.timeout, self.receive(response)).await {
+                    Ok(refused) => {
+                        tries.note(refused?).await?;
+                        continue;
+                    }
+                    Err(_) => SILENT.to_owned(),
+                },
                 Some(Err(error)) => self.words(&error)?,
                 None => SILENT.to_owned(),
             };
@@ -70,15 +73,15 @@ mod tests {
     use std::net::TcpListener;
     use std::thread;
 
-    /// A node that gives eight bytes, one after each pause.
-    fn node(pause: Duration) -> String {
+    /// A node that gives eight bytes under this status, one after each pause.
+    fn node(status: &'static str, pause: Duration) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.expect("a client");
                 let _ = stream.read(&mut [0; 4_096]);
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n");
+                let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 8\r\n\r\n");
                 for byte in 0..8 {
                     thread::sleep(pause);
                     let _ = stream.write_all(&[byte]);
@@ -88,20 +91,23 @@ mod tests {
         address
     }
 
-    async fn asked(pause: u64, timeout: u64) -> Result<Vec<u8>, ClientError> {
-        let client =
-            Client::new(&node(Duration::from_millis(pause)), Duration::from_millis(timeout)).expect("an address");
+    async fn asked(status: &'static str, pause: u64, timeout: u64) -> Result<Vec<u8>, ClientError> {
+        let node = node(status, Duration::from_millis(pause));
+        let client = Client::new(&node, Duration::from_millis(timeout)).expect("an address");
         client.state(vec![1]).await
     }
 
     #[tokio::test]
     async fn an_answer_may_take_longer_than_a_node_may_be_silent() {
-        assert_eq!(asked(100, 600).await.expect("it comes"), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(asked("200 OK", 100, 600).await.expect("it comes"), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[tokio::test]
     async fn a_node_that_is_silent_within_its_answer_gives_none() {
-        assert!(matches!(asked(5_000, 100).await, Err(ClientError::NoAnswer { .. })));
+        for status in ["200 OK", "503 Service Unavailable"] {
+            let asked = timeout(Duration::from_secs(4), asked(status, 5_000, 100)).await.expect("it ends");
+            assert!(matches!(asked, Err(ClientError::NoAnswer { .. })), "{status}");
+        }
     }
 
     #[test]

@@ -14,16 +14,11 @@ use crate::vocabulary::event::Event;
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::revision::Revision;
-use crate::vocabulary::verdict::Code;
 use quorate_pbft::{Digest, hash};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 /// Sides of a conflict, oldest first, whose authors can lose it.
 const LOSERS_MAX: u32 = 256;
-/// Sides of one organisation's authors in one conflict, from rules 16 on: enough for a chain that was written without a
-/// network, too few to keep others for ever from having seen the newest.
-const SIDES_PER_ORGANISATION_MAX: u32 = 64;
 
 impl Applier<'_, '_> {
     /// Keeps the author's side of a disagreement about `path`: in the path's open conflict, or in a new one whose first
@@ -140,31 +135,6 @@ impl Applier<'_, '_> {
         self.applied.conflicts.insert(*id);
         self.applied.unserved += 1; // an envelope holds fewer operations
         Ok(())
-    }
-
-    /// Whether no author has made the same of an open conflict. Refuses more sides than an organisation may have.
-    fn is_new_side(&mut self, id: &ConflictId, made: &Side) -> Result<bool, Abort> {
-        let conflict = self.conflict(id)?;
-        let (mut is_new, mut own, mut organisations) = (true, 0, BTreeMap::new());
-        for index in 0..conflict.sides {
-            if !self.budget.take_side() {
-                return Err(Abort::at(Code::Quota, &conflict.path, "the envelope asks for more sides than one may"));
-            }
-            let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
-            let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };
-            is_new &= (&side.path, side.file) != (&made.path, made.file);
-            let organisation = match organisations.entry(side.author) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => place.insert(self.organisation_of(&side.author)?),
-            };
-            own += u32::from(side.revision >= conflict.since && organisation.as_deref() == Some(self.organisation));
-        }
-        if own >= SIDES_PER_ORGANISATION_MAX {
-            let why =
-                format!("{:?} has {own} sides in its conflict, and no more until it is settled", self.organisation);
-            return Err(Abort::at(Code::Quota, &conflict.path, &why));
-        }
-        Ok(is_new)
     }
 
     /// Adds a side. Who has not seen a new one that somebody made has not seen all.

@@ -90,7 +90,7 @@ impl<'t> Applier<'t, '_> {
         path: &str,
         made: Option<&File>,
         stands: bool,
-    ) -> Result<Vec<Refusal>, StoreError> {
+    ) -> Result<Vec<Refusal>, Abort> {
         let mut objections = Vec::new();
         if let Some(made) = made
             && let Some((code, why)) = self.breaks_rule(rule, made)?
@@ -152,15 +152,18 @@ impl<'t> Applier<'t, '_> {
     /// Breach by a file of the rule of its path.
     pub(super) fn breaks(&mut self, path: &str, file: &File) -> Result<Option<(Code, String)>, Abort> {
         let Some(rule) = self.rule(path)? else { return Ok(None) };
-        Ok(self.breaks_rule(rule, file)?)
+        self.breaks_rule(rule, file)
     }
 
-    fn breaks_rule(&mut self, rule: &PathRule, file: &File) -> Result<Option<(Code, String)>, StoreError> {
+    fn breaks_rule(&mut self, rule: &PathRule, file: &File) -> Result<Option<(Code, String)>, Abort> {
         if !rule.reads_content() || file.mode == Mode::Link {
             return Ok(None);
         }
         let texts = if self.place.rules < WORK_OF_ONE_SINCE { 0 } else { rule.forbidden.len() };
-        if !self.budget.take_bytes(file.size) || !self.budget.take_forbidden(file.size, texts) {
+        if !self.budget.take_forbidden(file.size, texts) {
+            return Err(Abort::refused(Code::Validator, "the envelope has more content to search than one may"));
+        }
+        if !self.budget.take_bytes(file.size) {
             return Ok(Some((Code::Validator, "the envelope has more content to check than one may".into())));
         }
         let content = self.bytes(file)?;

@@ -16,6 +16,7 @@ mod folders;
 mod govern;
 mod guard;
 mod hold;
+mod joined;
 mod lock;
 mod members;
 mod merge;
@@ -31,6 +32,7 @@ pub(crate) use self::members::{Ground, RECENT_MS};
 pub(crate) use self::merge::{kind, merge_options, mode};
 
 use self::budget::Budget;
+use self::joined::Joined;
 use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
@@ -79,6 +81,8 @@ pub(crate) struct Applier<'t, 's> {
     part: Option<String>,
     /// Paths for whose locks a conflict waits no more: their lines move on once it is known what becomes of it.
     freed: Vec<String>,
+    /// Sides of conflicts that the envelope joins, as far as it has looked at them.
+    joined: BTreeMap<ConflictId, Joined>,
     /// Quorum of the domain, until somebody is enrolled or revoked.
     quorum: Option<Arc<Quorum>>,
     applied: Applied,
@@ -241,7 +245,7 @@ impl<'t, 's> Applier<'t, 's> {
     ) -> Self {
         let Attribution { id, author, organisation, revision } = by;
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, part, freed) = (None, 0, None, Vec::new());
+        let (envelope, index, part, freed, joined) = (None, 0, None, Vec::new(), BTreeMap::new());
         let applied = Applied { minds_overruling: place.rules >= MOVES_STAY_WHOLE_SINCE, ..Applied::default() };
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
@@ -261,6 +265,7 @@ impl<'t, 's> Applier<'t, 's> {
             renamed,
             part,
             freed,
+            joined,
             quorum,
             applied,
         }

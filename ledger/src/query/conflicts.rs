@@ -26,7 +26,7 @@ pub struct ConflictEntry {
     pub domain: String,
     /// State as the tree authenticates it.
     pub record: ConflictRecord,
-    /// In the order in which they came; the first of at most 256.
+    /// In the order in which they came: the first 256, and those beyond that have supporters, as proposals do.
     pub sides: Vec<SideEntry>,
     /// Organisations that must vote for one side; 0 where an arbiter decides.
     pub needed: u32,
@@ -35,6 +35,8 @@ pub struct ConflictEntry {
 /// Side of a conflict, and who stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SideEntry {
+    /// Its place among all sides, from 0.
+    pub index: u32,
     /// Side as it was recorded.
     pub side: Side,
     /// The author's organisation; none for a replica's analyser.
@@ -127,7 +129,9 @@ impl<'a> StateView<'a> {
         let number = self.ledger.domain(&domain).ok_or_else(|| entry::damaged("a conflict's domain"))?.record.number;
         let record: Option<ConflictRecord> = entry::load_ever(self.read, number, &name::conflict(&id))?;
         let record = record.ok_or_else(|| entry::damaged("a listed conflict"))?;
-        let sides = (0..record.sides.min(SIDES_MAX)).map(|index| self.side(number, (&id, &record), index));
+        let supported = record.supporters.keys().copied().filter(|index| *index >= SIDES_MAX);
+        let shown = (0..record.sides.min(SIDES_MAX)).chain(supported);
+        let sides = shown.map(|index| self.side(number, (&id, &record), index));
         let sides = sides.collect::<Result<_, _>>()?;
         let needed = match record.decider {
             Decider::Writers(organisations) => {
@@ -149,6 +153,6 @@ impl<'a> StateView<'a> {
         let enrolled: Option<AuthorRecord> = entry::load(self.read, GROUP, &name::author(&side.author))?;
         let organisation = enrolled.map(|enrolled| enrolled.organisation);
         let supporters = record.supporters.get(&index).into_iter().flatten().copied().collect();
-        Ok(SideEntry { side, organisation, supporters })
+        Ok(SideEntry { index, side, organisation, supporters })
     }
 }

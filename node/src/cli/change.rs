@@ -140,11 +140,16 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     }
     let (mut author, earlier) = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
     let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
-    if let Some(answer) = again(&mut author, earlier, &draft, level).await {
+    let mut missing = None;
+    if let Some(path) = stands.filter(|_| !author.has_unanswered()) {
+        let levels = [Level::Sequential, Level::Strong];
+        missing = must_stand(&terms.reach.client()?, &terms.scope.domain, path, &levels).await.err();
+    }
+    if let Some(answer) = again(&mut author, (earlier, missing.is_some()), &draft, level).await {
         return report(answer, terms.reach.json);
     }
-    if let Some(path) = stands.filter(|_| !author.has_unanswered()) {
-        must_stand(&terms.reach.client()?, &terms.scope.domain, path, &[Level::Sequential, Level::Strong]).await?;
+    if let Some(missing) = missing {
+        return Err(missing);
     }
     let answer = author.submit(&draft, level).await;
     tell_unnoted(&mut author);
@@ -180,7 +185,7 @@ pub async fn send(
     level: Level,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
     let (mut author, earlier) = author(reach, signing, domain).await?;
-    if let Some(answer) = again(&mut author, earlier, draft, level).await {
+    if let Some(answer) = again(&mut author, (earlier, false), draft, level).await {
         return Ok(answer);
     }
     if author.has_unanswered() && draft.ops.iter().any(|op| matches!(op, Op::Rotate { .. })) {
@@ -209,13 +214,18 @@ async fn author(reach: &Reach, signing: &Signing, domain: &str) -> Result<(Autho
 }
 
 /// Answer to an earlier change that was sent again just now, where a draft says the same: a command that is given again, because its
-/// answer was lost, makes no second change.
+/// answer was lost, makes no second change. An edit that took effect may have been followed by others', and is meant anew unless
+/// what it was to remove is gone; a ticket is an answer that was not lost.
 async fn again(
     author: &mut Author,
-    earlier: Option<EnvelopeId>,
+    (earlier, is_gone): (Option<EnvelopeId>, bool),
     draft: &Draft,
     level: Level,
 ) -> Option<Result<author::Outcome, SubmitError>> {
+    let governs = |op: &Op| matches!(op, Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } | Op::Propose { .. });
+    if level == Level::Eventual || !(is_gone || author.has_unanswered() || draft.ops.iter().all(governs)) {
+        return None;
+    }
     let answer = author.repeated(earlier?, draft, level).await?;
     tell!("quorate: nothing new was signed: an earlier change without an answer says the same");
     tell_unnoted(author);

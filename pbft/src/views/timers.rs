@@ -125,16 +125,16 @@ impl Views {
         let checkpoint = order.checkpoint_wait(member).map(|since| (since, Cause::Checkpoint));
         let first = order.awaits_first().then_some((self.since, Cause::FirstSlot));
         let deadline = self.deadline_timer(order, member).map(|since| (since, Cause::Deadline));
-        let behind = self.timers.behind.get(BEHIND_SLOTS_MAX - 1).map(|since| (*since, Cause::Time));
+        let time = self.time_due(order, member).map(|due| (due, Cause::Time));
         let fill = self.fill_timer(order).map(|since| (since, Cause::EpochEnd));
         let slot = self.slot_timer(order, peers, member).map(|(since, seq)| (since, Cause::Slot(seq)));
         let due = |(since, cause): (Ticks, Cause)| (self.due(since, self.timeout_ms(member), member), cause);
-        let waits = [checkpoint, first, deadline, behind].into_iter().flatten().chain(lanes);
+        let waits = [checkpoint, first, deadline].into_iter().flatten().chain(lanes);
         let by_contents = waits.filter(|_| !self.timers.is_full).map(due).min_by_key(|(due, _)| *due);
-        let others = [fill, slot].map(|wait| wait.map(due));
+        let others = [fill, slot].map(|wait| wait.map(due)).into_iter().chain([time]);
         let by_contents =
             by_contents.filter(|(due, _)| *due > member.now.ticks || !self.timers.holds(*due, order, peers, member));
-        others.into_iter().flatten().chain(by_contents).min_by_key(|(due, _)| *due)
+        others.flatten().chain(by_contents).min_by_key(|(due, _)| *due)
     }
 
     /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it
@@ -212,16 +212,31 @@ impl Views {
         self.timers.overdue_since
     }
 
+    /// T3: when ledger time will have stood still for as long as it may be behind; a clock that leapt, and is right again by
+    /// then, blames nobody.
+    fn time_due(&mut self, order: &Order, member: &Member) -> Option<Ticks> {
+        if !is_behind(order.committed_time(), member) {
+            self.timers.behind.clear();
+        }
+        let since = *self.timers.behind.get(BEHIND_SLOTS_MAX - 1)?;
+        Some(self.due(since, member.constants.clock_behind_ms, member))
+    }
+
     /// T3: judges ledger time by a new slot that is voted for. One that is decided already may be of long ago: it blames nobody.
     pub(crate) fn judge_time(&mut self, order: &Order, member: &Member, (seq, content): (SeqNum, &Content)) {
         let left = order.committed_time().max(content.time.unwrap_or_default());
         let is_open = order.log.get(seq).is_some_and(|slot| slot.committed.is_none());
-        if left.get().saturating_add(member.constants.clock_behind_ms) >= member.now.wall.get() {
+        if !is_behind(left, member) {
             self.timers.behind.clear();
         } else if is_open && self.timers.behind.len() < BEHIND_SLOTS_MAX {
             self.timers.behind.push(member.now.ticks);
         }
     }
+}
+
+/// Whether a ledger time is further behind the own clock than may be (T2).
+fn is_behind(time: Time, member: &Member) -> bool {
+    time.get().saturating_add(member.constants.clock_behind_ms) < member.now.wall.get()
 }
 
 impl Order {

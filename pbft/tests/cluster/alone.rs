@@ -199,6 +199,11 @@ impl Alone {
         self.step(Input::Tick(Now { ticks: Ticks::new(self.now), wall: Time::new(WALL + self.now) }));
     }
 
+    /// The wall clock is at another time for a moment.
+    pub fn leap(&mut self, millis: u64) {
+        self.step(Input::Tick(Now { ticks: Ticks::new(self.now), wall: Time::new(WALL + millis) }));
+    }
+
     /// A message that verifies.
     pub fn hear(&mut self, from: usize, message: Message) {
         let verified = self.verify(from, message).expect("a message that verifies");

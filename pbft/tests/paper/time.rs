@@ -82,14 +82,31 @@ fn behind_its_clock(times: impl IntoIterator<Item = u64>, is_decided: bool) -> A
     backup
 }
 
+/// Lets time pass in steps that are no pause of the process.
+fn wait(backup: &mut Alone, ms: u64) {
+    (0..ms / 100).for_each(|_| backup.tick(100));
+    backup.tick(ms % 100);
+}
+
+/// T3: a clock that leapt was as wrong as its primary seemed to be.
+#[test]
+fn a_clock_that_is_right_again_in_time_blames_nobody() {
+    let behind = Constants::default().clock_behind_ms;
+    let mut backup = behind_its_clock(vec![1_000; 16], false);
+    wait(&mut backup, 5_000);
+    backup.leap(2_000);
+    wait(&mut backup, 2 * behind);
+    assert_eq!(backup.asks_for_view(), None);
+}
+
 /// T3: old stamps cannot set ledger time back, and a primary that gives no others holds it up for ever.
 #[test]
-fn a_primary_of_whom_sixteen_slots_left_ledger_time_far_behind_is_left_after_a_time_out() {
-    let base = Constants::default().base_timeout_ms;
+fn a_primary_of_whom_sixteen_slots_left_ledger_time_far_behind_is_left_after_as_long_again() {
+    let behind = Constants::default().clock_behind_ms;
     for (slots, leaves) in [(15, false), (16, true), (40, true)] {
         let mut backup = behind_its_clock(vec![1_000; slots], false);
         let counted = (slots.max(16) - 16) as u64 * 20;
-        backup.tick(base - counted - 1);
+        wait(&mut backup, behind - counted - 1);
         assert_eq!(backup.asks_for_view(), None, "{slots} slots");
         backup.tick(1);
         assert_eq!(
@@ -109,7 +126,7 @@ fn slots_that_were_decided_before_the_vote_and_those_before_a_new_stamp_blame_no
     let asleep = behind_its_clock(vec![1_000; 20], true);
     let mended = behind_its_clock([1_000; 15].into_iter().chain([behind + 10_000]).chain([1_000; 15]), false);
     for mut backup in [asleep, mended] {
-        backup.tick(5_000);
+        wait(&mut backup, 2 * behind);
         assert_eq!(backup.asks_for_view(), None);
     }
 }

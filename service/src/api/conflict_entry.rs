@@ -14,7 +14,8 @@ use quorate_pbft::PublicKey;
 /// A conflict as lists have it.
 pub fn entry(view: &StateView, found: Found) -> Answer<ConflictEntry> {
     let (mut sides, mut proposals) = (Vec::new(), Vec::new());
-    for (number, held) in (1..).zip(&found.sides) {
+    for held in &found.sides {
+        let number = number(held.index);
         match &held.side.proposed {
             None => sides.push(side(view, &found.domain, number, held)?),
             Some(reason) => proposals.push(proposal(view, number, held, reason)),

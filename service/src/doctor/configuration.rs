@@ -142,10 +142,17 @@ pub(super) fn own_addresses(config: &Config) -> Vec<(&'static str, SocketAddr)> 
     own.into_iter().flatten().filter(|(_, address)| address.port() != 0).collect()
 }
 
-/// Hosts and ports of the members that the configuration names.
+/// Hosts and ports of the other members that the configuration names.
 pub(super) fn peers(dir: &Path) -> Vec<(String, String)> {
     let config = Config::load(dir, Overrides::default()).ok();
-    let peers = config.into_iter().flat_map(|config| config.peers);
+    let key = keys::public(&dir.join(REPLICA_KEY_FILE)).ok();
+    let genesis = read_genesis(&dir.join(GENESIS_FILE)).ok();
+    let own = key.and_then(|key| genesis?.founders().replica_of(&key)).map(|me| me.get());
+    let is_own = |name: &str| {
+        name.parse().is_ok_and(|number: u16| Some(number) == own)
+            || key.is_some_and(|key| key.to_string().eq_ignore_ascii_case(name))
+    };
+    let peers = config.into_iter().flat_map(|config| config.peers).filter(|(name, _)| !is_own(name));
     peers.filter_map(|(name, address)| Some((name, host_and_port(&address)?))).collect()
 }
 

@@ -1,6 +1,7 @@
 //! World outside the folder: the machine's clock, and the members at their configured addresses.
 
 use super::Item;
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -30,18 +31,19 @@ pub(super) fn clock(data: &Path, now: SystemTime) -> Option<Item> {
 /// Members that take a connection at these hosts and ports, and those that do not: none is a fault of this folder.
 pub(super) fn peers(peers: Vec<(String, String)>) -> Option<Item> {
     let (asked, (tell, answers)) = (peers.len(), mpsc::channel());
+    let mut silent: BTreeSet<String> = peers.iter().map(|(name, at)| format!("{name} at {at}")).collect();
     for (name, at) in peers {
         let tell = tell.clone();
-        thread::spawn(move || tell.send((takes_connections(&at), format!("{name} at {at}"))));
+        thread::spawn(move || takes_connections(&at).then(|| tell.send(format!("{name} at {at}"))));
     }
     drop(tell);
     let end = Instant::now() + ANSWERS_WITHIN * 2; // a name server may be silent for longer
-    let within = || answers.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
-    let told: Vec<(bool, String)> = std::iter::from_fn(within).collect();
-    let mut silent: Vec<String> = told.iter().filter(|(takes, _)| !takes).map(|(_, who)| who.clone()).collect();
-    silent.sort();
+    while let Ok(there) = answers.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        silent.remove(&there);
+    }
+    let there = asked - silent.len();
+    let silent: Vec<String> = silent.into_iter().collect();
     let beyond = if silent.is_empty() { String::new() } else { format!("; not {}", silent.join(", ")) };
-    let there = told.len() - silent.len();
     (asked > 0).then(|| Item::well("peers", format!("{there} of {asked} configured members take connections{beyond}")))
 }
 

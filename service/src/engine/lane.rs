@@ -41,7 +41,8 @@ impl Engine {
         queues: bool,
         work: &mut Work,
     ) -> Result<Result<Place, NotTaken>, EngineError> {
-        let queues = queues && !self.core.can_order() && self.own_clock >= Time::new(HEARS_WITHIN_MS);
+        let is_member = self.core.member().is_some(); // who follows never releases what it queues
+        let queues = queues && is_member && !self.core.can_order() && self.own_clock >= Time::new(HEARS_WITHIN_MS);
         let known = self.mempool().place(&candidate.id);
         if let Some(place) = known {
             let kept = queues && self.keep(&candidate, work);

@@ -89,7 +89,7 @@ mod tests {
         let said = said.map(|(byte, of)| (Digest([byte; 32]), of.into_iter().map(ReplicaId::new).collect::<Vec<_>>()));
         let split = Some((SeqNum::new(128), said.into()));
         let report = Report { quorum: 1, split, can_order: true, ..Report::of_nobody() };
-        let facts = Facts { report: &report, vitals: &vitals, damage: None, has_test_keys: false };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false };
 
         let found = issues(&facts);
 

@@ -32,6 +32,8 @@ const READ_EVERY: u64 = 10;
 const RESTRAINED_NAMED_MAX: usize = 8;
 /// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
 pub const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
+/// The same while a write waits for room. It may be one of a fold alone, and then the core goes on.
+const ROOM_SILENT_MAX: Duration = Duration::from_secs(2);
 /// Open conflicts that are counted at most.
 const CONFLICTS_COUNTED_MAX: usize = 1_000;
 
@@ -72,10 +74,13 @@ impl Sources {
 
     /// Why the core's thread stands still, in words: what it published last is all that it knows. None while it works.
     pub fn standstill(&self) -> Option<&'static str> {
-        let is_silent = !self.metrics.works_within(CORE_SILENT_MAX);
-        let why =
-            is_silent.then_some("its core has done nothing for 10 s: the disk gives no answer, or is far too slow");
-        self.room.is_awaited().then_some("the disk is full, and a write waits for room").or(why)
+        let (silent_max, why) = match self.room.is_awaited() {
+            true => (ROOM_SILENT_MAX, "the disk is full, and a write waits for room"),
+            false => {
+                (CORE_SILENT_MAX, "its core has done nothing for 10 s: the disk gives no answer, or is far too slow")
+            }
+        };
+        (!self.metrics.works_within(silent_max)).then_some(why)
     }
 
     /// Seconds until the certificate of the API ends, negative when it has; none without one.

@@ -194,7 +194,7 @@ pub async fn find(
     };
     let mut from = String::new();
     let (mut gaps, mut has_gaps) = (false, false);
-    let begins = loop {
+    let (begins, is_part) = loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
         let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
         let page = client.renewed().get(&["domains", domain, "log"], &query).await;
@@ -207,13 +207,13 @@ pub async fn find(
         items.into_iter().try_for_each(|entry| search.takes(entry, trust))?;
         match next {
             Some(next) if next != from && !search.is_complete() => from = next,
-            _ => break begins,
+            next => break (begins, next.is_some()),
         }
     };
     if gaps && after.is_none() && !search.is_complete() {
         return Err(of_gaps(domain));
     }
-    if let Some(place) = search.seen.gap(begins.is_some()).filter(|_| !has_gaps) {
+    if let Some(place) = search.seen.gap(begins.is_some() || is_part).filter(|_| !has_gaps) {
         return Err(places.gap(place));
     }
     let found = search.end(has_gaps || begins.is_some())?;
