@@ -130,11 +130,12 @@ impl Views {
         let slot = self.slot_timer(order, peers, member).map(|(since, seq)| (since, Cause::Slot(seq)));
         let due = |(since, cause): (Ticks, Cause)| (self.due(since, self.timeout_ms(member), member), cause);
         let waits = [checkpoint, first, deadline].into_iter().flatten().chain(lanes);
-        let by_contents = waits.filter(|_| !self.timers.is_full).map(due).min_by_key(|(due, _)| *due);
-        let others = [fill, slot].map(|wait| wait.map(due)).into_iter().chain([time]);
+        let waits = waits.map(due).chain(time);
+        let by_contents = waits.filter(|_| !self.timers.is_full).min_by_key(|(due, _)| *due);
+        let others = [fill, slot].map(|wait| wait.map(due));
         let by_contents =
             by_contents.filter(|(due, _)| *due > member.now.ticks || !self.timers.holds(*due, order, peers, member));
-        others.flatten().chain(by_contents).min_by_key(|(due, _)| *due)
+        others.into_iter().flatten().chain(by_contents).min_by_key(|(due, _)| *due)
     }
 
     /// V1 a: since the oldest certificate that no committed cut covers is known here and to the primary, who is sent it

@@ -34,8 +34,7 @@ fn decided(genesis: &Genesis, seq: u64, mark: bool) -> Record {
     let (group, epoch, kind, view) = (genesis.group(), Epoch::default(), Kind::Commit, View::new(0));
     let (seq, digest) = (SeqNum::new(seq), content.digest());
     let statement = Statement { group, epoch, kind, view, seq, digest };
-    let sign =
-        |number| (ReplicaId::new(number), statement.clone().sign(ReplicaId::new(number), &member(number)).signature);
+    let sign = |number| (ReplicaId::new(number), statement.sign(ReplicaId::new(number), &member(number)).signature);
     let claimed = ClaimedCert { epoch, kind, view, seq, digest, signatures: [0, 1, 2].map(sign).to_vec() };
     Record::Committed { certificate: genesis.founders().check(claimed, &Ed25519).expect("three signed"), content }
 }
