@@ -78,7 +78,7 @@ impl DomainPolicy {
     }
 
     /// Whether its patterns are no longer than those of a policy may be, or of the one in force are, from rules 16 on.
-    pub(crate) fn check_patterns(&self, known: Option<&Self>) -> Result<(), BadPolicy> {
+    pub fn check_patterns(&self, known: Option<&Self>) -> Result<(), BadPolicy> {
         let bytes = |policy: &Self| policy.paths.iter().map(|rule| rule.pattern.len()).sum::<usize>();
         match bytes(self) > known.map_or(0, bytes).max(GLOBS_BYTES_MAX) {
             true => Err(BadPolicy::TooLong("the text of all patterns")),

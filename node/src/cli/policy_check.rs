@@ -95,8 +95,8 @@ fn of_group(policy: &GroupPolicy, organisations: u32) -> Vec<Fault> {
 
 fn of_domain(policy: &DomainPolicy, organisations: u32) -> Vec<Fault> {
     let faults: Vec<_> = policy.faults(organisations).collect();
-    let dear = policy.schemas_cost(Tally::AsCompiled).err().map(|why| Fault { place: "paths".into(), why });
-    let dear = dear.filter(|dear| !faults.contains(dear));
+    let dear = policy.schemas_cost(Tally::AsCompiled).and_then(|_| policy.check_patterns(None)).err();
+    let dear = dear.map(|why| Fault { place: "paths".into(), why }).filter(|dear| !faults.contains(dear));
     faults.into_iter().chain(dear).collect()
 }
 
@@ -118,7 +118,7 @@ fn advice(why: &BadPolicy) -> &'static str {
     match why {
         BadPolicy::TooLong(_) => {
             "make it shorter: 1024 principals, 256 rules, 32 strategies, 256 named validators, \
-                                  64 forbidden texts of 1 to 256 bytes, 1 MiB of schemas with 256 regular expressions"
+                                  64 forbidden texts of 1 to 256 bytes, 64 KiB of patterns, 1 MiB of schemas with 256 regular expressions"
         }
         BadPolicy::Pattern(_) => "write components with `*` and `?` between slashes; `**` stands alone: docs/**/*.md",
         BadPolicy::Approvals(_) => {
