@@ -99,7 +99,8 @@ impl Ledger {
             let tree = key.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
             let domain = tree.and_then(|tree| Some((self.domain_named(tree)?, self.floor(tree))));
             let domain = domain.ok_or_else(|| entry::damaged("the tree of an entry"))?;
-            copy_entry(self.genesis(), domain, (read, into), (&key, &row))?;
+            let mut left = u64::MAX;
+            copy_entry(self.genesis(), domain, (read, into), (&key, &row), &mut left)?;
             into.give(Table::Entries, key, row)?;
         }
         Ok(next)
@@ -119,11 +120,18 @@ fn copy_entry(
     (domain, floor): (&str, SeqNum),
     (read, into): (&dyn Read, &mut dyn Store),
     at: (&[u8], &[u8]),
-) -> Result<(), StoreError> {
+    left: &mut u64,
+) -> Result<bool, StoreError> {
     let tree = at.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
     let found = tree.zip(entry::decode(at.1)).ok_or_else(|| entry::damaged("an entry"))?;
     let (tree, (name, value)) = found;
     let vouched = Vouched::held(read, genesis, (tree, name, value), floor)?;
+    for content in vouched.contents.keys() {
+        *left = left.saturating_sub(copy_content(read, into, content)?);
+        if *left == 0 {
+            return Ok(false);
+        }
+    }
     for (table, key, value) in derived::of(tree, name, value, &vouched)? {
         into.give(table.into(), key, value)?;
     }
@@ -131,9 +139,10 @@ fn copy_entry(
         into.give(Table::Archive, key, value)?;
     }
     for (key, value) in vouched.rows {
+        *left = left.saturating_sub(value.len() as u64);
         into.give(Table::Past, key, value)?;
     }
-    vouched.contents.keys().try_for_each(|content| copy_content(read, into, content))
+    Ok(true)
 }
 
 fn entries_from(read: &dyn Read, from: &[u8]) -> Result<Entries, StoreError> {
@@ -147,11 +156,14 @@ fn entries_from(read: &dyn Read, from: &[u8]) -> Result<Entries, StoreError> {
     Ok(found)
 }
 
-fn copy_content(read: &dyn Read, into: &mut dyn Store, content: &Digest) -> Result<(), StoreError> {
-    if into.get(Table::Contents, &content.0)?.is_some() {
-        return Ok(());
+/// Copies a content that is not there yet; its bytes.
+fn copy_content(read: &dyn Read, into: &mut dyn Store, content: &Digest) -> Result<u64, StoreError> {
+    if !into.first_keys(Table::Contents, &content.0, &content.0, 1)?.is_empty() {
+        return Ok(0);
     }
     let bytes = read.get(Table::Contents, &content.0)?;
     let bytes = bytes.ok_or_else(|| StoreError(format!("content {content} is missing")))?;
-    into.give(Table::Contents, content.0.to_vec(), entry::sound_content(content, bytes)?)
+    let length = bytes.len() as u64;
+    into.give(Table::Contents, content.0.to_vec(), entry::sound_content(content, bytes)?)?;
+    Ok(length)
 }

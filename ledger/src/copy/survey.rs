@@ -191,37 +191,35 @@ impl Survey {
         Ok(false)
     }
 
-    /// Copies the next entries that are sound, with all that they vouch for as far as a horizon goes that is known, to the entry
-    /// at which 16 MiB are full; the key to go on from, none after the last.
-    pub fn copy_sound(
-        &self,
-        read: &dyn Read,
-        into: &mut dyn Store,
-        from: &[u8],
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(own_seq) = self.seq() else { return Ok(None) };
+    /// Copies the next entries that are sound, with all that they vouch for as far as a horizon goes that is known, until 16 MiB
+    /// are full; whether it has come to the end. What an entry vouches for may take several steps, the entry itself comes with the last.
+    pub fn copy_sound(&self, read: &dyn Read, into: &mut dyn Store, walk: &mut Walk) -> Result<bool, StoreError> {
+        let Some(own_seq) = self.seq() else { return Ok(true) };
+        let (from, mut left) = (std::mem::take(&mut walk.from), COPIED_BYTES);
+        walk.until = u64::MAX;
         if from.is_empty() {
             // Rows are taken as far as the horizon of this state goes: the copy is of no older one.
             let (seq, epoch) = copied_from(&*into)?;
             note_copied(into, (seq.max(own_seq), epoch))?;
         }
-        let (found, mut walk) = (entries_from(read, from)?, Walk { until: u64::MAX, ..Walk::default() });
-        let mut next = None;
-        for (key, row) in found {
-            next = Some([key.as_slice(), &[0]].concat());
-            let faults = self.faults(read, (&key, &row), &mut walk)?;
+        for (key, row) in entries_from(read, &from)? {
+            walk.from = [key.as_slice(), &[0]].concat();
+            left = left.saturating_sub(row.len() as u64);
+            let faults = self.faults(read, (&key, &row), walk)?;
             if let Some((tree, _, _)) = parts(&key, &row).filter(|(tree, _, _)| self.sound.contains(tree))
                 && let Some((domain, floor)) = self.trees.get(&tree)
                 && faults.iter().all(|fault| *fault == Fault::Derived)
             {
-                copy_entry(&self.genesis, (domain, *floor), (read, into), (&key, &row))?;
-                into.give(Table::Entries, key, row)?;
+                match copy_entry(&self.genesis, (domain, *floor), (read, into), (&key, &row), &mut left)? {
+                    true => into.give(Table::Entries, key, row)?,
+                    false => walk.from = key,
+                }
             }
-            if walk.bytes >= COPIED_BYTES {
+            if left == 0 {
                 break;
             }
         }
-        Ok(next)
+        Ok(walk.from.is_empty())
     }
 
     /// The key to go on from, if there may be more.

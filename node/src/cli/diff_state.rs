@@ -128,7 +128,9 @@ async fn pair(nodes: &[Client; 2]) -> Result<Pair, Stop> {
     let at = newest.iter().flatten().copied().max();
     // Where no state gets a quorum any more, the newest certified ones are those from before they parted.
     let [left, right] = &statuses;
-    let have_parted = left.executed_seq == right.executed_seq && left.state_root != right.state_root;
+    let have_parted = left.executed_seq == right.executed_seq
+        && left.state_root != right.state_root
+        && newest.iter().flatten().all(|certified| *certified < left.executed_seq);
     let is_apart = statuses.each_ref().map(|status| have_parted || status.mode == Mode::Diverged);
     let one = |side: usize| match (is_apart[side], newest[side]) {
         (true, _) => Ok(Which::Executed(statuses[side].executed_seq)),

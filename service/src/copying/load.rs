@@ -6,7 +6,7 @@ use super::record::Recorder;
 use super::turn::Turn;
 use crate::engine::{EngineError, Roots};
 use crate::shelter::sheltered;
-use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError, copy_steps};
+use quorate_ledger::copy::{Ask, Errand, Next, Refused, Session, Survey, TakeError, Walk, copy_steps};
 use quorate_ledger::proof::{Checkpoint, Epochs};
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{Broken, Digest, PublicKey, Record, SeqNum};
@@ -107,14 +107,15 @@ impl Load {
         }
         let Some(Ok(survey)) = sheltered(|| Survey::open(old, genesis)) else { return Ok(()) };
         self.batch = None;
-        let mut from = Vec::new();
+        let mut walk = Walk::default();
         loop {
             let mut batch = self.db.begin()?;
-            let Some(Ok(next)) = sheltered(|| survey.copy_sound(old, &mut batch, &from)) else { break };
+            let Some(Ok(is_over)) = sheltered(|| survey.copy_sound(old, &mut batch, &mut walk)) else { break };
             batch.commit()?;
             self.db.fold()?;
-            let Some(next) = next else { break };
-            from = next;
+            if is_over {
+                break;
+            }
         }
         let mut batch = self.db.begin()?;
         self.session = Session::open(&mut batch, genesis)?;
