@@ -12,6 +12,7 @@ mod address;
 mod known;
 mod trusted;
 mod level;
+mod limits;
 mod listing;
 mod names;
 mod proof;

@@ -3,7 +3,7 @@
 use super::{Terms, must_stand, tell_earlier};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::print::{self, plain};
-use crate::cli::{clock, import};
+use crate::cli::{clock, limits};
 use quorate_client::author::{Author, Draft};
 use quorate_client::outbox::Chain;
 use quorate_ledger::{Code, Level, Limits};
@@ -25,7 +25,7 @@ pub async fn keep(terms: &Terms, paths: &[&str], draft: Draft, stands: Option<&s
     if let Some(path) = stands.filter(|_| !author.has_unanswered()) {
         must_stand(&reach.client()?, domain, path, &[Level::Sequential]).await?;
     }
-    let limits = import::limits(&reach.client()?).await?;
+    let limits = limits::limits(&reach.client()?).await?;
     fits(&draft, limits.file_bytes_max)?;
     if let (None, Some(chain)) = (draft.base, author.chain()) {
         goes_on(chain, &limits)?;

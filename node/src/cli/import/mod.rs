@@ -18,15 +18,16 @@ mod tally;
 use super::change;
 use super::failure::{Failure, Outcome};
 use super::identities;
+use super::limits;
 use super::listing::LIST_MAX;
 use super::reach::{Reach, Scope, Signing};
 use crate::lines::{Branches, Line, alike, all_branches};
 use base::Allowed;
 use earlier::Trust;
 use places::Places;
-use quorate_client::api::{Domain, GroupLimits};
+use quorate_client::api::Domain;
 use quorate_client::author::Author;
-use quorate_client::http::{Client, ClientError};
+use quorate_client::http::Client;
 use quorate_git::Repository;
 use quorate_ledger::{Base, Limits};
 use rest::Rest;
@@ -88,7 +89,7 @@ pub async fn run(args: &Import) -> Outcome {
     let lines = args.lines(&repository)?;
     let client = args.reach.client()?;
     all_stand(&client, &lines).await?;
-    let limits = limits(&client).await?;
+    let limits = limits::limits(&client).await?;
     let repository = repository.with_file_limit(limits.file_bytes_max);
     let mut run = Run { args, repository, limits, pace: args.rate.map(pace) };
     let (mut tallies, mut failed) = (Vec::new(), Vec::new());
@@ -134,19 +135,6 @@ async fn all_stand(client: &Client, lines: &[Line]) -> Outcome {
     let Some(first) = missing.first() else { return Ok(()) };
     let what = format!("no domain {}: nothing was sent", missing.join(", "));
     Err(Failure::no(what).next(format!("`quorate domains create {first}` proposes it")))
-}
-
-/// Limits of the group; the usual ones where the node is older than the question.
-pub async fn limits(client: &Client) -> Result<Limits, ClientError> {
-    match client.limits().await {
-        Ok(GroupLimits { file_bytes_max, envelope_bytes_max, operations_max, base_horizon_ms, .. }) => {
-            let usual = Limits::default();
-            let base_horizon_ms = base_horizon_ms.unwrap_or(usual.base_horizon_ms);
-            Ok(Limits { file_bytes_max, envelope_bytes_max, operations_max, base_horizon_ms, ..usual })
-        }
-        Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(Limits::default()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Ticks so many times a second; a late one does not hurry those after it.
