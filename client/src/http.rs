@@ -291,9 +291,7 @@ impl Client {
         kind: &'static str,
         body: Vec<u8>,
     ) -> Result<Answer, ClientError> {
-        let mut request = Request::post(url).body(body.into()).expect("an address and a body");
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        self.ask_within(tries, request).await
+        self.ask_within(tries, post(url, kind, body)).await
     }
 
     /// Begins an endless answer; only the beginning is tried again.
@@ -456,6 +454,12 @@ impl Client {
             }
         }
     }
+}
+
+fn post(url: Uri, kind: &'static str, body: Vec<u8>) -> Request<Full> {
+    let mut request = Request::post(url).body(body.into()).expect("an address and a body");
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    request
 }
 
 fn get(url: Uri, headers: HeaderMap) -> Request<Full> {

@@ -6,33 +6,10 @@ mod memory;
 
 use memory::peak_of;
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema, Step, Strategy};
-use quorate_ledger::{
-    Act, Base, Code, Dependency, GROUP_DOMAIN, Genesis, GenesisFile, Limits, Op, Principal, Receipt, Reconfiguration,
-    State,
-};
+use quorate_ledger::{Act, Base, Code, Dependency, Genesis, GenesisFile, Limits, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
+use support::disputes::{goes_on_by, policy, rule, world};
 use support::world::{Edit, World, remove, rename, write};
-
-fn world(rules: u32) -> World {
-    World::of(support::genesis_by(Some(rules)))
-}
-
-/// The world's group agrees on rules of the next number, and its next epoch begins.
-fn goes_on_by(world: &mut World, rules: u32) {
-    let change = Reconfiguration { rules: Some(rules), ..Reconfiguration::default() };
-    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
-    world.fill();
-    world.slot(&[]);
-    assert_eq!(world.ledger.rules(), rules);
-}
-
-fn rule(pattern: &str) -> PathRule {
-    PathRule { pattern: pattern.into(), ..PathRule::default() }
-}
-
-fn policy(paths: Vec<PathRule>) -> DomainPolicy {
-    DomainPolicy { paths, ..DomainPolicy::new(vec![Principal::Everyone], vec![]) }
-}
 
 /// A policy with a rule for each schema: the folders `0`, `1` and so on.
 fn with_schemas(schemas: Vec<String>) -> DomainPolicy {

@@ -2,30 +2,10 @@
 
 mod support;
 
-use quorate_ledger::policy::{DomainPolicy, PathRule};
-use quorate_ledger::{Act, Code, EnvelopeId, GROUP_DOMAIN, Op, Principal, Receipt, Reconfiguration, State};
+use quorate_ledger::policy::PathRule;
+use quorate_ledger::{Act, Code, EnvelopeId, Op, Receipt, State};
+use support::disputes::{goes_on_by, policy, rule, world};
 use support::world::{Edit, World, remove, write};
-
-fn world(rules: u32) -> World {
-    World::of(support::genesis_by(Some(rules)))
-}
-
-/// The world's group agrees on rules of the next number, and its next epoch begins.
-fn goes_on_by(world: &mut World, rules: u32) {
-    let change = Reconfiguration { rules: Some(rules), ..Reconfiguration::default() };
-    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
-    world.fill();
-    world.slot(&[]);
-    assert_eq!(world.ledger.rules(), rules);
-}
-
-fn rule(pattern: &str) -> PathRule {
-    PathRule { pattern: pattern.into(), ..PathRule::default() }
-}
-
-fn policy(paths: Vec<PathRule>) -> DomainPolicy {
-    DomainPolicy { paths, ..DomainPolicy::new(vec![Principal::Everyone], vec![]) }
-}
 
 fn governed(rules: u32, paths: Vec<PathRule>) -> World {
     let mut world = world(rules);

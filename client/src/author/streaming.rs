@@ -42,8 +42,11 @@ struct Open {
 
 /// A refusal by a stage of the gate, but for what passes by itself, or of a size that the node never takes or has no room for.
 fn is_final(problem: &Problem) -> bool {
-    let is_of_full_disk = (problem.status, problem.code.as_str()) == DISK_FULL;
-    problem.stage.is_some() && problem.code != "rate" || problem.is_of_size_here() || is_of_full_disk
+    problem.stage.is_some() && problem.code != "rate" || problem.is_of_size_here() || is_of_full_disk(problem)
+}
+
+fn is_of_full_disk(problem: &Problem) -> bool {
+    (problem.status, problem.code.as_str()) == DISK_FULL
 }
 
 impl Author {
@@ -198,7 +201,7 @@ impl Streaming<'_> {
             self.author.give_up(name, &problem)?;
         }
         Box::pin(self.settle()).await?;
-        if !is_race && (problem.status, problem.code.as_str()) == DISK_FULL {
+        if !is_race && is_of_full_disk(&problem) {
             return Err(self.author.client.tries().held_back_by(problem).into());
         }
         if !is_race {

@@ -15,9 +15,7 @@ const DRIPS: &str = "its answer comes at less than 16 KiB a second";
 impl Client {
     /// Sends bytes; the client's time is how long the node may be silent, before its answer and within it.
     pub(crate) fn post_slow(&self, url: Uri, kind: &'static str, body: Vec<u8>) -> Asked<'_, Vec<u8>> {
-        let mut request = Request::post(url).body(body.into()).expect("an address and a body");
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        Box::pin(self.asked_slow(request))
+        Box::pin(self.asked_slow(post(url, kind, body)))
     }
 
     async fn asked_slow(&self, request: Request<Full>) -> Result<Vec<u8>, ClientError> {

@@ -3,10 +3,19 @@
 use super::genesis_by;
 use super::world::{Edit, World};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Step, Strategy};
-use quorate_ledger::{Op, Principal, Receipt};
+use quorate_ledger::{Act, GROUP_DOMAIN, Op, Principal, Receipt, Reconfiguration};
 
 pub fn world(rules: u32) -> World {
     World::of(genesis_by(Some(rules)))
+}
+
+/// The world's group agrees on rules of the next number, and its next epoch begins.
+pub fn goes_on_by(world: &mut World, rules: u32) {
+    let change = Reconfiguration { rules: Some(rules), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    world.fill();
+    world.slot(&[]);
+    assert_eq!(world.ledger.rules(), rules);
 }
 
 pub fn vote(world: &mut World, who: u8, receipt: &Receipt, side: u32) -> Receipt {

@@ -99,7 +99,7 @@ fn the_rest_of_a_commit_goes_in_where_others_moved_a_file_that_its_first_part_de
     assert_eq!(met.file("more"), "x\n");
 }
 
-/// One organisation removes the file, another changes it: nothing is served.
+/// The conflict is of a file that one organisation removes and another changes: nothing is served.
 #[test]
 fn a_first_import_ends_no_conflict_of_others() {
     let met = Met { git: Git::new(), group: Group::running(4) };

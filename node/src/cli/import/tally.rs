@@ -128,7 +128,7 @@ impl Tally {
         }
     }
 
-    /// Everything that was sent has its verdict; fails where a commit waits for approvals.
+    /// Verdicts of all that was sent are in; fails where a commit waits for approvals.
     pub fn end(&mut self) -> Outcome {
         self.seconds = self.begun.elapsed().as_secs_f64();
         if io::stderr().is_terminal() && self.commits > 0 {
