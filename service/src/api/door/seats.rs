@@ -53,9 +53,31 @@ impl Room {
     }
 }
 
+/// Time since a door was made, in microseconds. Where there is no room each connection that comes has all seats looked at: in a
+/// flood differences of [`Instant`]s were a tenth of what the replica did.
+#[derive(Clone, Copy)]
+struct Clock(Instant);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock {
+    fn at(self, now: Instant) -> u64 {
+        micros(now.saturating_duration_since(self.0))
+    }
+}
+
+const fn micros(time: Duration) -> u64 {
+    time.as_micros() as u64
+}
+
 /// Seats of the open connections.
 #[derive(Default)]
 pub struct Door {
+    clock: Clock,
     seats: Mutex<Seats>,
     known: Arc<Known>,
     files: Arc<AtomicUsize>,
@@ -121,17 +143,18 @@ impl Drop for Held {
 /// Seat of a connection.
 pub struct Seat {
     from: IpAddr,
-    opened: Instant,
-    /// Milliseconds from the opening to the last progress.
-    progress_ms: AtomicU64,
+    clock: Clock,
+    opened: u64,
+    /// Time of the last progress.
+    progress: AtomicU64,
     /// Handlers at work on its requests.
     working: AtomicUsize,
     known: Arc<Known>,
     /// Whether nothing was let in from its address lately, when it came.
     is_stranger: bool,
-    /// Milliseconds from the opening until which it is still to be served: until its first request, and at most for
-    /// [`FIRST_WITHIN`] once the threads that serve it have come to it.
-    ahead_until_ms: AtomicU64,
+    /// Time until which it is still to be served: until its first request, and at most for [`FIRST_WITHIN`] once the threads that
+    /// serve it have come to it.
+    ahead_until: AtomicU64,
     /// True once a stranger was let in: it is to come again, and is then served among those who are known.
     is_outgrown: AtomicBool,
     file: Mutex<Option<File>>,
@@ -150,8 +173,8 @@ impl Door {
     /// all. If none may leave, the new one is closed.
     pub(super) fn seat(&self, from: IpAddr, now: Instant, room: Room) -> (u64, Arc<Seat>) {
         let from = whole(from);
-        let new = Arc::new(Seat::new(from, now, self.known.clone()));
-        let mut seats = self.seats();
+        let new = Arc::new(Seat::new(from, now, (self.clock, self.known.clone())));
+        let (now, mut seats) = (self.clock.at(now), self.seats());
         let held = if new.is_stranger { self.held.load(Ordering::Relaxed) } else { 0 };
         let of_address = seats.taken.values().filter(|seat| seat.from == from).count();
         let in_share = of_address < room.of_one_address;
@@ -169,7 +192,7 @@ impl Door {
 
     /// Closes the connection that has been idle for longest, unless files of such as were closed are still to be given back.
     pub(super) fn close_longest_idle(&self, now: Instant) {
-        let mut seats = self.seats();
+        let (now, mut seats) = (self.clock.at(now), self.seats());
         if self.files() <= seats.taken.len() {
             seats.close_first(|seat| seat.idle(now).map(|idle| (seat.is_still_strange(), idle)));
         }
@@ -180,7 +203,7 @@ impl Door {
         self.files.fetch_add(1, Ordering::Relaxed);
         self.held.fetch_add(1, Ordering::Relaxed);
         *seat.file() = Some(File { count: self.files.clone(), waiting: None });
-        seat.ahead_until_ms.store(u64::MAX, Ordering::Relaxed);
+        seat.ahead_until.store(u64::MAX, Ordering::Relaxed);
         Held { door: self.clone(), number, seat }
     }
 
@@ -190,7 +213,8 @@ impl Door {
     }
 
     pub(super) fn close_idle(&self, now: Instant) {
-        let is_too_idle = |seat: &Seat| seat.idle(now).is_some_and(|idle| idle > IDLE_MAX);
+        let now = self.clock.at(now);
+        let is_too_idle = |seat: &Seat| seat.idle(now).is_some_and(|idle| idle > micros(IDLE_MAX));
         self.seats().taken.extract_if(.., |_, seat| is_too_idle(seat)).for_each(|(_, seat)| seat.close());
     }
 }
@@ -206,20 +230,20 @@ fn whole(from: IpAddr) -> IpAddr {
 impl Seats {
     /// Closes one of these connections for a new one: the longest idle stranger; for one that is known also a stranger at
     /// work, or the longest idle of those who are known. Whether one was closed.
-    fn close_for(&mut self, new: &Seat, now: Instant, of: impl Fn(&Seat) -> bool) -> bool {
+    fn close_for(&mut self, new: &Seat, now: u64, of: impl Fn(&Seat) -> bool) -> bool {
         self.close_first(|seat| {
             let (is_strange, idle) = (seat.is_still_strange(), seat.idle(now));
             let may_leave = match new.is_stranger {
                 true => idle.is_some(),
                 false => idle.is_some() || is_strange,
             };
-            let open = now.saturating_duration_since(seat.opened);
+            let open = now.saturating_sub(seat.opened);
             (may_leave && of(seat)).then_some((is_strange, idle.is_some(), seat.is_over(now), idle.unwrap_or(open)))
         })
     }
 
     /// Closes a connection of any address for a new one. Whether one was closed.
-    fn make_room(&mut self, new: &Seat, now: Instant, room: Room) -> bool {
+    fn make_room(&mut self, new: &Seat, now: u64, room: Room) -> bool {
         let is_behind = |seat: &Seat| seat.is_still_strange() && !seat.is_ahead(now);
         if new.is_stranger && (self.close_for(new, now, is_behind) || self.close_of_most(new)) {
             return true;
@@ -251,12 +275,11 @@ impl Seats {
 }
 
 impl Seat {
-    fn new(from: IpAddr, opened: Instant, known: Arc<Known>) -> Self {
-        let (progress_ms, working) = (AtomicU64::new(0), AtomicUsize::new(0));
-        let is_stranger = !known.holds(from, opened);
-        let (ahead_until_ms, is_outgrown) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (file, closed) = (Mutex::default(), CancellationToken::new());
-        Self { from, opened, progress_ms, working, known, is_stranger, ahead_until_ms, is_outgrown, file, closed }
+    fn new(from: IpAddr, now: Instant, (clock, known): (Clock, Arc<Known>)) -> Self {
+        let (opened, is_stranger) = (clock.at(now), !known.holds(from, now));
+        let (progress, working, ahead_until) = (AtomicU64::new(opened), AtomicUsize::new(0), AtomicU64::new(0));
+        let (is_outgrown, file, closed) = (AtomicBool::new(false), Mutex::default(), CancellationToken::new());
+        Self { from, clock, opened, progress, working, known, is_stranger, ahead_until, is_outgrown, file, closed }
     }
 
     /// Notes that an envelope that came here was let in: its client is known from now on.
@@ -268,7 +291,7 @@ impl Seat {
     /// Notes that the threads that serve it have come to it: from now on it is its client's to make progress.
     fn begin(&self, now: Instant) {
         self.progress(now);
-        self.ahead_until_ms.store(self.age_ms(now + FIRST_WITHIN), Ordering::Relaxed);
+        self.ahead_until.store(self.clock.at(now + FIRST_WITHIN), Ordering::Relaxed);
     }
 
     fn file(&self) -> MutexGuard<'_, Option<File>> {
@@ -281,22 +304,18 @@ impl Seat {
         self.file().take_if(|file| file.waiting.is_some());
     }
 
-    fn is_ahead(&self, now: Instant) -> bool {
-        self.age_ms(now) < self.ahead_until_ms.load(Ordering::Relaxed)
+    fn is_ahead(&self, now: u64) -> bool {
+        now < self.ahead_until.load(Ordering::Relaxed)
     }
 
     /// Whether its turn came, and it has said nothing for as long as a first request may take.
-    fn is_over(&self, now: Instant) -> bool {
-        !self.is_ahead(now) && self.idle(now).is_some_and(|idle| idle >= FIRST_WITHIN)
+    fn is_over(&self, now: u64) -> bool {
+        !self.is_ahead(now) && self.idle(now).is_some_and(|idle| idle >= micros(FIRST_WITHIN))
     }
 
     /// Whether it came as a stranger, and nothing was let in of it since.
     fn is_still_strange(&self) -> bool {
         self.is_stranger && !self.is_outgrown()
-    }
-
-    fn age_ms(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.opened).as_millis() as u64
     }
 
     pub(super) fn is_outgrown(&self) -> bool {
@@ -308,15 +327,14 @@ impl Seat {
         self.from
     }
 
-    /// Since when nothing has come of this connection; none while a handler works for it.
-    fn idle(&self, now: Instant) -> Option<Duration> {
+    /// Microseconds for which nothing has come of this connection; none while a handler works for it.
+    fn idle(&self, now: u64) -> Option<u64> {
         let is_idle = self.working.load(Ordering::Relaxed) == 0;
-        let progress = Duration::from_millis(self.progress_ms.load(Ordering::Relaxed));
-        is_idle.then(|| now.saturating_duration_since(self.opened).saturating_sub(progress))
+        is_idle.then(|| now.saturating_sub(self.progress.load(Ordering::Relaxed)))
     }
 
     pub(super) fn progress(&self, now: Instant) {
-        self.progress_ms.store(self.age_ms(now), Ordering::Relaxed);
+        self.progress.store(self.clock.at(now), Ordering::Relaxed);
     }
 
     /// A stretch in which the handler waits for its own client, as for a body: idle, if nothing comes.
@@ -333,7 +351,7 @@ impl Work {
     pub(super) fn begin(seat: Arc<Seat>) -> Self {
         seat.working.fetch_add(1, Ordering::Relaxed);
         seat.progress(Instant::now());
-        seat.ahead_until_ms.store(0, Ordering::Relaxed);
+        seat.ahead_until.store(0, Ordering::Relaxed);
         Self(seat)
     }
 }
