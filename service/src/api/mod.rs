@@ -77,6 +77,7 @@ pub use service::{Service, Shared, WAITS_FOR_FUTURE_MAX};
 pub use signatures::Signatures;
 pub use streams::Streams;
 pub use threads::Threads;
+pub(crate) use threads::among_strangers;
 pub use tls::{Certificate, TlsError};
 
 use crate::tokens::Role;

@@ -38,6 +38,12 @@ pub fn after_all_others<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<
     nicest(thread::Builder::new(), work)
 }
 
+/// Makes the thread that calls it, and those that it starts, as nice as those that answer strangers.
+pub(crate) fn among_strangers() {
+    #[cfg(target_os = "linux")]
+    giving_way(STRANGERS_ANSWERS_NICER)();
+}
+
 fn nicest<T: Send>(builder: thread::Builder, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     let work = || {
         #[cfg(target_os = "linux")]
@@ -175,6 +181,19 @@ mod tests {
         let expected = [STRANGERS_ANSWERS_NICER, STRANGERS_NICER].map(|nicer| (own + nicer).min(19));
         assert_eq!(for_strangers.await.expect("no panic"), expected.into());
     }
+
+    #[test]
+    fn a_thread_among_strangers_and_those_that_it_starts_are_as_nice_as_those_that_answer_them() {
+        let nice = || getpriority_process(None).expect("its own");
+        let own = nice();
+        let started = thread::spawn(move || {
+            among_strangers();
+            (nice(), thread::spawn(nice).join().expect("no panic"))
+        });
+        let expected = (own + STRANGERS_ANSWERS_NICER).min(19);
+        assert_eq!((started.join().expect("no panic"), nice()), ((expected, expected), own));
+    }
+
     #[tokio::test]
     async fn the_first_blocking_work_of_a_runtime_never_runs_on_a_thread_that_is_to_answer() {
         let own = getpriority_process(None).expect("its own");

@@ -8,7 +8,7 @@ use super::relay::Passing;
 use super::scoped::{self, States};
 use super::visits::Visits;
 use super::wire::{Answered, Asking, HANDED_ON_BYTES_MAX, Marked, Telling, VERSION, frame, parse};
-use crate::api::{Answer, Service, order};
+use crate::api::{Answer, Service, among_strangers, order};
 use crate::clock::now_ms;
 use crate::conduct::{Offence, State, Who};
 use crate::discovery::take_records;
@@ -74,8 +74,8 @@ pub struct OpenDoor {
     pub backway: Backway,
 }
 
-/// Opens the door for observers and serves them on a thread of its own until the member stops. A door that cannot be
-/// opened keeps no voter from starting.
+/// Opens the door for observers and serves them on a thread of its own, which gives way to those that agree, until the member
+/// stops. A door that cannot be opened keeps no voter from starting.
 pub(crate) fn open(
     (address, secret): (Multiaddr, [u8; 32]),
     service: Arc<Service>,
@@ -95,7 +95,10 @@ pub(crate) fn open(
             }
         }
     };
-    thread::Builder::new().name("observers".to_owned()).spawn(move || runtime.block_on(stand))
+    thread::Builder::new().name("observers".to_owned()).spawn(move || {
+        among_strangers();
+        runtime.block_on(stand)
+    })
 }
 
 async fn serve(
