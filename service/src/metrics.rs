@@ -129,8 +129,6 @@ pub struct Metrics {
     phases: Mutex<Phases>,
     /// Replicas with a connection.
     connected: Gauge,
-    /// When the core's thread last finished a round.
-    rounds: Mutex<Instant>,
     /// Gauges of the watch.
     vitals: VitalGauges,
     /// Offences, and peers that are restrained.
@@ -190,7 +188,6 @@ impl Default for Metrics {
             phase_seconds: Family::new_with_constructor(|| Histogram::new(phase_buckets())),
             phases: Mutex::default(),
             connected: Gauge::default(),
-            rounds: Mutex::new(Instant::now()),
             vitals: VitalGauges::default(),
             conduct: ConductMetrics::default(),
             net_refused: Family::default(),
@@ -295,7 +292,6 @@ impl Metrics {
         let report = &published.report;
         self.time(published);
         self.fast_commits.inner().store(report.fast_commits, Ordering::Relaxed);
-        *self.rounds.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.executed_seq.set(gauge(published.moment.seq().get()));
         self.stable_seq.set(gauge(report.stable.get()));
         self.view.set(gauge(report.view.get()));
@@ -351,11 +347,6 @@ impl Metrics {
     /// Median time from a proposal, or the own vote for one, to its execution while a quorum was there, over the last slots of five minutes.
     pub fn order_ms(&self) -> Option<u64> {
         self.phases().order_ms(Instant::now())
-    }
-
-    /// True if the core's thread finished a round within this time.
-    pub fn works_within(&self, time: std::time::Duration) -> bool {
-        self.rounds.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < time
     }
 
     /// Inputs refused for this reason so far.

@@ -266,7 +266,8 @@ impl Running {
 
     /// True if the core's thread is at work, or waits for room on the disk.
     pub fn is_alive(&self) -> bool {
-        self.service.sources.room.is_awaited() || self.service.metrics.works_within(CORE_SILENT_MAX)
+        let sources = &self.service.sources;
+        sources.room.is_awaited() || sources.pulse.silence() < CORE_SILENT_MAX
     }
 
     /// Stops taking requests, finishes what the core has begun, closes everything.

@@ -67,11 +67,14 @@ impl Batch {
         let poison = turn.shared.poison.clone();
         poison.check()?;
         let count = journaled(&writes).count() as u32;
-        let appended = match count {
-            0 => Ok(()),
-            _ => turn.journal().append(|record| write_rows(journaled(&writes), count, record)),
-        };
-        let synced = appended.and_then(|()| if durable { turn.journal().sync() } else { Ok(()) });
+        let pulse = turn.shared.pulse.clone();
+        let synced = pulse.at_disk(|| {
+            let appended = match count {
+                0 => Ok(()),
+                _ => turn.journal().append(|record| write_rows(journaled(&writes), count, record)),
+            };
+            appended.and_then(|()| if durable { turn.journal().sync() } else { Ok(()) })
+        });
         synced.map_err(|error| poison.fail(error))?;
         if writes.iter().any(|writes| !writes.is_empty()) {
             turn.publish(writes);
@@ -185,6 +188,10 @@ impl Store for Batch {
         self.turn.shared.poison.check()?;
         self.remove(table.into(), key);
         Ok(())
+    }
+
+    fn step(&mut self) {
+        self.turn.shared.pulse.beat();
     }
 }
 

@@ -5,6 +5,7 @@ use crate::batch::{Batch, Journaled};
 use crate::error::DbError;
 use crate::fold::Fold;
 use crate::journal::{Checksum, FILES, Files, Journal, Mark, Replayed, replay};
+use crate::pulse::Pulse;
 use crate::room::{Patient, Room};
 use crate::row::{decode, encode};
 use crate::rows::{Order, Rows as _};
@@ -214,6 +215,11 @@ impl Db {
     /// Room on its disk.
     pub fn room(&self) -> &Arc<Room> {
         &self.shared.room
+    }
+
+    /// Signs of life of the thread that executes.
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.shared.pulse
     }
 
     /// Notes whose promises are kept here, once; refuses the key of anybody else from then on.

@@ -19,6 +19,7 @@
 mod about;
 mod batch;
 mod room;
+mod pulse;
 mod db;
 mod error;
 pub mod shelter;
@@ -69,6 +70,7 @@ pub use fold::Fold;
 pub use promises::{Promiser, Unkept};
 pub use prune::{PRUNE_ROWS_MAX, PRUNE_SLOTS_MAX};
 pub use pruned::Pruned;
+pub use pulse::Pulse;
 pub use queue::Queued;
 pub use room::{BALLAST_BYTES, ROOM_FOR_BALLAST, Room, reserve_bytes};
 pub use served::{OldSlot, SERVED_ROWS_MAX};

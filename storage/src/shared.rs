@@ -3,6 +3,7 @@
 use crate::error::Poison;
 use crate::journal::{Journal, Mark};
 use crate::memory::MemTable;
+use crate::pulse::Pulse;
 use crate::room::Room;
 use crate::runs::{Growth, Runs};
 use crate::tables::{Name, Writes};
@@ -17,6 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 pub(crate) struct Shared {
     pub(crate) database: Database,
     pub(crate) room: Arc<Room>,
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) poison: Arc<Poison>,
     view: Mutex<Arc<View>>,
     journal: Mutex<Option<Journal>>,
@@ -40,7 +42,8 @@ impl Shared {
         let folded = AtomicU64::new(folded.generation);
         let (view, journal) = (Mutex::new(Arc::new(view)), Mutex::new(Some(journal)));
         let (given_back, growth) = (Condvar::new(), Mutex::new(growth));
-        Self { database, room, poison, view, journal, given_back, growth, part_bytes, folded }
+        let pulse = Arc::default();
+        Self { database, room, pulse, poison, view, journal, given_back, growth, part_bytes, folded }
     }
 
     /// The rows after the newest commit.

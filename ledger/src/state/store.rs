@@ -155,6 +155,9 @@ pub trait Store: Read {
         self.put(table, &key, &value)
     }
 
+    /// A step of execution is over, as an envelope is: nothing to do, and a sign of life for who keeps the store.
+    fn step(&mut self) {}
+
     /// Removes a value; nothing happens if there is none.
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
 }

@@ -4,7 +4,8 @@ use super::*;
 use core::cell::Cell;
 use core::ops::ControlFlow;
 use quorate_ledger::policy::DomainPolicy;
-use quorate_ledger::{MemoryStore, Principal, Read, Store, StoreError, Table};
+use quorate_ledger::{Base, EnvelopeId, MemoryStore, Principal, Read, Store, StoreError, Table};
+use quorate_pbft::Digest;
 use support::world::write;
 
 /// Store of which only the first reads succeed.
@@ -12,6 +13,7 @@ struct Failing {
     store: MemoryStore,
     left: Cell<usize>,
     has_failed: Cell<bool>,
+    steps: usize,
 }
 
 impl Failing {
@@ -60,6 +62,10 @@ impl Store for Failing {
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
         self.store.delete(table, key)
     }
+
+    fn step(&mut self) {
+        self.steps += 1;
+    }
 }
 
 /// Executes an envelope again and again, with one more read that succeeds each time.
@@ -69,7 +75,7 @@ fn fails_at_each_read(mut world: World, who: u8, op: Op) {
     let decided = world.decided(vec![(0, vec![item])]);
     for reads in 0.. {
         let (left, has_failed) = (Cell::new(reads), Cell::new(false));
-        let mut disk = Failing { store: world.store.clone(), left, has_failed };
+        let mut disk = Failing { store: world.store.clone(), left, has_failed, steps: 0 };
         let executed = world.ledger.clone().execute(&mut disk, &decided);
         assert_eq!(executed.is_err(), disk.has_failed.get(), "read {reads}: {executed:?}");
         if let Ok(outcome) = executed {
@@ -103,4 +109,23 @@ fn a_slot_that_proposes_a_policy_fails_with_each_read_that_fails() {
     world.does(0, &[write("f", "x")]);
     let policy = DomainPolicy::new(vec![Principal::Organisation("org-1".into())], vec![Principal::Everyone]);
     fails_at_each_read(world, 0, Op::Propose { act: Act::CreateDomain { name: "third".into(), policy } });
+}
+
+#[test]
+fn a_store_sees_a_step_for_each_envelope_of_a_slot_whatever_becomes_of_it() {
+    let mut world = World::new();
+    world.does(0, &[write("f", "x")]);
+    let base = world.now();
+    let applied = world.draft_in("main", 0, base, &[write("g", "x")]);
+    let refused = world.draft_in("main", 1, base, &[Edit::Delete("none".into())]);
+    let waits = world.draft_in("main", 2, Base::Envelope(EnvelopeId(Digest([7; 32]))), &[write("h", "x")]);
+    let items = [applied, refused, waits].map(|draft| world.item(&draft)).to_vec();
+    let mut steps = |lanes| {
+        let (left, has_failed) = (Cell::new(usize::MAX), Cell::new(false));
+        let mut store = Failing { store: world.store.clone(), left, has_failed, steps: 0 };
+        world.ledger.clone().execute(&mut store, &world.decided(lanes)).expect("memory does not fail");
+        store.steps
+    };
+    let (with_none, with_three) = (steps(vec![]), steps(vec![(0, items)]));
+    assert!(with_three >= with_none + 3, "{with_three} steps, {with_none} without envelopes");
 }

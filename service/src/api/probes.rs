@@ -3,7 +3,7 @@
 use super::Shared;
 use super::problem::{Answer, Failure};
 use crate::engine::Report;
-use crate::health::BEHIND_SLOTS_MAX;
+use crate::health::{BEHIND_SLOTS_MAX, Standstill};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,7 +28,7 @@ pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     if is_ready(&report) && standstill.is_none() {
         return Ok("ready\n");
     }
-    let why = match standstill.map_or_else(|| service.why(&report), str::to_owned) {
+    let why = match standstill.map_or_else(|| service.why(&report), Standstill::words) {
         nothing if nothing.is_empty() && !report.knows_the_newest() => {
             "too few members have said yet how far they are".to_owned()
         }

@@ -12,7 +12,7 @@ use crate::conduct::Conduct;
 use crate::config::Reads;
 use crate::copying::Liar;
 use crate::engine::{Inbox, Mark, Mempool, Moment, Published, Reception, Report, Request};
-use crate::health::{NoRoom, Outages, Sources, Watched};
+use crate::health::{NoRoom, Outages, Sources, Standstill, Watched};
 use crate::levels;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
@@ -156,7 +156,7 @@ impl Service {
     /// Why the node cannot do all that it is for: why its core stands still, what that says, and at an observer why no member
     /// serves it.
     pub fn why(&self, report: &Report) -> String {
-        let standstill = self.sources.standstill().map(str::to_owned);
+        let standstill = self.sources.standstill().map(Standstill::words);
         let refusal = || self.relay().and_then(Relay::refusal).filter(|_| report.mode == Mode::Following);
         standstill.or_else(refusal).unwrap_or_else(|| report.why.clone())
     }

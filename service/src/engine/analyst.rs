@@ -20,6 +20,7 @@ impl Engine {
             return Ok(());
         }
         for id in opened {
+            self.db.pulse().beat();
             let analysis = self.ledger.view(&work.batch).analyse(&id)?;
             if let Some(item) = analysis.and_then(|analysis| analysis.item()) {
                 self.take_in(Input::Submit(item), work)?;

@@ -22,7 +22,7 @@ use quorate_pbft::{
     PayloadCheck, Question, QuorumCert, ReaderId, Record, Recovered, Rejected, ReplicaId, SeqNum, Signer, Ticks, Time,
     Tip, Verify,
 };
-use quorate_storage::{Batch, Db, Fold, Room, SupplyLimits};
+use quorate_storage::{Batch, Db, Fold, Pulse, Room, SupplyLimits};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -482,6 +482,11 @@ impl Engine {
     /// Room on the disk, to share with the API.
     pub fn room(&self) -> Arc<Room> {
         self.db.room().clone()
+    }
+
+    /// Signs of life of the core's thread, to share with the API.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.db.pulse().clone()
     }
 
     /// The mempool, to share with the API.

@@ -14,7 +14,7 @@ use crate::metrics::{Kind, Metrics};
 use quorate_client::api::Healing;
 use quorate_ledger::{Receipt, State, StoreError};
 use quorate_pbft::{Certified, Now, Rejected, Ticks, Time};
-use quorate_storage::Fold;
+use quorate_storage::{Fold, Pulse};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -39,6 +39,8 @@ pub struct Surroundings {
     pub outages: watch::Sender<Outages>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Signs of life of the thread.
+    pub pulse: Arc<Pulse>,
     /// Digests that the core knows certified, for the pool.
     pub certified: Arc<RwLock<Arc<Certified>>>,
     /// Told when other member lists count.
@@ -172,6 +174,7 @@ impl Surroundings {
         let published = engine.published();
         self.metrics.slots.inc_by(round.slots as u64);
         self.metrics.observe(&published);
+        self.pulse.beat();
         let report = published.report.clone();
         let has_changed = self.published.send_if_modified(|now| {
             let changed = round.slots > 0 || !now.says_the_same(&published);

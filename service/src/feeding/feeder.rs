@@ -11,7 +11,7 @@ use quorate_ledger::copy::{Errand, Fed, Feed, TakeError};
 use quorate_ledger::proof::Checkpoint;
 use quorate_ledger::{Genesis, Scope, StoreError, Sweep};
 use quorate_pbft::{PublicKey, Time};
-use quorate_storage::{Batch, Db, Room};
+use quorate_storage::{Batch, Db, Pulse, Room};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -130,6 +130,11 @@ impl Feeder {
     /// Room on the disk, to share with the API.
     pub(crate) fn room(&self) -> Arc<Room> {
         self.db.room().clone()
+    }
+
+    /// Signs of life of its thread, to share with the API.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        self.db.pulse().clone()
     }
 
     /// Member lists by which words count: of the epoch that the state is in, and the next once it is known.
@@ -353,6 +358,7 @@ impl Feeder {
             around.membership.follow(&committees, &published.moment);
         }
         around.metrics.observe(&published);
+        around.pulse.beat();
         around.published.send_if_modified(|now| {
             let has_changed = !now.says_the_same(&published);
             if has_changed {

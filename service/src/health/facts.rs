@@ -10,6 +10,41 @@ pub const BEHIND_SLOTS_MAX: u64 = 64;
 /// Share of conflicts, in hundredths, that is high.
 const CONFLICT_PERCENT_MAX: u64 = 20;
 
+/// Reason for which the core's thread stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standstill {
+    /// The disk is full, and a write waits for room.
+    Room,
+    /// A commit has waited for the disk for so many seconds.
+    Disk(u64),
+    /// One step has taken so many seconds, and none of them was a commit.
+    Step(u64),
+}
+
+impl Standstill {
+    /// The reason in words.
+    pub fn words(self) -> String {
+        match self {
+            Self::Room => "the disk is full, and a write waits for room".to_owned(),
+            Self::Disk(seconds) => {
+                format!("a write has waited for {seconds} s: the disk gives no answer, or is far too slow")
+            }
+            Self::Step(seconds) => format!("its core has been at one step for {seconds} s"),
+        }
+    }
+
+    /// Next step.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Room => "make room on the disk; it goes on by itself",
+            Self::Disk(_) => "see with the system's tools why the disk does not answer; it goes on by itself",
+            Self::Step(_) => {
+                "wait: a dear change on a busy machine takes long; if it does not end, look at the machine's load"
+            }
+        }
+    }
+}
+
 /// Facts from which issues and score are made.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -19,8 +54,8 @@ pub struct Facts<'a> {
     pub vitals: &'a Vitals,
     /// The first damage that was met on the disk, in words.
     pub damage: Option<&'a str>,
-    /// Why the core's thread stands still, in words; none while it works.
-    pub standstill: Option<&'static str>,
+    /// Why the core's thread stands still; none while it works.
+    pub standstill: Option<Standstill>,
     /// Whether one command has held all keys of the group.
     pub has_test_keys: bool,
 }

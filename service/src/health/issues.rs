@@ -1,6 +1,6 @@
 //! Issues: what is wrong, the evidence, and what to do about it.
 
-use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
+use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts, Standstill};
 use super::space::NoRoom;
 use quorate_client::api::Mode;
 use quorate_pbft::{Digest, ReplicaId, Split};
@@ -313,9 +313,9 @@ fn of_machine(facts: &Facts<'_>) -> Vec<Fault> {
             standstill.is_some(),
             "standstill",
             Severity::Critical,
-            "this replica stands still: it neither votes nor executes",
-            || standstill.unwrap_or_default().to_owned(),
-            "make room on the disk, or see with the system's tools why it does not answer; it goes on by itself",
+            "this replica stands still: it casts no vote",
+            || standstill.map(Standstill::words).unwrap_or_default(),
+            standstill.map(Standstill::advice).unwrap_or_default(),
         ),
         fault(
             vitals.is_short_of_files(),

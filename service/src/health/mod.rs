@@ -22,7 +22,7 @@ mod outages;
 pub use actions::Actions;
 pub use components::{Component, components};
 pub use disk::Disk;
-pub use facts::{BEHIND_SLOTS_MAX, Facts};
+pub use facts::{BEHIND_SLOTS_MAX, Facts, Standstill};
 pub use issues::{Fault, RENEW_SECONDS, RUNBOOKS, Severity, issues};
 pub use live::count_live;
 pub use outages::Outages;

@@ -2,7 +2,7 @@
 
 use super::actions::Actions;
 use super::disk::Disk;
-use super::facts::Facts;
+use super::facts::{Facts, Standstill};
 use super::issues::{Fault, Severity, issues};
 use super::score::assess;
 use super::scrubbed::Scrubbed;
@@ -14,7 +14,7 @@ use crate::engine::{Published, Report};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use quorate_pbft::SeqNum;
-use quorate_storage::Room;
+use quorate_storage::{Pulse, Room};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,8 @@ const LOOKS: usize = 300;
 const READ_EVERY: u64 = 10;
 /// Restrained peers that an issue names at most.
 const RESTRAINED_NAMED_MAX: usize = 8;
-/// Silence of the core's thread after which it counts as stuck; it looks around twice a second.
+/// Silence of the core's thread after which it counts as stuck: it looks around twice a second, and each envelope that it
+/// executes is a sign of life.
 pub const CORE_SILENT_MAX: Duration = Duration::from_secs(10);
 /// The same while a write waits for room. It may be one of a fold alone, and then the core goes on.
 const ROOM_SILENT_MAX: Duration = Duration::from_secs(2);
@@ -57,6 +58,8 @@ pub struct Sources {
     pub data: PathBuf,
     /// Room on its disk.
     pub room: Arc<Room>,
+    /// Signs of life of the core's thread.
+    pub pulse: Arc<Pulse>,
     /// Bytes that the database may take; none where no quota is set.
     pub quota_bytes: Option<u64>,
     /// Whether one command has held all keys of the group.
@@ -72,15 +75,15 @@ impl Sources {
         Facts { report, vitals, damage, standstill: self.standstill(), has_test_keys: self.has_test_keys }
     }
 
-    /// Why the core's thread stands still, in words: what it published last is all that it knows. None while it works.
-    pub fn standstill(&self) -> Option<&'static str> {
-        let (silent_max, why) = match self.room.is_awaited() {
-            true => (ROOM_SILENT_MAX, "the disk is full, and a write waits for room"),
-            false => {
-                (CORE_SILENT_MAX, "its core has done nothing for 10 s: the disk gives no answer, or is far too slow")
-            }
+    /// Why the core's thread stands still: what it published last is all that it knows. None while it works.
+    pub fn standstill(&self) -> Option<Standstill> {
+        let silence = self.pulse.silence();
+        let (silent_max, why) = match (self.room.is_awaited(), self.pulse.is_at_disk()) {
+            (true, _) => (ROOM_SILENT_MAX, Standstill::Room),
+            (false, true) => (CORE_SILENT_MAX, Standstill::Disk(silence.as_secs())),
+            (false, false) => (CORE_SILENT_MAX, Standstill::Step(silence.as_secs())),
         };
-        (!self.metrics.works_within(silent_max)).then_some(why)
+        (silence >= silent_max).then_some(why)
     }
 
     /// Seconds until the certificate of the API ends, negative when it has; none without one.

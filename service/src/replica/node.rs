@@ -81,6 +81,13 @@ impl Shell {
         }
     }
 
+    fn pulse(&self) -> Arc<quorate_storage::Pulse> {
+        match self {
+            Self::Core(engine) => engine.pulse(),
+            Self::Feeder(feeder) => feeder.pulse(),
+        }
+    }
+
     fn number(&self) -> Option<ReplicaId> {
         match self {
             Self::Core(engine) => engine.number(),
@@ -108,7 +115,7 @@ impl Node {
         let genesis_root = genesis_root(&genesis)?;
         let (inbox, reception) = (Arc::new(Inbox::default()), Arc::new(Reception::default()));
         let (publisher, published) = watch::channel(core.published());
-        let (mempool, room) = (core.shared_mempool(), core.room());
+        let (mempool, room, pulse) = (core.shared_mempool(), core.room(), core.pulse());
         let (tell_outages, outages) = watch::channel(Outages::new(core.number(), crate::clock::now_ms()));
         let around = Surroundings {
             inbox: inbox.clone(),
@@ -116,6 +123,7 @@ impl Node {
             published: publisher,
             outages: tell_outages,
             metrics: metrics.clone(),
+            pulse: pulse.clone(),
             certified,
             membership: membership.clone(),
             send,
@@ -133,6 +141,7 @@ impl Node {
             live_bytes: AtomicU64::new(0),
             data: config.data.clone(),
             room,
+            pulse,
             quota_bytes: config.space_quota.map(|quota| quota.0),
             has_test_keys: genesis.name().contains(TEST_WORDS),
             certificate_ends: certificate.as_ref().map(|certificate| certificate.ends()).unwrap_or_default(),

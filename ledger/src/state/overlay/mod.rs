@@ -215,6 +215,7 @@ impl<'s> Overlay<'s> {
 
     /// The envelope in hand is accepted.
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
+        self.store.step();
         for (tree, entries) in core::mem::take(&mut self.pending) {
             let known = self.known.get_mut().entry(tree).or_default();
             for (name, value) in entries {
@@ -237,6 +238,7 @@ impl<'s> Overlay<'s> {
 
     /// The envelope in hand changes nothing.
     pub(crate) fn rollback(&mut self) {
+        self.store.step();
         self.pending.clear();
         self.rows.clear();
     }
