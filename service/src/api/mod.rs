@@ -59,6 +59,7 @@ mod status;
 mod streams;
 mod threads;
 mod tls;
+mod waits;
 mod words;
 
 use admin::Access;
@@ -79,6 +80,7 @@ pub use streams::Streams;
 pub use threads::Threads;
 pub(crate) use threads::among_strangers;
 pub use tls::{Certificate, TlsError};
+pub use waits::Waits;
 
 use crate::tokens::Role;
 use axum::Router;

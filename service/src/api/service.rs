@@ -8,6 +8,7 @@ use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::signatures::Signatures;
 use super::streams::Streams;
+use super::waits::Waits;
 use crate::conduct::Conduct;
 use crate::config::Reads;
 use crate::copying::Liar;
@@ -84,10 +85,12 @@ pub struct Service {
     pub author_pace: Option<AuthorPace>,
     /// Streams of events.
     pub streams: Streams,
-    /// Room for those who wait for the future: what neither this replica nor a member says it has executed, and revisions.
+    /// Room for those who wait for a revision that is not there yet.
     pub future: Semaphore,
-    /// Room for sessions that wait for what a member says it has executed.
-    pub sessions: Semaphore,
+    /// Room for sessions that wait for what a member says it has executed, or may have executed since it said so.
+    pub sessions: Waits,
+    /// Room for sessions that name a slot further ahead.
+    pub far_sessions: Waits,
     /// Sources of facts about its health.
     pub sources: Arc<Sources>,
     /// Outages, and what came of them.

@@ -1,6 +1,7 @@
 //! Sessions: a reader who shows what an earlier answer said of the state is not answered from an older one (R).
 
 use super::Shared;
+use super::door::Seat;
 use super::problem::{Answer, Failure};
 use super::service::{Service, is_claimed};
 use crate::engine::Published;
@@ -13,6 +14,8 @@ use quorate_client::api::SESSION_HEADER;
 use quorate_client::session::Token;
 use quorate_ledger::Level;
 use quorate_pbft::SeqNum;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Time for which a request waits for its session's slot; then its client is asked to come again.
@@ -25,8 +28,9 @@ const AGAIN_MS: u64 = 500;
 pub async fn wait(State(service): Shared, request: Request, next: Next) -> Response {
     let is_eventual = request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "level=eventual"));
     let level = if is_eventual { Level::Eventual } else { Level::Sequential };
+    let from = request.extensions().get::<Arc<Seat>>().map(|seat| seat.address());
     if levels::awaits_session(level)
-        && let Err(failure) = caught_up(&service, request.headers()).await
+        && let Err(failure) = caught_up(&service, request.headers(), from).await
     {
         return failure.into_response();
     }
@@ -42,7 +46,7 @@ pub async fn show(State(service): Shared, request: Request, next: Next) -> Respo
     response
 }
 
-async fn caught_up(service: &Service, headers: &HeaderMap) -> Answer<()> {
+async fn caught_up(service: &Service, headers: &HeaderMap, from: Option<IpAddr>) -> Answer<()> {
     let Some(shown) = headers.get(SESSION_HEADER) else { return Ok(()) };
     let token = shown.to_str().ok().and_then(Token::parse);
     let token = token.ok_or_else(|| Failure::bad_request("the session's token is GROUP:SLOT"))?;
@@ -55,9 +59,11 @@ async fn caught_up(service: &Service, headers: &HeaderMap) -> Answer<()> {
     if is_shown(&service.now()) {
         return Ok(());
     }
-    // Anybody can name a slot that nobody has heard of: it takes no room from sessions of those that members have executed.
-    let room = if is_claimed(&service.now(), seen) { &service.sessions } else { &service.future };
-    let _room = room.try_acquire().map_err(|_| Failure::busy("too many sessions wait for this replica"))?;
+    // Members say only now and then how far they are. Anybody can name a slot that none of them can have come to: it takes no
+    // room from the sessions of others.
+    let is_near = seen.get() <= service.moment().seq().get().saturating_add(service.genesis.constants().window);
+    let room = if is_near || is_claimed(&service.now(), seen) { &service.sessions } else { &service.far_sessions };
+    let _place = room.place(from).ok_or_else(|| Failure::busy("too many sessions wait for this replica"))?;
     match tokio::time::timeout(WAIT, service.until(is_shown)).await {
         Ok(reached) => reached.map(|_| ()),
         Err(_) => Err(behind(seen, service.moment().seq())),

@@ -3,7 +3,7 @@
 use super::door::admins;
 use super::outlet::Outlet;
 use super::{Door, LaunchError, Running, Stopped};
-use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Signatures, Streams};
+use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Signatures, Streams, Waits};
 use crate::conduct::{Conduct, Keeper};
 use crate::config::Config;
 use crate::copying;
@@ -172,7 +172,8 @@ impl Node {
             pace: Pace::default(),
             author_pace: config.default_rates.then(AuthorPace::default),
             future: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
-            sessions: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
+            sessions: Waits::default(),
+            far_sessions: Waits::default(),
             sources,
             outages,
             watched,

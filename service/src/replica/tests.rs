@@ -1,7 +1,7 @@
 //! A replica that is a group, whose parts the test holds up.
 
 use super::{Options, Running};
-use crate::api::WAITS_FOR_FUTURE_MAX;
+use crate::api::{WAITS_FOR_FUTURE_MAX, Waits};
 use crate::config::{Config, Overrides};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, make};
@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 /// Time that anything may take on a busy machine.
@@ -96,22 +95,29 @@ async fn reads_after(api: std::net::SocketAddr, token: Token) -> u16 {
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
 }
 
+/// All places for requests that wait.
+fn all_of(waits: &Waits) -> Vec<impl Sized> {
+    let addresses = [1, 2].map(|last| Some([10, 0, 0, last].into()));
+    addresses.into_iter().flat_map(|address| std::iter::from_fn(move || waits.place(address))).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_whose_state_is_there_waits_for_no_room_and_one_of_an_unheard_slot_takes_none_of_the_others() {
+async fn a_session_whose_state_is_there_waits_for_no_room_and_one_of_a_slot_far_ahead_takes_none_of_the_others() {
     let (_folder, mut replica, _) = launched().await;
     let (service, group) = (replica.service.clone(), replica.service.genesis.group());
     let at = |slot| Token { group, slot };
-    let full = |room: &Semaphore| room.available_permits() == WAITS_FOR_FUTURE_MAX;
 
-    let far = tokio::spawn(reads_after(replica.api, at(1_000_000)));
-    eventually(async || !full(&service.future)).await;
-    assert!(full(&service.sessions));
-    assert_eq!(far.await.expect("no panic"), 503);
-
-    let _taken = service.sessions.acquire_many(WAITS_FOR_FUTURE_MAX as u32).await.expect("room");
-    let _taken_too = service.future.acquire_many(WAITS_FOR_FUTURE_MAX as u32).await.expect("room");
+    let far = all_of(&service.far_sessions);
+    let revisions = service.future.acquire_many(WAITS_FOR_FUTURE_MAX as u32).await.expect("room");
     assert_eq!(reads_after(replica.api, at(0)).await, 404);
     assert_eq!(reads_after(replica.api, at(1_000_000)).await, 429);
+    // What nobody has said yet to be executed, as after a change at another member a moment ago.
+    assert_eq!(reads_after(replica.api, at(10)).await, 503, "it waited for its slot");
+    drop((far, revisions));
+
+    let _near = all_of(&service.sessions);
+    assert_eq!(reads_after(replica.api, at(10)).await, 429);
+    assert_eq!(reads_after(replica.api, at(1_000_000)).await, 503);
     replica.stop().await.expect("an orderly end");
 }
 
