@@ -143,7 +143,7 @@ impl Network {
 
     /// Addresses that it listens at, ports filled in, best first; empty once it has stopped.
     pub fn listen_addrs(&self) -> Vec<Multiaddr> {
-        self.shared.addresses().all().to_vec()
+        self.shared.addresses().all()
     }
 
     /// Closes everything and returns when the listen addresses are free again. Queued frames are dropped.

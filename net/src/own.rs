@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::discovery::{ip, leads_here};
 use libp2p::Multiaddr;
 
 /// Time after the start in which the operating system names the addresses that the machine has.
@@ -9,9 +10,13 @@ const START: Duration = Duration::from_secs(10);
 
 /// Addresses that this replica listens at: those that a peer came to, then those that the machine got later, which is where it
 /// has moved to, and then those that it had at the start, in the order of the operating system.
+///
+/// The first one of the start that leads here from elsewhere is among the first two: a peer may come over a network that ends in
+/// this machine, as of its containers, and the machine may get more of these.
 #[derive(Debug)]
 pub(crate) struct OwnAddresses {
     all: Vec<Multiaddr>,
+    first: Option<Multiaddr>,
     /// Number of the first ones that a peer came to.
     proved: usize,
     began: Instant,
@@ -19,18 +24,26 @@ pub(crate) struct OwnAddresses {
 
 impl Default for OwnAddresses {
     fn default() -> Self {
-        Self { all: Vec::new(), proved: 0, began: Instant::now() }
+        Self { all: Vec::new(), first: None, proved: 0, began: Instant::now() }
     }
 }
 
 impl OwnAddresses {
-    pub(crate) fn all(&self) -> &[Multiaddr] {
-        &self.all
+    pub(crate) fn all(&self) -> Vec<Multiaddr> {
+        let mut all = self.all.clone();
+        let first = all.iter().position(|own| Some(own) == self.first.as_ref());
+        if let Some(place) = first.filter(|place| *place > 1) {
+            all[1..=place].rotate_right(1);
+        }
+        all
     }
 
     /// The machine has another address.
     pub(crate) fn add(&mut self, address: Multiaddr, now: Instant) {
         let is_later = now.saturating_duration_since(self.began) > START;
+        if !is_later && ip(&address).is_some_and(leads_here) {
+            self.first.get_or_insert_with(|| address.clone());
+        }
         let place = if is_later { self.proved } else { self.all.len() };
         self.all.insert(place, address);
     }
@@ -52,7 +65,7 @@ impl OwnAddresses {
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.all, self.proved) = (Vec::new(), 0);
+        (self.all, self.first, self.proved) = (Vec::new(), None, 0);
     }
 }
 
@@ -89,7 +102,7 @@ mod tests {
 
         own.add(address(4), own.began + Duration::from_secs(60));
 
-        assert_eq!(own.all(), [address(2), address(4), address(1), address(3)]);
+        assert_eq!(own.all(), [address(2), address(1), address(4), address(3)]);
     }
 
     #[test]
@@ -101,5 +114,20 @@ mod tests {
         own.prove(&address(3));
 
         assert_eq!(own.all(), [address(3), address(1)]);
+    }
+
+    #[test]
+    fn the_first_address_of_the_start_that_leads_here_is_told_whatever_networks_come_and_whoever_came_over_them() {
+        let loopback: Multiaddr = "/ip4/127.0.0.1/tcp/7700".parse().unwrap();
+        let mut own = OwnAddresses::default();
+        [loopback.clone(), address(1)].into_iter().for_each(|address| own.add(address, own.began));
+
+        (2..=4).for_each(|last| own.add(address(last), own.began + Duration::from_secs(60)));
+        assert_eq!(own.all()[..2], [address(4), address(1)]);
+
+        own.prove(&loopback);
+        (2..=3).for_each(|last| own.prove(&address(last)));
+        let from_elsewhere: Vec<_> = own.all().into_iter().filter(|own| *own != loopback).collect();
+        assert_eq!(from_elsewhere[..2], [address(1), address(2)]);
     }
 }

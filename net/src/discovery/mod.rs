@@ -14,4 +14,5 @@ pub use book::{Found, KEYS_MAX, Source};
 pub use directory::{Announcements, Directory, RECORDS_MAX, key_of_peer, pack, unpack};
 pub use mdns::announce;
 pub use range::Ranges;
+pub(crate) use range::{ip, leads_here};
 pub use record::{Entrance, LIFETIME_MAX, PLACES_MAX, Place, RECORD_BYTES_MAX, Unsound, relayed};

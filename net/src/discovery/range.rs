@@ -86,6 +86,11 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
     matches!(Range::of(ip), Range::LinkLocal | Range::Private(_) | Range::UniqueLocal)
 }
 
+/// Whether a host elsewhere may reach an address of this machine.
+pub(crate) fn leads_here(ip: IpAddr) -> bool {
+    !matches!(Range::of(ip), Range::Loopback | Range::LinkLocal | Range::Never)
+}
+
 /// The IP address that a multiaddr begins with.
 pub(crate) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {
