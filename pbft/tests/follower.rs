@@ -510,6 +510,27 @@ fn a_certified_slot_that_the_only_member_that_is_heard_has_dropped_is_unserved()
     assert_eq!(lone.follower.report().unserved, None, "another one has it");
 }
 
+/// A lie keeps nobody from hearing that waiting does not help; a slow neighbour has a minute.
+#[test]
+fn a_slot_that_a_neighbour_claims_and_never_gives_is_unserved_once_the_others_have_dropped_it() {
+    let mut lone = Lone::new();
+    let late = || StatusBody { oldest: SeqNum::new(8_000), ..status(Vec::new(), 9_000) };
+    lone.stable(9_000, ROOT);
+    lone.follower.take_claims(id(4), claims(9_000));
+    (1..=120).for_each(|second| {
+        lone.status(1, second, late());
+        lone.tick(500);
+    });
+    assert_eq!(lone.follower.report().unserved, None, "{:?}", lone.asked().first());
+    (121..=130).for_each(|second| {
+        lone.status(1, second, late());
+        lone.tick(500);
+    });
+    assert_eq!(lone.follower.report().unserved, Some(SeqNum::new(1)));
+    lone.decide(1, &empty(1));
+    assert_eq!(lone.follower.report().unserved, None, "of another slot it was asked for nothing yet");
+}
+
 /// Members of a later epoch show the end of this one, and have no status in it.
 #[test]
 fn a_slot_that_a_member_of_a_later_epoch_says_it_has_dropped_is_not_asked_of_it_and_is_unserved() {

@@ -38,7 +38,12 @@ impl Follower {
             let turn = self.pursuits.turn(&need, self.now.ticks, &patience);
             // A neighbour that gave a part may have had no more.
             let silent = turn.silent.filter(|_| !turn.gave_part);
-            silent.into_iter().for_each(|peer| self.neighbours.on_silence(peer, self.now.ticks));
+            if let Some(peer) = silent {
+                self.neighbours.on_silence(peer, self.now.ticks);
+                if let Wanted::Slots { from, .. } = need.wanted {
+                    self.neighbours.owes(peer, from, self.now.ticks);
+                }
+            }
             if let Some(peer) = turn.ask {
                 out.send(peer, Message::Ask(Question { epoch: self.committee.epoch(), wanted: need.wanted }));
             }

@@ -11,6 +11,9 @@ use alloc::vec::Vec;
 const FOLLOWERS_MAX: usize = 64;
 /// Time for which a follower that left a question unanswered is asked last.
 const SILENT_MS: u64 = 600_000;
+/// Time after which a neighbour that left the question for a slot unanswered, and has not given that slot, does not count as one
+/// that has it.
+const OWES_MS: u64 = 60_000;
 
 /// Claims of another follower about what it can hand out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub(super) struct Neighbours {
     /// The highest slot of which a certificate came, whoever handed it over.
     proved: SeqNum,
     others: BTreeMap<ReplicaId, Other>,
+    /// The slot for which each neighbour left a question unanswered, and when it did first.
+    owing: BTreeMap<ReplicaId, (SeqNum, Ticks)>,
 }
 
 impl Neighbours {
@@ -52,6 +57,7 @@ impl Neighbours {
             shown: vec![Claims::default(); n],
             proved: SeqNum::default(),
             others: BTreeMap::new(),
+            owing: BTreeMap::new(),
         }
     }
 
@@ -72,6 +78,20 @@ impl Neighbours {
 
     pub(super) fn forget(&mut self, other: ReplicaId) {
         self.others.remove(&other);
+        self.owing.remove(&other);
+    }
+
+    /// The question for a slot stayed without an answer.
+    pub(super) fn owes(&mut self, id: ReplicaId, seq: SeqNum, now: Ticks) {
+        let owed = self.owing.entry(id).or_insert((seq, now));
+        if owed.0 != seq {
+            *owed = (seq, now);
+        }
+    }
+
+    /// Whether a neighbour has left the question for a slot unanswered for so long that its claim counts no more.
+    fn withholds(&self, id: ReplicaId, seq: SeqNum, now: Ticks) -> bool {
+        self.owing.get(&id).is_some_and(|(owed, since)| *owed == seq && now.since(*since) >= OWES_MS)
     }
 
     /// A question stayed without an answer.
@@ -179,7 +199,7 @@ impl Neighbours {
     }
 
     /// Whether no neighbour can hand out a slot any more that f + 1 members that are heard claim, or that is certified and that
-    /// all neighbours have dropped, as far as they say what they have.
+    /// all neighbours have dropped, as far as they say what they have. One that claims it and never gives it has none.
     pub(super) fn unserved(&self, seq: SeqNum, now: Ticks) -> bool {
         let has_said = |id: &ReplicaId| self.is_there(*id, now) && self.known(*id) != Claims::default();
         let members = || (0..self.shown.len() as u16).map(ReplicaId::new).filter(has_said);
@@ -188,7 +208,8 @@ impl Neighbours {
         let is_claimed =
             members().filter(|id| self.claims(*id) >= seq).count() > self.shown.len().saturating_sub(1) / 3;
         let is_certified = self.proved >= seq && neighbours.peek().is_some();
-        is_claimed && !neighbours.clone().any(|id| self.serves(id, seq, now))
-            || is_certified && neighbours.all(|id| self.known(id).oldest > seq)
+        let has = |id| self.serves(id, seq, now) && !self.withholds(id, seq, now);
+        is_claimed && !neighbours.clone().any(has)
+            || is_certified && neighbours.all(|id| self.known(id).oldest > seq || self.withholds(id, seq, now))
     }
 }
