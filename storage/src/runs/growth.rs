@@ -23,6 +23,9 @@ const FAN: usize = 4;
 const ROWS_FOR_REMOVED: u64 = 5;
 const ROWS_FOR_REMOVED_IF_SHORT: u64 = 16;
 
+/// Bytes of all tables for each byte of removed rows of one below which these are worth a merge of all.
+const BYTES_FOR_REMOVED: u64 = 64;
+
 /// Merges in steps at a time: each one has at most a quarter of the bytes of the one begun before it.
 const MAJORS_MAX: usize = 4;
 
@@ -341,12 +344,15 @@ fn alike(runs: &[Arc<Run>]) -> usize {
     (0..runs.len()).take_while(is_alike).count()
 }
 
-/// Whether so many rows of a table are removed that space is worth a merge of all.
+/// Whether so many rows of a table are removed, and so much of all tables is in them, that space is worth a merge of all: each
+/// merge is paid for by what was removed since the one before, whatever table that was in.
 fn is_full_of_removed(runs: &[Arc<Run>], rows_for_removed: u64) -> bool {
+    let all = bytes_of(runs);
     let is_full = |name: &Name| {
         let sizes = runs.iter().map(|run| run.size(*name));
-        let (rows, removed) = sizes.fold((0, 0), |sum, (rows, removed, _)| (sum.0 + rows, sum.1 + removed));
-        removed * rows_for_removed > rows
+        let (rows, removed, bytes) = sizes.fold((0, 0, 0), |(a, b, c), (d, e, f)| (a + d, b + e, c + f));
+        let removed_bytes = removed * (bytes / rows.max(1));
+        removed * rows_for_removed > rows && removed_bytes * BYTES_FOR_REMOVED > all
     };
     runs.len() > 1 && Name::ALL.iter().any(is_full)
 }

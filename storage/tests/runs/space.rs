@@ -23,6 +23,28 @@ fn what_is_removed_gives_its_space_back() {
     assert!(bytes() * 10 < full, "{} of {full} bytes are left", bytes());
 }
 
+#[test]
+fn a_small_table_of_removed_rows_is_no_reason_to_copy_a_large_one() {
+    let disk = Disk::new();
+    let db = Db::on(&disk).unwrap();
+    let fold = |write: &dyn Fn(&mut Batch)| {
+        let mut batch = db.begin().unwrap();
+        write(&mut batch);
+        batch.commit().unwrap();
+        db.fold().unwrap();
+    };
+    let put = |batch: &mut Batch, number| batch.put(Table::Contents, &key(Table::Contents, number), &[1; 200]).unwrap();
+    let receipt = |number| key(Table::Receipts, number);
+    fold(&|batch| (0..600).for_each(|number| put(batch, number)));
+    let large = runs_of(&disk);
+
+    fold(&|batch| batch.put(Table::Receipts, &receipt(0), b"soon removed").unwrap());
+    fold(&|batch| batch.delete(Table::Receipts, &receipt(0)).unwrap());
+    (0..150).for_each(|_| fold(&|batch| batch.put(Table::Receipts, &receipt(1), b"the same").unwrap()));
+
+    assert!(large.iter().all(|run| runs_of(&disk).contains(run)), "{large:?}, then {:?}", runs_of(&disk));
+}
+
 fn bytes_of_runs(disk: &Disk) -> usize {
     runs_of(disk).iter().map(|name| disk.image(name).len()).sum()
 }
