@@ -33,6 +33,7 @@ mod shared;
 mod view;
 
 mod queue;
+mod evidence;
 mod promises;
 mod adopt;
 mod prune;

@@ -228,7 +228,7 @@ impl Batch {
 
     fn remove_range(&mut self, table: Name, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
         let mut keys = Vec::new();
-        self.rows(table, from, to, Order::Up, &mut |key, _| {
+        self.keys(table, from, to, Order::Up, &mut |key, _| {
             keys.push(key.to_vec());
             Ok(ControlFlow::Continue(()))
         })?;

@@ -11,8 +11,8 @@ use crate::starts::{self, Start};
 use crate::tables::Name;
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Bundle, ClaimedCert, Digest, Epoch, Evidence, ExecutedPoint, Kind, Position, REMEMBERED_SLOTS, Recovered,
-    RecoveredSlot, ReplicaId, SeqNum, Signed, View,
+    Bundle, ClaimedCert, Digest, Epoch, ExecutedPoint, Kind, Position, REMEMBERED_SLOTS, Recovered, RecoveredSlot,
+    ReplicaId, SeqNum, Signed, View,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -243,15 +243,6 @@ impl Snapshot {
         }
         let named = self.row(Name::NewViews, &key::named_start(epoch, view, digest))?;
         named.map(|value| decode(&value)).transpose()
-    }
-
-    pub(crate) fn evidence(&self) -> Result<Vec<Evidence>, StoreError> {
-        let mut found = Vec::new();
-        self.each(Name::Evidence, &[], &[u8::MAX; 43], |_, value| {
-            found.push(decode(value)?);
-            Ok(())
-        })?;
-        Ok(found)
     }
 
     /// Rows of each lane above its executed tip, lane by lane.

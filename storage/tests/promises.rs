@@ -3,7 +3,9 @@
 mod world;
 
 use quorate_ledger::StoreError;
-use quorate_pbft::{Broken, Ed25519, Epoch, Evidence, Kind, Record, ReplicaId, SeqNum, Signer as _, Time, Tip};
+use quorate_pbft::{
+    Broken, Ed25519, Epoch, Evidence, Kind, Position, Record, ReplicaId, SeqNum, Signer as _, Time, Tip,
+};
 use quorate_storage::{Db, Promiser, Unkept};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
@@ -48,7 +50,11 @@ fn folded() -> tempfile::TempDir {
 
 /// Carries the promises of that database over to a state after a slot that has executed as many own bundles.
 fn adopted(folder: &Path, seq: u64) -> Result<Db, StoreError> {
-    let (old, new) = (Db::open(folder).unwrap(), db());
+    adopted_of(&Db::open(folder).unwrap(), seq)
+}
+
+fn adopted_of(old: &Db, seq: u64) -> Result<Db, StoreError> {
+    let new = db();
     let executed = executed(seq, &[seq, 0, 0, 0]);
     let mut batch = new.begin()?;
     batch.adopt(&old.snapshot()?, (world::EPOCH, SeqNum::new(seq), &executed.tips))?;
@@ -155,9 +161,27 @@ fn the_newest_bundle_of_a_lane_keeps_no_promise_back_where_it_is_executed_and_ca
     assert_eq!(fault(&new, &executed(3, &[3, 0, 0, 0]).tips), None);
 }
 
-/// An acknowledgement promises to hand its bundle out.
+/// An acknowledgement promises to hand its bundle out: a certified one can be had from others, and who was the owner may be gone.
 #[test]
-fn a_bundle_above_the_executed_tip_that_cannot_be_read_is_not_left_behind() {
+fn a_bundle_of_another_owner_that_is_damaged_above_the_tip_is_left_behind_and_named() {
+    for change in [lose, garble, |value: &mut Vec<u8>| *value.iter_mut().rev().nth(2).unwrap() ^= 1] {
+        let folder = world::folded(&(1..=3).flat_map(|seq| mark_slot(seq, 2, seq)).collect::<Vec<_>>());
+        damage(folder.path(), "bundles", &of_lane(2, 2), change);
+        let (old, new) = (Db::open(folder.path()).unwrap(), db());
+        let executed = executed(1, &[0, 0, 1, 0]);
+        let mut batch = new.begin().unwrap();
+
+        let left = batch.adopt(&old.snapshot().unwrap(), (world::EPOCH, SeqNum::new(1), &executed.tips)).unwrap();
+        batch.commit().unwrap();
+
+        assert_eq!(left, [(world::EPOCH, ReplicaId::new(2), Position::new(2))]);
+        let bundles = new.snapshot().unwrap().recover(executed).unwrap().bundles;
+        assert_eq!(bundles.iter().map(|bundle| bundle.header.position.get()).collect::<Vec<_>>(), [3]);
+    }
+}
+
+#[test]
+fn an_own_bundle_above_the_executed_tip_that_cannot_be_read_is_not_left_behind() {
     let folder = folded();
     damage(folder.path(), "bundles", &of_lane(0, 3), lose);
 
@@ -190,18 +214,36 @@ fn a_row_of_another_epoch_that_cannot_be_read_is_told() {
     assert!(fault(&Db::open(folder.path()).unwrap(), &[]).is_some());
 }
 
+/// It is about others, and no part of what the group agrees on.
 #[test]
-fn evidence_that_does_not_decode_is_told() {
+fn evidence_that_is_damaged_keeps_no_promise_back_and_is_dropped() {
+    for change in [lose, garble] {
+        damaged_evidence_is_dropped(change);
+    }
+}
+
+fn damaged_evidence_is_dropped(change: fn(&mut Vec<u8>)) {
     let folder = folded();
     let db = Db::open(folder.path()).unwrap();
     let [a, b] = ["a", "b"].map(|name| world::said(1, Kind::Prepare, 0, 1, digest(name)));
-    store(&db, &[Record::Evidence(Evidence::Equivocation(a, b))]);
+    let [c, d] = ["c", "d"].map(|name| world::said(2, Kind::Prepare, 0, 1, digest(name)));
+    let sound = Evidence::Equivocation(c, d);
+    store(&db, &[Record::Evidence(Evidence::Equivocation(a, b)), Record::Evidence(sound.clone())]);
     db.fold().unwrap();
     drop(db);
     let (key, _) = rows(folder.path(), "evidence").remove(0);
-    damage(folder.path(), "evidence", &key, garble);
+    damage(folder.path(), "evidence", &key, change);
+    let db = Db::open(folder.path()).unwrap();
+    assert_eq!(fault(&db, &[]), None);
+    let evidence = |db: &Db| db.snapshot().unwrap().recover(executed(3, &[3, 0, 0, 0])).unwrap().evidence;
+    assert_eq!(evidence(&adopted_of(&db, 3).unwrap()), [sound.clone()]);
 
-    assert!(fault(&Db::open(folder.path()).unwrap(), &[]).is_some());
+    let mut batch = db.begin().unwrap();
+    let dropped = batch.drop_damaged_evidence(&db.snapshot().unwrap()).unwrap();
+    batch.commit().and_then(|()| db.fold()).unwrap();
+
+    assert_eq!((dropped, evidence(&db)), (1, vec![sound]));
+    assert_eq!(db.begin().unwrap().drop_damaged_evidence(&db.snapshot().unwrap()).unwrap(), 0);
 }
 
 /// E7: what lies between an older disk and the newer state that was put under its promises was never pruned.

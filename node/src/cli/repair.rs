@@ -103,6 +103,7 @@ fn document(done: &Repaired) -> Value {
             "seq": anew.seq.get(),
             "state_root": anew.state_root.to_string(),
             "before": anew.before,
+            "left_behind": anew.progress.left_behind,
             "votes": done.votes,
         })
     });
@@ -149,6 +150,11 @@ fn tell(done: &Repaired) -> std::io::Result<()> {
             _ => "made",
         };
         print::say(format!("{made} the state of slot {} anew; history before it is not here any more", anew.seq))?;
+        for bundle in &anew.progress.left_behind {
+            print::say(format!(
+                "left behind: {bundle}, which is damaged; if it is ordered, the replica asks the others for it"
+            ))?;
+        }
         if let Some(before) = &anew.before {
             print::say(format!("the database before is in {}; remove it when you need it no more", before.display()))?;
         }

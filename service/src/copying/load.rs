@@ -307,7 +307,11 @@ impl Load {
         let lanes = head.tips.iter().zip(&head.lane_bytes).map(|(tip, bytes)| (tip.position, *bytes));
         batch.serve_behind((head.epoch, head.seq, head.time), lanes);
         match promises {
-            Some(promises) => batch.adopt(promises, (head.epoch, head.seq, &head.tips))?,
+            Some(promises) => {
+                let left = batch.adopt(promises, (head.epoch, head.seq, &head.tips))?.into_iter();
+                let named = left.map(|(epoch, lane, at)| format!("bundle {at} of replica {lane} in epoch {epoch}"));
+                self.progress.left_behind = named.collect();
+            }
             None => batch.record(&Record::Broken(Broken::Copied(head.seq))).map_err(EngineError::from)?,
         }
         batch.record(&Record::Stable(certificate)).map_err(EngineError::from)?;

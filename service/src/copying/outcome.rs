@@ -27,6 +27,8 @@ pub struct Progress {
     pub nodes: usize,
     /// Nodes whose answers were refused, and why.
     pub refused: Vec<(String, Refused)>,
+    /// Damaged bundles of others that were left behind with the database before.
+    pub left_behind: Vec<String>,
 }
 
 /// Listener to the progress of a copy.

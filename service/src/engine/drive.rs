@@ -160,6 +160,12 @@ impl Engine {
             super::recall::recall(&mut mempool, &bundles, (&ledger, &moment.snapshot), replica.id())?;
         }
         super::recall::queued(&mut mempool, (&ledger, &snapshot))?;
+        let mut batch = db.begin()?;
+        let dropped = batch.drop_damaged_evidence(&snapshot)?;
+        if dropped > 0 {
+            tracing::error!(event = "evidence-damaged", dropped, "evidence cannot be read, and is dropped");
+            batch.commit()?;
+        }
         if core.member().is_none() {
             mempool.expire_all();
         }
