@@ -51,8 +51,8 @@ pub struct Passing<'t> {
     pub trusts: &'t (dyn Fn(&PublicKey) -> bool + Sync),
 }
 
-/// Way of questions to who serves under a key.
-type Route = (PublicKey, mpsc::Sender<Asking>);
+/// Way of questions to who serves under a key. Who waits for an answer does not keep the link: it ends with its route.
+type Route = (PublicKey, mpsc::WeakSender<Asking>);
 
 #[derive(Default)]
 struct State {
@@ -263,19 +263,20 @@ impl Relay {
         };
         let answer = |telling| match telling {
             Telling::Answer { answer, .. } => {
-                may_have_it.fetch_sub(u64::from(is_held_back(&answer)), Ordering::Relaxed);
+                may_have_it.fetch_sub(u64::from(keeps_nothing(&answer)), Ordering::Relaxed);
                 ready(Some(answer))
             }
             _ => ready(None),
         };
-        // Another member is asked where this one keeps nothing; but an author that is too fast is to wait.
-        let is_final = |answer: &Answered| match is_held_back(answer) {
-            true => is_too_fast(answer) && may_have_it.load(Ordering::Relaxed) == 0,
+        // Another member is asked where this one holds back, and whoever was asked before is waited for where it refuses; but an
+        // author that is too fast is to wait.
+        let is_final = |answer: &Answered| match keeps_nothing(answer) {
+            true => (!is_held_back(answer) || is_too_fast(answer)) && may_have_it.load(Ordering::Relaxed) == 0,
             false => answer.status < 500,
         };
         let patience = HANDED_ON_WITHIN + Upstream::on_line(bytes.len() as u64);
         let answered = self.request((passing, patience), make, answer, is_final).await;
-        let itself = u64::from(answered.as_ref().is_some_and(|answer| !is_held_back(answer)));
+        let itself = u64::from(answered.as_ref().is_some_and(|answer| !keeps_nothing(answer)));
         (answered, may_have_it.load(Ordering::Relaxed) <= itself)
     }
 
@@ -304,7 +305,7 @@ impl Relay {
 
     /// Asks one member about its certified state; none if it does not answer.
     pub async fn state(&self, member: PublicKey, at: Option<SeqNum>, ask: Vec<u8>) -> Option<Result<Vec<u8>, String>> {
-        let route = self.lock().routes.get(&member).cloned()?;
+        let route = self.lock().routes.get(&member)?.downgrade();
         let make = |number| Asking::State { number, at, ask: ask.clone() };
         match self.request_of(member, &route, make).await? {
             Telling::State { answer, .. } => Some(answer),
@@ -350,7 +351,7 @@ impl Relay {
         let (state, now) = (self.lock(), Instant::now());
         let hops = state.hops(passing.from.as_ref(), now);
         let is_nearer = |other: &Upstream| other.hops(now).is_some_and(|theirs| theirs < hops);
-        let of = |key: &PublicKey| Some((*key, state.routes.get(key)?.clone()));
+        let of = |key: &PublicKey| Some((*key, state.routes.get(key)?.downgrade()));
         let members = state.routes.keys().filter(|key| !state.others.contains_key(key));
         let others = state.others.iter().filter(|(key, other)| is_nearer(other) && (passing.trusts)(key));
         let mut routes: Vec<_> = members.filter_map(of).collect();
@@ -368,14 +369,16 @@ impl Relay {
     async fn request_of(
         &self,
         member: PublicKey,
-        route: &mpsc::Sender<Asking>,
+        route: &mpsc::WeakSender<Asking>,
         make: impl Fn(u64) -> Asking,
     ) -> Option<Telling> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
         self.lock().waiting.insert(number, (member, tell));
         let _waiting = Waiting { relay: self, number };
+        let route = route.upgrade()?;
         route.reserve().await.ok()?.send(make(number)); // made once it is sure to leave
+        drop(route);
         told.await.ok()
     }
 
@@ -395,7 +398,12 @@ impl State {
     }
 }
 
-/// Whether an answer says that nothing was kept.
+/// Whether an answer says that nothing was kept: a refusal, for now or for ever.
+fn keeps_nothing(answer: &Answered) -> bool {
+    is_held_back(answer) || (400..500).contains(&answer.status)
+}
+
+/// Whether an answer says that nothing was kept for now.
 fn is_held_back(answer: &Answered) -> bool {
     matches!(answer.status, 429 | 507) || answer.status == 503 && code_of(answer).as_deref() == Some("no-quorum")
 }
@@ -580,17 +588,37 @@ mod tests {
         }
     }
 
+    /// The number of the next offer.
+    async fn offered(route: &mut mpsc::Receiver<Asking>) -> u64 {
+        loop {
+            if let Asking::Offer { number, .. } = route.recv().await.expect("an offer") {
+                return number;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_does_not_end_the_wait_for_a_member_that_was_asked_before() {
+        let (relay, asked) = served_by_members(&[ONE, TWO]);
+        let [mut one, mut two] = <[_; 2]>::try_from(asked).expect("two members");
+        let says = async {
+            let (slow, refuses) = (offered(&mut one).await, offered(&mut two).await);
+            relay.told(TWO, refuses, Telling::Answer { number: refuses, answer: answered(422) });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            relay.told(ONE, slow, Telling::Answer { number: slow, answer: answered(200) });
+        };
+        let (answer, ()) = soon(async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), says) }).await;
+
+        assert_eq!(answer.0, Some(answered(200)));
+    }
+
     #[tokio::test]
     async fn an_author_that_is_too_fast_for_one_member_is_sent_to_no_other() {
         let (relay, asked) = served_by_members(&[ONE, TWO]);
         let [mut one, mut two] = <[_; 2]>::try_from(asked).expect("two members");
         let body = serde_json::to_vec(&Problem::new(429, RATE, "for people")).expect("plain data");
         let says = async {
-            let number = loop {
-                if let Asking::Offer { number, .. } = one.recv().await.expect("an offer") {
-                    break number;
-                }
-            };
+            let number = offered(&mut one).await;
             let answer = Answered { body: body.clone(), ..answered(429) };
             relay.told(ONE, number, Telling::Answer { number, answer });
         };
@@ -715,6 +743,21 @@ mod tests {
         relay.follow(&committee, &TWO);
         while asked[0].recv().await.is_some() {}
         assert!(relay.serving().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_member_that_left_loses_its_link_while_questions_are_out() {
+        let (relay, asked) = served_by_members(&[ONE]);
+        let [mut one] = <[_; 1]>::try_from(asked).expect("a member");
+        let ends = async {
+            offered(&mut one).await;
+            let committee = Committee::new(Digest::ZERO, Epoch::new(1), vec![TWO]).expect("one member");
+            relay.follow(&committee, &PublicKey([3; 32]));
+            while one.recv().await.is_some() {}
+            relay.closed(ONE);
+        };
+        let (answer, ()) = soon(async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), ends) }).await;
+        assert_eq!(answer, (None, false));
     }
 
     #[tokio::test]
