@@ -206,7 +206,7 @@ pub(super) struct Reporter {
     /// When an observer that serves this one last said that it has a way to the members.
     led_at: Option<Ticks>,
     last_sync: Option<Time>,
-    /// Whether an observer was shown a certificate, or somebody said that there is no more than it has.
+    /// Whether an observer was shown a certificate, or somebody said that there is no more than it has, since it was last served.
     is_told: bool,
     /// Since when nobody who is heard can hand out an observer's next slot.
     unserved_at: Option<Ticks>,
@@ -264,8 +264,8 @@ impl Reporter {
         self.looked_at = Some(now.ticks);
         let is_led = self.led_at.is_some_and(|at| now.ticks.since(at) <= HEARD_MS);
         let mut report = facts(core, now, (broken, is_led));
-        report.is_told = report.observes && self.is_told;
         if report.observes {
+            self.says_whether_told(&mut report);
             self.wait_for_more(&mut report, now.ticks);
         }
         if report.mode == Mode::Active {
@@ -277,6 +277,12 @@ impl Reporter {
             self.last_sync = report.last_sync;
         }
         self.report = report;
+    }
+
+    /// Says whether an observer knows how far the others are: what it was told before nobody served it is old.
+    fn says_whether_told(&mut self, report: &mut Report) {
+        self.is_told &= report.can_order;
+        report.is_told = self.is_told;
     }
 
     /// Says that an observer's next slot is gone once it has been so for a while: who is heard first may keep the least.
@@ -498,6 +504,20 @@ mod tests {
         let said = [(1_000, gone), (10_999, gone), (11_000, gone), (12_000, None), (13_000, gone), (22_999, gone)];
         assert_eq!(said.map(|(at, unserved)| told(at, unserved)), [false, false, true, false, false, false]);
         assert!(told(23_000, gone));
+    }
+
+    #[test]
+    fn an_observer_that_nobody_served_for_a_while_is_told_anew_how_far_the_others_are() {
+        let mut reporter = Reporter::after(Report::of_nobody());
+        let mut told = |can_order, word: Option<u64>| {
+            word.into_iter().for_each(|theirs| reporter.hears_of(SeqNum::new(theirs), SeqNum::new(5)));
+            let mut report = Report { can_order, observes: true, ..Report::of_nobody() };
+            reporter.says_whether_told(&mut report);
+            report.knows_the_newest()
+        };
+
+        let said = [(true, Some(9)), (true, Some(5)), (true, None), (false, None), (true, None), (true, Some(4))];
+        assert_eq!(said.map(|(served, word)| told(served, word)), [false, true, true, false, false, true]);
     }
 
     /// f liars that say they are far ahead leave the lead of the fastest honest member, which is of some slots at any time.
