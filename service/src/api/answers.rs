@@ -1,6 +1,6 @@
 //! Large answers: few are made at a time, and each keeps its room until its reader has taken it. A reader that takes
 //! nothing loses its answer to the next that needs the room. Answers of one runtime wait for none of another: threads for strangers
-//! are the last to get the processor.
+//! are the last to get the processor. Answers to one address leave room to others, however slowly they are taken.
 
 use super::problem::{Answer, Failure};
 use axum::body::{Body, Bytes};
@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::runtime::{Handle, Id};
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 
 /// KiB of large answers that readers have not taken yet.
 const UNREAD_KIB: usize = 64 << 10;
+/// The same of one address. A reverse proxy is one address, so it is most of them.
+const UNREAD_PER_ADDRESS_KIB: usize = UNREAD_KIB * 3 / 4;
 /// Bytes of an answer that needs no room: less than a connection's own buffers.
 const SMALL_BYTES: usize = 16 << 10;
 /// Bytes that are handed to a connection at a time.
@@ -34,10 +37,22 @@ const REST_MAX: Duration = Duration::from_secs(30);
 /// Pause between two looks for room.
 const LOOK: Duration = Duration::from_millis(20);
 
+tokio::task_local! {
+    /// Address of the client with which a task speaks.
+    static CLIENT: IpAddr;
+}
+
+/// Speaks with a client at this address: answers that are made meanwhile take their room from its share.
+pub fn to_client<T>(address: IpAddr, speaks: impl Future<Output = T>) -> impl Future<Output = T> {
+    CLIENT.scope(address, speaks)
+}
+
 /// Turns and room for large answers.
 pub struct Answers {
     queues: Mutex<HashMap<Id, Arc<Queue>>>,
     unread: Arc<Semaphore>,
+    /// Room of each address to which answers are on their way.
+    shares: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
     outgoing: Mutex<Vec<Weak<Outgoing>>>,
     patience: Patience,
 }
@@ -66,7 +81,8 @@ impl Default for Answers {
     fn default() -> Self {
         let unread = Arc::new(Semaphore::new(UNREAD_KIB));
         let patience = Patience { within: ROOM_WITHIN, stalled: STALLED, slow: SLOW };
-        Self { queues: Mutex::default(), unread, outgoing: Mutex::default(), patience }
+        let (queues, shares, outgoing) = Default::default();
+        Self { queues, unread, shares, outgoing, patience }
     }
 }
 
@@ -76,7 +92,13 @@ type Work = Box<dyn FnOnce() -> Answer<Vec<u8>> + Send>;
 /// Bytes with the room that they take.
 struct Unread {
     bytes: Vec<u8>,
-    _room: Option<OwnedSemaphorePermit>,
+    room: Option<Room>,
+}
+
+/// Room of an answer, of all and of its address's share.
+struct Room {
+    share: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
 }
 
 /// Answer on its way out.
@@ -115,6 +137,13 @@ impl Outgoing {
     fn left(&self) -> usize {
         let rest = self.rest();
         rest.unread.as_ref().map_or(0, |unread| unread.bytes.len() - rest.taken)
+    }
+
+    /// Whether it takes room of this share.
+    fn is_of(&self, share: &Arc<Semaphore>) -> bool {
+        let rest = self.rest();
+        let room = rest.unread.as_ref().and_then(|unread| unread.room.as_ref());
+        room.is_some_and(|room| Arc::ptr_eq(room.share.semaphore(), share))
     }
 
     /// The next piece; none at the end.
@@ -179,22 +208,27 @@ impl Answers {
         let bytes = made.unwrap_or_else(|_| Err(Failure::stopping()))?;
         let kib = bytes.len().div_ceil(1 << 10).min(UNREAD_KIB) as u32;
         let room = if bytes.len() > SMALL_BYTES { Some(self.room(kib).await?) } else { None };
-        Ok(Unread { bytes, _room: room })
+        Ok(Unread { bytes, room })
     }
 
-    /// Room for so many KiB, of an answer whose reader takes it too slowly if need be.
-    async fn room(&self, kib: u32) -> Answer<OwnedSemaphorePermit> {
-        if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
+    /// Room for so many KiB, of an answer whose reader takes it too slowly if need be: of one to the same address, where its
+    /// share is taken.
+    async fn room(&self, kib: u32) -> Answer<Room> {
+        let share = self.share();
+        let of_share = || share.clone().try_acquire_many_owned(kib.min(UNREAD_PER_ADDRESS_KIB as u32)).ok();
+        let taken = || Some(Room { share: of_share()?, _all: self.unread.clone().try_acquire_many_owned(kib).ok()? });
+        if let Some(room) = taken() {
             return Ok(room);
         }
         let queue = self.queue();
         let _place = queue.waiting.try_acquire().map_err(|_| busy())?;
         let until = Instant::now() + self.patience.within;
         loop {
-            if let Ok(room) = self.unread.clone().try_acquire_many_owned(kib) {
+            if let Some(room) = taken() {
                 return Ok(room);
             }
-            if !self.drop_slowest() {
+            let has_share = of_share().is_some();
+            if !self.drop_slowest(|outgoing| has_share || outgoing.is_of(&share)) {
                 if Instant::now() >= until {
                     return Err(busy());
                 }
@@ -203,11 +237,23 @@ impl Answers {
         }
     }
 
-    /// Takes the bytes of the answer whose reader has taken nothing for longest, or else needs longest for the rest; false
-    /// where none is slow.
-    fn drop_slowest(&self) -> bool {
+    /// The client's share; one of its own for an answer that is no client's.
+    fn share(&self) -> Arc<Semaphore> {
+        let whole = || Arc::new(Semaphore::new(UNREAD_PER_ADDRESS_KIB));
+        let Ok(client) = CLIENT.try_with(|client| *client) else { return whole() };
+        let mut shares = self.shares.lock().expect("no thread panics with it");
+        shares.retain(|_, share| share.strong_count() > 0);
+        let share = shares.get(&client).and_then(Weak::upgrade).unwrap_or_else(whole);
+        shares.insert(client, Arc::downgrade(&share));
+        share
+    }
+
+    /// Takes the bytes of that answer of these whose reader has taken nothing for longest, or else needs longest for the rest;
+    /// false where none is slow.
+    fn drop_slowest(&self, is_of: impl Fn(&Outgoing) -> bool) -> bool {
         let known: Vec<Arc<Outgoing>> = self.outgoing().iter().filter_map(Weak::upgrade).collect();
-        let slow = known.iter().filter_map(|outgoing| Some((outgoing.rest().delay(self.patience)?, outgoing)));
+        let known = known.iter().filter(|outgoing| is_of(outgoing));
+        let slow = known.filter_map(|outgoing| Some((outgoing.rest().delay(self.patience)?, outgoing)));
         let slowest = slow.max_by_key(|(delay, _)| *delay);
         slowest.is_some_and(|(_, outgoing)| outgoing.rest().unread.take().is_some())
     }
@@ -229,7 +275,11 @@ fn busy() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::door::serve;
     use axum::body::to_bytes;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio_util::sync::CancellationToken;
 
     const KIND: &str = "application/octet-stream";
 
@@ -255,6 +305,49 @@ mod tests {
         assert!(answers.make(|| Ok(vec![0; 1 << 20])).await.is_err());
         assert!(answers.make(|| Ok(vec![0; 100])).await.is_ok(), "small answers need none");
         drop(large);
+    }
+
+    #[tokio::test]
+    async fn readers_at_one_address_leave_room_to_those_at_another() {
+        let (answers, [one, other]) = (quick(10, 60_000, 60_000), [1, 2].map(|host| IpAddr::from([192, 0, 2, host])));
+        let make = |address, kib: usize| to_client(address, answers.make(move || Ok(vec![0; kib << 10])));
+        let _held = make(one, UNREAD_PER_ADDRESS_KIB).await.expect("its share");
+
+        assert!(make(one, 1_024).await.is_err());
+
+        assert!(make(other, UNREAD_KIB - UNREAD_PER_ADDRESS_KIB).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_has_taken_its_share_loses_an_answer_of_its_own_to_the_next() {
+        let (answers, [one, other]) = (quick(5_000, 50, 60_000), [1, 2].map(|host| IpAddr::from([192, 0, 2, host])));
+        let make = |address, kib: usize| to_client(address, answers.make(move || Ok(vec![0; kib << 10])));
+        let others = make(other, 1_024).await.expect("there is room");
+        let own = make(one, UNREAD_PER_ADDRESS_KIB).await.expect("its share");
+
+        assert!(make(one, 1_024).await.is_ok());
+
+        assert_eq!([own, others].map(|answer| answer.piece().is_some_and(|piece| piece.is_ok())), [false, true]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_over_a_connection_is_of_the_share_of_its_client() {
+        let answers = Arc::new(Answers::default());
+        let made = answers.clone();
+        let send = move || async move { made.send(KIND, || Ok(vec![7; 100_000])).await };
+        let router = axum::Router::new().route("/", axum::routing::get(send));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a socket");
+        let (address, stop) = (listener.local_addr().expect("its address"), CancellationToken::new());
+        tokio::spawn(serve(listener, (Arc::default(), Handle::current()), None, router, stop.clone()));
+
+        let mut reader = TcpStream::connect(address).await.expect("a connection");
+        reader.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("a request");
+        reader.read_u8().await.expect("an answer");
+
+        let known: Vec<IpAddr> = answers.shares.lock().expect("no panic").keys().copied().collect();
+        assert_eq!(known, [address.ip()]);
+        stop.cancel();
     }
 
     #[tokio::test]

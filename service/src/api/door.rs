@@ -12,6 +12,7 @@ mod known;
 mod seats;
 mod watched;
 
+use super::answers::to_client;
 use crate::health::{files_max, lacks_files};
 use axum::Router;
 use axum::body::Body;
@@ -89,7 +90,8 @@ pub async fn serve(
                 let conversation = async move {
                     // The threads that serve the socket wait for it. One that cannot be waited for is closed.
                     if let (Some(seat), Some(Ok(stream))) = (held.begin(), held.socket().map(TcpStream::from_std)) {
-                        Box::pin(converse(stream, seat, tls, router, stop)).await; // small until its turn comes
+                        let conversation = to_client(seat.address(), converse(stream, seat, tls, router, stop));
+                        Box::pin(conversation).await; // small until its turn comes
                     }
                 };
                 tasks.spawn_on(conversation, &threads);
