@@ -79,6 +79,12 @@ fn check_address(member: ReplicaId, address: &Multiaddr, peer: PeerId) -> Result
     if fits { Ok(()) } else { Err(Error::BadAddress { member, address: address.clone(), peer }) }
 }
 
+/// Whether an address begins with a host and a TCP port: nothing else is listened at, or dialled.
+pub fn is_of_tcp(address: &Multiaddr) -> bool {
+    let mut parts = address.iter();
+    parts.next().is_some_and(|host| is_host(&host)) && matches!(parts.next(), Some(Protocol::Tcp(_)))
+}
+
 fn is_host(part: &Protocol<'_>) -> bool {
     matches!(part, Protocol::Ip4(_) | Protocol::Ip6(_)) || is_name(part)
 }

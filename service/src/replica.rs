@@ -33,7 +33,7 @@ use futures::future::BoxFuture;
 use outlet::sender;
 use quorate_client::keys;
 use quorate_ledger::{EnvelopeCheck, Genesis, OpenError, proof};
-use quorate_net::{Member, Multiaddr, Room};
+use quorate_net::{Member, Multiaddr, Room, is_of_tcp};
 use quorate_pbft::{Admitted, Certified, Digest, Ed25519Signer, Message, PublicKey, ReplicaId, Signer};
 use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
 use std::collections::BTreeMap;
@@ -381,12 +381,13 @@ fn has_been_a_member(engine: &Engine, key: &PublicKey) -> Result<bool, LaunchErr
 }
 
 pub(crate) fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
-    address.parse().map_err(|_| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
+    let parsed = address.parse().ok().filter(is_of_tcp);
+    parsed.ok_or_else(|| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
 }
 
 /// Whether a text is an address at which a replica can listen, or be dialled.
 pub fn is_multiaddr(text: &str) -> bool {
-    !text.is_empty() && text.parse::<Multiaddr>().is_ok()
+    text.parse().is_ok_and(|address: Multiaddr| is_of_tcp(&address))
 }
 
 fn random() -> Result<u64, LaunchError> {

@@ -87,6 +87,7 @@ fn of_replica(dir: &Path) -> Vec<Item> {
         ));
         items.push(ports(config));
         items.extend(hosts(config));
+        items.extend(relaying(config));
         items.push(operators(config, &Tokens::open(dir)));
         items.extend(certificate(config));
     }
@@ -189,6 +190,23 @@ fn hosts(config: &Config) -> Option<Item> {
     ))
 }
 
+/// Bytes of a circuit through which the largest answer comes, whatever both ends have said on it before.
+const CIRCUIT_BYTES_MIN: u64 = 64 << 20;
+
+/// Relaying that leads nowhere: there is no door, or an answer is larger than all that a circuit carries.
+fn relaying(config: &Config) -> Option<Item> {
+    let set = [("relay", !config.relay.is_empty()), ("relay_server", config.relay_server.is_some())];
+    let set = set.into_iter().find(|(_, is_set)| *is_set && config.observers.is_none());
+    if let Some((name, _)) = set {
+        let detail = format!("{name} is set, and without `observers` there is no door for it");
+        let advice = format!("set `observers` to the address of a door, or leave {name} out");
+        return Some(Item::fault("relay", detail, advice));
+    }
+    let detail = "an observer goes on for ever asking for an answer that is larger than a circuit of relay_server";
+    let is_small = config.relay_server.is_some_and(|bytes| bytes.0 < CIRCUIT_BYTES_MIN);
+    is_small.then(|| Item::fault("relay", detail, "set relay_server to 64MiB or more, as in relay_server = \"1GiB\""))
+}
+
 /// Access of operators, as the node gives it with these tokens.
 fn operators(config: &Config, tokens: &Tokens) -> Item {
     let address = config.operations.unwrap_or(config.api);
@@ -278,6 +296,22 @@ fn certificate(config: &Config) -> Option<Item> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Quota;
+
+    #[test]
+    fn relaying_without_a_door_or_by_circuits_that_no_answer_fits_is_a_fault() {
+        let fault = |door: bool, relay: &[&str], bytes: Option<u64>| {
+            let config = Config::new("/ip4/127.0.0.1/tcp/1".into(), "127.0.0.1:2".parse().expect("one"), [].into());
+            let observers = door.then(|| "/ip4/127.0.0.1/tcp/3".to_owned());
+            let relay = relay.iter().map(|relay| (*relay).to_owned()).collect();
+            relaying(&Config { observers, relay, relay_server: bytes.map(Quota), ..config }).map(|item| item.detail)
+        };
+        let at = ["/ip4/203.0.113.7/tcp/1"];
+        assert_eq!([fault(true, &at, Some(64 << 20)), fault(false, &[], None)], [None, None]);
+        assert!(fault(false, &at, None).is_some_and(|why| why.starts_with("relay is set")));
+        assert!(fault(false, &[], Some(1 << 30)).is_some_and(|why| why.starts_with("relay_server is set")));
+        assert!(fault(true, &[], Some(8 << 20)).is_some_and(|why| why.contains("larger than a circuit")));
+    }
 
     #[test]
     fn a_misspelt_variable_is_named() {

@@ -133,6 +133,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_without_a_host_and_a_tcp_port_is_refused_at_the_start() {
+        for good in ["/ip4/203.0.113.7/tcp/1", "/dns4/door.example/tcp/1", "/ip6/::1/tcp/0"] {
+            assert!(all("follow", &[good.to_owned()]).is_ok(), "{good}");
+        }
+        for bad in ["", "/ip4/203.0.113.7/udp/1", "/ip4/203.0.113.7/udp/1/quic-v1", "/ip4/203.0.113.7", "/tcp/1"] {
+            let refused = all("follow", &[bad.to_owned()]);
+            assert!(matches!(refused, Err(LaunchError::Address { .. })), "{bad}: {refused:?}");
+        }
+    }
+
+    #[test]
     fn a_relay_by_name_is_refused_at_the_start() {
         let refused = relays(&["/ip4/203.0.113.7/tcp/1".to_owned(), "/dns4/relay.example/tcp/1".to_owned()]);
 
