@@ -236,7 +236,8 @@ impl Author {
 
     async fn settle_one(&mut self, name: &Name, tell: impl Fn(&Answer)) -> Result<Receipt, SubmitError> {
         let (id, bytes) = (self.outbox.id(name), self.outbox.bytes(name)?);
-        let client = self.client.renewed();
+        self.renew();
+        let client = self.client.clone();
         let mut tries = client.tries();
         loop {
             let known = match id {
@@ -378,7 +379,9 @@ impl Author {
     }
 
     /// The newest revision that the node has executed, once it has executed what this author knows of.
-    pub async fn newest(&self) -> Result<Revision, SubmitError> {
+    /// The node has the whole time to say it.
+    pub async fn newest(&mut self) -> Result<Revision, SubmitError> {
+        self.renew();
         Ok(self.node_that_knows_us().await?.revision)
     }
 

@@ -50,8 +50,9 @@ fn is_of_full_disk(problem: &Problem) -> bool {
 }
 
 impl Author {
-    /// Begins to send changes without a wait for their verdicts.
+    /// Begins to send changes without a wait for their verdicts. The node has the whole time to answer, whatever was done before.
     pub async fn streaming(&mut self) -> Result<Streaming<'_>, SubmitError> {
+        self.renew();
         let info = self.node_that_knows_us().await?;
         self.outbox.enter(info.group)?;
         Ok(Streaming {

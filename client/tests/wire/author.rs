@@ -392,6 +392,22 @@ async fn two_tickets() -> Desk {
     desk
 }
 
+/// All that was asked before took the time.
+#[tokio::test]
+async fn an_import_whose_preparation_took_longer_than_an_answer_may_take_is_sent_all_the_same() {
+    let desk = Desk::new();
+    for streams in [true, false] {
+        let (node, _requests) = scripted::node(vec![Reply::Silence, info(1, "3")]);
+        let client = Client::new(&node, Duration::from_secs(1)).expect("an address");
+        let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
+        author.newest().await.expect_err("the node is silent until the time is over");
+
+        let begun = if streams { author.streaming().await.map(drop) } else { author.newest().await.map(drop) };
+
+        begun.expect("a node");
+    }
+}
+
 #[tokio::test]
 async fn what_is_given_up_while_an_author_waits_for_verdicts_is_told() {
     let desk = two_tickets().await;

@@ -226,7 +226,7 @@ pub async fn find(
 /// Refuses where a domain with files has a log that does not go back to its beginning: an import may be forgotten here.
 async fn nothing_was_forgotten(client: &Client, domain: &str, begins: Option<u64>) -> Outcome {
     let Some(slot) = begins else { return Ok(()) };
-    let tree: Page<TreeEntry> = client.get(&["domains", domain, "tree"], &[("limit", "1")]).await?;
+    let tree: Page<TreeEntry> = client.renewed().get(&["domains", domain, "tree"], &[("limit", "1")]).await?;
     if tree.items.is_empty() {
         return Ok(());
     }

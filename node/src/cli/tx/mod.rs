@@ -166,7 +166,7 @@ async fn commit(args: &Commit) -> Outcome {
     let mut author = Author::open(key, word.reach.client()?, open.home()?).await?;
     resend(&mut author).await?;
     if let Some(sent) = open.sent {
-        may_be_sent_again(sent, fate(&author, &word.reach.client()?, sent).await?, &folder)?;
+        may_be_sent_again(sent, fate(&mut author, &word.reach.client()?, sent).await?, &folder)?;
     }
     let mut plan = folder.plan(&open)?;
     if let (false, Some(first)) = (word.message.is_empty(), plan.own.first_mut()) {
@@ -182,7 +182,7 @@ async fn commit(args: &Commit) -> Outcome {
 
 /// State of what was sent before; none without a verdict. The outbox forgets what was answered long ago; a node that keeps all history,
 /// and has executed what the outbox knows of, knows of it, or it never left this machine.
-async fn fate(author: &Author, client: &Client, sent: EnvelopeId) -> Result<Option<State>, Failure> {
+async fn fate(author: &mut Author, client: &Client, sent: EnvelopeId) -> Result<Option<State>, Failure> {
     if let Some(known) = author.fate(&sent) {
         return Ok(known);
     }
