@@ -166,12 +166,13 @@ impl Author {
     /// The same; tells of each answer as it comes, so that none is lost with an error behind it.
     pub async fn resend_telling(&mut self, mut tell: impl FnMut(&Answer)) -> Result<(), SubmitError> {
         self.give_up_hopeless()?.iter().for_each(&mut tell);
+        let mut client = self.client.clone();
         for name in self.outbox.unanswered() {
             if !self.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
             }
             let (id, bytes) = (self.outbox.id(&name), self.outbox.bytes(&name)?);
-            let posted = self.judged(id, self.client.post_again(id, bytes).await);
+            let posted = self.judged(id, client.post_again(id, bytes).await);
             self.check_group(&posted).await?;
             self.note(id, &name, &posted)?.iter().for_each(&mut tell);
             match (posted, id) {
@@ -182,8 +183,11 @@ impl Author {
                 (Err(error), Some(id)) if error.is_of_size_here() => return Err(SubmitError::Earlier { id, error }),
                 (Ok(_) | Err(ClientError::Refused(_)), _) => (),
                 // This node has no room for it now. It stays unanswered, as another node may have taken it, and keeps
-                // nobody from other things.
-                (Err(ClientError::NoAnswer { held_back: Some(_), .. }), _) => self.renew(),
+                // nobody from other things: one wait for the node is enough.
+                (Err(ClientError::NoAnswer { held_back: Some(_), .. }), _) => {
+                    self.renew();
+                    client = self.client.with_one_try();
+                }
                 (Err(error), Some(id)) => return Err(SubmitError::Earlier { id, error }),
                 (Err(error), None) => return Err(error.into()),
             }

@@ -112,6 +112,8 @@ pub struct Client {
     base: Address,
     timeout: Duration,
     deadline: Instant,
+    /// Whether a try that the node holds back is the last.
+    is_tried_once: bool,
     notice: Option<Notice>,
     authorization: Option<HeaderValue>,
     session: Option<Arc<Mutex<Session>>>,
@@ -182,12 +184,18 @@ impl Client {
         let base = Address::parse(node).map_err(|why| ClientError::Address { node: node.into(), why: why.into() })?;
         let deadline = Instant::now() + timeout;
         let http = Transport::new(tls::trusting(base.is_tls(), ca)?);
-        Ok(Self { http, base, timeout, deadline, notice: None, authorization: None, session: None })
+        let (is_tried_once, notice, authorization, session) = (false, None, None, None);
+        Ok(Self { http, base, timeout, deadline, is_tried_once, notice, authorization, session })
     }
 
     /// The same client with its whole time before it again.
     pub fn renewed(&self) -> Self {
         Self { deadline: Instant::now() + self.timeout, ..self.clone() }
+    }
+
+    /// The same client, which does not try again what a node holds back.
+    pub(crate) fn with_one_try(&self) -> Self {
+        Self { is_tried_once: true, ..self.clone() }
     }
 
     /// The same client with no more time than this before it.
@@ -537,6 +545,7 @@ impl<'c> Tries<'c> {
         match outcome {
             Try::Again { why, after } => self.pause(why, after).await,
             Try::HeldBack { problem, after } => {
+                let after = if self.client.is_tried_once { Some(Duration::MAX) } else { after };
                 let why = reason(&problem);
                 self.held_back = Some(problem);
                 self.pause(why, after).await

@@ -392,6 +392,22 @@ async fn two_tickets() -> Desk {
     desk
 }
 
+#[tokio::test]
+async fn a_node_without_room_is_waited_for_once_however_many_changes_it_holds_back() {
+    const FULL: &str = "507 Insufficient Storage\r\ncontent-type: application/problem+json";
+    let desk = two_tickets().await;
+    let (node, requests) = scripted::node(vec![refusal(FULL, &Problem::new(507, "disk-full", "nothing was kept"))]);
+    let client = Client::new(&node, Duration::from_secs(1)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "other").await.expect("a key and an outbox");
+
+    author.resend().await.expect("nothing stands in the way");
+
+    let sent: Vec<u64> = posted(requests.try_iter()).iter().map(|sent| body(sent).from_seq).collect();
+    let tries = |number| sent.iter().filter(|sent| **sent == number).count();
+    assert!(tries(1) > 1, "{sent:?}");
+    assert_eq!(tries(2), 1, "{sent:?}");
+}
+
 /// All that was asked before took the time.
 #[tokio::test]
 async fn an_import_whose_preparation_took_longer_than_an_answer_may_take_is_sent_all_the_same() {
