@@ -1,7 +1,7 @@
 //! An author whose changes go out one after the other over one connection, each based on the one before, without a wait
 //! for verdicts.
 
-use super::{Author, Draft, Outcome, SubmitError, is_lost_race, unanswered, unjudged};
+use super::{Author, Draft, Outcome, SubmitError, is_lost_race, not_taken, unanswered, unjudged};
 use crate::api::{AuthorInfo, Offered, Problem};
 use crate::calls::Posted;
 use crate::http::{ClientError, DISK_FULL};
@@ -150,13 +150,19 @@ impl Streaming<'_> {
     fn told(&self, error: SubmitError) -> SubmitError {
         let outbox = &self.author.outbox;
         let first = self.unanswered.values().map(|(name, _)| name).find(|name| outbox.is_unanswered(name));
-        let known = first.and_then(|name| Some(unjudged(outbox.id(name)?, &outbox.envelope(name).ok()?.body)));
+        let known = first.and_then(|name| self.unjudged(name));
         match (error, known) {
             (SubmitError::Client(error @ (ClientError::NoAnswer { .. } | ClientError::Session(_))), Some(known)) => {
                 unanswered(known, error)
             }
             (error, _) => error,
         }
+    }
+
+    /// Receipt of an envelope of the outbox before its verdict.
+    fn unjudged(&self, name: &Name) -> Option<Receipt> {
+        let outbox = &self.author.outbox;
+        Some(unjudged(outbox.id(name)?, &outbox.envelope(name).ok()?.body))
     }
 
     /// Takes an answer. Where it is no verdict, the stream is left: what the gate refused ends all that came after it, and
@@ -198,12 +204,15 @@ impl Streaming<'_> {
         let lost = self.unanswered.split_off(&first);
         let is_race = is_lost_race(&problem);
         let drafts = lost.values().filter(|_| is_race).map(|lost| self.draft(lost)).collect::<Result<Vec<_>, _>>()?;
-        for (name, _) in lost.values() {
+        let known = lost.values().next().and_then(|(name, _)| self.unjudged(name));
+        // The last first: those that a crash leaves are a chain that can be sent again.
+        for (name, _) in lost.values().rev() {
             self.author.give_up(name, &problem)?;
         }
         Box::pin(self.settle()).await?;
-        if !is_race && is_of_full_disk(&problem) {
-            return Err(self.author.client.tries().held_back_by(problem).into());
+        if let Some(known) = known.filter(|_| !is_race && is_of_full_disk(&problem)) {
+            let receipt = Box::new(not_taken(known, &problem));
+            return Err(SubmitError::Unanswered { receipt, error: self.author.client.tries().held_back_by(problem) });
         }
         if !is_race {
             return Err(ClientError::Refused(Box::new(problem)).into());

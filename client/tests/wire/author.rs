@@ -392,6 +392,46 @@ async fn two_tickets() -> Desk {
     desk
 }
 
+/// End of a stream of so many changes, each based on the one before, of which the first finds no room.
+async fn without_room(desk: &Desk, count: usize, once_open: impl FnOnce()) -> SubmitError {
+    let no_room = Problem::new(507, "disk-full", "nothing was kept");
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Refusing(count, no_room)]);
+    let mut author = desk.author(&node).await;
+    once_open();
+    let mut streaming = author.streaming().await.expect("a node");
+    for _ in 0..count {
+        streaming.send(&draft()).await.expect("it is sent");
+    }
+    streaming.wait().await.expect_err("nothing was taken")
+}
+
+#[tokio::test]
+async fn changes_of_a_stream_that_find_no_room_are_told_as_held_back_and_the_first_is_named() {
+    let told = without_room(&Desk::new(), 2, || ()).await;
+
+    let SubmitError::Unanswered { receipt, error: ClientError::NoAnswer { held_back: Some(problem), .. } } = &told
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!((receipt.from_seq, receipt.state, problem.code.as_str()), (1, State::Refused, "disk-full"));
+}
+
+/// The disk says no at the second of three, as a crash there would leave them.
+#[tokio::test]
+async fn a_crash_while_changes_of_a_stream_are_given_up_leaves_a_chain_that_is_sent_again() {
+    let desk = Desk::new();
+    let in_the_way = desk.folder.path().join("a.key.outbox/main-2-1.answer.tmp");
+    let fails = || std::fs::create_dir(&in_the_way).expect("a folder where the second answer is written");
+    without_room(&desk, 3, fails).await;
+    std::fs::remove_dir(&in_the_way).expect("our folder");
+
+    let (node, requests) = scripted::node(vec![Reply::Ticket]);
+    desk.author(&node).await.resend().await.expect("tickets");
+
+    let sent: Vec<u64> = posted(requests.try_iter()).iter().map(|sent| body(sent).from_seq).collect();
+    assert_eq!(sent, [1, 2]);
+}
+
 #[tokio::test]
 async fn a_node_without_room_is_waited_for_once_however_many_changes_it_holds_back() {
     const FULL: &str = "507 Insufficient Storage\r\ncontent-type: application/problem+json";

@@ -1,6 +1,6 @@
 //! A node that answers from a script: one answer for each request, in order; the last one again and again.
 
-use quorate_client::api::Ticket;
+use quorate_client::api::{Offered, Problem, Ticket};
 use quorate_ledger::{Envelope, Limits, Receipt, State};
 use quorate_pbft::Digest;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -19,6 +19,8 @@ pub enum Reply {
     Verdict(State, &'static str),
     /// 202 with a ticket for the envelope in the body.
     Ticket,
+    /// Takes so many envelopes of a stream, and then refuses the first.
+    Refusing(usize, Problem),
     /// Status line and headers without the length, and the body.
     Http(&'static str, String),
 }
@@ -52,6 +54,9 @@ pub fn node(script: Vec<Reply>) -> (String, Receiver<Request>) {
             }
             let answer = answer(&reply, &sent);
             let _ = seen.send(request);
+            if let Reply::Refusing(count, problem) = &reply {
+                refuse(&stream, *count, problem.clone());
+            }
             match answer {
                 Some(answer) => drop((&stream).write_all(answer.as_bytes())),
                 None => held.push(stream),
@@ -93,9 +98,25 @@ fn answer(reply: &Reply, sent: &[u8]) -> Option<String> {
             ("202 Accepted\r\ncontent-type: application/json", json(&ticket))
         }
         Reply::Hangup => return Some(String::new()),
-        Reply::Silence => return None,
+        Reply::Silence | Reply::Refusing(..) => return None,
     };
     Some(format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()))
+}
+
+/// Each envelope of a stream is a chunk.
+fn refuse(mut stream: &TcpStream, count: usize, problem: Problem) {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("the client waits");
+    let mut reader = BufReader::new(stream);
+    for _ in 0..count {
+        let mut size = String::new();
+        reader.read_line(&mut size).expect("a chunk");
+        let size = usize::from_str_radix(size.trim(), 16).expect("its size");
+        reader.read_exact(&mut vec![0; size + 2]).expect("its bytes");
+    }
+    let (at, status, problem) = (0, problem.status, Some(problem));
+    let refused = Offered { at, status, receipt: None, ticket: None, problem, retry_after: None };
+    stream.write_all(&refused.encode()).expect("the client waits");
 }
 
 /// The group of every scripted node.
