@@ -184,14 +184,23 @@ pub async fn send(
     draft: &Draft,
     level: Level,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
+    send_unless(reach, signing, domain, draft, level, |_| Ok(())).await
+}
+
+/// The same, unless something speaks against a new change of the author.
+pub async fn send_unless(
+    reach: &Reach,
+    signing: &Signing,
+    domain: &str,
+    draft: &Draft,
+    level: Level,
+    objection: impl FnOnce(&Author) -> Outcome,
+) -> Result<Result<author::Outcome, SubmitError>, Failure> {
     let (mut author, earlier) = author(reach, signing, domain).await?;
     if let Some(answer) = again(&mut author, (earlier, false), draft, level).await {
         return Ok(answer);
     }
-    if author.has_unanswered() && draft.ops.iter().any(|op| matches!(op, Op::Rotate { .. })) {
-        let what = "a change of this key still waits, and would be refused once the key is over; nothing was signed";
-        return Err(Failure::no(what).next("give the command again later; `quorate log` shows what was ordered"));
-    }
+    objection(&author)?;
     let answer = author.submit(draft, level).await;
     tell_unnoted(&mut author);
     Ok(answer)

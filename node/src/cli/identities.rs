@@ -1,6 +1,7 @@
 //! `quorate identities`: who may sign changes, and how an organisation changes that for its own people.
 
-use super::failure::{Failure, Outcome};
+use super::change;
+use super::failure::{Exit, Failure, Outcome};
 use super::group::because;
 use super::listing::{self, LIST_MAX};
 use super::print::plain;
@@ -8,6 +9,7 @@ use super::reach::Reach;
 use super::sending::SignedRequest;
 use super::{document, policy, sending};
 use quorate_client::api::Identity;
+use quorate_client::author::{Author, Draft};
 use quorate_client::http::ClientError;
 use quorate_client::keys::{self, Key, KeyError};
 use quorate_ledger::keys::Purpose;
@@ -48,6 +50,9 @@ pub enum Command {
         /// Rotate although policies name the old key: what they ask of that key, nobody can give then
         #[arg(long)]
         named: bool,
+        /// Rotate although changes of the old key have no answer: those that are ordered later are refused
+        #[arg(long)]
+        unanswered: bool,
         #[command(flatten)]
         word: SignedRequest,
     },
@@ -79,16 +84,33 @@ pub async fn run(command: &Command) -> Outcome {
             }
             sending::change(word, GROUP_DOMAIN, Op::Revoke { key }).await
         }
-        Command::Rotate { new, named, word } => {
+        Command::Rotate { new, named, unanswered, word } => {
             let organisation = own_organisation(word).await?;
             if !named {
                 keep_named(word).await?;
             }
             let Enrolment { key, proof, .. } = prove(&Key::open(new)?, &organisation)?;
-            sending::change(word, GROUP_DOMAIN, Op::Rotate { key, proof }).await
+            rotate(word, Op::Rotate { key, proof }, *unanswered).await
         }
     }
 }
+
+/// Signs a rotation; while changes of the old key have no answer, only if that is meant.
+async fn rotate(word: &SignedRequest, op: Op, is_meant: bool) -> Outcome {
+    let waits = |author: &Author| match author.has_unanswered() && !is_meant {
+        true => Err(Failure::new(Exit::Unreachable, WAITS).next(WAIT_FIRST)),
+        false => Ok(()),
+    };
+    let draft = Draft { base: None, ops: vec![op], contents: vec![], message: word.message.clone() };
+    let answer = change::send_unless(&word.reach, &word.signing, GROUP_DOMAIN, &draft, word.level, waits).await?;
+    change::report(answer, word.reach.json)
+}
+
+/// Why a key is not rotated.
+const WAITS: &str = "a change of this key still waits, and would be refused once the key is over; nothing was signed";
+
+/// Advice where a change of a key waits.
+const WAIT_FIRST: &str = "give the command again later (`quorate log` shows what was ordered), or with --unanswered: the key ends all the same";
 
 /// Revokes the one author whom an organisation has left only if that is meant.
 async fn keep_last(word: &SignedRequest, key: &PublicKey) -> Outcome {

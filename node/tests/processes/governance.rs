@@ -145,17 +145,28 @@ fn a_key_that_policies_name_is_rotated_at_a_terminal_only_when_it_is_said_so_and
     assert!(scripted.status.success() && told.contains(place), "{told}");
 }
 
-/// The second of two changes waits for the number of the first, which is lost.
+/// The second of two changes of the first author in a domain waits for the number of the first, which is lost.
+fn waits(group: &Group, domain: &str) {
+    let (key, file) = (author(group, 0), group.dir().join("genesis.json"));
+    for path in ["a", "b"] {
+        says(group, &key, 0, &["put", path, text(&file), "--offline", "--domain", domain], 0);
+    }
+    let lost = format!("author-org-0.key.outbox/{domain}-1-1.envelope");
+    std::fs::remove_file(group.dir().join(lost)).expect("it was kept");
+}
+
 #[test]
-fn a_key_is_not_rotated_while_a_change_of_it_waits() {
+fn a_key_of_which_a_change_waits_is_rotated_only_when_it_is_said_so() {
     let group = Group::running(4);
     let (key, new) = (author(&group, 0), new_key(&group, "new.key"));
-    ["a", "b"].iter().for_each(|path| drop(says(&group, &key, 0, &["put", path, text(&new), "--offline"], 0)));
-    std::fs::remove_file(group.dir().join("author-org-0.key.outbox/main-1-1.envelope")).expect("it was kept");
+    waits(&group, "main");
+    let rotate = ["identities", "rotate", text(&new)];
 
-    let refused = says(&group, &key, 0, &["identities", "rotate", text(&new)], 1);
+    let refused = says(&group, &key, 0, &rotate, 3);
 
     assert!(word(&refused, "error").contains("still waits"), "{refused}");
+    let rotated = says(&group, &key, 0, &[&rotate[..], &["--unanswered"]].concat(), 0);
+    assert_eq!(word(&rotated, "state"), "applied");
 }
 
 #[test]
