@@ -141,7 +141,7 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     let (mut author, earlier) = author(&terms.reach, &terms.signing, &terms.scope.domain).await?;
     let level = terms.level.level(&terms.reach.client()?, &terms.scope.domain, paths, terms.within).await?;
     let mut missing = None;
-    if let Some(path) = stands.filter(|_| !author.has_unanswered()) {
+    if let Some(path) = stands.filter(|_| author.newest_unanswered().is_none()) {
         let levels = [Level::Sequential, Level::Strong];
         missing = must_stand(&terms.reach.client()?, &terms.scope.domain, path, &levels).await.err();
     }
@@ -232,10 +232,12 @@ async fn again(
     level: Level,
 ) -> Option<Result<author::Outcome, SubmitError>> {
     let governs = |op: &Op| matches!(op, Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } | Op::Propose { .. });
-    if level == Level::Eventual || !(is_gone || author.has_unanswered() || draft.ops.iter().all(governs)) {
+    let earlier = earlier?;
+    let is_open = author.fate(&earlier) == Some(None);
+    if level == Level::Eventual || !(is_gone || is_open || draft.ops.iter().all(governs)) {
         return None;
     }
-    let answer = author.repeated(earlier?, draft, level).await?;
+    let answer = author.repeated(earlier, draft, level).await?;
     tell!("quorate: nothing new was signed: an earlier change without an answer says the same");
     tell_unnoted(author);
     Some(answer)

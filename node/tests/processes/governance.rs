@@ -170,6 +170,23 @@ fn a_key_of_which_a_change_waits_is_rotated_only_when_it_is_said_so() {
 }
 
 #[test]
+fn what_waits_in_another_domain_says_nothing_of_a_change_that_is_given_again_or_of_a_path() {
+    let group = Group::running(1);
+    let key = author(&group, 0);
+    says(&group, &key, 0, &["domains", "create", "lab"], 0);
+    waits(&group, "lab");
+    let put = ["put", "a", text(&key)];
+    let first = says(&group, &key, 0, &put, 0);
+    std::fs::remove_file(group.dir().join("author-org-0.key.outbox/main-1-1.answer")).expect("it was noted");
+
+    let again = says(&group, &key, 0, &put, 0);
+    let gone = says(&group, &key, 0, &["rm", "nothing"], 1);
+
+    assert_ne!(word(&again, "id"), word(&first, "id"), "it is meant anew");
+    assert!(word(&gone, "error").contains("nothing was signed"), "{gone}");
+}
+
+#[test]
 fn a_newcomer_proves_the_key_at_home_and_signs_until_it_is_revoked() {
     let group = Group::running(4);
     let (boss, newcomer) = (author(&group, 0), new_key(&group, "newcomer.key"));

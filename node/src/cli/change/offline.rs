@@ -22,7 +22,7 @@ pub async fn keep(terms: &Terms, paths: &[&str], draft: Draft, stands: Option<&s
     let (reach, domain) = (&terms.reach, &terms.scope.domain);
     let mut author = Author::open(terms.signing.key()?, reach.client()?, domain).await?;
     author.newest().await?; // before it is asked what stands where: it may have to execute what the key has receipts of
-    if let Some(path) = stands.filter(|_| !author.has_unanswered()) {
+    if let Some(path) = stands.filter(|_| author.newest_unanswered().is_none()) {
         must_stand(&reach.client()?, domain, path, &[Level::Sequential]).await?;
     }
     let limits = limits::limits(&reach.client()?).await?;
