@@ -46,6 +46,12 @@ impl Repository {
         entries.extend(operations.into_iter().map(|put| (put.path().to_owned(), put.entry())));
         Ok(entries)
     }
+
+    /// Object that is missing at a path of a commit's tree, or on the way to it, so that nobody knows its entry.
+    pub fn missing(&self, commit: &Commit, path: &str) -> Result<Option<Skipped>, GitError> {
+        let (_, skipped) = compare(self, commit.id, None, Some(commit.tree), Some(&[path.to_owned()].into()))?;
+        Ok(skipped.into_iter().find(|skipped| skipped.reason == Reason::ObjectMissing))
+    }
 }
 
 /// Compares two trees, nothing being the empty one. Gives the operations that turn `old` into `new`, in the order of

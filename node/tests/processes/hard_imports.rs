@@ -153,9 +153,7 @@ fn what_others_changed_since_the_last_import_is_not_written_over() {
 #[test]
 fn a_commit_of_which_a_content_is_missing_is_refused() {
     let (git, group) = (Git::with_history(4), Group::unpaced());
-    let blob = git.says(&["rev-parse", "HEAD:f3"]);
-    let (folder, file) = blob.trim().split_at(2);
-    fs::remove_file(git.dir.path().join(".git/objects").join(folder).join(file)).expect("a loose object");
+    git.loses("HEAD:f3");
     let told = git.import(&group, 0, &[], 2);
     assert!(word(&told, "error").starts_with("f3 of commit "), "{told}");
 }

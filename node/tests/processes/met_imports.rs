@@ -157,6 +157,24 @@ fn a_file_that_others_made_before_the_first_import_is_not_written_over_by_a_late
     assert_eq!(met.file("g"), "theirs\n");
 }
 
+#[test]
+fn a_content_that_the_clone_lacks_is_not_told_as_a_change_of_others() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("g", "1\n");
+    met.git_writes("g", "1\n");
+    met.git_writes("f", "x\n");
+    met.git.import(&met.group, 0, &["--after", "HEAD~1"], 0);
+    met.git_writes("g", "2\n");
+    met.git.loses("HEAD~1:g");
+
+    let refused = met.git.import(&met.group, 0, &[], 2);
+
+    assert!(
+        word(&refused, "error").starts_with("g of commit ") && word(&refused, "next").contains("--filter"),
+        "{refused}"
+    );
+}
+
 /// The base of the first import has what others made, and not what they changed later.
 #[test]
 fn a_file_that_others_made_before_the_first_import_and_changed_since_is_not_written_over() {

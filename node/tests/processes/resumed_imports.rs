@@ -57,6 +57,13 @@ impl Git {
         fs::write(self.dir.path().join(path), content).expect("our folder");
     }
 
+    /// Takes away the content of a file of a commit, as a clone lacks it that was made with --filter.
+    pub fn loses(&self, content: &str) {
+        let blob = self.says(&["rev-parse", content]);
+        let (folder, file) = blob.trim().split_at(2);
+        fs::remove_file(self.dir.path().join(".git/objects").join(folder).join(file)).expect("a loose object");
+    }
+
     pub fn commit(&self, message: &str) {
         self.says(&["add", "-A"]);
         self.says(&["commit", "-q", "-m", message]);

@@ -3,7 +3,7 @@
 use super::super::failure::Failure;
 use super::super::print;
 use super::earlier::Found;
-use super::files;
+use super::{files, sending};
 use quorate_client::api::Causality;
 use quorate_client::http::{Client, ClientError};
 use quorate_git::Repository;
@@ -44,7 +44,11 @@ pub async fn of(
             (None, _) => true,
         };
         if is_lost {
-            return Err(lost(path));
+            let missing = earlier.missing(repository, path).map_err(Failure::usage)?;
+            let unknown = |missing| {
+                sending::missing(&missing, "nobody knows whether others have changed it, and nothing more was sent")
+            };
+            return Err(missing.map_or_else(|| lost(path), unknown));
         }
     }
     Ok(last.map_or(Base::Revision(newest), Base::Envelope))

@@ -9,7 +9,7 @@ use super::seen::Seen;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
-use quorate_git::{Entries, GitError, ObjectId, Origin, Repository};
+use quorate_git::{Entries, GitError, ObjectId, Origin, Repository, Skipped};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
@@ -47,6 +47,14 @@ impl Earlier {
         let lacking = entries.iter_mut().filter(|(path, _)| !there.contains(*path));
         lacking.for_each(|(path, entry)| *entry = before.get(path).copied().flatten());
         Ok(entries)
+    }
+
+    /// Object that the repository lacks for the entry at a path.
+    pub fn missing(&self, repository: &Repository, path: &str) -> Result<Option<Skipped>, GitError> {
+        let commit = repository.commit(self.commit)?;
+        let before = commit.parents.first().filter(|_| self.begun.is_some()).copied();
+        let before = before.map(|parent| repository.missing(&repository.commit(parent)?, path)).transpose()?;
+        Ok(repository.missing(&commit, path)?.or(before.flatten()))
     }
 }
 

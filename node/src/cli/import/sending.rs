@@ -6,7 +6,7 @@ use super::rest::Piece;
 use super::tally::Tally;
 use quorate_client::author::{Draft, Streaming};
 use quorate_client::content;
-use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository};
+use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository, Skipped};
 use quorate_ledger::{Base, Limits, Mode, Op};
 use tokio::time::Interval;
 
@@ -19,9 +19,7 @@ pub async fn send(
 ) -> Outcome {
     let Piece { change, is_whole } = piece;
     if let Some(missing) = change.skipped.iter().find(|skipped| skipped.reason == Reason::ObjectMissing) {
-        let (path, commit) = (print::plain(&missing.path), print::short(missing.commit));
-        let what = format!("{path} of commit {commit} is missing in the repository: the commit was not sent");
-        return Err(Failure::usage(what).next("a clone that was made without --filter has everything"));
+        return Err(self::missing(missing, "the commit was not sent"));
     }
     let part = |number, of| Part { number, of, is_whole: *is_whole };
     let ranges = git::pack(&change.operations, change.commit.described(part(1, usize::MAX)).len(), limits);
@@ -41,6 +39,13 @@ pub async fn send(
         }
     }
     Ok(())
+}
+
+/// Failure of an import whose clone lacks something.
+pub fn missing(Skipped { path, commit, .. }: &Skipped, end: &str) -> Failure {
+    let (path, commit) = (print::plain(path), print::short(commit));
+    Failure::usage(format!("{path} of commit {commit} is missing in the repository: {end}"))
+        .next("a clone that was made without --filter has everything")
 }
 
 /// Counts the verdicts that have come; ends where one is a refusal.
