@@ -194,6 +194,21 @@ fn a_policy_is_checked_without_a_node() {
 }
 
 #[test]
+fn a_policy_with_too_much_of_two_kinds_is_told_of_both() {
+    let names = (0..257).map(|name| format!("\"^k{name}$\": true")).collect::<Vec<_>>().join(",");
+    let checked = format!(r#"{{"pattern": "a", "format": "json", "schema": {{"patternProperties": {{{names}}}}}}}"#);
+    let long = (0..80).map(|rule| format!(r#"{{"pattern": "{rule}/{}"}}"#, "x".repeat(900)));
+    let paths = long.chain([checked]).collect::<Vec<_>>().join(",");
+    let folder = folder(&[("policy", &format!(r#"{{"writers": ["*"], "readers": [], "paths": [{paths}]}}"#))]);
+
+    let (ended, told) = failed(&quorate(folder.path(), &["policy", "check", "policy", "--json"]));
+
+    let faults: Vec<&str> =
+        told["faults"].as_array().expect("a list").iter().filter_map(|one| one["fault"].as_str()).collect();
+    assert_eq!((ended, faults.len()), (1, 2), "{faults:?}");
+}
+
+#[test]
 fn a_policy_that_does_not_parse_is_told_of_every_part_that_does_not() {
     let domain = r#"{"writers": ["somebody"], "readers": 7, "wirters": [], "quota": {"files": 1}, "approvals": {"organisations": 9, "by": []},
         "paths": [{"pattern": "a**"}, {"patern": "b"}, {"pattern": "c", "format": "docx"}]}"#;

@@ -95,8 +95,9 @@ fn of_group(policy: &GroupPolicy, organisations: u32) -> Vec<Fault> {
 
 fn of_domain(policy: &DomainPolicy, organisations: u32) -> Vec<Fault> {
     let faults: Vec<_> = policy.faults(organisations).collect();
-    let dear = policy.schemas_cost(Tally::AsCompiled).and_then(|_| policy.check_patterns(None)).err();
-    let dear = dear.map(|why| Fault { place: "paths".into(), why }).filter(|dear| !faults.contains(dear));
+    let dear = [policy.schemas_cost(Tally::AsCompiled).err(), policy.check_patterns(None).err()];
+    let dear = dear.into_iter().flatten().map(|why| Fault { place: "paths".into(), why });
+    let dear: Vec<_> = dear.filter(|dear| !faults.contains(dear)).collect();
     faults.into_iter().chain(dear).collect()
 }
 
