@@ -1,10 +1,11 @@
 //! Imports into domains whose log does not tell of all: nodes that keep a part of the history, commits of which one is missing,
 //! conflicts that serve no file.
 
-use crate::governance::{author, says, text, word};
+use crate::governance::{author, new_key, says, text, word};
 use crate::group::{Group, PATIENCE, eventually_within};
 use crate::hard_imports::{DIFFERENCE, brings_in, signs};
 use crate::met_imports::Met;
+use crate::offers::{framed, lines, streamed};
 use crate::resumed_imports::{Git, files, log};
 use quorate_client::author::{Author, Draft};
 use quorate_client::content;
@@ -80,6 +81,24 @@ fn a_commit_that_is_missing_before_one_that_is_there_is_named() {
 
     assert!(word(&refused, "error").contains(&format!("lacks commit {}", &git.line()[2][..7])), "{refused}");
     assert_eq!(log(&group, "main").len(), 2);
+}
+
+/// More changes of others than a page of the log has entries stand between the commits; one was applied late.
+#[test]
+fn a_commit_that_was_applied_late_makes_no_gap_where_the_log_is_read_only_down_to_the_newest_one() {
+    let (git, group) = (Git::with_history(5), Group::unpaced());
+    let own = author(&group, 0);
+    let others: Vec<_> = (1..=1_000).map(|seq| group.envelope_at(seq, 1, &format!("beside/{seq}"), "x")).collect();
+    let key = new_key(&group, "importer.key");
+    says(&group, &own, 0, &["identities", "enrol", text(&key)], 0);
+    let comes = |commit| brings_in(&group, &key, (&git, commit), Part::ONLY, "f2");
+    ["HEAD~2", "HEAD~1"].into_iter().for_each(comes);
+    assert!(lines(&streamed(&group, "*/*", &framed(&others))).values().all(|offered| offered.status == 200));
+    ["HEAD~3", "HEAD"].into_iter().for_each(comes);
+
+    let told = says(&group, &key, 0, &["import", "--git", text(git.dir.path())], 0);
+
+    assert_eq!(told["changes"], 0);
 }
 
 /// The first part deletes the file where others moved it.

@@ -221,7 +221,8 @@ pub async fn find(
     if gaps && after.is_none() && !search.is_complete() {
         return Err(of_gaps(domain));
     }
-    if let Some(place) = search.seen.gap(begins.is_some() || is_part).filter(|_| !has_gaps) {
+    // A commit that was applied late stands among later ones: only the whole log tells which are missing.
+    if let Some(place) = search.seen.gap(begins.is_some()).filter(|_| !has_gaps && !is_part) {
         return Err(places.gap(place));
     }
     let found = search.end(has_gaps || begins.is_some())?;
