@@ -184,23 +184,25 @@ pub async fn send(
     draft: &Draft,
     level: Level,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
-    send_unless(reach, signing, domain, draft, level, |_| Ok(())).await
+    send_unless(reach, signing, domain, draft, level, async |_| Ok(())).await
 }
 
-/// The same, unless something speaks against a new change of the author.
+/// As [`send`], unless something speaks against a new change of the author once what is unanswered was sent: it may be an earlier one
+/// that says the same.
 pub async fn send_unless(
     reach: &Reach,
     signing: &Signing,
     domain: &str,
     draft: &Draft,
     level: Level,
-    objection: impl FnOnce(&Author) -> Outcome,
+    objection: impl AsyncFnOnce(&Author) -> Outcome,
 ) -> Result<Result<author::Outcome, SubmitError>, Failure> {
     let (mut author, earlier) = author(reach, signing, domain).await?;
-    if let Some(answer) = again(&mut author, (earlier, false), draft, level).await {
+    let objection = objection(&author).await;
+    if let Some(answer) = again(&mut author, (earlier, objection.is_err()), draft, level).await {
         return Ok(answer);
     }
-    objection(&author)?;
+    objection?;
     let answer = author.submit(draft, level).await;
     tell_unnoted(&mut author);
     Ok(answer)
@@ -224,17 +226,19 @@ async fn author(reach: &Reach, signing: &Signing, domain: &str) -> Result<(Autho
 
 /// Answer to an earlier change that was sent again just now, where a draft says the same: a command that is given again, because its
 /// answer was lost, makes no second change. An edit that took effect may have been followed by others', and is meant anew unless
-/// what it was to remove is gone; a ticket is an answer that was not lost.
+/// what it was to remove is gone, or the conflict is over that it was to end; a ticket is an answer that was not lost.
 async fn again(
     author: &mut Author,
     (earlier, is_gone): (Option<EnvelopeId>, bool),
     draft: &Draft,
     level: Level,
 ) -> Option<Result<author::Outcome, SubmitError>> {
-    let governs = |op: &Op| matches!(op, Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } | Op::Propose { .. });
+    let is_said_once = |op: &Op| {
+        matches!(op, Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } | Op::Propose { .. } | Op::Suggest { .. })
+    };
     let earlier = earlier?;
     let is_open = author.fate(&earlier) == Some(None);
-    if level == Level::Eventual || !(is_gone || is_open || draft.ops.iter().all(governs)) {
+    if level == Level::Eventual || !(is_gone || is_open || draft.ops.iter().all(is_said_once)) {
         return None;
     }
     let answer = author.repeated(earlier, draft, level).await?;

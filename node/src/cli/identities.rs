@@ -97,7 +97,7 @@ pub async fn run(command: &Command) -> Outcome {
 
 /// Signs a rotation; while changes of the old key have no answer, only if that is meant.
 async fn rotate(word: &SignedRequest, op: Op, is_meant: bool) -> Outcome {
-    let waits = |author: &Author| match author.has_unanswered() && !is_meant {
+    let waits = async |author: &Author| match author.has_unanswered() && !is_meant {
         true => Err(Failure::new(Exit::Unreachable, WAITS).next(WAIT_FIRST)),
         false => Ok(()),
     };

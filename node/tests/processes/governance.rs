@@ -292,6 +292,38 @@ fn a_resolution_ends_no_side_that_came_after_those_that_its_author_was_shown() {
     assert_eq!(word(&shown(), "state"), "settled");
 }
 
+/// Two commands were stopped before they could note their verdicts: one proposed, the other's vote or resolution was the last.
+#[test]
+fn what_is_said_of_a_conflict_and_given_again_ends_with_the_receipt_of_the_first_also_where_that_ended_it() {
+    let group = Group::running(4);
+    let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
+    let begun = says(&group, &keys[0], 0, &["put", "other", text(&keys[0])], 0);
+    let base = word(&begun, "revision");
+    let clash = |path| {
+        says(&group, &keys[0], 0, &["put", path, text(&keys[0]), "--base", base], 0);
+        let clash = says(&group, &keys[1], 0, &["put", path, text(&keys[1]), "--base", base], 1);
+        clash["conflicts"][0].as_str().expect("an id").to_owned()
+    };
+    let is_found = |by: usize, number: u64, said: &[&str]| {
+        let first = says(&group, &keys[by], 0, said, 0);
+        let answer = format!("author-org-{by}.key.outbox/main-{number}-1.answer");
+        std::fs::remove_file(group.dir().join(answer)).expect("it was noted");
+        let again = says(&group, &keys[by], 0, said, 0);
+        assert_eq!(word(&again, "id"), word(&first, "id"), "{said:?}");
+        word(&again, "conflict_state").to_owned()
+    };
+
+    let [voted, resolved] = ["a", "b"].map(clash);
+    assert_eq!(is_found(3, 1, &["conflicts", "propose", &voted, text(&keys[3])]), "open");
+    for by in [1, 2] {
+        says(&group, &keys[by], 0, &["conflicts", "vote", &voted, "3"], 0);
+    }
+    assert_eq!(is_found(3, 2, &["conflicts", "vote", &voted, "3"]), "settled");
+    assert_eq!(is_found(3, 3, &["conflicts", "resolve", &resolved, "--side", "1"]), "settled");
+    let late = run(&group, &keys[2], 0, &["conflicts", "resolve", &resolved, "--side", "2"]);
+    assert_eq!((late.status.code(), String::from_utf8_lossy(&late.stderr).contains("is over")), (Some(1), true));
+}
+
 #[test]
 fn a_proposal_is_taken_back_by_its_author_alone() {
     let group = Group::running(4);

@@ -1,6 +1,6 @@
 //! `quorate conflicts propose`, `vote`, `resolve`: one signed change each.
 
-use super::super::change::{self, send};
+use super::super::change::{self, send_unless};
 use super::super::failure::{Failure, Outcome};
 use super::super::listing::LIST_MAX;
 use super::super::print;
@@ -96,7 +96,7 @@ struct Answered<'a> {
 
 /// Runs `quorate conflicts propose`.
 pub async fn propose(args: &Propose) -> Outcome {
-    let (client, conflict) = open(&args.word, &args.id).await?;
+    let (client, conflict) = known(&args.word, &args.id).await?;
     let (file, contents) = match &args.file {
         Some(file) => {
             let (mode, bytes) = change::given(Some(file), args.mode, args.word.reach.patience()?)?;
@@ -116,14 +116,14 @@ pub async fn propose(args: &Propose) -> Outcome {
 
 /// Runs `quorate conflicts vote`.
 pub async fn vote(args: &Vote) -> Outcome {
-    let (client, conflict) = open(&args.word, &args.id).await?;
+    let (client, conflict) = known(&args.word, &args.id).await?;
     let op = Op::Vote { conflict: conflict.id, side: args.number - 1 };
     say(&args.word, &client, &conflict, (None, vec![op], vec![]), |_| Some(args.number)).await
 }
 
 /// Runs `quorate conflicts resolve`.
 pub async fn resolve(args: &Resolve) -> Outcome {
-    let (client, conflict) = open(&args.word, &args.id).await?;
+    let (client, conflict) = known(&args.word, &args.id).await?;
     may_settle(&args.word, &client, &conflict).await?;
     let (ops, contents) = match (&args.file, args.side) {
         (Some(file), _) => {
@@ -184,16 +184,20 @@ async fn side(client: &Client, conflict: &ConflictEntry, number: u32) -> Result<
     Ok(change)
 }
 
-/// The conflict, which must be open.
-async fn open(word: &SignedRequest, id: &str) -> Result<(Client, ConflictEntry), Failure> {
+/// The conflict, which may be over by a change of which the answer was lost.
+async fn known(word: &SignedRequest, id: &str) -> Result<(Client, ConflictEntry), Failure> {
     let client = word.reach.client()?;
     let id = find(&client, id, Level::Strong).await?;
     let (ConflictStory { conflict, .. }, _) = told(&client, &id, Level::Strong).await?;
-    match &conflict.settled {
-        None => Ok((client, conflict)),
-        Some(end) => Err(Failure::no(format!("the conflict is over: {}", words::end(&conflict, end)))
-            .next(format!("`quorate conflicts show {id}` tells the story"))),
-    }
+    Ok((client, conflict))
+}
+
+/// Refuses to say anything of a conflict that is over.
+async fn is_open(client: &Client, id: &ConflictId) -> Outcome {
+    let (ConflictStory { conflict, .. }, _) = told(&client.renewed(), &id.to_string(), Level::Strong).await?;
+    let Some(end) = &conflict.settled else { return Ok(()) };
+    Err(Failure::no(format!("the conflict is over: {}", words::end(&conflict, end)))
+        .next(format!("`quorate conflicts show {id}` tells the story")))
 }
 
 /// Signs a change, and prints its receipt and where the conflict stands.
@@ -205,7 +209,8 @@ async fn say(
     number: impl FnOnce(&ConflictEntry) -> Option<u32>,
 ) -> Outcome {
     let draft = Draft { base: base.map(Base::Revision), ops, contents, message: word.message.clone() };
-    let answer = send(&word.reach, &word.signing, &conflict.domain, &draft, word.level).await?;
+    let (domain, is_open) = (&conflict.domain, async |_: &_| is_open(client, &conflict.id).await);
+    let answer = send_unless(&word.reach, &word.signing, domain, &draft, word.level, is_open).await?;
     let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
     // The change is ordered, whatever this look says.
     let id = conflict.id.to_string();
