@@ -1,6 +1,6 @@
 //! Imports into a domain whose files others change too.
 
-use crate::governance::{author, says, text, word};
+use crate::governance::{author, new_key, says, text, word};
 use crate::group::Group;
 use crate::resumed_imports::Git;
 use std::fs;
@@ -89,7 +89,7 @@ fn an_import_goes_on_where_others_changed_other_files_too_long_ago() {
     assert_eq!(met.git.import(&met.group, 0, &[], 0)["changes"], 1);
     met.git_writes("f", "ours\n");
     let refused = met.git.import(&met.group, 0, &[], 1);
-    assert!(word(&refused, "error").contains("others have changed f too long ago"), "{refused}");
+    assert!(word(&refused, "error").contains("others have changed f before the last import"), "{refused}");
     assert_eq!(met.file("f"), "theirs\n");
 
     met.git.import(&met.group, 0, &["--over"], 0);
@@ -189,6 +189,24 @@ fn a_file_that_others_made_before_the_first_import_and_changed_since_is_not_writ
 
     assert!(word(&refused, "error").contains("others have changed g"), "{refused}");
     assert_eq!(met.file("g"), "1\n2\n3\n4\nfive\n");
+}
+
+/// Only the own changes can be a base.
+#[test]
+fn what_others_changed_beside_an_import_of_another_key_is_told_as_that_and_not_as_long_ago() {
+    let (git, group) = (Git::new(), Group::running(4));
+    let colleague = new_key(&group, "colleague.key");
+    says(&group, &author(&group, 0), 0, &["identities", "enrol", text(&colleague)], 0);
+    let met = Met { git, group };
+    met.git_writes("f", "1\n");
+    says(&met.group, &colleague, 0, &["import", "--git", text(met.git.dir.path())], 0);
+    met.theirs("f", "theirs\n");
+    met.git_writes("f", "ours\n");
+
+    let refused = met.git.import(&met.group, 0, &["--trust", text(&colleague)], 1);
+
+    assert!(word(&refused, "error").contains("which another key has signed"), "{refused}");
+    assert_eq!(met.file("f"), "theirs\n");
 }
 
 #[test]
