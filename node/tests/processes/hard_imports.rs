@@ -139,6 +139,18 @@ fn what_a_colleague_says_of_commits_counts_where_the_importer_says_so() {
 }
 
 #[test]
+fn what_an_untrusted_colleague_says_of_an_old_commit_makes_no_gap() {
+    let (git, group) = (Git::with_history(6), Group::unpaced());
+    let colleague = new_key(&group, "colleague.key");
+    says(&group, &author(&group, 0), 0, &["identities", "enrol", text(&colleague)], 0);
+    git.import(&group, 0, &["--commits", "1"], 0);
+    git.write("more", "more");
+    git.commit("more");
+    brings_in(&group, &colleague, (&git, "HEAD~4"), Part::ONLY, "f2");
+    assert_eq!(git.import(&group, 0, &[], 0)["changes"], 1);
+}
+
+#[test]
 fn what_others_changed_since_the_last_import_is_not_written_over() {
     let (git, group) = (Git::with_history(4), Group::running(4));
     git.import(&group, 0, &[], 0);

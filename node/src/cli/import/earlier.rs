@@ -116,7 +116,7 @@ impl Search<'_> {
         let (is_trusted, is_ours) = (trust.keys.contains(&entry.author), trust.others.contains(&entry.author));
         self.others.note(&entry, is_trusted);
         if let Some(place) = place.filter(|_| is_trusted || is_ours) {
-            self.seen.note(place, origin.part);
+            self.seen.note(place, origin.part, is_trusted);
         }
         match place {
             Some(place) if is_trusted => self.notes(place, entry, &origin, &trust.own),
