@@ -18,6 +18,8 @@ mod mistakes;
 mod reports;
 #[path = "commands/repositories.rs"]
 mod repositories;
+#[path = "commands/rotating.rs"]
+mod rotating;
 #[path = "commands/transactions.rs"]
 mod transactions;
 #[path = "commands/watching.rs"]

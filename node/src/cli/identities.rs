@@ -10,7 +10,6 @@ use super::sending::SignedRequest;
 use super::{document, policy, sending};
 use quorate_client::api::Identity;
 use quorate_client::author::{Author, Draft};
-use quorate_client::http::ClientError;
 use quorate_client::keys::{self, Key, KeyError};
 use quorate_ledger::keys::Purpose;
 use quorate_ledger::{Enrolment, GROUP_DOMAIN, Op, Principal, hexed};
@@ -131,13 +130,8 @@ async fn keep_last(word: &SignedRequest, key: &PublicKey) -> Outcome {
 /// Ends a key that policies name only if that is meant: they do not name the new one.
 async fn keep_named(word: &SignedRequest) -> Outcome {
     let key = keys::public(word.signing.key()?)?;
-    let places = match policy::places_of(&word.reach.client()?, &Principal::Author(key)).await {
-        Err(ClientError::Refused(problem)) => {
-            tell!("quorate: not all policies can be read here: {problem}");
-            return Ok(());
-        }
-        places => places?,
-    };
+    let (places, closed) = policy::places_of(&word.reach.client()?, &Principal::Author(key)).await?;
+    closed.iter().for_each(|policy| tell!("quorate: not all policies can be read here: {policy}"));
     if places.is_empty() {
         return Ok(());
     }

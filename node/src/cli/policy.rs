@@ -77,16 +77,36 @@ pub async fn set(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
     govern::propose(word, &scope.domain, Act::SetPolicy { policy }).await
 }
 
-/// Places in the policies of the group and of its domains that name somebody.
-pub async fn places_of(client: &Client, who: &Principal) -> Result<Vec<String>, ClientError> {
-    let (who, mut places) = (who.to_string(), Vec::new());
-    let group: Value = client.get(&["policy"], &[]).await?;
-    find(&group["policy"], &who, "@group: policy".into(), &mut places);
-    for Domain { name, .. } in client.list(&["domains"], &[], LIST_MAX).await? {
-        let domain: Value = client.renewed().get(&["domains", &name, "policy"], &[]).await?;
-        find(&domain["policy"], &who, format!("{}: policy", print::plain(&name)), &mut places);
+/// Places in the policies of the group and of its domains that name somebody, and words about what cannot be read here.
+pub async fn places_of(client: &Client, who: &Principal) -> Result<(Vec<String>, Vec<String>), ClientError> {
+    let (who, mut places, mut closed) = (who.to_string(), Vec::new(), Vec::new());
+    if let Some(group) = unless_closed(GROUP_DOMAIN, client.get::<Value>(&["policy"], &[]).await, &mut closed)? {
+        find(&group["policy"], &who, "@group: policy".into(), &mut places);
     }
-    Ok(places)
+    let domains = client.list(&["domains"], &[], LIST_MAX).await;
+    let domains = unless_closed("the domains", domains, &mut closed)?;
+    for Domain { name, .. } in domains.into_iter().flatten() {
+        let (path, shown) = (["domains", &name, "policy"], print::plain(&name));
+        if let Some(domain) = unless_closed(&shown, client.renewed().get::<Value>(&path, &[]).await, &mut closed)? {
+            find(&domain["policy"], &who, format!("{shown}: policy"), &mut places);
+        }
+    }
+    Ok((places, closed))
+}
+
+/// An answer; none where the node refuses it, which is noted.
+fn unless_closed<T>(
+    what: &str,
+    answer: Result<T, ClientError>,
+    closed: &mut Vec<String>,
+) -> Result<Option<T>, ClientError> {
+    match answer {
+        Err(ClientError::Refused(problem)) => {
+            closed.push(format!("{what}: {problem}"));
+            Ok(None)
+        }
+        answer => answer.map(Some),
+    }
 }
 
 /// Finds a text in a document.
