@@ -224,9 +224,9 @@ impl From<SubmitError> for Failure {
             }
             SubmitError::Unanswered { receipt, error } => {
                 let what = format!("{error}; the change may still be ordered: {}", receipt.id);
-                Self::new(Exit::Unreachable, what).next(later(&receipt.id))
+                Self::new(open_end(error), what).next(later(&receipt.id))
             }
-            SubmitError::Earlier { id, .. } => Self::new(Exit::Unreachable, &error).next(later(id)),
+            SubmitError::Earlier { id, error: cause } => Self::new(open_end(cause), &error).next(later(id)),
             SubmitError::Forgotten { id, file, .. } => Self::new(Exit::Unreachable, &error).next(elsewhere(id, file)),
             SubmitError::Gate { receipt, problem } => {
                 let stage = problem.stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
@@ -240,6 +240,11 @@ impl From<SubmitError> for Failure {
             },
         }
     }
+}
+
+/// Exit code where the fate of a change is open: no node is to blame for a session that cannot be written.
+fn open_end(error: &ClientError) -> Exit {
+    if let ClientError::Session(_) = error { Failure::met(error).exit } else { Exit::Unreachable }
 }
 
 /// Advice on how to learn the fate of a change whose history a node does not keep.
@@ -302,6 +307,20 @@ mod tests {
                 let is_advised = failure.next.as_deref().is_some_and(|next| next.contains("make room"));
                 assert_eq!((failure.exit, is_advised), (exit, exit == Exit::Disk), "{failure}");
             }
+        }
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_written_is_no_silence_of_the_node_also_where_a_change_is_open() {
+        for (number, exit) in FULL {
+            let error = io::Error::from_raw_os_error(number);
+            let error = ClientError::Session(SessionError::Io { path: PathBuf::from("session"), error });
+            let id = EnvelopeId(Digest([7; 32]));
+
+            let failure = Failure::from(SubmitError::Earlier { id, error });
+
+            assert_eq!(failure.exit, exit, "{failure}");
+            assert!(failure.next.is_some_and(|next| next.contains("quorate receipt")));
         }
     }
 
