@@ -51,7 +51,7 @@ pub struct Problem {
     /// With a node that is not ready: its mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<super::Mode>,
-    /// With `history-pruned`: numbers of the other members, who may keep more; left out where a node does not say.
+    /// With `history-pruned`: numbers of other members, who may keep it; left out where a node does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<u16>>,
     /// With `history-pruned` about an envelope that came again: whether its receipt is forgotten, or which envelope used its

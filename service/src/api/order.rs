@@ -129,5 +129,5 @@ fn missing(moment: &Moment, seq: SeqNum, error: StoreError) -> Failure {
 
 fn gone(seq: SeqNum, oldest: Option<SeqNum>) -> Failure {
     let oldest = oldest.map_or_else(|| "no slot".to_owned(), |oldest| format!("slot {oldest} is the oldest that"));
-    Failure::pruned(format!("slot {seq} is forgotten here; {oldest} is kept"))
+    Failure::pruned(format!("slot {seq} is forgotten here; {oldest} is kept")).needing(seq)
 }

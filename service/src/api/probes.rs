@@ -78,6 +78,7 @@ mod tests {
             view: None,
             hears: None,
             program: None,
+            oldest: None,
         };
         let report = |executed| Report { quorum: 2, peers: vec![peer(executed)], ..Report::of_nobody() };
         assert!(!is_ready(&report(None)));

@@ -16,6 +16,8 @@ pub struct Failure {
     problem: Box<Problem>,
     /// Seconds after which to ask again, for 429 and 503.
     retry_after: u64,
+    /// With pruned history: the slot from which on it was asked for, where that is known.
+    pub(super) needed: Option<SeqNum>,
 }
 
 /// Failure in a response about pruned history that does not say yet who else may keep it.
@@ -27,7 +29,7 @@ pub type Answer<T> = Result<T, Failure>;
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem: Box::new(problem), retry_after: RETRY_AFTER_SECONDS }
+        Self { problem: Box::new(problem), retry_after: RETRY_AFTER_SECONDS, needed: None }
     }
 }
 
@@ -84,11 +86,16 @@ impl Failure {
         Self::new(StatusCode::GONE, HISTORY_PRUNED, detail)
     }
 
+    /// The same with the slot from which on history is needed.
+    pub fn needing(self, needed: SeqNum) -> Self {
+        Self { needed: Some(needed), ..self }
+    }
+
     /// The same with the other members, which may keep more.
     pub fn asking(mut self, members: Vec<u16>) -> Self {
         let named = members.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         let whom = match members.len() {
-            0 => "the group has no other member".to_owned(),
+            0 => "no other member keeps more".to_owned(),
             1 => format!("member {named} may keep more"),
             _ => format!("members {named} may keep more"),
         };
@@ -188,7 +195,8 @@ impl From<QueryError> for Failure {
             }
             QueryError::NotHeld { .. } => Self::new(StatusCode::NOT_FOUND, "not-held", error.to_string()),
             QueryError::UnknownRevision(_) => Self::new(StatusCode::NOT_FOUND, "unknown-revision", error.to_string()),
-            QueryError::Pruned { .. } | QueryError::Dropped(_) => Self::pruned(error.to_string()),
+            QueryError::Pruned { revision, .. } => Self::pruned(error.to_string()).needing(revision.seq().next()),
+            QueryError::Dropped(revision) => Self::pruned(error.to_string()).needing(revision.seq()),
             QueryError::Cursor => Self::not_found(format!("{error}; leave out `from` to begin it again")),
         }
     }
@@ -237,6 +245,6 @@ mod tests {
         assert_eq!(asking(&[0, 2]).members, Some(vec![0, 2]));
         assert_eq!(asking(&[0, 2]).detail, "slot 9 is gone; members 0, 2 may keep more");
         assert_eq!(asking(&[1]).detail, "slot 9 is gone; member 1 may keep more");
-        assert_eq!(asking(&[]).detail, "slot 9 is gone; the group has no other member");
+        assert_eq!(asking(&[]).detail, "slot 9 is gone; no other member keeps more");
     }
 }

@@ -107,6 +107,8 @@ pub struct PeerFacts {
     pub hears: Option<Vec<ReplicaId>>,
     /// The program that it says it is.
     pub program: Option<Program>,
+    /// The oldest slot of its epoch that it says it keeps.
+    pub oldest: Option<SeqNum>,
 }
 
 impl Report {
@@ -438,6 +440,7 @@ fn peer_facts(peer: &quorate_pbft::PeerReport, replica: ReplicaId, now: Now) -> 
         view: status.map(|status| status.view),
         hears: status.map(|status| status.heard.clone()),
         program: status.map(|status| status.program),
+        oldest: status.map(|status| status.oldest),
     }
 }
 

@@ -147,6 +147,7 @@ impl Heard {
         let said = self.statuses.get(&replica);
         PeerFacts {
             program: None,
+            oldest: None,
             replica,
             heard_at: said.map(|said| said.wall),
             is_heard: said.is_some_and(|said| now.duration_since(said.at) <= HEARD_WITHIN),

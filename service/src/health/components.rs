@@ -88,6 +88,7 @@ mod tests {
             view: None,
             hears: hears.map(|hears| hears.iter().copied().map(id).collect()),
             program: None,
+            oldest: None,
         };
         Report { peers: (1..).zip(peers).map(facts).collect(), ..Report::of_nobody() }
     }
