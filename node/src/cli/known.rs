@@ -19,6 +19,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether there is a file of them.
+    pub fn are_given(&self) -> bool {
+        self.epochs.is_some()
+    }
+
     /// Checks something by the epochs that are known, and remembers those that are known with it.
     pub fn check<T, E>(
         &self,

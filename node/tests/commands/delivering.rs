@@ -36,6 +36,17 @@ fn kept(key: &Path, domain: &str) -> String {
 }
 
 #[test]
+fn epochs_beside_an_outbox_are_refused_before_anything_is_sent() {
+    let (folder, _) = packed(&["main"]);
+    let import = ["bundle", "import", "outbox", "--receipts", "receipts", "--epochs", "epochs"];
+
+    let refused = quorate(folder.path(), &[&import[..], &["--node", "http://127.0.0.1:1"]].concat());
+
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(code(&refused) == 2 && why.contains("--epochs is for slots"), "{why}");
+}
+
+#[test]
 fn a_change_that_is_too_large_for_an_observer_is_named_and_in_no_others_way() {
     let (folder, ids) = packed(&["main", "other"]);
     let too_large = problem("413 Payload Too Large", None, "too-large", "an observer hands on 4194304 bytes at most");

@@ -241,6 +241,9 @@ async fn import(args: &Import) -> Outcome {
         (Kind::Slots | Kind::State | Kind::Outbox | Kind::History, ..) if !args.give_up.is_empty() => {
             Err(lacking(&format!("it holds {kind}"), "--give-up is for receipts"))
         }
+        (Kind::Outbox, ..) if args.known.are_given() => {
+            Err(lacking(&format!("it holds {kind}"), "--epochs is for slots, a state and receipts"))
+        }
         (Kind::Slots | Kind::State, Some(dir), None) => execute(args, dir),
         (Kind::Slots | Kind::State, ..) => {
             Err(lacking(&format!("it holds {kind}"), "give --dir DIR alone, the folder of an observer that is stopped"))
