@@ -6,7 +6,7 @@ use super::runtime;
 use super::start::{self, StartError};
 use super::{copy, join};
 use quorate_ledger::answers::DIGEST;
-use quorate_service::config::{Config, Overrides};
+use quorate_service::config::{Config, Overrides, REPLICA_KEY_FILE};
 use quorate_service::joining::Plan;
 use quorate_service::logging;
 use quorate_service::replica::{Options, Running, read_genesis};
@@ -123,7 +123,7 @@ impl Join {
 async fn serve(dir: &Path, flags: Overrides) -> Result<(), StartError> {
     let config = Config::load(dir, flags)?;
     logging::start(&config.log, config.log_format)?;
-    start::guard_key(dir);
+    start::guard_key(&dir.join(REPLICA_KEY_FILE));
     let options = Options { dir: dir.to_owned(), config, interceptor: None, answers: DIGEST };
     start::attend(async { Ok(Running::launch(options).await?) }).await
 }

@@ -8,7 +8,7 @@ use quorate_ledger::copy::SCOPE_MAX;
 use quorate_ledger::{Genesis, is_name};
 use quorate_service::config::{GENESIS_FILE, Reads};
 use quorate_service::logging::{self, LogFormat};
-use quorate_service::observer::Options;
+use quorate_service::observer::{OBSERVER_KEY_FILE, Options};
 use quorate_service::replica::{Running, read_genesis};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -88,6 +88,7 @@ pub fn run(observe: &Observe) -> Outcome {
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {
     logging::start(&observe.log, observe.log_format)?;
+    start::guard_key(&observe.dir.join(OBSERVER_KEY_FILE));
     let Observe { genesis, peers, bootstrap, mdns, dir, api, listen, checked, reads, .. } = observe;
     let domains = observe.domains.iter().cloned().collect();
     let genesis = genesis.clone().unwrap_or_else(|| dir.join(GENESIS_FILE));

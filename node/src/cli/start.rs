@@ -128,7 +128,7 @@ async fn serve(start: &Start) -> Result<(), StartError> {
         if start.new_database {
             make_database(&dir, &config)?;
         }
-        guard_key(&dir);
+        guard_key(&dir.join(REPLICA_KEY_FILE));
         Ok(Running::launch(Options { dir, config, interceptor: None, answers: DIGEST }).await?)
     })
     .await
@@ -219,11 +219,10 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Warns of a replica's key that others can read, and keeps a locked one out of core dumps.
-pub(super) fn guard_key(dir: &Path) {
-    let key = dir.join(REPLICA_KEY_FILE);
-    tell_readable_key(&key);
-    keep_out_of_dumps(&key);
+/// Warns of a node's key that others can read, and keeps a locked one out of core dumps.
+pub(super) fn guard_key(key: &Path) {
+    tell_readable_key(key);
+    keep_out_of_dumps(key);
 }
 
 /// Keeps the secret of a locked key out of core dumps.
@@ -231,14 +230,14 @@ fn keep_out_of_dumps(key: &Path) {
     if keys::is_locked(key).unwrap_or_default()
         && let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
-        tracing::warn!(event = "key-dumpable", %error, "a core dump of this process would hold the replica's key");
+        tracing::warn!(event = "key-dumpable", %error, "a core dump of this process would hold the node's key");
     }
 }
 
 /// Warns of a secret that others of this machine can read.
 fn tell_readable_key(key: &Path) {
     if let Some(mode) = keys::open_to_others(key) {
-        tracing::warn!(event = "key-readable", file = %key.display(), mode = %format!("{mode:o}"), "other users can read the replica's key; chmod 600 it");
+        tracing::warn!(event = "key-readable", file = %key.display(), mode = %format!("{mode:o}"), "other users can read the node's key; chmod 600 it");
     }
 }
 

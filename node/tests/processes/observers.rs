@@ -6,6 +6,7 @@ use crate::http;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -323,6 +324,26 @@ fn an_observer_that_checks_every_author_follows_and_says_so() {
     observer.awaits("after", "2");
     let status = observer.status();
     assert_eq!((&status["checked"], &status["mode"]), (&Value::from(true), &Value::from("following")), "{status}");
+}
+
+#[test]
+fn an_observer_whose_key_others_can_read_says_so() {
+    let group = Group::init(1);
+    let (dir, genesis) = (group.dir().join("observer"), group.dir().join("genesis.json"));
+    let key = dir.join("observer.key");
+    std::fs::create_dir(&dir).expect("our folder");
+    quorate_client::keys::create(&key).expect("a key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).expect("our file");
+    let mut observe = Command::new(QUORATE);
+    observe.args(["observe", "--api", &group.api(0).to_string()]).arg("--dir").arg(&dir).arg("--genesis").arg(&genesis);
+    let mut child = observe.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("quorate runs");
+
+    BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut String::new()).expect("it is ready");
+
+    child.kill().expect("it can be killed");
+    let told = child.wait_with_output().expect("it ends").stderr;
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains("key-readable"), "{told}");
 }
 
 #[test]
