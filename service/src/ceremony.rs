@@ -4,6 +4,7 @@
 //! it holds them; building puts the entries in the order of the organisations' names, so that the same entries make the
 //! same genesis, on whichever machine and in whichever order they came.
 
+use crate::replica::is_multiaddr;
 use quorate_client::keys::{Key, KeyError};
 use quorate_ledger::hexed;
 use quorate_ledger::keys::{BadKey, Purpose, check_possession};
@@ -104,6 +105,14 @@ pub enum CeremonyError {
         /// Fault of the key.
         why: BadKey,
     },
+    /// A replica whose address nobody can dial.
+    #[error("replica of {organisation}: {listen:?} is no multiaddr such as /ip4/10.0.0.3/tcp/7700")]
+    Address {
+        /// Name of the organisation.
+        organisation: String,
+        /// As the entry says it.
+        listen: String,
+    },
     /// People in the draft's genesis itself.
     #[error("`genesis` in the draft lists organisations, members or authors: those come from entries alone")]
     People,
@@ -137,11 +146,15 @@ impl Entry {
         })
     }
 
-    /// Checks format, name and every proof.
+    /// Checks format, name, every address and every proof.
     pub fn check(&self) -> Result<(), CeremonyError> {
         check_format(&self.format, ENTRY_FORMAT)?;
         if !is_name(&self.organisation) {
             return Err(CeremonyError::Name(self.organisation.clone()));
+        }
+        if let Some(replica) = self.replicas.iter().find(|replica| !is_multiaddr(&replica.listen)) {
+            let (organisation, listen) = (self.organisation.clone(), replica.listen.clone());
+            return Err(CeremonyError::Address { organisation, listen });
         }
         let fault = |(purpose, proven): (Purpose, ProvenKey)| {
             let why = check_possession(purpose, &self.organisation, &proven.key, &proven.proof).err()?;
@@ -289,6 +302,14 @@ mod tests {
         let stolen = Entry { organisation: "birch".to_owned(), ..entry("acme", 1) };
         let refused = draft(&[]).add(stolen);
         assert!(matches!(refused, Err(CeremonyError::Key { why: BadKey::NoPossession, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn an_entry_with_an_address_that_nobody_can_dial_is_refused_whichever_program_made_it() {
+        let mut bad = entry("acme", 1);
+        bad.replicas[0].listen = "10.0.0.1:7700".to_owned();
+        let refused = Draft::new("ours".to_owned(), vec!["main".to_owned()]).add(bad);
+        assert!(matches!(refused, Err(CeremonyError::Address { .. })), "{refused:?}");
     }
 
     #[test]
