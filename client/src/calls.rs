@@ -248,11 +248,16 @@ impl Client {
         limit: usize,
     ) -> Result<Log<T>, ClientError> {
         let (mut items, mut from, mut empty, mut gaps) = (Vec::new(), String::new(), 0, false);
+        let mut came = Came::default();
         loop {
             let left = (limit - items.len()).min(PAGE_ITEMS).to_string();
             let query: Vec<_> =
                 query.iter().copied().chain([("from", from.as_str()), ("limit", left.as_str())]).collect();
-            let page = self.renewed().get::<Listed<T>>(path, &query).await?;
+            let page = self.renewed().get_bytes(path, &query).await?.body;
+            if came.is_too_much_with(page.len()) {
+                return Err(self.garbled(format!("a list of more than {PAGES_MAX} pages or {LIST_BYTES_MAX} bytes")));
+            }
+            let page: Listed<T> = self.decode(&page)?;
             gaps |= page.gaps;
             let before = items.len();
             items.extend(page.items);
@@ -331,6 +336,27 @@ impl Client {
     }
 }
 
+/// What came of a list so far.
+#[derive(Default)]
+struct Came {
+    pages: usize,
+    bytes: usize,
+}
+
+impl Came {
+    /// Counts a page of so many bytes; whether no list of an honest node has so much.
+    fn is_too_much_with(&mut self, bytes: usize) -> bool {
+        (self.pages, self.bytes) = (self.pages + 1, self.bytes.saturating_add(bytes));
+        self.pages > PAGES_MAX || self.bytes > LIST_BYTES_MAX
+    }
+}
+
+/// Pages of one list: a domain of ten million files fills a tenth of them.
+const PAGES_MAX: usize = 100_000;
+
+/// Bytes of all pages of one list: some million files. A node that goes on for ever must not fill our memory.
+const LIST_BYTES_MAX: usize = 1 << 30;
+
 /// Items that one page is asked to have.
 const PAGE_ITEMS: usize = 1_000;
 
@@ -379,5 +405,17 @@ pub(crate) fn waits(ticket: &Ticket) -> String {
         (Some(number), _) => format!("it waits for the author's number {number}"),
         (None, Some(why)) => format!("it was taken and waits for a quorum: {why}"),
         (None, None) => "it was taken and has no verdict yet".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_without_an_end_is_too_much_by_its_pages_or_its_bytes() {
+        let (mut small, mut large) = (Came::default(), Came::default());
+        assert!((0..PAGES_MAX).all(|_| !small.is_too_much_with(9)) && small.is_too_much_with(9));
+        assert!((0..16).all(|_| !large.is_too_much_with(64 << 20)) && large.is_too_much_with(1));
     }
 }
