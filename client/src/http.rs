@@ -19,6 +19,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -277,7 +278,7 @@ impl Client {
     async fn probe(&self, address: &str) -> Result<(), String> {
         let url = self.base.below(address, &[], &[]).map_err(|bytes| ClientError::TooLong(bytes).to_string())?;
         let asked: Asked<'_, Try> = Box::pin(self.ask_once(get(url, HeaderMap::new())));
-        match tokio::time::timeout(self.timeout, asked).await {
+        match timeout(self.timeout, asked).await {
             Ok(Ok(Try::Answered(_))) => Ok(()),
             Ok(Ok(Try::Again { why, .. })) => Err(why),
             Ok(Ok(Try::HeldBack { problem, .. })) => Err(reason(&problem)),
@@ -421,9 +422,9 @@ impl Client {
 
     async fn receive(&self, response: Response<Incoming>) -> Result<Try, ClientError> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = match self.body(response.into_body()).await? {
+        let body = match self.body(response.into_body(), None).await? {
             Ok(body) => body,
-            Err(error) => return Ok(Try::Again { why: words(&error), after: None }),
+            Err(why) => return Ok(Try::Again { why, after: None }),
         };
         if status.is_success() {
             let token = headers.get(SESSION_HEADER).and_then(|token| Token::parse(token.to_str().ok()?));
@@ -448,17 +449,29 @@ impl Client {
         Err(ClientError::Refused(Box::new(problem)))
     }
 
-    /// The outer error is the node's fault, the inner one the connection's.
-    async fn body(&self, mut from: Incoming) -> Result<Result<Vec<u8>, TransportError>, ClientError> {
-        let mut body = Vec::new();
+    /// Body of an answer, within which the node may be silent for so long, and then must keep a rate; none where another clock runs. The
+    /// outer error is the node's fault, the inner one the line's.
+    async fn body(
+        &self,
+        mut from: Incoming,
+        silent_max: Option<Duration>,
+    ) -> Result<Result<Vec<u8>, String>, ClientError> {
+        let (begun, mut body) = (Instant::now(), Vec::new());
         loop {
-            match transport::chunk(&mut from).await {
+            if silent_max.is_some() && slow::drips(begun.elapsed(), body.len()) {
+                return Ok(Err(slow::DRIPS.to_owned()));
+            }
+            let next = transport::chunk(&mut from);
+            let Ok(next) = timeout(silent_max.unwrap_or(Duration::MAX), next).await else {
+                return Ok(Err(SILENT.to_owned()));
+            };
+            match next {
                 Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_BYTES_MAX => {
                     return Err(self.garbled(format!("more than {ANSWER_BYTES_MAX} bytes")));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(Ok(body)),
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Ok(Err(words(&error))),
             }
         }
     }
@@ -501,13 +514,13 @@ impl<'c> Tries<'c> {
         let (mut once, left) = (std::pin::pin!(once), self.left()?);
         if let Some(notice) = self.client.notice.filter(|_| !self.is_told) {
             let quiet = notice.after.saturating_sub(self.begun.elapsed()).max(SILENCE).min(left);
-            if let Ok(outcome) = tokio::time::timeout(quiet, once.as_mut()).await {
+            if let Ok(outcome) = timeout(quiet, once.as_mut()).await {
                 return Ok(Some(outcome));
             }
             self.tell(SILENT);
         }
         // The request is out, and may have been taken: without time left it has no outcome, which is no end without a try.
-        Ok(tokio::time::timeout(self.left().unwrap_or_default(), once).await.ok())
+        Ok(timeout(self.left().unwrap_or_default(), once).await.ok())
     }
 
     /// Gives the client's notice where it is due.

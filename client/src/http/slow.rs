@@ -1,7 +1,6 @@
 //! Answers that may be large on a slow line: the time runs from the last bytes that came.
 
 use super::*;
-use tokio::time::timeout;
 
 /// Time after which an answer must have come at a rate.
 const RATED_AFTER: Duration = Duration::from_secs(60);
@@ -10,7 +9,7 @@ const RATED_AFTER: Duration = Duration::from_secs(60);
 const BYTES_A_SECOND: u64 = 16 << 10;
 
 /// Reason of a try whose answer a node only drips.
-const DRIPS: &str = "its answer comes at less than 16 KiB a second";
+pub(super) const DRIPS: &str = "its answer comes at less than 16 KiB a second";
 
 impl Client {
     /// Sends bytes; the client's time is how long the node may be silent, before its answer and within it.
@@ -22,10 +21,12 @@ impl Client {
         let mut tries = self.tries();
         loop {
             let why = match tries.within(self.send(request.clone())).await? {
-                Some(Ok(response)) if response.status().is_success() => match self.slow(response.into_body()).await? {
-                    Ok(body) => return Ok(body),
-                    Err(why) => why,
-                },
+                Some(Ok(response)) if response.status().is_success() => {
+                    match self.body(response.into_body(), Some(self.timeout)).await? {
+                        Ok(body) => return Ok(body),
+                        Err(why) => why,
+                    }
+                }
                 Some(Ok(response)) => match timeout(self.timeout, self.receive(response)).await {
                     Ok(refused) => {
                         tries.note(refused?).await?;
@@ -39,28 +40,9 @@ impl Client {
             tries.pause(why, None).await?;
         }
     }
-
-    /// The outer error is the node's fault, the inner one the line's.
-    async fn slow(&self, mut from: Incoming) -> Result<Result<Vec<u8>, String>, ClientError> {
-        let (begun, mut body) = (Instant::now(), Vec::new());
-        loop {
-            match timeout(self.timeout, transport::chunk(&mut from)).await {
-                Err(_) => return Ok(Err(SILENT.to_owned())),
-                Ok(Err(error)) => return Ok(Err(words(&error))),
-                Ok(Ok(None)) => return Ok(Ok(body)),
-                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
-            }
-            if body.len() > ANSWER_BYTES_MAX {
-                return Err(self.garbled(format!("more than {ANSWER_BYTES_MAX} bytes")));
-            }
-            if drips(begun.elapsed(), body.len()) {
-                return Ok(Err(DRIPS.to_owned()));
-            }
-        }
-    }
 }
 
-fn drips(after: Duration, bytes: usize) -> bool {
+pub(super) fn drips(after: Duration, bytes: usize) -> bool {
     after > RATED_AFTER && (bytes as u64) < after.as_secs() * BYTES_A_SECOND
 }
 
