@@ -173,11 +173,7 @@ fn meet(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// Address of a multiaddr such as `/ip4/10.0.0.1/tcp/7700`; none where it has a name.
 fn socket(multiaddr: &str) -> Option<SocketAddr> {
-    let parts: Vec<&str> = multiaddr.split('/').collect();
-    match parts[..] {
-        ["", "ip4" | "ip6", ip, "tcp", port, ..] => Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?)),
-        _ => None,
-    }
+    host_and_port(multiaddr)?.parse().ok()
 }
 
 /// A host that no request names: with a scheme or a path.
