@@ -15,6 +15,26 @@ pub enum Mode {
     Link,
 }
 
+impl From<Mode> for quorate_ledger::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::File => Self::File,
+            Mode::Exec => Self::Exec,
+            Mode::Link => Self::Link,
+        }
+    }
+}
+
+impl From<quorate_ledger::Mode> for Mode {
+    fn from(mode: quorate_ledger::Mode) -> Self {
+        match mode {
+            quorate_ledger::Mode::File => Self::File,
+            quorate_ledger::Mode::Exec => Self::Exec,
+            quorate_ledger::Mode::Link => Self::Link,
+        }
+    }
+}
+
 /// A file as a tree holds it. Two entries are the same file exactly when they are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entry {

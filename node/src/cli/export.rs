@@ -141,11 +141,11 @@ impl Run<'_> {
             }
         }
         for (path, mode, bytes) in stand {
-            if git::is_refused_by_git(path, git_mode(mode)) {
+            if git::is_refused_by_git(path, mode.into()) {
                 self.refused.entry(path.clone()).or_insert(*revision);
             }
             self.files.insert(path.clone(), (mode, content::digest(&bytes)));
-            self.mirror.put(path, git_mode(mode), &bytes).map_err(Failure::met)?;
+            self.mirror.put(path, mode.into(), &bytes).map_err(Failure::met)?;
         }
         self.tip = Some(self.mirror.commit(&revised.commit).map_err(Failure::met)?.to_string());
         Ok(())
@@ -258,13 +258,5 @@ fn full_of_gaps(domain: &str) -> Failure {
 fn progress(done: usize, total: usize) {
     if io::stderr().is_terminal() {
         tell_part!("\r{done} of {total} commits");
-    }
-}
-
-fn git_mode(mode: Mode) -> git::Mode {
-    match mode {
-        Mode::File => git::Mode::File,
-        Mode::Exec => git::Mode::Exec,
-        Mode::Link => git::Mode::Link,
     }
 }

@@ -5,7 +5,7 @@ use quorate_client::calls::Posted;
 use quorate_client::http::Client;
 use quorate_client::keys;
 use quorate_git::{Commit, Operation, Part, Repository, pack};
-use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Limits, Mode, Op, Receipt, Revision, State};
+use quorate_ledger::{Base, Body, Change, Envelope, EnvelopeId, Level, Limits, Op, Receipt, Revision, State};
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
@@ -84,7 +84,7 @@ impl Author {
                     let content = repository.content(entry.blob)?;
                     let digest = Digest(Sha256::digest(&content).into());
                     contents.push(content);
-                    Op::Put { path: path.clone(), mode: mode(entry.mode), content: digest }
+                    Op::Put { path: path.clone(), mode: entry.mode.into(), content: digest }
                 }
             });
         }
@@ -115,13 +115,4 @@ impl Author {
 
 fn failed(commit: &Commit, what: &str) -> DemoError {
     DemoError::Change { commit: commit.id.to_string(), what: what.to_owned() }
-}
-
-/// Git's kinds of file as the group has them.
-pub fn mode(mode: quorate_git::Mode) -> Mode {
-    match mode {
-        quorate_git::Mode::File => Mode::File,
-        quorate_git::Mode::Exec => Mode::Exec,
-        quorate_git::Mode::Link => Mode::Link,
-    }
 }

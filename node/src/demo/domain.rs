@@ -1,7 +1,6 @@
 //! Reading a domain back, and holding it against git.
 
 use super::DemoError;
-use super::author::mode;
 use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_client::http::Client;
 use quorate_git::{Entry, ObjectId, Repository, Tree};
@@ -42,7 +41,7 @@ impl<'r> Contents<'r> {
         Ok(match (ours, gits) {
             (None, None) => true,
             (Some(ours), Some(gits)) => {
-                ours.conflict.is_none() && ours.mode == mode(gits.mode) && ours.hash == self.digest(gits.blob)?
+                ours.conflict.is_none() && ours.mode == gits.mode.into() && ours.hash == self.digest(gits.blob)?
             }
             _ => false,
         })

@@ -4,7 +4,6 @@ use super::super::failure::{Failure, Outcome};
 use super::super::print;
 use super::earlier::Earlier;
 use super::others::meets;
-use super::sending::mode;
 use crate::counted::counted;
 use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_client::content;
@@ -62,7 +61,7 @@ async fn in_conflict(client: &Client, domain: &str) -> Result<Vec<String>, Clien
 
 fn is_same(repository: &Repository, file: Option<&TreeEntry>, entry: Option<Entry>) -> Result<bool, GitError> {
     match (file, entry) {
-        (Some(file), Some(entry)) if file.size == entry.size && file.mode == mode(entry.mode) => {
+        (Some(file), Some(entry)) if file.size == entry.size && file.mode == entry.mode.into() => {
             Ok(content::digest(&repository.content(entry.blob)?) == file.hash)
         }
         (file, entry) => Ok(file.is_none() && entry.is_none()),

@@ -7,7 +7,7 @@ use super::tally::Tally;
 use quorate_client::author::{Draft, Streaming};
 use quorate_client::content;
 use quorate_git::{self as git, Operation, Origin, Part, Reason, Repository, Skipped};
-use quorate_ledger::{Base, Limits, Mode, Op};
+use quorate_ledger::{Base, Limits, Op};
 use tokio::time::Interval;
 
 /// Sends a commit, in as many envelopes as it takes, until one of the import waits for approvals; the first of all has this base.
@@ -71,18 +71,9 @@ fn draft(
                 let bytes = repository.content(entry.blob).map_err(Failure::usage)?;
                 let content = content::digest(&bytes);
                 contents.push(bytes);
-                Op::Put { path: path.clone(), mode: mode(entry.mode), content }
+                Op::Put { path: path.clone(), mode: entry.mode.into(), content }
             }
         });
     }
     Ok(Draft { base, ops, contents, message })
-}
-
-/// Kind of a file as envelopes have it.
-pub fn mode(mode: git::Mode) -> Mode {
-    match mode {
-        git::Mode::File => Mode::File,
-        git::Mode::Exec => Mode::Exec,
-        git::Mode::Link => Mode::Link,
-    }
 }
