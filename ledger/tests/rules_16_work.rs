@@ -4,6 +4,8 @@ mod support;
 
 use quorate_ledger::policy::PathRule;
 use quorate_ledger::{Act, Code, EnvelopeId, Op, Receipt, State};
+use quorate_pbft::{PublicKey, Signer as _};
+use support::author;
 use support::disputes::{goes_on_by, policy, rule, world};
 use support::world::{Edit, World, remove, write};
 
@@ -136,4 +138,38 @@ fn small_changes_take_effect_by_one_envelope_all_together() {
     let mut world = governed(16, vec![PathRule { approvals: 1, ..rule("**") }]);
     let words: Vec<Edit> = (0..64).map(|name| attest(world.does(0, &[write(&name.to_string(), "x\n")]).id)).collect();
     assert_eq!(states(&mut world, 1, &words).len(), 65);
+}
+
+/// Work that a slot with these edits of one author makes for all authors, in milliseconds.
+fn work(world: &mut World, who: u8, edits: &[Edit]) -> Vec<(PublicKey, u128)> {
+    let draft = world.draft(who, world.now(), edits);
+    world.slot(&[&draft]).work.into_iter().map(|(author, time)| (author, time.as_millis())).collect()
+}
+
+#[test]
+fn a_slot_tells_what_the_work_of_each_author_takes_at_the_worst() {
+    let forbidden = (0..64).map(|number| format!("secret {number}")).collect();
+    let mut world = governed(16, vec![PathRule { forbidden, ..rule("searched") }]);
+    let text = "x".repeat(1 << 20);
+    let ada = author(0).public_key();
+    assert_eq!(
+        work(&mut world, 0, &[write("other", &text)]),
+        [],
+        "a put without a rule is an operation and nothing more"
+    );
+    let [(who, ms)] = work(&mut world, 0, &[write("searched", &text)])[..] else { panic!("work of one author") };
+    assert_eq!((who, ms), (ada, 156 + 19), "a thirty-second of the searches, and a megabyte that is checked");
+    let refused = [write("searched", &format!("{text}secret 1"))];
+    assert!(
+        matches!(work(&mut world, 0, &refused)[..], [(who, 175..)] if who == ada),
+        "refused, and done all the same"
+    );
+}
+
+#[test]
+fn the_work_of_a_change_that_waited_is_its_authors() {
+    let (mut world, ids) = with_waiting(16, 2);
+    let words: Vec<Edit> = ids.iter().copied().map(attest).collect();
+    let done = work(&mut world, 1, &words);
+    assert!(matches!(done[..], [(who, 5_000..)] if who == author(0).public_key()), "{done:?}");
 }

@@ -6,6 +6,7 @@
 use crate::format::envelope::Envelope;
 use crate::policy::{self, Costs, DomainPolicy, PathRule};
 use crate::vocabulary::bounds::OPERATIONS_MAX;
+use core::time::Duration;
 use quorate_pbft::Constants;
 
 /// Bytes that one envelope may have merged or checked, all inputs counted: some of the largest files, or thousands of
@@ -45,6 +46,11 @@ const FORBIDDEN_BYTES_MAX: u64 = 2 << 30;
 /// Requests for locks that are held against those which wait, in search of circles: the whole line of a domain for each that
 /// stands in it, as often as an envelope may ask for locks, and once more.
 const CIRCLE_STEPS_MAX: u64 = 1 << 24;
+
+/// Time that a whole bound of bytes, steps or schemas takes at the worst.
+const LONG: Duration = Duration::from_secs(5);
+/// Time that a whole bound of looks, which are at rows, takes at the worst.
+const SHORT: Duration = Duration::from_millis(500);
 
 /// Rest of the budget. What waited has operations and bytes, as many as one envelope may have.
 #[derive(Debug)]
@@ -173,6 +179,26 @@ impl Budget {
         left.is_some()
     }
 
+    /// Time that what was taken takes at the worst. A lock is as cheap as an operation, but for its search of circles.
+    pub(super) fn time(&self) -> Duration {
+        let long = [
+            (self.bytes, BYTES_MAX),
+            (self.steps, STEPS_MAX),
+            (self.schemas.0, PATTERNS_MAX),
+            (self.schemas.1, PLACES_BYTES_MAX),
+            (self.rule_steps, RULE_STEPS_MAX),
+            (self.forbidden_bytes, FORBIDDEN_BYTES_MAX),
+            (self.circle_steps, CIRCLE_STEPS_MAX),
+        ];
+        let short = [
+            (self.looks as u64, LOOKS_MAX as u64),
+            (self.sides.into(), SIDES_MAX.into()),
+            (self.searches.into(), SEARCHES_MAX.into()),
+            (self.voices as u64, VOICES_MAX as u64),
+        ];
+        long.map(|bound| policy::share(LONG, bound)).iter().chain(&short.map(|bound| policy::share(SHORT, bound))).sum()
+    }
+
     fn has(&mut self, has: bool) -> bool {
         self.is_short |= !has;
         has
@@ -222,6 +248,17 @@ mod tests {
         assert!(budget.take_forbidden(32 << 20, 64));
         assert!(!budget.take_forbidden(1, 1) && budget.is_short);
         assert!(budget.take_forbidden(1, 0));
+    }
+
+    #[test]
+    fn the_whole_of_a_bound_takes_seconds_and_a_part_of_it_that_part() {
+        let mut budget = Budget::default();
+        assert_eq!(budget.time(), Duration::ZERO);
+        assert!(budget.take_forbidden(32 << 20, 64));
+        assert_eq!(budget.time(), LONG);
+        assert!(budget.take_looks(LOOKS_MAX / 2));
+        budget.count_steps(STEPS_MAX / 4);
+        assert_eq!(budget.time(), LONG + SHORT / 2 + LONG / 4);
     }
 
     #[test]

@@ -51,6 +51,7 @@ use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::path::{self, Shown};
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal, Stage};
+use core::time::Duration;
 use quorate_pbft::PublicKey;
 use quorate_semantic::Renames;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,6 +118,11 @@ impl Spent {
     pub(crate) fn takes_on(&mut self, envelope: &Envelope, bytes: usize) -> bool {
         (self.index, self.budget.is_short) = (0, false);
         self.budget.take_change(envelope, bytes)
+    }
+
+    /// Time that what was used takes at the worst.
+    pub(crate) fn time(&self) -> Duration {
+        self.budget.time() + self.checks.time()
     }
 
     /// Whether the last change asked for more than was left.

@@ -19,7 +19,8 @@ use crate::validate::submission::{self, Accepted, Part, Submission};
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
-use quorate_pbft::{Committee, Position, ReplicaId, SeqNum, Time};
+use core::time::Duration;
+use quorate_pbft::{Committee, Position, PublicKey, ReplicaId, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -126,19 +127,21 @@ impl Execution<'_, '_> {
             Some(number) => submission::sequence(&self.overlay, number, &envelope.body)?,
             None => Sequence::new(),
         };
-        let (mut organisation, mut takes) = (String::new(), Vec::new());
+        let (mut organisation, mut takes, mut spent) = (String::new(), Vec::new(), Spent::default());
         let judge = |overlay: &mut _| {
             if number.is_some() {
                 submission.check_sequence(overlay, &sequence)?;
             }
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
-            let accepted = submission.stages(overlay, &author, &mut Spent::default())?;
+            let accepted = submission.stages(overlay, &author, &mut spent)?;
             takes = submission.rates(overlay, &author, &accepted.view, bytes.len())?;
             let place = submission.chain_place(overlay, &sequence, &accepted.view)?;
             Ok((accepted, place))
         };
-        match judge(&mut self.overlay) {
+        let judged = judge(&mut self.overlay);
+        self.note_work(submission.envelope.body.author, spent.time());
+        match judged {
             Ok((accepted, place)) if accepted.waits() => {
                 self.pend(&submission, origin, number, sequence, (accepted, place), (organisation, bytes, takes))
             }
@@ -210,6 +213,13 @@ impl Execution<'_, '_> {
         self.record_verdict(submission, origin, Some(number), sequence, Ok((accepted, place)))
     }
 
+    /// Work was done for an author, whatever came of it.
+    fn note_work(&mut self, author: PublicKey, time: Duration) {
+        if time > Duration::ZERO {
+            *self.work.entry(author).or_default() += time;
+        }
+    }
+
     /// An accepted envelope has taken of the rates.
     fn note_taken(&mut self, takes: Vec<(u32, Takes)>) {
         for (number, takes) in takes {
@@ -249,11 +259,12 @@ impl Execution<'_, '_> {
             }
             Progress::Refuted => Err(Abort::refused(Code::Validator, "too few validators are left to attest it")),
             Progress::Waits | Progress::Approved => {
-                let has_room = left.takes_on(&envelope, bytes.len()) || is_first;
+                let (has_room, known) = (left.takes_on(&envelope, bytes.len()) || is_first, left.time());
                 // Enrolment was asked where it was ordered.
                 let (organisation, since) = (pending.organisation.clone(), Revision::GENESIS);
                 let author = AuthorRecord { organisation, since, revoked: None };
                 let accepted = has_room.then(|| submission.stages(&mut self.overlay, &author, &mut left));
+                self.note_work(pending.author, left.time().saturating_sub(known));
                 let Some(accepted) = accepted.filter(|_| is_first || !left.is_short()) else {
                     self.overlay.rollback();
                     *spent = Some(left);

@@ -30,6 +30,7 @@ use crate::state::store::{Store, StoreError, Table};
 use crate::state::{entry, name, prune, rows};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use core::time::Duration;
 use quorate_pbft::{
     Bundle, Committee, Decided, Digest, Epoch, Evidence, EvidenceKey, Item, ItemKind, PublicKey, ReplicaId, SeqNum,
     Time, merkle_root,
@@ -74,6 +75,8 @@ pub(crate) struct Execution<'l, 's> {
     losers: Vec<(u32, PublicKey)>,
     /// Authors whose numbers moved in other domains than their envelope's.
     moved: Vec<(PublicKey, String)>,
+    /// Work that was done for each author, in time at the worst.
+    work: BTreeMap<PublicKey, Duration>,
     /// Pending changes to look at again after the envelope in hand.
     resolved: VecDeque<(EnvelopeId, Progress)>,
     /// Conflicts that the envelope in hand has brought enough votes for.
@@ -104,6 +107,7 @@ impl<'l, 's> Execution<'l, 's> {
             services: BTreeMap::new(),
             losers: Vec::new(),
             moved: Vec::new(),
+            work: BTreeMap::new(),
             resolved: VecDeque::new(),
             won: Vec::new(),
             lock_news: Vec::new(),
@@ -258,6 +262,7 @@ impl<'l, 's> Execution<'l, 's> {
             deferred: self.deferred,
             events: self.events,
             moved: self.moved,
+            work: self.work,
         })
     }
 }

@@ -3,7 +3,9 @@
 use crate::format::receipt::Receipt;
 use crate::state::abort::Deferred;
 use crate::vocabulary::event::Event;
+use core::time::Duration;
 use quorate_pbft::{Digest, EvidenceKey, PublicKey, Time};
+use std::collections::BTreeMap;
 
 /// The outcome of one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,4 +24,7 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// Author and domain of each number that a transaction used in another domain than its receipt's.
     pub moved: Vec<(PublicKey, String)>,
+    /// Time that the work beyond the operations takes at the worst, by what each author's envelopes used of their budgets: those
+    /// that were refused, too, and those that waited.
+    pub work: BTreeMap<PublicKey, Duration>,
 }

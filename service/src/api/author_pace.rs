@@ -3,17 +3,23 @@
 //!
 //! An author's envelopes cost time: a second for 1,000 operations, or for 8 MiB. They come as fast as they like until they
 //! have cost a second more than has passed; the envelope that goes beyond is let in whole, and paid for before the next.
+//!
+//! What envelopes used of their budgets is known once they were executed, at whichever member they came in, and is paid for
+//! then, also where a policy sets a rate.
 
 use quorate_ledger::Envelope;
 use quorate_pbft::PublicKey;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Operations in a second. A change without operations counts as one.
 const OPERATIONS: u64 = 1_000;
 /// Bytes in a second.
 const BYTES: u64 = 8 << 20;
+/// Time that an author pays for as much of execution: members execute one change after the other, so one author at the full
+/// pace leaves three quarters of their time to all others, also where the work is the worst.
+const OF_EXECUTION: u32 = 4;
 /// Time that an author may be ahead of the pace.
 const AHEAD: Duration = Duration::from_secs(1);
 /// Authors after which those who have paid for everything are forgotten.
@@ -26,10 +32,7 @@ pub struct AuthorPace(Mutex<BTreeMap<PublicKey, Instant>>);
 impl AuthorPace {
     /// Charges an envelope to its author; the time to wait before it may come, where it was not let in.
     pub fn charge(&self, author: &PublicKey, cost: Duration, now: Instant) -> Result<(), Duration> {
-        let mut authors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if authors.len() >= AUTHORS_MAX {
-            authors.retain(|_, paid| *paid > now);
-        }
+        let mut authors = self.authors(now);
         let paid = authors.get(author).copied().unwrap_or(now).max(now);
         if paid > now + AHEAD {
             return Err(paid - (now + AHEAD));
@@ -38,12 +41,28 @@ impl AuthorPace {
         Ok(())
     }
 
+    /// Charges an author for work that took so long at the worst: the next envelopes wait for it.
+    pub fn worked(&self, author: &PublicKey, time: Duration, now: Instant) {
+        let mut authors = self.authors(now);
+        let paid = authors.entry(*author).or_insert(now);
+        *paid = (*paid).max(now) + OF_EXECUTION * time;
+    }
+
     /// Gives back what an envelope has cost that was not let in after all.
     pub fn refund(&self, author: &PublicKey, cost: Duration) {
         let mut authors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(paid) = authors.get_mut(author) {
             *paid = paid.checked_sub(cost).unwrap_or(*paid);
         }
+    }
+
+    /// Authors, those who have paid for everything forgotten where they are many.
+    fn authors(&self, now: Instant) -> MutexGuard<'_, BTreeMap<PublicKey, Instant>> {
+        let mut authors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if authors.len() >= AUTHORS_MAX {
+            authors.retain(|_, paid| *paid > now);
+        }
+        authors
     }
 }
 
@@ -106,6 +125,21 @@ mod tests {
         pace.refund(&BOB, wide);
         assert_eq!(pace.charge(&BOB, wide, now), Ok(()));
         assert_eq!(pace.charge(&BOB, wide, now), Err(Duration::from_secs(15)), "nobody pays ahead");
+    }
+
+    #[test]
+    fn work_is_paid_for_once_it_was_done_four_times() {
+        let (pace, now) = (AuthorPace::default(), Instant::now());
+        assert_eq!(pace.charge(&ADA, Duration::from_millis(1), now), Ok(()));
+        pace.worked(&ADA, Duration::from_secs(5), now);
+        assert_eq!(pace.charge(&ADA, Duration::from_millis(1), now), Err(Duration::from_millis(19_001)));
+        assert_eq!(pace.charge(&BOB, Duration::from_millis(1), now), Ok(()));
+        pace.worked(&BOB, Duration::from_millis(100), now + Duration::from_secs(60));
+        assert_eq!(
+            pace.charge(&BOB, Duration::from_millis(1), now + Duration::from_secs(60)),
+            Ok(()),
+            "within a second"
+        );
     }
 
     #[test]

@@ -274,7 +274,7 @@ fn charge(
     let charged = pace.charge(&envelope.body.author, cost, Instant::now().into_std());
     charged.map(|()| cost).map_err(|wait| {
         let wait_ms = wait.as_millis() as u64 + 1;
-        let detail = format!("1000 operations or 8 MiB a second are let in of an author; again in {wait_ms} ms");
+        let detail = format!("1000 operations or 8 MiB a second are let in of an author, and less where they are much work; again in {wait_ms} ms");
         refused(service, Some(*id), Refusal::new(Code::Rate, detail).into()).after_ms(wait_ms)
     })
 }

@@ -82,7 +82,7 @@ pub struct Service {
     /// When strong reads may ask for a slot.
     pub pace: Pace,
     /// Pace of authors whose domains set none; none: as fast as they come.
-    pub author_pace: Option<AuthorPace>,
+    pub author_pace: Option<Arc<AuthorPace>>,
     /// Streams of events.
     pub streams: Streams,
     /// Room for those who wait for a revision that is not there yet.

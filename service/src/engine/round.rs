@@ -9,6 +9,7 @@ use quorate_pbft::{
 use quorate_storage::Fold;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Names a caller who waits for an answer about an envelope.
 pub type CallerId = u64;
@@ -92,6 +93,8 @@ pub enum Notice {
     },
     /// An envelope has its verdict, on whosever lane it came.
     Verdict(Arc<Receipt>),
+    /// Work was done for these authors in a slot that was executed, so long at the worst.
+    Worked(BTreeMap<PublicKey, Duration>),
     /// An envelope that waited here will have no verdict: another one took its number.
     Overtaken {
         /// The envelope.

@@ -7,6 +7,7 @@ use super::published::Published;
 use super::reception::Reception;
 use super::report::Report;
 use super::round::{Notice, Outgoing, Round};
+use crate::api::AuthorPace;
 use crate::clock::now_ms;
 use crate::health::Outages;
 use crate::membership::Membership;
@@ -41,6 +42,8 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// Signs of life of the thread.
     pub pulse: Arc<Pulse>,
+    /// Pace of authors, who pay for the work that their envelopes made; none where authors have none.
+    pub author_pace: Option<Arc<AuthorPace>>,
     /// Digests that the core knows certified, for the pool.
     pub certified: Arc<RwLock<Arc<Certified>>>,
     /// Told when other member lists count.
@@ -131,12 +134,20 @@ impl Surroundings {
         self.membership.charge(&round.useless);
         engine.core().member().into_iter().for_each(|replica| self.tell_pool(replica.certified()));
         round.notices.iter().for_each(|notice| self.log(engine, notice)); // before it is forgotten which ones waited here
+        round.notices.iter().for_each(|notice| self.charge(notice));
         self.publish(engine, &round);
         round.notices.iter().for_each(|notice| self.reception.tell(notice));
         if !round.notices.is_empty() {
             let (notices, now) = (&round.notices, now_ms());
             let note = |outages: &mut Outages| notices.iter().filter(|notice| outages.note(notice, now)).count() > 0;
             self.outages.send_if_modified(note);
+        }
+    }
+
+    /// Charges authors for work, before their next envelopes come in.
+    fn charge(&self, notice: &Notice) {
+        if let (Some(pace), Notice::Worked(work)) = (&self.author_pace, notice) {
+            work.iter().for_each(|(author, time)| pace.worked(author, *time, Instant::now()));
         }
     }
 
@@ -214,7 +225,7 @@ impl Surroundings {
             Notice::Overtaken { id, next_seq } => {
                 tracing::info!(event = "envelope-overtaken", envelope = %id, next_seq, "envelope overtaken")
             }
-            Notice::NotTaken { .. } | Notice::Paused | Notice::Resumed { .. } => (),
+            Notice::NotTaken { .. } | Notice::Worked(_) | Notice::Paused | Notice::Resumed { .. } => (),
             Notice::ReadReady { .. } | Notice::ReadRefused { .. } => (),
         }
     }

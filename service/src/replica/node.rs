@@ -117,6 +117,7 @@ impl Node {
         let (publisher, published) = watch::channel(core.published());
         let (mempool, room, pulse) = (core.shared_mempool(), core.room(), core.pulse());
         let (tell_outages, outages) = watch::channel(Outages::new(core.number(), crate::clock::now_ms()));
+        let author_pace = config.default_rates.then(Arc::<AuthorPace>::default);
         let around = Surroundings {
             inbox: inbox.clone(),
             reception: reception.clone(),
@@ -124,6 +125,7 @@ impl Node {
             outages: tell_outages,
             metrics: metrics.clone(),
             pulse: pulse.clone(),
+            author_pace: author_pace.clone(),
             certified,
             membership: membership.clone(),
             send,
@@ -170,7 +172,7 @@ impl Node {
             streams: Streams::default(),
             copies: Copies::default(),
             pace: Pace::default(),
-            author_pace: config.default_rates.then(AuthorPace::default),
+            author_pace,
             future: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
             sessions: Waits::default(),
             far_sessions: Waits::default(),

@@ -9,10 +9,13 @@ use crate::policy::{Format, PathRule, Schema};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::shelter::sheltered;
 use crate::vocabulary::verdict::Code;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 /// Steps that one envelope may have its documents held against schemas: some tenths of a second at the worst.
 const STEPS_MAX: u64 = 4_000_000;
+/// Time that they take at the worst.
+const TIME: Duration = Duration::from_millis(500);
 
 /// Validation budget left for one envelope, and its compiled schemas.
 pub(crate) struct Checks {
@@ -48,6 +51,11 @@ impl Checks {
     /// Steps that are left, for contents under the rules of another policy.
     pub(crate) fn of_another_policy(self) -> Self {
         Self { steps: self.steps, ..Self::default() }
+    }
+
+    /// Time that the steps which were taken take at the worst.
+    pub(crate) fn time(&self) -> Duration {
+        share(TIME, (self.steps, STEPS_MAX))
     }
 
     /// Whether a document was not held against its schema, because too few steps were left.
@@ -100,6 +108,11 @@ impl Checks {
         }
         compiled.broken(&document).map(|why| (Code::Schema, why))
     }
+}
+
+/// Share of a time that the part of a bound takes of which so much is left.
+pub(crate) fn share(whole: Duration, (left, max): (u64, u64)) -> Duration {
+    Duration::from_micros(whole.as_micros() as u64 * (max - left) / max)
 }
 
 /// Whether a content has a text, which no content has if it is empty. Linear in both (Knuth, Morris, Pratt): authors choose them.
