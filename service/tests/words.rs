@@ -10,7 +10,8 @@ use quorate_client::keys::read_seed;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::policy::{DomainPolicy, PathRule};
 use quorate_ledger::{
-    Act, Base, Body, Change, Envelope, EnvelopeId, Level, Mode, Op, Principal, ProposalId, Receipt, Revision, State,
+    Act, Base, Body, Change, Envelope, EnvelopeId, Level, LockMode, Mode, Op, Principal, ProposalId, Receipt, Revision,
+    State,
 };
 use quorate_pbft::{Digest, Ed25519Signer, Signer as _};
 use quorate_service::init::{Made, Plan, make};
@@ -182,5 +183,36 @@ async fn who_stopped_a_change_is_told_and_one_that_never_waited_is_not_found() {
         let problem = group.refused(&id).await;
         assert_eq!((problem.status, problem.code.as_str()), (404, "not-found"), "{problem}");
     }
+    group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_waits_with_all_its_answers_says_so_until_one_of_them_is_given_again() {
+    let group = Reviewed::new().await;
+    let lock = |path: String| Op::Acquire { path, mode: LockMode::X, lease_ms: 60_000, wait_ms: 0 };
+    let locks = |number: u32| (0..10).map(move |of| lock(format!("locked/{number}/{of}"))).collect::<Vec<_>>();
+    let says = |envelope| Op::Attest { envelope, approve: true };
+    let draft = |ops| Draft { base: None, ops, contents: vec![], message: String::new() };
+    let mut ids = Vec::new();
+    for number in 0..2 {
+        let bytes = b"one".to_vec();
+        let content = quorate_client::content::digest(&bytes);
+        let put = Op::Put { path: format!("reviewed/{number}"), mode: Mode::File, content };
+        let ops = [vec![put], locks(number)].concat();
+        let change = group.submits("a", Draft { contents: vec![bytes], ..draft(ops) }).await;
+        assert_eq!(change.state, State::Pending);
+        group.attests("b", change.id, true).await;
+        ids.push(change.id);
+    }
+    let story = async |number: usize| group.story(&ids[number], &[]).await.expect("a story");
+    assert!(!story(1).await.change.complete, "one answer is lacking");
+
+    group.submits("c", draft(vec![says(ids[0]), says(ids[1])])).await;
+
+    assert_eq!(story(0).await.state, State::Applied);
+    let waits = story(1).await;
+    assert_eq!((waits.state, waits.change.complete), (State::Pending, true), "16 locks are asked for by one envelope");
+    group.attests("c", ids[1], true).await;
+    assert_eq!(story(1).await.state, State::Applied);
     group.stop().await;
 }

@@ -127,6 +127,10 @@ pub struct PendingChange {
     pub requirements: Vec<Required>,
     /// Answers of other organisations.
     pub organisations: BTreeMap<String, bool>,
+    /// Whether it has every answer that it needs: then too little was left for it of what one envelope may cost, as others took effect
+    /// by the same envelope, and one of its answers given again, alone, lets it take effect.
+    #[serde(default)]
+    pub complete: bool,
 }
 
 /// Approvals and attestations that the rule of a path asks for.

@@ -65,24 +65,20 @@ impl<'a> StateView<'a> {
         Ok(pending.map(|pending| (pending.clone(), progress(&pending))))
     }
 
-    /// Changes of a domain that wait for the word of others, the longest waiting first, after the change `from`.
+    /// Changes of a domain that wait for the word of others, the longest waiting first, after the one that the revision `from`
+    /// ordered, whether that waits still or not.
     pub fn pending_changes(
         &self,
         domain: &str,
-        from: Option<EnvelopeId>,
+        from: Option<Revision>,
         limit: usize,
     ) -> Result<Page<(EnvelopeId, PendingChange)>, QueryError> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
-        let start = match from {
-            None => rows::waiting(number, Revision::GENESIS, &EnvelopeId(Digest::ZERO)),
-            Some(id) => rows::waiting(number, self.pending(domain, &id)?.ok_or(QueryError::Cursor)?.0.since, &id),
-        };
-        let last = rows::waiting(number, self.ledger.revision(), &EnvelopeId(Digest([0xff; 32])));
+        let behind = |revision| rows::waiting(number, revision, &EnvelopeId(Digest([0xff; 32])));
+        let (start, last) = (behind(from.unwrap_or(Revision::GENESIS)), behind(self.ledger.revision()));
         let mut ids = Vec::new();
         self.read.scan(Table::Index, &start, &last, &mut |key, _| {
-            if from.is_none() || key != start {
-                ids.extend(key.last_chunk().map(|id| EnvelopeId(Digest(*id))));
-            }
+            ids.extend(key.last_chunk().map(|id| EnvelopeId(Digest(*id))));
             if ids.len() <= limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         let entry = |id: EnvelopeId| match self.pending(domain, &id)? {
@@ -90,7 +86,7 @@ impl<'a> StateView<'a> {
             None => Err(entry::damaged("a listed pending change").into()),
         };
         let found = ids.into_iter().map(entry).collect::<Result<Vec<_>, QueryError>>()?;
-        Ok(Page::cut(found, limit, |(id, _)| id.to_string()))
+        Ok(Page::cut(found, limit, |(_, pending)| pending.since.to_string()))
     }
 
     /// Proposals, newest first, of all domains or of one, after the proposal `from`.

@@ -143,7 +143,7 @@ pub async fn waiting(client: &Client, domain: &str, beginning: &str) -> Result<E
     id.parse().map_err(|_| client.garbled(format!("{id} is no envelope")).into())
 }
 
-/// Approvals and attestations that a waiting change still needs, for people.
+/// Approvals and attestations that a waiting change still needs, for people; or why it waits with all of them.
 pub fn waits_for(pending: &PendingChange) -> Vec<String> {
     let for_it = pending.organisations.iter().filter(|(_, word)| **word).map(|(name, _)| plain(name));
     let for_it: Vec<String> = for_it.collect();
@@ -159,6 +159,10 @@ pub fn waits_for(pending: &PendingChange) -> Vec<String> {
             let have = required.validators.iter().filter(|validator| validator.word == Some(true)).count();
             lines.push(format!("  {pattern}: {have} of {} validators attest ({n} are asked)", 2 * n / 3 + 1));
         }
+    }
+    if pending.complete {
+        let why = "the envelope with the last answer had spent what one may cost on other changes";
+        lines.push(format!("  all answers are in: {why}; one of them given again, alone, lets it take effect"));
     }
     lines
 }

@@ -13,8 +13,8 @@ use quorate_client::api::{
     Decides, Page, PendingChange, PendingStory, PolicyOfDomain, PolicyOfGroup, ProposalEntry, Required, ValidatorWord,
 };
 use quorate_ledger::{
-    EndedWait, EnvelopeId, PendingChange as Waiting, ProposalEntry as Proposed, ProposalFate, ProposalId, Requirement,
-    Revision, State as Verdict, Threshold, Waited,
+    EndedWait, EnvelopeId, PendingChange as Waiting, Progress, ProposalEntry as Proposed, ProposalFate, ProposalId,
+    Requirement, Revision, State as Verdict, Threshold, Waited,
 };
 use quorate_pbft::SeqNum;
 use schemars::JsonSchema;
@@ -145,7 +145,7 @@ pub async fn pending(
     let (moment, _) = query.fresh.state(&service).await?;
     let scope = service.domains();
     json(&service, move || match moment.view().pending(&domain, &id)? {
-        Some((pending, _)) => still_waiting(&moment, &domain, waiting(id, pending), from),
+        Some((pending, _)) => still_waiting(&moment, &domain, waiting(&moment, id, pending), from),
         None if !scope.is_empty() => Err(Failure::not_held("what waits no more is history", &scope)),
         None => match moment.view().waited(&domain, &id)? {
             Waited::Until(ended) => waited(&moment, &domain, *ended, from),
@@ -179,8 +179,8 @@ fn waited(
     let after = before(since.seq()).max(from.unwrap_or_default()).min(until);
     let Found { words, next, lacks } = words::between(moment, (domain, &id), (after, until))?;
     let organisation = moment.view().organisation(&author)?.unwrap_or_default();
-    let (requirements, organisations) = Default::default();
-    let change = PendingChange { id, author, organisation, since, requirements, organisations };
+    let (requirements, organisations, complete) = Default::default();
+    let change = PendingChange { id, author, organisation, since, requirements, organisations, complete };
     let (next, begins) = (next.map(|next| next.to_string()), lacks.map(|lacks| lacks.seq().next().get()));
     Ok(PendingStory { change, state: receipt.state, decided, words, next, begins })
 }
@@ -212,17 +212,17 @@ pub async fn pending_changes(
     InQuery(query): InQuery<PendingQuery>,
 ) -> Answer<Response> {
     let (moment, _) = query.fresh.state(&service).await?;
-    let id = |change: &PendingChange| change.id.to_string();
-    page(&service, query.cut, STEP, id, move |from, limit| {
-        let from = from.map(digest).transpose()?.map(EnvelopeId);
-        let page = moment.view().pending_changes(&domain, from, limit)?;
-        let items = page.items.into_iter().map(|(id, pending)| waiting(id, pending)).collect();
+    let since = |change: &PendingChange| change.since.to_string();
+    page(&service, query.cut, STEP, since, move |from, limit| {
+        let page = moment.view().pending_changes(&domain, parsed(from)?, limit)?;
+        let items = page.items.into_iter().map(|(id, pending)| waiting(&moment, id, pending)).collect();
         Ok(Page { items, next: page.next })
     })
     .await
 }
 
-fn waiting(id: EnvelopeId, pending: Waiting) -> PendingChange {
+fn waiting(moment: &Moment, id: EnvelopeId, pending: Waiting) -> PendingChange {
+    let complete = pending.progress(moment.view().organisations()) == Progress::Approved;
     let Waiting { author, organisation, since, requirements, organisations, validators, .. } = pending;
     let required = |(place, required): (u32, Requirement)| Required {
         pattern: required.pattern,
@@ -233,5 +233,5 @@ fn waiting(id: EnvelopeId, pending: Waiting) -> PendingChange {
             .collect(),
     };
     let requirements = (0_u32..).zip(requirements).map(required).collect();
-    PendingChange { id, author, organisation, since, requirements, organisations }
+    PendingChange { id, author, organisation, since, requirements, organisations, complete }
 }

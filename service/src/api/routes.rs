@@ -261,7 +261,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/domains/{domain}/authors/{key}/locks", locks::of_author, json::<AuthorLocks>(), "An author's locks, and which left the line").asked::<Freshness>().of_domain(),
         Route::get("/v1/domains/{domain}/locks", locks::list, json::<Page<LockEntry>>(), "Page of locks and who waits, by path").paged::<locks::ListQuery>(FROM_LOCK).of_domain(),
         Route::get("/v1/domains/{domain}/policy", governance::policy, json::<PolicyOfDomain>(), "A domain's policy").asked::<Freshness>().of_domain(),
-        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(FROM_ID).of_domain(),
+        Route::get("/v1/domains/{domain}/pending", governance::pending_changes, json::<Page<PendingChange>>(), "Page of changes that wait for approvals or attestations, the longest waiting first").paged::<governance::PendingQuery>(FROM_REVISION).of_domain(),
         Route::get("/v1/domains/{domain}/pending/{id}", governance::pending, json::<PendingStory>(), "A change that waits for approvals or attestations, or has waited, with the words about it; where there are more, a cursor for the next question").paged::<governance::StoryQuery>(FROM_REVISION).of_domain(),
         Route::get("/v1/domains/{domain}/facts", facts::of_path, json::<LevelFacts>(), "What level `auto` is chosen by for a path").asked::<facts::About>().of_domain(),
         Route::get("/v1/domains/{domain}/causality", causality::order, json::<Causality>(), "How two changes stand to each other, each named by its envelope or revision, and why").asked::<causality::Pair>(),
