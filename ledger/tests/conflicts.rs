@@ -3,6 +3,7 @@
 mod support;
 
 use quorate_ledger::{Class, ConflictEntry, ConflictId, Found, LogEntry, PathOutcome, State};
+use support::counting::Counting;
 use support::world::{World, at, remove, rename, revision, write};
 
 fn conflict(world: &World, id: &ConflictId) -> ConflictEntry {
@@ -118,6 +119,36 @@ fn the_log_of_a_path_tells_of_sides_that_made_no_version_of_it() {
     assert!(expected.len() >= 3, "{expected:?}");
     assert_eq!(revisions(told(None, 100)), expected);
     assert_eq!(revisions(told(Some(expected[0]), 1)), expected[1..2]);
+}
+
+/// Opens so many conflicts at once, at paths below a folder.
+fn opens(world: &mut World, folder: &str, count: usize) {
+    let edits = |text: &str| (0..count).map(|number| write(&format!("{folder}/{number}"), text)).collect::<Vec<_>>();
+    let base = world.now();
+    world.does(0, &edits("one\n"));
+    assert_eq!(world.does_on(base, 1, &edits("two\n")).conflicts.len(), count);
+}
+
+#[test]
+fn a_page_of_the_log_of_a_path_looks_at_a_thousand_conflicts_of_others_and_says_where_to_go_on() {
+    let (mut world, _) = disputed();
+    (0..5).for_each(|number| opens(&mut world, &number.to_string(), 400));
+    world.does(0, &[write("b", "elsewhere\n")]);
+    let (mut found, mut from, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let counting = Counting::of(&world.store);
+        let page = world.ledger.view(&counting).log("main", Some("a"), from, 100).expect("a domain");
+        assert!(counting.rows() < 2 * (1_000 + 400) + 100, "{} rows", counting.rows());
+        found.extend(page.items.iter().map(|entry| entry.revision));
+        pages += 1;
+        let Some(next) = page.next else { break };
+        from = Some(next.parse().expect("a revision"));
+    }
+
+    let whole = world.view().log("main", None, None, 100).expect("a domain").items;
+    let of_a = whole.iter().filter(|entry| entry.changes.iter().any(|change| change.path == "a"));
+    assert_eq!(found, of_a.map(|entry| entry.revision).collect::<Vec<_>>());
+    assert_eq!(pages, 2, "1,200 conflicts, and the other 800");
 }
 
 #[test]

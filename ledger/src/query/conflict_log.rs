@@ -55,10 +55,10 @@ impl<'a> StateView<'a> {
             (rows::conflict_events(after, &highest, u32::MAX), rows::conflict_events(until, &highest, u32::MAX));
         let mut keys = Vec::new();
         self.read.scan(Table::Archive, &from, &to, &mut |key, _| {
-            keys.extend(place(key));
+            keys.extend(rows::conflict_event_parts(key));
             ControlFlow::Continue(())
         })?;
-        let told = |(id, place): (ConflictId, u32)| {
+        let told = |(_, id, place)| {
             let event = entry::load_row(self.read, Table::Archive, &rows::event(&id, place))?;
             Ok(LoggedEvent { id, event: event.ok_or_else(|| entry::damaged("what happened to a conflict"))? })
         };
@@ -94,9 +94,4 @@ impl<'a> StateView<'a> {
         )?;
         Ok(found)
     }
-}
-
-fn place(key: &[u8]) -> Option<(ConflictId, u32)> {
-    let (rest, place) = key.split_last_chunk::<4>()?;
-    Some((ConflictId(Digest(*rest.last_chunk()?)), u32::from_be_bytes(*place)))
 }

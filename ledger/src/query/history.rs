@@ -59,8 +59,11 @@ pub struct PathDifference {
 }
 
 impl<'a> StateView<'a> {
-    /// Accepted envelopes of a domain, or those that changed a path or are a side of a conflict there, newest first, before
+    /// Accepted envelopes of a domain, or those that changed a path or came into conflict there, newest first, before
     /// the revision `from`. Those whose receipts a repair has dropped are left out, so that a page may have fewer, and says so.
+    ///
+    /// A page of a path looks at what happened to a thousand conflicts of all paths, or to those of one change, at the most: then
+    /// it may have fewer items than asked for, or none, and say where to go on.
     pub fn log(
         &self,
         domain: &str,
@@ -70,13 +73,14 @@ impl<'a> StateView<'a> {
     ) -> Result<LogPage, QueryError> {
         let (number, limit) = (self.number(domain)?, page::limit(limit));
         from.map_or(Ok(()), |from| self.check_history(from))?;
-        let mut ids = match path {
-            None => self.ids_of_domain(number, from, limit + 1)?,
+        let (mut ids, unseen) = match path {
+            None => (self.ids_of_domain(number, from, limit + 1)?, None),
             Some(path) => self.ids_of_path(domain, path, from, limit + 1)?,
         };
         let oldest = self.history_from()?;
         ids.retain(|(revision, _)| revision.seq() >= oldest);
         let Page { items, next } = Page::cut(ids, limit, |(revision, _)| revision.to_string());
+        let next = next.or(unseen.map(|revision| revision.to_string()));
         let entries = items.iter().map(|(revision, id)| self.log_entry(domain, *revision, id));
         let told: Vec<LogEntry> = entries.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         Ok(LogPage { has_gaps: told.len() < items.len(), items: told, next })
@@ -153,54 +157,85 @@ impl<'a> StateView<'a> {
         Ok(ids)
     }
 
+    /// Envelopes of a path before a revision, so many at most and newest first, and the revision at which the look for sides of
+    /// conflicts ended early.
+    #[allow(clippy::type_complexity)] // a name for a list and where it goes on would hide both
     fn ids_of_path(
         &self,
         domain: &str,
         path: &str,
         from: Option<Revision>,
         most: usize,
-    ) -> Result<Vec<rows::Logged>, QueryError> {
+    ) -> Result<(Vec<rows::Logged>, Option<Revision>), QueryError> {
         let number = self.number(domain)?;
         let (key, record) = (key_of(&name::file(path)), self.record(number, path)?);
         let last = from.unwrap_or_else(|| self.ledger.revision());
-        let mut ids = self.sides_at(domain, path, last)?;
-        let mut found = 0;
+        let (mut ids, mut first) = (BTreeMap::new(), self.since(domain)?);
         versions::back_from(&LiveStore(self.read), (number, &key), record.as_ref(), last, &mut |revision, version| {
-            ids.insert(revision, version.envelope);
-            found += 1;
-            if found <= most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if from != Some(revision) {
+                ids.insert(revision, version.envelope);
+            }
+            first = if ids.len() < most { first } else { first.max(revision) };
+            if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        Ok(ids.into_iter().rev().filter(|(revision, _)| from != Some(*revision)).take(most).collect())
+        let (conflicts, unseen) = self.disputed(first, (last, from.is_none()))?;
+        ids.extend(self.sides_at((domain, number), path, conflicts)?);
+        let is_asked =
+            |revision| unseen.is_none_or(|unseen| revision >= unseen) && revision <= last && from != Some(revision);
+        Ok((ids.into_iter().rev().filter(|(revision, _)| is_asked(*revision)).take(most).collect(), unseen))
     }
 
-    /// Envelopes that came into conflict at a path up to a revision: they made no version of it.
-    fn sides_at(&self, domain: &str, path: &str, last: Revision) -> Result<BTreeMap<Revision, EnvelopeId>, QueryError> {
-        let mut found = BTreeMap::new();
-        for id in self.conflicts_in(domain)? {
-            let record: Option<ConflictRecord> =
-                entry::load_ever(self.read, self.number(domain)?, &name::conflict(&id))?;
+    /// The revision at which the history of a domain begins here.
+    fn since(&self, domain: &str) -> Result<Revision, StoreError> {
+        let since = self.ledger.domain(domain).map_or(Revision::GENESIS, |domain| domain.record.since);
+        Ok(self.history_from()?.previous().map_or(since, |before| since.max(Revision::slot(before))))
+    }
+
+    /// Conflicts to which something happened from one revision to another, in whatever domain, and at which; and the revision down to
+    /// which all of it is known, where more happened than one page looks at. What happened at one revision is not divided.
+    #[allow(clippy::type_complexity)] // a name for a map and where it goes on would hide both
+    fn disputed(
+        &self,
+        first: Revision,
+        (last, has_last): (Revision, bool),
+    ) -> Result<(BTreeMap<ConflictId, BTreeSet<Revision>>, Option<Revision>), StoreError> {
+        let key = |revision, id, place| rows::conflict_events(revision, &ConflictId(Digest([id; 32])), place);
+        let end = if has_last { key(last, 0xff, u32::MAX) } else { key(last, 0, 0) };
+        let (mut found, mut looked_at, mut at, mut is_cut) = (BTreeMap::<_, BTreeSet<_>>::new(), 0, last, false);
+        self.read.scan_back(Table::Archive, &key(first, 0, 0), &end, &mut |key, _| {
+            let Some((revision, id, _)) = rows::conflict_event_parts(key) else { return ControlFlow::Continue(()) };
+            is_cut = looked_at >= page::LOOKED_AT_MAX && revision != at;
+            if is_cut {
+                return ControlFlow::Break(());
+            }
+            found.entry(id).or_default().insert(revision);
+            (looked_at, at) = (looked_at + 1, revision);
+            ControlFlow::Continue(())
+        })?;
+        Ok((found, Some(at).filter(|_| is_cut)))
+    }
+
+    /// Envelopes that came into conflict at a path: they made no version of it. The conflicts are those of some paths, each with
+    /// the revisions at which something happened to it.
+    fn sides_at(
+        &self,
+        (domain, number): (&str, u32),
+        path: &str,
+        conflicts: BTreeMap<ConflictId, BTreeSet<Revision>>,
+    ) -> Result<Vec<rows::Logged>, QueryError> {
+        let mut found = Vec::new();
+        for (id, happened) in conflicts {
+            let record: Option<ConflictRecord> = entry::load_ever(self.read, number, &name::conflict(&id))?;
             let Some(record) = record.filter(|record| record.path == path) else { continue };
             for index in 0..record.sides {
-                let side: Option<Side> =
-                    entry::load_row(self.read, Table::Past, &rows::side(self.number(domain)?, &id, index))?;
+                let side: Option<Side> = entry::load_row(self.read, Table::Past, &rows::side(number, &id, index))?;
                 let revision = side.ok_or_else(|| entry::damaged("a side of a conflict"))?.revision;
-                let envelope = self.envelope_at(domain, revision)?.filter(|_| revision <= last);
-                found.extend(envelope.map(|envelope| (revision, envelope)));
+                if happened.contains(&revision) {
+                    found.extend(self.envelope_at(domain, revision)?.map(|envelope| (revision, envelope)));
+                }
             }
         }
         Ok(found)
-    }
-
-    /// Conflicts of a domain, open and settled. One may be younger than its first side.
-    fn conflicts_in(&self, domain: &str) -> Result<Vec<ConflictId>, StoreError> {
-        let first = rows::conflict(Revision::GENESIS, &ConflictId(Digest::ZERO));
-        let to = rows::conflict(self.ledger.revision(), &ConflictId(Digest([0xff; 32])));
-        let (mut ids, place) = (Vec::new(), entry::bytes_of(&domain.to_owned()));
-        self.read.scan(Table::Archive, &first, &to, &mut |key, value| {
-            ids.extend(key.last_chunk().filter(|_| value == place).map(|id| ConflictId(Digest(*id))));
-            ControlFlow::Continue(())
-        })?;
-        Ok(ids)
     }
 
     /// Line of the log; none where a repair has dropped the receipt.

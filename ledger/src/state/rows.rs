@@ -154,6 +154,13 @@ pub(crate) fn conflict_events(revision: Revision, conflict: &ConflictId, place: 
     joined(b'j', &[&revision.key(), conflict.0.as_bytes(), &place.to_be_bytes()])
 }
 
+/// Revision, conflict and place in a key of [`conflict_events`].
+pub(crate) fn conflict_event_parts(key: &[u8]) -> Option<(Revision, ConflictId, u32)> {
+    let (rest, place) = key.get(1..)?.split_last_chunk()?;
+    let (revision, id) = rest.split_last_chunk()?;
+    Some((Revision::from_key(revision)?, ConflictId(Digest(*id)), u32::from_be_bytes(*place)))
+}
+
 /// Index: (revision that opened it, conflict) of one that is open, to the domain's number.
 pub(crate) fn open_conflict(since: Revision, id: &ConflictId) -> Vec<u8> {
     joined(b'o', &[&since.key(), id.0.as_bytes()])
