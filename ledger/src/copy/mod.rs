@@ -60,10 +60,12 @@ use vouched::Vouched;
 use crate::format::constants::GROUP;
 use crate::format::genesis::Genesis;
 use crate::proof::epochs;
-use crate::state::entry;
+use crate::state::index::Indexed as _;
 use crate::state::ledger::{GENESIS, Ledger, ROOT};
+use crate::state::record::FileRecord;
 use crate::state::store::{Read, Store, StoreError, Table};
-use crate::state::tree::TreeNumber;
+use crate::state::tree::{TreeNumber, key_of};
+use crate::state::{entry, rows};
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, SeqNum};
 
@@ -71,6 +73,9 @@ use quorate_pbft::{Digest, SeqNum};
 const ENTRIES_AT_ONCE: usize = 1_024;
 /// Bytes of entries after which no more are read: they are in memory.
 const ENTRIES_BYTES: usize = 256 << 10;
+
+/// Bytes of the versions of one path after which no more are in memory.
+const VERSIONS_BYTES: u64 = 256 << 10;
 
 /// Key and row of entries.
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -114,7 +119,8 @@ impl Ledger {
     }
 }
 
-/// Copies all that an entry vouches for, each row checked; the entry itself is left to the caller.
+/// Copies all that an entry vouches for, each row checked, or as much as `left` has room for; whether that was all. The entry itself is
+/// left to the caller.
 fn copy_entry(
     genesis: &Genesis,
     (domain, floor): (&str, SeqNum),
@@ -125,12 +131,17 @@ fn copy_entry(
     let tree = at.0.first_chunk().map(|tree| TreeNumber::from_be_bytes(*tree));
     let found = tree.zip(entry::decode(at.1)).ok_or_else(|| entry::damaged("an entry"))?;
     let (tree, (name, value)) = found;
-    let vouched = Vouched::held(read, genesis, (tree, name, value), floor)?;
-    for content in vouched.contents.keys() {
-        *left = left.saturating_sub(copy_content(read, into, content)?);
-        if *left == 0 {
-            return Ok(false);
+    let vouched = match name.first() {
+        Some(&FileRecord::KIND) => {
+            if !copy_versions(genesis, (read, into), (tree, name, value), floor, left)? {
+                return Ok(false);
+            }
+            Vouched::of(name, value, floor)?
         }
+        _ => Vouched::held(read, genesis, (tree, name, value), floor)?,
+    };
+    if !copy_contents((read, into), &vouched, left)? {
+        return Ok(false);
     }
     for (table, key, value) in derived::of(tree, name, value, &vouched)? {
         into.give(table.into(), key, value)?;
@@ -141,6 +152,63 @@ fn copy_entry(
     for (key, value) in vouched.rows {
         *left = left.saturating_sub(value.len() as u64);
         into.give(Table::Past, key, value)?;
+    }
+    Ok(true)
+}
+
+/// Copies the versions that the entry of a path vouches for, the newest first, behind those that are there; whether that was all.
+fn copy_versions(
+    genesis: &Genesis,
+    (read, into): (&dyn Read, &mut dyn Store),
+    (tree, name, value): (TreeNumber, &[u8], &[u8]),
+    floor: SeqNum,
+    left: &mut u64,
+) -> Result<bool, StoreError> {
+    let (first, last) = rows::past_of(tree, &key_of(name));
+    while *left > 0 {
+        let mut vouched = Vouched::of(name, value, floor)?;
+        let there = match vouched.missing() {
+            Some(_) => into.first_keys(Table::Past, &first, &last, 1)?.pop(),
+            None => return Ok(true),
+        };
+        let oldest = there.as_ref().map(|key| into.get(Table::Past, key)).transpose()?.flatten();
+        if let Some((key, row)) = there.as_ref().zip(oldest.as_ref())
+            && !vouched.go_behind(key, row)?
+        {
+            return Ok(true);
+        }
+        let after = there.as_ref().map_or(&[][..], |key| &key[rows::PAST_BYTES..]);
+        let (mut bytes, room) = (0, VERSIONS_BYTES.min(*left));
+        vouched.take_held(read, genesis, (tree, name), after, |_, length| {
+            let is_full = bytes >= room;
+            bytes += if is_full { 0 } else { length as u64 };
+            if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })??;
+        if bytes == 0 {
+            return Err(entry::damaged(vouched.what()));
+        }
+        if !copy_contents((read, into), &vouched, left)? {
+            return Ok(false);
+        }
+        for (key, value) in vouched.rows {
+            into.give(Table::Past, key, value)?;
+        }
+        *left = left.saturating_sub(bytes);
+    }
+    Ok(false)
+}
+
+/// Copies the contents that an entry or its rows name, or as many as there is room for; whether these were all.
+fn copy_contents(
+    (read, into): (&dyn Read, &mut dyn Store),
+    vouched: &Vouched,
+    left: &mut u64,
+) -> Result<bool, StoreError> {
+    for content in vouched.contents.keys() {
+        *left = left.saturating_sub(copy_content(read, into, content)?);
+        if *left == 0 {
+            return Ok(false);
+        }
     }
     Ok(true)
 }

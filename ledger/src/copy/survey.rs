@@ -85,6 +85,8 @@ pub struct Walk {
     from: Vec<u8>,
     /// Place in the entry there, if a part of it was looked at.
     inside: Option<Inside>,
+    /// Whether the entry there was looked at whole, and a part of it was copied.
+    is_begun: bool,
     /// Bytes at which the step ends.
     until: u64,
     /// Whether the entries are through, and receipts are walked.
@@ -205,14 +207,15 @@ impl Survey {
         for (key, row) in entries_from(read, &from)? {
             walk.from = [key.as_slice(), &[0]].concat();
             left = left.saturating_sub(row.len() as u64);
-            let faults = self.faults(read, (&key, &row), walk)?;
+            let faults =
+                if std::mem::take(&mut walk.is_begun) { Vec::new() } else { self.faults(read, (&key, &row), walk)? };
             if let Some((tree, _, _)) = parts(&key, &row).filter(|(tree, _, _)| self.sound.contains(tree))
                 && let Some((domain, floor)) = self.trees.get(&tree)
                 && faults.iter().all(|fault| *fault == Fault::Derived)
             {
                 match copy_entry(&self.genesis, (domain, *floor), (read, into), (&key, &row), &mut left)? {
                     true => into.give(Table::Entries, key, row)?,
-                    false => walk.from = key,
+                    false => (walk.from, walk.is_begun) = (key, true),
                 }
             }
             if left == 0 {

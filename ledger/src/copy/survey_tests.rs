@@ -210,6 +210,33 @@ fn a_step_of_a_copy_ends_when_16_mib_are_full() {
 }
 
 #[test]
+fn the_versions_of_one_path_take_several_steps_of_a_copy_where_they_are_many() {
+    let mut world = World::new();
+    (0..60).for_each(|n| drop(world.does(0, &[write("hot", &n.to_string())])));
+    let tree = world.ledger.domain("main").expect("a domain").record.number;
+    let path = key_of(&name::file("hot"));
+    let key = row(tree, &path);
+    let hot = world.store.get(Table::Entries, &key).expect("memory").expect("a file");
+    let (mut copied, mut steps) = (MemoryStore::new(), 1);
+    let step = |copied: &mut MemoryStore| {
+        let domain = ("main", world.ledger.floor(tree));
+        super::copy_entry(&world.genesis, domain, (&world.store, copied), (&key, &hot), &mut 100).expect("memory")
+    };
+
+    while !step(&mut copied) {
+        steps += 1;
+    }
+
+    let versions = |store: &MemoryStore| {
+        let (first, last) = crate::state::rows::past_of(tree, &path);
+        let rows = crate::testing::twin::rows(store, Table::Past).into_iter();
+        rows.filter(|(key, _)| (first.as_slice()..=last.as_slice()).contains(&key.as_slice())).collect::<Vec<_>>()
+    };
+    assert_eq!((versions(&copied), versions(&copied).len()), (versions(&world.store), 59));
+    assert!(steps > 20, "{steps}");
+}
+
+#[test]
 fn a_content_is_taken_from_whoever_has_it_and_a_wrong_one_from_nobody() {
     let world = world();
     let hash = world.view().file("main", "folder/7", None).expect("memory").found().expect("a file").hash;

@@ -163,9 +163,9 @@ impl Vouched {
         }
         let Some((key, value)) = last else { return Ok(false) };
         match core::mem::take(&mut self.rest) {
-            Rest::Versions { floor, .. } => {
-                let revision = rows::version_revision(key).ok_or_else(|| entry::damaged("a version"))?;
-                self.follow_versions(entry::value_of::<Version>(value)?.before, revision.seq(), floor);
+            rest @ Rest::Versions { .. } => {
+                self.rest = rest;
+                self.go_behind(key, value)?;
             }
             Rest::Numbers { sequence, floor, .. } => self.follow_numbers(&entry::value_of(value)?, sequence, floor),
             Rest::Sides { of, left, whole, .. } => {
@@ -177,6 +177,15 @@ impl Vouched {
             Rest::None | Rest::Pending(_) => (),
         }
         Ok(self.missing() == Some(wanted.from))
+    }
+
+    /// Goes behind a version of a path, which was taken before; whether more follow.
+    pub(super) fn go_behind(&mut self, key: &[u8], value: &[u8]) -> Result<bool, StoreError> {
+        if let Rest::Versions { floor, .. } = core::mem::take(&mut self.rest) {
+            let revision = rows::version_revision(key).ok_or_else(|| entry::damaged("a version"))?;
+            self.follow_versions(entry::value_of::<Version>(value)?.before, revision.seq(), floor);
+        }
+        Ok(self.missing().is_some())
     }
 
     /// Whether rows follow each other by a running hash from the newest down, so that some may be held already.
