@@ -136,8 +136,8 @@ struct Story {
     past: Vec<(Revision, BTreeMap<String, Digest>)>,
     /// Authors of contents.
     made: BTreeMap<Digest, u8>,
-    /// Files that went along with an envelope that did not name where they stood, by its revision.
-    along: BTreeSet<(Revision, Digest)>,
+    /// Files that went along with an envelope that did not name where they stood, by its revision, and their new paths.
+    along: BTreeSet<(Revision, String, Digest)>,
     /// First revision and files of each envelope's view.
     views: BTreeMap<EnvelopeId, (Revision, BTreeSet<String>)>,
     deeds: usize,
@@ -210,7 +210,8 @@ impl Story {
         self.firsts.insert(receipt.revision.expect("a verdict"), (first, left.collect()));
         self.past.push((self.world.ledger.revision(), self.files()));
         let after = self.files();
-        self.along.extend(went_along(&edits, &before, &after).map(|file| (receipt.revision.expect("a verdict"), file)));
+        let revision = receipt.revision.expect("a verdict");
+        self.along.extend(went_along(&edits, &before, &after).map(|(to, file)| (revision, to, file)));
         let lost = lost(&before, &after);
         match &edits[..] {
             [Edit::Put(path, ..)] => {
@@ -261,7 +262,10 @@ impl Story {
         let who = (0..3).find(|who| support::author(*who).public_key() == *author);
         let at_first = self.past.iter().rev().find(|(at, _)| at <= first);
         let at_first: BTreeSet<&Digest> = at_first.iter().flat_map(|(_, files)| files.values()).collect();
-        let knows = |content: &Digest| at_first.contains(content) || self.made.get(content).copied() == who;
+        let came_along = |content: &Digest| self.along.iter().any(|(_, to, file)| to == path && file == content);
+        let knows = |content: &Digest| {
+            at_first.contains(content) || self.made.get(content).copied() == who && !came_along(content)
+        };
         self.stood(path, *first) || self.past.iter().any(|(at, files)| at > first && files.get(path).is_some_and(knows))
     }
 
@@ -297,7 +301,9 @@ impl Story {
             // The author's own file may have others' edits in it, and is the author's to delete; one that went along with a
             // folder is its own author's.
             let first = &conflict.sides[0].side;
-            let went_along = first.file.is_some_and(|file| self.along.contains(&(first.revision, file.content)));
+            let went_along =
+                |file: quorate_ledger::File| self.along.contains(&(first.revision, first.path.clone(), file.content));
+            let went_along = first.file.is_some_and(went_along);
             let is_own = first.author == side.author && !went_along;
             let contests = side.file.is_some() && is_here
                 || number > 0 && (is_own || self.has_met(&side.author, side.revision, path));
@@ -323,23 +329,23 @@ fn lost(before: &BTreeMap<String, Digest>, after: &BTreeMap<String, Digest>) -> 
     before.values().filter(|hash| !after.contains(hash)).copied().collect()
 }
 
-/// Files that moved, though none of the edits names where they stood.
+/// Files that moved, though none of the edits names where they stood, with their new paths.
 fn went_along<'a>(
     edits: &'a [Edit],
     before: &'a BTreeMap<String, Digest>,
     after: &'a BTreeMap<String, Digest>,
-) -> impl Iterator<Item = Digest> + 'a {
+) -> impl Iterator<Item = (String, Digest)> + 'a {
     let is_named = move |path: &String| {
         edits.iter().any(|edit| match edit {
             Edit::Rename(at, _) | Edit::Delete(at) | Edit::Put(at, ..) => at == path,
             _ => false,
         })
     };
-    let has_moved = move |(path, file): &(&String, &Digest)| {
-        let has_come = |(to, there): (&String, &Digest)| there == *file && before.get(to) != Some(*file);
-        after.get(*path) != Some(*file) && after.iter().any(has_come) && !is_named(path)
-    };
-    before.iter().filter(has_moved).map(|(_, file)| *file)
+    let has_left = move |(path, file): &(&String, &Digest)| after.get(*path) != Some(*file) && !is_named(path);
+    before.iter().filter(has_left).flat_map(move |(_, file)| {
+        let has_come = move |(to, there): &(&String, &Digest)| *there == file && before.get(*to) != Some(file);
+        after.iter().filter(has_come).map(|(to, file)| (to.clone(), *file))
+    })
 }
 
 /// Stories of a run: a few, or as many as the environment says.

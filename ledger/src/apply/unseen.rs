@@ -3,11 +3,11 @@
 use super::Applier;
 use super::dispute::side_of;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::format::rules::MOVES_STAY_WHOLE_SINCE;
+use crate::format::rules::{FILES_KEEP_AUTHORS_SINCE, MOVES_STAY_WHOLE_SINCE};
 use crate::state::author_view::AuthorView;
-use crate::state::record::FileRecord;
+use crate::state::record::{FileRecord, Sequence};
 use crate::state::store::StoreError;
-use crate::state::{name, tree, versions};
+use crate::state::{name, numbers, rows, tree, versions};
 use crate::vocabulary::file::File;
 use crate::vocabulary::path;
 use crate::vocabulary::revision::Revision;
@@ -49,10 +49,29 @@ impl Applier<'_, '_> {
         Ok(None)
     }
 
-    /// Whether the author made what stands there, or where others moved it: it holds what became of the author's file.
+    /// Whether the author made what stands there, or where others moved it: it holds what became of the author's file. From
+    /// rules 16 on the author's file that others brought there unseen is none.
     fn is_of_author(&self, there: &FileRecord) -> Result<bool, StoreError> {
         let further = there.moved_to.as_ref().map(|to| self.record(to)).transpose()?.flatten();
-        Ok([Some(there), further.as_ref()].into_iter().flatten().any(|record| record.author == self.author()))
+        for record in [Some(there), further.as_ref()].into_iter().flatten() {
+            if record.author == self.author() && self.is_by_author(record)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether an envelope of the author made a path what it is, as far as execution may know.
+    fn is_by_author(&self, record: &FileRecord) -> Result<bool, StoreError> {
+        if self.place.rules < FILES_KEEP_AUTHORS_SINCE || record.envelope == Some(self.id) {
+            return Ok(true);
+        }
+        let Some(envelope) = record.envelope else { return Ok(false) };
+        let Some((key, row)) = numbers::of_envelope(self.overlay, &envelope)? else { return Ok(false) };
+        let author = self.author();
+        let sequence: Option<Sequence> = self.overlay.get(self.domain, &name::sequence(&author))?;
+        let is_known = |sequence| numbers::is_known(row.ordinal, row.slot, sequence, self.place.floor);
+        Ok(rows::is_number_of(&key, self.domain, &author) && sequence.as_ref().is_some_and(is_known))
     }
 
     /// Whether this file has stood at a path since a revision, or any file in that revision. Each later version is a look; out
