@@ -6,13 +6,13 @@ use quorate_ledger::LockMode::X;
 use quorate_ledger::keys::{Purpose, prove_possession};
 use quorate_ledger::policy::{Approvals, DomainPolicy, GroupPolicy, PathRule, Strategy};
 use quorate_ledger::{
-    Act, Base, Code, GROUP_DOMAIN, Op, Principal, ProposalFate, ProposalId, Receipt, Reconfiguration, State,
+    Act, Base, Code, GROUP_DOMAIN, Mode, Op, Principal, ProposalFate, ProposalId, Receipt, Reconfiguration, State,
 };
 use quorate_pbft::{PublicKey, Signer};
-use support::author;
-use support::disputes::{is_open, policy, rule, step, world};
+use support::disputes::{goes_on_by, is_open, policy, rule, step, world};
 use support::locks::{acquire, acquire_for, answer, grab, release};
 use support::world::{Edit, World, remove, rename, write};
+use support::{author, digest};
 
 fn text(text: &str) -> Option<String> {
     Some(format!("{text}\n"))
@@ -172,6 +172,24 @@ fn a_policy_of_more_than_two_mib_is_not_proposed() {
     assert_eq!(said(15, 2 << 20), "Applied");
     assert_eq!(said(16, 2 << 20), "content: bad-act");
     assert_eq!(said(16, (2 << 20) - (32 << 10)), "Applied");
+}
+
+#[test]
+fn what_an_envelope_reads_of_older_proposals_counts_among_the_bytes_that_one_may_have_checked() {
+    let mut world = world(15);
+    let checked = PathRule { size_max: Some(16 << 20), ..rule("**") };
+    world.decide("main", policy(vec![checked]));
+    let writers = vec![Principal::Everyone, Principal::Organisation("o".repeat(28 << 20))];
+    let old = proposed(&mut world, "main", 0, propose(Act::SetPolicy { policy: DomainPolicy::new(writers, vec![]) }));
+    goes_on_by(&mut world, 16);
+    let text = "x".repeat(16 << 20);
+    let put = |n: usize| Edit::Mode(format!("{n}"), Mode::File, digest(text.as_bytes()));
+    let mut said = |puts: usize| {
+        let edits = [write("0", &text)].into_iter().chain((1..puts).map(put)).chain([approve(old)]);
+        answer(&world.does(1, &edits.collect::<Vec<_>>()))
+    };
+    assert_eq!(said(15), "content: bad-act");
+    assert_eq!(said(14), "Applied", "the proposal is over, as one of older rules");
 }
 
 #[test]

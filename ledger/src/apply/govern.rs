@@ -175,8 +175,14 @@ impl Applier<'_, '_> {
         Ok(self.end_proposal(*id, proposal, ProposalFate::Withdrawn)?)
     }
 
-    pub(super) fn open_proposal(&self, id: &ProposalId) -> Result<Proposal, Abort> {
-        let proposal: Option<Proposal> = self.overlay.get(self.domain, &name::proposal(id))?;
+    /// An open proposal. From rules 16 on its bytes count: one of earlier rules may have 30 MiB.
+    pub(super) fn open_proposal(&mut self, id: &ProposalId) -> Result<Proposal, Abort> {
+        let name = name::proposal(id);
+        let bytes = self.overlay.length(self.domain, &name)? as u64;
+        if self.place.rules >= WORK_OF_ONE_SINCE && !self.budget.take_bytes(bytes) {
+            return Err(bad("words on proposals of more bytes than one envelope may have read"));
+        }
+        let proposal: Option<Proposal> = self.overlay.get(self.domain, &name)?;
         let none = || Abort::refused(Code::UnknownProposal, format!("no open proposal {id} in {}", self.domain_name));
         proposal.filter(|proposal| proposal.end.is_none()).ok_or_else(none)
     }

@@ -64,6 +64,11 @@ impl<'s> Overlay<'s> {
         self.with_value(tree, name, |value| value.is_some())
     }
 
+    /// Bytes of an entry's value.
+    pub(crate) fn length(&self, tree: TreeNumber, name: &[u8]) -> Result<usize, StoreError> {
+        self.with_value(tree, name, |value| value.map_or(0, <[u8]>::len))
+    }
+
     fn with_value<T>(
         &self,
         tree: TreeNumber,
