@@ -309,3 +309,23 @@ fn a_side_that_breaks_the_rule_of_its_path_by_now_wins_no_vote() {
 fn what_is_served_may_stay_by_votes_though_a_rule_forbids_it_by_now() {
     assert_eq!(voted(16, 0, "one"), (None, text("one"), false));
 }
+
+/// A path, and rules of which the last one alone is its own: 64 looks for it take more steps than an envelope has.
+fn dear() -> (String, Vec<PathRule>) {
+    let alike = rule(&format!("**/*{}b*", "a".repeat(127)));
+    let rules = core::iter::repeat_n(alike, 255).chain([arbitrated()]);
+    (vec!["a".repeat(255); 16].join("/"), rules.collect())
+}
+
+#[test]
+fn proposals_and_votes_of_one_envelope_look_for_the_rule_of_a_conflict_once() {
+    let mut world = world(16);
+    let (path, rules) = dear();
+    let base = world.now();
+    world.does_on(base, 1, &[write(&path, "one\n")]);
+    let receipt = world.does_on(base, 2, &[write(&path, "two\n")]);
+    world.decide("main", policy(rules));
+    let nothing = Op::Suggest { conflict: receipt.conflicts[0], file: None, reason: String::new() };
+    let proposed = world.does(3, &vec![Edit::Other(nothing); 64]);
+    assert_eq!((proposed.state, proposed.code), (State::Applied, None), "{proposed:?}");
+}

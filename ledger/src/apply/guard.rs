@@ -12,6 +12,9 @@ use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::path::{self, BadPath, Shown};
 use crate::vocabulary::verdict::{Code, Refusal};
 
+/// Paths whose rules are remembered: those of all conflicts that one envelope proposes for or votes on. The next one makes room.
+const RULED_MAX: usize = 64;
+
 impl<'t> Applier<'t, '_> {
     /// Holds an operation on a path against the path's rule. A breach is refused at its stage, which comes later.
     pub(super) fn guard(&mut self, path: &str, made: Option<&File>, view: &AuthorView) -> Result<(), Abort> {
@@ -108,14 +111,23 @@ impl<'t> Applier<'t, '_> {
         Ok(objections)
     }
 
-    /// The rule for a path. From rules 16 on an envelope that has looked for more than one may is refused.
+    /// The rule for a path. From rules 16 on an envelope that has looked for more than one may is refused; the last paths
+    /// take no further look.
     pub(super) fn rule(&mut self, path: &str) -> Result<Option<&'t PathRule>, Abort> {
         let policy = &self.place.record.policy;
         if self.place.rules < WORK_OF_ONE_SINCE {
             return Ok(policy.rule(path));
         }
+        if let Some(rule) = self.ruled.get(path) {
+            return Ok(*rule);
+        }
         let why = "the envelope asks for the rules of more paths than one may";
-        self.budget.rule(policy, path).ok_or_else(|| Abort::refused(Code::Validator, why))
+        let rule = self.budget.rule(policy, path).ok_or_else(|| Abort::refused(Code::Validator, why))?;
+        if self.ruled.len() >= RULED_MAX {
+            self.ruled.clear();
+        }
+        self.ruled.insert(path.to_owned(), rule);
+        Ok(rule)
     }
 
     /// Objections to a proposal for a path. Votes put it there, and nobody is asked before for approval or attestation, so

@@ -39,8 +39,8 @@ use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
 use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, POLICIES_BIND_SINCE};
 use crate::lock::LockChange;
-use crate::policy::Checks;
 use crate::policy::attestation::{Progress, Requirement};
+use crate::policy::{Checks, PathRule};
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::domain::{Decision, DomainView};
@@ -74,6 +74,8 @@ pub(crate) struct Applier<'t, 's> {
     index: u32,
     /// Budget that the envelope has left.
     budget: Budget,
+    /// Rules of the paths that it has looked for last.
+    ruled: BTreeMap<String, Option<&'t PathRule>>,
     /// Checks of its contents against the rules of their paths.
     checks: Checks,
     /// Folders of which nothing is left, with the renames that others made, as the change in hand sees them.
@@ -251,7 +253,8 @@ impl<'t, 's> Applier<'t, 's> {
     ) -> Self {
         let Attribution { id, author, organisation, revision } = by;
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, part, freed, joined) = (None, 0, None, Vec::new(), BTreeMap::new());
+        let (envelope, index, part, freed, joined, ruled) =
+            (None, 0, None, Vec::new(), BTreeMap::new(), BTreeMap::new());
         let applied = Applied { minds_overruling: place.rules >= MOVES_STAY_WHOLE_SINCE, ..Applied::default() };
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
@@ -267,6 +270,7 @@ impl<'t, 's> Applier<'t, 's> {
             envelope,
             index,
             budget,
+            ruled,
             checks,
             renamed,
             part,
