@@ -1,7 +1,10 @@
 //! Rules 16: nobody keeps a conflict from its end, votes count where they suffice, and neither proposals nor votes pass a rule by.
 
 mod support;
+#[path = "support/memory.rs"]
+mod memory;
 
+use memory::peak_of;
 use quorate_ledger::policy::{PathRule, Strategy};
 use quorate_ledger::{Base, Code, ConflictEntry, Mode, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
@@ -308,6 +311,30 @@ fn a_side_that_breaks_the_rule_of_its_path_by_now_wins_no_vote() {
 #[test]
 fn what_is_served_may_stay_by_votes_though_a_rule_forbids_it_by_now() {
     assert_eq!(voted(16, 0, "one"), (None, text("one"), false));
+}
+
+/// Memory at its peak while a small envelope joins a conflict of a file below so many bytes of folders, and of a folder of
+/// 2,000 files in its place.
+fn peak_of_joining(folders: usize) -> usize {
+    let mut world = world(16);
+    let path = vec!["a".repeat(folders / 16 - 1); 16].join("/");
+    let base = world.now();
+    world.does(1, &[write(&path, "a file\n")]);
+    let below: Vec<Edit> = (0..2_000).map(|n| write(&format!("{path}/{n}"), "x\n")).collect();
+    let receipt = world.does_on(base, 2, &below);
+    assert_eq!(conflict(&world, &receipt).record.sides, 2_001);
+    let draft = world.draft(3, base, &[write(&path, "another\n")]);
+    let item = world.item(&draft);
+    let mut receipts = Vec::new();
+    let peak = peak_of(|| receipts = world.slot_of(vec![(0, vec![item])]).receipts);
+    assert_eq!(receipts[0].state, State::Conflict);
+    peak
+}
+
+#[test]
+fn sides_with_long_paths_take_no_more_memory_where_one_joins_them() {
+    let (short, long) = (peak_of_joining(160), peak_of_joining(4_000));
+    assert!(long < short + (2 << 20), "{long} bytes, {short} with short paths");
 }
 
 /// A path, and rules of which the last one alone is its own: 64 looks for it take more steps than an envelope has.

@@ -5,10 +5,10 @@ use crate::state::abort::Abort;
 use crate::state::record::{ConflictRecord, Side};
 use crate::state::rows;
 use crate::state::store::Live;
-use crate::vocabulary::file::File;
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::Code;
+use quorate_pbft::{Digest, hash};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,8 @@ const SIDES_PER_ORGANISATION_MAX: u32 = 4_096;
 #[derive(Default)]
 pub(super) struct Joined {
     seen: u32,
-    made: BTreeSet<(String, Option<File>)>,
+    /// Digests of paths and files, as paths may be long.
+    made: BTreeSet<Digest>,
     /// Revisions at which the author's organisation joined, and its sides.
     own: BTreeSet<Revision>,
     sides: u32,
@@ -43,7 +44,7 @@ impl Applier<'_, '_> {
             let why = format!("{whose} with {SIDES_PER_ORGANISATION_MAX} sides, and may with no more");
             return Err(Abort::at(Code::Quota, &conflict.path, &why));
         }
-        let is_new = !joined.made.contains(&(made.path.clone(), made.file));
+        let is_new = !joined.made.contains(&digest_of(made));
         self.joined.insert(*id, joined);
         Ok(is_new)
     }
@@ -57,6 +58,7 @@ impl Applier<'_, '_> {
             }
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };
+            joined.made.insert(digest_of(&side));
             let organisation = match organisations.entry(side.author) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => place.insert(self.organisation_of(&side.author)?),
@@ -65,9 +67,13 @@ impl Applier<'_, '_> {
                 joined.own.insert(side.revision);
                 joined.sides += 1;
             }
-            joined.made.insert((side.path, side.file));
         }
         joined.seen = conflict.sides;
         Ok(())
     }
+}
+
+/// Digest of what a side has, and where.
+fn digest_of(side: &Side) -> Digest {
+    hash("quorate/v1/made", &(&side.path, side.file))
 }
