@@ -3,7 +3,8 @@
 mod support;
 
 use core::ops::ControlFlow;
-use quorate_ledger::{Base, Ledger, Mode, OpenError, Read, Store, Table};
+use quorate_ledger::copy::{Survey, Walk};
+use quorate_ledger::{Base, Ledger, MemoryStore, Mode, OpenError, Read, Store, Table};
 use support::digest;
 use support::world::{Edit, World, write};
 
@@ -87,4 +88,27 @@ fn a_damaged_row_of_an_envelope_is_no_envelope_that_nobody_knows() {
     let executed = world.ledger.execute(&mut world.store, &decided);
 
     assert!(executed.is_err_and(|error| error.to_string().contains("envelope")));
+}
+
+#[test]
+fn a_copy_looks_at_an_entry_once_in_however_many_steps() {
+    let mut world = World::new();
+    for n in 0..8 {
+        let small = (0..20).map(|m| write(&format!("{n}/{m}"), &format!("content {m} of {n}")));
+        let large = write(&format!("large {n}"), &n.to_string().repeat(7 << 20));
+        world.does(0, &small.chain([large]).collect::<Vec<_>>());
+    }
+    let survey = Survey::of(&world.ledger);
+    let (mut copied, mut walk, mut steps) = (MemoryStore::new(), Walk::default(), 1);
+    while !survey.copy_sound(&world.store, &mut copied, &mut walk).expect("memory") {
+        steps += 1;
+    }
+    assert!(steps > 3, "{steps} steps");
+
+    let mut at_once = Walk::default();
+    for (key, _) in rows(&world, Table::Receipts) {
+        world.store.delete(Table::Receipts, &key).expect("memory");
+    }
+    survey.go_on(&world.store, &mut at_once, u64::MAX, &mut |damage| panic!("{damage}")).expect("memory");
+    assert_eq!((walk.rows, walk.files, walk.bytes), (at_once.rows, at_once.files, at_once.bytes));
 }

@@ -85,12 +85,12 @@ pub struct Walk {
     from: Vec<u8>,
     /// Place in the entry there, if a part of it was looked at.
     inside: Option<Inside>,
-    /// Whether the entry there was looked at whole, and a part of it was copied.
-    is_begun: bool,
     /// Bytes at which the step ends.
     until: u64,
     /// Whether the entries are through, and receipts are walked.
     in_history: bool,
+    /// Key and row of a sound entry of which a copy has taken a part.
+    begun: Option<(Vec<u8>, Vec<u8>)>,
     /// Large contents that were looked at.
     seen: BTreeSet<Digest>,
     /// Entries and receipts so far.
@@ -207,15 +207,18 @@ impl Survey {
         for (key, row) in entries_from(read, &from)? {
             walk.from = [key.as_slice(), &[0]].concat();
             left = left.saturating_sub(row.len() as u64);
-            let faults =
-                if std::mem::take(&mut walk.is_begun) { Vec::new() } else { self.faults(read, (&key, &row), walk)? };
+            let is_begun = walk.begun.take().is_some_and(|begun| (&begun.0, &begun.1) == (&key, &row));
+            let faults = if is_begun { Vec::new() } else { self.faults(read, (&key, &row), walk)? };
             if let Some((tree, _, _)) = parts(&key, &row).filter(|(tree, _, _)| self.sound.contains(tree))
                 && let Some((domain, floor)) = self.trees.get(&tree)
                 && faults.iter().all(|fault| *fault == Fault::Derived)
             {
                 match copy_entry(&self.genesis, (domain, *floor), (read, into), (&key, &row), &mut left)? {
                     true => into.give(Table::Entries, key, row)?,
-                    false => (walk.from, walk.is_begun) = (key, true),
+                    false => {
+                        walk.from.clone_from(&key);
+                        walk.begun = Some((key, row));
+                    }
                 }
             }
             if left == 0 {
