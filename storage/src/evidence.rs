@@ -10,14 +10,17 @@ use quorate_ledger::StoreError;
 use quorate_pbft::Evidence;
 use std::ops::ControlFlow;
 
+/// Key of evidence, with what it stands for where its row is not damaged.
+type EvidenceRow = (Vec<u8>, Option<Evidence>);
+
 impl Snapshot {
     /// Evidence whose rows are not damaged.
     pub(crate) fn evidence(&self) -> Result<Vec<Evidence>, StoreError> {
         Ok(self.evidence_rows()?.into_iter().filter_map(|(_, evidence)| evidence).collect())
     }
 
-    /// Keys of evidence; with what they stand for, where its row is not damaged.
-    pub(crate) fn evidence_rows(&self) -> Result<Vec<(Vec<u8>, Option<Evidence>)>, StoreError> {
+    /// All rows of evidence.
+    pub(crate) fn evidence_rows(&self) -> Result<Vec<EvidenceRow>, StoreError> {
         let mut found = Vec::new();
         self.keys(Name::Evidence, &[], &[u8::MAX; 43], Order::Up, &mut |key, _| {
             let value = self.row(Name::Evidence, key).ok().flatten();

@@ -236,7 +236,7 @@ fn damaged_evidence_is_dropped(change: fn(&mut Vec<u8>)) {
     let db = Db::open(folder.path()).unwrap();
     assert_eq!(fault(&db, &[]), None);
     let evidence = |db: &Db| db.snapshot().unwrap().recover(executed(3, &[3, 0, 0, 0])).unwrap().evidence;
-    assert_eq!(evidence(&adopted_of(&db, 3).unwrap()), [sound.clone()]);
+    assert_eq!(evidence(&adopted_of(&db, 3).unwrap()), std::slice::from_ref(&sound));
 
     let mut batch = db.begin().unwrap();
     let dropped = batch.drop_damaged_evidence(&db.snapshot().unwrap()).unwrap();
