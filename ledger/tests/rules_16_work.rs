@@ -3,8 +3,8 @@
 mod support;
 
 use quorate_ledger::policy::PathRule;
-use quorate_ledger::{Act, Code, EnvelopeId, Op, Receipt, State};
-use quorate_pbft::{PublicKey, Signer as _};
+use quorate_ledger::{Act, Analysis, Code, EnvelopeId, Mode, Op, Receipt, State};
+use quorate_pbft::{Item, PublicKey, Signer as _};
 use support::author;
 use support::disputes::{goes_on_by, policy, rule, world};
 use support::world::{Edit, World, remove, write};
@@ -172,4 +172,92 @@ fn the_work_of_a_change_that_waited_is_its_authors() {
     let words: Vec<Edit> = ids.iter().copied().map(attest).collect();
     let done = work(&mut world, 1, &words);
     assert!(matches!(done[..], [(who, 5_000..)] if who == author(0).public_key()), "{done:?}");
+}
+
+/// Codes and details of the verdicts of one slot, of an author's envelope for each of these edits; a number is used once more
+/// where its envelope is refused.
+fn said(world: &mut World, envelopes: &[(u8, Vec<Edit>, bool)]) -> Vec<String> {
+    let base = world.now();
+    let draft = |(who, edits, is_refused): &(u8, Vec<Edit>, bool)| {
+        let draft = world.draft(*who, base, edits);
+        if *is_refused {
+            world.give_back(*who);
+        }
+        draft
+    };
+    let drafts: Vec<_> = envelopes.iter().map(draft).collect();
+    let receipts = world.slot(&drafts.iter().collect::<Vec<_>>()).receipts;
+    receipts.into_iter().map(|receipt| receipt.detail.unwrap_or_else(|| format!("{:?}", receipt.state))).collect()
+}
+
+#[test]
+fn an_organisation_that_has_used_the_work_of_a_slot_has_small_changes_made_and_sends_others_again() {
+    let forbidden = (0..64).map(|number| format!("secret {number}")).collect();
+    let mut world = governed(16, vec![PathRule { forbidden, ..rule("**") }]);
+    let text = "x".repeat(1 << 20);
+    let large = |name: &str, count: usize| -> Vec<Edit> {
+        (0..count).map(|number| write(&format!("{name}/{number}"), &text)).collect()
+    };
+    let envelopes = [
+        (0, large("first", 32), false),
+        (0, vec![write("small", "x\n")], false),
+        (0, large("second", 1), true),
+        (1, large("third", 2), false),
+    ];
+    let answers = said(&mut world, &envelopes);
+    assert_eq!([0, 1, 3].map(|n| answers[n].as_str()), ["Applied"; 3], "{answers:?}");
+    assert!(answers[2].contains("other envelopes of its organisation have used the work"), "{answers:?}");
+    assert_eq!(said(&mut world, &[(0, large("second", 1), false)]), ["Applied"]);
+}
+
+#[test]
+fn an_organisation_that_has_used_the_work_of_a_slot_gives_its_words_again() {
+    let (mut world, ids) = with_waiting(16, 3);
+    let word = |n: usize, is_refused| (1, vec![attest(ids[n])], is_refused);
+    let answers = said(&mut world, &[word(0, false), word(1, false), word(2, true)]);
+    assert_eq!(answers[..4], ["Applied"; 4], "words and changes");
+    assert!(answers[4].contains("other envelopes of its organisation"), "{answers:?}");
+    assert_eq!(said(&mut world, &[word(2, false)]), ["Applied"; 2]);
+}
+
+/// A world in which this many paths and another one are in conflict, and analyses of these: the search for the texts that the
+/// rule of the first forbids takes a hundred-and-twenty-eighth of an envelope's for each.
+fn disputed(count: usize, first: PathRule) -> (World, Vec<Item>) {
+    let mut world = governed(16, vec![]);
+    let base = world.now();
+    let opened = (0..count).map(|number| number.to_string()).chain(["cheap".to_owned()]).map(|path| {
+        world.does_on(base, 1, &[write(&path, "one\n")]);
+        world.does_on(base, 2, &[write(&path, "two\n")]).conflicts[0]
+    });
+    let opened: Vec<_> = opened.collect();
+    let forbidden = (0..64).map(|number| format!("secret {number}")).collect();
+    world.decide("main", policy(vec![rule("cheap"), PathRule { forbidden, ..first }]));
+    let file = Some((Mode::File, vec![b'x'; 256 << 10]));
+    let analysis = |conflict| Analysis { conflict, file: file.clone(), reason: String::new() };
+    (world, opened.into_iter().map(|conflict| analysis(conflict).item().expect("it is small")).collect())
+}
+
+/// Count of conflicts for which somebody has made a proposal.
+fn proposed_for(world: &World) -> usize {
+    let all = world.view().conflicts(None, Some(true), None, 200).expect("known").items;
+    all.iter().filter(|conflict| !conflict.record.supporters.is_empty()).count()
+}
+
+#[test]
+fn analyses_of_one_member_take_as_much_of_a_slot_as_one_envelope_may() {
+    let (mut world, items) = disputed(140, rule("**"));
+    world.slot_of(vec![(0, items.clone())]);
+    let proposed = proposed_for(&world);
+    assert!((100..128).contains(&proposed), "{proposed} of 141");
+    world.slot_of(vec![(1, items[140..].to_vec()), (0, items[..140].to_vec())]);
+    assert_eq!(proposed_for(&world), 141, "others have theirs, and so has it in the next slot");
+}
+
+#[test]
+fn a_second_analysis_of_a_conflict_costs_nothing() {
+    let (mut world, items) = disputed(1, PathRule { approvals: 1, ..rule("**") });
+    let mut brought = vec![items[0].clone(); 140];
+    brought.push(items[1].clone());
+    world.slot_of(vec![(0, brought)]);
+    assert_eq!(proposed_for(&world), 1, "the rule of the other is against it");
 }

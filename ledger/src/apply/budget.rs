@@ -47,7 +47,11 @@ const FORBIDDEN_BYTES_MAX: u64 = 2 << 30;
 /// stands in it, as often as an envelope may ask for locks, and once more.
 const CIRCLE_STEPS_MAX: u64 = 1 << 24;
 
-/// Time that a whole bound of bytes, steps or schemas takes at the worst.
+/// Part of each bound that an envelope has whatever its organisation has used of the slot before.
+const SHARES: u64 = 4_096;
+
+/// Time that a whole bound of bytes, steps or schemas takes at the worst. By rules 16 an organisation's part of a slot is counted in
+/// it: another time is another rule.
 const LONG: Duration = Duration::from_secs(5);
 /// Time that a whole bound of looks, which are at rows, takes at the worst.
 const SHORT: Duration = Duration::from_millis(500);
@@ -67,6 +71,8 @@ pub(super) struct Budget {
     forbidden_bytes: u64,
     circle_steps: u64,
     waited: (usize, usize),
+    /// Whether it was a share from the start.
+    pub(super) is_share: bool,
     /// Whether something was asked for that was not left.
     pub(super) is_short: bool,
     pub(super) costs: Costs,
@@ -87,6 +93,7 @@ impl Default for Budget {
             forbidden_bytes: FORBIDDEN_BYTES_MAX,
             circle_steps: CIRCLE_STEPS_MAX,
             waited: (OPERATIONS_MAX, Constants::ITEM_BYTES_MAX),
+            is_share: false,
             is_short: false,
             costs: Costs::default(),
         }
@@ -94,6 +101,25 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// Budget of an envelope whose organisation has used the work of its slot: small changes need no more. No merge begins in it, as
+    /// each may take seconds.
+    pub(super) fn share() -> Self {
+        Self {
+            bytes: BYTES_MAX / SHARES,
+            steps: 0,
+            searches: 0,
+            looks: LOOKS_MAX / SHARES as usize,
+            sides: SIDES_MAX / SHARES as u32,
+            voices: VOICES_MAX / SHARES as usize,
+            schemas: (PATTERNS_MAX / SHARES, PLACES_BYTES_MAX / SHARES),
+            rule_steps: RULE_STEPS_MAX / SHARES,
+            forbidden_bytes: FORBIDDEN_BYTES_MAX / SHARES,
+            circle_steps: CIRCLE_STEPS_MAX / SHARES,
+            is_share: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes, if there are enough.
     pub(super) fn take_bytes(&mut self, bytes: u64) -> bool {
         let left = self.bytes.checked_sub(bytes);

@@ -122,6 +122,16 @@ impl Spent {
         self.budget.take_change(envelope, bytes)
     }
 
+    /// Budget of an envelope whose organisation has used the work of its slot.
+    pub(crate) fn share() -> Self {
+        Self { budget: Budget::share(), checks: Checks::share(), index: 0 }
+    }
+
+    /// Whether it is one of these.
+    pub(crate) fn is_share(&self) -> bool {
+        self.budget.is_share
+    }
+
     /// Time that what was used takes at the worst.
     pub(crate) fn time(&self) -> Duration {
         self.budget.time() + self.checks.time()

@@ -7,11 +7,13 @@ mod blocked;
 mod leases;
 mod cross_domain;
 pub(crate) mod outcome;
+mod used;
 mod reputation;
 mod resolve;
 mod verdict;
 
 use self::envelope::Origin;
+use self::used::Party;
 use crate::apply::RECENT_MS;
 use crate::execute::outcome::Outcome;
 use crate::format::check;
@@ -77,6 +79,10 @@ pub(crate) struct Execution<'l, 's> {
     moved: Vec<(PublicKey, String)>,
     /// Work that was done for each author, in time at the worst.
     work: BTreeMap<PublicKey, Duration>,
+    /// Work that was done for each party.
+    used: BTreeMap<Party, Duration>,
+    /// Conflicts for which each lane has brought an analysis.
+    analysed: BTreeSet<(ReplicaId, ConflictId)>,
     /// Pending changes to look at again after the envelope in hand.
     resolved: VecDeque<(EnvelopeId, Progress)>,
     /// Conflicts that the envelope in hand has brought enough votes for.
@@ -108,6 +114,8 @@ impl<'l, 's> Execution<'l, 's> {
             losers: Vec::new(),
             moved: Vec::new(),
             work: BTreeMap::new(),
+            used: BTreeMap::new(),
+            analysed: BTreeSet::new(),
             resolved: VecDeque::new(),
             won: Vec::new(),
             lock_news: Vec::new(),

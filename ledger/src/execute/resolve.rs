@@ -14,26 +14,25 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::conflict::{Ending, Settled};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
+use core::time::Duration;
 use quorate_pbft::Position;
 
 impl Execution<'_, '_> {
     /// Enough organisations have voted: the winner takes effect here. If it cannot, the conflict stays open, and the
-    /// next vote asks again.
-    pub(super) fn conclude(&mut self, id: &ConflictId, domain: &str, origin: Origin) -> Result<(), StoreError> {
+    /// next vote asks again. The time that this takes at the worst.
+    pub(super) fn conclude(&mut self, id: &ConflictId, domain: &str, origin: Origin) -> Result<Duration, StoreError> {
         let context = self.context(domain);
         let place = context.place(domain).ok_or_else(|| entry::damaged("a conflict's domain"))?;
         let by = Attribution::settlement(id, context.revision());
         let mut applier = Applier::new(&mut self.overlay, context.limits(), place, by);
         let concluded = applier.conclude(id);
-        let applied = applier.applied();
+        let (applied, spent) = applier.applied_and_spent();
         match concluded {
-            Ok(()) => self.concluded(id, (domain, place.record.number), context.revision(), Some(origin), applied),
-            Err(Abort::Refused(_) | Abort::Deferred(_)) => {
-                self.overlay.rollback();
-                Ok(())
-            }
-            Err(Abort::Store(error)) => Err(error),
+            Ok(()) => self.concluded(id, (domain, place.record.number), context.revision(), Some(origin), applied)?,
+            Err(Abort::Refused(_) | Abort::Deferred(_)) => self.overlay.rollback(),
+            Err(Abort::Store(error)) => return Err(error),
         }
+        Ok(spent.time())
     }
 
     /// Keeps what a turn that nobody signed has done; where it settled the conflict, with a receipt.

@@ -7,7 +7,7 @@ use crate::format::composition;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::transaction::Entered;
-use crate::policy::attestation::PendingChange;
+use crate::policy::attestation::{PendingChange, Progress};
 use crate::policy::covers;
 use crate::state::abort::{Abort, DeferReason};
 use crate::state::author_view::AuthorView;
@@ -37,6 +37,13 @@ impl Accepted {
     /// Whether it takes effect only when others have had their say.
     pub(crate) fn waits(&self) -> bool {
         !self.applied.requirements.is_empty()
+    }
+
+    /// Whether something is executed right after it: changes that waited for its words, or the end of a conflict by its votes.
+    pub(crate) fn has_followers(&self) -> bool {
+        let is_executed = |(_, progress): &(_, Progress)| matches!(progress, Progress::Waits | Progress::Approved);
+        let mut all = core::iter::once(&self.applied).chain(&self.others);
+        all.any(|applied| applied.resolved.iter().any(is_executed) || !applied.won.is_empty())
     }
 }
 

@@ -1,0 +1,52 @@
+//! Work of a slot that organisations and members have used, from rules 16 on (docs/adr/work-of-one-member.md).
+
+use super::Execution;
+use crate::apply::Spent;
+use crate::format::rules::WORK_OF_ONE_SINCE;
+use crate::state::abort::Abort;
+use crate::validate::submission::Accepted;
+use crate::vocabulary::verdict::Code;
+use core::time::Duration;
+use quorate_pbft::ReplicaId;
+
+/// Work in one slot after which an organisation's further envelopes have a share of their budgets, and a member's further analyses
+/// do nothing: as long as the whole of one bound of an envelope takes at the worst.
+const WORK_MAX: Duration = Duration::from_secs(5);
+
+/// Party for which work is done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Party {
+    /// Organisation of authors, for their envelopes and what these let take effect.
+    Organisation(String),
+    /// Member, for the analyses on its lane.
+    Member(ReplicaId),
+}
+
+impl Execution<'_, '_> {
+    /// Notes work that was done for a party.
+    pub(super) fn note_used(&mut self, by: &Party, time: Duration) {
+        if time > Duration::ZERO && self.ledger.rules() >= WORK_OF_ONE_SINCE {
+            *self.used.entry(by.clone()).or_default() += time;
+        }
+    }
+
+    /// Whether a party has used its work of the slot.
+    pub(super) fn has_used(&self, by: &Party) -> bool {
+        self.used.get(by).is_some_and(|used| *used >= WORK_MAX)
+    }
+}
+
+/// Refuses an envelope for which a share of its budget is too little, or by which more than itself takes effect then. Its author
+/// sends it again: in another slot it has a whole budget.
+pub(super) fn within(spent: &Spent, judged: Result<Accepted, Abort>) -> Result<Accepted, Abort> {
+    let is_beyond = match &judged {
+        Err(Abort::Store(_)) => false,
+        Err(_) => spent.is_short(),
+        Ok(accepted) => spent.is_short() || accepted.has_followers(),
+    };
+    if !(spent.is_share() && is_beyond) {
+        return judged;
+    }
+    let why = "other envelopes of its organisation have used the work that one may have done in a slot: send it again";
+    Err(Abort::refused(Code::Validator, why))
+}
