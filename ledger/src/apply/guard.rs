@@ -10,7 +10,7 @@ use crate::state::record::Side;
 use crate::state::store::StoreError;
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::path::{self, BadPath, Shown};
-use crate::vocabulary::verdict::{Code, Refusal};
+use crate::vocabulary::verdict::{Code, Refusal, TOO_MUCH};
 
 /// Paths whose rules are remembered: those of all conflicts that one envelope proposes for or votes on. The next one makes room.
 const RULED_MAX: usize = 64;
@@ -121,8 +121,8 @@ impl<'t> Applier<'t, '_> {
         if let Some(rule) = self.ruled.get(path) {
             return Ok(*rule);
         }
-        let why = "the envelope asks for the rules of more paths than one may";
-        let rule = self.budget.rule(policy, path).ok_or_else(|| Abort::refused(Code::Validator, why))?;
+        let why = || format!("the envelope asks for the rules of more paths {TOO_MUCH}");
+        let rule = self.budget.rule(policy, path).ok_or_else(|| Abort::refused(Code::Validator, why()))?;
         if self.ruled.len() >= RULED_MAX {
             self.ruled.clear();
         }
@@ -173,10 +173,11 @@ impl<'t> Applier<'t, '_> {
         }
         let texts = if self.place.rules < WORK_OF_ONE_SINCE { 0 } else { rule.forbidden.len() };
         if !self.budget.take_forbidden(file.size, texts) {
-            return Err(Abort::refused(Code::Validator, "the envelope has more content to search than one may"));
+            let why = format!("the envelope has more content to search {TOO_MUCH}");
+            return Err(Abort::refused(Code::Validator, why));
         }
         if !self.budget.take_bytes(file.size) {
-            return Ok(Some((Code::Validator, "the envelope has more content to check than one may".into())));
+            return Ok(Some((Code::Validator, format!("the envelope has more content to check {TOO_MUCH}"))));
         }
         let content = self.bytes(file)?;
         Ok(self.checks.broken(rule, &content))

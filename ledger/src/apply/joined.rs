@@ -7,7 +7,7 @@ use crate::state::rows;
 use crate::state::store::Live;
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::revision::Revision;
-use crate::vocabulary::verdict::Code;
+use crate::vocabulary::verdict::{Code, TOO_MUCH};
 use quorate_pbft::{Digest, hash};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +54,11 @@ impl Applier<'_, '_> {
         let mut organisations = BTreeMap::new();
         for index in joined.seen..conflict.sides {
             if !self.budget.take_side() {
-                return Err(Abort::at(Code::Quota, &conflict.path, "the envelope asks for more sides than one may"));
+                return Err(Abort::at(
+                    Code::Quota,
+                    &conflict.path,
+                    &format!("the envelope asks for more sides {TOO_MUCH}"),
+                ));
             }
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };

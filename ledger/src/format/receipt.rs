@@ -1,9 +1,13 @@
 //! Receipts: the verdict on an envelope at its exact position.
 
+#[cfg(feature = "execution")]
+use crate::policy;
 use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::hexed;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
+#[cfg(feature = "execution")]
+use crate::vocabulary::verdict::TOO_MUCH;
 use crate::vocabulary::verdict::{Code, Stage};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, PublicKey, ReplicaId, bounded, hash};
@@ -148,6 +152,13 @@ impl Receipt {
             Some((of, path)) => (of == domain).then(|| PathChange { path: path.to_owned(), ..change.clone() }),
         };
         self.changes.iter().filter_map(here).collect()
+    }
+
+    /// Whether it was refused for the work that its envelope asks for, of which several envelopes may ask. Details are agreed, as
+    /// all of a receipt is.
+    #[cfg(feature = "execution")]
+    pub fn asks_too_much(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.ends_with(TOO_MUCH) || policy::was_behind_others(detail))
     }
 
     /// The receipt's leaf in its slot's list.

@@ -17,7 +17,7 @@ mod tally;
 #[cfg(feature = "execution")]
 pub use check::{BadPolicy, Fault};
 #[cfg(feature = "execution")]
-pub(crate) use content::{Checks, share};
+pub(crate) use content::{Checks, share, was_behind_others};
 pub use format::{DOCUMENT_BYTES_MAX, Format};
 pub(crate) use rate::{Load, TooMuch};
 pub use rate::{Rate, Rates, Taken};

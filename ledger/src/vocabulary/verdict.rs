@@ -5,6 +5,10 @@ use core::fmt;
 use quorate_pbft::PublicKey;
 use serde::{Deserialize, Serialize};
 
+/// End of the details of refusals for work of which one envelope asks for more than it may.
+#[cfg(feature = "execution")]
+pub(crate) const TOO_MUCH: &str = "than one may";
+
 /// The eight stages of validation, in order. The first that fails names the refusal.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize,

@@ -122,6 +122,13 @@ pub(crate) fn share(whole: Duration, (left, max): (u64, u64)) -> Duration {
     Duration::from_micros(whole.as_micros() as u64 * (max - left) / max)
 }
 
+/// Whether a detail says that a document was not held against its schema for those before it in its envelope.
+pub(crate) fn was_behind_others(detail: &str) -> bool {
+    let told = detail.strip_suffix(&format!(" of {STEPS_MAX} are left"));
+    let steps = told.and_then(|told| told.rsplit_once("checking it may take ")?.1.split_once(" steps, "));
+    steps.is_some_and(|(steps, _)| steps.parse().is_ok_and(|steps: u64| steps <= STEPS_MAX))
+}
+
 /// Whether a content has a text, which no content has if it is empty. Linear in both (Knuth, Morris, Pratt): authors choose them.
 /// Most texts begin with a byte that many contents do not have at all.
 fn contains(content: &[u8], text: &[u8]) -> bool {

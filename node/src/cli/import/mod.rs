@@ -21,6 +21,7 @@ use super::identities;
 use super::limits;
 use super::listing::LIST_MAX;
 use super::reach::{Reach, Scope, Signing};
+use crate::counted::counted;
 use crate::lines::{Branches, Line, alike, all_branches};
 use base::Allowed;
 use earlier::Trust;
@@ -146,7 +147,8 @@ fn pace(rate: u32) -> Interval {
 
 impl Run<'_> {
     /// Brings in what is missing of a line, and tells what became of earlier changes and of the notes of verdicts. Where the
-    /// order takes no more changes on the last one, as so many are based on each other, it goes on with a base of its own.
+    /// order takes no more changes on the last one, as so many are based on each other, it goes on with a base of its own; where
+    /// it refuses one for the work that it asks for, with half as many operations in each.
     async fn import(&mut self, line: &Line) -> Result<Tally, Failure> {
         let client = self.args.reach.client()?;
         let mut author = Author::open(self.args.signing.key()?, client.clone(), &line.domain).await?;
@@ -154,9 +156,14 @@ impl Run<'_> {
         loop {
             let ended = self.bring(line, (&client, &mut author), &mut tally, unbased.is_some()).await;
             change::tell_unnoted(&mut author);
-            match (ended, tally.unbased()) {
-                (Err(_), Some(changes)) if unbased != Some(changes) => unbased = Some(changes),
-                (ended, _) => return ended.map(|()| tally),
+            match (ended, tally.unbased(), tally.too_many()) {
+                (Err(_), Some(changes), _) if unbased != Some(changes) => unbased = Some(changes),
+                (Err(_), _, Some(operations)) => {
+                    self.limits.operations_max = operations as u32 / 2;
+                    let files = counted(operations / 2, "file");
+                    tell!("one change asks for more work than it may: the import goes on with {files} in each at most");
+                }
+                (ended, ..) => return ended.map(|()| tally),
             }
         }
     }

@@ -25,12 +25,12 @@ pub async fn send(
     let ranges = git::pack(&change.operations, change.commit.described(part(1, usize::MAX)).len(), limits);
     let of = ranges.len();
     for (at, range) in ranges.into_iter().enumerate() {
-        let part = part(at + 1, of);
-        let draft = draft(repository, base.take(), &change.operations[range], change.commit.described(part))?;
+        let (part, operations) = (part(at + 1, of), &change.operations[range]);
+        let draft = draft(repository, base.take(), operations, change.commit.described(part))?;
         if let Some(ticks) = pace {
             ticks.tick().await;
         }
-        tally.sends(piece, part);
+        tally.sends(piece, part, operations.len());
         let sent = streaming.send(&draft).await;
         judge(streaming, tally)?;
         sent?;

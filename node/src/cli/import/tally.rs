@@ -29,10 +29,13 @@ pub struct Tally {
     conflicts: usize,
     revision: Option<Revision>,
     skipped: Vec<Value>,
-    /// Changes without a verdict, oldest first; the last one of a commit says how many it took and what is left out.
-    under_way: VecDeque<Option<(usize, Vec<Value>)>>,
+    /// Changes without a verdict, oldest first, each with its operations; the last one of a commit says how many it took and what is
+    /// left out.
+    under_way: VecDeque<(usize, Option<(usize, Vec<Value>)>)>,
     /// Whether nothing more can be based on what was brought in so far.
     is_unbased: bool,
+    /// Operations of the change that the order has refused for the work that it asks for, where they are several.
+    too_many: Option<usize>,
     /// The first change that waits for approvals, and the count of changes with it.
     waiting: Option<(String, usize)>,
 }
@@ -57,6 +60,7 @@ impl Tally {
             skipped: Vec::new(),
             under_way: VecDeque::new(),
             is_unbased: false,
+            too_many: None,
             waiting: None,
         }
     }
@@ -66,19 +70,20 @@ impl Tally {
         if self.changes == 0 {
             (self.after, self.total, self.folded) = (rest.after, rest.count, rest.folded);
         }
-        (self.under_way, self.is_unbased) = (VecDeque::new(), false);
+        (self.under_way, self.is_unbased, self.too_many) = (VecDeque::new(), false, None);
     }
 
-    /// Notes a change that goes out: one of so many parts of a commit.
-    pub fn sends(&mut self, piece: &Piece, Part { number, of, .. }: Part) {
+    /// Notes a change of so many operations that goes out: one of so many parts of a commit.
+    pub fn sends(&mut self, piece: &Piece, Part { number, of, .. }: Part, operations: usize) {
         let is_last = number == of;
-        self.under_way.push_back(is_last.then(|| (of, piece.change.skipped.iter().map(skipped).collect())));
+        let last = is_last.then(|| (of, piece.change.skipped.iter().map(skipped).collect()));
+        self.under_way.push_back((operations, last));
     }
 
     /// Counts the oldest change that is under way; with its last one, a commit.
     fn accept(&mut self) {
         self.changes += 1;
-        let Some((parts, skipped)) = self.under_way.pop_front().flatten() else { return };
+        let Some((_, Some((parts, skipped)))) = self.under_way.pop_front() else { return };
         self.commits += 1;
         self.split += usize::from(parts > 1);
         self.skipped.extend(skipped);
@@ -91,6 +96,11 @@ impl Tally {
     /// last import.
     pub fn unbased(&self) -> Option<usize> {
         self.is_unbased.then_some(self.changes)
+    }
+
+    /// Operations of the next change, where the order has refused it for the work that it asks for: fewer may go in.
+    pub fn too_many(&self) -> Option<usize> {
+        self.too_many
     }
 
     /// Whether a change waits for approvals: one that is based on it would stand without it where it does not get them.
@@ -106,6 +116,8 @@ impl Tally {
         match receipt.state {
             State::Refused => {
                 self.is_unbased = matches!(receipt.code, Some(Code::BaseTooOld | Code::BaseUnknown));
+                let operations = self.under_way.front().map_or(0, |(operations, _)| *operations);
+                self.too_many = Some(operations).filter(|count| *count > 1 && receipt.asks_too_much());
                 let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
                 let what = format!("{} was refused, and nothing after it went in: {detail}", name());
                 Err(Failure::no(what).next(match receipt.code {
