@@ -12,6 +12,14 @@ use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _};
 use std::time::Instant;
 
+/// Change that was sent and has no verdict yet.
+#[derive(Debug)]
+struct UnderWay {
+    operations: usize,
+    /// Changes that its commit took and what of it is left out, at the last one of them.
+    last: Option<(usize, Vec<Value>)>,
+}
+
 /// Counts of one branch so far.
 #[derive(Debug)]
 pub struct Tally {
@@ -29,9 +37,8 @@ pub struct Tally {
     conflicts: usize,
     revision: Option<Revision>,
     skipped: Vec<Value>,
-    /// Changes without a verdict, oldest first, each with its operations; the last one of a commit says how many it took and what is
-    /// left out.
-    under_way: VecDeque<(usize, Option<(usize, Vec<Value>)>)>,
+    /// Changes without a verdict, oldest first.
+    under_way: VecDeque<UnderWay>,
     /// Whether nothing more can be based on what was brought in so far.
     is_unbased: bool,
     /// Operations of the change that the order has refused for the work that it asks for, where they are several.
@@ -77,13 +84,13 @@ impl Tally {
     pub fn sends(&mut self, piece: &Piece, Part { number, of, .. }: Part, operations: usize) {
         let is_last = number == of;
         let last = is_last.then(|| (of, piece.change.skipped.iter().map(skipped).collect()));
-        self.under_way.push_back((operations, last));
+        self.under_way.push_back(UnderWay { operations, last });
     }
 
     /// Counts the oldest change that is under way; with its last one, a commit.
     fn accept(&mut self) {
         self.changes += 1;
-        let Some((_, Some((parts, skipped)))) = self.under_way.pop_front() else { return };
+        let Some((parts, skipped)) = self.under_way.pop_front().and_then(|change| change.last) else { return };
         self.commits += 1;
         self.split += usize::from(parts > 1);
         self.skipped.extend(skipped);
@@ -116,7 +123,7 @@ impl Tally {
         match receipt.state {
             State::Refused => {
                 self.is_unbased = matches!(receipt.code, Some(Code::BaseTooOld | Code::BaseUnknown));
-                let operations = self.under_way.front().map_or(0, |(operations, _)| *operations);
+                let operations = self.under_way.front().map_or(0, |change| change.operations);
                 self.too_many = Some(operations).filter(|count| *count > 1 && receipt.asks_too_much());
                 let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
                 let what = format!("{} was refused, and nothing after it went in: {detail}", name());
