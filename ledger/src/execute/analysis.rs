@@ -25,7 +25,8 @@ impl Execution<'_, '_> {
         let Some(domain) = number.and_then(|number| self.domain_of_row(&number)) else { return Ok(()) };
         let by = Party::Member(lane);
         let is_first = self.analysed.insert((lane, analysis.conflict));
-        if self.ledger.rules() >= WORK_OF_ONE_SINCE && (!is_first || self.has_used(&by)) {
+        let rules = self.ledger.rules();
+        if rules >= WORK_OF_ONE_SINCE && !is_first || self.used.is_up(&by, rules) {
             return Ok(());
         }
         let context = self.context(&domain);
@@ -38,7 +39,7 @@ impl Execution<'_, '_> {
         let mut applier = Applier::new(&mut self.overlay, context.limits(), place, whose);
         let taken = applier.analysed(member, analysis);
         let (applied, spent) = applier.applied_and_spent();
-        self.note_used(&by, spent.time());
+        self.used.note(&by, spent.time());
         match taken {
             Ok(()) => {
                 self.overlay.commit()?;

@@ -1,7 +1,7 @@
 //! An envelope's turn in a slot, and that of a pending one which others have had their say about.
 
 use super::Execution;
-use super::used::{self, Party};
+use super::used::{Party, within};
 use crate::apply::{Applied, Spent};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
@@ -129,7 +129,7 @@ impl Execution<'_, '_> {
             None => Sequence::new(),
         };
         let by = Party::Organisation(author.as_ref().map_or(String::new(), |author| author.organisation.clone()));
-        let mut spent = if self.has_used(&by) { Spent::share() } else { Spent::default() };
+        let mut spent = if self.used.is_up(&by, self.ledger.rules()) { Spent::share() } else { Spent::default() };
         let (mut organisation, mut takes, unused) = (String::new(), Vec::new(), spent.time());
         let judge = |overlay: &mut _| {
             if number.is_some() {
@@ -138,7 +138,7 @@ impl Execution<'_, '_> {
             let author: AuthorRecord = author?;
             organisation.clone_from(&author.organisation);
             let accepted = submission.stages(overlay, &author, &mut spent);
-            let accepted = used::within(&spent, accepted)?;
+            let accepted = within(&spent, accepted)?;
             takes = submission.rates(overlay, &author, &accepted.view, bytes.len())?;
             let place = submission.chain_place(overlay, &sequence, &accepted.view)?;
             Ok((accepted, place))
@@ -146,7 +146,7 @@ impl Execution<'_, '_> {
         let judged = judge(&mut self.overlay);
         let time = spent.time().saturating_sub(unused);
         self.note_work(submission.envelope.body.author, time);
-        self.note_used(&by, time);
+        self.used.note(&by, time);
         match judged {
             Ok((accepted, place)) if accepted.waits() => {
                 self.pend(&submission, origin, number, sequence, (accepted, place), (organisation, bytes, takes))
@@ -172,10 +172,10 @@ impl Execution<'_, '_> {
         while let Some((id, progress)) = self.resolved.pop_front() {
             self.resolve(id, progress, &envelope.body.domain, &mut spent)?;
         }
-        self.note_used(&by, spent.map_or(Duration::ZERO, |spent| spent.time()));
+        self.used.note(&by, spent.map_or(Duration::ZERO, |spent| spent.time()));
         for id in core::mem::take(&mut self.won) {
             let time = self.conclude(&id, &envelope.body.domain, origin)?;
-            self.note_used(&by, time);
+            self.used.note(&by, time);
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ mod resolve;
 mod verdict;
 
 use self::envelope::Origin;
-use self::used::Party;
+use self::used::Used;
 use crate::apply::RECENT_MS;
 use crate::execute::outcome::Outcome;
 use crate::format::check;
@@ -80,7 +80,7 @@ pub(crate) struct Execution<'l, 's> {
     /// Work that was done for each author, in time at the worst.
     work: BTreeMap<PublicKey, Duration>,
     /// Work that was done for each party.
-    used: BTreeMap<Party, Duration>,
+    used: Used,
     /// Conflicts for which each lane has brought an analysis.
     analysed: BTreeSet<(ReplicaId, ConflictId)>,
     /// Pending changes to look at again after the envelope in hand.
@@ -114,7 +114,7 @@ impl<'l, 's> Execution<'l, 's> {
             losers: Vec::new(),
             moved: Vec::new(),
             work: BTreeMap::new(),
-            used: BTreeMap::new(),
+            used: Used::default(),
             analysed: BTreeSet::new(),
             resolved: VecDeque::new(),
             won: Vec::new(),

@@ -1,6 +1,5 @@
 //! Work of a slot that organisations and members have used, from rules 16 on (docs/adr/work-of-one-member.md).
 
-use super::Execution;
 use crate::apply::Spent;
 use crate::format::rules::WORK_OF_ONE_SINCE;
 use crate::state::abort::Abort;
@@ -8,6 +7,7 @@ use crate::validate::submission::Accepted;
 use crate::vocabulary::verdict::Code;
 use core::time::Duration;
 use quorate_pbft::ReplicaId;
+use std::collections::BTreeMap;
 
 /// Work in one slot after which an organisation's further envelopes have a share of their budgets, and a member's further analyses
 /// do nothing: as long as the whole of one bound of an envelope takes at the worst.
@@ -22,17 +22,21 @@ pub(super) enum Party {
     Member(ReplicaId),
 }
 
-impl Execution<'_, '_> {
+/// Work of a slot so far, for each party.
+#[derive(Debug, Default)]
+pub(super) struct Used(BTreeMap<Party, Duration>);
+
+impl Used {
     /// Notes work that was done for a party.
-    pub(super) fn note_used(&mut self, by: &Party, time: Duration) {
-        if time > Duration::ZERO && self.ledger.rules() >= WORK_OF_ONE_SINCE {
-            *self.used.entry(by.clone()).or_default() += time;
+    pub(super) fn note(&mut self, by: &Party, time: Duration) {
+        if time > Duration::ZERO {
+            *self.0.entry(by.clone()).or_default() += time;
         }
     }
 
-    /// Whether a party has used its work of the slot.
-    pub(super) fn has_used(&self, by: &Party) -> bool {
-        self.used.get(by).is_some_and(|used| *used >= WORK_MAX)
+    /// Whether a party has used its work of the slot; before rules 16 it has no bound.
+    pub(super) fn is_up(&self, by: &Party, rules: u32) -> bool {
+        rules >= WORK_OF_ONE_SINCE && self.0.get(by).is_some_and(|used| *used >= WORK_MAX)
     }
 }
 
