@@ -32,7 +32,9 @@ impl Engine {
             self.dues.loose.get_mut(&header.lane).into_iter().for_each(|loose| loose.executed(header));
         }
         self.analyse(decided, &outcome.events, work)?;
-        work.round.notices.extend(Some(outcome.work).filter(|work| !work.is_empty()).map(Notice::Worked));
+        if !outcome.work.is_empty() {
+            work.round.notices.push(Notice::Worked { work: outcome.work, time: self.ledger.executed().time });
+        }
         let mut moved = self.settle(outcome.receipts, work);
         moved.extend(outcome.moved.into_iter().filter(|(author, domain)| {
             self.mempool().of(author, domain).next().is_some() // a transaction used a number there

@@ -93,7 +93,7 @@ impl Reception {
                 }
             }
             Notice::ReadRefused { reader, why } => self.readers.tell(reader, Err(why)),
-            Notice::Worked(_) | Notice::Paused | Notice::Resumed { .. } => (),
+            Notice::Worked { .. } | Notice::Paused | Notice::Resumed { .. } => (),
             Notice::Refused(_) | Notice::Accused(_) | Notice::Broken(_) => (),
         }
     }

@@ -93,8 +93,13 @@ pub enum Notice {
     },
     /// An envelope has its verdict, on whosever lane it came.
     Verdict(Arc<Receipt>),
-    /// Work was done for these authors in a slot that was executed, so long at the worst.
-    Worked(BTreeMap<PublicKey, Duration>),
+    /// Work was done for authors in a slot that was executed.
+    Worked {
+        /// Time that it takes at the worst, by author.
+        work: BTreeMap<PublicKey, Duration>,
+        /// The slot's time.
+        time: Time,
+    },
     /// An envelope that waited here will have no verdict: another one took its number.
     Overtaken {
         /// The envelope.

@@ -144,10 +144,12 @@ impl Surroundings {
         }
     }
 
-    /// Charges authors for work, before their next envelopes come in.
+    /// Charges authors for work, before their next envelopes come in: from the slot's time on, for others have charged them then.
     fn charge(&self, notice: &Notice) {
-        if let (Some(pace), Notice::Worked(work)) = (&self.author_pace, notice) {
-            work.iter().for_each(|(author, time)| pace.worked(author, *time, Instant::now()));
+        if let (Some(pace), Notice::Worked { work, time }) = (&self.author_pace, notice) {
+            let (late, now) = (Duration::from_millis(now_ms().saturating_sub(time.get())), Instant::now());
+            let at = now.checked_sub(late).unwrap_or(now);
+            work.iter().for_each(|(author, time)| pace.worked(author, *time, at));
         }
     }
 
@@ -225,7 +227,7 @@ impl Surroundings {
             Notice::Overtaken { id, next_seq } => {
                 tracing::info!(event = "envelope-overtaken", envelope = %id, next_seq, "envelope overtaken")
             }
-            Notice::NotTaken { .. } | Notice::Worked(_) | Notice::Paused | Notice::Resumed { .. } => (),
+            Notice::NotTaken { .. } | Notice::Worked { .. } | Notice::Paused | Notice::Resumed { .. } => (),
             Notice::ReadReady { .. } | Notice::ReadRefused { .. } => (),
         }
     }

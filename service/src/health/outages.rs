@@ -124,7 +124,7 @@ impl Outages {
             Notice::Overtaken { id, .. } | Notice::Expired(id) => {
                 self.recovery.as_mut().is_some_and(|recovery| recovery.give_up(id))
             }
-            Notice::Taken { .. } | Notice::NotTaken { .. } | Notice::Worked(_) | Notice::Refused(_) => false,
+            Notice::Taken { .. } | Notice::NotTaken { .. } | Notice::Worked { .. } | Notice::Refused(_) => false,
             Notice::ReadReady { .. } | Notice::ReadRefused { .. } | Notice::Accused(_) | Notice::Broken(_) => false,
         }
     }
