@@ -4,7 +4,7 @@ use crate::apply::Spent;
 use crate::format::rules::WORK_OF_ONE_SINCE;
 use crate::state::abort::Abort;
 use crate::validate::submission::Accepted;
-use crate::vocabulary::verdict::Code;
+use crate::vocabulary::verdict::{Code, NOT_NOW};
 use core::time::Duration;
 use quorate_pbft::ReplicaId;
 use std::collections::BTreeMap;
@@ -51,6 +51,6 @@ pub(super) fn within(spent: &Spent, judged: Result<Accepted, Abort>) -> Result<A
     if !(spent.is_share() && is_beyond) {
         return judged;
     }
-    let why = "other envelopes of its organisation have used the work that one may have done in a slot: send it again";
+    let why = format!("other envelopes of its organisation, or what they let take effect, {NOT_NOW}");
     Err(Abort::refused(Code::Validator, why))
 }

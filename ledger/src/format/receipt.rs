@@ -6,9 +6,9 @@ use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::hexed;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
-#[cfg(feature = "execution")]
-use crate::vocabulary::verdict::TOO_MUCH;
 use crate::vocabulary::verdict::{Code, Stage};
+#[cfg(feature = "execution")]
+use crate::vocabulary::verdict::{NOT_NOW, TOO_MUCH};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, PublicKey, ReplicaId, bounded, hash};
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,12 @@ impl Receipt {
     #[cfg(feature = "execution")]
     pub fn asks_too_much(&self) -> bool {
         self.detail.as_ref().is_some_and(|detail| detail.ends_with(TOO_MUCH) || policy::was_behind_others(detail))
+    }
+
+    /// Whether it was refused for work that others of its organisation had done in the slot: in another one it has a whole budget.
+    #[cfg(feature = "execution")]
+    pub fn is_for_another_slot(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.ends_with(NOT_NOW))
     }
 
     /// The receipt's leaf in its slot's list.

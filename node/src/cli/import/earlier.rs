@@ -151,6 +151,12 @@ impl Search<'_> {
         }
     }
 
+    /// Whether older entries have something to say: before the tip is there whole, and where a commit before it seems to be missing,
+    /// which may have been applied late.
+    fn goes_on(&self) -> bool {
+        !self.is_complete() || self.seen.gap(true).is_some()
+    }
+
     /// Whether the tip is there whole.
     fn is_complete(&self) -> bool {
         matches!(self.found, Some((0, Earlier { begun: None, .. })))
@@ -214,7 +220,7 @@ pub async fn find(
         has_gaps |= here;
         items.into_iter().try_for_each(|entry| search.takes(entry, trust))?;
         match next {
-            Some(next) if next != from && !search.is_complete() => from = next,
+            Some(next) if next != from && search.goes_on() => from = next,
             next => break (begins, next.is_some()),
         }
     };

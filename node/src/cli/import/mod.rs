@@ -35,8 +35,8 @@ use rest::Rest;
 use standing::Standing;
 use std::path::PathBuf;
 use std::time::Duration;
-use tally::Tally;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tally::{Onward, Tally};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 /// Bring a git history in; run again, it goes on after the newest commit that is there
 #[derive(Debug, clap::Args)]
@@ -145,24 +145,51 @@ fn pace(rate: u32) -> Interval {
     ticks
 }
 
+/// Time for which an import waits for a slot in which nobody of its organisation has done much.
+const A_SLOT: Duration = Duration::from_secs(1);
+
+/// Times that it does so for one change.
+const SLOTS_MAX: u32 = 30;
+
+/// Difference of a round of an import to the one before, whose refusal it answers.
+#[derive(Debug, Clone, Copy, Default)]
+struct Anew {
+    /// Changes after which the base was refused: it goes on with a base of its own.
+    unbased: Option<usize>,
+    /// Operations that each change of the first commit may have.
+    operations: Option<u32>,
+    /// Changes after which one waits for another slot, and how often.
+    waits: (usize, u32),
+}
+
+impl Anew {
+    /// Whether the next change may wait for another slot once more, after so many changes.
+    fn waits(&mut self, changes: usize) -> bool {
+        self.waits = if self.waits.0 == changes { (changes, self.waits.1 + 1) } else { (changes, 1) };
+        self.waits.1 <= SLOTS_MAX
+    }
+}
+
 impl Run<'_> {
     /// Brings in what is missing of a line, and tells what became of earlier changes and of the notes of verdicts. Where the
     /// order takes no more changes on the last one, as so many are based on each other, it goes on with a base of its own; where
-    /// it refuses one for the work that it asks for, with half as many operations in each.
+    /// it refuses one for the work that it asks for, with half as many operations in each change of that commit; and where its
+    /// organisation has used the work of a slot, in a later one.
     async fn import(&mut self, line: &Line) -> Result<Tally, Failure> {
         let client = self.args.reach.client()?;
         let mut author = Author::open(self.args.signing.key()?, client.clone(), &line.domain).await?;
-        let (mut tally, mut unbased) = (Tally::of(line), None);
+        let (mut tally, mut anew) = (Tally::of(line), Anew::default());
         loop {
-            let ended = self.bring(line, (&client, &mut author), &mut tally, unbased.is_some()).await;
+            let ended = self.bring(line, (&client, &mut author), &mut tally, anew).await;
             change::tell_unnoted(&mut author);
-            match (ended, tally.unbased(), tally.too_many()) {
-                (Err(_), Some(changes), _) if unbased != Some(changes) => unbased = Some(changes),
-                (Err(_), _, Some(operations)) => {
-                    self.limits.operations_max = operations as u32 / 2;
-                    let files = counted(operations / 2, "file");
-                    tell!("one change asks for more work than it may: the import goes on with {files} in each at most");
+            match (ended, tally.unbased(), tally.onward()) {
+                (Err(_), Some(changes), _) if anew.unbased != Some(changes) => anew.unbased = Some(changes),
+                (Err(_), _, Some(Onward::Divided(operations))) => {
+                    anew.operations = Some(operations as u32);
+                    let files = counted(operations, "file");
+                    tell!("a commit asks for more work than one change may: it goes in with {files} in each at most");
                 }
+                (Err(_), _, Some(Onward::Again(changes))) if anew.waits(changes) => sleep(A_SLOT).await,
                 (ended, ..) => return ended.map(|()| tally),
             }
         }
@@ -173,8 +200,9 @@ impl Run<'_> {
         line: &Line,
         (client, author): (&Client, &mut Author),
         tally: &mut Tally,
-        is_anew: bool,
+        anew: Anew,
     ) -> Outcome {
+        let is_anew = anew.unbased.is_some();
         author.renew();
         change::resend(author).await?;
         let settled = author.settle_telling(change::tell_earlier).await;
@@ -208,14 +236,17 @@ impl Run<'_> {
         }
         tally.begin(&rest);
         let mut streaming = author.streaming().await?;
+        let operations_max = anew.operations.unwrap_or(self.limits.operations_max);
+        let mut limits = Limits { operations_max, ..self.limits.clone() };
         for piece in rest {
             let mut piece = piece.map_err(Failure::usage)?;
             standing.pass(&mut piece.change.operations);
-            let way = (&self.repository, &self.limits, &mut self.pace);
+            let way = (&self.repository, &limits, &mut self.pace);
             sending::send(way, (&mut streaming, tally), &piece, &mut base).await?;
             if tally.waits() {
                 break;
             }
+            limits.operations_max = self.limits.operations_max; // only the commit that was refused is divided
         }
         let ended = streaming.wait().await;
         sending::judge(&mut streaming, tally)?;

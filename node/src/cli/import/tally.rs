@@ -20,6 +20,15 @@ struct UnderWay {
     last: Option<(usize, Vec<Value>)>,
 }
 
+/// Way in which an import goes on after a change that the order has refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onward {
+    /// With so many operations in each change of its commit at the most.
+    Divided(usize),
+    /// With the same change, after so many: its organisation had used the work of the slot.
+    Again(usize),
+}
+
 /// Counts of one branch so far.
 #[derive(Debug)]
 pub struct Tally {
@@ -41,8 +50,8 @@ pub struct Tally {
     under_way: VecDeque<UnderWay>,
     /// Whether nothing more can be based on what was brought in so far.
     is_unbased: bool,
-    /// Operations of the change that the order has refused for the work that it asks for, where they are several.
-    too_many: Option<usize>,
+    /// Way in which the import goes on after a refusal.
+    onward: Option<Onward>,
     /// The first change that waits for approvals, and the count of changes with it.
     waiting: Option<(String, usize)>,
 }
@@ -67,7 +76,7 @@ impl Tally {
             skipped: Vec::new(),
             under_way: VecDeque::new(),
             is_unbased: false,
-            too_many: None,
+            onward: None,
             waiting: None,
         }
     }
@@ -77,7 +86,7 @@ impl Tally {
         if self.changes == 0 {
             (self.after, self.total, self.folded) = (rest.after, rest.count, rest.folded);
         }
-        (self.under_way, self.is_unbased, self.too_many) = (VecDeque::new(), false, None);
+        (self.under_way, self.is_unbased, self.onward) = (VecDeque::new(), false, None);
     }
 
     /// Notes a change of so many operations that goes out: one of so many parts of a commit.
@@ -105,9 +114,9 @@ impl Tally {
         self.is_unbased.then_some(self.changes)
     }
 
-    /// Operations of the next change, where the order has refused it for the work that it asks for: fewer may go in.
-    pub fn too_many(&self) -> Option<usize> {
-        self.too_many
+    /// Way in which the import goes on after the refusal that was judged last; none once it was asked for.
+    pub fn onward(&mut self) -> Option<Onward> {
+        self.onward.take()
     }
 
     /// Whether a change waits for approvals: one that is based on it would stand without it where it does not get them.
@@ -124,7 +133,11 @@ impl Tally {
             State::Refused => {
                 self.is_unbased = matches!(receipt.code, Some(Code::BaseTooOld | Code::BaseUnknown));
                 let operations = self.under_way.front().map_or(0, |change| change.operations);
-                self.too_many = Some(operations).filter(|count| *count > 1 && receipt.asks_too_much());
+                self.onward = match (receipt.asks_too_much(), receipt.is_for_another_slot()) {
+                    (true, _) if operations > 1 => Some(Onward::Divided(operations / 2)),
+                    (_, true) => Some(Onward::Again(self.changes)),
+                    _ => None,
+                };
                 let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
                 let what = format!("{} was refused, and nothing after it went in: {detail}", name());
                 Err(Failure::no(what).next(match receipt.code {
