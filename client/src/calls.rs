@@ -354,8 +354,8 @@ impl Came {
 /// Pages of one list: a domain of ten million files fills a tenth of them.
 const PAGES_MAX: usize = 100_000;
 
-/// Bytes of all pages of one list: some million files. A node that goes on for ever must not fill our memory.
-const LIST_BYTES_MAX: usize = 1 << 30;
+/// Bytes of all pages of one list: some million changes with long messages, or more files. A node that goes on for ever must not fill our memory.
+const LIST_BYTES_MAX: usize = 8 << 30;
 
 /// Items that one page is asked to have.
 const PAGE_ITEMS: usize = 1_000;

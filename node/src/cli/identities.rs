@@ -49,7 +49,7 @@ pub enum Command {
         /// Rotate although policies name the old key: what they ask of that key, nobody can give then
         #[arg(long)]
         named: bool,
-        /// Rotate although changes of the old key have no answer: those that are ordered later are refused
+        /// Rotate although changes of the old key wait: those that are ordered later are refused
         #[arg(long)]
         unanswered: bool,
         #[command(flatten)]
@@ -109,7 +109,7 @@ async fn rotate(word: &SignedRequest, op: Op, is_meant: bool) -> Outcome {
 const WAITS: &str = "a change of this key still waits, and would be refused once the key is over; nothing was signed";
 
 /// Advice where a change of a key waits.
-const WAIT_FIRST: &str = "give the command again later (`quorate log` shows what was ordered), or with --unanswered: the key ends all the same";
+const WAIT_FIRST: &str = "give the command again later (`quorate log` shows what was ordered), or with --unanswered: the key ends although they wait";
 
 /// Revokes the one author whom an organisation has left only if that is meant.
 async fn keep_last(word: &SignedRequest, key: &PublicKey) -> Outcome {

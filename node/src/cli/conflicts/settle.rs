@@ -130,7 +130,11 @@ pub async fn resolve(args: &Resolve) -> Outcome {
             let (mode, bytes) = change::given(Some(file), args.mode, args.word.reach.patience()?)?;
             put(&conflict.path, mode, bytes)
         }
-        (None, Some(number)) => side(&client, &conflict, number).await?,
+        (None, Some(number)) => match side(&client, &conflict, number).await {
+            Ok(side) => side,
+            // Contents of a conflict that is over are kept for a while only.
+            Err(failure) => return is_open(&client, &conflict.id).await.and(Err(failure)),
+        },
         (None, None) => (vec![Op::Delete { path: conflict.path.clone() }], vec![]),
     };
     say(&args.word, &client, &conflict, (args.base, ops, contents), |_| args.side).await
