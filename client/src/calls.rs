@@ -416,6 +416,6 @@ mod tests {
     fn a_list_without_an_end_is_too_much_by_its_pages_or_its_bytes() {
         let (mut small, mut large) = (Came::default(), Came::default());
         assert!((0..PAGES_MAX).all(|_| !small.is_too_much_with(9)) && small.is_too_much_with(9));
-        assert!((0..16).all(|_| !large.is_too_much_with(64 << 20)) && large.is_too_much_with(1));
+        assert!((0..LIST_BYTES_MAX >> 26).all(|_| !large.is_too_much_with(64 << 20)) && large.is_too_much_with(1));
     }
 }

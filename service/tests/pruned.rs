@@ -145,7 +145,7 @@ async fn what_is_forgotten_is_told_with_who_else_may_keep_it() {
     for problem in [log, slots, words] {
         assert_eq!((problem.status, problem.code.as_str()), (410, "history-pruned"), "{problem}");
         assert!(problem.members.is_some_and(|others| others.is_empty()), "a group of one");
-        assert!(problem.detail.contains("the group has no other member"), "{}", problem.detail);
+        assert!(problem.detail.contains("no other member keeps more"), "{}", problem.detail);
     }
     forgetful.stop().await;
 }

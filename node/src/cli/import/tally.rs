@@ -247,3 +247,44 @@ pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, jso
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_ledger::EnvelopeId;
+    use quorate_pbft::{Digest, PublicKey};
+
+    /// Way on after a change of so many operations that was refused with this detail, and after that once more.
+    fn onward(operations: usize, detail: &str) -> [Option<Onward>; 2] {
+        let line = Line { branch: "main".into(), domain: "main".into(), tip: "0".repeat(40).parse().expect("an id") };
+        let mut tally = Tally::of(&line);
+        tally.under_way.push_back(UnderWay { operations, last: None });
+        let receipt = Receipt {
+            id: EnvelopeId(Digest::ZERO),
+            domain: "main".into(),
+            author: PublicKey([0; 32]),
+            from_seq: 1,
+            to_seq: 1,
+            state: State::Refused,
+            revision: None,
+            lane: None,
+            stage: None,
+            code: Some(Code::Validator),
+            detail: Some(detail.into()),
+            conflicts: Vec::new(),
+            changes: Vec::new(),
+        };
+        tally.judge(&receipt, || None).expect_err("it was refused");
+        [tally.onward(), tally.onward()]
+    }
+
+    #[test]
+    fn a_refusal_for_work_is_answered_once() {
+        let asks = "the envelope asks for the rules of more paths than one may";
+        let late = "others have used the work that one may have done in a slot: send it again";
+        assert_eq!(onward(7, asks), [Some(Onward::Divided(3)), None]);
+        assert_eq!(onward(1, asks), [None; 2], "one file cannot be divided");
+        assert_eq!(onward(1, late), [Some(Onward::Again(0)), None]);
+        assert_eq!(onward(7, "it is no JSON"), [None; 2]);
+    }
+}
