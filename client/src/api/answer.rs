@@ -87,7 +87,7 @@ impl Problem {
     }
 
     /// Whether it leaves open what became of an envelope: another node may have taken it, or know its verdict.
-    pub(crate) fn settles_nothing(&self) -> bool {
+    pub fn settles_nothing(&self) -> bool {
         self.is_of_size_here() || self.is_of_pruned_history()
     }
 
