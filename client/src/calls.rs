@@ -336,7 +336,7 @@ impl Client {
     }
 }
 
-/// What came of a list so far.
+/// Pages and bytes of a list so far.
 #[derive(Default)]
 struct Came {
     pages: usize,
@@ -354,7 +354,8 @@ impl Came {
 /// Pages of one list: a domain of ten million files fills a tenth of them.
 const PAGES_MAX: usize = 100_000;
 
-/// Bytes of all pages of one list: some million changes with long messages, or more files. A node that goes on for ever must not fill our memory.
+/// Bytes of all pages of one list: some million changes with long messages, or more files. A node that goes on for ever must not
+/// fill our memory.
 const LIST_BYTES_MAX: usize = 8 << 30;
 
 /// Items that one page is asked to have.

@@ -214,7 +214,7 @@ fn a_row_of_another_epoch_that_cannot_be_read_is_told() {
     assert!(fault(&Db::open(folder.path()).unwrap(), &[]).is_some());
 }
 
-/// It is about others, and no part of what the group agrees on.
+/// Evidence is about others, and no part of what the group agrees on.
 #[test]
 fn evidence_that_is_damaged_keeps_no_promise_back_and_is_dropped() {
     for change in [lose, garble] {

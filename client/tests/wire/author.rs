@@ -448,7 +448,7 @@ async fn a_node_without_room_is_waited_for_once_however_many_changes_it_holds_ba
     assert_eq!(tries(2), 1, "{sent:?}");
 }
 
-/// All that was asked before took the time.
+/// Earlier questions took the time.
 #[tokio::test]
 async fn an_import_whose_preparation_took_longer_than_an_answer_may_take_is_sent_all_the_same() {
     let desk = Desk::new();

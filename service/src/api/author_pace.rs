@@ -4,7 +4,7 @@
 //! An author's envelopes cost time: a second for 1,000 operations, or for 8 MiB. They come as fast as they like until they
 //! have cost a second more than has passed; the envelope that goes beyond is let in whole, and paid for before the next.
 //!
-//! What envelopes used of their budgets is known once they were executed, at whichever member they came in, and is paid for
+//! Work of envelopes, by what they used of their budgets, is known once they were executed, wherever they came in, and is paid for
 //! then, also where a policy sets a rate.
 
 use quorate_ledger::Envelope;

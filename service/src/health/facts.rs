@@ -17,7 +17,7 @@ pub enum Standstill {
     Room,
     /// A commit has waited for the disk for so many seconds.
     Disk(u64),
-    /// One step has taken so many seconds, and none of them was a commit.
+    /// A step has taken so many seconds, and none of them was a commit.
     Step(u64),
 }
 
