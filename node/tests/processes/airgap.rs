@@ -107,6 +107,17 @@ impl Desk {
         (parcel.head.clone(), frames)
     }
 
+    /// First slot after this one that orders bundles; slots may order none (N7).
+    fn slot_with_bundles_after(&self, slot: u64) -> u64 {
+        self.export(slot + 1, "later");
+        let (_, frames) = self.frames("later");
+        let full = frames.windows(2).find_map(|pair| match pair {
+            [Frame::Slot(decision), Frame::Bundle(_)] => Some(decision.certificate.seq.get()),
+            _ => None,
+        });
+        full.expect("a slot of a file")
+    }
+
     /// A parcel of these frames, with hashes that fit.
     fn forge(&self, name: &str, head: &Frame, frames: &[Frame]) {
         let mut draft = Draft::begin(&self.path(name), head).expect("our folder");
@@ -326,7 +337,8 @@ fn a_parcel_that_lacks_a_slot_is_refused() {
 #[test]
 fn a_parcel_that_was_thinned_at_its_front_is_refused() {
     let desk = Desk::with_files(6);
-    desk.export(3, "rest");
+    let from = desk.slot_with_bundles_after(2);
+    desk.export(from, "rest");
     let (head, frames) = desk.frames("rest");
     let mut thinned = frames.clone();
     let Frame::Slot(first) = &mut thinned[0] else { panic!("a slot follows the first frame") };
