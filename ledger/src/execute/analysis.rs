@@ -16,17 +16,16 @@ use quorate_pbft::ReplicaId;
 impl Execution<'_, '_> {
     /// Takes what a replica proposes for an open conflict. Whatever is not as it must be (a conflict that does not exist,
     /// is over, or was analysed by this replica before) does nothing: it is nobody's envelope, so nothing is refused. From rules 16 on
-    /// so does a second one for the same conflict in the slot, and one whose member has used its work of it.
+    /// so does a second one for the same conflict in the slot, and one whose member has used its work.
     pub(super) fn analysis(&mut self, lane: ReplicaId, bytes: &[u8]) -> Result<(), StoreError> {
         let Some(analysis) = Analysis::decode(bytes) else { return Ok(()) };
         let committee = self.committee(self.epoch)?;
         let Some(member) = committee.and_then(|committee| committee.key(lane).copied()) else { return Ok(()) };
         let number = self.overlay.bytes(Live::Index, &rows::conflict_domain(&analysis.conflict))?;
         let Some(domain) = number.and_then(|number| self.domain_of_row(&number)) else { return Ok(()) };
-        let by = Party::Member(lane);
+        let by = Party::Member(member);
         let is_first = self.analysed.insert((lane, analysis.conflict));
-        let rules = self.ledger.rules();
-        if rules >= WORK_OF_ONE_SINCE && !is_first || self.used.is_up(&by, rules) {
+        if self.ledger.rules() >= WORK_OF_ONE_SINCE && !is_first || self.is_up(&by)? {
             return Ok(());
         }
         let context = self.context(&domain);

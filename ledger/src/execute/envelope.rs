@@ -129,7 +129,7 @@ impl Execution<'_, '_> {
             None => Sequence::new(),
         };
         let by = Party::Organisation(author.as_ref().map_or(String::new(), |author| author.organisation.clone()));
-        let mut spent = if self.used.is_up(&by, self.ledger.rules()) { Spent::share() } else { Spent::default() };
+        let mut spent = self.budget(&by)?;
         let (mut organisation, mut takes, unused) = (String::new(), Vec::new(), spent.time());
         let judge = |overlay: &mut _| {
             if number.is_some() {

@@ -79,7 +79,7 @@ pub(crate) struct Execution<'l, 's> {
     moved: Vec<(PublicKey, String)>,
     /// Work that was done for each author, in time at the worst.
     work: BTreeMap<PublicKey, Duration>,
-    /// Work that was done for each party.
+    /// Work that was done for each party, and what it owes.
     used: Used,
     /// Conflicts for which each lane has brought an analysis.
     analysed: BTreeSet<(ReplicaId, ConflictId)>,
@@ -138,6 +138,7 @@ impl<'l, 's> Execution<'l, 's> {
         self.held_up()?;
         self.deadlines()?;
         self.write_services()?;
+        self.write_work()?;
         self.move_horizons(decided)?;
         self.finish(decided)
     }

@@ -161,7 +161,7 @@ impl Receipt {
         self.detail.as_ref().is_some_and(|detail| detail.ends_with(TOO_MUCH) || policy::was_behind_others(detail))
     }
 
-    /// Whether it was refused for work that others of its organisation had done in the slot: in another one it has a whole budget.
+    /// Whether it was refused for work that its organisation owes: once that is paid it has a whole budget.
     #[cfg(feature = "execution")]
     pub fn is_for_another_slot(&self) -> bool {
         self.detail.as_ref().is_some_and(|detail| detail.ends_with(NOT_NOW))

@@ -23,6 +23,16 @@ pub(crate) const POLICY: &[u8] = b"P";
 /// The revision that put the policy in force there, in a domain's tree, or the group's; none for one of before rules 16.
 pub(crate) const POLICY_SINCE: &[u8] = b"S";
 
+/// Work that an organisation owes, in the group's tree: [`super::record::WorkOwed`].
+pub(crate) fn work_of_organisation(name: &str) -> Vec<u8> {
+    named(b'W', name.as_bytes())
+}
+
+/// Work that a member owes, in the group's tree.
+pub(crate) fn work_of_member(key: &PublicKey) -> Vec<u8> {
+    named(b'X', &key.0)
+}
+
 /// The numbers of a domain's line of locks, in its tree.
 pub(crate) const LOCKS: &[u8] = b"K";
 

@@ -13,10 +13,31 @@ use crate::vocabulary::file::File;
 use crate::vocabulary::ids::{ConflictId, EnvelopeId};
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
+use core::time::Duration;
 use quorate_pbft::{
     Committee, Constants, Decided, Digest, Epoch, Position, PublicKey, ReplicaId, SeqNum, Signature, Time, Tip, bounded,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Work that a party owes after a slot in which some was done for it: time at the worst, which it pays as time passes.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct WorkOwed {
+    micros: u64,
+    since: Time,
+}
+
+impl WorkOwed {
+    /// Owed since that time.
+    pub(crate) fn new(work: Duration, since: Time) -> Self {
+        Self { micros: u64::try_from(work.as_micros()).unwrap_or(u64::MAX), since }
+    }
+
+    /// Owed at a later time, of which one part in so many pays.
+    pub(crate) fn at(&self, now: Time, part: u64) -> Duration {
+        let passed_ms = now.get().saturating_sub(self.since.get());
+        Duration::from_micros(self.micros.saturating_sub(passed_ms.saturating_mul(1_000) / part))
+    }
+}
 
 /// Head of the group: the values that executing the next slot reads beside the entries themselves.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

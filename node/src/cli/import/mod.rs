@@ -145,11 +145,11 @@ fn pace(rate: u32) -> Interval {
     ticks
 }
 
-/// Time for which an import waits for a slot in which nobody of its organisation has done much.
-const A_SLOT: Duration = Duration::from_secs(1);
+/// Time for which an import waits at first until its organisation owes less work; a second longer each time.
+const A_WHILE: Duration = Duration::from_secs(1);
 
-/// Times that it does so for one change.
-const SLOTS_MAX: u32 = 30;
+/// Times that it does so for one change: eight minutes.
+const WAITS_MAX: u32 = 30;
 
 /// Difference of a round of an import to the one before, whose refusal it answers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -158,15 +158,15 @@ struct Anew {
     unbased: Option<usize>,
     /// Operations that each change of the first commit may have.
     operations: Option<u32>,
-    /// Changes after which one waits for another slot, and how often.
+    /// Changes after which one waits, and how often.
     waits: (usize, u32),
 }
 
 impl Anew {
-    /// Whether the next change may wait for another slot once more, after so many changes.
-    fn waits(&mut self, changes: usize) -> bool {
+    /// Time for which the next change waits once more, after so many changes.
+    fn waits(&mut self, changes: usize) -> Option<Duration> {
         self.waits = if self.waits.0 == changes { (changes, self.waits.1 + 1) } else { (changes, 1) };
-        self.waits.1 <= SLOTS_MAX
+        (self.waits.1 <= WAITS_MAX).then(|| A_WHILE * self.waits.1)
     }
 }
 
@@ -174,7 +174,7 @@ impl Run<'_> {
     /// Brings in what is missing of a line, and tells what became of earlier changes and of the notes of verdicts. Where the
     /// order takes no more changes on the last one, as so many are based on each other, it goes on with a base of its own; where
     /// it refuses one for the work that it asks for, with half as many operations in each change of that commit; and where its
-    /// organisation has used the work of a slot, in a later one.
+    /// organisation has used its work, a while later.
     async fn import(&mut self, line: &Line) -> Result<Tally, Failure> {
         let client = self.args.reach.client()?;
         let mut author = Author::open(self.args.signing.key()?, client.clone(), &line.domain).await?;
@@ -189,7 +189,10 @@ impl Run<'_> {
                     let files = counted(operations, "file");
                     tell!("a commit asks for more work than one change may: it goes in with {files} in each at most");
                 }
-                (Err(_), _, Some(Onward::Again(changes))) if anew.waits(changes) => sleep(A_SLOT).await,
+                (ended @ Err(_), _, Some(Onward::Again(changes))) => match anew.waits(changes) {
+                    Some(time) => sleep(time).await,
+                    None => return ended.map(|()| tally),
+                },
                 (ended, ..) => return ended.map(|()| tally),
             }
         }
