@@ -3,7 +3,7 @@
 mod support;
 
 use quorate_ledger::policy::PathRule;
-use quorate_ledger::{Act, Analysis, Code, EnvelopeId, Ledger, Mode, Op, Receipt, State, Table};
+use quorate_ledger::{Act, Analysis, Code, EnvelopeId, Ledger, LockMode, Mode, Op, Receipt, State, Table};
 use quorate_pbft::{Item, PublicKey, Signer as _};
 use support::author;
 use support::disputes::{goes_on_by, policy, rule, world};
@@ -312,4 +312,27 @@ fn analyses_of_a_member_that_owes_work_wait_until_time_has_paid_it() {
     rest(&mut world);
     world.slot_of(vec![(0, items[139..140].to_vec())]);
     assert_eq!(proposed_for(&world), proposed + 1);
+}
+
+#[test]
+fn requests_for_locks_pay_for_the_line_that_they_look_at() {
+    let mut world = world(16);
+    let lock =
+        |path: &str| Edit::Other(Op::Acquire { path: path.into(), mode: LockMode::Ix, lease_ms: 60_000, wait_ms: 0 });
+    let locks = |from: usize| -> Vec<Edit> { (from..from + 16).map(|number| lock(&number.to_string())).collect() };
+    (0..3).for_each(|round| assert_eq!(world.does(0, &locks(16 * round)).code, None));
+    let renewed: Vec<Edit> = (0..16).map(|_| lock("7")).collect();
+    let done = work(&mut world, 0, &renewed);
+    assert!(matches!(done[..], [(_, 5..8)]), "16 looks at 48 requests: {done:?}");
+}
+
+#[test]
+fn suggestions_pay_for_the_sides_that_they_look_at() {
+    let mut world = governed(16, vec![]);
+    let base = world.now();
+    (0..60).for_each(|number| drop(world.does_on(base, 1 + number % 2, &[write("a", &format!("{number}\n"))])));
+    let conflict = world.view().conflicts(None, Some(true), None, 1).expect("known").items[0].id;
+    let same = Edit::Other(Op::Suggest { conflict, file: None, reason: String::new() });
+    let done = work(&mut world, 3, &vec![same; 64]);
+    assert!(matches!(done[..], [(_, 25..40)]), "64 looks at some 60 sides: {done:?}");
 }

@@ -2,7 +2,7 @@
 
 use super::Applier;
 use crate::format::analysis::Analysis;
-use crate::format::rules::DISPUTES_ARE_BOUNDED_SINCE;
+use crate::format::rules::{DISPUTES_ARE_BOUNDED_SINCE, WORK_OF_ONE_SINCE};
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
@@ -11,7 +11,7 @@ use crate::state::store::{Live, StoreError};
 use crate::state::{name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
-use crate::vocabulary::verdict::Code;
+use crate::vocabulary::verdict::{Code, TOO_MUCH};
 use quorate_pbft::{Digest, PublicKey};
 
 /// Bytes of a suggestion's reason.
@@ -100,10 +100,15 @@ impl Applier<'_, '_> {
         Ok(self.tell(id, by, ConflictEventKind::Proposed { side, reason: reason.to_owned() })?)
     }
 
-    /// The first side that says the same, of the oldest ones and of those that somebody has proposed.
-    fn same_side(&self, id: &ConflictId, path: &str, file: Option<File>) -> Result<Option<u32>, StoreError> {
+    /// The first side that says the same, of the oldest ones and of those that somebody has proposed. From rules 16 on each is a
+    /// look of the envelope's.
+    fn same_side(&mut self, id: &ConflictId, path: &str, file: Option<File>) -> Result<Option<u32>, Abort> {
         let ConflictRecord { sides, supporters, .. } = self.conflict(id)?;
+        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
         for index in (0..sides.min(SIDES_MAX)).chain(supporters.into_keys().filter(|side| *side >= SIDES_MAX)) {
+            if counts && !self.budget.take_side() {
+                return Err(Abort::at(Code::Quota, path, &format!("the envelope asks for more sides {TOO_MUCH}")));
+            }
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             if side.is_some_and(|side| side.path == path && side.file == file) {
                 return Ok(Some(index));

@@ -205,7 +205,7 @@ impl Budget {
         left.is_some()
     }
 
-    /// Time that what was taken takes at the worst. A lock is as cheap as an operation, but for its search of circles.
+    /// Time that what was taken takes at the worst. A lock takes looks at its line, and its search of circles.
     pub(super) fn time(&self) -> Duration {
         let long = [
             (self.bytes, BYTES_MAX),

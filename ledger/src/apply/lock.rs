@@ -91,8 +91,11 @@ impl<'s> Applier<'_, 's> {
         Ok(())
     }
 
+    /// Takes a look at the line of the domain: from rules 16 on at each request in it.
     fn has_looks(&mut self) -> Result<(), Abort> {
-        match self.budget.take_lock() {
+        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
+        let requests = if counts { self.manager().requests()? } else { 0 };
+        match self.budget.take_lock() && self.budget.take_looks(requests as usize) {
             true => Ok(()),
             false => Err(Abort::refused(Code::BadAct, "more locks than one envelope may ask for or give back")),
         }

@@ -119,6 +119,7 @@ impl Spent {
     /// Takes on a change that waited, of so many bytes, if there is room for it beside those before.
     pub(crate) fn takes_on(&mut self, envelope: &Envelope, bytes: usize) -> bool {
         (self.index, self.budget.is_short) = (0, false);
+        self.checks.goes_on();
         self.budget.take_change(envelope, bytes)
     }
 

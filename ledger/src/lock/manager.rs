@@ -145,6 +145,11 @@ impl Manager<'_, '_> {
         self.overlay.put_indexed(self.domain, name::lock(path), node)
     }
 
+    /// Count of the requests of the whole domain.
+    pub(crate) fn requests(&self) -> Result<u32, StoreError> {
+        Ok(self.table()?.requests)
+    }
+
     /// Requests of the whole domain, held or waiting, with their paths.
     pub(crate) fn line(&self) -> Result<Vec<(String, LockRequest)>, StoreError> {
         let all = related(self.overlay, self.domain, "")?;

@@ -5,7 +5,7 @@ mod schema;
 mod schema_cost;
 
 use self::schema::Compiled;
-use crate::policy::{Format, PathRule, Schema};
+use crate::policy::{Format, PATTERNS_MAX, PLACES_BYTES_MAX, PathRule, Schema};
 use crate::vocabulary::path::Shown;
 use crate::vocabulary::shelter::sheltered;
 use crate::vocabulary::verdict::Code;
@@ -19,9 +19,17 @@ const STEPS_OF_SHARE: u64 = STEPS_MAX / 4_096;
 /// Time that they take at the worst. Rules 16 count in it, too.
 const TIME: Duration = Duration::from_millis(500);
 
+/// Time that making the schemas of the largest policy ready takes at the worst. Rules 16 count in it, too.
+const READY_MICROS: u64 = 1_250_000;
+/// Expressions, and bytes of places, of schemas that are made ready for an envelope whose organisation has used its work.
+const READY_OF_SHARE: (u64, u64) = (PATTERNS_MAX / 1_024, PLACES_BYTES_MAX / 1_024);
+
 /// Validation budget left for one envelope, and its compiled schemas.
 pub(crate) struct Checks {
     steps: u64,
+    /// Expressions and bytes of places of the schemas that were made ready.
+    ready: (u64, u64),
+    is_share: bool,
     is_short: bool,
     /// By the pattern of their rules: the first of several rules with one pattern is the one that decides.
     schemas: BTreeMap<String, Result<Compiled, String>>,
@@ -29,7 +37,7 @@ pub(crate) struct Checks {
 
 impl Default for Checks {
     fn default() -> Self {
-        Self { steps: STEPS_MAX, is_short: false, schemas: BTreeMap::new() }
+        Self { steps: STEPS_MAX, ready: (0, 0), is_share: false, is_short: false, schemas: BTreeMap::new() }
     }
 }
 
@@ -52,22 +60,43 @@ impl PathRule {
 impl Checks {
     /// Checks of an envelope whose organisation has used the work of its slot.
     pub(crate) fn share() -> Self {
-        Self { steps: STEPS_OF_SHARE, ..Self::default() }
+        Self { steps: STEPS_OF_SHARE, is_share: true, ..Self::default() }
     }
 
-    /// Steps that are left, for contents under the rules of another policy.
+    /// What is left, for contents under the rules of another policy.
     pub(crate) fn of_another_policy(self) -> Self {
-        Self { steps: self.steps, ..Self::default() }
+        Self { schemas: BTreeMap::new(), ..self }
     }
 
-    /// Time that the steps which were taken take at the worst.
+    /// Another change begins, with what is left.
+    pub(crate) fn goes_on(&mut self) {
+        self.is_short = false;
+    }
+
+    /// Time that the steps which were taken, and the schemas that were made ready, take at the worst.
     pub(crate) fn time(&self) -> Duration {
-        share(TIME, (self.steps, STEPS_MAX))
+        let part = |of: u64, max: u64| Duration::from_micros(READY_MICROS.saturating_mul(of) / max);
+        let ready = part(self.ready.0, PATTERNS_MAX) + part(self.ready.1, PLACES_BYTES_MAX);
+        share(TIME, (self.steps, STEPS_MAX)) + ready
     }
 
-    /// Whether a document was not held against its schema, because too few steps were left.
+    /// Whether a document was not held against its schema, because too little was left.
     pub(crate) fn is_short(&self) -> bool {
         self.is_short
+    }
+
+    /// Makes a schema ready, if that is no more than is left.
+    fn make_ready(&mut self, schema: &Schema) -> Result<Compiled, String> {
+        let made = schema.compile_if(|(patterns, places)| {
+            let ready = (self.ready.0.saturating_add(patterns), self.ready.1.saturating_add(places));
+            let is_within = !self.is_share || ready.0 <= READY_OF_SHARE.0 && ready.1 <= READY_OF_SHARE.1;
+            if is_within {
+                self.ready = ready;
+            }
+            is_within
+        })?;
+        self.is_short |= made.is_none();
+        made.ok_or_else(|| "making it ready takes more than is left".to_owned())
     }
 
     /// Fault of a content by its rule.
@@ -99,8 +128,11 @@ impl Checks {
                 return Some((Code::DoesNotParse, why));
             }
         };
-        let compiled = self.schemas.entry(pattern.to_owned()).or_insert_with(|| schema.compile());
-        let compiled = match compiled {
+        if !self.schemas.contains_key(pattern) {
+            let ready = self.make_ready(schema);
+            self.schemas.insert(pattern.to_owned(), ready);
+        }
+        let compiled = match self.schemas.get_mut(pattern).expect("it was made ready") {
             Ok(compiled) => compiled,
             Err(why) => return Some((Code::Schema, format!("the schema cannot be used: {why}"))),
         };
@@ -162,6 +194,29 @@ mod tests {
 
     fn code(rule: PathRule, content: &[u8]) -> Option<Code> {
         Checks::default().broken(&rule, content).map(|(code, _)| code)
+    }
+
+    #[test]
+    fn a_share_that_was_too_little_in_one_domain_is_so_in_the_next() {
+        let schema = Schema::new(r#"{"items": {"type": "integer"}}"#);
+        let rule = PathRule { format: Some(Format::Json), schema: Some(schema), ..PathRule::default() };
+        let list = format!("[{}1]", "1,".repeat(2_000));
+        let mut checks = Checks::share();
+        assert!(checks.broken(&rule, list.as_bytes()).is_some() && checks.is_short());
+        let mut elsewhere = checks.of_another_policy();
+        assert!(elsewhere.is_short());
+        elsewhere.goes_on();
+        assert!(!elsewhere.is_short());
+    }
+
+    #[test]
+    fn a_share_makes_no_schema_with_regular_expressions_ready_and_a_whole_budget_counts_them() {
+        let schema = Schema::new(r#"{"properties": {"a": {"pattern": "^a$"}, "b": {"pattern": "^b$"}}}"#);
+        let rule = PathRule { format: Some(Format::Json), schema: Some(schema), ..PathRule::default() };
+        let (mut share, mut whole) = (Checks::share(), Checks::default());
+        assert!(share.broken(&rule, b"{}").is_some() && share.is_short());
+        assert_eq!(whole.broken(&rule, b"{}"), None);
+        assert!(!whole.is_short() && whole.time() >= Duration::from_millis(9), "{:?}", whole.time());
     }
 
     #[test]

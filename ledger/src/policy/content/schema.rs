@@ -23,16 +23,24 @@ impl Schema {
 
     /// Makes it ready for use, or says why it cannot be used and where.
     pub(crate) fn compile(&self) -> Result<Compiled, String> {
+        Ok(self.compile_if(|_| true)?.expect("it was asked for"))
+    }
+
+    /// Makes it ready for use if its cost is taken: regular expressions, and bytes of the places of its parts.
+    pub(crate) fn compile_if(&self, takes: impl FnOnce((u64, u64)) -> bool) -> Result<Option<Compiled>, String> {
         if self.text().len() > SCHEMA_BYTES_MAX {
             return Err(format!("{} bytes, at most {SCHEMA_BYTES_MAX} are allowed", self.text().len()));
         }
         let mut schema = document::read(Format::Json, self.text().as_bytes())?;
         let plan = Plan::of(&schema)?;
+        if !takes(plan.cost(Tally::AsCompiled)) {
+            return Ok(None);
+        }
         drop_id(&mut schema, plan.refers());
         let built = build(&schema);
         let validator =
             built.map_err(|error| format!("{} is not as the draft says", Shown(error.instance_path().as_str())))?;
-        Ok(Compiled { validator, plan })
+        Ok(Some(Compiled { validator, plan }))
     }
 }
 
