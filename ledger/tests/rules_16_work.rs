@@ -336,3 +336,13 @@ fn suggestions_pay_for_the_sides_that_they_look_at() {
     let done = work(&mut world, 3, &vec![same; 64]);
     assert!(matches!(done[..], [(_, 25..40)]), "64 looks at some 60 sides: {done:?}");
 }
+
+#[test]
+fn a_refusal_for_work_that_is_owed_is_no_misdeed() {
+    let mut world = searching();
+    assert_eq!(said(&mut world, &[(0, large("first", 32), false)]), ["Applied"]);
+    let standing = |world: &World| world.view().reputation(&author(0).public_key()).expect("memory");
+    let before = standing(&world);
+    assert_eq!(said(&mut world, &[(0, large("second", 1), true)]), ["for another slot"]);
+    assert_eq!(standing(&world), before);
+}

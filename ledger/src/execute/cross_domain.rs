@@ -22,10 +22,10 @@ impl Execution<'_, '_> {
             }
             (sequence.next, sequence.attempt) =
                 if refused { (sequence.next, entered.attempt) } else { (entered.seq + 1, 0) };
-            if refused {
-                sequence.track_record.refused += 1
-            } else {
-                sequence.track_record.effective += 1
+            match refused {
+                true if receipt.is_for_another_slot() => (),
+                true => sequence.track_record.refused += 1,
+                false => sequence.track_record.effective += 1,
             }
             let used = Used { domain: number, author: &body.author, number: entered.seq, attempt: entered.attempt };
             self.use_number(&used, submission.id, &mut sequence, NumberAnswer::Part);

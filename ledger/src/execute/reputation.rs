@@ -36,8 +36,11 @@ impl TrackRecord {
 }
 
 impl Execution<'_, '_> {
-    /// Notes what a replica's lane brought.
+    /// Notes what a replica's lane brought. A refusal for what others of the organisation have done is no misdeed.
     pub(super) fn note_service(&mut self, lane: ReplicaId, receipt: &Receipt) {
+        if receipt.is_for_another_slot() {
+            return;
+        }
         let service = self.services.entry(lane).or_default();
         let count = match (receipt.state, receipt.code) {
             (State::Refused, Some(Code::UnknownAuthor)) => &mut service.strangers,

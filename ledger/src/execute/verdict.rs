@@ -43,7 +43,9 @@ impl Execution<'_, '_> {
             } else {
                 (sequence.next, sequence.attempt) = (body.to_seq + 1, 0);
             }
-            sequence.track_record.note(body, verdict.receipt.state);
+            if !verdict.receipt.is_for_another_slot() {
+                sequence.track_record.note(body, verdict.receipt.state);
+            }
             self.use_number(&submission.used(number), submission.id, &mut sequence, answer);
             self.write(submission, number, sequence, &verdict);
             self.write_parts(submission, &verdict.receipt)?;
