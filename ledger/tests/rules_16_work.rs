@@ -346,3 +346,17 @@ fn a_refusal_for_work_that_is_owed_is_no_misdeed() {
     assert_eq!(said(&mut world, &[(0, large("second", 1), true)]), ["for another slot"]);
     assert_eq!(standing(&world), before);
 }
+
+/// Envelopes without a verdict of a slot with two copies of one that lacks a content.
+fn deferred(rules: u32) -> usize {
+    let mut world = world(rules);
+    let mut draft = world.draft(0, world.now(), &[write("a", "x\n")]);
+    draft.contents.clear();
+    let item = world.item(&draft);
+    world.slot_of(vec![(0, vec![item.clone(), item])]).deferred.len()
+}
+
+#[test]
+fn a_copy_of_what_lacks_a_content_is_not_executed_again_in_its_slot() {
+    assert_eq!((deferred(15), deferred(16)), (2, 1));
+}

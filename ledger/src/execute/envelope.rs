@@ -112,7 +112,8 @@ impl Execution<'_, '_> {
         transaction::entered(&envelope.body).map(|entered| self.context(entered.domain)).collect()
     }
 
-    /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing.
+    /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing. Nor does, from
+    /// rules 16 on, a copy of what lacked a content in this slot: executing it is as dear each time, and uses no number.
     pub(super) fn envelope(&mut self, origin: Origin, bytes: &[u8]) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
         let Ok(envelope) = Envelope::decode(bytes, genesis.limits()) else {
@@ -120,6 +121,9 @@ impl Execution<'_, '_> {
         };
         let (context, others) = (self.context(&envelope.body.domain), self.other_settings(&envelope));
         let submission = context.submission(&envelope, &others);
+        if self.lacking.contains(&submission.id) {
+            return Ok(());
+        }
         let author = submission.author(&self.overlay);
         let is_unknown = matches!(&author, Err(Abort::Refused(refusal)) if refusal.code == Code::UnknownAuthor);
         // Strangers, and everybody in domains that do not exist, have no numbers that could be kept.
@@ -315,6 +319,9 @@ impl Execution<'_, '_> {
     ) -> Result<(), StoreError> {
         self.overlay.rollback();
         let body = &submission.envelope.body;
+        if let (DeferReason::Content(_), WORK_OF_ONE_SINCE..) = (&why, self.ledger.rules()) {
+            self.lacking.insert(submission.id);
+        }
         if let (Some(number), DeferReason::Taken) = (number, &why)
             && submission.judged_at_its_number(&self.overlay, &sequence)?.is_some_and(|judged| judged != submission.id)
             && sequence.repeated.len() < Sequence::REPEATED_MAX

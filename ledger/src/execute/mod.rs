@@ -81,6 +81,8 @@ pub(crate) struct Execution<'l, 's> {
     work: BTreeMap<PublicKey, Duration>,
     /// Work that was done for each party, and what it owes.
     used: Used,
+    /// Envelopes that lacked a content in this slot.
+    lacking: BTreeSet<EnvelopeId>,
     /// Conflicts for which each lane has brought an analysis.
     analysed: BTreeSet<(ReplicaId, ConflictId)>,
     /// Pending changes to look at again after the envelope in hand.
@@ -115,6 +117,7 @@ impl<'l, 's> Execution<'l, 's> {
             moved: Vec::new(),
             work: BTreeMap::new(),
             used: Used::default(),
+            lacking: BTreeSet::new(),
             analysed: BTreeSet::new(),
             resolved: VecDeque::new(),
             won: Vec::new(),
