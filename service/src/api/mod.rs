@@ -80,7 +80,7 @@ pub use streams::Streams;
 pub use threads::Threads;
 pub(crate) use threads::among_strangers;
 pub use tls::{Certificate, TlsError};
-pub use waits::Waits;
+pub use waits::Sessions;
 
 use crate::tokens::Role;
 use axum::Router;

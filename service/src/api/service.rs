@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::problem::{Answer, Failure};
 use super::signatures::Signatures;
 use super::streams::Streams;
-use super::waits::Waits;
+use super::waits::{Sessions, is_claimed};
 use crate::conduct::Conduct;
 use crate::config::Reads;
 use crate::copying::Liar;
@@ -87,10 +87,8 @@ pub struct Service {
     pub streams: Streams,
     /// Room for those who wait for a revision that is not there yet.
     pub future: Semaphore,
-    /// Room for sessions that wait for what a member says it has executed, or may have executed since it said so.
-    pub sessions: Waits,
-    /// Room for sessions that name a slot further ahead.
-    pub far_sessions: Waits,
+    /// Room for sessions that wait for their slot.
+    pub sessions: Sessions,
     /// Sources of facts about its health.
     pub sources: Arc<Sources>,
     /// Outages, and what came of them.
@@ -299,11 +297,6 @@ impl Service {
         }
         Ok(self.until(|published| published.moment.seq() >= seq).await?.moment)
     }
-}
-
-/// Whether a member says that it has executed a slot.
-pub(super) fn is_claimed(published: &Published, seq: SeqNum) -> bool {
-    published.report.peers.iter().any(|peer| peer.is_heard && peer.executed.is_some_and(|executed| executed >= seq))
 }
 
 /// A strong read that may answer.

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::door::Seat;
 use super::problem::{Answer, Failure};
-use super::service::{Service, is_claimed};
+use super::service::Service;
 use crate::engine::Published;
 use crate::levels;
 use axum::extract::{Request, State};
@@ -59,10 +59,7 @@ async fn caught_up(service: &Service, headers: &HeaderMap, from: Option<IpAddr>)
     if is_shown(&service.now()) {
         return Ok(());
     }
-    // Members say only now and then how far they are. Anybody can name a slot that none of them can have come to: it takes no
-    // room from the sessions of others.
-    let is_near = seen.get() <= service.moment().seq().get().saturating_add(service.genesis.constants().window);
-    let room = if is_near || is_claimed(&service.now(), seen) { &service.sessions } else { &service.far_sessions };
+    let room = service.sessions.room(seen, &service.now(), service.genesis.constants().window);
     let _place = room.place(from).ok_or_else(|| Failure::busy("too many sessions wait for this replica"))?;
     match tokio::time::timeout(WAIT, service.until(is_shown)).await {
         Ok(reached) => reached.map(|_| ()),

@@ -1,5 +1,7 @@
 //! Room for requests that wait for a state which is not here yet.
 
+use crate::engine::Published;
+use quorate_pbft::SeqNum;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -44,6 +46,34 @@ impl Drop for Waiting<'_> {
         }
         taken.retain(|_, count| *count > 0);
     }
+}
+
+/// Room for sessions whose slot is not executed here yet, by what is known of it: anybody can name a slot that no member has
+/// executed, and takes no room from those whose slot one has, or may have.
+#[derive(Default)]
+pub struct Sessions {
+    /// Those whose slot a member says it has executed.
+    pub claimed: Waits,
+    /// Those whose slot is within a window, so that a member may have executed it since it last said how far it is.
+    pub near: Waits,
+    /// Those whose slot is further ahead.
+    pub far: Waits,
+}
+
+impl Sessions {
+    /// Room for a session that has seen a slot, beside what is published here, in a group of this window.
+    pub fn room(&self, seen: SeqNum, published: &Published, window: u64) -> &Waits {
+        match () {
+            () if is_claimed(published, seen) => &self.claimed,
+            () if seen <= published.moment.seq().plus(window) => &self.near,
+            () => &self.far,
+        }
+    }
+}
+
+/// Whether a member says that it has executed a slot.
+pub(super) fn is_claimed(published: &Published, seq: SeqNum) -> bool {
+    published.report.peers.iter().any(|peer| peer.is_heard && peer.executed.is_some_and(|executed| executed >= seq))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::door::admins;
 use super::outlet::Outlet;
 use super::{Door, LaunchError, Running, Stopped};
-use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Signatures, Streams, Waits};
+use crate::api::{self, Admin, Answers, AuthorPace, Copies, Pace, Room, Service, Sessions, Signatures, Streams};
 use crate::conduct::{Conduct, Keeper};
 use crate::config::Config;
 use crate::copying;
@@ -174,8 +174,7 @@ impl Node {
             pace: Pace::default(),
             author_pace,
             future: Semaphore::new(api::WAITS_FOR_FUTURE_MAX),
-            sessions: Waits::default(),
-            far_sessions: Waits::default(),
+            sessions: Sessions::default(),
             sources,
             outages,
             watched,

@@ -1,8 +1,9 @@
 //! A replica that is a group, whose parts the test holds up.
 
 use super::{Options, Running};
-use crate::api::{WAITS_FOR_FUTURE_MAX, Waits};
+use crate::api::WAITS_FOR_FUTURE_MAX;
 use crate::config::{Config, Overrides};
+use crate::engine::{PeerFacts, Published};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, make};
 use quorate_client::api::{Issue, Page, SESSION_HEADER};
@@ -11,7 +12,9 @@ use quorate_client::keys::read_seed;
 use quorate_client::session::Token;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Mode, Op, Revision};
-use quorate_pbft::{Ed25519Signer, Signer as _};
+use quorate_pbft::{Ed25519Signer, ReplicaId, SeqNum, Signer as _};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -96,9 +99,9 @@ async fn reads_after(api: std::net::SocketAddr, token: Token) -> u16 {
 }
 
 /// All places for requests that wait.
-fn all_of(waits: &Waits) -> Vec<impl Sized> {
+fn all_of<W>(place: impl Fn(Option<IpAddr>) -> Option<W>) -> Vec<W> {
     let addresses = [1, 2].map(|last| Some([10, 0, 0, last].into()));
-    addresses.into_iter().flat_map(|address| std::iter::from_fn(move || waits.place(address))).collect()
+    addresses.into_iter().flat_map(|address| std::iter::from_fn(|| place(address)).collect::<Vec<_>>()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,7 +110,7 @@ async fn a_session_whose_state_is_there_waits_for_no_room_and_one_of_a_slot_far_
     let (service, group) = (replica.service.clone(), replica.service.genesis.group());
     let at = |slot| Token { group, slot };
 
-    let far = all_of(&service.far_sessions);
+    let far = all_of(|from| service.sessions.far.place(from));
     let revisions = service.future.acquire_many(WAITS_FOR_FUTURE_MAX as u32).await.expect("room");
     assert_eq!(reads_after(replica.api, at(0)).await, 404);
     assert_eq!(reads_after(replica.api, at(1_000_000)).await, 429);
@@ -115,9 +118,32 @@ async fn a_session_whose_state_is_there_waits_for_no_room_and_one_of_a_slot_far_
     assert_eq!(reads_after(replica.api, at(10)).await, 503, "it waited for its slot");
     drop((far, revisions));
 
-    let _near = all_of(&service.sessions);
+    let _near = all_of(|from| service.sessions.near.place(from));
     assert_eq!(reads_after(replica.api, at(10)).await, 429);
     assert_eq!(reads_after(replica.api, at(1_000_000)).await, 503);
+    replica.stop().await.expect("an orderly end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_whose_slot_no_member_claims_take_no_room_from_those_whose_slot_one_does() {
+    let (_folder, mut replica, _) = launched().await;
+    let (service, mut published) = (replica.service.clone(), replica.service.now());
+    let place =
+        |slot, from, published: &Published| service.sessions.room(SeqNum::new(slot), published, 128).place(from);
+    let _unclaimed = [10, 1_000].map(|slot| all_of(|from| place(slot, from, &published)));
+
+    let claims = PeerFacts {
+        replica: ReplicaId::new(1),
+        heard_at: None,
+        is_heard: true,
+        executed: Some(SeqNum::new(1_000)),
+        view: None,
+        hears: None,
+        program: None,
+        oldest: None,
+    };
+    Arc::make_mut(&mut published.report).peers.push(claims);
+    assert!([10, 1_000].iter().all(|slot| place(*slot, None, &published).is_some()));
     replica.stop().await.expect("an orderly end");
 }
 
