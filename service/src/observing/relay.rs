@@ -268,14 +268,10 @@ impl Relay {
             }
             _ => ready(None),
         };
-        // Another member is asked where this one holds back, and whoever was asked before is waited for where it refuses; but an
-        // author that is too fast is to wait.
-        let is_final = |answer: &Answered| match keeps_nothing(answer) {
-            true => (!is_held_back(answer) || is_too_fast(answer)) && may_have_it.load(Ordering::Relaxed) == 0,
-            false => answer.status < 500,
-        };
         let patience = HANDED_ON_WITHIN + Upstream::on_line(bytes.len() as u64);
-        let answered = self.request((passing, patience), make, answer, is_final).await;
+        let others_within =
+            |answer: &Answered| others_within(answer, may_have_it.load(Ordering::Relaxed) > 0, patience);
+        let answered = self.request((passing, patience), make, answer, others_within).await;
         let itself = u64::from(answered.as_ref().is_some_and(|answer| !keeps_nothing(answer)));
         (answered, may_have_it.load(Ordering::Relaxed) <= itself)
     }
@@ -295,7 +291,8 @@ impl Relay {
             }
         };
         let make = |number| Asking::Mark { number, nonce, passed: passing.passed };
-        self.request((passing, HANDED_ON_WITHIN), make, shown, Result::is_ok).await
+        let others_within = |shown: &Result<T, E>| if shown.is_ok() { Duration::ZERO } else { ANSWERS_WITHIN };
+        self.request((passing, HANDED_ON_WITHIN), make, shown, others_within).await
     }
 
     /// Members and observers that serve now.
@@ -315,32 +312,37 @@ impl Relay {
 
     /// Asks one after the other until one gives a final answer of this kind: the members, each time beginning with the next,
     /// and then likewise observers that are nearer to them than this one, so that nothing goes round in a circle. The next is
-    /// asked as well where no answer has come within `patience`, the third and each later one within twice that, and the first that is final counts.
-    /// Where none is, the last one is the answer.
+    /// asked as well where no answer has come within `patience`, the third and each later one within twice that. An answer counts once
+    /// all are asked and no other has come for as long as `others_within` says of it, at once for none, and before those that leave
+    /// others more time.
     async fn request<T, F: Future<Output = Option<T>>>(
         &self,
         (passing, patience): (&Passing<'_>, Duration),
         make: impl Fn(u64) -> Asking,
         take: impl Fn(Telling) -> F,
-        is_final: impl Fn(&T) -> bool,
+        others_within: impl Fn(&T) -> Duration,
     ) -> Option<T> {
         let (make, take) = (&make, &take);
         let ask = |(key, route): Route| async move { take(self.request_of(key, &route, make).await?).await };
-        let (mut routes, mut asked, mut last) = (self.upwards(passing).into_iter(), FuturesUnordered::new(), None);
+        let (mut routes, mut asked, mut best) = (self.upwards(passing).into_iter(), FuturesUnordered::new(), None);
         let mut pauses = iter::once(patience).chain(iter::repeat(2 * patience)); // a slow group is asked by few
         let all = async {
             loop {
+                let left = best.as_ref().map_or(ANSWERS_WITHIN, &others_within);
+                if left.is_zero() {
+                    return;
+                }
                 asked.extend(routes.next().map(ask));
-                let pause = pauses.next().filter(|_| routes.len() > 0).unwrap_or(ANSWERS_WITHIN);
+                let pause = pauses.next().filter(|_| routes.len() > 0).unwrap_or(left);
                 match timeout(pause, asked.next()).await {
-                    Ok(None) => return None, // nobody is left
-                    Ok(Some(Some(answer))) if is_final(&answer) => return Some(answer),
-                    Ok(Some(answer)) => last = answer.or(last.take()),
-                    Err(_) => (),
+                    Ok(Some(answer)) => best = answer.into_iter().chain(best.take()).min_by_key(&others_within),
+                    Err(_) if routes.len() > 0 => (),
+                    Ok(None) | Err(_) => return, // nobody is left to ask
                 }
             }
         };
-        timeout(ANSWERS_WITHIN, all).await.ok().flatten().or(last)
+        let _ = timeout(ANSWERS_WITHIN, all).await;
+        best
     }
 
     /// Routes that lead to members.
@@ -395,6 +397,19 @@ impl State {
         };
         let routes = self.routes.keys().filter(|key| Some(*key) != but);
         routes.map(hops_by).min().map_or(HOPS_MAX, |hops| hops.saturating_add(1).min(HOPS_MAX))
+    }
+}
+
+/// Time for the answers of others after this one. Another member is asked where one holds back; but an author that is too fast is
+/// to wait. A refusal for ever is the answer unless another who was asked may have the envelope: that one has a little time, for
+/// most likely it is silent, and its author is better told to ask again.
+fn others_within(answer: &Answered, others_may_have_it: bool, patience: Duration) -> Duration {
+    let is_refusal = keeps_nothing(answer) && !is_held_back(answer);
+    match others_may_have_it {
+        _ if !keeps_nothing(answer) && answer.status < 500 => Duration::ZERO,
+        false if is_refusal || is_too_fast(answer) => Duration::ZERO,
+        true if is_refusal => patience,
+        _ => ANSWERS_WITHIN,
     }
 }
 
@@ -613,6 +628,52 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_member_that_holds_back_has_not_the_last_word_after_one_that_refuses_for_ever() {
+        for held_back in [429, 507] {
+            let (relay, asked) = served_by_members(&[ONE, TWO]);
+            let [mut one, mut two] = <[_; 2]>::try_from(asked).expect("two members");
+            let says = async {
+                let (slow, refuses) = (offered(&mut one).await, offered(&mut two).await);
+                relay.told(TWO, refuses, Telling::Answer { number: refuses, answer: answered(422) });
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                relay.told(ONE, slow, Telling::Answer { number: slow, answer: answered(held_back) });
+            };
+            let (answer, ()) =
+                soon(async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), says) }).await;
+            assert_eq!(answer, (Some(answered(422)), true), "{held_back}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_silent_member_is_waited_for_a_little_longer_once_all_others_have_answered_and_no_longer() {
+        let (relay, mut asked) = served_by_members(&[ONE, TWO]);
+        let (mut two, mut one) = (asked.pop().expect("a member"), asked.pop().expect("another"));
+        let others_within = Duration::from_millis(50);
+        let take = |telling| ready(matches!(telling, Telling::Marked { .. }).then_some(7));
+        let make = |number| Asking::Mark { number, nonce: Digest::ZERO, passed: 0 };
+        let answer = relay.request((&OWN, Duration::from_millis(50)), make, take, |_| others_within);
+        let (found, _, ()) =
+            soon(async { tokio::join!(answer, number_of(&mut one), marks_once(&relay, TWO, &mut two)) }).await;
+        assert_eq!(found, Some(7));
+    }
+
+    #[test]
+    fn others_are_waited_for_as_long_as_theirs_may_be_another_answer() {
+        let patience = Duration::from_secs(1);
+        let cases = [
+            (200, true, Duration::ZERO),
+            (422, false, Duration::ZERO),
+            (422, true, patience),
+            (429, false, ANSWERS_WITHIN),
+            (429, true, ANSWERS_WITHIN),
+            (503, true, ANSWERS_WITHIN),
+        ];
+        for (status, others_may_have_it, wait) in cases {
+            assert_eq!(others_within(&answered(status), others_may_have_it, patience), wait, "{status}");
+        }
+    }
+
+    #[tokio::test]
     async fn an_author_that_is_too_fast_for_one_member_is_sent_to_no_other() {
         let (relay, asked) = served_by_members(&[ONE, TWO]);
         let [mut one, mut two] = <[_; 2]>::try_from(asked).expect("two members");
@@ -665,6 +726,13 @@ mod tests {
         }
     }
 
+    /// Answers one mark.
+    async fn marks_once(relay: &Relay, id: PublicKey, route: &mut mpsc::Receiver<Asking>) {
+        let number = number_of(route).await;
+        let marked = Marked { seq: SeqNum::new(7), nonces: Vec::new(), place: 0 };
+        relay.told(id, number, Telling::Marked { number, outcome: Ok(marked) });
+    }
+
     /// The slot of a mark by whichever member answers first; each is waited for a little before the next is asked.
     async fn slot_of(relay: &Relay) -> Option<SeqNum> {
         let take = |telling| match telling {
@@ -672,7 +740,7 @@ mod tests {
             _ => ready(None),
         };
         let make = |number| Asking::Mark { number, nonce: Digest::ZERO, passed: 0 };
-        relay.request((&OWN, Duration::from_millis(50)), make, take, |_| true).await
+        relay.request((&OWN, Duration::from_millis(50)), make, take, |_| Duration::ZERO).await
     }
 
     /// The number of the next mark that is asked for.
