@@ -70,19 +70,18 @@ pub(crate) fn check(members: &[Member]) -> Result<(), Error> {
 }
 
 fn check_address(member: ReplicaId, address: &Multiaddr, peer: PeerId) -> Result<(), Error> {
-    let parts: Vec<Protocol<'_>> = address.iter().collect();
-    let fits = match parts.as_slice() {
-        [host, Protocol::Tcp(_)] => is_host(host),
-        [host, Protocol::Tcp(_), Protocol::P2p(named)] => is_host(host) && *named == peer,
-        _ => false,
-    };
-    if fits { Ok(()) } else { Err(Error::BadAddress { member, address: address.clone(), peer }) }
+    let names_other = address.iter().any(|part| matches!(part, Protocol::P2p(named) if named != peer));
+    if is_of_tcp(address) && !names_other {
+        Ok(())
+    } else {
+        Err(Error::BadAddress { member, address: address.clone(), peer })
+    }
 }
 
-/// Whether an address begins with a host and a TCP port: nothing else is listened at, or dialled.
+/// Whether an address is a host and a TCP port, and perhaps the key there: nothing else is listened at, or dialled.
 pub fn is_of_tcp(address: &Multiaddr) -> bool {
-    let mut parts = address.iter();
-    parts.next().is_some_and(|host| is_host(&host)) && matches!(parts.next(), Some(Protocol::Tcp(_)))
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    matches!(parts.as_slice(), [host, Protocol::Tcp(_)] | [host, Protocol::Tcp(_), Protocol::P2p(_)] if is_host(host))
 }
 
 fn is_host(part: &Protocol<'_>) -> bool {
@@ -125,7 +124,8 @@ mod tests {
         for good in ["/ip4/10.0.0.1/tcp/4001", "/ip6/::1/tcp/1", "/dns4/replica.example/tcp/4001"] {
             assert!(checked(&[at(good)]).is_ok(), "{good}");
         }
-        for bad in ["/ip4/10.0.0.1/udp/4001", "/tcp/4001", "/ip4/10.0.0.1"] {
+        for bad in ["/ip4/10.0.0.1/udp/4001", "/tcp/4001", "/ip4/10.0.0.1", "/ip4/10.0.0.1/tcp/4001/ws"] {
+            assert!(!is_of_tcp(&bad.parse().unwrap()), "{bad}");
             assert!(matches!(checked(&[at(bad)]), Err(Error::BadAddress { .. })), "{bad}");
         }
     }

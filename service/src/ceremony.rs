@@ -4,14 +4,14 @@
 //! it holds them; building puts the entries in the order of the organisations' names, so that the same entries make the
 //! same genesis, on whichever machine and in whichever order they came.
 
-use crate::replica::is_multiaddr;
 use quorate_client::keys::{Key, KeyError};
 use quorate_ledger::hexed;
 use quorate_ledger::keys::{BadKey, Purpose, check_possession};
 use quorate_ledger::{
     DomainRules, Enrolment, FORMAT, Genesis, GenesisError, GenesisFile, Limits, RULES, Restart, check_window, is_name,
 };
-use quorate_pbft::{Constants, PublicKey, Signature};
+use quorate_net::Member;
+use quorate_pbft::{Constants, PublicKey, ReplicaId, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -106,7 +106,9 @@ pub enum CeremonyError {
         why: BadKey,
     },
     /// A replica whose address nobody can dial.
-    #[error("replica of {organisation}: {listen:?} is no multiaddr such as /ip4/10.0.0.3/tcp/7700")]
+    #[error(
+        "replica of {organisation}: {listen:?} is no multiaddr such as /ip4/10.0.0.3/tcp/7700, or names another key"
+    )]
     Address {
         /// Name of the organisation.
         organisation: String,
@@ -152,15 +154,15 @@ impl Entry {
         if !is_name(&self.organisation) {
             return Err(CeremonyError::Name(self.organisation.clone()));
         }
-        if let Some(replica) = self.replicas.iter().find(|replica| !is_multiaddr(&replica.listen)) {
-            let (organisation, listen) = (self.organisation.clone(), replica.listen.clone());
-            return Err(CeremonyError::Address { organisation, listen });
-        }
         let fault = |(purpose, proven): (Purpose, ProvenKey)| {
             let why = check_possession(purpose, &self.organisation, &proven.key, &proven.proof).err()?;
             Some(CeremonyError::Key { organisation: self.organisation.clone(), key: proven.key, why })
         };
-        self.keys().find_map(fault).map_or(Ok(()), Err)
+        self.keys().find_map(fault).map_or(Ok(()), Err)?;
+        self.replicas.iter().find(|replica| !replica.can_be_dialled()).map_or(Ok(()), |replica| {
+            let (organisation, listen) = (self.organisation.clone(), replica.listen.clone());
+            Err(CeremonyError::Address { organisation, listen })
+        })
     }
 
     fn keys(&self) -> impl Iterator<Item = (Purpose, ProvenKey)> {
@@ -172,6 +174,12 @@ impl Entry {
 impl ReplicaEntry {
     fn proven(&self) -> ProvenKey {
         ProvenKey { key: self.key, proof: self.proof }
+    }
+
+    /// Whether a configuration may name its address.
+    fn can_be_dialled(&self) -> bool {
+        let at = |address| Member { id: ReplicaId::new(0), key: self.key.0, addresses: vec![address] };
+        self.listen.parse().is_ok_and(|address| at(address).check().is_ok())
     }
 }
 
@@ -275,6 +283,7 @@ fn check_format(found: &str, expected: &'static str) -> Result<(), CeremonyError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_net::peer_of_key;
     use quorate_pbft::Ed25519Signer;
 
     fn entry(organisation: &str, seed: u8) -> Entry {
@@ -306,10 +315,18 @@ mod tests {
 
     #[test]
     fn an_entry_with_an_address_that_nobody_can_dial_is_refused_whichever_program_made_it() {
-        let mut bad = entry("acme", 1);
-        bad.replicas[0].listen = "10.0.0.1:7700".to_owned();
-        let refused = Draft::new("ours".to_owned(), vec!["main".to_owned()]).add(bad);
-        assert!(matches!(refused, Err(CeremonyError::Address { .. })), "{refused:?}");
+        let [own, other] = [1, 3].map(|seed| peer_of_key(&entry("acme", seed).replicas[0].key).expect("a key"));
+        let at = |rest: &str| format!("/ip4/10.0.0.1/tcp/7700{rest}");
+        let added = |listen: String| {
+            let mut entry = entry("acme", 1);
+            entry.replicas[0].listen = listen;
+            Draft::new("ours".to_owned(), vec!["main".to_owned()]).add(entry)
+        };
+        added(at(&format!("/p2p/{own}"))).expect("its own key");
+        for bad in ["10.0.0.1:7700".to_owned(), at("/ws"), at(&format!("/p2p/{other}"))] {
+            let refused = added(bad);
+            assert!(matches!(refused, Err(CeremonyError::Address { .. })), "{refused:?}");
+        }
     }
 
     #[test]
