@@ -132,7 +132,7 @@ impl Shared {
     }
 
     pub(crate) fn not_listening(&self, address: &Multiaddr) {
-        self.addresses().remove(address);
+        self.addresses().remove(address, Instant::now());
     }
 
     /// Marks the network as stopped: no frame comes or goes any more.
