@@ -112,6 +112,11 @@ pub struct PeerFacts {
 }
 
 impl Report {
+    /// Whether members have executed so much more than this replica that it catches up.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind >= BEHIND_SLOTS
+    }
+
     /// Whether something has waited for a quorum for so long that whoever waits should hear of it.
     pub fn is_stuck(&self) -> bool {
         self.mode == Mode::ReadOnly
@@ -248,9 +253,9 @@ impl Reporter {
         }
     }
 
-    /// Whether members had executed so much more than this replica when it looked last that it catches up.
+    /// Whether it caught up when it looked last.
     pub(super) fn is_behind(&self) -> bool {
-        self.report.behind >= BEHIND_SLOTS
+        self.report.is_behind()
     }
 
     /// Looks, if it is time or the mode may have changed; whether changes wait is seen each time.

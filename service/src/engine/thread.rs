@@ -28,6 +28,9 @@ const NAME: &str = "core";
 /// Longest sleep without news: the report says who was heard in the last 2 s.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
 
+/// Lateness of a replica that lacks nothing which others have: it executes at once, and more than that is the clock's.
+const LATE_MAX: Duration = Duration::from_secs(60);
+
 /// Connections of the thread to the world.
 pub struct Surroundings {
     /// Source of requests.
@@ -147,7 +150,8 @@ impl Surroundings {
     /// Charges authors for work, before their next envelopes come in: from the slot's time on, for others have charged them then.
     fn charge(&self, notice: &Notice) {
         if let (Some(pace), Notice::Worked { work, time }) = (&self.author_pace, notice) {
-            let (late, now) = (Duration::from_millis(now_ms().saturating_sub(time.get())), Instant::now());
+            let late = lateness(now_ms(), *time, self.published.borrow().report.is_behind());
+            let now = Instant::now();
             let at = now.checked_sub(late).unwrap_or(now);
             work.iter().for_each(|(author, time)| pace.worked(author, *time, at));
         }
@@ -233,6 +237,12 @@ impl Surroundings {
     }
 }
 
+/// Time for which others have executed a slot.
+fn lateness(now_ms: u64, slot: Time, is_behind: bool) -> Duration {
+    let late = Duration::from_millis(now_ms.saturating_sub(slot.get()));
+    if is_behind { late } else { late.min(LATE_MAX) }
+}
+
 /// Tells of the verdict of an envelope that waited here or was on the own lane; of others, those tell who took them.
 fn log_verdict(engine: &Engine, receipt: &Receipt) {
     let is_ours = || receipt.lane == engine.number() || engine.mempool().known(&receipt.id).is_some();
@@ -287,5 +297,20 @@ impl Clock {
 
     fn now(&self) -> Now {
         Now { ticks: Ticks::new(self.start.elapsed().as_millis() as u64), wall: Time::new(now_ms()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_goes_an_hour_ahead_makes_no_work_free() {
+        let slot = Time::new(1_000_000);
+        let an_hour_later = |is_behind| lateness(slot.get() + 3_600_000, slot, is_behind);
+        assert_eq!(an_hour_later(false), LATE_MAX);
+        assert_eq!(an_hour_later(true), Duration::from_secs(3_600), "it executes what others had long ago");
+        assert_eq!(lateness(slot.get() + 7, slot, false), Duration::from_millis(7));
+        assert_eq!(lateness(slot.get() - 7, slot, false), Duration::ZERO);
     }
 }
