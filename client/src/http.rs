@@ -151,6 +151,14 @@ impl ClientError {
     pub fn is_of_size_here(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.is_of_size_here())
     }
+
+    /// Error of what was sent before: that the node holds it back now settles nothing.
+    pub(crate) fn of_sent(self) -> Self {
+        match self {
+            Self::NoAnswer { node, waited, last, .. } => Self::NoAnswer { node, waited, last, held_back: None },
+            other => other,
+        }
+    }
 }
 
 impl Answer {

@@ -2,7 +2,6 @@
 
 use super::{Author, Draft, Outcome, SubmitError, unanswered, unjudged};
 use crate::calls::Posted;
-use crate::http::ClientError;
 use quorate_ledger::{EnvelopeId, Level, Op, State};
 
 impl Author {
@@ -39,12 +38,7 @@ impl Author {
                 noted.map(|_| Outcome::Verdict(receipt))
             }
             Ok(Posted::Ticket(ticket)) => Ok(Outcome::Ticket(ticket)),
-            // It was sent before: that this node holds it back settles nothing.
-            Err(ClientError::NoAnswer { node, waited, last, .. }) => {
-                let error = ClientError::NoAnswer { node, waited, last, held_back: None };
-                Err(unanswered(unjudged(earlier, &envelope.body), error))
-            }
-            Err(error) => Err(unanswered(unjudged(earlier, &envelope.body), error)),
+            Err(error) => Err(unanswered(unjudged(earlier, &envelope.body), error.of_sent())),
         })
     }
 }

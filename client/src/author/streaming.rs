@@ -153,7 +153,7 @@ impl Streaming<'_> {
         let known = first.and_then(|name| self.unjudged(name));
         match (error, known) {
             (SubmitError::Client(error @ (ClientError::NoAnswer { .. } | ClientError::Session(_))), Some(known)) => {
-                unanswered(known, error)
+                unanswered(known, error.of_sent())
             }
             (error, _) => error,
         }

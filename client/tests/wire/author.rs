@@ -416,6 +416,32 @@ async fn changes_of_a_stream_that_find_no_room_are_told_as_held_back_and_the_fir
     assert_eq!((receipt.from_seq, receipt.state, problem.code.as_str()), (1, State::Refused, "disk-full"));
 }
 
+/// The stream broke after the change had gone out, and then the node answers no question about it, or has no room for it again.
+#[tokio::test]
+async fn a_change_of_a_stream_is_not_called_held_back_where_its_fate_is_open() {
+    let closed = Reply::Http("200 OK\r\ncontent-type: application/octet-stream", String::new());
+    let busy = refusal(HELD_BACK, &Problem::new(429, "busy", ""));
+    let full = "507 Insufficient Storage\r\ncontent-type: application/problem+json\r\nretry-after: 3600";
+    let full = refusal(full, &Problem::new(507, "disk-full", "nothing was kept"));
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", ""));
+    for end in [vec![busy], vec![unknown, full]] {
+        let desk = Desk::new();
+        let (node, _requests) = scripted::node([vec![info(1, "3"), closed.clone()], end].concat());
+        let mut author = desk.author(&node).await;
+        let mut streaming = author.streaming().await.expect("a node");
+
+        let told = match streaming.send(&draft()).await {
+            Ok(()) => streaming.wait().await.expect_err("no verdict"),
+            Err(ended) => ended,
+        };
+
+        let SubmitError::Unanswered { receipt, error: ClientError::NoAnswer { held_back: None, .. } } = &told else {
+            panic!("{told:?}")
+        };
+        assert_eq!((receipt.from_seq, receipt.state), (1, State::Waiting));
+    }
+}
+
 /// The disk says no at the second of three, as a crash there would leave them.
 #[tokio::test]
 async fn a_crash_while_changes_of_a_stream_are_given_up_leaves_a_chain_that_is_sent_again() {
