@@ -321,7 +321,7 @@ impl Client {
         loop {
             match tries.within(self.send(get(url.clone(), headers.clone()))).await? {
                 Some(Ok(response)) if response.status().is_success() => return Ok(response),
-                Some(Ok(response)) => tries.note(self.receive(response).await?).await?,
+                Some(Ok(response)) => self.refused(&mut tries, response).await?,
                 Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
                 None => tries.pause(SILENT.into(), None).await?,
             }
@@ -342,10 +342,18 @@ impl Client {
             self.show(request.headers_mut());
             match tries.within(self.http.begin(request)).await? {
                 Some(Ok(response)) if response.status().is_success() => return Ok((to, response.into_body())),
-                Some(Ok(response)) => tries.note(self.receive(response).await?).await?,
+                Some(Ok(response)) => self.refused(&mut tries, response).await?,
                 Some(Err(error)) => tries.pause(self.words(&error)?, None).await?,
                 None => tries.pause(SILENT.into(), None).await?,
             }
+        }
+    }
+
+    /// Notes an answer that begins nothing; its body has the time that is left.
+    async fn refused(&self, tries: &mut Tries<'_>, response: Response<Incoming>) -> Result<(), ClientError> {
+        match tries.within(self.receive(response)).await? {
+            Some(refused) => tries.note(refused?).await,
+            None => tries.pause(SILENT.into(), None).await,
         }
     }
 

@@ -90,6 +90,21 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_refusal_without_an_end_holds_up_no_stream() {
+        let node = node("503 Service Unavailable", Duration::from_secs(5));
+        let client = Client::new(&node, Duration::from_millis(100)).expect("an address");
+        let url = client.url(&["events"], &[]).expect("an address");
+        let (stream, upload) = (client.renewed(), client.renewed());
+        let long = Duration::from_secs(4);
+
+        let answered = timeout(long, stream.stream(url.clone(), HeaderMap::new())).await.expect("it ends");
+        let begun = timeout(long, upload.begin(url, HeaderMap::new(), 1)).await.expect("it ends");
+
+        assert!(matches!(answered, Err(ClientError::NoAnswer { .. })));
+        assert!(matches!(begun, Err(ClientError::NoAnswer { .. })));
+    }
+
     #[test]
     fn an_answer_at_less_than_16_kib_a_second_is_dripped() {
         assert!(!drips(Duration::from_secs(59), 1));
