@@ -24,6 +24,8 @@ mod cut_imports;
 mod description;
 #[path = "processes/diff_state.rs"]
 mod diff_state;
+#[path = "processes/divided_imports.rs"]
+mod divided_imports;
 #[path = "processes/doctor.rs"]
 mod doctor;
 #[path = "processes/doors.rs"]

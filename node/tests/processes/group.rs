@@ -76,7 +76,12 @@ impl Group {
 
     /// A group of one that takes changes of an author as fast as they come.
     pub fn unpaced() -> Self {
-        let mut group = Self::init(1);
+        Self::unpaced_with(&[])
+    }
+
+    /// The same, made with these flags.
+    pub fn unpaced_with(flags: &[&str]) -> Self {
+        let mut group = Self::init_with(1, flags);
         let file = group.dir().join("replica-0/config.toml");
         let text = std::fs::read_to_string(&file).expect("a configuration");
         std::fs::write(&file, format!("default_rates = false\n{text}")).expect("our file");

@@ -189,29 +189,3 @@ fn a_branch_that_is_refused_keeps_no_other_out() {
     assert!(word(&branches[1], "error").contains("which is not on a-first"), "{told}");
     assert_eq!(commits(&group, "main"), git.line());
 }
-
-/// A text of a hundred thousand letters is held against a pattern in 1,600,000 steps, of which one change has 4,000,000.
-#[test]
-fn a_commit_whose_files_ask_for_more_work_than_one_change_may_goes_in_as_several() {
-    let (git, group) = (Git::new(), Group::unpaced());
-    let policy = group.dir().join("policy.json");
-    let rule = r#"{"pattern": "documents/**", "format": "json", "schema": {"pattern": "^a+$"}}"#;
-    fs::write(&policy, format!(r#"{{"writers": ["*"], "readers": ["*"], "paths": [{rule}]}}"#)).expect("our folder");
-    says(&group, &author(&group, 0), 0, &["policy", "set", text(&policy)], 0);
-    fs::create_dir(git.dir.path().join("documents")).expect("our folder");
-    for number in 0..8 {
-        git.write(&format!("documents/{number}"), &format!("\"{}\"", "a".repeat(100_000 + number)));
-    }
-    git.commit("documents");
-    git.write("after", "more\n");
-    git.commit("after");
-
-    let told = git.import(&group, 0, &[], 0);
-
-    assert_eq!((&told["commits"], &told["split"], &told["changes"]), (&2.into(), &1.into(), &5.into()), "{told}");
-    assert_eq!(files(&group), git.files());
-    git.write("documents/x", &format!("\"{}\"", "a".repeat(300_000)));
-    git.commit("too much");
-    let refused = git.import(&group, 0, &[], 1);
-    assert!(word(&refused, "error").contains("checking it may take 4800"), "one file cannot be divided: {refused}");
-}

@@ -205,7 +205,7 @@ impl Run<'_> {
         tally: &mut Tally,
         anew: Anew,
     ) -> Outcome {
-        let is_anew = anew.unbased.is_some();
+        let is_anew = anew.unbased == Some(tally.changes);
         author.renew();
         change::resend(author).await?;
         let settled = author.settle_telling(change::tell_earlier).await;

@@ -40,7 +40,8 @@ pub struct Tally {
     after: Option<ObjectId>,
     commits: usize,
     total: usize,
-    changes: usize,
+    /// Changes that the order took.
+    pub changes: usize,
     split: usize,
     folded: usize,
     conflicts: usize,
