@@ -71,6 +71,21 @@ fn a_commit_whose_files_ask_for_more_work_than_one_change_may_goes_in_as_several
     assert!(error.starts_with("commit ") && error.contains("checking it may take 4800"), "one file: {refused}");
 }
 
+#[test]
+fn an_import_after_a_named_commit_that_divides_one_goes_on_changing_files_that_others_changed_before() {
+    let (git, group) = with_schema(&[]);
+    git.commits_file("f", "1\n");
+    theirs(&group, &colleague(&group), "f");
+    git.commits_file("first", "x\n");
+    git.commits_documents();
+    git.commits_file("f", "2\n");
+
+    let told = git.import(&group, 0, &["--after", "HEAD~3"], 0);
+
+    assert_eq!(told["commits"], 3);
+    assert_eq!(files(&group), git.files());
+}
+
 /// The first change is refused because the import before the last one, on which that is based, lies beyond the horizon.
 #[test]
 fn an_import_with_a_base_of_its_own_that_divides_a_commit_is_merged_with_what_others_do_meanwhile() {

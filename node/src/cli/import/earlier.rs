@@ -10,7 +10,7 @@ use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
 use quorate_client::http::{Client, ClientError};
 use quorate_git::{Entries, GitError, ObjectId, Origin, Repository, Skipped};
-use quorate_ledger::EnvelopeId;
+use quorate_ledger::{EnvelopeId, Revision};
 use quorate_pbft::PublicKey;
 use std::collections::BTreeSet;
 
@@ -190,12 +190,13 @@ impl Search<'_> {
 }
 
 /// Looks through a domain's log, newest first, for the furthest commit of a line that trusted keys have imported; none where
-/// that is nothing. Others may write such messages as well, and would leave out commits of this import.
+/// that is nothing. Others may write such messages as well, and would leave out commits of this import. What others did up to the
+/// accepted revision is in nobody's way.
 pub async fn find(
     client: &Client,
     domain: &str,
     trust: &Trust,
-    (places, after): (&Places<'_>, Option<ObjectId>),
+    (places, after, accepted): (&Places<'_>, Option<ObjectId>, Revision),
 ) -> Result<Found, Failure> {
     let mut search = Search {
         places,
@@ -203,11 +204,11 @@ pub async fn find(
         found: None,
         seen: Seen::after(after.and_then(|after| places.of(after))),
         is_below: false,
-        others: Others::default(),
+        others: Others::since(accepted),
         said: None,
     };
     let mut from = String::new();
-    let (mut gaps, mut has_gaps) = (false, false);
+    let (mut gaps, mut has_gaps, mut is_cut) = (false, false, false);
     let (begins, is_part) = loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
         let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
@@ -218,6 +219,7 @@ pub async fn find(
         };
         gaps |= here && search.is_open();
         has_gaps |= here;
+        is_cut |= here && items.first().is_none_or(|newest| newest.revision > accepted);
         items.into_iter().try_for_each(|entry| search.takes(entry, trust))?;
         match next {
             Some(next) if next != from && search.goes_on() => from = next,
@@ -231,7 +233,7 @@ pub async fn find(
     if let Some(place) = search.seen.gap(begins.is_some()).filter(|_| !has_gaps && !is_part) {
         return Err(places.gap(place));
     }
-    let found = search.end(has_gaps || begins.is_some())?;
+    let found = search.end(is_cut || begins.is_some_and(|slot| slot > accepted.seq().get()))?;
     if found.earlier.is_none() {
         nothing_was_forgotten(client, domain, begins).await?;
     }

@@ -30,7 +30,7 @@ use quorate_client::api::Domain;
 use quorate_client::author::Author;
 use quorate_client::http::Client;
 use quorate_git::Repository;
-use quorate_ledger::{Base, Limits};
+use quorate_ledger::{Base, Limits, Revision};
 use rest::Rest;
 use standing::Standing;
 use std::path::PathBuf;
@@ -82,6 +82,8 @@ struct Run<'a> {
     limits: Limits,
     /// Ticks once for each change that may go out; none where they go as fast as they can.
     pace: Option<Interval>,
+    /// Revision up to which others did nothing that is in the way, as --after says.
+    accepted: Revision,
 }
 
 /// Runs the command.
@@ -92,7 +94,7 @@ pub async fn run(args: &Import) -> Outcome {
     all_stand(&client, &lines).await?;
     let limits = limits::limits(&client).await?;
     let repository = repository.with_file_limit(limits.file_bytes_max);
-    let mut run = Run { args, repository, limits, pace: args.rate.map(pace) };
+    let mut run = Run { args, repository, limits, pace: args.rate.map(pace), accepted: Revision::GENESIS };
     let (mut tallies, mut failed) = (Vec::new(), Vec::new());
     for line in &lines {
         match run.import(line).await {
@@ -217,7 +219,7 @@ impl Run<'_> {
         let places = Places::read(&self.repository, line).map_err(Failure::usage)?;
         let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
         let after = after.map_err(Failure::usage)?;
-        let found = earlier::find(client, &line.domain, &trust, (&places, after)).await?;
+        let found = earlier::find(client, &line.domain, &trust, (&places, after, self.accepted)).await?;
         let rest = || Rest::of(&self.repository, (line, &places), found.earlier.as_ref(), self.args.commits);
         if found.earlier.is_none() && !self.args.over {
             files::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;
@@ -225,11 +227,16 @@ impl Run<'_> {
         let allowed = Allowed { last: !is_anew, over: self.args.over };
         let coming = (&self.repository, || rest()?.paths());
         let base = base::of((client, &line.domain), (&found, executed), coming, allowed).await?;
+        if let (Base::Revision(at), Some(earlier)) = (base, &found.earlier)
+            && after == Some(earlier.commit)
+        {
+            self.accepted = at;
+        }
         let mut standing = match base {
             Base::Revision(at) if is_anew || self.args.over || after.is_some() => {
                 Standing::at(client, &line.domain, &at.to_string()).await?
             }
-            _ if self.args.over => Standing::at(client, &line.domain, &executed.to_string()).await?,
+            _ if self.args.over || after.is_some() => Standing::at(client, &line.domain, &executed.to_string()).await?,
             _ => Standing::whatever(),
         };
         let mut base = Some(base);

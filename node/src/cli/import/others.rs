@@ -15,17 +15,30 @@ pub struct Others {
     brought: BTreeSet<String>,
     /// Revision of the newest entry.
     pub newest: Revision,
+    /// Revision up to which whatever others did may be written over.
+    accepted: Revision,
 }
 
 impl Others {
+    /// None yet, of those that come after this revision.
+    pub fn since(accepted: Revision) -> Self {
+        Self { accepted, ..Self::default() }
+    }
+
     /// Notes an entry, which is older than those before.
     pub fn note(&mut self, entry: &LogEntry, is_import: bool) {
         self.newest = self.newest.max(entry.revision);
         let theirs = (!is_import).then_some((entry.revision, entry.id));
-        entry.changes.iter().for_each(|change| self.note_path(change, theirs));
+        let is_accepted = entry.revision <= self.accepted;
+        entry.changes.iter().for_each(|change| self.note_path(change, theirs, is_accepted));
     }
 
-    fn note_path(&mut self, PathChange { path, outcome, .. }: &PathChange, theirs: Option<(Revision, EnvelopeId)>) {
+    fn note_path(
+        &mut self,
+        PathChange { path, outcome, .. }: &PathChange,
+        theirs: Option<(Revision, EnvelopeId)>,
+        is_accepted: bool,
+    ) {
         let is_import = theirs.is_none();
         let is_written = match outcome {
             PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => return,
@@ -35,7 +48,7 @@ impl Others {
         if is_import {
             self.brought.insert(path.clone());
         }
-        if self.same.contains(path) {
+        if is_accepted || self.same.contains(path) {
             return;
         }
         if is_written {
