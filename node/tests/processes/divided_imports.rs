@@ -72,6 +72,21 @@ fn a_commit_whose_files_ask_for_more_work_than_one_change_may_goes_in_as_several
 }
 
 #[test]
+fn of_a_commit_that_was_divided_in_vain_it_is_told_that_a_part_is_there() {
+    let (git, group) = with_schema(&[]);
+    git.has_document("4", 3 * LETTERS);
+    [0, 1, 2, 3, 5, 6, 7].iter().for_each(|number| git.has_document(&number.to_string(), LETTERS + number));
+    git.commit("too much");
+
+    for _ in 0..2 {
+        let refused = git.import(&group, 0, &[], 1);
+
+        assert!(word(&refused, "error").starts_with("the rest of commit "), "{refused}");
+        assert_eq!(files(&group).len(), 4);
+    }
+}
+
+#[test]
 fn an_import_after_a_named_commit_that_divides_one_goes_on_changing_files_that_others_changed_before() {
     let (git, group) = with_schema(&[]);
     git.commits_file("f", "1\n");

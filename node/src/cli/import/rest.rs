@@ -13,6 +13,8 @@ pub struct Piece {
     pub change: Change,
     /// Whether it brings in the commit's whole tree, and not its difference.
     pub is_whole: bool,
+    /// Whether an import that was ended has brought in a part of the commit.
+    pub is_begun: bool,
 }
 
 /// The first-parent line after what is there, commit by commit.
@@ -84,9 +86,8 @@ fn missing(repository: &Repository, id: ObjectId, begun: &Begun) -> Result<(Piec
     let all = operations.len();
     operations.retain(|operation| !begun.paths.contains(operation.path()));
     let is_moved = all - operations.len() < begun.paths.len();
-    let piece =
-        Piece { change: Change { commit, base: Base::Revision(id), operations, skipped }, is_whole: begun.is_whole };
-    Ok((piece, is_moved))
+    let change = Change { commit, base: Base::Revision(id), operations, skipped };
+    Ok((Piece { change, is_whole: begun.is_whole, is_begun: true }, is_moved))
 }
 
 impl Iterator for Rest<'_> {
@@ -108,7 +109,7 @@ impl Iterator for Rest<'_> {
                 Ok(Step::Close(closing)) => (closing.change, false),
                 Ok(Step::Open { .. } | Step::Side { .. }) => continue,
             };
-            return Some(Ok(Piece { change, is_whole }));
+            return Some(Ok(Piece { change, is_whole, is_begun: false }));
         }
     }
 }

@@ -17,7 +17,7 @@ pub async fn send(
     piece: &Piece,
     base: &mut Option<Base>,
 ) -> Outcome {
-    let Piece { change, is_whole } = piece;
+    let Piece { change, is_whole, .. } = piece;
     if let Some(missing) = change.skipped.iter().find(|skipped| skipped.reason == Reason::ObjectMissing) {
         return Err(self::missing(missing, "the commit was not sent"));
     }

@@ -16,6 +16,8 @@ use std::time::Instant;
 #[derive(Debug)]
 struct UnderWay {
     operations: usize,
+    /// Whether a part of its commit goes before it.
+    is_rest: bool,
     /// Changes that its commit took and what of it is left out, at the last one of them.
     last: Option<(usize, Vec<Value>)>,
 }
@@ -94,7 +96,7 @@ impl Tally {
     pub fn sends(&mut self, piece: &Piece, Part { number, of, .. }: Part, operations: usize) {
         let is_last = number == of;
         let last = is_last.then(|| (of, piece.change.skipped.iter().map(skipped).collect()));
-        self.under_way.push_back(UnderWay { operations, last });
+        self.under_way.push_back(UnderWay { operations, is_rest: number > 1 || piece.is_begun, last });
     }
 
     /// Counts the oldest change that is under way; with its last one, a commit.
@@ -133,14 +135,19 @@ impl Tally {
         match receipt.state {
             State::Refused => {
                 self.is_unbased = matches!(receipt.code, Some(Code::BaseTooOld | Code::BaseUnknown));
-                let operations = self.under_way.front().map_or(0, |change| change.operations);
+                let refused = self.under_way.front().map(|change| (change.operations, change.is_rest));
+                let (operations, is_rest) = refused.unwrap_or_default();
                 self.onward = match (receipt.asks_too_much(), receipt.is_for_another_slot()) {
                     (true, _) if operations > 1 => Some(Onward::Divided(operations / 2)),
                     (_, true) => Some(Onward::Again(self.changes)),
                     _ => None,
                 };
                 let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
-                let what = format!("{} was refused, and nothing after it went in: {detail}", name());
+                let name = match is_rest {
+                    true => format!("the rest of {}, of which a part is in the domain,", name()),
+                    false => name(),
+                };
+                let what = format!("{name} was refused, and nothing after it went in: {detail}");
                 Err(Failure::no(what).next(match receipt.code {
                     Some(Code::BaseTooOld) => {
                         "others have changed the domain, and the last import is too long ago to be \
@@ -259,7 +266,7 @@ mod tests {
     fn onward(operations: usize, detail: &str) -> [Option<Onward>; 2] {
         let line = Line { branch: "main".into(), domain: "main".into(), tip: "0".repeat(40).parse().expect("an id") };
         let mut tally = Tally::of(&line);
-        tally.under_way.push_back(UnderWay { operations, last: None });
+        tally.under_way.push_back(UnderWay { operations, is_rest: false, last: None });
         let receipt = Receipt {
             id: EnvelopeId(Digest::ZERO),
             domain: "main".into(),
