@@ -7,6 +7,8 @@ use quorate_ledger::{Code, Receipt};
 pub fn on(receipt: &Receipt) -> Option<String> {
     let detail = |words: &str| receipt.detail.as_deref().is_some_and(|detail| detail.contains(words));
     match receipt.code? {
+        _ if receipt.is_for_another_slot() => Some(LATER.to_owned()),
+        _ if receipt.asks_too_much() => Some(LESS.to_owned()),
         Code::UnknownConflict if detail("has no side") => {
             Some("`quorate conflicts show` shows its sides by number".to_owned())
         }
@@ -23,6 +25,12 @@ pub fn of(code: &str) -> Option<String> {
         code => about(serde_json::from_value(code.into()).ok()?, ""),
     }
 }
+
+/// Advice on a change that came when others of its organisation had done much.
+const LATER: &str = "give the command again a while later: nothing is wrong with the change";
+
+/// Advice on a change that asks for more work than one may.
+const LESS: &str = "give less in one change: several may do what is too much for one";
 
 /// Advice on a name that an organisation or a domain cannot have.
 const NAMES: &str = "a name has 1 to 100 of a-z A-Z 0-9 . _ -, and begins with a letter or digit; `quorate domains` and `quorate \
@@ -71,6 +79,30 @@ fn about(code: Code, domain: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_ledger::{EnvelopeId, State};
+    use quorate_pbft::{Digest, PublicKey};
+
+    #[test]
+    fn who_asks_for_more_work_than_one_change_may_is_told_to_ask_for_less() {
+        let receipt = Receipt {
+            id: EnvelopeId(Digest::ZERO),
+            domain: "main".into(),
+            author: PublicKey([0; 32]),
+            from_seq: 1,
+            to_seq: 1,
+            state: State::Refused,
+            revision: None,
+            lane: None,
+            stage: None,
+            code: Some(Code::Validator),
+            detail: Some("the envelope asks for the rules of more paths than one may".into()),
+            conflicts: Vec::new(),
+            changes: Vec::new(),
+        };
+        assert_eq!(on(&receipt).as_deref(), Some(LESS));
+        let of_a_rule = Receipt { detail: Some("it is no JSON".into()), ..receipt };
+        assert!(on(&of_a_rule).is_some_and(|advice| advice.contains("policy show")));
+    }
 
     #[test]
     fn who_is_no_member_is_sent_to_the_policy_of_that_domain() {
