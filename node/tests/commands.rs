@@ -20,6 +20,8 @@ mod reports;
 mod repositories;
 #[path = "commands/rotating.rs"]
 mod rotating;
+#[path = "commands/slow.rs"]
+mod slow;
 #[path = "commands/transactions.rs"]
 mod transactions;
 #[path = "commands/watching.rs"]

@@ -151,6 +151,7 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     if let Some(missing) = missing {
         return Err(missing);
     }
+    author.renew(); // the questions took of its time
     let answer = author.submit(&draft, level).await;
     tell_unnoted(&mut author);
     report(answer, terms.reach.json)
@@ -203,6 +204,7 @@ pub async fn send_unless(
         return Ok(answer);
     }
     objection?;
+    author.renew();
     let answer = author.submit(draft, level).await;
     tell_unnoted(&mut author);
     Ok(answer)

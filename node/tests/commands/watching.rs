@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 /// Status line and headers of an answer, and its body.
 pub type Reply = (String, String);
@@ -16,6 +17,11 @@ pub fn node(script: Vec<Reply>) -> String {
 
 /// The same, and the heads of the requests that it gets.
 fn heard_node(script: Vec<Reply>) -> (String, Receiver<String>) {
+    slow_node(script, Duration::ZERO)
+}
+
+/// The same, with a pause before each answer.
+pub fn slow_node(script: Vec<Reply>, pause: Duration) -> (String, Receiver<String>) {
     let (tell, heard) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("bound"));
@@ -24,6 +30,7 @@ fn heard_node(script: Vec<Reply>) -> (String, Receiver<String>) {
         let mut script = script.into_iter();
         for mut stream in listener.incoming().flatten() {
             let _ = tell.send(request(&stream)); // the test may listen no more
+            std::thread::sleep(pause);
             match script.next() {
                 Some((head, body)) => drop(write!(stream, "HTTP/1.1 {head}\r\nconnection: close\r\n\r\n{body}")),
                 None => held.push(stream),
