@@ -132,12 +132,17 @@ async fn keep_named(word: &SignedRequest) -> Outcome {
     let key = keys::public(word.signing.key()?)?;
     let (places, closed) = policy::places_of(&word.reach.client()?, &Principal::Author(key)).await?;
     closed.iter().for_each(|policy| tell!("quorate: not all policies can be read here: {policy}"));
-    if places.is_empty() {
-        return Ok(());
-    }
-    let what = format!("policies name {key}, and not the new key, at {}", places.join(", "));
-    Failure::no(what).next(NAME_FIRST).unless_scripted()
+    let (what, next) = match (places.is_empty(), closed.is_empty()) {
+        (true, true) => return Ok(()),
+        (true, false) => (format!("policies that may name {key} cannot be read"), READ_FIRST),
+        (false, _) => (format!("policies name {key}, and not the new key, at {}", places.join(", ")), NAME_FIRST),
+    };
+    Failure::no(what).next(next).unless_scripted()
 }
+
+/// Advice where a key would end that policies may name.
+const READ_FIRST: &str = "--token FILE or QUORATE_TOKEN names the file with the secret of a node that shows them; with --named it is \
+                          rotated all the same";
 
 /// Advice where a key would end that policies name.
 const NAME_FIRST: &str = "propose policies that name the new key in its place (`quorate policy show`, `quorate policy set`), and rotate \
