@@ -3,7 +3,7 @@
 
 use crate::governance::{author, new_key, says, text, word};
 use crate::group::{Group, PATIENCE, eventually_within};
-use crate::hard_imports::{DIFFERENCE, brings_in, signs};
+use crate::hard_imports::{DIFFERENCE, TREE, brings_in, signs};
 use crate::met_imports::Met;
 use crate::offers::{framed, lines, streamed};
 use crate::resumed_imports::{Git, files, log};
@@ -133,4 +133,20 @@ fn a_first_import_ends_no_conflict_of_others() {
     let refused = met.git.import(&met.group, 0, &[], 1);
 
     assert!(word(&refused, "error").contains("that no import brought, as g: nothing was sent"), "{refused}");
+}
+
+/// Of a tree that was begun whole, the commit before it does not matter.
+#[test]
+fn a_content_that_only_the_parent_of_a_tree_has_is_not_told_as_missing() {
+    let met = Met { git: Git::new(), group: Group::running(4) };
+    met.theirs("g", "theirs\n");
+    met.git_writes("g", "1\n");
+    met.git.write("f", "x\n");
+    met.git_writes("g", "2\n");
+    brings_in(&met.group, &author(&met.group, 0), (&met.git, "HEAD"), TREE, "f");
+    met.git.loses("HEAD~1:g");
+
+    let refused = met.git.import(&met.group, 0, &[], 1);
+
+    assert!(word(&refused, "error").contains("others have changed g"), "{refused}");
 }

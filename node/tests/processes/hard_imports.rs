@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const TREE: Part = Part { number: 1, of: 2, is_whole: true };
+pub const TREE: Part = Part { number: 1, of: 2, is_whole: true };
 pub const DIFFERENCE: Part = Part { is_whole: false, ..TREE };
 
 /// A clone of the newest commit alone.

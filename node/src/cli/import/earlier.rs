@@ -52,7 +52,8 @@ impl Earlier {
     /// Object that the repository lacks for the entry at a path.
     pub fn missing(&self, repository: &Repository, path: &str) -> Result<Option<Skipped>, GitError> {
         let commit = repository.commit(self.commit)?;
-        let before = commit.parents.first().filter(|_| self.begun.is_some()).copied();
+        let begun = self.begun.as_ref().filter(|begun| !begun.is_whole);
+        let before = begun.and(commit.parents.first()).copied();
         let before = before.map(|parent| repository.missing(&repository.commit(parent)?, path)).transpose()?;
         Ok(repository.missing(&commit, path)?.or(before.flatten()))
     }
