@@ -253,11 +253,7 @@ impl Client {
             let left = (limit - items.len()).min(PAGE_ITEMS).to_string();
             let query: Vec<_> =
                 query.iter().copied().chain([("from", from.as_str()), ("limit", left.as_str())]).collect();
-            let page = self.renewed().get_bytes(path, &query).await?.body;
-            if came.is_too_much_with(page.len()) {
-                return Err(self.garbled(format!("a list of more than {PAGES_MAX} pages or {LIST_BYTES_MAX} bytes")));
-            }
-            let page: Listed<T> = self.decode(&page)?;
+            let page: Listed<T> = self.page(path, &query, &mut came).await?;
             gaps |= page.gaps;
             let before = items.len();
             items.extend(page.items);
@@ -270,6 +266,20 @@ impl Client {
                     return Ok(Log { items, next, begins, gaps });
                 }
             }
+        }
+    }
+
+    /// Reads a page of a list of which so much has come.
+    pub async fn page<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        came: &mut Came,
+    ) -> Result<T, ClientError> {
+        let page = self.renewed().get_bytes(path, query).await?.body;
+        match came.is_too_much_with(page.len()) {
+            true => Err(self.garbled(format!("a list of more than {PAGES_MAX} pages or {LIST_BYTES_MAX} bytes"))),
+            false => self.decode(&page),
         }
     }
 
@@ -337,8 +347,8 @@ impl Client {
 }
 
 /// Pages and bytes of a list so far.
-#[derive(Default)]
-struct Came {
+#[derive(Debug, Default)]
+pub struct Came {
     pages: usize,
     bytes: usize,
 }

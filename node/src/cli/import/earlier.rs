@@ -8,6 +8,7 @@ use super::places::Places;
 use super::seen::Seen;
 use crate::counted::counted;
 use quorate_client::api::{Identity, LogEntry, LogPage, Page, PendingChange, TreeEntry};
+use quorate_client::calls::Came;
 use quorate_client::http::{Client, ClientError};
 use quorate_git::{Entries, GitError, ObjectId, Origin, Repository, Skipped};
 use quorate_ledger::{EnvelopeId, Revision};
@@ -208,12 +209,12 @@ pub async fn find(
         others: Others::since(accepted),
         said: None,
     };
-    let mut from = String::new();
+    let (mut from, mut came) = (String::new(), Came::default());
     let (mut gaps, mut has_gaps, mut is_cut) = (false, false, false);
     let (begins, is_part) = loop {
         let level = if from.is_empty() { "strong" } else { "sequential" };
         let query = [("level", level), ("from", from.as_str()), ("limit", "1000")];
-        let page = client.renewed().get(&["domains", domain, "log"], &query).await;
+        let page = client.page(&["domains", domain, "log"], &query, &mut came).await;
         let LogPage { items, next, begins, gaps: here } = match page {
             Err(ClientError::Refused(problem)) if problem.status == 404 => return search.end(false),
             other => other?,
