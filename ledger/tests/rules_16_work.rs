@@ -254,9 +254,9 @@ fn usual_work_is_not_noted_and_paid_work_is_forgotten() {
         world.rows(Table::Entries).len()
     };
     entries("x\n");
-    let usual = entries("y\n");
+    let usual = entries(&"y".repeat(4_096));
     assert_eq!(entries(&"x".repeat(1 << 20)), usual + 1);
-    assert_eq!(entries("y\n"), usual);
+    assert_eq!(entries(&"y".repeat(4_096)), usual);
 }
 
 /// A world in which this many paths and another one are in conflict, and analyses of these: the search for the texts that the
