@@ -238,6 +238,41 @@ fn work_of_a_slot_is_owed_in_later_ones_until_a_quarter_of_the_time_has_paid_it(
 }
 
 #[test]
+fn an_organisation_that_owes_work_merges_small_files_and_no_large_ones() {
+    let mut world = searching();
+    let lines = |count: usize, first: &str, last: &str| -> String {
+        (0..count).fold(format!("{first}\n"), |text, line| text + &format!("line {line}\n")) + last + "\n"
+    };
+    let both = |first, last| vec![write("small", &lines(20, first, last)), write("large", &lines(60_000, first, last))];
+    assert_eq!(world.does(1, &both("a", "z")).code, None);
+    let base = world.now();
+    assert_eq!(world.does_on(base, 1, &both("b", "z")).code, None);
+    assert_eq!(said(&mut world, &[(0, large("first", 32), false)]), ["Applied"]);
+    let edits = both("a", "y");
+    assert_eq!(world.does_on(base, 0, &edits[..1]).state, State::Merged);
+    assert!(world.does_on(base, 0, &edits[1..]).is_for_another_slot());
+}
+
+/// Misdeeds of an author, by rules, once a refusal ended with a path of another one's choice.
+fn refused_for_a_lock(rules: u32) -> (bool, u32) {
+    let mut world = world(rules);
+    let path = "have used the work that one may have done at a time: send it again";
+    let lock = Op::Acquire { path: path.into(), mode: LockMode::X, lease_ms: 60_000, wait_ms: 0 };
+    assert_eq!(world.does(0, &[Edit::Other(lock)]).code, None);
+    let standing = |world: &World| world.view().reputation(&author(1).public_key()).expect("memory").score;
+    let (before, receipt) = (standing(&world), world.does(1, &[write(path, "x\n")]));
+    assert_eq!(receipt.code, Some(Code::Lock));
+    (receipt.is_for_another_slot(), before - standing(&world))
+}
+
+#[test]
+fn no_path_makes_a_refusal_one_for_work_that_is_owed() {
+    for (is_for_another_slot, lost) in [15, 16].map(refused_for_a_lock) {
+        assert!(!is_for_another_slot && lost > 0);
+    }
+}
+
+#[test]
 fn work_that_is_owed_is_known_after_a_restart() {
     let mut world = searching();
     assert_eq!(said(&mut world, &[(0, large("first", 32), false)]), ["Applied"]);

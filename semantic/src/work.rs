@@ -60,7 +60,7 @@ impl Work {
     }
 
     /// Whether steps were asked for that were not left: what came out since is no answer.
-    pub(crate) fn is_spent(&self) -> bool {
+    pub fn is_spent(&self) -> bool {
         self.is_spent.get()
     }
 }

@@ -8,6 +8,7 @@ use crate::policy::{self, Costs, DomainPolicy, PathRule};
 use crate::vocabulary::bounds::OPERATIONS_MAX;
 use core::time::Duration;
 use quorate_pbft::Constants;
+use quorate_semantic::Work;
 
 /// Bytes that one envelope may have merged or checked, all inputs counted: some of the largest files, or thousands of
 /// usual ones.
@@ -101,12 +102,11 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Budget of an envelope whose organisation has used the work of its slot: small changes need no more. No merge begins in it, as
-    /// each may take seconds.
+    /// Budget of an envelope whose organisation has used its work: small changes need no more.
     pub(super) fn share() -> Self {
         Self {
             bytes: BYTES_MAX / SHARES,
-            steps: 0,
+            steps: STEPS_MAX / SHARES,
             searches: 0,
             looks: LOOKS_MAX / SHARES as usize,
             sides: SIDES_MAX / SHARES as u32,
@@ -132,8 +132,18 @@ impl Budget {
         !self.has(self.steps > 0)
     }
 
+    /// Work of the next merge. In a share it has what is left, and is cut off there; a merge that is not goes as with all steps.
+    pub(super) fn work(&self) -> Work {
+        if self.is_share { Work::of(self.steps) } else { Work::default() }
+    }
+
     /// Counts what a merge took.
-    pub(super) fn count_steps(&mut self, steps: u64) {
+    pub(super) fn count_work(&mut self, work: &Work) {
+        self.count_steps(work.taken());
+        self.is_short |= self.is_share && work.is_spent();
+    }
+
+    fn count_steps(&mut self, steps: u64) {
         self.steps = self.steps.saturating_sub(steps);
     }
 
@@ -149,6 +159,11 @@ impl Budget {
         let left = self.looks.checked_sub(looks);
         self.looks = left.unwrap_or(self.looks);
         self.has(left.is_some())
+    }
+
+    /// Counts looks that were made in any case.
+    pub(super) fn count_looks(&mut self, looks: usize) {
+        self.looks = self.looks.saturating_sub(looks);
     }
 
     /// Takes a look at a side of a conflict, if one is left.

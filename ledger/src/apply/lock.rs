@@ -10,7 +10,7 @@ use crate::state::name;
 use crate::state::store::StoreError;
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::path::Shown;
-use crate::vocabulary::verdict::{Code, Refusal};
+use crate::vocabulary::verdict::{Code, Refusal, TOO_MUCH};
 use quorate_pbft::PublicKey;
 
 impl<'s> Applier<'_, 's> {
@@ -24,6 +24,11 @@ impl<'s> Applier<'_, 's> {
             return Err(Abort::refused(Code::BadAct, detail));
         }
         self.has_looks()?;
+        let looks = self.looks()?;
+        if !self.budget.take_looks(looks) {
+            let detail = format!("the envelope asks for more looks at lines of locks {TOO_MUCH}");
+            return Err(Abort::refused(Code::Validator, detail));
+        }
         self.may_lock(path)?;
         let (author, organisation) = (self.author(), self.organisation);
         let asked = Asked { author, organisation, path, mode, lease_ms, wait_ms };
@@ -41,10 +46,12 @@ impl<'s> Applier<'_, 's> {
         Ok(())
     }
 
-    /// Gives back a lock or a place in line.
+    /// Gives back a lock or a place in line, however many looks are left: others wait for it.
     pub(super) fn release(&mut self, path: &str) -> Result<(), Abort> {
         is_lockable(path)?;
         self.has_looks()?;
+        let looks = self.looks()?;
+        self.budget.count_looks(looks);
         let author = self.author();
         let released = self.manager().release(path, &author);
         if self.later(released)?.is_some() {
@@ -91,14 +98,18 @@ impl<'s> Applier<'_, 's> {
         Ok(())
     }
 
-    /// Takes a look at the line of the domain: from rules 16 on at each request in it.
+    /// Takes a look at the line of the domain.
     fn has_looks(&mut self) -> Result<(), Abort> {
-        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
-        let requests = if counts { self.manager().requests()? } else { 0 };
-        match self.budget.take_lock() && self.budget.take_looks(requests as usize) {
+        match self.budget.take_lock() {
             true => Ok(()),
             false => Err(Abort::refused(Code::BadAct, "more locks than one envelope may ask for or give back")),
         }
+    }
+
+    /// Looks at a line of the domain: from rules 16 on at each request in it.
+    fn looks(&mut self) -> Result<usize, StoreError> {
+        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
+        Ok(if counts { self.manager().requests()? as usize } else { 0 })
     }
 
     fn may_lock(&mut self, path: &str) -> Result<(), Abort> {

@@ -8,7 +8,7 @@ use crate::state::rules::merging;
 use crate::vocabulary::conflict::Class;
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::shelter::sheltered;
-use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Rules, Work, merge_entries_within};
+use quorate_semantic::{Entry, EntryOutcome, Kind, Options, Rules, merge_entries_within};
 
 /// Versions of a file that meet: the base that its author saw, the current one, and the one that the author made.
 #[derive(Debug, Clone, Copy)]
@@ -78,9 +78,9 @@ impl Applier<'_, '_> {
         let (b, c, m) = (b?, c?, m?);
         let entries = (side(base, &b), side(current, &c), side(made, &m));
         let options = merge_options(self.rule(path)?, merging(self.place.rules));
-        let work = Work::default();
+        let work = self.budget.work();
         let outcome = sheltered(|| merge_entries_within(entries.0, entries.1, entries.2, path, &options, &work));
-        self.budget.count_steps(work.taken());
+        self.budget.count_work(&work);
         let Some(outcome) = outcome else {
             return Ok(Merged::Unclean(Disagreement::value("merging these versions fails, by a mistake in quorate")));
         };

@@ -16,7 +16,7 @@ use crate::vocabulary::file::File;
 use crate::vocabulary::shelter::sheltered;
 use crate::vocabulary::verdict::Code;
 use quorate_pbft::{PublicKey, Time};
-use quorate_semantic::{Input, Options, Work};
+use quorate_semantic::{Input, Options};
 
 /// Why a file with an owner who makes it anew is not merged.
 const GENERATED: &str = "it is made from other files, and its owner makes it anew";
@@ -123,11 +123,11 @@ impl Applier<'_, '_> {
         }
         let base = base.map_or(Ok(Vec::new()), |base| self.bytes(&base))?;
         let (ours, theirs) = (self.bytes(&current)?, self.bytes(&made)?);
-        let (work, options) = (Work::default(), Options { rules: merging(self.place.rules), ..Options::default() });
+        let (work, options) = (self.budget.work(), Options { rules: merging(self.place.rules), ..Options::default() });
         let input = Input { base: Some(&base), ours: &ours, theirs: &theirs, path, options: &options };
         let decided = sheltered(|| principle.decide(&input, &work)).flatten();
         if counts_steps {
-            self.budget.count_steps(work.taken());
+            self.budget.count_work(&work);
         }
         let Some(bytes) = decided else { return Ok(None) };
         let file = self.store(path, made.mode, bytes)?;

@@ -21,8 +21,8 @@ const WORK_MAX: Duration = Duration::from_secs(5);
 const LITTLE: Duration = Duration::from_millis(1);
 /// Part of the time that one party's work may take for long, as one in so many.
 const PART_MIN: usize = 4;
-/// Part of the time that the parties of all faulty members may take together.
-const PART_OF_FAULTY: usize = 2;
+/// The same for each faulty member that the group survives: each is two parties, and all of them have half of the time.
+const PART_OF_FAULTY: usize = 4;
 
 /// Party for which work is done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +124,5 @@ pub(super) fn within(spent: &Spent, judged: Result<Accepted, Abort>) -> Result<A
     if !(spent.is_share() && is_beyond) {
         return judged;
     }
-    let why = format!("other envelopes of its organisation, or what they let take effect, {NOT_NOW}");
-    Err(Abort::refused(Code::Validator, why))
+    Err(Abort::refused(Code::Validator, NOT_NOW))
 }

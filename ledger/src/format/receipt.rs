@@ -164,7 +164,7 @@ impl Receipt {
     /// Whether it was refused for work that its organisation owes: once that is paid it has a whole budget.
     #[cfg(feature = "execution")]
     pub fn is_for_another_slot(&self) -> bool {
-        self.detail.as_ref().is_some_and(|detail| detail.ends_with(NOT_NOW))
+        self.code == Some(Code::Validator) && self.detail.as_deref() == Some(NOT_NOW)
     }
 
     /// The receipt's leaf in its slot's list.

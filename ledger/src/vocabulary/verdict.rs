@@ -11,7 +11,7 @@ pub(crate) const TOO_MUCH: &str = "than one may";
 
 /// End of the details of refusals for work that other envelopes have had done in the slot.
 #[cfg(feature = "execution")]
-pub(crate) const NOT_NOW: &str = "have used the work that one may have done at a time: send it again";
+pub(crate) const NOT_NOW: &str = "envelopes of its organisation, or what they let take effect, have used the work that one may have done at a time: send it again";
 
 /// The eight stages of validation, in order. The first that fails names the refusal.
 #[derive(

@@ -147,10 +147,12 @@ fn pace(rate: u32) -> Interval {
     ticks
 }
 
-/// Time for which an import waits at first until its organisation owes less work; a second longer each time.
-const A_WHILE: Duration = Duration::from_secs(1);
+/// Time for which an import waits at first until its organisation owes less work; twice as long each time, so that others of it
+/// come to theirs, and a minute at the most.
+const A_WHILE: Duration = Duration::from_secs(2);
+const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// Times that it does so for one change: eight minutes.
+/// Times that it does so for one change: half an hour.
 const WAITS_MAX: u32 = 30;
 
 /// Difference of a round of an import to the one before, whose refusal it answers.
@@ -168,7 +170,7 @@ impl Anew {
     /// Time for which the next change waits once more, after so many changes.
     fn waits(&mut self, changes: usize) -> Option<Duration> {
         self.waits = if self.waits.0 == changes { (changes, self.waits.1 + 1) } else { (changes, 1) };
-        (self.waits.1 <= WAITS_MAX).then(|| A_WHILE * self.waits.1)
+        (self.waits.1 <= WAITS_MAX).then(|| A_MINUTE.min(A_WHILE * (1 << (self.waits.1 - 1).min(8))))
     }
 }
 
