@@ -4,11 +4,13 @@ mod world;
 
 use quorate_ledger::StoreError;
 use quorate_pbft::{
-    Broken, Ed25519, Epoch, Evidence, Kind, Position, Record, ReplicaId, SeqNum, Signer as _, Time, Tip,
+    Broken, Constants, Ed25519, Effects, Epoch, Evidence, ExecutedPoint, Kind, Position, Program, Record, Replica,
+    ReplicaConfig, ReplicaId, SeqNum, Signer as _, Time, Tip,
 };
 use quorate_storage::{Db, Promiser, Unkept};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
+use std::sync::Arc;
 use world::{
     cert, committee, damage, db, digest, executed, garble, key_of, lose, mark_slot, of_lane, of_slot, own, store,
 };
@@ -178,6 +180,34 @@ fn a_bundle_of_another_owner_that_is_damaged_above_the_tip_is_left_behind_and_na
         let bundles = new.snapshot().unwrap().recover(executed).unwrap().bundles;
         assert_eq!(bundles.iter().map(|bundle| bundle.header.position.get()).collect::<Vec<_>>(), [3]);
     }
+}
+
+/// L2: the newest acknowledged one too.
+#[test]
+fn a_core_starts_from_promises_of_which_an_acknowledged_bundle_was_left_behind() {
+    let bundles = (1..=3).map(|position| world::mark_bundle(2, position));
+    let acknowledged = |bundle| {
+        let said = own(Kind::Ack, 2, world::tip_of(&bundle).position.get(), world::tip_of(&bundle).digest);
+        [Record::Bundle(Arc::new(bundle)), said]
+    };
+    let folder = world::folded(&bundles.flat_map(acknowledged).collect::<Vec<_>>());
+    damage(folder.path(), "bundles", &of_lane(2, 3), lose);
+    let new = adopted(folder.path(), 0).unwrap();
+    let config = ReplicaConfig {
+        me: ReplicaId::new(0),
+        committee: committee(),
+        constants: Constants::default(),
+        signer: Arc::new(key_of(0)),
+        verify: Arc::new(Ed25519),
+        incarnation: 1,
+        die: 1,
+        program: Program::default(),
+    };
+    let mut core = Replica::recover(config, new.snapshot().unwrap().recover(ExecutedPoint::genesis(4)).unwrap());
+
+    core.advance(&mut Effects::new());
+
+    assert!(core.is_recovering());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::member::Member;
 use crate::recovery::pursuits::Pursuits;
 use crate::replica::Replica;
 use crate::wire::{
-    Bundle, BundleHeader, ClaimedCert, Kind, Message, Position, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
+    Bundle, BundleHeader, ClaimedCert, Kind, Message, QuorumCert, ReplicaId, SeqNum, Signed, Ticks, Tip, View,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -60,7 +60,7 @@ impl Replica {
     pub(crate) fn on_ack(&mut self, signed: Signed) -> Result<(), Rejected> {
         let statement = signed.statement;
         let id = statement.view.lane();
-        let tip = Tip { position: Position::new(statement.seq.get()), digest: statement.digest };
+        let tip = statement.tip();
         let Some(lane) = self.lanes.get(id) else {
             return Err(Rejected::Unknown { from: signed.signer, what: "lane" });
         };
@@ -123,15 +123,20 @@ impl Lanes {
 
     /// L2: the Ack goes out again whenever the bundle comes again.
     fn repeat_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, tip: Tip) {
-        let view = View::of_lane(lane);
-        let same = member.promises.get(Kind::Ack, view, SeqNum::new(tip.position.get()));
-        let row = same.or_else(|| {
+        let same = member.promises.get(Kind::Ack, View::of_lane(lane), SeqNum::new(tip.position.get()));
+        let row = same.filter(|row| row.statement.tip() == tip).or_else(|| {
             let covers = self[lane].acked.position >= tip.position;
-            member.promises.highest(Kind::Ack, view).filter(|_| covers)
+            self.own_ack(member, lane).filter(|_| covers)
         });
         if let Some(signed) = row.copied().filter(|_| member.may_sign()) {
             self.send_ack(member, primary, lane, signed);
         }
+    }
+
+    /// The newest own Ack of a lane, if its bundle is here or executed.
+    pub(crate) fn own_ack<'a>(&self, member: &'a Member, lane: ReplicaId) -> Option<&'a Signed> {
+        let row = member.promises.highest(Kind::Ack, View::of_lane(lane));
+        row.filter(|row| row.statement.tip() == self[lane].acked)
     }
 
     fn send_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, signed: Signed) {
@@ -163,13 +168,15 @@ impl Lanes {
         }
     }
 
-    /// L2: one Ack for the highest bundle that is held together with everything between it and an anchor.
+    /// L2: one Ack for the highest bundle that is held together with everything between it and an anchor. Below the newest own Ack,
+    /// whose bundle a repair left behind, none is signed, and the way goes to that bundle alone.
     fn acknowledge(&mut self, member: &mut Member, primary: ReplicaId, id: ReplicaId) {
-        let lane = &mut self[id];
+        let (lane, view) = (&mut self[id], View::of_lane(id));
+        let promised = member.promises.highest(Kind::Ack, view).map_or(Tip::default(), |row| row.statement.tip());
         let bytes_max = lane.executed_bytes.saturating_add(member.constants.lane_ahead_bytes_max);
         let (mut tip, mut bytes) = lane.anchor();
         let from = tip;
-        while let Some(held) = lane.extends(tip, bytes) {
+        while let Some(held) = lane.extends(tip, bytes, promised) {
             let header = &held.bundle.header;
             if header.lane_bytes > bytes_max && header.position > lane.executed.position.next() {
                 break;
@@ -182,7 +189,10 @@ impl Lanes {
         if tip == from || tip.position <= lane.acked.position {
             return;
         }
-        let view = View::of_lane(id);
+        if tip.position < promised.position {
+            lane.acked = tip;
+            return;
+        }
         assert!(lane.held(tip).is_some_and(|held| held.stored), "I7: Ack of a bundle that is not stored");
         if let Some(signed) = member.sign(Kind::Ack, view, SeqNum::new(tip.position.get()), tip.digest) {
             self[id].acked = tip;

@@ -58,7 +58,7 @@ pub(crate) struct Lane {
     pub(crate) executed: Tip,
     /// Bytes of the lane up to it.
     pub(crate) executed_bytes: u64,
-    /// The newest bundle that this replica acknowledged.
+    /// The newest bundle that this replica acknowledged; below it, while that one is not here, the newest on a way to it.
     pub(crate) acked: Tip,
     /// The highest tip in a committed slot.
     pub(crate) committed: Position,
@@ -132,15 +132,19 @@ impl Lane {
         fresh.then(|| held.bundle.clone())
     }
 
-    /// Held bundle after `parent`: of rivals the one that is stored, so that no later one is stored too, or else the first.
-    pub(crate) fn extends(&self, parent: Tip, parent_bytes: u64) -> Option<&Held> {
+    /// Held bundle after `parent`: of rivals the one that the newest own Ack is of, or is stored, so that no later one is stored
+    /// too, or else the first.
+    pub(crate) fn extends(&self, parent: Tip, parent_bytes: u64, promised: Tip) -> Option<&Held> {
         let position = parent.position.next();
         let range = (position, Digest::ZERO)..=(position, Digest([0xff; 32]));
-        let goes_on = |held: &&Held| {
+        let goes_on = |((_, digest), held): &(&(Position, Digest), &Held)| {
             let header = &held.bundle.header;
-            header.parent == parent.digest && header.lane_bytes == parent_bytes.saturating_add(header.bytes)
+            let is_promised = position != promised.position || *digest == promised.digest;
+            let bytes = parent_bytes.saturating_add(header.bytes);
+            is_promised && header.parent == parent.digest && header.lane_bytes == bytes
         };
-        self.held.range(range).rev().map(|(_, held)| held).filter(goes_on).max_by_key(|held| held.stored)
+        let rivals = self.held.range(range).rev().filter(goes_on);
+        rivals.map(|(_, held)| held).max_by_key(|held| held.stored)
     }
 
     /// Anchor from which acknowledging goes on: the highest of the own last Ack, the newest certified bundle (if its
@@ -455,7 +459,7 @@ mod tests {
 
         for bundle in &rivals {
             lane.hold(bundle.clone(), false, Ticks::default());
-            let next = lane.extends(Tip::default(), 0).expect("it goes on").bundle.header.tip();
+            let next = lane.extends(Tip::default(), 0, Tip::default()).expect("it goes on").bundle.header.tip();
             lane.store(next);
         }
 

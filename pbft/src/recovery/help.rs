@@ -4,7 +4,7 @@ use crate::effects::Effects;
 use crate::limits::Constants;
 use crate::recovery::answer::BYTES_PER_ANSWER_MAX;
 use crate::replica::Replica;
-use crate::wire::{Digest, Kind, Message, ReplicaId, SeqNum, SlotStatus, Tip, View};
+use crate::wire::{Digest, Message, ReplicaId, SeqNum, SlotStatus, Tip};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
@@ -131,8 +131,7 @@ impl Help<'_> {
         let lane = &replica.lanes[to];
         let lacking = lane.acked.position > replica.peers[to].certified(to).position;
         let old = lane.held(lane.acked).is_some_and(|held| replica.member.is_old(held.since));
-        let row = replica.member.promises.highest(Kind::Ack, View::of_lane(to));
-        if let Some(signed) = row.filter(|_| lacking && old) {
+        if let Some(signed) = replica.lanes.own_ack(&replica.member, to).filter(|_| lacking && old) {
             self.out.send(to, Message::Ack(*signed));
         }
     }

@@ -6,7 +6,7 @@ use crate::member::Member;
 use crate::member::Standing;
 use crate::recovery::recovered::{Recovered, RecoveredSlot};
 use crate::replica::{Replica, ReplicaConfig};
-use crate::wire::{ClaimedCert, Content, Kind, Position, QuorumCert, SeqNum, Signed, Ticks, Tip, Verify, View};
+use crate::wire::{ClaimedCert, Content, Kind, QuorumCert, SeqNum, Signed, Ticks, Tip, Verify, View};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -75,11 +75,6 @@ impl Replica {
     fn resume_lanes(&mut self, bundles: &[Arc<crate::wire::Bundle>]) {
         for (lane, (tip, bytes)) in self.member.committee.replicas().zip(self.order.execution.point.lanes()) {
             self.lanes[lane].executed_up_to(tip, bytes);
-            if let Some(row) = self.member.promises.highest(Kind::Ack, View::of_lane(lane)) {
-                let position = Position::new(row.statement.seq.get());
-                self.lanes[lane].acked = Tip { position, digest: row.statement.digest };
-                self.lanes[lane].add_ack(position, *row);
-            }
         }
         let own = &self.lanes[self.member.me];
         (self.lanes.own.tip, self.lanes.own.lane_bytes) = (own.executed, own.executed_bytes);
@@ -95,6 +90,15 @@ impl Replica {
             }
             if header.position > self.lanes[header.lane].executed.position {
                 self.lanes[header.lane].hold(bundle.clone(), true, Ticks::new(0));
+            }
+        }
+        for id in self.member.committee.replicas() {
+            let (lane, row) = (&mut self.lanes[id], self.member.promises.highest(Kind::Ack, View::of_lane(id)));
+            // A repair may have left the bundle behind: then the lane goes on below it.
+            let is_here = |tip: Tip| tip.position <= lane.executed.position || lane.held(tip).is_some();
+            if let Some(row) = row.filter(|row| is_here(row.statement.tip())) {
+                lane.acked = row.statement.tip();
+                lane.add_ack(lane.acked.position, *row);
             }
         }
     }

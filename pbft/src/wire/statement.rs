@@ -1,6 +1,6 @@
 //! Statements: the one thing that a replica signs (rules E).
 
-use crate::wire::{Committee, Digest, Epoch, ReplicaId, SeqNum, Signature, Signer, Verify, View};
+use crate::wire::{Committee, Digest, Epoch, Position, ReplicaId, SeqNum, Signature, Signer, Tip, Verify, View};
 use alloc::vec::Vec;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::fmt;
@@ -70,6 +70,11 @@ impl Statement {
     pub fn sign(self, signer: ReplicaId, key: &dyn Signer) -> Signed {
         let signature = key.sign(&self.signed_bytes());
         Signed { statement: self, signer, signature }
+    }
+
+    /// The bundle that a header or an Ack is about.
+    pub(crate) fn tip(&self) -> Tip {
+        Tip { position: Position::new(self.seq.get()), digest: self.digest }
     }
 
     /// Whether both speak of one position, so that different digests are equivocation (E2).

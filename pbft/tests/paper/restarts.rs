@@ -1,7 +1,8 @@
 //! What a restart remembers (E1, E7, pitfall 9).
 
 use super::*;
-use quorate_pbft::{Floors, Journal};
+use quorate_pbft::{Bundle, Floors, Journal};
+use std::sync::Arc;
 
 /// E7.
 #[test]
@@ -202,6 +203,97 @@ fn a_branch_that_comes_before_the_recall_is_not_acknowledged_instead_of_the_one_
         backup.hear(1, Message::Bundle(first[2].clone()));
         assert_eq!(backup.said(Kind::Ack).last(), Some(&(1, 3, first[2].header.digest())));
     }
+}
+
+/// A chain of lane 1 after a bundle, with these items.
+fn chain(mut tip: Tip, items: &[&str]) -> Vec<Arc<Bundle>> {
+    let above = tip.position.get()..;
+    let after = |(lane_bytes, item): (u64, &&str)| {
+        let bundle = bundle(1, tip, lane_bytes, envelope(item));
+        tip = bundle.header.tip();
+        bundle
+    };
+    above.zip(items).map(after).collect()
+}
+
+/// A backup that acknowledged a chain of lane 1 and started from a repair that left the bundles at these positions behind.
+fn without(lost: &[u64], acknowledged: &[Arc<Bundle>]) -> Alone {
+    let mut backup = Alone::new(4, 3);
+    acknowledged.iter().for_each(|bundle| backup.hear(1, Message::Bundle(bundle.clone())));
+    let mut recovered = backup.disk.recovered();
+    recovered.bundles.retain(|bundle| !lost.contains(&bundle.header.position.get()));
+    backup.replica = Replica::recover(backup.config(77), recovered);
+    backup.effects.clear();
+    backup.tick(1);
+    (0..3).for_each(|peer| backup.recalled(peer, 77));
+    backup
+}
+
+/// Position in lane 1 up to which a replica says that it has acknowledged bundles.
+fn told(backup: &mut Alone) -> Option<u64> {
+    backup.effects.clear();
+    (0..10).for_each(|_| backup.tick(500)); // one of ten statuses names all lanes
+    let statuses = backup.sent().filter_map(|message| match message {
+        Message::Status { body, .. } => body.lanes.iter().find(|(lane, _)| *lane == id(1)),
+        _ => None,
+    });
+    statuses.last().map(|(_, lane)| lane.acknowledged.position.get())
+}
+
+/// L2, L3: own Acks only extend.
+#[test]
+fn where_the_newest_acknowledged_bundle_was_left_behind_its_chain_alone_goes_on() {
+    let sound = chain(Tip::default(), &["a", "b", "c"]);
+    for name in ["d", "e", "f", "g", "h"] {
+        let mut backup = without(&[2], &sound[..2]);
+        let rivals = chain(sound[0].header.tip(), &[name, "x"]);
+        rivals.iter().chain([&rivals[0], &sound[0]]).for_each(|bundle| backup.hear(1, Message::Bundle(bundle.clone())));
+        let above = backup.said(Kind::Ack).into_iter().filter(|(lane, position, _)| *lane == 1 && *position > 1);
+        assert_eq!(above.collect::<Vec<_>>(), [], "the rival {name}, and an Ack of what is not here");
+        sound[1..].iter().for_each(|bundle| backup.hear(1, Message::Bundle(bundle.clone())));
+        let acks = [1, 2].map(|place| (1, place as u64 + 1, sound[place].header.digest()));
+        assert!(acks.iter().all(|ack| backup.said(Kind::Ack).contains(ack)), "{:?}", backup.said(Kind::Ack));
+    }
+}
+
+/// N9: its owner sends what a status lacks, however many were left behind.
+#[test]
+fn a_status_names_no_acknowledged_bundle_that_was_left_behind_until_all_up_to_it_have_come() {
+    let sound = chain(Tip::default(), &["a", "b", "c", "d"]);
+    let mut backup = without(&[2, 4], &sound);
+    let mut names = vec![told(&mut backup)];
+    for lost in [1, 3] {
+        backup.hear(1, Message::Bundle(sound[lost].clone()));
+        names.push(told(&mut backup));
+    }
+    assert_eq!(names, [Some(1), Some(3), Some(4)]);
+}
+
+/// N9: a certificate rests on Acks of those that have the data.
+#[test]
+fn an_owner_is_sent_no_ack_of_a_bundle_that_was_left_behind() {
+    let sound = chain(Tip::default(), &["a", "b"]);
+    for (lost, acks) in [(vec![2], 0), (vec![], 1)] {
+        let mut backup = without(&lost, &sound);
+        backup.tick(500);
+        backup.effects.clear();
+        backup.status(1, 1);
+        assert_eq!(backup.said(Kind::Ack).len(), acks, "without {lost:?}");
+    }
+}
+
+/// L2: a certified bundle that is here is an anchor, not below the own Ack.
+#[test]
+fn a_lane_goes_on_above_a_certified_bundle_beyond_one_that_was_left_behind() {
+    let sound = chain(Tip::default(), &["a", "b", "c", "d"]);
+    let mut backup = without(&[2], &sound[..2]);
+    let tip = sound[2].header.tip();
+    backup.hear(1, Message::LaneCert(certificate(Kind::Ack, 1, 3, tip.digest, &[0, 1, 2])));
+    sound[2..].iter().for_each(|bundle| backup.hear(1, Message::Bundle(bundle.clone())));
+    assert_eq!(backup.said(Kind::Ack).last(), Some(&(1, 4, sound[3].header.digest())));
+    backup.tick(1_000);
+    let wanted = ask(Wanted::Bundles { lane: id(1), from: Position::new(1), to: Position::new(2) });
+    assert!(backup.sent().any(|message| *message == wanted), "the one between is certified too");
 }
 
 /// Pitfall 9.
