@@ -531,6 +531,24 @@ fn a_slot_that_a_neighbour_claims_and_never_gives_is_unserved_once_the_others_ha
     assert_eq!(lone.follower.report().unserved, None, "of another slot it was asked for nothing yet");
 }
 
+/// Decisions are small: who hands them out and keeps the data back hides as little.
+#[test]
+fn a_slot_whose_bundles_a_neighbour_never_gives_is_unserved_once_the_others_have_dropped_it() {
+    let mut lone = Lone::new();
+    let late = || StatusBody { oldest: SeqNum::new(8_000), ..status(Vec::new(), 9_000) };
+    lone.decide(1, &two_bundles().1);
+    lone.stable(9_000, ROOT);
+    lone.follower.take_claims(id(4), claims(9_000));
+    let mut unserved = Vec::new();
+    for second in 1..=130 {
+        lone.status(1, second, late());
+        lone.tick(500);
+        unserved.push(lone.follower.report().unserved);
+    }
+    assert!(unserved[..120].iter().all(Option::is_none) && lone.asked().contains(&(4, bundles(1, 2))));
+    assert_eq!(unserved[129], Some(SeqNum::new(1)));
+}
+
 /// Members of a later epoch show the end of this one, and have no status in it.
 #[test]
 fn a_slot_that_a_member_of_a_later_epoch_says_it_has_dropped_is_not_asked_of_it_and_is_unserved() {

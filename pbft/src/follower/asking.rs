@@ -40,13 +40,22 @@ impl Follower {
             let silent = turn.silent.filter(|_| !turn.gave_part);
             if let Some(peer) = silent {
                 self.neighbours.on_silence(peer, self.now.ticks);
-                if let Wanted::Slots { from, .. } = need.wanted {
-                    self.neighbours.owes(peer, from, self.now.ticks);
+                if self.is_for_next(&need.wanted) {
+                    self.neighbours.owes(peer, self.point.seq.next(), self.now.ticks);
                 }
             }
             if let Some(peer) = turn.ask {
                 out.send(peer, Message::Ask(Question { epoch: self.committee.epoch(), wanted: need.wanted }));
             }
+        }
+    }
+
+    /// Whether the next slot cannot be executed before the first of what is wanted is here.
+    fn is_for_next(&self, wanted: &Wanted) -> bool {
+        match wanted {
+            Wanted::Slots { from, .. } => *from == self.point.seq.next(),
+            Wanted::Bundles { lane, from, .. } => self.next_tip(*lane).is_some_and(|tip| *from <= tip),
+            _ => false,
         }
     }
 

@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 const FOLLOWERS_MAX: usize = 64;
 /// Time for which a follower that left a question unanswered is asked last.
 const SILENT_MS: u64 = 600_000;
-/// Time after which a neighbour that left the question for a slot unanswered, and has not given that slot, does not count as one
-/// that has it.
+/// Time after which a neighbour that left a question for a slot, or for the bundles that it cuts, unanswered does not count as one
+/// that has it, while it is not executed.
 const OWES_MS: u64 = 60_000;
 
 /// Claims of another follower about what it can hand out.
@@ -46,7 +46,7 @@ pub(super) struct Neighbours {
     /// The highest slot of which a certificate came, whoever handed it over.
     proved: SeqNum,
     others: BTreeMap<ReplicaId, Other>,
-    /// The slot for which each neighbour left a question unanswered, and when it did first.
+    /// The slot of which each neighbour left a question for the decision or the bundles unanswered, and when it did first.
     owing: BTreeMap<ReplicaId, (SeqNum, Ticks)>,
 }
 
@@ -81,7 +81,7 @@ impl Neighbours {
         self.owing.remove(&other);
     }
 
-    /// The question for a slot stayed without an answer.
+    /// A question for a slot, or for the bundles that it cuts, stayed without an answer.
     pub(super) fn owes(&mut self, id: ReplicaId, seq: SeqNum, now: Ticks) {
         let owed = self.owing.entry(id).or_insert((seq, now));
         if owed.0 != seq {
@@ -89,7 +89,7 @@ impl Neighbours {
         }
     }
 
-    /// Whether a neighbour has left the question for a slot unanswered for so long that its claim counts no more.
+    /// Whether a neighbour has left questions for a slot unanswered for so long that its claim counts no more.
     fn withholds(&self, id: ReplicaId, seq: SeqNum, now: Ticks) -> bool {
         self.owing.get(&id).is_some_and(|(owed, since)| *owed == seq && now.since(*since) >= OWES_MS)
     }
