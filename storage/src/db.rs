@@ -267,7 +267,8 @@ impl Db {
 
     fn set_aside(&self, turn: &mut Turn) -> Result<Fold, StoreError> {
         let folded = self.shared.folded();
-        let mark = turn.journal().turn(folded).map_err(|error| self.shared.poison.fail(error))?;
+        let turned = self.shared.pulse.at_disk(|| turn.journal().turn(folded));
+        let mark = turned.map_err(|error| self.shared.poison.fail(error))?;
         Ok(Fold { shared: self.shared.clone(), rows: turn.freeze(), mark })
     }
 

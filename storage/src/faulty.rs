@@ -164,6 +164,11 @@ impl Disk {
         state.lost_sync = Some(state.syncs + count + 1);
     }
 
+    /// Gives no answer while the guard lives, as a drive does that hangs.
+    pub fn hang(&self) -> impl Sized + '_ {
+        self.state()
+    }
+
     /// Writes, resizes and syncs up to now.
     pub fn operations(&self) -> u64 {
         self.state().operations

@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, Instant};
 use world::{cert, digest, executed, own, store};
 
 fn put(db: &Db, key: &[u8], value: &[u8]) {
@@ -209,6 +211,26 @@ fn a_generation_whose_first_sync_has_failed_is_written_again() {
     disk.crash(Loss::All);
 
     assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
+}
+
+/// What stands still is told by where it stands.
+#[test]
+fn a_thread_that_sets_rows_aside_waits_for_the_disk() {
+    let disk = disk_of(3);
+    let db = Db::on(&disk).unwrap();
+    put(&db, b"a", b"1");
+    let (hung, begun) = (disk.hang(), Instant::now());
+    let waits = thread::scope(|scope| {
+        let folder = scope.spawn(|| db.freeze().unwrap().is_some());
+        while !db.pulse().is_at_disk() && begun.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let waits = db.pulse().is_at_disk();
+        drop(hung);
+        assert!(folder.join().unwrap());
+        waits
+    });
+    assert!(waits && !db.pulse().is_at_disk());
 }
 
 #[test]

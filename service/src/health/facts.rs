@@ -15,9 +15,9 @@ const CONFLICT_PERCENT_MAX: u64 = 20;
 pub enum Standstill {
     /// The disk is full, and a write waits for room.
     Room,
-    /// A commit has waited for the disk for so many seconds.
+    /// A write of the journal has waited for the disk for so many seconds.
     Disk(u64),
-    /// A step has taken so many seconds, and none of them was a commit.
+    /// A step has taken so many seconds without a write of the journal. It may wait for a read.
     Step(u64),
 }
 
@@ -29,7 +29,7 @@ impl Standstill {
             Self::Disk(seconds) => {
                 format!("a write has waited for {seconds} s: the disk gives no answer, or is far too slow")
             }
-            Self::Step(seconds) => format!("its core has been at one step for {seconds} s"),
+            Self::Step(seconds) => format!("its core has been at one step for {seconds} s, and no write waits"),
         }
     }
 
@@ -39,7 +39,7 @@ impl Standstill {
             Self::Room => "make room on the disk; it goes on by itself",
             Self::Disk(_) => "see with the system's tools why the disk does not answer; it goes on by itself",
             Self::Step(_) => {
-                "wait: a dear change on a busy machine takes long; if it does not end, look at the machine's load"
+                "wait: a dear change on a busy machine takes long; if it does not end, look at the machine's load and reads"
             }
         }
     }

@@ -73,6 +73,7 @@ async fn a_replica_whose_core_stands_still_is_not_ready_and_says_so_until_it_goe
     assert!(begun.elapsed() + Duration::from_secs(1) > CORE_SILENT_MAX, "{:?}", begun.elapsed());
     let why = client.is_ready().await.expect_err("it stands still");
     assert!(why.contains("its core has been at one step for 1") && !why.contains("disk"), "{why}");
+    assert!(why.contains("no write waits"), "{why}");
     assert!(!replica.is_alive());
     let issues: Page<Issue> = client.get(&["issues"], &[]).await.expect("an answer");
     let told = issues.items.iter().find(|issue| issue.id == "standstill").expect("its issue");
