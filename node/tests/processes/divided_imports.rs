@@ -101,6 +101,27 @@ fn an_import_after_a_named_commit_that_divides_one_goes_on_changing_files_that_o
     assert_eq!(files(&group), git.files());
 }
 
+/// Others change a file of its first commit, so that the rest is based on what has gone in.
+#[test]
+fn an_import_after_a_named_commit_that_divides_one_deletes_nothing_that_was_gone_before() {
+    let (git, group) = with_schema(&[]);
+    let colleague = colleague(&group);
+    git.write("gone", "x\n");
+    git.commits_file("f", "1\n");
+    (0..5).for_each(|number| git.commits_file(&format!("small{number}"), "x\n"));
+    git.commits_documents();
+    git.says(&["rm", "-q", "gone"]);
+    git.commit("gone");
+
+    let import = begun(&group, &git, &["--rate", "2", "--after", &git.line()[0]]);
+    eventually("its first commit", || commits(&group, "main").contains(&git.line()[1]).then_some(()));
+    theirs(&group, &colleague, "small0");
+    let told = import.wait_with_output().expect("it ends");
+
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!((&told["commits"], &told["conflicts"]), (&7.into(), &0.into()), "{told}");
+}
+
 /// The first change is refused because the import before the last one, on which that is based, lies beyond the horizon.
 #[test]
 fn an_import_with_a_base_of_its_own_that_divides_a_commit_is_merged_with_what_others_do_meanwhile() {

@@ -83,7 +83,7 @@ struct Run<'a> {
     /// Ticks once for each change that may go out; none where they go as fast as they can.
     pace: Option<Interval>,
     /// Revision up to which others did nothing that is in the way, as --after says.
-    accepted: Revision,
+    accepted: Option<Revision>,
 }
 
 /// Runs the command.
@@ -94,7 +94,7 @@ pub async fn run(args: &Import) -> Outcome {
     all_stand(&client, &lines).await?;
     let limits = limits::limits(&client).await?;
     let repository = repository.with_file_limit(limits.file_bytes_max);
-    let mut run = Run { args, repository, limits, pace: args.rate.map(pace), accepted: Revision::GENESIS };
+    let mut run = Run { args, repository, limits, pace: args.rate.map(pace), accepted: None };
     let (mut tallies, mut failed) = (Vec::new(), Vec::new());
     for line in &lines {
         match run.import(line).await {
@@ -221,7 +221,8 @@ impl Run<'_> {
         let places = Places::read(&self.repository, line).map_err(Failure::usage)?;
         let after = self.args.after.as_ref().map(|named| self.repository.resolve(named)).transpose();
         let after = after.map_err(Failure::usage)?;
-        let found = earlier::find(client, &line.domain, &trust, (&places, after, self.accepted)).await?;
+        let found =
+            earlier::find(client, &line.domain, &trust, (&places, after, self.accepted.unwrap_or_default())).await?;
         let rest = || Rest::of(&self.repository, (line, &places), found.earlier.as_ref(), self.args.commits);
         if found.earlier.is_none() && !self.args.over {
             files::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;
@@ -232,13 +233,18 @@ impl Run<'_> {
         if let (Base::Revision(at), Some(earlier)) = (base, &found.earlier)
             && after == Some(earlier.commit)
         {
-            self.accepted = at;
+            self.accepted = Some(at);
         }
-        let mut standing = match base {
-            Base::Revision(at) if is_anew || self.args.over || after.is_some() => {
+        let mut standing = match (base, self.accepted) {
+            (Base::Revision(at), _) if is_anew || self.args.over || after.is_some() => {
                 Standing::at(client, &line.domain, &at.to_string()).await?
             }
-            _ if self.args.over || after.is_some() => Standing::at(client, &line.domain, &executed.to_string()).await?,
+            _ if self.args.over => Standing::at(client, &line.domain, &executed.to_string()).await?,
+            // A file that others have moved since the run began is deleted where it is now.
+            (_, Some(accepted)) => {
+                let begun = Standing::at(client, &line.domain, &accepted.to_string()).await?;
+                begun.or(Standing::at(client, &line.domain, &executed.to_string()).await?)
+            }
             _ => Standing::whatever(),
         };
         let mut base = Some(base);

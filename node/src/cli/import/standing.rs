@@ -20,6 +20,11 @@ impl Standing {
         Ok(Self(Some(tree.into_iter().map(|file| file.path).collect())))
     }
 
+    /// Files that stand in one of two states.
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0.zip(other.0).map(|(one, other)| &one | &other))
+    }
+
     /// Leaves out deletions of what others have deleted as well: they are done.
     pub fn pass(&mut self, operations: &mut Vec<Operation>) {
         let Some(paths) = &mut self.0 else { return };
