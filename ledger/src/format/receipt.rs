@@ -158,7 +158,9 @@ impl Receipt {
     /// all of a receipt is.
     #[cfg(feature = "execution")]
     pub fn asks_too_much(&self) -> bool {
-        self.detail.as_ref().is_some_and(|detail| detail.ends_with(TOO_MUCH) || policy::was_behind_others(detail))
+        let is_such = matches!(self.code, Some(Code::Validator | Code::Quota)); // others end with what authors name
+        let detail = self.detail.as_deref().filter(|_| is_such);
+        detail.is_some_and(|detail| detail.ends_with(TOO_MUCH) || policy::was_behind_others(detail))
     }
 
     /// Whether it was refused for work that its organisation owes: once that is paid it has a whole budget.

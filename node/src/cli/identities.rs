@@ -141,8 +141,8 @@ async fn keep_named(word: &SignedRequest) -> Outcome {
 }
 
 /// Advice where a key would end that policies may name.
-const READ_FIRST: &str = "--token FILE or QUORATE_TOKEN names the file with the secret of a node that shows them; with --named it is \
-                          rotated all the same";
+const READ_FIRST: &str = "--token FILE or QUORATE_TOKEN names the file with the secret of a node that shows them, --node a member that has \
+                          them; with --named it is rotated all the same";
 
 /// Advice where a key would end that policies name.
 const NAME_FIRST: &str = "propose policies that name the new key in its place (`quorate policy show`, `quorate policy set`), and rotate \

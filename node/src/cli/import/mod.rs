@@ -194,7 +194,13 @@ impl Run<'_> {
                     tell!("a commit asks for more work than one change may: it goes in with {files} in each at most");
                 }
                 (ended @ Err(_), _, Some(Onward::Again(changes))) => match anew.waits(changes) {
-                    Some(time) => sleep(time).await,
+                    Some(time) => {
+                        tell!(
+                            "the organisation has used the work that one may have done at a time: on in {} s",
+                            time.as_secs()
+                        );
+                        sleep(time).await;
+                    }
                     None => return ended.map(|()| tally),
                 },
                 (ended, ..) => return ended.map(|()| tally),

@@ -143,9 +143,10 @@ impl Tally {
                     _ => None,
                 };
                 let detail = receipt.detail.as_deref().map(plain).unwrap_or_default();
-                let name = match is_rest {
-                    true => format!("the rest of {}, of which a part is in the domain,", name()),
-                    false => name(),
+                let name = match (is_rest, self.waits()) {
+                    (true, false) => format!("the rest of {}, of which a part is in the domain,", name()),
+                    (true, true) => format!("the rest of {}, of which a part waits for approvals,", name()),
+                    (false, _) => name(),
                 };
                 let what = format!("{name} was refused, and nothing after it went in: {detail}");
                 Err(Failure::no(what).next(match receipt.code {
