@@ -49,7 +49,7 @@ pub use discovery::{
 pub use error::{Error, SendError};
 pub use inbox::{Event, Events, Frame, Room};
 pub use libp2p::{Multiaddr, PeerId};
-pub use member::{Member, is_of_tcp, peer_of_key};
+pub use member::{Member, is_of_door, is_of_tcp, peer_of_key};
 pub use network::{Config, Network, start};
 pub use observers::{
     Arrival, Backway, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, Turn, dial,

@@ -84,6 +84,15 @@ pub fn is_of_tcp(address: &Multiaddr) -> bool {
     matches!(parts.as_slice(), [host, Protocol::Tcp(_)] | [host, Protocol::Tcp(_), Protocol::P2p(_)] if is_host(host))
 }
 
+/// Whether an address is of a door that can be followed: of TCP, or of a key that is called at a relay there.
+pub fn is_of_door(address: &Multiaddr) -> bool {
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    match parts.as_slice() {
+        [host, Protocol::Tcp(_), Protocol::P2p(_), Protocol::P2pCircuit, Protocol::P2p(_)] => is_host(host),
+        _ => is_of_tcp(address),
+    }
+}
+
 fn is_host(part: &Protocol<'_>) -> bool {
     matches!(part, Protocol::Ip4(_) | Protocol::Ip6(_)) || is_name(part)
 }
@@ -127,6 +136,19 @@ mod tests {
         for bad in ["/ip4/10.0.0.1/udp/4001", "/tcp/4001", "/ip4/10.0.0.1", "/ip4/10.0.0.1/tcp/4001/ws"] {
             assert!(!is_of_tcp(&bad.parse().unwrap()), "{bad}");
             assert!(matches!(checked(&[at(bad)]), Err(Error::BadAddress { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_door_is_at_an_address_of_tcp_or_has_a_name_at_a_relay() {
+        let name = member(0, 1).peer_id().unwrap();
+        let is_door = |address: &str| is_of_door(&address.parse().unwrap());
+        let at_relay = format!("/ip4/10.0.0.1/tcp/1/p2p/{name}/p2p-circuit");
+
+        assert!(is_door("/dns4/door.example/tcp/1") && is_door(&format!("{at_relay}/p2p/{name}")));
+        assert!(!is_of_tcp(&format!("{at_relay}/p2p/{name}").parse().unwrap()), "a member is not called at a relay");
+        for bad in [&at_relay, &format!("{at_relay}/p2p/{name}/ws"), "/ip4/10.0.0.1/tcp/1/ws", "/ip4/10.0.0.1/udp/1"] {
+            assert!(!is_door(bad), "{bad}");
         }
     }
 

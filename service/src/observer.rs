@@ -10,7 +10,7 @@ use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::observing::Relay;
 use crate::pool::{CachedPayload, CachedVerify, Checker};
-use crate::replica::{Door, LaunchError, Node, Running, Shell, Ways, all, guarded, multiaddr, read_genesis};
+use crate::replica::{Door, LaunchError, Node, Running, Shell, Ways, all, doors, guarded, multiaddr, read_genesis};
 use futures::future::BoxFuture;
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
@@ -82,7 +82,7 @@ impl Running {
         if !domains.is_empty() && genesis.restarted().is_some() {
             return Err(LaunchError::ScopedAfterRestart);
         }
-        let (doors, bootstrap) = (all("peer", &peers)?, all("bootstrap", &bootstrap)?);
+        let (doors, bootstrap) = (doors("peer", &peers)?, all("bootstrap", &bootstrap)?);
         let listen = listen.map(|address| multiaddr("listen", &address)).transpose()?;
         let own = listen.iter().cloned().collect();
         let ways = Ways { doors, bootstrap, mdns, own, ..Ways::default() };

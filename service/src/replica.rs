@@ -9,7 +9,7 @@ mod outlet;
 mod tests;
 
 pub(crate) use door::Door;
-pub(crate) use finding::{Ways, all};
+pub(crate) use finding::{Ways, all, doors};
 pub use launch_error::LaunchError;
 pub(crate) use node::{Node, Shell};
 pub use outlet::Intercept;
@@ -33,7 +33,7 @@ use futures::future::BoxFuture;
 use outlet::sender;
 use quorate_client::keys;
 use quorate_ledger::{EnvelopeCheck, Genesis, OpenError, proof};
-use quorate_net::{Member, Multiaddr, Room, is_of_tcp};
+use quorate_net::{Member, Multiaddr, Room, is_of_door, is_of_tcp};
 use quorate_pbft::{Admitted, Certified, Digest, Ed25519Signer, Message, PublicKey, ReplicaId, Signer};
 use quorate_storage::{Compacted, Db, DbError, compact, file_bytes};
 use std::collections::BTreeMap;
@@ -381,13 +381,22 @@ fn has_been_a_member(engine: &Engine, key: &PublicKey) -> Result<bool, LaunchErr
 }
 
 pub(crate) fn multiaddr(what: &str, address: &str) -> Result<Multiaddr, LaunchError> {
-    let parsed = address.parse().ok().filter(is_of_tcp);
+    parsed(what, address, is_of_tcp)
+}
+
+fn parsed(what: &str, address: &str, is_sound: fn(&Multiaddr) -> bool) -> Result<Multiaddr, LaunchError> {
+    let parsed = address.parse().ok().filter(is_sound);
     parsed.ok_or_else(|| LaunchError::Address { what: what.to_owned(), address: address.to_owned() })
 }
 
 /// Whether a text is an address at which a replica can listen, or be dialled.
 pub fn is_multiaddr(text: &str) -> bool {
     text.parse().is_ok_and(|address: Multiaddr| is_of_tcp(&address))
+}
+
+/// Whether a text is an address of a door that a node can follow, at a relay or not.
+pub fn is_door(text: &str) -> bool {
+    text.parse().is_ok_and(|address: Multiaddr| is_of_door(&address))
 }
 
 fn random() -> Result<u64, LaunchError> {

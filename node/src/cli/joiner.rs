@@ -1,6 +1,6 @@
 //! `quorate join`: a replica that follows a group in the foreground, until the group makes it a member; then it votes.
 
-use super::address::multiaddr;
+use super::address::{door, multiaddr};
 use super::failure::{Failure, Outcome};
 use super::runtime;
 use super::start::{self, StartError};
@@ -40,7 +40,7 @@ struct Join {
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
     /// Address at which a member takes observers: its key `observers`; may stand several times
-    #[arg(long = "peer", value_name = "MULTIADDR", required = true, value_parser = multiaddr)]
+    #[arg(long = "peer", value_name = "MULTIADDR", required = true, value_parser = door)]
     peers: Vec<String>,
     /// The replica's folder; made where there is none
     #[arg(long, value_name = "DIR")]

@@ -1,13 +1,13 @@
 //! Discovery put to work: the parts that a node's configuration asks for, until it stops.
 
-use super::{LaunchError, Running, multiaddr};
+use super::{LaunchError, Running, multiaddr, parsed};
 use crate::config::Config;
 use crate::discovery::{Announcer, Meeting, Seeker};
 use crate::membership::Membership;
 use crate::observing::{Contact, OpenDoor};
 use crate::relaying::Called;
 use crate::tasks::spawn_until;
-use quorate_net::{Announcements, Directory, Multiaddr, Ranges, announce};
+use quorate_net::{Announcements, Directory, Multiaddr, Ranges, announce, is_of_door};
 use quorate_pbft::{Ed25519Signer, PublicKey, Signer as _};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Ways {
         let own = [("listen", Some(&config.listen)), ("observers", config.observers.as_ref())];
         let own = own.into_iter().filter_map(|(what, address)| Some(multiaddr(what, address?)));
         Ok(Self {
-            doors: all("follow", &config.follow)?,
+            doors: doors("follow", &config.follow)?,
             bootstrap: all("bootstrap", &config.bootstrap)?,
             relay: relays(&config.relay)?,
             mdns: config.mdns,
@@ -57,6 +57,11 @@ fn relays(addresses: &[String]) -> Result<Vec<Multiaddr>, LaunchError> {
         Some(name) => Err(LaunchError::RelayName(name.clone())),
         None => all("relay", addresses),
     }
+}
+
+/// Doors of a setting that are followed, at relays or not.
+pub(crate) fn doors(what: &str, addresses: &[String]) -> Result<Vec<Multiaddr>, LaunchError> {
+    addresses.iter().map(|address| parsed(what, address, is_of_door)).collect()
 }
 
 /// Multiaddrs of a setting.
@@ -132,15 +137,30 @@ impl Running {
 mod tests {
     use super::*;
 
+    const RELAY: &str = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
+    const NAME: &str = "12D3KooWH3uVF6wv47WnArKHk5p6cvgCJEb74UTmxztmQDc298L3";
+
     #[test]
     fn an_address_without_a_host_and_a_tcp_port_is_refused_at_the_start() {
         for good in ["/ip4/203.0.113.7/tcp/1", "/dns4/door.example/tcp/1", "/ip6/::1/tcp/0"] {
-            assert!(all("follow", &[good.to_owned()]).is_ok(), "{good}");
+            let read = [all("relay", &[good.to_owned()]), doors("follow", &[good.to_owned()])];
+            assert!(read.iter().all(Result::is_ok), "{good}");
         }
         for bad in ["", "/ip4/203.0.113.7/udp/1", "/ip4/203.0.113.7/udp/1/quic-v1", "/ip4/203.0.113.7", "/tcp/1"] {
-            let refused = all("follow", &[bad.to_owned()]);
-            assert!(matches!(refused, Err(LaunchError::Address { .. })), "{bad}: {refused:?}");
+            for refused in [all("relay", &[bad.to_owned()]), doors("follow", &[bad.to_owned()])] {
+                assert!(matches!(refused, Err(LaunchError::Address { .. })), "{bad}: {refused:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_door_that_is_followed_may_be_called_at_a_relay() {
+        let at_a_relay = |ending: &str| vec![format!("/ip4/203.0.113.7/tcp/1/p2p/{RELAY}/p2p-circuit{ending}")];
+        let named = at_a_relay(&format!("/p2p/{NAME}"));
+
+        assert!(doors("follow", &named).is_ok());
+        assert!(doors("follow", &at_a_relay("")).is_err(), "nobody is named there");
+        assert!(all("bootstrap", &named).is_err(), "a relay leads to what is followed alone");
     }
 
     #[test]
