@@ -137,7 +137,7 @@ impl Surroundings {
         self.membership.charge(&round.useless);
         engine.core().member().into_iter().for_each(|replica| self.tell_pool(replica.certified()));
         round.notices.iter().for_each(|notice| self.log(engine, notice)); // before it is forgotten which ones waited here
-        round.notices.iter().for_each(|notice| self.charge(notice));
+        self.charge(&round.notices);
         self.publish(engine, &round);
         round.notices.iter().for_each(|notice| self.reception.tell(notice));
         if !round.notices.is_empty() {
@@ -148,10 +148,16 @@ impl Surroundings {
     }
 
     /// Charges authors for work, before their next envelopes come in: from the slot's time on, for others have charged them then.
-    fn charge(&self, notice: &Notice) {
-        if let (Some(pace), Notice::Worked { work, time }) = (&self.author_pace, notice) {
-            let late = lateness(now_ms(), *time, self.published.borrow().report.is_behind());
-            let now = Instant::now();
+    fn charge(&self, notices: &[Notice]) {
+        let Some(pace) = &self.author_pace else { return };
+        let worked = notices.iter().filter_map(|notice| match notice {
+            Notice::Worked { work, time } => Some((work, *time)),
+            _ => None,
+        });
+        let Some((_, last)) = worked.clone().next_back() else { return };
+        let (now, now_ms) = (Instant::now(), now_ms());
+        for (work, slot) in worked {
+            let late = lateness(now_ms, (slot, last), &self.published.borrow().report);
             let at = now.checked_sub(late).unwrap_or(now);
             work.iter().for_each(|(author, time)| pace.worked(author, *time, at));
         }
@@ -237,10 +243,13 @@ impl Surroundings {
     }
 }
 
-/// Time for which others have executed a slot.
-fn lateness(now_ms: u64, slot: Time, is_behind: bool) -> Duration {
-    let late = Duration::from_millis(now_ms.saturating_sub(slot.get()));
-    if is_behind { late } else { late.min(LATE_MAX) }
+/// Time for which others have executed a slot of a round that ends with a slot of the time `last`, by the report before it. Between
+/// two slots the group's clock counts, and after the last one this machine's: up to a bound, unless more was known to be lacked.
+fn lateness(now_ms: u64, (slot, last): (Time, Time), before: &Report) -> Duration {
+    let after = |earlier: Time, later: u64| Duration::from_millis(later.saturating_sub(earlier.get()));
+    let lacks_more = before.behind > 1 || !before.knows_the_newest();
+    let late = after(slot, now_ms);
+    if lacks_more { late } else { late.min(LATE_MAX + after(slot, last.get())) }
 }
 
 /// Tells of the verdict of an envelope that waited here or was on the own lane; of others, those tell who took them.
@@ -304,13 +313,42 @@ impl Clock {
 mod tests {
     use super::*;
 
+    const MINUTE_MS: u64 = 60_000;
+    const SLOT: Time = Time::new(1_000_000);
+
+    /// Lateness of a slot after so long, of a round that ends with it.
+    fn alone(after_ms: u64, before: &Report) -> Duration {
+        lateness(SLOT.get() + after_ms, (SLOT, SLOT), before)
+    }
+
+    /// The report of a replica that lacks so many slots, and has heard that from as many as count.
+    fn lacking(behind: u64) -> Report {
+        Report { behind, quorum: 1, ..Report::of_nobody() }
+    }
+
     #[test]
     fn a_clock_that_goes_an_hour_ahead_makes_no_work_free() {
-        let slot = Time::new(1_000_000);
-        let an_hour_later = |is_behind| lateness(slot.get() + 3_600_000, slot, is_behind);
-        assert_eq!(an_hour_later(false), LATE_MAX);
-        assert_eq!(an_hour_later(true), Duration::from_secs(3_600), "it executes what others had long ago");
-        assert_eq!(lateness(slot.get() + 7, slot, false), Duration::from_millis(7));
-        assert_eq!(lateness(slot.get() - 7, slot, false), Duration::ZERO);
+        assert_eq!(alone(60 * MINUTE_MS, &lacking(0)), LATE_MAX);
+        assert_eq!(alone(60 * MINUTE_MS, &lacking(1)), LATE_MAX, "any replica lacks the next slot at times");
+        assert_eq!(alone(7, &lacking(0)), Duration::from_millis(7));
+        assert_eq!(lateness(SLOT.get() - 7, (SLOT, SLOT), &lacking(0)), Duration::ZERO);
+    }
+
+    #[test]
+    fn work_is_not_owed_again_at_a_replica_that_was_away_while_others_had_few_slots() {
+        let half_an_hour = Duration::from_secs(30 * 60);
+        assert_eq!(alone(30 * MINUTE_MS, &lacking(2)), half_an_hour);
+        assert_eq!(
+            alone(30 * MINUTE_MS, &Report { quorum: 3, ..lacking(0) }),
+            half_an_hour,
+            "it has heard nobody since its start"
+        );
+    }
+
+    #[test]
+    fn slots_that_are_executed_in_one_round_are_paid_for_as_far_apart_as_they_were_ordered() {
+        let last = Time::new(SLOT.get() + 10 * MINUTE_MS);
+        let late = |slot| lateness(last.get() + 60 * MINUTE_MS, (slot, last), &lacking(0));
+        assert_eq!([late(SLOT), late(last)], [LATE_MAX + Duration::from_secs(10 * 60), LATE_MAX]);
     }
 }
