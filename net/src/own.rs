@@ -1,5 +1,6 @@
 //! Own addresses: where this replica listens, best first.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::discovery::{ip, leads_here};
@@ -14,12 +15,14 @@ const RENEWED_WITHIN: Duration = Duration::from_secs(10);
 /// Addresses that this replica listens at: those that a peer came to, then those that the machine got later, which is where it
 /// has moved to, and then those that it had at the start, in the order of the operating system.
 ///
-/// The first one that leads here from elsewhere, or which came in the place of that, is among the first two: a peer may come over a
-/// network that ends in this machine, as of its containers, and the machine may get more of these.
+/// The first one that leads here from elsewhere, or which came in the place of that, is among the first two, also after it was
+/// away: a peer may come over a network that ends in this machine, as of its containers, and the machine may get more of these.
 #[derive(Debug)]
 pub(crate) struct OwnAddresses {
     all: Vec<Multiaddr>,
     first: Option<Multiaddr>,
+    /// Those that were the first one and are gone, each before what came in its place.
+    gone: Vec<Multiaddr>,
     /// The newest one that leads here of those that came after the start, and when it came.
     newest: Option<(Multiaddr, Instant)>,
     /// Number of the first ones that a peer came to.
@@ -29,7 +32,7 @@ pub(crate) struct OwnAddresses {
 
 impl Default for OwnAddresses {
     fn default() -> Self {
-        Self { all: Vec::new(), first: None, newest: None, proved: 0, began: Instant::now() }
+        Self { all: Vec::new(), first: None, gone: Vec::new(), newest: None, proved: 0, began: Instant::now() }
     }
 }
 
@@ -47,7 +50,11 @@ impl OwnAddresses {
     pub(crate) fn add(&mut self, address: Multiaddr, now: Instant) {
         let is_later = now.saturating_duration_since(self.began) > START;
         if ip(&address).is_some_and(leads_here) {
-            self.first.get_or_insert_with(|| address.clone());
+            let returns = self.gone.iter().position(|gone| *gone == address);
+            self.gone.truncate(returns.unwrap_or(self.gone.len()));
+            if returns.is_some() || self.first.is_none() {
+                self.first = Some(address.clone());
+            }
             self.newest = is_later.then(|| (address.clone(), now));
         }
         let place = if is_later { self.proved } else { self.all.len() };
@@ -62,7 +69,7 @@ impl OwnAddresses {
         if self.first.as_ref() == Some(address) {
             let is_recent = |at| now.saturating_duration_since(at) <= RENEWED_WITHIN;
             let newest = self.newest.take().filter(|(newest, at)| is_recent(*at) && self.all.contains(newest));
-            self.first = newest.map(|(newest, _)| newest);
+            self.gone.extend(mem::replace(&mut self.first, newest.map(|(newest, _)| newest)));
         }
     }
 
@@ -76,7 +83,7 @@ impl OwnAddresses {
     }
 
     pub(crate) fn clear(&mut self) {
-        (self.all, self.first, self.newest, self.proved) = (Vec::new(), None, None, 0);
+        *self = Self { began: self.began, ..Self::default() };
     }
 }
 
@@ -174,5 +181,22 @@ mod tests {
 
             assert_eq!(beside_networks(own), [address(12), address(5)]);
         }
+    }
+
+    #[test]
+    fn the_first_address_is_the_first_again_once_it_comes_back_whatever_networks_came_and_went_meanwhile() {
+        let mut own = three();
+        let at = |second| own.began + Duration::from_secs(second);
+        let [moves, goes, comes, ends, returns] = [60, 100, 110, 120, 130].map(at);
+        own.remove(&address(1), moves);
+        own.add(address(5), moves);
+
+        own.remove(&address(5), goes);
+        own.add(address(10), comes);
+        own.remove(&address(10), ends);
+        own.add(address(10), ends);
+        own.add(address(5), returns);
+
+        assert_eq!(beside_networks(own), [address(12), address(5)]);
     }
 }
