@@ -49,7 +49,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// Room for sessions whose slot is not executed here yet, by what is known of it: anybody can name a slot that no member has
-/// executed, and takes no room from those whose slot one has, or may have.
+/// executed, and takes no room from those whose slot one has said that it has.
 #[derive(Default)]
 pub struct Sessions {
     /// Those whose slot a member says it has executed.
