@@ -7,7 +7,7 @@ use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Side};
-use crate::state::store::{Live, StoreError};
+use crate::state::store::Live;
 use crate::state::{name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
