@@ -7,6 +7,7 @@ mod blocked;
 mod leases;
 mod cross_domain;
 pub(crate) mod outcome;
+mod owing;
 mod used;
 mod reputation;
 mod resolve;

@@ -3,11 +3,13 @@
 use super::StateView;
 use crate::apply::{kind, merge_options, mode};
 use crate::format::analysis::{ANALYSIS_BYTES_MAX, ANALYSIS_REASON_BYTES_MAX, Analysis};
+use crate::format::constants::GROUP;
 use crate::state::conflict_log::Actor;
 use crate::state::domain::Domain;
-use crate::state::record::{ConflictRecord, Side};
+use crate::state::record::{ConflictRecord, Side, WorkOwed};
 use crate::state::rules::merging;
 use crate::state::store::{StoreError, Table};
+use crate::state::work::WORK_MAX;
 use crate::state::{entry, name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
@@ -20,6 +22,12 @@ impl<'a> StateView<'a> {
     pub fn awaits_analysis(&self, id: &ConflictId, replica: &PublicKey) -> Result<bool, StoreError> {
         let (open, voice) = (self.open_conflict(id)?, Actor::Replica(*replica));
         Ok(open.is_some_and(|(_, record)| !record.supporters.values().any(|of| of.contains(&voice))))
+    }
+
+    /// Whether a member owes so much work now that its analyses do nothing; before rules 16 none does.
+    pub fn owes_too_much(&self, member: &PublicKey) -> Result<bool, StoreError> {
+        let owed: Option<WorkOwed> = entry::load(self.read, GROUP, &name::work_of_member(member))?;
+        Ok(owed.is_some_and(|owed| self.ledger.owed(&owed, self.ledger.executed().time) >= WORK_MAX))
     }
 
     fn open_conflict(&self, id: &ConflictId) -> Result<Option<(&Domain, ConflictRecord)>, StoreError> {

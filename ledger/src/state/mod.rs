@@ -35,4 +35,6 @@ pub(crate) mod scope;
 #[cfg(feature = "execution")]
 pub(crate) mod ledger;
 #[cfg(feature = "execution")]
+pub(crate) mod work;
+#[cfg(feature = "execution")]
 pub(crate) mod memory_store;

@@ -1,31 +1,85 @@
-//! The replica's analyser: looks at conflicts as they begin, and puts its proposals on the own lane.
+//! The replica's analyser: looks at conflicts as they begin, and puts its proposals on the own lane. While its member owes too
+//! much work for them to have an effect they wait (docs/adr/work-of-one-member.md).
 
 use super::drive::{Engine, Work};
 use super::error::EngineError;
-use super::slot::opened;
-use quorate_ledger::{ConflictId, Event};
-use quorate_pbft::{Decided, Input};
+use super::slot::{ANALYSES_PER_SLOT_MAX, opened};
+use quorate_ledger::{Analysis, ConflictId, Event, StoreError};
+use quorate_pbft::{Bundle, Decided, Input, ItemKind, PublicKey, SeqNum};
 
 /// A slot older than this by the own clock is caught up with: whoever was there then has proposed.
 const FRESH_MS: u64 = 30_000;
 
 impl Engine {
-    /// Proposes for the conflicts that a slot opened. Whether the core takes the items is no matter: a replica that may
-    /// not sign, or whose lane is full, has nothing to say. Others' proposals are wanted from now on, however old the slot is.
+    /// Proposes for the conflicts that a slot opened, or for one that waits. Whether the core takes the items is no matter: a replica
+    /// that may not sign, or whose lane is full, has nothing to say. Others' proposals are wanted from now on, however old the slot is.
     pub(super) fn analyse(&mut self, decided: &Decided, events: &[Event], work: &mut Work) -> Result<(), EngineError> {
         let opened: Vec<ConflictId> = opened(events).collect();
         opened.iter().for_each(|id| self.dues.begins(id, self.own_clock));
+        self.look_at_executed(decided, work)?;
+        let own = self.number().and_then(|own| self.epochs.committee.key(own)).copied();
         let is_old = decided.time.get().saturating_add(FRESH_MS) < self.wall.get();
-        if is_old || self.core.member().is_none() {
-            return Ok(());
+        let Some(own) = own.filter(|_| !is_old) else { return Ok(()) };
+        let owes = self.ledger.view(&work.batch).owes_too_much(&own)?;
+        if owes || !self.analyses.conflicts.is_empty() {
+            opened.into_iter().for_each(|id| self.analyses.push(id));
+        } else {
+            opened.iter().try_for_each(|id| self.bring(id, &own, work).map(drop))?;
         }
-        for id in opened {
-            self.db.pulse().beat();
-            let analysis = self.ledger.view(&work.batch).analyse(&id)?;
-            if let Some(item) = analysis.and_then(|analysis| analysis.item()) {
-                self.take_in(Input::Submit(item), work)?;
+        if owes { Ok(()) } else { self.bring_next(decided.seq, &own, work) }
+    }
+
+    /// Lets the analyses of a slot come again that did nothing there, as their members owed too much work; the own ones wait.
+    fn look_at_executed(&mut self, decided: &Decided, work: &Work) -> Result<(), StoreError> {
+        let is_analysed = |bundle: &&Bundle| bundle.items.iter().any(|item| item.kind == ItemKind::Analysis);
+        for bundle in decided.bundles.iter().map(|bundle| &**bundle).filter(is_analysed) {
+            let lane = bundle.header.lane;
+            let is_own = self.number() == Some(lane);
+            self.analyses.out.take_if(|_| is_own);
+            for id in self.in_vain(bundle, work)? {
+                if self.dues.brought.comes_again(lane, &id) && is_own {
+                    self.analyses.push(id);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Conflicts that still await the analyses of an executed bundle, if its owner owes too much work now.
+    fn in_vain(&self, bundle: &Bundle, work: &Work) -> Result<Vec<ConflictId>, StoreError> {
+        let (view, owner) = (self.ledger.view(&work.batch), self.epochs.committee.key(bundle.header.lane));
+        let Some(owner) = owner else { return Ok(vec![]) };
+        if !view.owes_too_much(owner)? {
+            return Ok(vec![]);
+        }
+        let analyses = bundle.items.iter().filter(|item| item.kind == ItemKind::Analysis);
+        let conflicts = analyses.filter_map(|item| Analysis::decode(&item.bytes)).map(|of| of.conflict);
+        let awaited = |id| view.awaits_analysis(&id, owner).map(|awaits| awaits.then_some(id)).transpose();
+        conflicts.filter_map(awaited).collect()
+    }
+
+    /// Brings the first analysis that waits, unless one is out; of conflicts for which there is nothing to say it passes over a few.
+    fn bring_next(&mut self, now: SeqNum, own: &PublicKey, work: &mut Work) -> Result<(), EngineError> {
+        if self.analyses.is_out(now) {
+            return Ok(());
+        }
+        for _ in 0..ANALYSES_PER_SLOT_MAX {
+            let Some(id) = self.analyses.conflicts.pop_front() else { break };
+            if self.bring(&id, own, work)? {
+                self.analyses.out = Some(now);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings an analysis, if the conflict awaits it; whether there was one.
+    fn bring(&mut self, id: &ConflictId, own: &PublicKey, work: &mut Work) -> Result<bool, EngineError> {
+        self.db.pulse().beat();
+        let view = self.ledger.view(&work.batch);
+        let analysis = if view.awaits_analysis(id, own)? { view.analyse(id)? } else { None };
+        let Some(item) = analysis.and_then(|analysis| analysis.item()) else { return Ok(false) };
+        self.take_in(Input::Submit(item), work)?;
+        Ok(true)
     }
 }

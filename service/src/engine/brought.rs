@@ -1,6 +1,6 @@
 //! Envelopes that each lane brought lately, by the places that they claim: an honest member puts an envelope on its lane
 //! once, and again only after it was executed there without a verdict. Analyses too: an honest member puts one on its lane
-//! as a conflict begins.
+//! as a conflict begins, and again where it owed too much work for the one before to have an effect.
 
 use quorate_ledger::ConflictId;
 use quorate_pbft::{Position, ReplicaId, Time};
@@ -16,6 +16,8 @@ const KEPT_MS: u64 = 2 * FRESH_MS;
 const CLAIMS_MAX: usize = 65_536;
 /// Conflicts that are kept: of each of 256 slots as many as are looked at.
 const CONFLICTS_MAX: usize = 8_192;
+/// Analyses of one conflict that a lane brings again at the most, after some without an effect.
+const AGAIN_MAX: u8 = 2;
 /// Early analyses of one lane that are kept: as many of 4 KiB as it may owe.
 const EARLY_MAX: usize = 4_096;
 /// Time for which they are, in milliseconds: in that a lane pays all that it may owe.
@@ -26,8 +28,17 @@ const EARLY_KEPT_MS: u64 = 17 * 60_000;
 pub(super) struct Brought {
     hasher: RandomState,
     lanes: BTreeMap<ReplicaId, Lane>,
-    /// Conflicts that have begun, with the place of each lane's analysis.
-    conflicts: Lately<BTreeMap<ReplicaId, Place>, CONFLICTS_MAX, { u64::MAX }>,
+    /// Conflicts that have begun, with the analysis of each lane.
+    conflicts: Lately<BTreeMap<ReplicaId, Analysed>, CONFLICTS_MAX, { u64::MAX }>,
+}
+
+/// Analysis that a lane brings of a conflict.
+#[derive(Debug, Default)]
+struct Analysed {
+    /// Place of the one that counts, once it came.
+    place: Option<Place>,
+    /// Times that another one was let come.
+    again: u8,
 }
 
 #[derive(Debug, Default)]
@@ -72,14 +83,21 @@ impl Brought {
         let early =
             self.lanes.iter_mut().filter_map(|(id, lane)| Some((*id, lane.early.values.get_mut(&key)?.take()?)));
         let early: Vec<_> = early.collect();
-        brought.extend(early.iter().map(|(lane, (place, _))| (*lane, *place)));
+        brought.extend(early.iter().map(|(lane, (place, _))| (*lane, Analysed { place: Some(*place), again: 0 })));
         early.into_iter().map(|(lane, (_, bytes))| (lane, bytes)).collect()
     }
 
     /// Whether an analysis is its lane's first of a conflict that has begun.
     pub(super) fn is_wanted(&mut self, lane: ReplicaId, place: Place, conflict: &ConflictId) -> bool {
         let brought = self.conflicts.values.get_mut(&self.hasher.hash_one(conflict));
-        brought.is_some_and(|lanes| *lanes.entry(lane).or_insert(place) == place)
+        brought.is_some_and(|lanes| *lanes.entry(lane).or_default().place.get_or_insert(place) == place)
+    }
+
+    /// Lets a lane bring another analysis of a conflict, as the one before had no effect; whether it may.
+    pub(super) fn comes_again(&mut self, lane: ReplicaId, conflict: &ConflictId) -> bool {
+        let lanes = self.conflicts.values.get_mut(&self.hasher.hash_one(conflict));
+        let of = lanes.map(|lanes| lanes.entry(lane).or_default()).filter(|of| of.again < AGAIN_MAX);
+        of.map(|of| *of = Analysed { place: None, again: of.again + 1 }).is_some()
     }
 
     /// Notes so many bytes that a lane was charged for an analysis, if its conflict has not begun; whether it is the lane's first.
@@ -172,6 +190,22 @@ mod tests {
 
     fn conflict(number: u8) -> ConflictId {
         ConflictId(Digest([number; 32]))
+    }
+
+    #[test]
+    fn a_lane_brings_an_analysis_again_twice_where_the_one_before_had_no_effect() {
+        let mut brought = Brought::default();
+        assert!(!brought.comes_again(LANE, &conflict(1)), "it has not begun");
+        brought.begins(&conflict(1), Time::new(0));
+
+        assert!(brought.is_wanted(LANE, at(1), &conflict(1)));
+        assert!(!brought.is_wanted(LANE, at(2), &conflict(1)));
+        for position in [2, 3] {
+            assert!(brought.comes_again(LANE, &conflict(1)));
+            assert!(brought.is_wanted(LANE, at(position), &conflict(1)));
+        }
+        assert!(!brought.comes_again(LANE, &conflict(1)));
+        assert!(!brought.is_wanted(LANE, at(4), &conflict(1)));
     }
 
     #[test]

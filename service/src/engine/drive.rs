@@ -16,6 +16,7 @@ use super::report::{Report, Reporter};
 use super::roots::Roots;
 use super::round::{Mark, Notice, Outgoing, Request, Round};
 use super::supplies::Supplies;
+use super::waiting::Waiting;
 use quorate_ledger::{Genesis, Ledger, StoreError};
 use quorate_pbft::{
     Broken, BundleHeader, Committee, Constants, Decided, Digest, Effect, Effects, Executed, Input, Message, Now,
@@ -80,6 +81,8 @@ pub struct Engine {
     /// The oldest slot that the disk can hand out.
     pub(super) oldest: SeqNum,
     pub(super) dues: Dues,
+    /// Own analyses that wait.
+    pub(super) analyses: Waiting,
     supplies: Supplies,
     /// Envelopes that need no place on the own lane any more, until the core hears of it.
     pub(super) withdrawn: BTreeSet<Vec<u8>>,
@@ -183,6 +186,7 @@ impl Engine {
             folding: Folding::default(),
             pruning: Pruning::new(history, folded),
             dues,
+            analyses: Waiting::default(),
             supplies: Supplies::default(),
             withdrawn: BTreeSet::new(),
             mempool: Arc::new(Mutex::new(mempool)),

@@ -39,6 +39,7 @@ pub(crate) mod thread;
 mod tolls;
 mod turned_away;
 mod voters;
+mod waiting;
 
 pub use core::Core;
 pub use drive::{Engine, Setup};

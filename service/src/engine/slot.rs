@@ -7,7 +7,7 @@ use quorate_pbft::{Constants, Decided};
 use quorate_storage::Batch;
 
 /// Conflicts of one slot that members look at. An envelope can open thousands; the rest are left to people.
-const ANALYSES_PER_SLOT_MAX: usize = 32;
+pub(super) const ANALYSES_PER_SLOT_MAX: usize = 32;
 
 /// Executes a slot. What the ledger has recorded leaves the core's rows; a checkpoint's root and an ended epoch's bytes are kept.
 pub(super) fn execute(

@@ -136,7 +136,8 @@ impl Engine {
     /// Bytes of items that no gate lets in: envelopes of authors who were never enrolled, copies of what had its verdict a while
     /// ago, and what the lane brought before. All evidence counts, for what it proves shows at its execution alone, and so
     /// does an analysis unless it is the lane's first of a conflict that this replica saw begin, that is open and of which the
-    /// member has said nothing: one that comes before that counts until it begins, for anybody can name a conflict. Where all items count, so does the bundle.
+    /// member has said nothing, or comes again as that one did nothing for the work that the member owed: one that comes before
+    /// the conflict counts until that begins, for anybody can name a conflict. Where all items count, so does the bundle.
     fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<(u64, u64), StoreError> {
         let (mut bytes, mut overhead) = (0, BUNDLE_BYTES);
         for (index, item) in bundle.items.iter().enumerate() {

@@ -67,7 +67,12 @@ pub fn enrol(purpose: Purpose, key: &Ed25519Signer) -> Enrolment {
 }
 
 pub fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
-    let file = GenesisFile {
+    Genesis::build(founding(replicas, constants, limits)).expect("a good genesis")
+}
+
+/// What the founders of a group agree on.
+pub fn founding(replicas: u16, constants: Constants, limits: Limits) -> GenesisFile {
+    GenesisFile {
         format: FORMAT.into(),
         name: "simulated".into(),
         rules: None,
@@ -78,8 +83,7 @@ pub fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
         domains: vec![DomainRules::open("main")],
         constants,
         limits,
-    };
-    Genesis::build(file).expect("a good genesis")
+    }
 }
 
 /// A change that writes a file.
@@ -102,11 +106,16 @@ impl Group {
     }
 
     pub fn limited(history: History, replicas: u16, constants: Constants, limits: Limits) -> Self {
-        let genesis = Arc::new(genesis(replicas, constants, limits));
+        Self::of(genesis(replicas, constants, limits), history)
+    }
+
+    /// The group of a genesis.
+    pub fn of(genesis: Genesis, history: History) -> Self {
+        let genesis = Arc::new(genesis);
         let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
         let (cut_off, watched, said) = Default::default();
         let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off, watched, said };
-        for _ in 0..replicas {
+        for _ in 0..group.genesis.founders().len() {
             group.sit_down();
         }
         group
@@ -293,17 +302,24 @@ impl Group {
         path: &str,
         content: Vec<u8>,
     ) -> Candidate {
-        self.sealed(author, seq, vec![writing(path, base, &content)], content)
+        self.sealed(author, seq, vec![writing(path, base, &content)], vec![content])
     }
 
     /// An envelope under two numbers, which writes one file twice.
     pub fn pair(&self, from_seq: u64) -> Candidate {
         let content = b"twice".to_vec();
         let change = writing("twice", Revision::GENESIS, &content);
-        self.sealed(&author(), from_seq, vec![change.clone(), change], content)
+        self.sealed(&author(), from_seq, vec![change.clone(), change], vec![content])
     }
 
-    fn sealed(&self, author: &Ed25519Signer, from_seq: u64, changes: Vec<Change>, content: Vec<u8>) -> Candidate {
+    /// An envelope with some changes, from a number on.
+    pub fn sealed(
+        &self,
+        author: &Ed25519Signer,
+        from_seq: u64,
+        changes: Vec<Change>,
+        contents: Vec<Vec<u8>>,
+    ) -> Candidate {
         let body = Body {
             author: author.public_key(),
             domain: "main".into(),
@@ -313,7 +329,7 @@ impl Group {
             changes,
             carried: vec![],
         };
-        let envelope = Envelope::sign(&self.genesis.group(), body, vec![content], author);
+        let envelope = Envelope::sign(&self.genesis.group(), body, contents, author);
         Candidate::new(envelope.id(&self.genesis.group()), &envelope, "org".into(), envelope.encode())
     }
 

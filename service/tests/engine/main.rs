@@ -2,6 +2,7 @@
 
 mod analyses;
 mod copied;
+mod dear;
 mod epochs;
 mod group;
 mod queues;

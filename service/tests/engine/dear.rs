@@ -1,0 +1,115 @@
+//! Analyses under dear rules: what their members owe too much work for comes later.
+
+use crate::group::{Group, author, founding};
+use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema};
+use quorate_ledger::{Act, Base, Change, Genesis, GenesisFile, Limits, Mode, Op, Principal, Revision, State};
+use quorate_pbft::{Constants, Digest, Time};
+use quorate_service::engine::History;
+use sha2::{Digest as _, Sha256};
+
+/// Dear conflicts: the analyses of sixteen of them are as much work as a member may owe.
+const DEAR: usize = 24;
+
+/// A rule under which a member needs 0.3 seconds at the worst to look at one document.
+fn dear() -> PathRule {
+    let words: Vec<_> = (0..250).map(|number| format!("\"k{number}\": {{\"pattern\": \"^k{number}$\"}}")).collect();
+    let schema = Some(Schema::new(format!("{{\"properties\": {{{}}}}}", words.join(","))));
+    PathRule { pattern: "dear/**".into(), format: Some(Format::Json), schema, ..PathRule::default() }
+}
+
+/// The author at work in a group of four, and the number of its next envelope.
+struct Author {
+    group: Group,
+    seq: u64,
+}
+
+impl Author {
+    /// A group by rules 16 with a dear rule.
+    fn under_a_dear_rule() -> Self {
+        let file = GenesisFile { rules: Some(16), ..founding(4, Constants::default(), Limits::default()) };
+        let group = Group::of(Genesis::build(file).expect("a good genesis"), History::All);
+        let mut author = Self { group, seq: 1 };
+        author.group.until_all_may_sign();
+        let paths = vec![dear()];
+        let policy = DomainPolicy { paths, ..DomainPolicy::new(vec![Principal::Everyone], vec![]) };
+        author.does(Revision::GENESIS, vec![Op::Propose { act: Act::SetPolicy { policy } }], "", State::Applied);
+        author
+    }
+
+    /// Makes a change of one content; its revision.
+    fn does(&mut self, base: Revision, ops: Vec<Op>, content: &str, state: State) -> Revision {
+        let contents = Some(content.as_bytes().to_vec()).filter(|content| !content.is_empty());
+        let change = Change::new(Base::Revision(base), ops, "", 0);
+        let envelope = self.group.sealed(&author(), self.seq, vec![change], contents.into_iter().collect());
+        self.seq += 1;
+        self.group.submit(0, &envelope);
+        self.group.until("a receipt", |group| group.receipt(0, &envelope.id).is_some());
+        let receipt = self.group.receipt(0, &envelope.id).expect("just seen");
+        assert_eq!(receipt.state, state, "{receipt:?}");
+        receipt.revision.expect("it was made")
+    }
+
+    fn puts(&mut self, base: Revision, paths: &[String], content: &str) -> Revision {
+        let digest = Digest(Sha256::digest(content).into());
+        let put = |path: &String| Op::Put { path: path.clone(), mode: Mode::File, content: digest };
+        self.does(base, paths.iter().map(put).collect(), content, State::Applied)
+    }
+
+    /// A conflict at each of these paths: one deletes what another edits.
+    fn disputes(&mut self, paths: &[String]) {
+        let base = self.puts(Revision::GENESIS, paths, "{}\n");
+        self.puts(base, paths, "{\"k1\": \"k1\"}\n");
+        let deletes = paths.iter().map(|path| Op::Delete { path: path.clone() });
+        self.does(base, deletes.collect(), "", State::Conflict);
+    }
+
+    /// Lets seconds pass, with a change in each five.
+    fn rests(&mut self, seconds: u64) {
+        for _ in 0..seconds / 5 {
+            self.group.now.wall = Time::new(self.group.now.wall.get() + 5_000);
+            let path = format!("note-{}", self.seq);
+            self.puts(Revision::GENESIS, &[path], "a note\n");
+            (0..100).for_each(|_| self.group.turn());
+        }
+    }
+
+    /// Conflicts below a folder of which all members have spoken.
+    fn analysed(&self, below: &str) -> usize {
+        let moment = self.group.sites[0].engine.as_ref().expect("it runs").published().moment;
+        let all = moment.view().conflicts(None, Some(true), None, 200).expect("the disk").items;
+        let of_all = all.iter().map(|conflict| &conflict.record).filter(|record| {
+            record.path.starts_with(below) && record.supporters.values().any(|voices| voices.len() >= 4)
+        });
+        of_all.count()
+    }
+}
+
+fn dear_paths() -> Vec<String> {
+    (0..DEAR).map(|number| format!("dear/{number}.json")).collect()
+}
+
+#[test]
+fn analyses_that_had_no_effect_as_their_members_owed_too_much_come_again() {
+    let mut author = Author::under_a_dear_rule();
+    author.disputes(&dear_paths());
+    author.rests(5);
+    let first = author.analysed("dear/");
+    assert!((1..DEAR).contains(&first), "{first} in one slot");
+
+    author.rests(60);
+
+    assert_eq!(author.analysed("dear/"), DEAR);
+}
+
+#[test]
+fn a_conflict_that_begins_while_members_owe_too_much_is_analysed_once_they_owe_less() {
+    let mut author = Author::under_a_dear_rule();
+    author.disputes(&dear_paths());
+    author.disputes(&["cheap".to_owned()]);
+    (0..100).for_each(|_| author.group.turn());
+    assert_eq!(author.analysed("cheap"), 0);
+
+    author.rests(60);
+
+    assert_eq!(author.analysed("cheap"), 1);
+}
