@@ -4,7 +4,7 @@ mod support;
 
 use quorate_ledger::policy::PathRule;
 use quorate_ledger::{Act, Analysis, Code, EnvelopeId, Ledger, LockMode, Mode, Op, Receipt, State, Table};
-use quorate_pbft::{Item, PublicKey, ReplicaId, Signer as _};
+use quorate_pbft::{Item, PublicKey, ReplicaId, Signer as _, Time};
 use support::author;
 use support::disputes::{goes_on_by, policy, rule, world};
 use support::world::{Edit, World, remove, write};
@@ -354,7 +354,9 @@ fn a_member_is_known_to_owe_too_much_for_as_long_as_its_analyses_do_nothing() {
     let (mut world, items) = disputed(140, rule("**"));
     let members = world.genesis.founders().clone();
     let owe = |world: &World| {
-        let owes = |lane| world.view().owes_too_much(members.key(ReplicaId::new(lane)).expect("a member"));
+        let owes = |lane| {
+            world.view().owes_too_much(members.key(ReplicaId::new(lane)).expect("a member"), Time::new(world.time))
+        };
         (owes(0).expect("memory"), owes(1).expect("memory"))
     };
     assert_eq!(owe(&world), (false, false));

@@ -14,7 +14,7 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
 use crate::vocabulary::shelter::sheltered;
-use quorate_pbft::PublicKey;
+use quorate_pbft::{PublicKey, Time};
 use quorate_semantic::{Conflict, Entry, EntryOutcome, Piece, Reason, merge_entries};
 
 impl<'a> StateView<'a> {
@@ -24,10 +24,10 @@ impl<'a> StateView<'a> {
         Ok(open.is_some_and(|(_, record)| !record.supporters.values().any(|of| of.contains(&voice))))
     }
 
-    /// Whether a member owes so much work now that its analyses do nothing; before rules 16 none does.
-    pub fn owes_too_much(&self, member: &PublicKey) -> Result<bool, StoreError> {
+    /// Whether a member owes so much work at a time that its analyses do nothing; before rules 16 none does.
+    pub fn owes_too_much(&self, member: &PublicKey, now: Time) -> Result<bool, StoreError> {
         let owed: Option<WorkOwed> = entry::load(self.read, GROUP, &name::work_of_member(member))?;
-        Ok(owed.is_some_and(|owed| self.ledger.owed(&owed, self.ledger.executed().time) >= WORK_MAX))
+        Ok(owed.is_some_and(|owed| self.ledger.owed(&owed, now) >= WORK_MAX))
     }
 
     fn open_conflict(&self, id: &ConflictId) -> Result<Option<(&Domain, ConflictRecord)>, StoreError> {

@@ -6,6 +6,7 @@ use super::error::EngineError;
 use super::slot::{ANALYSES_PER_SLOT_MAX, opened};
 use quorate_ledger::{Analysis, ConflictId, Event, StoreError};
 use quorate_pbft::{Bundle, Decided, Input, ItemKind, PublicKey, SeqNum};
+use std::collections::BTreeSet;
 
 /// A slot older than this by the own clock is caught up with: whoever was there then has proposed.
 const FRESH_MS: u64 = 30_000;
@@ -17,16 +18,27 @@ impl Engine {
         let opened: Vec<ConflictId> = opened(events).collect();
         opened.iter().for_each(|id| self.dues.begins(id, self.own_clock));
         self.look_at_executed(decided, work)?;
-        let own = self.number().and_then(|own| self.epochs.committee.key(own)).copied();
         let is_old = decided.time.get().saturating_add(FRESH_MS) < self.wall.get();
-        let Some(own) = own.filter(|_| !is_old) else { return Ok(()) };
-        let owes = self.ledger.view(&work.batch).owes_too_much(&own)?;
+        let Some(own) = self.own_key().filter(|_| !is_old) else { return Ok(()) };
+        let owes = self.ledger.view(&work.batch).owes_too_much(&own, decided.time)?;
         if owes || !self.analyses.conflicts.is_empty() {
             opened.into_iter().for_each(|id| self.analyses.push(id));
         } else {
             opened.iter().try_for_each(|id| self.bring(id, &own, work).map(drop))?;
         }
         if owes { Ok(()) } else { self.bring_next(decided.seq, &own, work) }
+    }
+
+    /// Brings the first analysis that waits once time has paid for it: where nobody changes anything no slot is due that would.
+    pub(super) fn analyse_waiting(&mut self, work: &mut Work) -> Result<(), EngineError> {
+        let (own, executed) = (self.own_key(), self.ledger.executed());
+        let Some(own) = own.filter(|_| !self.analyses.conflicts.is_empty()) else { return Ok(()) };
+        let owes = self.ledger.view(&work.batch).owes_too_much(&own, executed.time.max(self.wall))?;
+        if owes { Ok(()) } else { self.bring_next(executed.seq, &own, work) }
+    }
+
+    fn own_key(&self) -> Option<PublicKey> {
+        self.number().and_then(|own| self.epochs.committee.key(own)).copied()
     }
 
     /// Lets the analyses of a slot come again that did nothing there, as their members owed too much work; the own ones wait.
@@ -45,17 +57,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Conflicts that still await the analyses of an executed bundle, if its owner owes too much work now.
+    /// Conflicts that still await the analyses of an executed bundle and may have them again, if its owner owes too much work now.
     fn in_vain(&self, bundle: &Bundle, work: &Work) -> Result<Vec<ConflictId>, StoreError> {
-        let (view, owner) = (self.ledger.view(&work.batch), self.epochs.committee.key(bundle.header.lane));
-        let Some(owner) = owner else { return Ok(vec![]) };
-        if !view.owes_too_much(owner)? {
+        let (view, lane) = (self.ledger.view(&work.batch), bundle.header.lane);
+        let Some(owner) = self.epochs.committee.key(lane) else { return Ok(vec![]) };
+        if !view.owes_too_much(owner, self.ledger.executed().time)? {
             return Ok(vec![]);
         }
         let analyses = bundle.items.iter().filter(|item| item.kind == ItemKind::Analysis);
         let conflicts = analyses.filter_map(|item| Analysis::decode(&item.bytes)).map(|of| of.conflict);
+        let once: BTreeSet<ConflictId> = conflicts.filter(|id| self.dues.brought.may_come_again(lane, id)).collect();
         let awaited = |id| view.awaits_analysis(&id, owner).map(|awaits| awaits.then_some(id)).transpose();
-        conflicts.filter_map(awaited).collect()
+        once.into_iter().filter_map(awaited).collect()
     }
 
     /// Brings the first analysis that waits, unless one is out; of conflicts for which there is nothing to say it passes over a few.

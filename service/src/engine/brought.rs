@@ -93,6 +93,17 @@ impl Brought {
         brought.is_some_and(|lanes| *lanes.entry(lane).or_default().place.get_or_insert(place) == place)
     }
 
+    /// Whether a conflict is known to have begun.
+    pub(super) fn knows(&self, conflict: &ConflictId) -> bool {
+        self.conflicts.values.contains_key(&self.hasher.hash_one(conflict))
+    }
+
+    /// Whether a lane may bring another analysis of a conflict, if the one before had no effect.
+    pub(super) fn may_come_again(&self, lane: ReplicaId, conflict: &ConflictId) -> bool {
+        let lanes = self.conflicts.values.get(&self.hasher.hash_one(conflict));
+        lanes.is_some_and(|lanes| lanes.get(&lane).is_none_or(|of| of.again < AGAIN_MAX))
+    }
+
     /// Lets a lane bring another analysis of a conflict, as the one before had no effect; whether it may.
     pub(super) fn comes_again(&mut self, lane: ReplicaId, conflict: &ConflictId) -> bool {
         let lanes = self.conflicts.values.get_mut(&self.hasher.hash_one(conflict));

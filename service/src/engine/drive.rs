@@ -270,6 +270,7 @@ impl Engine {
         }
         self.look_at_quorum(work)?;
         self.look_after_waiting(work)?;
+        self.analyse_waiting(work)?;
         self.advance(work)?;
         self.charge_for_dropped(work);
         self.tell_of_the_end(work)

@@ -164,8 +164,13 @@ impl Engine {
         let Some((of, key)) = Analysis::decode(&item.bytes).zip(self.epochs.committee.key(header.lane)) else {
             return Ok(false);
         };
+        let view = self.ledger.view(&work.batch);
+        // Members bring some analyses long after their conflict began, which a replica that has started since did not see.
+        if !self.dues.brought.knows(&of.conflict) && view.awaits_analysis(&of.conflict, key)? {
+            self.dues.begins(&of.conflict, self.own_clock);
+        }
         let is_first = self.dues.brought.is_wanted(header.lane, (header.position, index), &of.conflict);
-        Ok(is_first && self.ledger.view(&work.batch).awaits_analysis(&of.conflict, key)?)
+        Ok(is_first && view.awaits_analysis(&of.conflict, key)?)
     }
 
     /// Notes what is given back as conflicts begin, of a bundle that was charged; its bytes.

@@ -63,12 +63,10 @@ impl Author {
         self.does(base, deletes.collect(), "", State::Conflict);
     }
 
-    /// Lets seconds pass, with a change in each five.
+    /// Lets seconds pass, in which nobody changes anything.
     fn rests(&mut self, seconds: u64) {
         for _ in 0..seconds / 5 {
             self.group.now.wall = Time::new(self.group.now.wall.get() + 5_000);
-            let path = format!("note-{}", self.seq);
-            self.puts(Revision::GENESIS, &[path], "a note\n");
             (0..100).for_each(|_| self.group.turn());
         }
     }
