@@ -241,8 +241,7 @@ impl Lane {
     pub(crate) fn walk(&mut self, from: Tip) -> Result<(), Fork> {
         let mut tip = from;
         while let Some(held) = self.held.get(&(tip.position, tip.digest)) {
-            let below =
-                Tip { position: tip.position.previous().unwrap_or_default(), digest: held.bundle.header.parent };
+            let below = held.bundle.header.below();
             let known = if below.position == self.executed.position {
                 Some(self.executed.digest)
             } else {
@@ -255,6 +254,18 @@ impl Lane {
             tip = below;
         }
         Ok(())
+    }
+
+    /// Whether a bundle is executed, or here with all between it and an anchor: a certified one that is here or the executed tip (L2).
+    pub(crate) fn is_whole(&self, mut tip: Tip) -> bool {
+        while tip.position > self.executed.position {
+            let Some(held) = self.held(tip) else { return false };
+            if self.on_chain(tip.position) == Some(tip.digest) {
+                return true;
+            }
+            tip = held.bundle.header.below();
+        }
+        tip.position < self.executed.position || tip == self.executed
     }
 
     /// The certified chain's digest at a position, as far as it is known.

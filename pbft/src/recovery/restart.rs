@@ -6,7 +6,7 @@ use crate::member::Member;
 use crate::member::Standing;
 use crate::recovery::recovered::{Recovered, RecoveredSlot};
 use crate::replica::{Replica, ReplicaConfig};
-use crate::wire::{ClaimedCert, Content, Kind, QuorumCert, SeqNum, Signed, Ticks, Tip, Verify, View};
+use crate::wire::{ClaimedCert, Content, Kind, QuorumCert, SeqNum, Signed, Ticks, Verify, View};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -53,6 +53,7 @@ impl Replica {
                 let _ = self.lanes[lane].certify(certificate, true, Ticks::new(0));
             }
         }
+        self.resume_acks();
         for slot in recovered.slots {
             self.resume_slot(slot, verify);
         }
@@ -92,11 +93,13 @@ impl Replica {
                 self.lanes[header.lane].hold(bundle.clone(), true, Ticks::new(0));
             }
         }
+    }
+
+    /// The newest own Acks. A repair may have left bundles behind: where one is missing below an Ack, the lane goes on below it.
+    fn resume_acks(&mut self) {
         for id in self.member.committee.replicas() {
             let (lane, row) = (&mut self.lanes[id], self.member.promises.highest(Kind::Ack, View::of_lane(id)));
-            // A repair may have left the bundle behind: then the lane goes on below it.
-            let is_here = |tip: Tip| tip.position <= lane.executed.position || lane.held(tip).is_some();
-            if let Some(row) = row.filter(|row| is_here(row.statement.tip())) {
+            if let Some(row) = row.filter(|row| lane.is_whole(row.statement.tip())) {
                 lane.acked = row.statement.tip();
                 lane.add_ack(lane.acked.position, *row);
             }

@@ -63,6 +63,11 @@ impl BundleHeader {
         Tip { position: self.position, digest: self.digest() }
     }
 
+    /// The place and digest of the bundle before.
+    pub(crate) fn below(&self) -> Tip {
+        Tip { position: self.position.previous().unwrap_or_default(), digest: self.parent }
+    }
+
     /// Digest in Bundle and Ack statements.
     pub fn digest(&self) -> Digest {
         hash("quorate/v1/bundle", self)

@@ -269,6 +269,19 @@ fn a_status_names_no_acknowledged_bundle_that_was_left_behind_until_all_up_to_it
     assert_eq!(names, [Some(1), Some(3), Some(4)]);
 }
 
+/// L2, N9: what was kept above what was left behind is of no use without it.
+#[test]
+fn nothing_is_acknowledged_over_a_bundle_that_was_left_behind_below_the_newest_acknowledged_one() {
+    let sound = chain(Tip::default(), &["a", "b", "c", "d", "e"]);
+    let mut backup = without(&[2], &sound[..4]);
+    assert_eq!(told(&mut backup), Some(1));
+    backup.hear(1, Message::Bundle(sound[4].clone()));
+    assert_eq!(backup.said(Kind::Ack), []);
+    backup.hear(1, Message::Bundle(sound[1].clone()));
+    assert_eq!(backup.said(Kind::Ack), [(1, 5, sound[4].header.digest()); 2], "to the owner and the primary");
+    assert_eq!(told(&mut backup), Some(5));
+}
+
 /// N9: a certificate rests on Acks of those that have the data.
 #[test]
 fn an_owner_is_sent_no_ack_of_a_bundle_that_was_left_behind() {
