@@ -549,6 +549,53 @@ fn a_slot_whose_bundles_a_neighbour_never_gives_is_unserved_once_the_others_have
     assert_eq!(unserved[129], Some(SeqNum::new(1)));
 }
 
+/// A bundle of a MiB takes longer than a question waits.
+#[test]
+fn a_neighbour_that_hands_bundles_out_slowly_for_more_than_a_minute_serves_the_slot() {
+    let mut lone = Lone::new();
+    let mut lane: Vec<Arc<Bundle>> = Vec::new();
+    for _ in 0..130 {
+        let below = lane.last().map(|last| (last.header.tip(), last.header.lane_bytes));
+        let (tip, bytes) = below.unwrap_or_default();
+        lane.push(bundle(2, tip, bytes, envelope("x")));
+    }
+    let last = lane.last().expect("it has some").header.tip();
+    lone.stable(9_000, ROOT);
+    lone.follower.take_claims(id(4), claims(9_000));
+    lone.tick(500);
+    lone.tick(500);
+    let content = Content { cut: vec![(id(2), last)], ..empty(1) };
+    let certificate = certificate(Kind::Commit, 0, 1, content.digest(), &[0, 1, 2]);
+    lone.hear(4, Message::Decided { certificate, content });
+    for bundle in lane.iter().rev() {
+        (0..3).for_each(|_| lone.tick(200));
+        assert_eq!(lone.follower.report().unserved, None, "at {:?}", bundle.header.position);
+        lone.hear(4, Message::Bundle(bundle.clone()));
+    }
+    assert_eq!(lone.executed(), [1]);
+}
+
+/// Small answers that bring nothing new keep nobody from hearing that waiting does not help.
+#[test]
+fn a_neighbour_that_says_a_decision_again_and_again_has_a_minute_for_its_bundles() {
+    let mut lone = Lone::new();
+    let (_, content) = two_bundles();
+    let certificate = certificate(Kind::Commit, 0, 1, content.digest(), &[0, 1, 2]);
+    lone.stable(9_000, ROOT);
+    lone.follower.take_claims(id(4), claims(9_000));
+    lone.tick(500);
+    lone.tick(500);
+    lone.tick(58_500);
+    lone.hear(4, Message::Decided { certificate: certificate.clone(), content: content.clone() });
+    lone.tick(500);
+    lone.tick(59_000);
+    assert_eq!(lone.follower.report().unserved, None, "the decision came within a minute, if late");
+    lone.hear(4, Message::Decided { certificate, content });
+    lone.status(1, 1, StatusBody { oldest: SeqNum::new(8_000), ..status(Vec::new(), 9_000) });
+    lone.tick(1_000);
+    assert_eq!(lone.follower.report().unserved, Some(SeqNum::new(1)));
+}
+
 /// Members of a later epoch show the end of this one, and have no status in it.
 #[test]
 fn a_slot_that_a_member_of_a_later_epoch_says_it_has_dropped_is_not_asked_of_it_and_is_unserved() {

@@ -12,7 +12,7 @@ const FOLLOWERS_MAX: usize = 64;
 /// Time for which a follower that left a question unanswered is asked last.
 const SILENT_MS: u64 = 600_000;
 /// Time after which a neighbour that left a question for a slot, or for the bundles that it cuts, unanswered does not count as one
-/// that has it, while it is not executed.
+/// that has it, while nothing that is missing comes from it and the slot is not executed.
 const OWES_MS: u64 = 60_000;
 
 /// Claims of another follower about what it can hand out.
@@ -101,8 +101,14 @@ impl Neighbours {
         }
     }
 
+    /// The next decision or a bundle that was missing came, if late: what is still to come has a minute anew.
+    pub(super) fn on_part(&mut self, from: ReplicaId) {
+        self.owing.remove(&from);
+    }
+
     /// Data came that was asked for, if late.
     pub(super) fn on_answer(&mut self, from: ReplicaId) {
+        self.on_part(from);
         if let Some(other) = self.others.get_mut(&from) {
             (other.has_answered, other.silent_at) = (true, None);
         }

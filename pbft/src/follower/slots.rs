@@ -69,7 +69,12 @@ impl Follower {
             return Err(Rejected::OutsideWindow { from, seq });
         }
         match self.slots.decide(seq, certificate.digest(), content.clone()) {
-            Ok(true) => out.persist(Record::Committed { certificate, content }),
+            Ok(true) => {
+                out.persist(Record::Committed { certificate, content });
+                if seq == self.point.seq.next() {
+                    self.neighbours.on_part(from);
+                }
+            }
             Ok(false) => (),
             Err(first) => {
                 let second = certificate.digest();
