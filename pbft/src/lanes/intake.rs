@@ -121,13 +121,14 @@ impl Lanes {
         self.get(header.lane).is_some_and(|lane| lane.on_chain(header.position) == Some(header.digest()))
     }
 
-    /// L2: the Ack goes out again whenever the bundle comes again.
+    /// L2: the Ack goes out again whenever the bundle comes again, if it and all between it and an anchor are stored or executed.
     fn repeat_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, tip: Tip) {
         let same = member.promises.get(Kind::Ack, View::of_lane(lane), SeqNum::new(tip.position.get()));
-        let row = same.filter(|row| row.statement.tip() == tip).or_else(|| {
-            let covers = self[lane].acked.position >= tip.position;
-            self.own_ack(member, lane).filter(|_| covers)
-        });
+        let (of, same) = (&self[lane], same.filter(|row| row.statement.tip() == tip));
+        let covers = of.acked.position >= tip.position;
+        let is_stored = covers && of.held(tip).is_some_and(|held| held.stored);
+        let same = same.filter(|_| is_stored || tip.position <= of.executed.position);
+        let row = same.or_else(|| self.own_ack(member, lane).filter(|_| covers));
         if let Some(signed) = row.copied().filter(|_| member.may_sign()) {
             self.send_ack(member, primary, lane, signed);
         }

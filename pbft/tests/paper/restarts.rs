@@ -295,6 +295,19 @@ fn an_owner_is_sent_no_ack_of_a_bundle_that_was_left_behind() {
     }
 }
 
+/// L2: an Ack stands for everything between the bundle and an anchor, also when the bundle comes again.
+#[test]
+fn a_bundle_that_comes_twice_before_the_one_below_it_has_come_is_sent_no_ack() {
+    let sound = chain(Tip::default(), &["a", "b", "c"]);
+    for lost in [vec![2, 3], vec![2]] {
+        let mut backup = without(&lost, &sound);
+        (0..2).for_each(|_| backup.hear(1, Message::Bundle(sound[2].clone())));
+        assert_eq!(backup.said(Kind::Ack), [], "without {lost:?}");
+        (0..2).for_each(|_| backup.hear(1, Message::Bundle(sound[1].clone())));
+        assert_eq!(backup.said(Kind::Ack).last(), Some(&(1, 2, sound[1].header.digest())), "without {lost:?}");
+    }
+}
+
 /// L2: a certified bundle that is here is an anchor, not below the own Ack.
 #[test]
 fn a_lane_goes_on_above_a_certified_bundle_beyond_one_that_was_left_behind() {
