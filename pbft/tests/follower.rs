@@ -549,6 +549,20 @@ fn a_slot_whose_bundles_a_neighbour_never_gives_is_unserved_once_the_others_have
     assert_eq!(unserved[129], Some(SeqNum::new(1)));
 }
 
+/// Decisions alone execute nothing.
+#[test]
+fn a_slot_that_members_have_dropped_is_unserved_although_an_observer_that_has_not_executed_it_shows_its_decision() {
+    let mut lone = Lone::new();
+    lone.decide(1, &two_bundles().1);
+    lone.follower.take_claims(id(4), claims(9_000));
+    lone.follower.take_claims(id(4), claims(0));
+    let late = || StatusBody { oldest: SeqNum::new(8_000), ..status(Vec::new(), 9_000) };
+    lone.status(1, 1, late());
+    assert_eq!(lone.follower.report().unserved, None, "one member may lie");
+    lone.status(3, 1, late());
+    assert_eq!(lone.follower.report().unserved, Some(SeqNum::new(1)));
+}
+
 /// A bundle of a MiB takes longer than a question waits.
 #[test]
 fn a_neighbour_that_hands_bundles_out_slowly_for_more_than_a_minute_serves_the_slot() {

@@ -214,7 +214,7 @@ impl Neighbours {
         let is_claimed =
             members().filter(|id| self.claims(*id) >= seq).count() > self.shown.len().saturating_sub(1) / 3;
         let is_certified = self.proved >= seq && neighbours.peek().is_some();
-        let has = |id| self.serves(id, seq, now) && !self.withholds(id, seq, now);
+        let has = |id| self.serves_data(id, seq, now) && !self.withholds(id, seq, now);
         is_claimed && !neighbours.clone().any(has)
             || is_certified && neighbours.all(|id| self.known(id).oldest > seq || self.withholds(id, seq, now))
     }
