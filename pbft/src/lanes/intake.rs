@@ -170,14 +170,15 @@ impl Lanes {
     }
 
     /// L2: one Ack for the highest bundle that is held together with everything between it and an anchor. Below the newest own Ack,
-    /// whose bundle a repair left behind, none is signed, and the way goes to that bundle alone.
+    /// which a repair left bundles behind, none is signed, and no rival of a bundle that was acknowledged is followed.
     fn acknowledge(&mut self, member: &mut Member, primary: ReplicaId, id: ReplicaId) {
         let (lane, view) = (&mut self[id], View::of_lane(id));
         let promised = member.promises.highest(Kind::Ack, view).map_or(Tip::default(), |row| row.statement.tip());
         let bytes_max = lane.executed_bytes.saturating_add(member.constants.lane_ahead_bytes_max);
         let (mut tip, mut bytes) = lane.anchor();
         let from = tip;
-        while let Some(held) = lane.extends(tip, bytes, promised) {
+        let own = |after: Tip| member.promises.get(Kind::Ack, view, SeqNum::new(after.position.next().get()));
+        while let Some(held) = lane.extends(tip, bytes, own(tip)) {
             let header = &held.bundle.header;
             if header.lane_bytes > bytes_max && header.position > lane.executed.position.next() {
                 break;

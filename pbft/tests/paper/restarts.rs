@@ -256,6 +256,18 @@ fn where_the_newest_acknowledged_bundle_was_left_behind_its_chain_alone_goes_on(
     }
 }
 
+/// L3: each own Ack binds.
+#[test]
+fn no_rival_of_an_acknowledged_bundle_below_the_newest_one_is_followed() {
+    let sound = chain(Tip::default(), &["a", "b", "c"]);
+    let mut backup = without(&[2, 3], &sound);
+    let rival = chain(sound[0].header.tip(), &["x"]).remove(0);
+    backup.hear(1, Message::Bundle(rival));
+    assert_eq!(told(&mut backup), Some(1));
+    sound[1..].iter().for_each(|bundle| backup.hear(1, Message::Bundle(bundle.clone())));
+    assert_eq!(backup.said(Kind::Ack).last(), Some(&(1, 3, sound[2].header.digest())));
+}
+
 /// N9: its owner sends what a status lacks, however many were left behind.
 #[test]
 fn a_status_names_no_acknowledged_bundle_that_was_left_behind_until_all_up_to_it_have_come() {
