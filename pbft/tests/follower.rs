@@ -549,6 +549,21 @@ fn a_slot_whose_bundles_a_neighbour_never_gives_is_unserved_once_the_others_have
     assert_eq!(unserved[129], Some(SeqNum::new(1)));
 }
 
+/// A number is free once its follower has left.
+#[test]
+fn a_follower_answers_for_no_question_that_one_of_its_number_left_unanswered_as_it_went() {
+    let mut lone = Lone::new();
+    lone.stable(9_000, ROOT);
+    lone.follower.take_claims(id(4), claims(9_000));
+    lone.status(1, 1, status(Vec::new(), 9_000));
+    lone.follower.forget(id(4));
+    lone.tick(1);
+    lone.tick(61_000);
+    lone.status(1, 2, StatusBody { oldest: SeqNum::new(8_000), ..status(Vec::new(), 9_000) });
+    lone.follower.take_claims(id(4), claims(9_000));
+    assert_eq!(lone.follower.report().unserved, None, "{:?}", lone.asked());
+}
+
 /// Decisions alone execute nothing.
 #[test]
 fn a_slot_that_members_have_dropped_is_unserved_although_an_observer_that_has_not_executed_it_shows_its_decision() {

@@ -81,8 +81,11 @@ impl Neighbours {
         self.owing.remove(&other);
     }
 
-    /// A question for a slot, or for the bundles that it cuts, stayed without an answer.
+    /// A question for a slot, or for the bundles that it cuts, stayed without an answer. Who was forgotten owes nothing.
     pub(super) fn owes(&mut self, id: ReplicaId, seq: SeqNum, now: Ticks) {
+        if id.index() >= self.shown.len() && !self.others.contains_key(&id) {
+            return;
+        }
         let owed = self.owing.entry(id).or_insert((seq, now));
         if owed.0 != seq {
             *owed = (seq, now);
