@@ -2,6 +2,7 @@
 
 use crate::agreement::slot::{Prepared, Proposal};
 use crate::evidence::witness::{Subject, Witness};
+use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::member::Standing;
 use crate::recovery::recovered::{Recovered, RecoveredSlot};
@@ -53,7 +54,7 @@ impl Replica {
                 let _ = self.lanes[lane].certify(certificate, true, Ticks::new(0));
             }
         }
-        self.resume_acks();
+        self.lanes.resume_acks(&self.member);
         for slot in recovered.slots {
             self.resume_slot(slot, verify);
         }
@@ -91,17 +92,6 @@ impl Replica {
             }
             if header.position > self.lanes[header.lane].executed.position {
                 self.lanes[header.lane].hold(bundle.clone(), true, Ticks::new(0));
-            }
-        }
-    }
-
-    /// The newest own Acks. A repair may have left bundles behind: where one is missing below an Ack, the lane goes on below it.
-    fn resume_acks(&mut self) {
-        for id in self.member.committee.replicas() {
-            let (lane, row) = (&mut self.lanes[id], self.member.promises.highest(Kind::Ack, View::of_lane(id)));
-            if let Some(row) = row.filter(|row| lane.is_whole(row.statement.tip())) {
-                lane.acked = row.statement.tip();
-                lane.add_ack(lane.acked.position, *row);
             }
         }
     }
@@ -166,6 +156,19 @@ impl Replica {
         }
         if slot.wants(&digest) {
             slot.offer(Arc::new(content), digest);
+        }
+    }
+}
+
+impl Lanes {
+    /// The newest own Acks. A repair may have left bundles behind: where one is missing below an Ack, the lane goes on below it.
+    fn resume_acks(&mut self, member: &Member) {
+        for id in member.committee.replicas() {
+            let (lane, row) = (&mut self[id], member.promises.highest(Kind::Ack, View::of_lane(id)));
+            if let Some(row) = row.filter(|row| lane.is_whole(row.statement.tip())) {
+                lane.acked = row.statement.tip();
+                lane.add_ack(lane.acked.position, *row);
+            }
         }
     }
 }
