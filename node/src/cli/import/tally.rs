@@ -290,7 +290,8 @@ mod tests {
     #[test]
     fn a_refusal_for_work_is_answered_once() {
         let asks = "the envelope asks for the rules of more paths than one may";
-        let late = "others have used the work that one may have done in a slot: send it again";
+        let late = "envelopes of its organisation, or what they let take effect, have used the work that one may have done at a time: \
+                    send it again";
         assert_eq!(onward(7, asks), [Some(Onward::Divided(3)), None]);
         assert_eq!(onward(1, asks), [None; 2], "one file cannot be divided");
         assert_eq!(onward(1, late), [Some(Onward::Again(0)), None]);
