@@ -105,7 +105,10 @@ impl Clients {
             Trick::Floods(count) => {
                 let at = |more: u64| (number + more, if more == 0 { attempt } else { 1 });
                 let each = (0..u64::from(count)).map(at);
-                each.map(|(number, attempt)| Draft { number, attempt, ..draft.clone() }).collect()
+                // Files of its own: what an organisation may join a conflict with is not for a colleague to use up here.
+                let file =
+                    |number: u64| Some((format!("author-{}/flood-{number}", draft.author), text(draft.author, number)));
+                each.map(|(number, attempt)| Draft { number, attempt, file: file(number), ..draft.clone() }).collect()
             }
             Trick::Locks => {
                 let path = LOCKED.to_owned();
