@@ -12,6 +12,7 @@ use crate::wire::{
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::LazyCell;
 
 impl Replica {
     pub(crate) fn on_bundle(&mut self, bundle: Arc<Bundle>) -> Result<(), Rejected> {
@@ -140,6 +141,18 @@ impl Lanes {
         row.filter(|row| row.statement.tip() == self[lane].acked)
     }
 
+    /// The newest own Acks, at a start. A repair may have left bundles behind: where one is missing below an Ack, the lane goes on
+    /// below it.
+    pub(crate) fn resume_acks(&mut self, member: &Member) {
+        for id in member.committee.replicas() {
+            let (lane, row) = (&mut self[id], member.promises.highest(Kind::Ack, View::of_lane(id)));
+            if let Some(row) = row.filter(|row| lane.is_whole(row.statement.tip())) {
+                lane.acked = row.statement.tip();
+                lane.add_ack(lane.acked.position, *row);
+            }
+        }
+    }
+
     fn send_ack(&mut self, member: &mut Member, primary: ReplicaId, lane: ReplicaId, signed: Signed) {
         member.send(lane, Message::Ack(signed));
         if primary != lane {
@@ -173,12 +186,15 @@ impl Lanes {
     /// which a repair left bundles behind, none is signed, and no rival of a bundle that was acknowledged is followed.
     fn acknowledge(&mut self, member: &mut Member, primary: ReplicaId, id: ReplicaId) {
         let (lane, view) = (&mut self[id], View::of_lane(id));
-        let promised = member.promises.highest(Kind::Ack, view).map_or(Tip::default(), |row| row.statement.tip());
+        let newest = LazyCell::new(|| member.promises.highest(Kind::Ack, view).map(|row| row.statement.tip().position));
+        let fits = |tip: Tip| {
+            let own = || member.promises.get(Kind::Ack, view, SeqNum::new(tip.position.get()));
+            Some(tip.position) > *newest || own().is_none_or(|own| own.statement.tip() == tip)
+        };
         let bytes_max = lane.executed_bytes.saturating_add(member.constants.lane_ahead_bytes_max);
         let (mut tip, mut bytes) = lane.anchor();
         let from = tip;
-        let own = |after: Tip| member.promises.get(Kind::Ack, view, SeqNum::new(after.position.next().get()));
-        while let Some(held) = lane.extends(tip, bytes, own(tip)) {
+        while let Some(held) = lane.extends(tip, bytes, fits) {
             let header = &held.bundle.header;
             if header.lane_bytes > bytes_max && header.position > lane.executed.position.next() {
                 break;
@@ -191,7 +207,7 @@ impl Lanes {
         if tip == from || tip.position <= lane.acked.position {
             return;
         }
-        if tip.position < promised.position {
+        if Some(tip.position) < *newest {
             lane.acked = tip;
             return;
         }

@@ -132,16 +132,14 @@ impl Lane {
         fresh.then(|| held.bundle.clone())
     }
 
-    /// Held bundle after `parent`: of rivals the one that the own Ack of the position is of, or is stored, so that no later one is
-    /// stored too, or else the first.
-    pub(crate) fn extends(&self, parent: Tip, parent_bytes: u64, promised: Option<&Signed>) -> Option<&Held> {
+    /// Held bundle after `parent` that fits: of rivals the one that is stored, so that no later one is stored too, or else the first.
+    pub(crate) fn extends(&self, parent: Tip, parent_bytes: u64, fits: impl Fn(Tip) -> bool) -> Option<&Held> {
         let position = parent.position.next();
         let range = (position, Digest::ZERO)..=(position, Digest([0xff; 32]));
         let goes_on = |((_, digest), held): &(&(Position, Digest), &Held)| {
             let header = &held.bundle.header;
-            let is_promised = promised.is_none_or(|own| own.statement.digest == *digest);
             let bytes = parent_bytes.saturating_add(header.bytes);
-            is_promised && header.parent == parent.digest && header.lane_bytes == bytes
+            header.parent == parent.digest && header.lane_bytes == bytes && fits(Tip { position, digest: *digest })
         };
         let rivals = self.held.range(range).rev().filter(goes_on);
         rivals.map(|(_, held)| held).max_by_key(|held| held.stored)
@@ -470,7 +468,7 @@ mod tests {
 
         for bundle in &rivals {
             lane.hold(bundle.clone(), false, Ticks::default());
-            let next = lane.extends(Tip::default(), 0, None).expect("it goes on").bundle.header.tip();
+            let next = lane.extends(Tip::default(), 0, |_| true).expect("it goes on").bundle.header.tip();
             lane.store(next);
         }
 

@@ -2,7 +2,6 @@
 
 use crate::agreement::slot::{Prepared, Proposal};
 use crate::evidence::witness::{Subject, Witness};
-use crate::lanes::Lanes;
 use crate::member::Member;
 use crate::member::Standing;
 use crate::recovery::recovered::{Recovered, RecoveredSlot};
@@ -156,19 +155,6 @@ impl Replica {
         }
         if slot.wants(&digest) {
             slot.offer(Arc::new(content), digest);
-        }
-    }
-}
-
-impl Lanes {
-    /// The newest own Acks. A repair may have left bundles behind: where one is missing below an Ack, the lane goes on below it.
-    fn resume_acks(&mut self, member: &Member) {
-        for id in member.committee.replicas() {
-            let (lane, row) = (&mut self[id], member.promises.highest(Kind::Ack, View::of_lane(id)));
-            if let Some(row) = row.filter(|row| lane.is_whole(row.statement.tip())) {
-                lane.acked = row.statement.tip();
-                lane.add_ack(lane.acked.position, *row);
-            }
         }
     }
 }
