@@ -11,7 +11,7 @@ use crate::state::store::Live;
 use crate::state::{name, rows};
 use crate::vocabulary::file::{File, Mode};
 use crate::vocabulary::ids::ConflictId;
-use crate::vocabulary::verdict::{Code, TOO_MUCH};
+use crate::vocabulary::verdict::Code;
 use quorate_pbft::{Digest, PublicKey};
 
 /// Bytes of a suggestion's reason.
@@ -106,8 +106,8 @@ impl Applier<'_, '_> {
         let ConflictRecord { sides, supporters, .. } = self.conflict(id)?;
         let counts = self.place.rules >= WORK_OF_ONE_SINCE;
         for index in (0..sides.min(SIDES_MAX)).chain(supporters.into_keys().filter(|side| *side >= SIDES_MAX)) {
-            if counts && !self.budget.take_side() {
-                return Err(Abort::at(Code::Quota, path, &format!("the envelope asks for more sides {TOO_MUCH}")));
+            if counts {
+                self.take_side(path)?;
             }
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             if side.is_some_and(|side| side.path == path && side.file == file) {

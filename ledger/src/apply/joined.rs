@@ -49,17 +49,19 @@ impl Applier<'_, '_> {
         Ok(is_new)
     }
 
+    /// Takes a look at a side of a conflict at this path.
+    pub(super) fn take_side(&mut self, path: &str) -> Result<(), Abort> {
+        match self.budget.take_side() {
+            true => Ok(()),
+            false => Err(Abort::at(Code::Quota, path, &format!("the envelope asks for more sides {TOO_MUCH}"))),
+        }
+    }
+
     /// Looks at the sides that have come since the last look.
     fn look_at_sides(&mut self, id: &ConflictId, conflict: &ConflictRecord, joined: &mut Joined) -> Result<(), Abort> {
         let mut organisations = BTreeMap::new();
         for index in joined.seen..conflict.sides {
-            if !self.budget.take_side() {
-                return Err(Abort::at(
-                    Code::Quota,
-                    &conflict.path,
-                    &format!("the envelope asks for more sides {TOO_MUCH}"),
-                ));
-            }
+            self.take_side(&conflict.path)?;
             let side: Option<Side> = self.overlay.row(Live::Past, &rows::side(self.domain, id, index))?;
             let Some(side) = side.filter(|side| side.proposed.is_none()) else { continue };
             joined.made.insert(digest_of(&side));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "execution")]
 pub(crate) const TOO_MUCH: &str = "than one may";
 
-/// End of the details of refusals for work that other envelopes have had done in the slot.
+/// Detail of refusals for work that an organisation owes.
 #[cfg(feature = "execution")]
 pub(crate) const NOT_NOW: &str = "envelopes of its organisation, or what they let take effect, have used the work that one may have done at a time: send it again";
 

@@ -64,7 +64,7 @@ impl Checks {
         Self { steps: STEPS_OF_SHARE, is_share: true, ..Self::default() }
     }
 
-    /// What is left, for contents under the rules of another policy.
+    /// Checks with what is left, for contents under the rules of another policy.
     pub(crate) fn of_another_policy(self) -> Self {
         Self { schemas: BTreeMap::new(), ..self }
     }
