@@ -77,14 +77,14 @@ fn about(code: Code, domain: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use quorate_ledger::{EnvelopeId, State};
     use quorate_pbft::{Digest, PublicKey};
 
-    #[test]
-    fn who_asks_for_more_work_than_one_change_may_is_told_to_ask_for_less() {
-        let receipt = Receipt {
+    /// Receipt of a change that a validator refused with this detail.
+    pub fn refused_for(detail: &str) -> Receipt {
+        Receipt {
             id: EnvelopeId(Digest::ZERO),
             domain: "main".into(),
             author: PublicKey([0; 32]),
@@ -95,10 +95,15 @@ mod tests {
             lane: None,
             stage: None,
             code: Some(Code::Validator),
-            detail: Some("the envelope asks for the rules of more paths than one may".into()),
+            detail: Some(detail.into()),
             conflicts: Vec::new(),
             changes: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn who_asks_for_more_work_than_one_change_may_is_told_to_ask_for_less() {
+        let receipt = refused_for("the envelope asks for the rules of more paths than one may");
         assert_eq!(on(&receipt).as_deref(), Some(LESS));
         let of_a_rule = Receipt { detail: Some("it is no JSON".into()), ..receipt };
         assert!(on(&of_a_rule).is_some_and(|advice| advice.contains("policy show")));

@@ -612,35 +612,28 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_refusal_does_not_end_the_wait_for_a_member_that_was_asked_before() {
+    /// Answer to an offer that the second member asked refuses for ever, before the first one answers with this status.
+    async fn after_a_refusal(status: u16) -> (Option<Answered>, bool) {
         let (relay, asked) = served_by_members(&[ONE, TWO]);
         let [mut one, mut two] = <[_; 2]>::try_from(asked).expect("two members");
         let says = async {
             let (slow, refuses) = (offered(&mut one).await, offered(&mut two).await);
             relay.told(TWO, refuses, Telling::Answer { number: refuses, answer: answered(422) });
             tokio::time::sleep(Duration::from_millis(100)).await;
-            relay.told(ONE, slow, Telling::Answer { number: slow, answer: answered(200) });
+            relay.told(ONE, slow, Telling::Answer { number: slow, answer: answered(status) });
         };
-        let (answer, ()) = soon(async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), says) }).await;
+        soon(async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), says) }).await.0
+    }
 
-        assert_eq!(answer.0, Some(answered(200)));
+    #[tokio::test]
+    async fn a_refusal_does_not_end_the_wait_for_a_member_that_was_asked_before() {
+        assert_eq!(after_a_refusal(200).await.0, Some(answered(200)));
     }
 
     #[tokio::test]
     async fn a_member_that_holds_back_has_not_the_last_word_after_one_that_refuses_for_ever() {
         for held_back in [429, 507] {
-            let (relay, asked) = served_by_members(&[ONE, TWO]);
-            let [mut one, mut two] = <[_; 2]>::try_from(asked).expect("two members");
-            let says = async {
-                let (slow, refuses) = (offered(&mut one).await, offered(&mut two).await);
-                relay.told(TWO, refuses, Telling::Answer { number: refuses, answer: answered(422) });
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                relay.told(ONE, slow, Telling::Answer { number: slow, answer: answered(held_back) });
-            };
-            let (answer, ()) =
-                soon(async { tokio::join!(relay.offer(Level::Eventual, b"envelope", &OWN), says) }).await;
-            assert_eq!(answer, (Some(answered(422)), true), "{held_back}");
+            assert_eq!(after_a_refusal(held_back).await, (Some(answered(422)), true), "{held_back}");
         }
     }
 

@@ -259,31 +259,15 @@ pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, jso
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::advice::tests::refused_for;
     use super::*;
-    use quorate_ledger::EnvelopeId;
-    use quorate_pbft::{Digest, PublicKey};
 
     /// Way on after a change of so many operations that was refused with this detail, and after that once more.
     fn onward(operations: usize, detail: &str) -> [Option<Onward>; 2] {
         let line = Line { branch: "main".into(), domain: "main".into(), tip: "0".repeat(40).parse().expect("an id") };
         let mut tally = Tally::of(&line);
         tally.under_way.push_back(UnderWay { operations, is_rest: false, last: None });
-        let receipt = Receipt {
-            id: EnvelopeId(Digest::ZERO),
-            domain: "main".into(),
-            author: PublicKey([0; 32]),
-            from_seq: 1,
-            to_seq: 1,
-            state: State::Refused,
-            revision: None,
-            lane: None,
-            stage: None,
-            code: Some(Code::Validator),
-            detail: Some(detail.into()),
-            conflicts: Vec::new(),
-            changes: Vec::new(),
-        };
-        tally.judge(&receipt, || None).expect_err("it was refused");
+        tally.judge(&refused_for(detail), || None).expect_err("it was refused");
         [tally.onward(), tally.onward()]
     }
 
