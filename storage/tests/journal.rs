@@ -213,7 +213,7 @@ fn a_generation_whose_first_sync_has_failed_is_written_again() {
     assert_eq!(statements(&Db::on(&disk).unwrap()), 4);
 }
 
-/// What stands still is told by where it stands.
+/// A standstill is told by where it stands.
 #[test]
 fn a_thread_that_sets_rows_aside_waits_for_the_disk() {
     let disk = disk_of(3);

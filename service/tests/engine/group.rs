@@ -70,7 +70,7 @@ pub fn genesis(replicas: u16, constants: Constants, limits: Limits) -> Genesis {
     Genesis::build(founding(replicas, constants, limits)).expect("a good genesis")
 }
 
-/// What the founders of a group agree on.
+/// Genesis file that the founders of a group agree on.
 pub fn founding(replicas: u16, constants: Constants, limits: Limits) -> GenesisFile {
     GenesisFile {
         format: FORMAT.into(),
