@@ -250,7 +250,7 @@ impl Running {
     }
 
     /// Prepares to stop: tells that it is not ready, takes no change, hands a primary's office over, and waits until the
-    /// changes it took have their verdicts, lie in the durable queue, or lack an earlier number of their author: at least for
+    /// changes it took have their verdicts, lie in the durable queue, or lack a number or anything else: at least for
     /// [`DRAINS_FOR`] so that a balancer sees it, at most for [`DRAINS_WITHIN`].
     pub async fn drain(&mut self) {
         self.service.drain.cancel();

@@ -2,7 +2,7 @@
 
 use super::drive::{Engine, Work};
 use super::error::EngineError;
-use super::mempool::Stream;
+use super::mempool::{Lack, Stream};
 use super::round::Notice;
 use super::slot;
 use quorate_ledger::{DeferReason, Deferred, Receipt};
@@ -82,9 +82,9 @@ impl Engine {
             tracing::debug!(envelope = %id, ?why, "envelope ordered without a verdict");
             match why {
                 DeferReason::Gap { next } => self.mempool().came_back(&id, next),
-                DeferReason::Dependency(_) | DeferReason::Content(_) | DeferReason::TooEarly => {
-                    self.mempool().park(&id, now)
-                }
+                DeferReason::Dependency(_) => self.mempool().park(&id, Lack::Dependency, now),
+                DeferReason::Content(_) => self.mempool().park(&id, Lack::Content, now),
+                DeferReason::TooEarly => self.mempool().park(&id, Lack::Place, now),
                 DeferReason::Taken => {
                     // Below the next number it ends with all others there. At it, its attempt was judged in another
                     // envelope: it would count as being on the lane, and let what follows it go there without end.

@@ -3,7 +3,7 @@
 use super::drive::{Engine, Work};
 use super::error::EngineError;
 use super::folding::Folding;
-use super::mempool::{Candidate, NotTaken, Place, Stream};
+use super::mempool::{Candidate, Lack, NotTaken, Place, Stream};
 use super::round::{CallerId, Notice};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{Input, Item, ItemKind, PublicKey, Rejected, Time};
@@ -117,7 +117,7 @@ impl Engine {
                 let is_on_lane = self.put_on_lane(candidate.bytes, work)?;
                 tracing::debug!(envelope = %candidate.id, is_on_lane, "an envelope waits for no number any more");
                 if !is_on_lane {
-                    self.mempool().park(&candidate.id, now);
+                    self.mempool().park(&candidate.id, Lack::Room, now);
                 }
             }
         }

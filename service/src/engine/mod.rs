@@ -49,7 +49,7 @@ pub use error::EngineError;
 pub(crate) use held::Certified;
 pub use history::{History, NoHistory};
 pub(crate) use inbox::{Inbox, Woken};
-pub use mempool::{Candidate, Mempool, NotTaken, Place};
+pub use mempool::{Candidate, Lack, Mempool, NotTaken, Place};
 pub use moment::Moment;
 pub use published::Published;
 pub(crate) use reception::{Fate, Reception, Waiting};

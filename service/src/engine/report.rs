@@ -82,6 +82,8 @@ pub struct Report {
     pub queued: usize,
     /// Those of them that wait for an earlier number of their authors.
     pub gapped: usize,
+    /// Waiting envelopes that lack something else, but for room.
+    pub parked: usize,
     /// Bytes of all that wait.
     pub pending_bytes: usize,
     /// The first row kept for peers that could not be read, in words.
@@ -122,9 +124,9 @@ impl Report {
         self.mode == Mode::ReadOnly
     }
 
-    /// Count of waiting envelopes that could be ordered now, as far as their authors' numbers go.
+    /// Count of waiting envelopes that could be ordered now: they lack neither an earlier number nor anything else.
     pub fn orderable(&self) -> usize {
-        self.pending - self.gapped
+        self.pending - self.gapped - self.parked
     }
 
     /// The others heard in the last 2 s.
@@ -195,6 +197,7 @@ impl Report {
             pending: 0,
             queued: 0,
             gapped: 0,
+            parked: 0,
             pending_bytes: 0,
             damage: None,
             unknown_rules: None,
@@ -307,9 +310,10 @@ impl Reporter {
         let begins = base.next();
         let stable_root = roots.at(self.report.stable.max(first));
         let (pending, pending_bytes) = (mempool.len(), mempool.bytes());
-        let (queued, gapped) = (mempool.held_back(), mempool.behind_gaps());
+        let (queued, gapped, parked) = (mempool.held_back(), mempool.behind_gaps(), mempool.parked());
         let (last_sync, damage) = (self.last_sync, self.damage.clone());
-        Report { begins, stable_root, pending, queued, gapped, pending_bytes, last_sync, damage, ..self.report.clone() }
+        let report = self.report.clone();
+        Report { begins, stable_root, pending, queued, gapped, parked, pending_bytes, last_sync, damage, ..report }
     }
 
     /// The report of a replica whose epoch ends, or has ended, before rules that this program cannot execute.
@@ -383,6 +387,7 @@ fn facts_of_observer(follower: &Follower, now: Now, (broken, is_led): (Option<&B
         pending: 0,
         queued: 0,
         gapped: 0,
+        parked: 0,
         pending_bytes: 0,
         damage: None,
         unknown_rules: None,
@@ -424,6 +429,7 @@ fn facts_of_member(replica: &Replica, now: Now, broken: Option<&Broken>) -> Repo
         pending: 0,
         queued: 0,
         gapped: 0,
+        parked: 0,
         pending_bytes: 0,
         damage: None,
         unknown_rules: None,

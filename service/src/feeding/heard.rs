@@ -138,6 +138,7 @@ impl Heard {
             pending: 0,
             queued: 0,
             gapped: 0,
+            parked: 0,
             pending_bytes: 0,
             damage: None,
         }

@@ -305,6 +305,13 @@ impl Group {
         self.sealed(author, seq, vec![writing(path, base, &content)], vec![content])
     }
 
+    /// An envelope in a domain, on a base that is not executed yet.
+    pub fn early(&self, domain: &str) -> Candidate {
+        let content = b"early".to_vec();
+        let change = writing("early", Revision::slot(SeqNum::new(99_999)), &content);
+        self.sealed_in(domain, &author(), 1, vec![change], vec![content])
+    }
+
     /// An envelope under two numbers, which writes one file twice.
     pub fn pair(&self, from_seq: u64) -> Candidate {
         let content = b"twice".to_vec();
@@ -320,9 +327,20 @@ impl Group {
         changes: Vec<Change>,
         contents: Vec<Vec<u8>>,
     ) -> Candidate {
+        self.sealed_in("main", author, from_seq, changes, contents)
+    }
+
+    fn sealed_in(
+        &self,
+        domain: &str,
+        author: &Ed25519Signer,
+        from_seq: u64,
+        changes: Vec<Change>,
+        contents: Vec<Vec<u8>>,
+    ) -> Candidate {
         let body = Body {
             author: author.public_key(),
-            domain: "main".into(),
+            domain: domain.into(),
             from_seq,
             to_seq: from_seq + changes.len() as u64 - 1,
             attempt: 1,

@@ -10,6 +10,7 @@ mod replies;
 mod started;
 mod supplies;
 mod tolls;
+mod unordered;
 
 use group::{Group, ROUNDS_MAX, key_of};
 use quorate_ledger::copy::{Survey, Walk};

@@ -66,13 +66,36 @@ pub enum Place {
     Parked {
         /// When.
         until: Time,
+        /// Why.
+        lacks: Lack,
     },
 }
 
+/// Input that a parked envelope lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Room on the own lane.
+    Room,
+    /// Its domain, or the enrolment of its author.
+    Place,
+    /// Dependency that has not happened.
+    Dependency,
+    /// A content that neither travels along nor is held.
+    Content,
+}
+
 impl Place {
-    /// 1 with a gap before it, else 0.
-    pub(super) fn gaps(self) -> usize {
-        usize::from(self.waits_for().is_some())
+    /// Whether the envelope could be ordered now: it has no gap before it, and lacks room at most.
+    pub fn is_orderable(self) -> bool {
+        matches!(self, Self::Lane | Self::Queued | Self::Parked { lacks: Lack::Room, .. })
+    }
+
+    /// Input that it lacks where it is parked.
+    pub fn lacks(self) -> Option<Lack> {
+        match self {
+            Self::Parked { lacks, .. } => Some(lacks),
+            Self::Lane | Self::Gap { .. } | Self::Queued => None,
+        }
     }
 
     /// Name for the log.

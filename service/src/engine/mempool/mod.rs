@@ -12,7 +12,7 @@ mod queue;
 mod tests;
 mod waiting;
 
-pub use candidate::{Candidate, NotTaken, Place};
+pub use candidate::{Candidate, Lack, NotTaken, Place};
 use expired::Expired;
 use queue::Queue;
 use quorate_ledger::EnvelopeId;
@@ -50,14 +50,39 @@ pub struct Mempool {
     author_bytes: BTreeMap<PublicKey, usize>,
     organisation_bytes: BTreeMap<String, usize>,
     bytes: usize,
-    /// Count of envelopes with a gap before them.
-    gaps: usize,
+    idle: Idle,
     /// This machine's clock.
     wall: Time,
     queue: Queue,
     /// Envelopes whose wait has ended in a round that is not published, without their bytes, and the places that they had.
     ended: BTreeMap<EnvelopeId, (Candidate, Place)>,
     expired: Expired,
+}
+
+/// Counts of waiting envelopes of which nothing can be ordered now.
+#[derive(Debug, Default)]
+struct Idle {
+    /// Envelopes with a gap before them.
+    gapped: usize,
+    /// Parked ones that lack more than room.
+    parked: usize,
+}
+
+impl Idle {
+    fn of(&mut self, place: Place) -> Option<&mut usize> {
+        match place {
+            Place::Gap { .. } => Some(&mut self.gapped),
+            place => (!place.is_orderable()).then_some(&mut self.parked),
+        }
+    }
+
+    fn enter(&mut self, place: Place) {
+        self.of(place).into_iter().for_each(|count| *count += 1);
+    }
+
+    fn leave(&mut self, place: Place) {
+        self.of(place).into_iter().for_each(|count| *count -= 1);
+    }
 }
 
 impl Mempool {
@@ -147,7 +172,7 @@ impl Mempool {
         *self.author_bytes.entry(stream.0).or_default() += weight;
         *self.organisation_bytes.entry(waiting.candidate.organisation.clone()).or_default() += weight;
         self.bytes += waiting.candidate.bytes.len();
-        self.gaps += waiting.place.gaps();
+        self.idle.enter(waiting.place);
         self.ended.remove(&id);
         self.expired.forget(&id);
         self.ids.insert(id, (stream.clone(), from));
@@ -195,7 +220,7 @@ impl Mempool {
         self.leave_queue(&waiting);
         let weight = waiting.candidate.weight();
         self.bytes -= waiting.candidate.bytes.len();
-        self.gaps -= waiting.place.gaps();
+        self.idle.leave(waiting.place);
         give_back(&mut self.author_bytes, &stream.0, weight);
         give_back(&mut self.organisation_bytes, &waiting.candidate.organisation, weight);
         Some(waiting.candidate)
@@ -209,16 +234,17 @@ impl Mempool {
     fn move_to(&mut self, id: &EnvelopeId, place: Place) {
         let Some(waiting) = self.get_mut(id) else { return };
         let before = mem::replace(&mut waiting.place, place);
-        self.gaps = self.gaps + place.gaps() - before.gaps();
+        self.idle.leave(before);
+        self.idle.enter(place);
     }
 
     /// Parks an envelope that lacks something else than a number, or found no room on the lane: it is tried again
     /// later, by the replica's own clock, as ledger time stands still in an idle group.
-    pub fn park(&mut self, id: &EnvelopeId, now: Time) {
+    pub fn park(&mut self, id: &EnvelopeId, lacks: Lack, now: Time) {
         if let Some(waiting) = self.get_mut(id) {
             let pause = PARK_MS.saturating_mul(1 << waiting.tries.min(20));
             waiting.tries += 1;
-            self.move_to(id, Place::Parked { until: Time::new(now.get().saturating_add(pause)) });
+            self.move_to(id, Place::Parked { until: Time::new(now.get().saturating_add(pause)), lacks });
         }
     }
 
@@ -231,9 +257,9 @@ impl Mempool {
     pub fn ready(&mut self, author: &PublicKey, domain: &str, next_seq: u64, now: Time) -> Vec<Candidate> {
         let stream = (*author, domain.to_owned());
         let mut covered = next_seq;
-        let (mut ready, mut closed) = (Vec::new(), 0);
+        let mut ready = Vec::new();
         for (from, waiting) in self.streams.get_mut(&stream).into_iter().flatten() {
-            let parked = matches!(waiting.place, Place::Parked { until } if until > now);
+            let parked = matches!(waiting.place, Place::Parked { until, .. } if until > now);
             if *from > covered || parked || waiting.place == Place::Queued {
                 if let Place::Gap { waits_for } = &mut waiting.place {
                     *waits_for = covered;
@@ -242,12 +268,11 @@ impl Mempool {
             }
             covered = covered.max(waiting.candidate.to_seq + 1);
             if waiting.place != Place::Lane {
-                closed += waiting.place.gaps();
+                self.idle.leave(waiting.place);
                 waiting.place = Place::Lane;
                 ready.push(waiting.candidate.clone());
             }
         }
-        self.gaps -= closed;
         ready
     }
 
@@ -283,7 +308,7 @@ impl Mempool {
 
     /// Streams with parked envelopes that may be tried again.
     pub fn unparked(&self, now: Time) -> BTreeSet<Stream> {
-        let due = |waiting: &&Waiting| matches!(waiting.place, Place::Parked { until } if until <= now);
+        let due = |waiting: &&Waiting| matches!(waiting.place, Place::Parked { until, .. } if until <= now);
         let all = self.streams.values().flat_map(BTreeMap::values);
         all.filter(due).map(|waiting| (waiting.candidate.author, waiting.candidate.domain.clone())).collect()
     }
@@ -333,12 +358,17 @@ impl Mempool {
 
     /// Count of those of them that wait for an earlier number of their author: nothing can be ordered of them now.
     pub fn behind_gaps(&self) -> usize {
-        self.gaps
+        self.idle.gapped
     }
 
-    /// Whether one could be ordered now, as far as its author's numbers go.
+    /// Count of those that lack something else, but for room: nothing can be ordered of them either.
+    pub fn parked(&self) -> usize {
+        self.idle.parked
+    }
+
+    /// Whether one could be ordered now.
     pub fn has_orderable(&self) -> bool {
-        self.ids.len() > self.gaps
+        self.ids.len() > self.idle.gapped + self.idle.parked
     }
 
     /// Whether none waits.

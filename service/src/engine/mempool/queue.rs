@@ -95,7 +95,7 @@ impl Mempool {
         for (stream, waiting) in &mut self.streams {
             for (from, waiting) in waiting.iter_mut().filter(|(_, waiting)| waiting.place == Place::Queued) {
                 waiting.place = Place::Gap { waits_for: *from };
-                self.gaps += 1;
+                self.idle.enter(waiting.place);
                 released.insert(stream.clone());
             }
         }

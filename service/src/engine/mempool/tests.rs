@@ -60,13 +60,29 @@ fn what_waits_for_an_earlier_number_is_counted_until_the_gap_closes() {
     mempool.came_back(&candidate(1, 1).id, 1);
     assert_eq!(mempool.behind_gaps(), 3);
     mempool.ready(&author, "main", 1, START);
-    mempool.park(&candidate(3, 3).id, START);
+    mempool.park(&candidate(3, 3).id, Lack::Content, START);
     assert_eq!(mempool.behind_gaps(), 1, "one on the lane, one parked");
     mempool.remove(&candidate(4, 4).id);
     assert_eq!(mempool.behind_gaps(), 0);
     mempool.queue(candidate(9, 9), 1, START).expect("room");
     mempool.release();
     assert_eq!(mempool.behind_gaps(), 1, "what the queue lets go may have a gap before it");
+}
+
+#[test]
+fn what_lacks_more_than_room_cannot_be_ordered_until_it_is_tried_again() {
+    let (mut mempool, author) = (mempool(), PublicKey([7; 32]));
+    let id = candidate(1, 1).id;
+    mempool.take(candidate(1, 1), 1, START).expect("room");
+    for (lacks, parked) in [(Lack::Room, 0), (Lack::Place, 1), (Lack::Dependency, 1), (Lack::Content, 1)] {
+        mempool.park(&id, lacks, START);
+        assert_eq!((mempool.parked(), mempool.has_orderable()), (parked, parked == 0), "{lacks:?}");
+    }
+    assert_eq!(mempool.ready(&author, "main", 1, Time::new(u64::MAX)).len(), 1);
+    assert_eq!((mempool.parked(), mempool.has_orderable()), (0, true));
+    mempool.park(&id, Lack::Place, START);
+    mempool.remove(&id);
+    assert_eq!((mempool.parked(), mempool.has_orderable()), (0, false));
 }
 
 #[test]
@@ -231,13 +247,13 @@ fn what_lacks_something_is_tried_again_after_pauses_that_double() {
     mempool.take(candidate(2, 2), 1, START).unwrap();
     let (author, id) = (PublicKey([7; 32]), candidate(1, 1).id);
 
-    mempool.park(&id, START);
+    mempool.park(&id, Lack::Content, START);
     let first = Time::new(START.get() + PARK_MS);
     assert!(mempool.unparked(START).is_empty() && mempool.ready(&author, "main", 1, START).is_empty());
     assert_eq!(mempool.unparked(first).len(), 1);
     assert_eq!(numbers(&mempool.ready(&author, "main", 1, first)), [1]);
 
-    mempool.park(&id, first);
+    mempool.park(&id, Lack::Content, first);
     assert!(mempool.unparked(Time::new(first.get() + PARK_MS)).is_empty());
     assert_eq!(mempool.unparked(Time::new(first.get() + 2 * PARK_MS)).len(), 1);
 }
