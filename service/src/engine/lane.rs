@@ -99,8 +99,8 @@ impl Engine {
             return Ok(());
         }
         let mut mempool = self.mempool();
-        let paused = mempool.all().map(|(candidate, _)| candidate.id).collect();
-        work.round.notices.push(Notice::Resumed { paused, since: mempool.oldest() });
+        let (paused, came): (_, Vec<Time>) = mempool.orderable().unzip();
+        work.round.notices.push(Notice::Resumed { paused, since: came.into_iter().min() });
         let released = mempool.release();
         drop(mempool);
         self.go_on(released, work)

@@ -1,8 +1,8 @@
 //! Outages of the group as this replica meets them, and the report after each: what had to wait, and what became of it.
 //!
 //! An outage begins when members are apart or nothing can be ordered here. One that stopped this replica ends when it
-//! hears a quorum again; any other when all members are linked. Everything that waited without a verdict at that moment
-//! was paused; the report is complete once all of it has its verdict and the replica has caught up.
+//! hears a quorum again; any other when all members are linked. Changes that could be ordered and had no verdict at that
+//! moment were paused; the report is complete once all of them have theirs and the replica has caught up.
 
 use super::components::{Component, components};
 use crate::engine::{Notice, Report};
@@ -114,7 +114,7 @@ impl Outages {
                 true
             }
             Notice::Resumed { paused, since } => {
-                if let Some((outage, since)) = self.current.as_mut().zip(*since) {
+                if let Some((outage, since)) = self.current.as_mut().filter(|outage| outage.at_start).zip(*since) {
                     outage.began = outage.began.min(since.get());
                 }
                 self.end(paused.iter().copied().collect(), now);
@@ -278,6 +278,14 @@ mod tests {
         let mut outages = Outages::new(Some(ReplicaId::new(0)), 50_000);
         outages.note(&Notice::Resumed { paused: vec![id(1)], since: Some(Time::new(7_000)) }, 60_000);
         assert_eq!(outages.healed().next().map(|report| report.began), Some(7_000));
+    }
+
+    #[test]
+    fn what_came_before_an_outage_does_not_make_it_older() {
+        let mut outages = outages();
+        outages.note(&Notice::Paused, 50_000);
+        outages.note(&Notice::Resumed { paused: vec![id(1)], since: Some(Time::new(7_000)) }, 60_000);
+        assert_eq!(outages.healed().next().map(|report| report.began), Some(50_000));
     }
 
     #[test]

@@ -341,9 +341,10 @@ impl Mempool {
         stream.into_iter().flat_map(BTreeMap::values).map(|waiting| &waiting.candidate)
     }
 
-    /// Waiting envelopes with their places, by author, domain and number.
-    pub fn all(&self) -> impl Iterator<Item = (&Candidate, Place)> {
-        self.streams.values().flat_map(BTreeMap::values).map(|waiting| (&waiting.candidate, waiting.place))
+    /// Waiting envelopes that could be ordered now, and when each came by this machine's clock.
+    pub fn orderable(&self) -> impl Iterator<Item = (EnvelopeId, Time)> {
+        let all = self.streams.values().flat_map(BTreeMap::values);
+        all.filter(|waiting| waiting.place.is_orderable()).map(|waiting| (waiting.candidate.id, waiting.came))
     }
 
     /// When the one that waits longest came, by this machine's clock.
