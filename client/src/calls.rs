@@ -4,13 +4,14 @@ use crate::api::{
     AuthorInfo, CLOSED_DOMAIN, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE,
     Problem, Status, Ticket,
 };
-use crate::http::{Client, ClientError, NONE_SENT};
+use crate::http::{Client, ClientError, NONE_SENT, SILENT};
 use hyper::StatusCode;
 use quorate_ledger::proof::{OrderProof, Proof};
 use quorate_ledger::{Code, EnvelopeId, Level, Receipt, Reconfiguration, State};
 use quorate_pbft::{PublicKey, SeqNum};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 /// Attempts at one number beyond which a node is not believed: the next one would be signed for good.
 const ATTEMPTS_MAX: u64 = 1 << 32;
@@ -128,8 +129,23 @@ impl Client {
                 Err(ClientError::NoAnswer { node, waited, last, .. }) if was_taken => {
                     return Err(ClientError::NoAnswer { node, waited, last, held_back: None });
                 }
+                Err(error @ ClientError::NoAnswer { .. }) => return self.in_the_end(id, error).await,
                 other => return other,
             }
+        }
+    }
+
+    /// Error of an envelope that a node gave no answer to in time, with the reason why it waits there where a look tells it; or its
+    /// verdict.
+    async fn in_the_end(&self, id: Option<EnvelopeId>, error: ClientError) -> Result<Posted, ClientError> {
+        let is_silent = matches!(&error, ClientError::NoAnswer { last, .. } if last == SILENT);
+        let Some(id) = id.filter(|_| is_silent) else { return Err(error) };
+        match (self.within(LOOKS_WITHIN).envelope(&id).await, error) {
+            (Ok(Posted::Ticket(ticket)), ClientError::NoAnswer { node, waited, held_back, .. }) => {
+                Err(ClientError::NoAnswer { node, waited, last: waits(&ticket), held_back })
+            }
+            (Ok(verdict @ Posted::Verdict(_)), _) => Ok(verdict),
+            (_, error) => Err(error),
         }
     }
 
@@ -361,6 +377,9 @@ impl Came {
     }
 }
 
+/// Time of a look at an envelope whose answer did not come in time.
+const LOOKS_WITHIN: Duration = Duration::from_secs(1);
+
 /// Pages of one list: a domain of ten million files fills a tenth of them.
 const PAGES_MAX: usize = 100_000;
 
@@ -414,7 +433,7 @@ pub(crate) fn waits(ticket: &Ticket) -> String {
     }
     match (ticket.waits_for, &ticket.why) {
         (Some(number), _) => format!("it waits for the author's number {number}"),
-        (None, Some(why)) => format!("it was taken and waits for a quorum: {why}"),
+        (None, Some(why)) => format!("it was taken and waits: {why}"),
         (None, None) => "it was taken and has no verdict yet".into(),
     }
 }

@@ -34,7 +34,7 @@ const HELD_BACK: [(u16, &str); 3] = [(429, "rate"), (429, "busy"), DISK_FULL];
 pub(crate) const NONE_SENT: &str = "none was sent";
 
 /// Reason of a try that took all the time that was left.
-const SILENT: &str = "it is silent";
+pub(crate) const SILENT: &str = "it is silent";
 
 /// Reason of a try at whose address no program takes connections.
 pub const NOTHING_LISTENS: &str = "nothing listens there";

@@ -68,6 +68,8 @@ mod met_imports;
 mod missing_numbers;
 #[path = "processes/newcomers.rs"]
 mod newcomers;
+#[path = "processes/no_domain.rs"]
+mod no_domain;
 #[path = "processes/observers.rs"]
 mod observers;
 #[path = "processes/offers.rs"]

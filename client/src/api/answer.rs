@@ -107,7 +107,7 @@ pub struct Ticket {
     pub receipt: Receipt,
     /// With a gap before it: the number that must come first.
     pub waits_for: Option<u64>,
-    /// While the node cannot have anything ordered: the words of its status.
+    /// While the node cannot have anything ordered, the words of its status; else the input that the envelope lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

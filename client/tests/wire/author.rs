@@ -659,6 +659,19 @@ async fn what_a_killed_command_sent_is_looked_up_before_it_is_called_refused() {
 }
 
 #[tokio::test]
+async fn a_change_without_an_answer_in_time_tells_what_it_waits_for() {
+    let desk = Desk::new();
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Silence, Reply::Waits("a domain is missing")]);
+    let client = Client::new(&node, Duration::from_secs(1)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
+
+    let late = author.submit(&draft(), Level::Sequential).await.expect_err("no verdict");
+
+    assert!(matches!(late, SubmitError::Unanswered { .. }), "{late}");
+    assert!(late.to_string().contains("it was taken and waits: a domain is missing"), "{late}");
+}
+
+#[tokio::test]
 async fn what_a_node_of_another_group_calls_badly_signed_stays_unanswered() {
     let (desk, bad) = (Desk::new(), Problem::refused(422, "signature", "bad-signature", ""));
     desk.killed_put(vec![info(1, "3")]).await;

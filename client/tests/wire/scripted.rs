@@ -19,6 +19,8 @@ pub enum Reply {
     Verdict(State, &'static str),
     /// 202 with a ticket for the envelope in the body.
     Ticket,
+    /// The same for the last one that was sent, with this reason.
+    Waits(&'static str),
     /// Takes so many envelopes of a stream, and then refuses the first.
     Refusing(usize, Problem),
     /// Status line and headers without the length, and the body.
@@ -96,6 +98,10 @@ fn answer(reply: &Reply, sent: &[u8]) -> Option<String> {
         Reply::Ticket => {
             let ticket = Ticket { receipt: receipt(sent, State::Waiting, None), waits_for: None, why: None };
             ("202 Accepted\r\ncontent-type: application/json", json(&ticket))
+        }
+        Reply::Waits(why) => {
+            let (receipt, why) = (receipt(sent, State::Waiting, None), Some((*why).to_owned()));
+            ("202 Accepted\r\ncontent-type: application/json", json(&Ticket { receipt, waits_for: None, why }))
         }
         Reply::Hangup => return Some(String::new()),
         Reply::Silence | Reply::Refusing(..) => return None,

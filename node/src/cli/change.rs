@@ -364,7 +364,7 @@ fn taken(ticket: &Ticket, json: bool) -> Outcome {
         print::say(format_args!("  it waits for the author's number {number}"))?;
     }
     if let Some(why) = &ticket.why {
-        print::say(format_args!("  it waits for a quorum: {}", plain(why)))?;
+        print::say(format_args!("  it waits: {}", plain(why)))?;
     }
     Ok(())
 }

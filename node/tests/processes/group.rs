@@ -246,11 +246,23 @@ impl Group {
 
     /// An envelope of one change of the first author: these operations.
     pub fn signed(&self, seq: u64, attempt: u64, ops: Vec<Op>, contents: Vec<Vec<u8>>) -> Vec<u8> {
-        let change = Change::new(Base::Revision(Revision::GENESIS), ops, "test", 0);
+        self.signed_in("main", Revision::GENESIS, (seq, attempt), ops, contents)
+    }
+
+    /// The same in a domain, on a base.
+    pub fn signed_in(
+        &self,
+        domain: &str,
+        base: Revision,
+        (seq, attempt): (u64, u64),
+        ops: Vec<Op>,
+        contents: Vec<Vec<u8>>,
+    ) -> Vec<u8> {
+        let change = Change::new(Base::Revision(base), ops, "test", 0);
         let signer = self.author();
         let body = Body {
             author: signer.public_key(),
-            domain: "main".to_owned(),
+            domain: domain.to_owned(),
             from_seq: seq,
             to_seq: seq,
             attempt,

@@ -78,7 +78,7 @@ fn without_a_quorum_a_read_says_which_level_answers_and_a_change_why_it_waits() 
     let strong = group.file(0, "before", "strong").json();
 
     assert_eq!((put.status.code(), get.status.code()), (Some(3), Some(3)));
-    assert!(errors(&put).contains("waits for a quorum: hears 2 of 4, needs 3; silent: 2, 3"), "{}", errors(&put));
+    assert!(errors(&put).contains("it was taken and waits: hears 2 of 4, needs 3; silent: 2, 3"), "{}", errors(&put));
     assert!(errors(&get).contains("--level sequential"), "{}", errors(&get));
     let detail = word(&strong, "detail");
     assert!(detail.starts_with("no strong read now") && !detail.contains("nothing was kept"), "{detail}");

@@ -13,7 +13,7 @@ use super::relayed;
 use super::reply::{Reply, settled};
 use super::service::{Service, WAIT_MAX};
 use crate::clock::now_ms;
-use crate::engine::{Candidate, Fate, Moment, NotTaken, Place, Request, Waiting};
+use crate::engine::{Candidate, Fate, Lack, Moment, NotTaken, Place, Request, Waiting};
 use crate::metrics::Kind;
 use axum::Json;
 use axum::body::Body;
@@ -163,7 +163,10 @@ impl Admitted {
             Self::Placed { receipt, place, fate, end, .. } => (*receipt, place, fate, end),
         };
         let from_seq = waiting.from_seq;
-        let promise = |receipt: Receipt| promised(service, receipt, place);
+        let promise = |receipt: Receipt| {
+            let place = service.mempool().place(&receipt.id).unwrap_or(place);
+            promised(service, receipt, place)
+        };
         if level == Level::Eventual {
             return Ok(promise(waiting));
         }
@@ -182,12 +185,28 @@ impl Admitted {
     }
 }
 
-/// Ticket of an envelope; while nothing can be ordered, or the queue holds it back, with the reason.
+/// Ticket of an envelope, with the reason where it has one to wait.
 fn promised(service: &Service, receipt: Receipt, place: Place) -> Reply {
-    let report = service.report();
-    let why = (report.is_stuck() || place == Place::Queued).then(|| report.why.clone());
-    let why = why.filter(|why| !why.is_empty());
+    let why = why(service, place, &receipt.domain);
     Reply::Ticket(Box::new(Ticket { receipt, waits_for: place.waits_for(), why }))
+}
+
+/// Reason in words why an envelope at a place waits: the input that it lacks, or why nothing can be ordered; none with a gap
+/// before it, and where it is on its way.
+pub fn why(service: &Service, place: Place, domain: &str) -> Option<String> {
+    let is_known = || service.moment().view().policy(domain).is_ok();
+    let lacking = |lacks| match lacks {
+        Lack::Room => "the lane of this replica has no room now".to_owned(),
+        Lack::Place if is_known() => "its author is not enrolled yet".to_owned(),
+        Lack::Place => format!("no domain {domain:?} yet"),
+        Lack::Dependency => "a change that it depends on is not executed yet".to_owned(),
+        Lack::Content => "a content that it names is not there yet".to_owned(),
+    };
+    place.lacks().map(lacking).or_else(|| {
+        let report = service.report();
+        let waits = report.is_stuck() || place == Place::Queued;
+        waits.then(|| report.why.clone()).filter(|why| !why.is_empty())
+    })
 }
 
 /// State of an envelope without a verdict.
