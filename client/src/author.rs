@@ -16,8 +16,15 @@ use quorate_ledger::{
     Base, Body, Change, Envelope, EnvelopeId, GROUP_DOMAIN, Level, Op, Receipt, Revision, Stage, State, is_name,
 };
 use quorate_pbft::{Digest, PublicKey, SeqNum};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Code of an answer about a domain that is not there.
+const UNKNOWN_DOMAIN: &str = "unknown-domain";
+
+/// Time in which the group says that it has no domain of a name. Where nothing can be confirmed, a change is signed all the same.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(3);
 
 /// Times that an envelope is signed again because another machine took its number: each is one race that was lost.
 const RACES_MAX: u32 = 16;
@@ -68,6 +75,9 @@ pub enum SubmitError {
         /// As the node says it.
         problem: Box<Problem>,
     },
+    /// Domain that the group does not have.
+    #[error("no domain {0}: nothing was sent")]
+    NoDomain(String),
     /// File beside the outbox that could not be written: the envelope was not sent.
     #[error("{0}")]
     NotKept(String),
@@ -277,7 +287,11 @@ impl Author {
     async fn check_group(&mut self, posted: &Result<Posted, ClientError>) -> Result<(), SubmitError> {
         let Err(ClientError::Refused(problem)) = posted else { return Ok(()) };
         if matches!(problem.stage.as_deref().and_then(named), Some(Stage::Structure | Stage::Signature)) {
-            self.outbox.enter(self.info().await?.group)?;
+            let group = match self.info().await {
+                Err(SubmitError::NoDomain(_)) => self.client.status().await?.group,
+                info => info?.group,
+            };
+            self.outbox.enter(group)?;
         }
         Ok(())
     }
@@ -421,16 +435,26 @@ impl Author {
         info.pending.iter().filter(is_next).map(|held| held.id).find(|id| self.outbox.is_refused(id))
     }
 
-    async fn info(&self) -> Result<AuthorInfo, ClientError> {
+    async fn info(&self) -> Result<AuthorInfo, SubmitError> {
         self.info_in(&self.domain).await
     }
 
-    async fn info_in(&self, domain: &str) -> Result<AuthorInfo, ClientError> {
+    async fn info_in(&self, domain: &str) -> Result<AuthorInfo, SubmitError> {
         match self.client.author(domain, &self.key()).await {
-            // An unknown domain or author is a verdict's or the gate's to refuse: it is sent like any other change.
-            Err(ClientError::Refused(problem)) if problem.status == 404 => self.stranger().await,
-            other => other,
+            Err(ClientError::Refused(problem)) if problem.code == UNKNOWN_DOMAIN && self.is_absent(domain).await => {
+                Err(SubmitError::NoDomain(domain.to_owned()))
+            }
+            // An unknown author is a verdict's or the gate's to refuse: its change is sent like any other.
+            Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(self.stranger().await?),
+            other => Ok(other?),
         }
+    }
+
+    /// Whether the group says that it has no such domain: a node may be behind. A change could wait for one without end.
+    async fn is_absent(&self, domain: &str) -> bool {
+        let (client, query) = (self.client.within(CONFIRMED_WITHIN), [("limit", "1"), ("level", "strong")]);
+        let tree: Result<Value, ClientError> = client.get(&["domains", domain, "tree"], &query).await;
+        matches!(tree, Err(ClientError::Refused(problem)) if problem.code == UNKNOWN_DOMAIN)
     }
 
     /// The numbers of an author that the node does not know there.

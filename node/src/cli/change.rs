@@ -164,7 +164,7 @@ pub async fn must_stand(client: &Client, domain: &str, path: &str, levels: &[Lev
         let query = [("prefix", path), ("level", level_name(*level)), ("limit", "1")];
         let page: Page<TreeEntry> = match client.get(&["domains", domain, "tree"], &query).await {
             Ok(page) => page,
-            // An unknown domain is the ledger's to refuse.
+            // Whether there is such a domain is looked at before a change is signed.
             Err(ClientError::Refused(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         };

@@ -232,6 +232,7 @@ impl From<SubmitError> for Failure {
                 let stage = problem.stage.as_ref().map(|stage| format!("{stage}: ")).unwrap_or_default();
                 Self { next: advice::on(receipt), ..Self::no(format!("refused: {stage}{problem}")) }
             }
+            SubmitError::NoDomain(domain) => Self::no(&error).next(absent(domain)),
             SubmitError::Outbox(OutboxError::Busy(_)) => Self::new(Exit::Unreachable, &error),
             _ => match error {
                 SubmitError::Client(error) => error.into(),
@@ -255,6 +256,11 @@ fn elsewhere(id: &EnvelopeId, file: &Path) -> String {
          it is there, and remove {}",
         file.display()
     )
+}
+
+/// Advice where the group has no domain of this name.
+pub fn absent(domain: &str) -> String {
+    format!("`quorate domains` lists them; `quorate domains create {domain}` proposes it")
 }
 
 /// Advice on how to learn the fate of a change without an answer.

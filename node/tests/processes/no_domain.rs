@@ -1,5 +1,6 @@
 //! Changes for a domain that is not there.
 
+use crate::governance::{author, run, text};
 use crate::group::{Group, eventually};
 use crate::http;
 use quorate_ledger::{Op, Revision};
@@ -7,6 +8,29 @@ use quorate_pbft::SeqNum;
 
 /// Reason for which it waits.
 const WHY: &str = "no domain \"nowhere\" yet";
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_change_for_a_domain_that_is_not_there_is_not_sent() {
+    let group = Group::running(1);
+    let key = author(&group, 0);
+    let put = ["put", "a", text(&key), "--base", "99999", "--domain", "nowhere", "--timeout", "5"];
+
+    for args in [
+        &put[..],
+        &["rm", "a", "--domain", "nowhere"],
+        &["mv", "a", "b", "--domain", "nowhere"],
+        &["lock", "acquire", "a", "--domain", "nowhere"],
+    ] {
+        let refused = run(&group, &key, 0, args);
+        assert_eq!(refused.status.code(), Some(1), "{args:?}: {}", said(&refused.stderr));
+        assert!(said(&refused.stderr).contains("no domain nowhere: nothing was sent"), "{}", said(&refused.stderr));
+    }
+    assert_eq!(group.status(0)["pending"], 0);
+}
 
 /// Id of a change that a group of one has taken for a domain that is not there.
 fn taken(group: &Group) -> String {

@@ -16,7 +16,7 @@ mod standing;
 mod tally;
 
 use super::change;
-use super::failure::{Failure, Outcome};
+use super::failure::{self, Failure, Outcome};
 use super::identities;
 use super::limits;
 use super::listing::LIST_MAX;
@@ -136,8 +136,7 @@ async fn all_stand(client: &Client, lines: &[Line]) -> Outcome {
     let is_missing = |line: &&Line| there.iter().all(|domain| domain.name != line.domain);
     let missing: Vec<&str> = lines.iter().filter(is_missing).map(|line| line.domain.as_str()).collect();
     let Some(first) = missing.first() else { return Ok(()) };
-    let what = format!("no domain {}: nothing was sent", missing.join(", "));
-    Err(Failure::no(what).next(format!("`quorate domains create {first}` proposes it")))
+    Err(Failure::no(format!("no domain {}: nothing was sent", missing.join(", "))).next(failure::absent(first)))
 }
 
 /// Ticks so many times a second; a late one does not hurry those after it.
