@@ -205,7 +205,7 @@ impl Author {
         Ok(())
     }
 
-    /// Waits until the order has spoken on everything unanswered; the receipts in the order of the numbers.
+    /// Waits until the order has spoken on all that is unanswered in the domain; the receipts in the order of the numbers.
     ///
     /// Asks for the verdicts instead of sending everything again; what the node does not know is sent. A verdict that could not
     /// be noted is among them, and [`Author::unnoted`] says so.
@@ -217,7 +217,7 @@ impl Author {
     pub async fn settle_telling(&mut self, tell: impl Fn(&Answer)) -> Result<Vec<Receipt>, SubmitError> {
         let mut receipts = Vec::new();
         self.give_up_hopeless()?.iter().for_each(&tell);
-        for name in self.outbox.unanswered() {
+        for name in self.outbox.unanswered_in(&self.domain) {
             if !self.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
             }
@@ -228,7 +228,7 @@ impl Author {
 
     /// Error of a wait for earlier changes, with the first that may still be ordered.
     pub fn earlier(&self, error: SubmitError) -> SubmitError {
-        let first = self.outbox.unanswered().first().and_then(|name| self.outbox.id(name));
+        let first = self.outbox.unanswered_in(&self.domain).first().and_then(|name| self.outbox.id(name));
         match (error, first) {
             (SubmitError::Client(error), Some(id))
                 if matches!(error, ClientError::NoAnswer { .. }) || error.is_of_size_here() =>

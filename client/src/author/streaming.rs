@@ -244,10 +244,10 @@ impl Streaming<'_> {
         Ok(Draft { base: *base, ops, contents, message })
     }
 
-    /// Leaves the stream, and waits for the verdicts of all that has none.
+    /// Leaves the stream, and waits for the verdicts of all that has none and uses numbers of its domain.
     async fn settle(&mut self) -> Result<(), SubmitError> {
         self.open = None;
-        for name in self.author.outbox.unanswered() {
+        for name in self.author.outbox.unanswered_in(&self.author.domain) {
             if !self.author.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
             }

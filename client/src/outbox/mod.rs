@@ -206,6 +206,13 @@ impl Outbox {
         all.filter(|entry| entry.answer.is_none()).map(|entry| entry.name.clone()).collect()
     }
 
+    /// Envelopes without an answer that use numbers of a domain, in the same order.
+    pub fn unanswered_in(&self, domain: &str) -> Vec<Name> {
+        let uses = |entry: &&Entry| entry.name.domain == domain || entry.seen_in(domain).is_some();
+        let all = self.entries.values().flatten().filter(|entry| entry.answer.is_none());
+        all.filter(uses).map(|entry| entry.name.clone()).collect()
+    }
+
     /// The newest envelope of a domain without an answer that comes before a number: what an envelope with that number
     /// is based on. (A later envelope waits for that number, so it cannot be a base before.) None where a later one took
     /// effect: whoever has executed that has executed all before it, and it is the base.

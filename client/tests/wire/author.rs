@@ -672,6 +672,19 @@ async fn a_change_without_an_answer_in_time_tells_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn a_wait_for_earlier_changes_asks_for_those_of_its_domain_alone() {
+    let desk = Desk::new();
+    desk.killed_put(vec![info(1, "3")]).await;
+    let (node, requests) = scripted::node(vec![]);
+    let client = Client::new(&node, Duration::from_secs(2)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "other").await.expect("a key and an outbox");
+
+    assert_eq!(author.settle().await.expect("nothing is open there"), []);
+
+    assert!(requests.try_iter().next().is_none() && author.has_unanswered());
+}
+
+#[tokio::test]
 async fn what_a_node_of_another_group_calls_badly_signed_stays_unanswered() {
     let (desk, bad) = (Desk::new(), Problem::refused(422, "signature", "bad-signature", ""));
     desk.killed_put(vec![info(1, "3")]).await;
