@@ -24,6 +24,8 @@ mod rotating;
 mod slow;
 #[path = "commands/transactions.rs"]
 mod transactions;
+#[path = "commands/verdicts.rs"]
+mod verdicts;
 #[path = "commands/watching.rs"]
 mod watching;
 

@@ -118,6 +118,7 @@ pub fn checked(path: &str) -> Result<String, Failure> {
         Err(why) => why.to_string(),
     };
     Err(Failure::usage(format!("{}: {why}; nothing was signed", plain(path)))
+        .with(Code::BadPath)
         .next("a path is FOLDER/FILE, without a slash at either end"))
 }
 
@@ -172,8 +173,7 @@ pub async fn must_stand(client: &Client, domain: &str, path: &str, levels: &[Lev
             return Ok(());
         }
     }
-    let code = Code::MissingPath;
-    Err(Failure::no(format!("{}: {code}: nothing stands at {}; nothing was signed", code.stage(), plain(path)))
+    Err(Failure::refused(Code::MissingPath, Some(domain), format_args!("nothing stands at {}", plain(path)))
         .next("`quorate ls` shows what stands where"))
 }
 
@@ -377,11 +377,9 @@ pub fn given(file: Option<&Path>, mode: Option<Mode>, patience: Duration) -> Res
         None => (Mode::File, read_all(io::stdin().lock()).map_err(|error| Failure::file(Path::new("-"), error))?),
     };
     if bytes.len() > Constants::ITEM_BYTES_MAX {
-        let what = format!(
-            "refused: structure: too-large: no group takes a file of more than {}",
-            print::size(Constants::ITEM_BYTES_MAX as u64)
-        );
-        return Err(Failure::no(what));
+        let most = print::size(Constants::ITEM_BYTES_MAX as u64);
+        let why = format_args!("no group takes a file of more than {most}");
+        return Err(Failure::refused(Code::TooLarge, None, why).after("refused"));
     }
     Ok((mode.unwrap_or(found), bytes))
 }

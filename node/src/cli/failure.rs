@@ -6,9 +6,9 @@ use quorate_client::author::SubmitError;
 use quorate_client::http::{ClientError, NOTHING_LISTENS};
 use quorate_client::keys::KeyError;
 use quorate_client::outbox::OutboxError;
-use quorate_ledger::EnvelopeId;
+use quorate_ledger::{Code, EnvelopeId, State};
 use quorate_service::copying::DISK_FULL;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -42,6 +42,8 @@ pub struct Failure {
     exit: Exit,
     what: String,
     next: Option<String>,
+    /// Fields of the document with `--json` beside the common ones; null where there are none.
+    more: Value,
 }
 
 /// Result of every command.
@@ -50,12 +52,21 @@ pub type Outcome = Result<(), Failure>;
 impl Failure {
     /// A failure that says what happened, and where.
     pub fn new(exit: Exit, what: impl fmt::Display) -> Self {
-        Self { exit, what: what.to_string(), next: None }
+        Self { exit, what: what.to_string(), next: None, more: Value::Null }
     }
 
     /// The answer is no.
     pub fn no(what: impl fmt::Display) -> Self {
         Self::new(Exit::No, what)
+    }
+
+    /// Refusal by a rule of the ledger before anything is signed: its document is a receipt without what an order gives.
+    pub fn refused(code: Code, domain: Option<&str>, why: impl fmt::Display) -> Self {
+        let more = json!({
+            "id": null, "domain": domain, "author": null, "from_seq": null, "to_seq": null, "state": State::Refused,
+            "revision": null, "lane": null, "detail": why.to_string(), "conflicts": [], "changes": [],
+        });
+        Self { more, ..Self::no(format!("{why}; nothing was signed")) }.with(code)
     }
 
     /// The question was wrong.
@@ -103,6 +114,12 @@ impl Failure {
         Self { what: format!("{what}: {}", self.what), ..self }
     }
 
+    /// Names the rule of the ledger that is broken.
+    pub fn with(mut self, code: Code) -> Self {
+        (self.more["stage"], self.more["code"]) = (json!(code.stage()), json!(code));
+        self.after(format_args!("{}: {code}", code.stage()))
+    }
+
     /// Adds what to do next.
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
@@ -122,7 +139,7 @@ impl Failure {
     /// The same with another exit code.
     pub fn report_as(&self, exit: u8, json: bool) -> ExitCode {
         if json && !self.what.is_empty() && !print::has_printed() {
-            document(&self.what, self.next.as_deref(), exit);
+            document(&self.what, self.next.as_deref(), exit, &self.more);
         }
         if !self.what.is_empty() {
             tell!("quorate: {}", self.what);
@@ -134,10 +151,12 @@ impl Failure {
     }
 }
 
-/// Prints an error as JSON on standard output: on one line, as results that stream are.
-pub fn document(what: &str, next: Option<&str>, exit: u8) {
+/// Prints an error, and more fields about it, as JSON on standard output: on one line, as results that stream are.
+pub fn document(what: &str, next: Option<&str>, exit: u8, more: &Value) {
+    let mut document = json!({ "error": what, "next": next, "exit": exit });
+    more.as_object().into_iter().flatten().for_each(|(name, value)| document[name] = value.clone());
     // The reader may have gone; the exit code tells it all the same.
-    let _ = print::json_line(&json!({ "error": what, "next": next, "exit": exit }));
+    let _ = print::json_line(&document);
 }
 
 impl fmt::Display for Failure {

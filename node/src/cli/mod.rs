@@ -90,6 +90,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use failure::{Exit, Outcome};
 use reach::Reach;
+use serde_json::Value;
 use std::ffi::OsString;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -292,7 +293,7 @@ fn wrong_usage(args: &[OsString], error: &clap::Error) -> ExitCode {
     if args.iter().any(|arg| arg == "--json") {
         let text = error.render().to_string();
         let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        failure::document(what, text.lines().find(|line| line.starts_with("Usage: ")), exit);
+        failure::document(what, text.lines().find(|line| line.starts_with("Usage: ")), exit, &Value::Null);
     }
     ExitCode::from(exit)
 }

@@ -2,6 +2,7 @@
 
 use crate::governance::{author, new_key, run, says, text, word};
 use crate::group::{Group, eventually};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -37,6 +38,21 @@ fn removing_what_is_not_there_signs_nothing() {
     let numbers = group.get(0, &format!("/v1/domains/main/authors/{public}")).json();
     assert_eq!(numbers["next_seq"].as_u64(), Some(2), "{numbers} after {before:?}");
     assert_eq!(run(&group, &key, 0, &["rm", "t/a"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_refusal_before_anything_is_signed_is_told_as_the_document_of_a_receipt() {
+    let (group, key) = desk();
+    for args in [&["rm", "nowhere"][..], &["mv", "nowhere", "b"], &["rm", "nowhere", "--offline"]] {
+        let told = says(&group, &key, 0, args, 1);
+
+        let said = ["state", "stage", "code", "domain"].map(|name| word(&told, name));
+        assert_eq!(said, ["refused", "content", "missing-path", "main"], "{told}");
+        for name in ["id", "revision", "lane"] {
+            assert_eq!(told.get(name), Some(&Value::Null), "{name}: {told}");
+        }
+        assert_eq!(told["exit"].as_u64(), Some(1), "{told}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub async fn keep(terms: &Terms, paths: &[&str], draft: Draft, stands: Option<&s
         must_stand(&reach.client()?, domain, path, &[Level::Sequential]).await?;
     }
     let limits = limits::limits(&reach.client()?).await?;
-    fits(&draft, limits.file_bytes_max)?;
+    fits(&draft, domain, limits.file_bytes_max)?;
     if let (None, Some(chain)) = (draft.base, author.chain()) {
         goes_on(chain, &limits)?;
     }
@@ -40,13 +40,12 @@ pub async fn keep(terms: &Terms, paths: &[&str], draft: Draft, stands: Option<&s
 }
 
 /// Refuses a content that the group takes no file of.
-fn fits(draft: &Draft, most: u64) -> Outcome {
+fn fits(draft: &Draft, domain: &str, most: u64) -> Outcome {
     if draft.contents.iter().all(|content| content.len() as u64 <= most) {
         return Ok(());
     }
-    let code = Code::TooLarge;
-    let size = print::size(most);
-    Err(Failure::no(format!("{}: {code}: the group takes files of at most {size}; nothing was signed", code.stage())))
+    let why = format!("the group takes files of at most {}", print::size(most));
+    Err(Failure::refused(Code::TooLarge, Some(domain), why))
 }
 
 /// Refuses to go on a chain that no node would take, and tells of one that nears that.
