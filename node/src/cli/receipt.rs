@@ -8,8 +8,8 @@ use super::{output, print};
 use quorate_client::api::LogEntry;
 use quorate_client::calls::{Log, Posted};
 use quorate_client::http::Client;
-use quorate_ledger::EnvelopeId;
 use quorate_ledger::proof::TAG;
+use quorate_ledger::{EnvelopeId, State};
 use std::path::PathBuf;
 
 /// Show the verdict on an envelope
@@ -27,7 +27,7 @@ pub struct Receipt {
     reach: Reach,
 }
 
-/// Runs the command.
+/// Runs the command, with the exit code that the change itself ended with.
 pub async fn run(args: &Receipt) -> Outcome {
     let client = args.reach.client()?;
     let id = whole(&client, &args.scope.domain, &args.id).await?;
@@ -46,7 +46,7 @@ pub async fn run(args: &Receipt) -> Outcome {
         (true, None) => print::json(&receipt)?,
         (false, _) => lines(&receipt).iter().try_for_each(print::say)?,
     }
-    Ok(())
+    if matches!(receipt.state, State::Refused | State::Conflict) { Err(Failure::silent()) } else { Ok(()) }
 }
 
 /// The one id in a domain's log that begins so.

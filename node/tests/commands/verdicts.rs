@@ -1,8 +1,36 @@
 //! Verdicts as scripts see them: exit codes of receipts, and documents of refusals before anything is signed.
 
+use crate::watching::{Reply, node};
 use crate::{code, failed, folder, quorate};
 use quorate_pbft::Constants;
 use serde_json::{Value, json};
+
+fn hash() -> String {
+    "09".repeat(32)
+}
+
+/// Receipt of a change that ended in this state.
+fn receipt(state: &str) -> Reply {
+    let (hash, is_refused) = (hash(), state == "refused");
+    let receipt = json!({
+        "id": hash, "domain": "main", "author": hash, "from_seq": 1, "to_seq": 1, "state": state,
+        "revision": "5.1", "lane": 0, "stage": is_refused.then_some("content"), "code": is_refused.then_some("missing-path"),
+        "detail": null, "conflicts": [], "changes": [],
+    });
+    ("200 OK\r\ncontent-type: application/json".into(), receipt.to_string())
+}
+
+#[test]
+fn a_receipt_ends_with_the_exit_code_of_the_command_that_got_it() {
+    let folder = folder(&[]);
+    for (state, exit) in [("applied", 0), ("merged", 0), ("pending", 0), ("refused", 1), ("conflict", 1)] {
+        let node = node(vec![receipt(state)]);
+
+        let (ended, told) = failed(&quorate(folder.path(), &["receipt", &hash(), "--json", "--node", &node]));
+
+        assert_eq!((ended, told["state"].as_str()), (exit, Some(state)));
+    }
+}
 
 #[test]
 fn a_path_that_cannot_be_is_wrong_usage_with_the_ledgers_code() {

@@ -56,6 +56,20 @@ fn a_refusal_before_anything_is_signed_is_told_as_the_document_of_a_receipt() {
 }
 
 #[test]
+fn the_proof_of_a_refusal_is_kept_and_the_receipt_ends_as_the_change_did() {
+    let (group, key) = desk();
+    let proof = group.dir().join("refused.receipt");
+    let refused = says(&group, &key, 0, &["rm", "nowhere", "--base", "1.1"], 1);
+
+    let told = says(&group, &key, 0, &["receipt", word(&refused, "id"), "--out", text(&proof)], 1);
+
+    assert_eq!((word(&told, "state"), word(&told, "code")), ("refused", "missing-path"));
+    let genesis = group.dir().join("genesis.json");
+    let verified = run(&group, &key, 0, &["verify", text(&proof), "--genesis", text(&genesis)]);
+    assert_eq!(verified.status.code(), Some(0), "{}", errors(&verified));
+}
+
+#[test]
 fn a_chain_may_remove_what_is_still_on_its_way() {
     let (group, key) = desk();
     let put = run(&group, &key, 0, &["put", "b", text(&key), "--level", "eventual"]);
