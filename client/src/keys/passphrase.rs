@@ -44,7 +44,7 @@ fn source() -> Option<PathBuf> {
         let file = Path::new(&env::var_os("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
         file.exists().then_some(file)
     };
-    env::var_os(PASSPHRASE_FILE).map(PathBuf::from).or_else(credential)
+    env::var_os(PASSPHRASE_FILE).filter(|file| !file.is_empty()).map(PathBuf::from).or_else(credential)
 }
 
 /// The passphrase in a file: its first line, without the line's end.

@@ -86,8 +86,9 @@ mod merge;
 mod bench;
 mod packager;
 
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use failure::{Exit, Outcome};
 use reach::Reach;
 use serde_json::Value;
@@ -198,7 +199,7 @@ enum Command {
 /// Runs the program with these arguments, the first of them its name.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
-    match Cli::try_parse_from(&args) {
+    match parsed(&args) {
         Ok(Cli { command: Command::Merge(args) }) => merge::run(&args),
         Ok(cli) => match dispatch(&cli.command) {
             Ok(()) => ExitCode::SUCCESS,
@@ -206,6 +207,19 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         },
         Err(error) => wrong_usage(&args, &error),
     }
+}
+
+fn parsed(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = without_empty(Cli::command());
+    let matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Takes variables of the environment that are empty from the flags for which they stand, so that they say nothing.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let flags = command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
+    flags.mut_subcommands(without_empty)
 }
 
 fn dispatch(command: &Command) -> Outcome {
@@ -301,7 +315,6 @@ fn wrong_usage(args: &[OsString], error: &clap::Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_arguments_of_all_commands_fit_together() {

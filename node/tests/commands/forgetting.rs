@@ -1,6 +1,6 @@
 //! Commands at a node that does not keep its whole history.
 
-use crate::watching::{Reply, node, status};
+use crate::watching::{Reply, node, status, tree};
 use crate::{code, folder, quorate};
 use serde_json::{Value, json};
 
@@ -8,12 +8,6 @@ use serde_json::{Value, json};
 fn log() -> Reply {
     let log = json!({ "items": [], "next": null, "begins": 800 });
     ("200 OK\r\ncontent-type: application/json".into(), log.to_string())
-}
-
-/// The tree of a domain with no file, at slot 900.
-fn tree() -> Reply {
-    let tree = json!({ "items": [], "next": null });
-    ("200 OK\r\ncontent-type: application/json\r\nquorate-at: 900".into(), tree.to_string())
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Mistakes of operators, and disks that take no more: told before anything is made, and nothing half made stays.
 
+use crate::watching::{heard_node, tree};
 use crate::{code, failed, folder, node_that_serves, quorate};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -164,4 +165,30 @@ fn an_observer_is_enrolled_for_a_day_at_least() {
     let ask = ["observers", "request", "--dir", "seat", "--genesis", "g", "--org", "a", "--out", "ask", "--json"];
     let (ended, document) = failed(&quorate(home.path(), &[&ask[..], &["--days", "0"]].concat()));
     assert!(ended == 2 && document["error"].as_str().is_some_and(|words| words.contains("--days")), "{document}");
+}
+
+/// Variables that stand for flags of most commands.
+const VARIABLES: [&str; 6] =
+    ["QUORATE_NODE", "QUORATE_KEY", "QUORATE_DOMAIN", "QUORATE_TOKEN", "QUORATE_CA", "QUORATE_SESSION"];
+
+/// Runs a command with all variables empty.
+fn with_empty_variables(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.current_dir(folder).args(args).envs(VARIABLES.map(|name| (name, "")));
+    command.output().expect("the program was built")
+}
+
+#[test]
+fn a_variable_of_a_command_that_is_empty_says_nothing() {
+    let home = folder(&[("file", "x")]);
+    let (node, heard) = heard_node(vec![tree(), tree()]);
+
+    let listed = with_empty_variables(home.path(), &["ls", "--node", &node]);
+    let at_the_default = with_empty_variables(home.path(), &["status", "--timeout", "0.2"]);
+    let unsigned = with_empty_variables(home.path(), &["put", "a", "file", "--node", &node]);
+
+    assert_eq!(code(&listed), 0, "{}", errors(&listed));
+    assert!(heard.iter().take(2).all(|head| head.contains("/v1/domains/main/tree")));
+    assert_ne!(code(&at_the_default), 2, "{}", errors(&at_the_default));
+    assert!(errors(&unsigned).contains("no key to sign with"), "{}", errors(&unsigned));
 }

@@ -16,7 +16,7 @@ pub fn node(script: Vec<Reply>) -> String {
 }
 
 /// The same, and the heads of the requests that it gets.
-fn heard_node(script: Vec<Reply>) -> (String, Receiver<String>) {
+pub fn heard_node(script: Vec<Reply>) -> (String, Receiver<String>) {
     slow_node(script, Duration::ZERO)
 }
 
@@ -60,6 +60,12 @@ pub fn status(executed: u64) -> Reply {
         "health": { "score": 1.0, "reasons": [] },
     });
     ("200 OK\r\ncontent-type: application/json".into(), status.to_string())
+}
+
+/// The tree of a domain with no file, at slot 900.
+pub fn tree() -> Reply {
+    let tree = json!({ "items": [], "next": null });
+    ("200 OK\r\ncontent-type: application/json\r\nquorate-at: 900".into(), tree.to_string())
 }
 
 fn event(position: &str) -> Reply {
