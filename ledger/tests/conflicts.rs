@@ -168,7 +168,16 @@ fn a_delete_against_an_edit_is_structural() {
     let receipt = world.does_on(revision("1"), 2, &[write("a", "two\n")]);
     let conflict = conflict(&world, &receipt.conflicts[0]);
     assert_eq!((conflict.record.class, conflict.sides[0].side.file), (Class::Structural, None));
-    assert_eq!(world.view().file("main", "a", None), Ok(Found::Disputed(receipt.conflicts[0])));
+    assert_eq!(world.view().file("main", "a", None), Ok(Found::Removed(receipt.conflicts[0])));
+}
+
+#[test]
+fn a_path_at_which_nobody_ever_wrote_has_no_content_that_was_agreed() {
+    let mut world = World::new();
+    world.does_on(revision("0"), 1, &[write("a/b", "one\n")]);
+    let receipt = world.does_on(revision("0"), 2, &[write("a", "two\n")]);
+    let found = world.view().file("main", "a", None);
+    assert_eq!(found, Ok(Found::Disputed(receipt.conflicts[0])));
 }
 
 #[test]

@@ -225,7 +225,7 @@ proptest! {
                     _ => None,
                 };
                 prop_assert_eq!(served.as_ref(), model.files.get(&path(n)));
-                let marked = matches!(&found, Found::Disputed(_) | Found::File(quorate_ledger::FileEntry { conflict: Some(_), .. }));
+                let marked = matches!(&found, Found::Removed(_) | Found::File(quorate_ledger::FileEntry { conflict: Some(_), .. }));
                 prop_assert_eq!(marked, model.disputed.contains_key(&path(n)));
             }
         }
@@ -298,7 +298,7 @@ proptest! {
                 let found = world.view().file("main", &conflict.record.path, None).expect("known");
                 let marked = match found {
                     Found::File(file) => file.conflict,
-                    Found::Disputed(id) => Some(id),
+                    Found::Removed(id) | Found::Disputed(id) => Some(id),
                     Found::Nothing => None,
                 };
                 prop_assert_eq!(marked, Some(conflict.id));

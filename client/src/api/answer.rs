@@ -1,6 +1,6 @@
 //! Shapes that many answers share: pages, problems, tickets.
 
-use quorate_ledger::{EnvelopeId, Receipt};
+use quorate_ledger::{ConflictId, EnvelopeId, Receipt};
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde::{Deserialize, Serialize};
@@ -61,13 +61,17 @@ pub struct Problem {
     /// With `sequence-taken` and `overlap`: the first number of this author and domain that is free here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_seq: Option<u64>,
+    /// With `missing-path`: the open conflict of the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<ConflictId>,
 }
 
 impl Problem {
     /// A problem that no validation stage found.
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        let (why, mode, members, forgotten, next_seq) = Default::default();
-        Self { status, stage: None, code: code.into(), detail: detail.into(), why, mode, members, forgotten, next_seq }
+        let (stage, why, mode, members, forgotten, next_seq, conflict) = Default::default();
+        let (code, detail) = (code.into(), detail.into());
+        Self { status, stage, code, detail, why, mode, members, forgotten, next_seq, conflict }
     }
 
     /// A refusal by the admission gate: stage and code of the table of stages.

@@ -39,6 +39,8 @@ pub struct FileEntry {
 pub enum Found {
     /// A file, in conflict or not.
     File(FileEntry),
+    /// No file is served: it was removed or moved away, and this conflict is open about the path.
+    Removed(ConflictId),
     /// No file is served, because the sides of this conflict never agreed on anything.
     Disputed(ConflictId),
     /// No file is at the path.
@@ -50,7 +52,7 @@ impl Found {
     pub fn found(self) -> Option<FileEntry> {
         match self {
             Self::File(file) => Some(file),
-            Self::Disputed(_) | Self::Nothing => None,
+            Self::Removed(_) | Self::Disputed(_) | Self::Nothing => None,
         }
     }
 }
@@ -200,6 +202,7 @@ impl<'a> StateView<'a> {
             Some(FileRecord { file: Some(file), since, conflict, .. }) => {
                 Found::File(FileEntry { conflict, ..file_entry(path, file, since) })
             }
+            Some(FileRecord { conflict: Some(conflict), envelope: Some(_), .. }) => Found::Removed(conflict),
             Some(FileRecord { conflict: Some(conflict), .. }) => Found::Disputed(conflict),
             _ => Found::Nothing,
         })

@@ -207,7 +207,10 @@ fn advice(error: &ClientError) -> Option<String> {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
         }
         ClientError::TooLong(_) => Some("give a shorter path, domain or position".into()),
-        ClientError::Refused(problem) => advice::of(&problem.code),
+        ClientError::Refused(problem) => match problem.conflict {
+            Some(conflict) => Some(format!("`quorate conflicts show {conflict}` tells more")),
+            None => advice::of(&problem.code),
+        },
         ClientError::Token | ClientError::Trust(_) | ClientError::Session(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Verdicts as scripts see them: exit codes of receipts, and documents of refusals before anything is signed.
 
-use crate::watching::{Reply, node};
+use crate::watching::{Reply, node, problem, tree};
 use crate::{code, failed, folder, quorate};
 use quorate_pbft::Constants;
 use serde_json::{Value, json};
@@ -59,4 +59,18 @@ fn a_file_that_no_group_takes_is_refused_with_the_document_of_a_receipt() {
 
     assert_eq!((ended, &told["state"], &told["stage"]), (1, &json!("refused"), &json!("structure")), "{told}");
     assert_eq!((&told["code"], &told["id"]), (&json!("too-large"), &Value::Null), "{told}");
+}
+
+#[test]
+fn a_path_without_a_file_that_is_in_conflict_comes_with_its_story() {
+    let folder = folder(&[]);
+    let (head, body) = problem("404 Not Found", Some("content"), "missing-path", "nothing stands at \"x\"");
+    let mut told: Value = serde_json::from_str(&body).expect("JSON");
+    told["conflict"] = hash().into();
+    let node = node(vec![(head, told.to_string()), tree()]);
+
+    let (ended, told) = failed(&quorate(folder.path(), &["get", "x", "--json", "--node", &node]));
+
+    let story = format!("`quorate conflicts show {}`", hash());
+    assert!(ended == 1 && told["next"].as_str().is_some_and(|next| next.contains(&story)), "{told}");
 }

@@ -70,6 +70,22 @@ fn the_proof_of_a_refusal_is_kept_and_the_receipt_ends_as_the_change_did() {
 }
 
 #[test]
+fn a_path_that_was_removed_while_an_edit_of_it_was_on_its_way_is_told_as_removed() {
+    let (group, key) = desk();
+    let before = says(&group, &key, 0, &["put", "x", text(&key)], 0);
+    says(&group, &key, 0, &["rm", "x"], 0);
+    let edit = group.dir().join("genesis.json");
+    let met = says(&group, &key, 0, &["put", "x", text(&edit), "--base", word(&before, "revision")], 1);
+    let conflict = met["conflicts"][0].as_str().expect("a conflict");
+
+    let told = says(&group, &key, 0, &["get", "x"], 1);
+
+    let words = word(&told, "error");
+    assert!(words.contains("nothing stands at \"x\" as last agreed: it was removed"), "{told}");
+    assert!(words.contains(conflict) && word(&told, "next").contains(&format!("conflicts show {conflict}")), "{told}");
+}
+
+#[test]
 fn a_chain_may_remove_what_is_still_on_its_way() {
     let (group, key) = desk();
     let put = run(&group, &key, 0, &["put", "b", text(&key), "--level", "eventual"]);

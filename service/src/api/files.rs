@@ -86,9 +86,13 @@ pub async fn file(
     let found = service.blocking(move || Ok(looked_at.view().file(&place.0, &place.1, Some(at))?)).await?;
     match found {
         Found::File(file) => content(&service, moment, at, file, &headers).await,
+        Found::Removed(conflict) => {
+            let removed = format!("nothing stands at {path:?} as last agreed: it was removed or moved");
+            Err(missing(format!("{removed}, and conflict {conflict} is open about it")).about_conflict(conflict))
+        }
         Found::Disputed(conflict) => {
             let detail = format!("{path:?}: the sides of conflict {conflict} never agreed on a content");
-            Err(missing(detail))
+            Err(missing(detail).about_conflict(conflict))
         }
         Found::Nothing => Err(missing(format!("nothing stands at {path:?} in {domain:?} at revision {at}"))),
     }

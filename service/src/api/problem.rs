@@ -4,7 +4,7 @@ use crate::health::NoRoom;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quorate_client::api::{Forgotten, HISTORY_PRUNED, Mode, PROBLEM_TYPE, Problem};
-use quorate_ledger::{Code, EnvelopeId, QueryError, StoreError};
+use quorate_ledger::{Code, ConflictId, EnvelopeId, QueryError, StoreError};
 use quorate_pbft::SeqNum;
 
 /// Seconds after which an author may try again when there is no room: some rounds of a busy group.
@@ -53,6 +53,12 @@ impl Failure {
     /// The same with the verdict that is forgotten.
     pub fn with_forgotten(mut self, forgotten: Forgotten) -> Self {
         self.problem.forgotten = Some(forgotten);
+        self
+    }
+
+    /// The same with the open conflict of the path.
+    pub fn about_conflict(mut self, conflict: ConflictId) -> Self {
+        self.problem.conflict = Some(conflict);
         self
     }
 
