@@ -9,7 +9,11 @@ use super::{change, conflicts};
 use quorate_client::api::Event;
 use quorate_client::events::{Events, Raw};
 use quorate_client::http::{Client, ClientError};
+use quorate_ledger::{Code, Revision};
 use serde_json::Value;
+
+/// Advice on a position that is none.
+const POSITIONS: &str = "a position is SLOT or SLOT.NUMBER, as `position` in each line of --json";
 
 /// Follow what happens in the group
 #[derive(Debug, clap::Args)]
@@ -27,6 +31,7 @@ pub struct Watch {
 /// Runs `quorate watch`: until it is interrupted, or the node is gone for longer than the time-out.
 pub async fn run(args: &Watch) -> Outcome {
     let client = args.reach.client()?;
+    tell_to_come(args, &client).await?;
     let mut events = Events::new(client.clone(), args.from.clone());
     let mut names = Names::of(&client);
     while !print::reader_left() {
@@ -40,6 +45,27 @@ pub async fn run(args: &Watch) -> Outcome {
         } else if let Ok(event) = client.read(&value) {
             lines(&event, &mut names).await.iter().try_for_each(print::say)?;
         }
+    }
+    Ok(())
+}
+
+/// Tells of a domain that is not there yet, and of a position that is still to come: both are waited for.
+async fn tell_to_come(args: &Watch, client: &Client) -> Outcome {
+    if let Some(domain) = &args.domain {
+        let query = [("level", "sequential"), ("limit", "1")];
+        match client.get_bytes(&["domains", domain, "tree"], &query).await {
+            Err(ClientError::Refused(problem)) if problem.code == Code::UnknownDomain.to_string() => {
+                tell!("quorate: no domain {} yet; waiting for it", plain(domain));
+            }
+            Ok(_) | Err(ClientError::Refused(_)) => (),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let Some(from) = args.from.as_deref().filter(|from| !from.is_empty()) else { return Ok(()) };
+    let wrong = |_| Failure::usage(format!("{} is no position", plain(from))).next(POSITIONS);
+    let (position, newest) = (from.parse::<Revision>().map_err(wrong)?, client.status().await?.executed_seq);
+    if position.seq().get() > newest {
+        tell!("quorate: {position} is after slot {newest}, the newest here; waiting for it");
     }
     Ok(())
 }

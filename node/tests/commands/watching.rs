@@ -115,7 +115,7 @@ fn a_watch_from_now_goes_on_from_now_where_the_node_has_forgotten_what_came_mean
 
 #[test]
 fn a_watch_from_a_position_ends_where_the_node_has_forgotten_what_came_after_it() {
-    let node = node(vec![event("6.1"), pruned()]);
+    let node = node(vec![status(5), event("6.1"), pruned()]);
 
     let ended = watch(&node, &["--from", "5"]).wait_with_output().expect("it ends");
 
@@ -138,6 +138,7 @@ fn receipt(position: &str, path: &str) -> Reply {
 #[test]
 fn a_watch_of_one_domain_tells_a_transaction_of_another_one_that_changes_files_there() {
     let script = vec![
+        tree(),
         status(5),
         receipt("6.1", "a"),
         receipt("7.1", "there//a"),
@@ -154,9 +155,30 @@ fn a_watch_of_one_domain_tells_a_transaction_of_another_one_that_changes_files_t
 
 #[test]
 fn a_watch_that_fails_tells_so_in_one_line_of_json() {
-    let ended = watch(&node(vec![pruned()]), &["--from", "5"]).wait_with_output().expect("it ends");
+    let ended = watch(&node(vec![status(5), pruned()]), &["--from", "5"]).wait_with_output().expect("it ends");
 
     let told = String::from_utf8_lossy(&ended.stdout);
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(told.contains("history-pruned"), "{told}");
+}
+
+#[test]
+fn a_watch_of_a_domain_that_is_not_there_says_what_it_waits_for() {
+    let unknown = problem("404 Not Found", Some("domain"), "unknown-domain", "no domain nosuch");
+    let script = vec![unknown, status(5), event("6.1"), event("7.1")];
+
+    let (lines, said) = two_lines(watch(&node(script), &["--domain", "nosuch"]));
+
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(said.contains("no domain nosuch yet; waiting for it"), "{said}");
+}
+
+#[test]
+fn a_watch_from_a_position_that_is_still_to_come_says_what_it_waits_for() {
+    let script = vec![status(5), event("901.1"), event("902.1")];
+
+    let (lines, said) = two_lines(watch(&node(script), &["--from", "900.1"]));
+
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(said.contains("900.1 is after slot 5, the newest here; waiting for it"), "{said}");
 }
