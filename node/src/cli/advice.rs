@@ -22,6 +22,7 @@ pub fn of(code: &str) -> Option<String> {
     match code {
         "unknown-revision" => Some("`quorate log` lists the revisions that there are".to_owned()),
         "content-gone" => Some("--node URL of a member that keeps more, or --at REV of a newer revision".to_owned()),
+        "not-found" => Some("look at it again; --node URL asks another member, which may know it".to_owned()),
         code => about(serde_json::from_value(code.into()).ok()?, ""),
     }
 }

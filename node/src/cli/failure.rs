@@ -33,6 +33,10 @@ pub enum Exit {
 pub const NOT_THERE: &str = "is it started, and is this the address that `quorate start` printed? --node URL or \
                              QUORATE_NODE names another";
 
+/// Words of the operating system where a file is not there, and advice.
+const NOT_FOUND: &str = "No such file or directory";
+const LOST: &str = "is the path right? without a / in front it begins in this folder";
+
 /// Words of the operating system where a disk, or the share of it that its user has, takes no more.
 const NO_ROOM: [&str; 2] = [DISK_FULL, "Disk quota exceeded"];
 
@@ -71,7 +75,8 @@ impl Failure {
 
     /// The question was wrong.
     pub fn usage(what: impl fmt::Display) -> Self {
-        Self::new(Exit::Usage, what)
+        let failure = Self::new(Exit::Usage, what);
+        if failure.what.contains(NOT_FOUND) { failure.next(LOST) } else { failure }
     }
 
     /// A fault of the operating system or of what stands in files, in its own words: of a full disk, else of what was given.
@@ -126,6 +131,11 @@ impl Failure {
         self
     }
 
+    /// Adds what to do next where nothing better is known.
+    pub fn or_next(self, next: impl Into<String>) -> Self {
+        if self.next.is_none() { self.next(next) } else { self }
+    }
+
     /// Adds what to do next where the answer is no; another failure has its own advice.
     pub fn next_if_no(self, next: impl Into<String>) -> Self {
         if self.exit == Exit::No { self.next(next) } else { self }
@@ -175,10 +185,8 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let next = advice(&error);
         let exit = match &error {
-            ClientError::Address { .. } | ClientError::TooLong(_) | ClientError::Token | ClientError::Trust(_) => {
-                Exit::Usage
-            }
-            ClientError::Session(_) => return Self::met(error),
+            ClientError::Address { .. } | ClientError::TooLong(_) | ClientError::Token => Exit::Usage,
+            ClientError::Trust(_) | ClientError::Session(_) => return Self::met(error),
             ClientError::Refused(problem) if problem.status == 400 => Exit::Usage,
             ClientError::Refused(_) => Exit::No,
             ClientError::NoAnswer { .. } | ClientError::Garbled { .. } | ClientError::Tls { .. } => Exit::Unreachable,

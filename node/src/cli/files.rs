@@ -35,7 +35,8 @@ pub async fn ls(args: &Ls) -> Outcome {
     let asked = |entry: &TreeEntry| args.path.as_deref().is_none_or(|path| is_under(&entry.path, path));
     let entries: Vec<TreeEntry> = entries.into_iter().filter(asked).collect();
     if entries.is_empty() && args.path.is_some() {
-        return Err(Failure::no(format!("nothing stands at {}", plain(args.path.as_deref().unwrap_or_default()))));
+        let what = format!("nothing stands at {}", plain(args.path.as_deref().unwrap_or_default()));
+        return Err(Failure::no(what).next("`quorate ls` without a path shows what stands where"));
     }
     if args.reach.json {
         return Ok(print::json(&page(&entries))?);

@@ -207,7 +207,12 @@ fn add(file: &Path, entry: &Path, as_json: bool) -> Outcome {
 }
 
 fn build(draft: &Path, out: &Path, as_json: bool) -> Outcome {
-    let genesis = read_draft(draft)?.build().map_err(Failure::no)?;
+    let draft = read_draft(draft)?;
+    let genesis = draft.build().map_err(|error| match draft.entries().next() {
+        Some(_) => Failure::no(error),
+        None => Failure::no(error)
+            .next("each organisation adds its entry first: `quorate genesis entry`, `quorate genesis add`"),
+    })?;
     document::write_new_bytes(out, genesis.bytes())?;
     show(&genesis, as_json)?;
     if !as_json {

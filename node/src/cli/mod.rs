@@ -307,7 +307,8 @@ fn wrong_usage(args: &[OsString], error: &clap::Error) -> ExitCode {
     if args.iter().any(|arg| arg == "--json") {
         let text = error.render().to_string();
         let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        failure::document(what, text.lines().find(|line| line.starts_with("Usage: ")), exit, &Value::Null);
+        let next = |words| text.lines().find(|line| line.starts_with(words));
+        failure::document(what, next("Usage: ").or_else(|| next("For more information")), exit, &Value::Null);
     }
     ExitCode::from(exit)
 }

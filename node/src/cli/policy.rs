@@ -1,6 +1,6 @@
 //! `quorate policy`: what a domain, or the group, demands; shown and proposed as one JSON document.
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::listing::LIST_MAX;
 use super::print;
 use super::reach::{Reach, Scope};
@@ -10,6 +10,7 @@ use quorate_client::api::{Decides, Domain, PolicyOfDomain, PolicyOfGroup};
 use quorate_client::http::{Client, ClientError};
 use quorate_ledger::policy::DomainPolicy;
 use quorate_ledger::{Act, GROUP_DOMAIN, Principal};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,7 @@ pub async fn run(command: &Command) -> Outcome {
 
 /// Proposes a domain's policy.
 pub async fn set(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
-    let policy = document::read(file)?;
+    let policy = read(file, "")?;
     tell_readers(&policy);
     govern::propose(word, &scope.domain, Act::SetPolicy { policy }).await
 }
@@ -135,11 +136,18 @@ pub fn tell_readers(policy: &DomainPolicy) {
 
 /// Proposes that the group gives a domain a policy which cannot change its own.
 pub async fn rescue(file: &Path, scope: &Scope, word: &SignedRequest) -> Outcome {
-    let (name, policy) = (scope.domain.clone(), document::read(file)?);
+    let (name, policy) = (scope.domain.clone(), read(file, "")?);
     govern::propose(word, GROUP_DOMAIN, Act::Rescue { name, policy }).await
 }
 
 /// Proposes the group's policy.
 pub async fn set_group(file: &Path, word: &SignedRequest) -> Outcome {
-    govern::propose(word, GROUP_DOMAIN, Act::SetGroupPolicy { policy: document::read(file)? }).await
+    govern::propose(word, GROUP_DOMAIN, Act::SetGroupPolicy { policy: read(file, " --group")? }).await
+}
+
+/// Policy in a file; `check` tells more of one that does not parse.
+fn read<T: DeserializeOwned>(file: &Path, group: &str) -> Result<T, Failure> {
+    document::read(file).map_err(|failure| {
+        failure.or_next(format!("`quorate policy check{group} {}` tells all that is wrong", file.display()))
+    })
 }

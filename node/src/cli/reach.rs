@@ -102,8 +102,7 @@ pub(super) fn client(
 
 /// Secret in a file, without the end of its line.
 fn secret(file: &Path) -> Result<String, Failure> {
-    let text = fs::read_to_string(file);
-    let text = text.map_err(|error| Failure::usage(format!("--token {}: {error}", file.display())))?;
+    let text = fs::read_to_string(file).map_err(|error| Failure::file(file, error).after("--token"))?;
     Ok(text.trim().to_owned())
 }
 

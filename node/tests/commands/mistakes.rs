@@ -1,6 +1,6 @@
 //! Mistakes of operators, and disks that take no more: told before anything is made, and nothing half made stays.
 
-use crate::watching::{heard_node, tree};
+use crate::watching::{Reply, heard_node, node, problem, tree};
 use crate::{code, failed, folder, node_that_serves, quorate};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -191,4 +191,38 @@ fn a_variable_of_a_command_that_is_empty_says_nothing() {
     assert!(heard.iter().take(2).all(|head| head.contains("/v1/domains/main/tree")));
     assert_ne!(code(&at_the_default), 2, "{}", errors(&at_the_default));
     assert!(errors(&unsigned).contains("no key to sign with"), "{}", errors(&unsigned));
+}
+
+/// Commands that are given something which is not there, or makes no sense, at a node that answers so.
+#[test]
+fn a_mistake_comes_with_what_to_do_next() {
+    let home = folder(&[("typo", r#"{"wirters": []}"#), ("file", "x")]);
+    for args in [&["keys", "new", "--out", "key"][..], &["genesis", "template", "--out", "draft"]] {
+        assert_eq!(code(&quorate(home.path(), args)), 0, "{args:?}");
+    }
+    let (id, answered) = ("09".repeat(32), |reply: Reply| vec!["--node".to_owned(), node(vec![reply.clone(), reply])]);
+    let unknown = problem("404 Not Found", None, "not-found", "no envelope was ordered, and none waits here");
+    for (args, node, exit) in [
+        (&["put", "a", "nofile", "--key", "key"][..], vec![], 2),
+        (&["verify", "nofile", "--genesis", "nofile"], vec![], 2),
+        (&["genesis", "show", "nofile"], vec![], 2),
+        (&["status", "--token", "nofile"], vec![], 2),
+        (&["status", "--ca", "nofile", "--node", "https://127.0.0.1:1"], vec![], 2),
+        (&["snapshot", "verify", "nofile", "--genesis", "nofile"], vec![], 2),
+        (&["import", "--git", "nowhere", "--key", "key"], vec![], 2),
+        (&["merge", "nofile", "nofile", "nofile"], vec![], 129),
+        (&["genesis", "build", "draft", "--out", "made"], vec![], 1),
+        (&["policy", "set", "typo", "--key", "key"], vec![], 2),
+        (&["policy", "set", "typo", "--group", "--key", "key"], vec![], 2),
+        (&["watch", "--from", "zz"], vec![], 2),
+        (&["get", "a", "--level", "best"], vec![], 2),
+        (&["ls", "nope"], answered(tree()), 1),
+        (&["receipt", &id], answered(unknown), 1),
+    ] {
+        let node: Vec<&str> = node.iter().map(String::as_str).collect();
+        let (ended, told) = failed(&quorate(home.path(), &[args, &node, &["--json"]].concat()));
+
+        assert_eq!(ended, exit, "{args:?}: {told}");
+        assert!(told["next"].as_str().is_some_and(|next| !next.is_empty()), "{args:?}: {told}");
+    }
 }

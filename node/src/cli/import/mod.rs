@@ -86,9 +86,12 @@ struct Run<'a> {
     accepted: Option<Revision>,
 }
 
+/// Advice where no repository is found.
+const CLONE: &str = "--git PATH names a repository, or a folder in one";
+
 /// Runs the command.
 pub async fn run(args: &Import) -> Outcome {
-    let repository = Repository::open(&args.git).map_err(Failure::usage)?;
+    let repository = Repository::open(&args.git).map_err(|error| Failure::usage(error).next(CLONE))?;
     let lines = args.lines(&repository)?;
     let client = args.reach.client()?;
     all_stand(&client, &lines).await?;
