@@ -1,7 +1,7 @@
 //! `quorate merge` of three files, alone and as git's driver.
 
 use crate::repositories::{diverged, git, git_is_here, git_names_the_sides, shown};
-use crate::{code, folder, quorate};
+use crate::{code, failed, folder, quorate};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -204,4 +204,29 @@ fn an_installed_driver_that_is_gone_or_breaks_down_is_an_error_to_git_and_no_con
         assert!(code(&merged) != 0 && !said.contains("CONFLICT"), "{broken}: {said}");
         assert_eq!(git(here, &["ls-files", "--unmerged"]).stdout, b"", "{broken}");
     }
+}
+
+#[test]
+fn an_installation_of_the_driver_is_told_as_a_document_too() {
+    let folder = folder(&[]);
+    git(folder.path(), &["init", "-q"]);
+
+    let (ended, told) = failed(&quorate(folder.path(), &["merge", "--install", "--json"]));
+
+    let keys = ["merge.quorate.name", "merge.quorate.driver", "merge.quorate.recursive", "merge.default"];
+    assert_eq!((ended, &told["installed"]), (0, &serde_json::json!(keys)), "{told}");
+    assert!(
+        told["undo"].as_str().is_some_and(|undo| undo.starts_with("git config --local --unset merge.default")),
+        "{told}"
+    );
+}
+
+#[test]
+fn no_driver_is_installed_in_a_folder_without_a_repository_and_the_advice_is_one_that_works() {
+    let folder = folder(&[]);
+
+    let (ended, told) = failed(&quorate(folder.path(), &["merge", "--install", "--json"]));
+
+    assert_eq!((ended, told["error"].as_str()), (129, Some("this folder is in no git repository")), "{told}");
+    assert!(told["next"].as_str().is_some_and(|next| next.contains("--global") && !next.contains("--local")), "{told}");
 }

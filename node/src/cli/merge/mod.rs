@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "F.html", requires = "report")]
     out: Option<PathBuf>,
     /// Make quorate the merge driver of this git repository
-    #[arg(long, conflicts_with_all = ["path", "driver", "explain", "json", "marker_size", "labels", "conflict_style"])]
+    #[arg(long, conflicts_with_all = ["path", "driver", "explain", "marker_size", "labels", "conflict_style"])]
     install: bool,
     /// With --install: of all of this user's repositories
     #[arg(long, requires = "install")]
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> ExitCode {
     let ended = match (&args.base, &args.ours, &args.theirs, &args.report) {
         (Some(base), Some(ours), Some(theirs), _) => merge(args, [base, ours, theirs]),
         (_, _, _, Some(range)) => report::run(range, args.out.as_deref(), args.json, &options(args)),
-        _ => install::run(args.global).map(|()| true),
+        _ => install::run(args.global, args.json).map(|()| true),
     };
     match ended {
         Ok(clean) => ExitCode::from(u8::from(!clean)),
