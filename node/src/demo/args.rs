@@ -22,7 +22,7 @@ pub struct Args {
     /// Replicas of the group
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub replicas: u16,
-    /// Behaviour of one of them [default: equivocate]
+    /// Behaviour of one of them [default: equivocate; none in a group of fewer than four, which bears no liar]
     #[arg(long, value_enum, value_name = "LIE")]
     pub byzantine: Option<Byzantine>,
     /// Empty folder for the group, which stays [default: a temporary one, which stays too]

@@ -44,8 +44,8 @@ pub struct Verdict {
     pub files_equal: bool,
     /// The first difference, if there is one.
     pub difference: Option<String>,
-    /// Whether the liar was caught, by one proof at least, and nobody else at anything.
-    pub caught: bool,
+    /// Whether the liar was caught, by one proof at least, and nobody else at anything; none where nobody lied or was accused.
+    pub caught: Option<bool>,
 }
 
 /// Waits for the evidence, then looks at every honest replica.
@@ -105,9 +105,10 @@ async fn keep(client: &Client, cluster: &Cluster, entry: &EvidenceEntry, path: &
     Ok(Caught { signer, kind, seq, file: path.display().to_string(), verified })
 }
 
-fn is_caught(cluster: &Cluster, evidence: &[Caught]) -> bool {
+fn is_caught(cluster: &Cluster, evidence: &[Caught]) -> Option<bool> {
     let only_the_liar = evidence.iter().all(|caught| caught.verified && Some(caught.signer) == cluster.liar_number());
-    only_the_liar && (cluster.byzantine() != Byzantine::Equivocate || !evidence.is_empty())
+    let is_due = cluster.byzantine() == Byzantine::Equivocate || !evidence.is_empty();
+    is_due.then_some(only_the_liar && !evidence.is_empty())
 }
 
 /// The honest replicas' roots after one slot that all of them have executed and none has gone beyond.

@@ -47,8 +47,11 @@ async fn play(args: &Args) -> Result<Summary, DemoError> {
     let started = Instant::now();
     let dir = folder(args)?;
     let byzantine = args.byzantine()?;
-    let source = Source::find(args, &dir)?;
     let progress = Progress::new();
+    if args.byzantine.is_none() && byzantine == Byzantine::None {
+        progress.say(format_args!("a group of {} bears no liar: nobody lies", args.replicas));
+    }
+    let source = Source::find(args, &dir)?;
     progress.say(format_args!("{} replicas in {}", args.replicas, dir.display()));
     let cluster = Cluster::start(args.replicas, byzantine, &source.domains(), &dir).await?;
     let mut books = books::Books::default();

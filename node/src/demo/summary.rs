@@ -59,8 +59,8 @@ pub struct Summary {
     pub files_equal: bool,
     /// First path at which a domain differs from git.
     pub difference: Option<String>,
-    /// Whether the liar was caught, and nobody else accused.
-    pub caught: bool,
+    /// Whether the liar was caught, and nobody else accused; null where nobody lied or was accused.
+    pub caught: Option<bool>,
     /// Envelopes a second, one at a time.
     pub changes_per_second: f64,
     /// Half of the envelopes were executed within.
@@ -129,7 +129,7 @@ impl Summary {
 
     /// Whether everything came out as it must.
     pub fn is_good(&self) -> bool {
-        self.agreed && self.files_equal && self.caught
+        self.agreed && self.files_equal && self.caught != Some(false)
     }
 }
 

@@ -226,3 +226,10 @@ fn a_mistake_comes_with_what_to_do_next() {
         assert!(told["next"].as_str().is_some_and(|next| !next.is_empty()), "{args:?}: {told}");
     }
 }
+
+#[test]
+fn a_demo_whose_group_bears_no_liar_says_so() {
+    let home = folder(&[]);
+    let said = quorate(home.path(), &["demo", "--replicas", "3", "--repo", "nowhere", "--dir", "made"]);
+    assert!(errors(&said).contains("a group of 3 bears no liar: nobody lies"), "{}", errors(&said));
+}
