@@ -1,5 +1,6 @@
 //! `GET /v1/partitions`.
 
+use quorate_ledger::EnvelopeId;
 use serde::{Deserialize, Serialize};
 
 /// Connections between the members as a replica knows them, what waits there, and what earlier outages have cost.
@@ -64,6 +65,23 @@ pub struct Backlog {
     pub bytes: u64,
     /// Milliseconds that the oldest has waited; null if none waits.
     pub oldest_ms: Option<u64>,
+    /// Oldest of them; null if none waits.
+    #[serde(default)]
+    pub oldest: Option<Oldest>,
+}
+
+/// Envelope that has waited longest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Oldest {
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// Its domain.
+    pub domain: String,
+    /// With a gap before it: the number that must come first.
+    pub waits_for: Option<u64>,
+    /// Reason, as its ticket says it.
+    pub why: Option<String>,
 }
 
 /// Estimated end of an outage.

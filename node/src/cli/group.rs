@@ -3,10 +3,13 @@
 use super::clock;
 use super::failure::{Failure, NOT_THERE, Outcome};
 use super::listing::LIST_MAX;
+use super::partitions;
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use crate::counted::counted;
-use quorate_client::api::{Health, HealthAction, Issue, Mode, Page, Peer, RestartedFrom, Role, Standing, Status};
+use quorate_client::api::{
+    Health, HealthAction, Issue, Mode, Page, Partitions, Peer, RestartedFrom, Role, Standing, Status,
+};
 use quorate_client::http::ClientError;
 use serde_json::Value;
 
@@ -33,6 +36,10 @@ pub async fn status(args: &StatusArgs) -> Outcome {
         print::say("")?;
         let peers: Vec<Peer> = client.list(&["peers"], &[], LIST_MAX).await.unwrap_or_default();
         explanation(&status, &peers).iter().try_for_each(print::say)?;
+        if status.pending > 0 {
+            let partitions: Partitions = client.get(&["partitions"], &[]).await?;
+            partitions::oldest(&partitions.waiting).iter().try_for_each(print::say)?;
+        }
         let issues: Page<Issue> = client.get(&["issues"], &[]).await.map_err(unheard)?;
         issues.items.iter().filter(|issue| issue.severity != "notice").try_for_each(tell_issue)?;
     }

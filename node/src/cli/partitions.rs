@@ -4,7 +4,7 @@ use super::clock;
 use super::failure::Outcome;
 use super::print::{self, plain};
 use super::reach::Reach;
-use quorate_client::api::{Backlog, Component, Estimate, Healing, Partitions};
+use quorate_client::api::{Backlog, Component, Estimate, Healing, Oldest, Partitions};
 use serde_json::Value;
 
 /// Asks a node, which answers from its own state.
@@ -48,6 +48,18 @@ fn backlog(waiting: &Backlog) -> Option<String> {
         "{} changes wait, {} of them in the queue, the oldest for {oldest}",
         waiting.envelopes, waiting.queued
     ))
+}
+
+/// The change that has waited longest, in a line.
+pub fn oldest(waiting: &Backlog) -> Option<String> {
+    let Oldest { id, domain, waits_for, why } = waiting.oldest.as_ref()?;
+    let why = match (waits_for, why) {
+        (Some(number), _) => format!("it waits for its author's number {number}"),
+        (None, Some(why)) => plain(why),
+        (None, None) => "it is on its way".to_owned(),
+    };
+    let lasts = seconds(waiting.oldest_ms?);
+    Some(format!("The oldest change that waits, for {lasts}, is {id} in domain {}: {why}.", plain(domain)))
 }
 
 fn guess(Estimate { left_ms, rests_on }: &Estimate) -> String {

@@ -51,3 +51,15 @@ fn a_ticket_of_a_change_whose_domain_is_not_there_says_so() {
         (ticket["state"] == "waiting" && ticket["why"] == WHY).then_some(())
     });
 }
+
+#[test]
+fn the_oldest_change_that_waits_is_named_with_what_it_waits_for() {
+    let group = Group::running(1);
+    let id = taken(&group);
+
+    let explained = || said(&run(&group, &group.dir(), 0, &["status", "--explain"]).stdout);
+    eventually("its name and the reason", || {
+        let words = explained();
+        (words.contains(&format!("{id} in domain nowhere")) && words.contains(WHY)).then_some(())
+    });
+}

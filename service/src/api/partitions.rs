@@ -1,6 +1,7 @@
 //! `/v1/partitions`: which members hear each other, what waits here, and what earlier outages have cost.
 
 use super::Shared;
+use super::envelopes;
 use super::problem::{Answer, Failure};
 use super::service::Service;
 use crate::clock::now_ms;
@@ -8,7 +9,7 @@ use crate::engine::Report;
 use crate::health;
 use axum::Json;
 use axum::extract::State;
-use quorate_client::api::{Backlog, Component, Hears, Partitions};
+use quorate_client::api::{Backlog, Component, Hears, Oldest, Partitions};
 use quorate_pbft::ReplicaId;
 
 /// Answers from local state, with or without a quorum.
@@ -54,12 +55,15 @@ fn hears(report: &Report, me: ReplicaId, now: u64) -> Vec<Hears> {
 
 fn backlog(service: &Service, now: u64) -> Backlog {
     let mempool = service.mempool();
-    Backlog {
-        envelopes: mempool.len() as u64,
-        queued: mempool.held_back() as u64,
-        bytes: mempool.bytes() as u64,
-        oldest_ms: mempool.oldest().map(|came| now.saturating_sub(came.get())),
-    }
+    let oldest = mempool.oldest().map(|(candidate, place, came)| (candidate.id, candidate.domain.clone(), place, came));
+    let (count, queued, bytes) = (mempool.len() as u64, mempool.held_back() as u64, mempool.bytes() as u64);
+    drop(mempool);
+    let oldest_ms = oldest.as_ref().map(|(.., came)| now.saturating_sub(came.get()));
+    let oldest = oldest.map(|(id, domain, place, _)| {
+        let (waits_for, why) = (place.waits_for(), envelopes::why(service, place, &domain));
+        Oldest { id, domain, waits_for, why }
+    });
+    Backlog { envelopes: count, queued, bytes, oldest_ms, oldest }
 }
 
 fn numbers(replicas: &[ReplicaId]) -> Vec<u16> {

@@ -347,9 +347,10 @@ impl Mempool {
         all.filter(|waiting| waiting.place.is_orderable()).map(|waiting| (waiting.candidate.id, waiting.came))
     }
 
-    /// When the one that waits longest came, by this machine's clock.
-    pub fn oldest(&self) -> Option<Time> {
-        self.streams.values().flat_map(BTreeMap::values).map(|waiting| waiting.came).min()
+    /// The envelope that waits longest, its place, and when it came by this machine's clock.
+    pub fn oldest(&self) -> Option<(&Candidate, Place, Time)> {
+        let oldest = self.streams.values().flat_map(BTreeMap::values).min_by_key(|waiting| waiting.came)?;
+        Some((&oldest.candidate, oldest.place, oldest.came))
     }
 
     /// Count of waiting envelopes.
