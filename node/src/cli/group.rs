@@ -119,7 +119,7 @@ fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
             folder for an analysis and give the replica a new disk."
             .into(),
     }];
-    let silent = not_connected(peers);
+    let silent = not_connected(status.role, peers);
     if !silent.is_empty() {
         words.push(format!(
             "Not connected: {}. Are they started, and is the network between you whole?",
@@ -148,9 +148,10 @@ fn elsewhere(own: u64, peers: &[Peer]) -> Option<String> {
     })
 }
 
-/// Names of those without a connection; who only knocked once has an address and no name.
-fn not_connected(peers: &[Peer]) -> Vec<String> {
-    let is_known = |peer: &&Peer| peer.replica.is_some() || !peer.peer_id.is_empty();
+/// Names of those without a connection; who only knocked once has an address and no name. An observer calls none that does not
+/// serve it.
+fn not_connected(role: Role, peers: &[Peer]) -> Vec<String> {
+    let is_known = |peer: &&Peer| role == Role::Replica && (peer.replica.is_some() || !peer.peer_id.is_empty());
     peers.iter().filter(|peer| !peer.connected).filter(is_known).map(name_of).collect()
 }
 
@@ -212,7 +213,13 @@ mod tests {
     fn an_address_that_knocked_once_is_no_lost_peer() {
         let knocked = Peer { address: Some("/ip4/127.0.0.1".into()), ..Peer::default() };
         let silent = Peer { replica: Some(2), ..Peer::default() };
-        assert_eq!(not_connected(&[knocked, silent]), ["replica 2"]);
+        assert_eq!(not_connected(Role::Replica, &[knocked, silent]), ["replica 2"]);
+    }
+
+    #[test]
+    fn an_observer_misses_no_connection_to_a_member_that_does_not_serve_it() {
+        let silent = Peer { replica: Some(2), ..Peer::default() };
+        assert_eq!(not_connected(Role::Observer, &[silent]), Vec::<String>::new());
     }
 
     #[test]

@@ -44,15 +44,13 @@ fn sync_lag(Facts { report, .. }: &Facts<'_>) -> u64 {
     left(report.behind, BEHIND_SLOTS_USUAL, BEHIND_SLOTS_MAX)
 }
 
-/// Members heard: 1 with all of them, 0 below a quorum.
+/// Members heard: 1 with all of them, 0 below a quorum. An observer misses none of those that do not serve it.
 fn partition(Facts { report, .. }: &Facts<'_>) -> u64 {
-    let (heard, members) = (report.heard().count() + 1, report.peers.len() + 1);
     if !report.hears_quorum() {
         return 0;
     }
-    let spare = (members - report.quorum).max(1) as u64;
-    let silent = (members - heard) as u64;
-    1_000 - (1_000 - NONE_TO_SPARE) * silent / spare
+    let spare = (report.peers.len() + 1 - report.quorum).max(1) as u64;
+    1_000 - (1_000 - NONE_TO_SPARE) * report.silent().count() as u64 / spare
 }
 
 fn consensus_time(Facts { vitals, .. }: &Facts<'_>) -> u64 {
@@ -79,7 +77,7 @@ mod tests {
     use super::super::issues::{Severity, issues};
     use super::super::vitals::Vitals;
     use super::*;
-    use crate::engine::Report;
+    use crate::engine::{PeerFacts, Report};
     use quorate_pbft::{Digest, ReplicaId, SeqNum};
 
     #[test]
@@ -109,6 +107,26 @@ mod tests {
         let told: Vec<_> = found.iter().map(|fault| (fault.id, fault.severity, fault.evidence.as_str())).collect();
         assert_eq!(told, [("numbers-missing", Severity::Notice, "6 wait here")]);
         assert_eq!((report.orderable(), assess(&facts, &found).score), (0, 1.0));
+    }
+
+    #[test]
+    fn an_observer_is_well_while_members_that_do_not_serve_it_are_not_heard() {
+        let peer = |number: u16| PeerFacts {
+            replica: ReplicaId::new(number),
+            heard_at: None,
+            is_heard: number < 2,
+            executed: None,
+            view: None,
+            hears: None,
+            program: None,
+            oldest: None,
+        };
+        let (vitals, peers, me) = (Vitals::default(), (0..4).map(peer).collect(), None);
+        let report =
+            Report { me, peers, mode: Mode::Following, observes: true, can_order: true, ..Report::of_nobody() };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false };
+
+        assert_eq!(assess(&facts, &issues(&facts)).score, 1.0);
     }
 
     #[test]
