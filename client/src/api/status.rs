@@ -56,7 +56,8 @@ pub struct Status {
     /// Catching up with the others; null where the node has executed all that it knows of.
     #[serde(default)]
     pub sync: Option<Sync>,
-    /// Milliseconds from ledger time, after what is executed, to the node's own clock; it grows while nothing is ordered.
+    /// Milliseconds from ledger time, after what is executed, to the node's own clock; it grows while nothing is
+    /// ordered, and is 0 before anything was.
     #[serde(default)]
     pub lag_ms: u64,
     /// Slots that this node decided on the fast path, by the votes of all, since it started.

@@ -50,7 +50,7 @@ pub fn of(service: &Service) -> Status {
         quorum: report.quorum as u64,
         behind: report.behind,
         sync: sync(report, !service.domains().is_empty()),
-        lag_ms: now_ms().saturating_sub(ledger.executed().time.get()),
+        lag_ms: lag_ms(ledger.executed().time, now_ms()),
         fast_commits: report.fast_commits,
         last_sync: report.last_sync.map(Time::get),
         domains: service.domains(),
@@ -58,6 +58,11 @@ pub fn of(service: &Service) -> Status {
         restarted_from: RestartedFrom::of(&service.genesis),
         health: opinion(service, &published),
     }
+}
+
+/// Milliseconds from ledger time to the own clock; none before the first slot, whose time is the first that there is.
+fn lag_ms(ledger: Time, now: u64) -> u64 {
+    if ledger == Time::default() { 0 } else { now.saturating_sub(ledger.get()) }
 }
 
 /// Catching up of a node, of some domains alone or of the whole group. Several members are asked at a time, and nobody says how
@@ -110,6 +115,11 @@ mod tests {
         assert_eq!(kind(&behind, false), Some(SyncKind::Bundles));
         assert_eq!(kind(&behind, true), Some(SyncKind::State));
         assert_eq!(kind(&Report { grows: true, ..Report::of_nobody() }, true), Some(SyncKind::State));
+    }
+
+    #[test]
+    fn a_group_that_has_executed_nothing_does_not_lag() {
+        assert_eq!([lag_ms(Time::default(), 9_000), lag_ms(Time::new(2_000), 9_000)], [0, 7_000]);
     }
 
     #[test]
