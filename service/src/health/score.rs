@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use super::facts::{BEHIND_SLOTS_MAX, BEHIND_SLOTS_USUAL, Facts};
-use super::issues::Fault;
+use super::issues::{Fault, Severity};
 use quorate_client::api::{Health, HealthPart, Mode};
 
 /// Milliseconds from a proposal to its execution that cost nothing.
@@ -12,7 +12,7 @@ const ORDER_MS_MAX: u64 = 10_000;
 /// Thousandths that a member which is not heard leaves, where the quorum has none to spare.
 const NONE_TO_SPARE: u64 = 600;
 
-/// A replica's opinion of itself: the parts, their mean, and each issue as a reason.
+/// A replica's opinion of itself: the parts, their mean, and each issue but notices as a reason.
 pub fn assess(facts: &Facts<'_>, faults: &[Fault]) -> Health {
     let part = |name: &str, weight: u64, thousandths: u64| HealthPart {
         name: name.to_owned(),
@@ -27,7 +27,8 @@ pub fn assess(facts: &Facts<'_>, faults: &[Fault]) -> Health {
         part("node_health", 20, node(facts)),
     ];
     let score = rounded(parts.iter().map(|part| part.score.powf(part.weight)).product());
-    let reasons = faults.iter().map(|fault| format!("{}: {}", fault.what, fault.evidence)).collect();
+    let counts = faults.iter().filter(|fault| fault.severity != Severity::Notice);
+    let reasons = counts.map(|fault| format!("{}: {}", fault.what, fault.evidence)).collect();
     Health { score, parts, reasons, actions: Vec::new() }
 }
 
@@ -74,7 +75,7 @@ fn node(facts: &Facts<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::issues::{Severity, issues};
+    use super::super::issues::issues;
     use super::super::vitals::Vitals;
     use super::*;
     use crate::engine::{PeerFacts, Report};
@@ -107,6 +108,15 @@ mod tests {
         let told: Vec<_> = found.iter().map(|fault| (fault.id, fault.severity, fault.evidence.as_str())).collect();
         assert_eq!(told, [("numbers-missing", Severity::Notice, "6 wait here")]);
         assert_eq!((report.orderable(), assess(&facts, &found).score), (0, 1.0));
+    }
+
+    #[test]
+    fn a_notice_is_no_reason_of_the_health() {
+        let vitals = Vitals { gapped_ms: 20_000, ..Vitals::default() };
+        let report = Report { quorum: 1, pending: 6, gapped: 6, can_order: true, ..Report::of_nobody() };
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false };
+
+        assert_eq!(assess(&facts, &issues(&facts)).reasons, Vec::<String>::new());
     }
 
     #[test]
