@@ -293,7 +293,9 @@ fn a_replica_that_is_to_stop_says_so_first_and_ends_in_time() {
 
     assert!(took.iter().any(|took| *took < Duration::from_secs(10)), "{took:?}");
     let (refused, offered) = told.expect("a 503 phase");
-    assert_eq!(refused.json()["code"], "stopping");
+    let refused = refused.json();
+    assert_eq!([&refused["code"], &refused["mode"]], ["stopping", "active"]);
+    assert!(refused["why"].as_str().is_some_and(|why| why.contains("is stopping")), "{refused}");
     assert_eq!((offered.status, offered.json()["code"].as_str()), (503, Some("stopping")));
 }
 

@@ -22,7 +22,7 @@ pub async fn alive() -> &'static str {
 pub async fn ready(State(service): Shared) -> Answer<&'static str> {
     let report = service.report();
     if service.drain.is_cancelled() {
-        return Err(Failure::stopping());
+        return Err(Failure::stopping().in_mode(report.mode));
     }
     let standstill = service.sources.standstill();
     if is_ready(&report) && standstill.is_none() {

@@ -156,6 +156,12 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "this replica is stopping; ask another one")
     }
 
+    /// Failure with a mode, and with its words as the reason.
+    pub fn in_mode(mut self, mode: Mode) -> Self {
+        (self.problem.mode, self.problem.why) = (Some(mode), Some(self.problem.detail.clone()));
+        self
+    }
+
     /// The group did not answer in time.
     pub fn too_slow() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "the group did not get there in time; ask again")
