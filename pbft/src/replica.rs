@@ -200,7 +200,8 @@ impl Replica {
         self.member.wake = None;
         let primary = self.primary();
         self.lanes.advance_lanes(&mut self.member, primary);
-        if !self.order.is_over() && !self.holds_back() {
+        let executed = self.order.executed();
+        if !self.order.is_over() && !self.lanes.own.holds_back(executed, &self.peers, &self.member) {
             self.lanes.make_bundles(&mut self.member);
         }
         self.advance_views();

@@ -17,11 +17,19 @@ use crate::vocabulary::shelter::sheltered;
 use quorate_pbft::{PublicKey, Time};
 use quorate_semantic::{Conflict, Entry, EntryOutcome, Piece, Reason, merge_entries};
 
+/// Ledger time at which nothing was settled.
+const NEVER: Time = Time::new(u64::MAX);
+
 impl<'a> StateView<'a> {
     /// Whether an analysis by a replica would be looked at: the conflict is open, and the replica has brought none.
     pub fn awaits_analysis(&self, id: &ConflictId, replica: &PublicKey) -> Result<bool, StoreError> {
-        let (open, voice) = (self.open_conflict(id)?, Actor::Replica(*replica));
-        Ok(open.is_some_and(|(_, record)| !record.supporters.values().any(|of| of.contains(&voice))))
+        self.awaited_analysis(id, replica, NEVER)
+    }
+
+    /// The same, or the conflict was settled at this ledger time or later.
+    pub fn awaited_analysis(&self, id: &ConflictId, replica: &PublicKey, since: Time) -> Result<bool, StoreError> {
+        let (found, voice) = (self.conflict_since(id, since)?, Actor::Replica(*replica));
+        Ok(found.is_some_and(|(_, record)| !record.supporters.values().any(|of| of.contains(&voice))))
     }
 
     /// Whether a member owes so much work at a time that its analyses do nothing; before rules 16 none does.
@@ -30,17 +38,17 @@ impl<'a> StateView<'a> {
         Ok(owed.is_some_and(|owed| self.ledger.owed(&owed, now) >= WORK_MAX))
     }
 
-    fn open_conflict(&self, id: &ConflictId) -> Result<Option<(&Domain, ConflictRecord)>, StoreError> {
-        let domain: Option<String> = entry::load_row(self.read, Table::Archive, &rows::conflict_domain(id))?;
-        let Some(domain) = domain.and_then(|domain| self.ledger.domain(&domain)) else { return Ok(None) };
-        let record: Option<ConflictRecord> = entry::load(self.read, domain.record.number, &name::conflict(id))?;
-        Ok(record.filter(|record| record.settled.is_none()).map(|record| (domain, record)))
+    fn conflict_since(&self, id: &ConflictId, since: Time) -> Result<Option<(&Domain, ConflictRecord)>, StoreError> {
+        let Some(domain) = self.domain_of(id)?.and_then(|domain| self.ledger.domain(&domain)) else { return Ok(None) };
+        let record: Option<ConflictRecord> = entry::load_ever(self.read, domain.record.number, &name::conflict(id))?;
+        let is_gone = |record: &ConflictRecord| record.settled.as_ref().is_some_and(|settled| settled.time < since);
+        Ok(record.filter(|record| !is_gone(record)).map(|record| (domain, record)))
     }
 
     /// The analyser's best proposal for an open conflict, from its first two sides; none where it knows nothing better
     /// than the sides themselves, and where contents are larger than an item of a lane may be.
     pub fn analyse(&self, id: &ConflictId) -> Result<Option<Analysis>, StoreError> {
-        let Some((domain, record)) = self.open_conflict(id)? else { return Ok(None) };
+        let Some((domain, record)) = self.conflict_since(id, NEVER)? else { return Ok(None) };
         let side =
             |place| entry::load_row::<Side>(self.read, Table::Past, &rows::side(domain.record.number, id, place));
         let (Some(first), Some(second)) = (side(0)?, side(1)?) else { return Ok(None) };

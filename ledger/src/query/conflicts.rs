@@ -121,7 +121,8 @@ impl<'a> StateView<'a> {
         }
     }
 
-    fn domain_of(&self, id: &ConflictId) -> Result<Option<String>, StoreError> {
+    /// Domain of a conflict.
+    pub fn domain_of(&self, id: &ConflictId) -> Result<Option<String>, StoreError> {
         entry::load_row(self.read, Table::Archive, &rows::conflict_domain(id))
     }
 

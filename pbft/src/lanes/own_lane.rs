@@ -4,6 +4,7 @@ use crate::effects::{Effect, Record, Rejected};
 use crate::lanes::Lanes;
 use crate::limits::Constants;
 use crate::member::Member;
+use crate::recovery::peer::Peers;
 use crate::replica::Replica;
 use crate::wire::{Bundle, BundleHeader, Item, ItemKind, Kind, Message, SeqNum, Ticks, Tip, View, items_root};
 use alloc::collections::{BTreeSet, VecDeque};
@@ -56,6 +57,20 @@ impl OwnLane {
         self.pending_bytes = self.pending.iter().map(|item| item.bytes.len() as u64).sum();
     }
 
+    /// Whether an owner that was away waits with its bundles: of its items it does not know which ones had their
+    /// verdict on other lanes meanwhile.
+    pub(crate) fn holds_back(&mut self, executed: SeqNum, peers: &Peers, member: &Member) -> bool {
+        let seen = executed.plus(BEHIND_SLOTS);
+        let is_ahead = |id: &_| peers[*id].status.as_ref().is_some_and(|status| status.executed > seen);
+        let is_behind = peers.heard_ones(member).filter(is_ahead).count() >= member.committee.weak();
+        if !is_behind {
+            self.behind_since = None;
+            return false;
+        }
+        let (now, since) = (member.now.ticks, self.behind_since.get_or_insert(member.now.ticks));
+        now.since(*since) < HOLDS_BACK_MS && self.has_envelopes()
+    }
+
     /// Items for one bundle: as many as fit, at least one.
     fn pack(&mut self, bytes_max: u64) -> Vec<Item> {
         let mut items = Vec::new();
@@ -73,20 +88,9 @@ impl OwnLane {
 }
 
 impl Replica {
-    /// Whether an owner that was away waits with its bundles: of its items it does not know which ones had their
-    /// verdict on other lanes meanwhile.
-    pub(crate) fn holds_back(&mut self) -> bool {
-        let (member, peers) = (&self.member, &self.peers);
-        let seen = self.order.executed().plus(BEHIND_SLOTS);
-        let is_ahead = |id: &_| peers[*id].status.as_ref().is_some_and(|status| status.executed > seen);
-        let is_behind = peers.heard_ones(member).filter(is_ahead).count() >= member.committee.weak();
-        let own = &mut self.lanes.own;
-        if !is_behind {
-            own.behind_since = None;
-            return false;
-        }
-        let (now, since) = (member.now.ticks, own.behind_since.get_or_insert(member.now.ticks));
-        now.since(*since) < HOLDS_BACK_MS && own.has_envelopes()
+    /// Items that wait for the own lane, in no bundle yet.
+    pub fn pending(&self) -> impl Iterator<Item = &Item> {
+        self.lanes.own.pending.iter()
     }
 }
 

@@ -4,8 +4,9 @@
 use super::drive::{Engine, Work};
 use super::error::EngineError;
 use super::slot::{ANALYSES_PER_SLOT_MAX, opened};
+use borsh::BorshDeserialize as _;
 use quorate_ledger::{Analysis, ConflictId, Event, StoreError};
-use quorate_pbft::{Bundle, Decided, Input, ItemKind, PublicKey, SeqNum};
+use quorate_pbft::{Bundle, Decided, Input, Item, ItemKind, PublicKey, SeqNum};
 use std::collections::BTreeSet;
 
 /// A slot older than this by the own clock is caught up with: whoever was there then has proposed.
@@ -17,6 +18,7 @@ impl Engine {
     pub(super) fn analyse(&mut self, decided: &Decided, events: &[Event], work: &mut Work) -> Result<(), EngineError> {
         let opened: Vec<ConflictId> = opened(events).collect();
         opened.iter().for_each(|id| self.dues.begins(id, self.own_clock));
+        self.drop_settled(events);
         self.look_at_executed(decided, work)?;
         let is_old = decided.time.get().saturating_add(FRESH_MS) < self.wall.get();
         let Some(own) = self.own_key().filter(|_| !is_old) else { return Ok(()) };
@@ -35,6 +37,19 @@ impl Engine {
         let Some(own) = own.filter(|_| !self.analyses.conflicts.is_empty()) else { return Ok(()) };
         let owes = self.ledger.view(&work.batch).owes_too_much(&own, executed.time.max(self.wall))?;
         if owes { Ok(()) } else { self.bring_next(executed.seq, &own, work) }
+    }
+
+    /// Takes own analyses of conflicts that a slot settled from what waits for the own lane: they would be of no use there.
+    fn drop_settled(&mut self, events: &[Event]) {
+        let settled = events.iter().filter_map(|event| match event {
+            Event::Settled { id, .. } => Some(*id),
+            _ => None,
+        });
+        let settled: BTreeSet<ConflictId> = settled.collect();
+        let Some(replica) = self.core.member().filter(|_| !settled.is_empty()) else { return };
+        let analyses = replica.pending().filter(|item| item.kind == ItemKind::Analysis);
+        let is_of = |item: &&Item| ConflictId::deserialize(&mut &*item.bytes).is_ok_and(|id| settled.contains(&id));
+        self.withdrawn.extend(analyses.filter(is_of).map(|item| item.bytes.clone()));
     }
 
     fn own_key(&self) -> Option<PublicKey> {

@@ -8,7 +8,7 @@ use super::round::Notice;
 use super::tolls::BUNDLE_BYTES;
 use quorate_ledger::{Analysis, Claim, Novelty, StoreError};
 use quorate_pbft::{
-    Admitted, Bundle, BundleHeader, ClaimedCert, Input, Item, ItemKind, Message, Rejected, ReplicaId, ViewChange,
+    Admitted, Bundle, BundleHeader, ClaimedCert, Input, Item, ItemKind, Message, Rejected, ReplicaId, Time, ViewChange,
 };
 
 /// Weight of a refused bundle of the sender's own lane, beside one that comes again or too early. An honest owner whose lane
@@ -135,9 +135,10 @@ impl Engine {
 
     /// Bytes of items that no gate lets in: envelopes of authors who were never enrolled, copies of what had its verdict a while
     /// ago, and what the lane brought before. All evidence counts, for what it proves shows at its execution alone, and so
-    /// does an analysis unless it is the lane's first of a conflict that this replica saw begin, that is open and of which the
-    /// member has said nothing, or comes again as that one did nothing for the work that the member owed: one that comes before
-    /// the conflict counts until that begins, for anybody can name a conflict. Where all items count, so does the bundle.
+    /// does an analysis unless it is the lane's first of a conflict that has begun, that is open or was settled just now, as the member
+    /// may not have seen, and of which the member has said nothing, or comes again as that one did nothing for the work that the
+    /// member owed: one that comes before the conflict counts until that begins, for anybody can name a conflict. Where all items
+    /// count, so does the bundle.
     fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<(u64, u64), StoreError> {
         let (mut bytes, mut overhead) = (0, BUNDLE_BYTES);
         for (index, item) in bundle.items.iter().enumerate() {
@@ -164,13 +165,14 @@ impl Engine {
         let Some((of, key)) = Analysis::decode(&item.bytes).zip(self.epochs.committee.key(header.lane)) else {
             return Ok(false);
         };
-        let view = self.ledger.view(&work.batch);
+        let (view, now) = (self.ledger.view(&work.batch), self.ledger.executed().time.get());
+        let since = Time::new(now.saturating_sub(FRESH_MS));
         // Members bring some analyses long after their conflict began, which a replica that has started since did not see.
         if !self.dues.brought.knows(&of.conflict) && view.awaits_analysis(&of.conflict, key)? {
             self.dues.begins(&of.conflict, self.own_clock);
         }
         let is_first = self.dues.brought.is_wanted(header.lane, (header.position, index), &of.conflict);
-        Ok(is_first && view.awaits_analysis(&of.conflict, key)?)
+        Ok(is_first && view.awaited_analysis(&of.conflict, key, since)?)
     }
 
     /// Notes what is given back as conflicts begin, of a bundle that was charged; its bytes.

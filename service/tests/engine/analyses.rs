@@ -2,7 +2,7 @@
 
 use crate::group::{Group, STEP_MS};
 use crate::tolls::{liar_brings, liar_brings_all, strangers, taken_of};
-use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision};
+use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision, State};
 use quorate_pbft::{Digest, Item, Time, Tip};
 use quorate_service::engine::Candidate;
 use quorate_storage::faulty::Loss;
@@ -56,6 +56,15 @@ fn begun(group: &mut Group) -> ConflictId {
         group.until("a receipt", |group| group.receipt(0, &side.id).is_some());
     }
     group.receipt(0, &sides[1].id).expect("a receipt").conflicts[0]
+}
+
+/// Ends it: somebody who has seen both sides writes the file anew.
+fn settle(group: &mut Group) {
+    let newest = group.receipt(0, &sides(group)[1].id).expect("a receipt").revision.expect("it was made");
+    let both = group.putting(3, "a", "both", newest);
+    group.submit(0, &both);
+    group.until("a receipt", |group| group.receipt(0, &both.id).is_some());
+    assert_eq!(group.receipt(0, &both.id).expect("a receipt").state, State::Applied);
 }
 
 /// The conflict that will begin in each group of this size, as its author knows.
@@ -174,6 +183,38 @@ fn a_conflict_that_began_before_a_restart_has_begun() {
     fill(&mut group, 3, &mut end);
 
     assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+}
+
+/// A group whose lane of member 3, of a member without a gate, owes all that it may; the end of that lane.
+fn owing() -> (Group, (Tip, u64)) {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let mut end = <(Tip, u64)>::default();
+    fill(&mut group, 3, &mut end);
+    (group, end)
+}
+
+#[test]
+fn an_analysis_that_comes_as_its_conflict_was_settled_is_free() {
+    let (mut group, mut end) = owing();
+    let conflict = begun(&mut group);
+    settle(&mut group);
+
+    assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+}
+
+#[test]
+fn an_analysis_that_comes_more_than_ten_seconds_after_its_conflict_was_settled_is_charged() {
+    let mut group = Group::new(4);
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let (conflict, mut end) = (begun(&mut group), Default::default());
+    settle(&mut group);
+    (0..11_000 / STEP_MS).for_each(|_| group.turn());
+    fill(&mut group, 3, &mut end);
+
+    assert!(!liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use crate::group::{Group, author, founding};
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema};
 use quorate_ledger::{Act, Base, Change, Genesis, GenesisFile, Limits, Mode, Op, Principal, Revision, State};
-use quorate_pbft::{Constants, Digest, Time};
+use quorate_pbft::{Constants, Digest, ItemKind, Message, Time};
 use quorate_service::engine::History;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 /// Dear conflicts: the analyses of sixteen of them are as much work as a member may owe.
 const DEAR: usize = 24;
@@ -55,12 +56,12 @@ impl Author {
         self.does(base, paths.iter().map(put).collect(), content, State::Applied)
     }
 
-    /// A conflict at each of these paths: one deletes what another edits.
-    fn disputes(&mut self, paths: &[String]) {
+    /// A conflict at each of these paths: one deletes what another edits. The revision in which they begin.
+    fn disputes(&mut self, paths: &[String]) -> Revision {
         let base = self.puts(Revision::GENESIS, paths, "{}\n");
         self.puts(base, paths, "{\"k1\": \"k1\"}\n");
         let deletes = paths.iter().map(|path| Op::Delete { path: path.clone() });
-        self.does(base, deletes.collect(), "", State::Conflict);
+        self.does(base, deletes.collect(), "", State::Conflict)
     }
 
     /// Lets seconds pass, in which nobody changes anything.
@@ -110,4 +111,25 @@ fn a_conflict_that_begins_while_members_owe_too_much_is_analysed_once_they_owe_l
     author.rests(60);
 
     assert_eq!(author.analysed("cheap"), 1);
+}
+
+#[test]
+fn an_analysis_that_is_in_no_bundle_as_its_conflict_is_settled_comes_in_none() {
+    let mut author = Author::under_a_dear_rule();
+    (author.group.mute, author.group.watched) = (BTreeSet::from([3]), Some(3));
+    author.disputes(&["first".to_owned()]);
+    let paths = ["second".to_owned()];
+    let begun = author.disputes(&paths);
+    author.puts(begun, &paths, "{}\n");
+
+    author.group.mute.clear();
+    (0..300).for_each(|_| author.group.turn());
+
+    let bundles = author.group.said.iter().filter_map(|message| match &**message {
+        Message::Bundle(bundle) => Some(bundle),
+        _ => None,
+    });
+    let analyses = bundles.flat_map(|bundle| &bundle.items).filter(|item| item.kind == ItemKind::Analysis);
+    let analyses: BTreeSet<_> = analyses.map(|item| &item.bytes).collect();
+    assert_eq!(analyses.len(), 1, "the first was in a bundle at once");
 }

@@ -49,6 +49,8 @@ pub struct Group {
     pub history: History,
     /// Sites that hear nobody, and that nobody hears.
     pub cut_off: BTreeSet<usize>,
+    /// Sites that nobody hears.
+    pub mute: BTreeSet<usize>,
     /// A site, and what it has sent since it is watched.
     pub watched: Option<usize>,
     pub said: Vec<Arc<Message>>,
@@ -113,8 +115,8 @@ impl Group {
     pub fn of(genesis: Genesis, history: History) -> Self {
         let genesis = Arc::new(genesis);
         let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
-        let (cut_off, watched, said) = Default::default();
-        let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off, watched, said };
+        let (cut_off, mute, watched, said) = Default::default();
+        let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off, mute, watched, said };
         for _ in 0..group.genesis.founders().len() {
             group.sit_down();
         }
@@ -240,7 +242,7 @@ impl Group {
             let bytes = borsh::to_vec(&*message).expect("writing into memory cannot fail");
             for site in (0..self.sites.len()).filter(|site| *site != from) {
                 let is_member = committee.replica_of(&key_of(site)).is_some();
-                let is_cut = self.cut_off.contains(&site) || self.cut_off.contains(&from);
+                let is_cut = [site, from].iter().any(|end| self.cut_off.contains(end)) || self.mute.contains(&from);
                 let hears = !is_cut && to.map_or(is_member || is_news, |to| key(to) == key_of(site));
                 if hears {
                     self.sites[site].inbox.push((key_of(from), bytes.clone()));
