@@ -32,6 +32,11 @@ impl<'a> StateView<'a> {
         Ok(found.is_some_and(|(_, record)| !record.supporters.values().any(|of| of.contains(&voice))))
     }
 
+    /// Whether a conflict is open, or was settled at this ledger time or later.
+    pub fn has_conflict(&self, id: &ConflictId, since: Time) -> Result<bool, StoreError> {
+        Ok(self.conflict_since(id, since)?.is_some())
+    }
+
     /// Whether a member owes so much work at a time that its analyses do nothing; before rules 16 none does.
     pub fn owes_too_much(&self, member: &PublicKey, now: Time) -> Result<bool, StoreError> {
         let owed: Option<WorkOwed> = entry::load(self.read, GROUP, &name::work_of_member(member))?;

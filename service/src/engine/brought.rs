@@ -2,6 +2,7 @@
 //! once, and again only after it was executed there without a verdict. Analyses too: an honest member puts one on its lane
 //! as a conflict begins, and again where it owed too much work for the one before to have an effect.
 
+use super::waiting::WAITING_MAX;
 use quorate_ledger::ConflictId;
 use quorate_pbft::{Position, ReplicaId, Time};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -14,7 +15,7 @@ pub(super) const FRESH_MS: u64 = 10_000;
 const KEPT_MS: u64 = 2 * FRESH_MS;
 /// Claims of one lane that are kept: those of ten seconds at the highest rate that was measured.
 const CLAIMS_MAX: usize = 65_536;
-/// Conflicts that are kept: of each of 256 slots as many as are looked at.
+/// Conflicts that are kept: as many as members look at in 256 slots, or as begin by eight lanes.
 const CONFLICTS_MAX: usize = 8_192;
 /// Analyses of one conflict that a lane brings again at the most, after some without an effect.
 const AGAIN_MAX: u8 = 2;
@@ -48,6 +49,8 @@ struct Lane {
     claims: Lately<Option<(Place, Option<Position>)>, CLAIMS_MAX, KEPT_MS>,
     /// First analysis of each conflict that has not begun here: its place, and the bytes that it was charged.
     early: Lately<Option<(Place, u64)>, EARLY_MAX, EARLY_KEPT_MS>,
+    /// Conflicts that began by its analyses, as this replica had not seen them begin.
+    begun: usize,
 }
 
 /// Values of the keys that came last: the oldest goes once it is too old, or they are too many.
@@ -93,9 +96,15 @@ impl Brought {
         brought.is_some_and(|lanes| *lanes.entry(lane).or_default().place.get_or_insert(place) == place)
     }
 
-    /// Whether a conflict is known to have begun.
-    pub(super) fn knows(&self, conflict: &ConflictId) -> bool {
-        self.conflicts.values.contains_key(&self.hasher.hash_one(conflict))
+    /// Whether a conflict is not known to have begun, and may begin by an analysis of a lane: as many do as wait at an honest member.
+    pub(super) fn may_begin(&self, lane: ReplicaId, conflict: &ConflictId) -> bool {
+        let has_room = self.lanes.get(&lane).is_none_or(|of| of.begun < WAITING_MAX);
+        has_room && !self.conflicts.values.contains_key(&self.hasher.hash_one(conflict))
+    }
+
+    /// Counts a conflict that begins by an analysis of a lane.
+    pub(super) fn begun_by(&mut self, lane: ReplicaId) {
+        self.lanes.entry(lane).or_default().begun += 1;
     }
 
     /// Whether a lane may bring another analysis of a conflict, if the one before had no effect.

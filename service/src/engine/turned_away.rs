@@ -137,8 +137,8 @@ impl Engine {
     /// ago, and what the lane brought before. All evidence counts, for what it proves shows at its execution alone, and so
     /// does an analysis unless it is the lane's first of a conflict that has begun, that is open or was settled just now, as the member
     /// may not have seen, and of which the member has said nothing, or comes again as that one did nothing for the work that the
-    /// member owed: one that comes before the conflict counts until that begins, for anybody can name a conflict. Where all items
-    /// count, so does the bundle.
+    /// member owed: one that comes before the conflict counts until that begins, for anybody can name a conflict. Conflicts that
+    /// this replica did not see begin are free up to as many as wait at a member. Where all items count, so does the bundle.
     fn bytes_of_no_gate(&mut self, bundle: &Bundle, work: &Work) -> Result<(u64, u64), StoreError> {
         let (mut bytes, mut overhead) = (0, BUNDLE_BYTES);
         for (index, item) in bundle.items.iter().enumerate() {
@@ -168,7 +168,8 @@ impl Engine {
         let (view, now) = (self.ledger.view(&work.batch), self.ledger.executed().time.get());
         let since = Time::new(now.saturating_sub(FRESH_MS));
         // Members bring some analyses long after their conflict began, which a replica that has started since did not see.
-        if !self.dues.brought.knows(&of.conflict) && view.awaits_analysis(&of.conflict, key)? {
+        if self.dues.brought.may_begin(header.lane, &of.conflict) && view.has_conflict(&of.conflict, since)? {
+            self.dues.brought.begun_by(header.lane);
             self.dues.begins(&of.conflict, self.own_clock);
         }
         let is_first = self.dues.brought.is_wanted(header.lane, (header.position, index), &of.conflict);

@@ -5,7 +5,7 @@ use quorate_pbft::SeqNum;
 use std::collections::VecDeque;
 
 /// Conflicts whose analyses wait; beyond, the oldest is forgotten.
-const WAITING_MAX: usize = 1_024;
+pub(super) const WAITING_MAX: usize = 1_024;
 /// Slots after which the next analysis goes out although the last was not executed: the own lane had no room for it, or an
 /// epoch ended.
 const OUT_SLOTS_MAX: u64 = 64;

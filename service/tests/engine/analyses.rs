@@ -1,11 +1,12 @@
 //! Analyses on the lanes of members without a gate: which are free, and which are given back as their conflicts begin.
 
-use crate::group::{Group, STEP_MS};
+use crate::group::{Group, STEP_MS, author};
 use crate::tolls::{liar_brings, liar_brings_all, strangers, taken_of};
-use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, ConflictId, Mode, Revision, State};
-use quorate_pbft::{Digest, Item, Time, Tip};
+use quorate_ledger::{ANALYSIS_BYTES_MAX, Analysis, Base, Change, ConflictId, Mode, Op, Revision, State};
+use quorate_pbft::{Constants, Digest, Item, Time, Tip};
 use quorate_service::engine::Candidate;
 use quorate_storage::faulty::Loss;
+use sha2::{Digest as _, Sha256};
 
 /// Analysis of a conflict: a large file.
 fn analysis(conflict: ConflictId, number: u8) -> Item {
@@ -67,6 +68,27 @@ fn settle(group: &mut Group) {
     assert_eq!(group.receipt(0, &both.id).expect("a receipt").state, State::Applied);
 }
 
+/// Conflicts at so many paths, which begin in one slot: all that the first envelope wrote and the second edits, the third deletes.
+fn begun_at_once(group: &mut Group, paths: usize) -> Vec<ConflictId> {
+    let (mut base, mut conflicts) = (Revision::GENESIS, vec![]);
+    for (seq, text) in [(1, Some("a")), (2, Some("b")), (3, None)] {
+        let content = text.map(|text| Digest(Sha256::digest(text).into()));
+        let ops = (0..paths).map(|number| match (format!("{number}"), content) {
+            (path, Some(content)) => Op::Put { path, mode: Mode::File, content },
+            (path, None) => Op::Delete { path },
+        });
+        let change = Change::new(Base::Revision(base), ops.collect(), "", 0);
+        let contents = text.into_iter().map(|text| text.as_bytes().to_vec()).collect();
+        let envelope = group.sealed(&author(), seq, vec![change], contents);
+        group.submit(0, &envelope);
+        group.until("a receipt", |group| group.receipt(0, &envelope.id).is_some());
+        let receipt = group.receipt(0, &envelope.id).expect("a receipt");
+        base = if seq == 1 { receipt.revision.expect("it was made") } else { base };
+        conflicts = receipt.conflicts;
+    }
+    conflicts
+}
+
 /// The conflict that will begin in each group of this size, as its author knows.
 fn to_begin(replicas: u16) -> ConflictId {
     let mut group = Group::new(replicas);
@@ -110,12 +132,17 @@ fn a_lane_whose_early_analysis_was_given_back_brings_no_other_of_that_conflict()
     assert!(!liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 1)]));
 }
 
+/// Analysis of 37 bytes.
+fn tiny(conflict: ConflictId) -> Item {
+    Analysis { conflict, file: None, reason: String::new() }.item().expect("a small one")
+}
+
 /// Analyses of 37 bytes, of as many conflicts that never begin.
-fn tiny(bundle: u8) -> Vec<Item> {
+fn tiny_ones(bundle: u8) -> Vec<Item> {
     let of = |index: u16| {
         let mut id = [bundle; 32];
         id[..2].copy_from_slice(&index.to_be_bytes());
-        Analysis { conflict: ConflictId(Digest(id)), file: None, reason: String::new() }.item().expect("a small one")
+        tiny(ConflictId(Digest(id)))
     };
     (0..16_384).map(of).collect()
 }
@@ -129,7 +156,7 @@ fn analyses_of_one_lane_keep_no_other_from_what_is_given_back() {
     let (mut end, mut other) = <((Tip, u64), (Tip, u64))>::default();
     assert!(liar_brings_all(&mut group, 5, &mut end, vec![analysis(conflict, 0)]));
     fill(&mut group, 5, &mut end);
-    (1..=5).for_each(|bundle| assert!(liar_brings_all(&mut group, 6, &mut other, tiny(bundle))));
+    (1..=5).for_each(|bundle| assert!(liar_brings_all(&mut group, 6, &mut other, tiny_ones(bundle))));
 
     assert_eq!(begun(&mut group), conflict);
 
@@ -215,6 +242,39 @@ fn an_analysis_that_comes_more_than_ten_seconds_after_its_conflict_was_settled_i
     fill(&mut group, 3, &mut end);
 
     assert!(!liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+}
+
+#[test]
+fn a_conflict_that_began_before_the_state_from_which_a_replica_started_has_begun() {
+    let mut group = Group::with(4, Constants { checkpoint_period: 4, window: 8, ..Constants::default() });
+    group.until_all_may_sign();
+    group.crash(3, Loss::All);
+    let conflict = begun(&mut group);
+    for seq in 3..=20 {
+        (0..60).for_each(|_| group.turn()); // the state is folded once a second
+        let envelope = group.envelope(seq, &format!("{seq}"));
+        group.submit(0, &envelope);
+        group.until("a receipt", |group| group.receipt(0, &envelope.id).is_some());
+    }
+    (0..3).for_each(|site| group.crash(site, Loss::Nothing));
+    (0..3).for_each(|site| group.start(site));
+    group.until_all_may_sign();
+    let mut end = <(Tip, u64)>::default();
+    fill(&mut group, 3, &mut end);
+
+    assert!(liar_brings_all(&mut group, 3, &mut end, vec![analysis(conflict, 0)]));
+}
+
+#[test]
+fn a_lane_brings_analyses_of_a_thousand_conflicts_that_began_unseen_and_pays_for_more() {
+    let (mut group, mut end) = owing();
+    let conflicts = begun_at_once(&mut group, 1_100);
+    let (thousand, more) = conflicts.split_at(1_060);
+    assert!(liar_brings_all(&mut group, 3, &mut end, thousand.iter().copied().map(tiny).collect()));
+
+    let three = more.iter().take(3).map(|conflict| analysis(*conflict, 0)).collect();
+
+    assert!(!liar_brings_all(&mut group, 3, &mut end, three));
 }
 
 #[test]
