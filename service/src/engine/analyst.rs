@@ -6,7 +6,7 @@ use super::error::EngineError;
 use super::slot::{ANALYSES_PER_SLOT_MAX, opened};
 use borsh::BorshDeserialize as _;
 use quorate_ledger::{Analysis, ConflictId, Event, StoreError};
-use quorate_pbft::{Bundle, Decided, Input, Item, ItemKind, PublicKey, SeqNum};
+use quorate_pbft::{Bundle, Decided, Input, Item, ItemKind, PublicKey, SeqNum, Time};
 use std::collections::BTreeSet;
 
 /// A slot older than this by the own clock is caught up with: whoever was there then has proposed.
@@ -16,6 +16,7 @@ impl Engine {
     /// Proposes for the conflicts that a slot opened, or for one that waits. Whether the core takes the items is no matter: a replica
     /// that may not sign, or whose lane is full, has nothing to say. Others' proposals are wanted from now on, however old the slot is.
     pub(super) fn analyse(&mut self, decided: &Decided, events: &[Event], work: &mut Work) -> Result<(), EngineError> {
+        self.analyses.executed_at = self.own_clock;
         let opened: Vec<ConflictId> = opened(events).collect();
         opened.iter().for_each(|id| self.dues.begins(id, self.own_clock));
         self.drop_settled(events);
@@ -31,11 +32,14 @@ impl Engine {
         if owes { Ok(()) } else { self.bring_next(decided.seq, &own, work) }
     }
 
-    /// Brings the first analysis that waits once time has paid for it: where nobody changes anything no slot is due that would.
+    /// Brings the first analysis that waits once time has paid for it: where nobody changes anything no slot is due that would. Ledger
+    /// time is taken to have passed as the own clock has since the newest slot, whatever wall clocks say.
     pub(super) fn analyse_waiting(&mut self, work: &mut Work) -> Result<(), EngineError> {
         let (own, executed) = (self.own_key(), self.ledger.executed());
         let Some(own) = own.filter(|_| !self.analyses.conflicts.is_empty()) else { return Ok(()) };
-        let owes = self.ledger.view(&work.batch).owes_too_much(&own, executed.time.max(self.wall))?;
+        let passed_ms = self.own_clock.get().saturating_sub(self.analyses.executed_at.get());
+        let now = Time::new(executed.time.get().saturating_add(passed_ms));
+        let owes = self.ledger.view(&work.batch).owes_too_much(&own, now)?;
         if owes { Ok(()) } else { self.bring_next(executed.seq, &own, work) }
     }
 

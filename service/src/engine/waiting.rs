@@ -1,7 +1,7 @@
 //! Own analyses that wait until the member owes less work.
 
 use quorate_ledger::ConflictId;
-use quorate_pbft::SeqNum;
+use quorate_pbft::{SeqNum, Time};
 use std::collections::VecDeque;
 
 /// Conflicts whose analyses wait; beyond, the oldest is forgotten.
@@ -17,6 +17,8 @@ pub(super) struct Waiting {
     pub(super) conflicts: VecDeque<ConflictId>,
     /// Slot after which the last of them went out, until an analysis of the own lane is executed.
     pub(super) out: Option<SeqNum>,
+    /// Own clock as the newest slot was executed.
+    pub(super) executed_at: Time,
 }
 
 impl Waiting {

@@ -3,7 +3,7 @@
 use crate::group::{Group, author, founding};
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema};
 use quorate_ledger::{Act, Base, Change, Genesis, GenesisFile, Limits, Mode, Op, Principal, Revision, State};
-use quorate_pbft::{Constants, Digest, ItemKind, Message, Time};
+use quorate_pbft::{Constants, Digest, ItemKind, Message, Now, Time};
 use quorate_service::engine::History;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -66,9 +66,10 @@ impl Author {
 
     /// Lets seconds pass, in which nobody changes anything.
     fn rests(&mut self, seconds: u64) {
-        for _ in 0..seconds / 5 {
-            self.group.now.wall = Time::new(self.group.now.wall.get() + 5_000);
-            (0..100).for_each(|_| self.group.turn());
+        for _ in 0..2 * seconds {
+            let Now { ticks, wall } = self.group.now;
+            self.group.now = Now { ticks: ticks.after(450), wall: Time::new(wall.get() + 450) };
+            (0..10).for_each(|_| self.group.turn());
         }
     }
 
@@ -111,6 +112,17 @@ fn a_conflict_that_begins_while_members_owe_too_much_is_analysed_once_they_owe_l
     author.rests(60);
 
     assert_eq!(author.analysed("cheap"), 1);
+}
+
+#[test]
+fn analyses_of_members_whose_clocks_are_ahead_of_ledger_time_come_once_ledger_time_has_paid() {
+    let mut author = Author::under_a_dear_rule();
+    author.group.ahead = (1..4).map(|site| (site, 2_000)).collect();
+    author.disputes(&dear_paths());
+
+    author.rests(65);
+
+    assert_eq!(author.analysed("dear/"), DEAR);
 }
 
 #[test]

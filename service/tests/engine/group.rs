@@ -54,6 +54,8 @@ pub struct Group {
     /// A site, and what it has sent since it is watched.
     pub watched: Option<usize>,
     pub said: Vec<Arc<Message>>,
+    /// Milliseconds by which the wall clocks of some sites are ahead.
+    pub ahead: BTreeMap<usize, u64>,
 }
 
 pub fn member(number: u16) -> Ed25519Signer {
@@ -115,8 +117,8 @@ impl Group {
     pub fn of(genesis: Genesis, history: History) -> Self {
         let genesis = Arc::new(genesis);
         let now = Now { ticks: Ticks::new(0), wall: Time::new(1_700_000_000_000) };
-        let (cut_off, mute, watched, said) = Default::default();
-        let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off, mute, watched, said };
+        let (cut_off, mute, watched, said, ahead) = Default::default();
+        let mut group = Self { genesis, sites: vec![], now, starts: 0, history, cut_off, mute, watched, said, ahead };
         for _ in 0..group.genesis.founders().len() {
             group.sit_down();
         }
@@ -199,7 +201,8 @@ impl Group {
 
     pub fn round(&mut self, site: usize, requests: Vec<Request>) -> Option<Round> {
         let engine = self.sites[site].engine.as_mut()?;
-        let mut round = engine.round(self.now, requests).ok()?;
+        let wall = Time::new(self.now.wall.get() + self.ahead.get(&site).copied().unwrap_or_default());
+        let mut round = engine.round(Now { wall, ..self.now }, requests).ok()?;
         round.fold.take().map_or(Ok(()), Fold::run).ok()?;
         Some(round)
     }
