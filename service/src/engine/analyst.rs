@@ -9,34 +9,34 @@ use quorate_ledger::{Analysis, ConflictId, Event, StoreError};
 use quorate_pbft::{Bundle, Decided, Input, Item, ItemKind, PublicKey, SeqNum, Time};
 use std::collections::BTreeSet;
 
-/// A slot older than this by the own clock is caught up with: whoever was there then has proposed.
-const FRESH_MS: u64 = 30_000;
-
 impl Engine {
     /// Proposes for the conflicts that a slot opened, or for one that waits. Whether the core takes the items is no matter: a replica
     /// that may not sign, or whose lane is full, has nothing to say. Others' proposals are wanted from now on, however old the slot is.
+    /// Members who were there have spoken of conflicts in a slot that no primary could propose now; a replica that is behind sees first
+    /// whether they have.
     pub(super) fn analyse(&mut self, decided: &Decided, events: &[Event], work: &mut Work) -> Result<(), EngineError> {
         self.analyses.executed_at = self.own_clock;
         let opened: Vec<ConflictId> = opened(events).collect();
         opened.iter().for_each(|id| self.dues.begins(id, self.own_clock));
         self.drop_settled(events);
         self.look_at_executed(decided, work)?;
-        let is_old = decided.time.get().saturating_add(FRESH_MS) < self.wall.get();
+        let is_old = decided.time.get().saturating_add(self.constants.clock_behind_ms) < self.wall.get();
         let Some(own) = self.own_key().filter(|_| !is_old) else { return Ok(()) };
-        let owes = self.ledger.view(&work.batch).owes_too_much(&own, decided.time)?;
-        if owes || !self.analyses.conflicts.is_empty() {
+        let waits = self.reporter.is_behind() || self.ledger.view(&work.batch).owes_too_much(&own, decided.time)?;
+        if waits || !self.analyses.conflicts.is_empty() {
             opened.into_iter().for_each(|id| self.analyses.push(id));
         } else {
             opened.iter().try_for_each(|id| self.bring(id, &own, work).map(drop))?;
         }
-        if owes { Ok(()) } else { self.bring_next(decided.seq, &own, work) }
+        if waits { Ok(()) } else { self.bring_next(decided.seq, &own, work) }
     }
 
     /// Brings the first analysis that waits once time has paid for it: where nobody changes anything no slot is due that would. Ledger
     /// time is taken to have passed as the own clock has since the newest slot, whatever wall clocks say.
     pub(super) fn analyse_waiting(&mut self, work: &mut Work) -> Result<(), EngineError> {
         let (own, executed) = (self.own_key(), self.ledger.executed());
-        let Some(own) = own.filter(|_| !self.analyses.conflicts.is_empty()) else { return Ok(()) };
+        let waits = self.analyses.conflicts.is_empty() || self.reporter.is_behind();
+        let Some(own) = own.filter(|_| !waits) else { return Ok(()) };
         let passed_ms = self.own_clock.get().saturating_sub(self.analyses.executed_at.get());
         let now = Time::new(executed.time.get().saturating_add(passed_ms));
         let owes = self.ledger.view(&work.batch).owes_too_much(&own, now)?;

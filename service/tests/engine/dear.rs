@@ -126,6 +126,17 @@ fn analyses_of_members_whose_clocks_are_ahead_of_ledger_time_come_once_ledger_ti
 }
 
 #[test]
+fn a_conflict_in_a_slot_of_a_primary_that_is_forty_seconds_late_is_analysed() {
+    let mut author = Author::under_a_dear_rule();
+    author.group.ahead = (1..4).map(|site| (site, 40_000)).collect();
+
+    author.disputes(&["cheap".to_owned()]);
+    (0..100).for_each(|_| author.group.turn());
+
+    assert_eq!(author.analysed("cheap"), 1);
+}
+
+#[test]
 fn an_analysis_that_is_in_no_bundle_as_its_conflict_is_settled_comes_in_none() {
     let mut author = Author::under_a_dear_rule();
     (author.group.mute, author.group.watched) = (BTreeSet::from([3]), Some(3));
