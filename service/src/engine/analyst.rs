@@ -23,8 +23,8 @@ impl Engine {
         let is_old = decided.time.get().saturating_add(self.constants.clock_behind_ms) < self.wall.get();
         let Some(own) = self.own_key().filter(|_| !is_old) else { return Ok(()) };
         let waits = self.reporter.is_behind() || self.ledger.view(&work.batch).owes_too_much(&own, decided.time)?;
-        if waits || !self.analyses.conflicts.is_empty() {
-            opened.into_iter().for_each(|id| self.analyses.push(id));
+        if waits || !self.analyses.is_empty() {
+            opened.iter().try_for_each(|id| self.let_wait(id, work))?;
         } else {
             opened.iter().try_for_each(|id| self.bring(id, &own, work).map(drop))?;
         }
@@ -35,12 +35,19 @@ impl Engine {
     /// time is taken to have passed as the own clock has since the newest slot, whatever wall clocks say.
     pub(super) fn analyse_waiting(&mut self, work: &mut Work) -> Result<(), EngineError> {
         let (own, executed) = (self.own_key(), self.ledger.executed());
-        let waits = self.analyses.conflicts.is_empty() || self.reporter.is_behind();
+        let waits = self.analyses.is_empty() || self.reporter.is_behind();
         let Some(own) = own.filter(|_| !waits) else { return Ok(()) };
         let passed_ms = self.own_clock.get().saturating_sub(self.analyses.executed_at.get());
         let now = Time::new(executed.time.get().saturating_add(passed_ms));
         let owes = self.ledger.view(&work.batch).owes_too_much(&own, now)?;
         if owes { Ok(()) } else { self.bring_next(executed.seq, &own, work) }
+    }
+
+    /// Lets an analysis wait behind the others of its domain.
+    fn let_wait(&mut self, id: &ConflictId, work: &Work) -> Result<(), StoreError> {
+        let domain = self.ledger.view(&work.batch).domain_of(id)?;
+        domain.into_iter().for_each(|domain| self.analyses.push(domain, *id));
+        Ok(())
     }
 
     /// Takes own analyses of conflicts that a slot settled from what waits for the own lane: they would be of no use there.
@@ -69,7 +76,7 @@ impl Engine {
             self.analyses.out.take_if(|_| is_own);
             for id in self.in_vain(bundle, work)? {
                 if self.dues.brought.comes_again(lane, &id) && is_own {
-                    self.analyses.push(id);
+                    self.let_wait(&id, work)?;
                 }
             }
         }
@@ -96,7 +103,7 @@ impl Engine {
             return Ok(());
         }
         for _ in 0..ANALYSES_PER_SLOT_MAX {
-            let Some(id) = self.analyses.conflicts.pop_front() else { break };
+            let Some(id) = self.analyses.pop() else { break };
             if self.bring(&id, own, work)? {
                 self.analyses.out = Some(now);
                 break;
