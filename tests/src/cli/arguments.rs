@@ -125,7 +125,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Measures a healthy group in virtual time: changes, messages, hops, syncs and verifications.
+    /// Measures a healthy group in virtual time: changes, messages, signatures, verifications, rows, hops and syncs.
     Pace {
         /// Prints one JSON document.
         #[arg(long)]

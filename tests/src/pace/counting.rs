@@ -1,4 +1,4 @@
-//! Signatures that a replica verifies for the first time; the node remembers the others, and those that it made.
+//! Signatures that a replica makes, and those that it verifies for the first time; the node remembers the others, and its own.
 
 use quorate_pbft::{Kind, PublicKey, Signature, Signer, Statement, Verify};
 use std::collections::BTreeSet;
@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Bytes of a statement, which end what is signed.
 const STATEMENT_BYTES: usize = 89;
 
-/// First verifications, by subject.
+/// Signatures made, and first verifications by subject.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counted {
+    /// Own signatures, those of statuses apart.
+    pub(super) made: u64,
     /// Headers and acknowledgements.
     pub(super) lanes: u64,
     /// PrePrepares, Prepares and Commits.
@@ -18,11 +20,11 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn since(&self, before: &Self) -> Self {
-        Self { lanes: self.lanes - before.lanes, votes: self.votes - before.votes }
+        Self { made: self.made - before.made, lanes: self.lanes - before.lanes, votes: self.votes - before.votes }
     }
 
     pub(super) fn and(&self, other: &Self) -> Self {
-        Self { lanes: self.lanes + other.lanes, votes: self.votes + other.votes }
+        Self { made: self.made + other.made, lanes: self.lanes + other.lanes, votes: self.votes + other.votes }
     }
 }
 
@@ -73,7 +75,9 @@ impl Signer for Own {
 
     fn sign(&self, bytes: &[u8]) -> Signature {
         let signature = self.signer.sign(bytes);
-        self.known.seen().0.insert((self.public_key(), signature));
+        let mut seen = self.known.seen();
+        seen.0.insert((self.public_key(), signature));
+        seen.1.made += u64::from(kind_of(bytes) != Some(Kind::Status));
         signature
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Counts {
     pub(super) messages: u64,
     pub(super) statuses: u64,
     pub(super) commits: u64,
+    /// Of agreement, in the journals.
+    pub(super) rows: u64,
     pub(super) bundles: u64,
     pub(super) slots: u64,
 }
@@ -44,6 +46,7 @@ impl Counts {
             messages: self.messages - before.messages,
             statuses: self.statuses - before.statuses,
             commits: self.commits - before.commits,
+            rows: self.rows - before.rows,
             bundles: self.bundles - before.bundles,
             slots: self.slots - before.slots,
         }
@@ -202,6 +205,7 @@ impl Group {
         let inputs = std::mem::take(&mut seat.inbox);
         let news = seat.work(now, inputs, &context);
         self.counts.bundles += news.bundles;
+        self.counts.rows += news.rows;
         self.counts.slots += if at.index() == 0 { news.slots } else { 0 };
         if news.wrote {
             self.counts.commits += 1;
@@ -258,6 +262,7 @@ impl Group {
 #[derive(Default)]
 struct News {
     wrote: bool,
+    rows: u64,
     bundles: u64,
     slots: u64,
 }
@@ -297,7 +302,7 @@ impl Seat {
     /// Input that follows in the same round, if the effect was to execute.
     fn work_off(&mut self, effect: Effect, news: &mut News, context: &VerifyContext<'_>) -> Option<Input> {
         match effect {
-            Effect::Persist(_) => news.wrote = true,
+            Effect::Persist(_) => (news.wrote, news.rows) = (true, news.rows + 1),
             Effect::Send { to, message } => self.leaving.push((Some(to), message)),
             Effect::Broadcast(message) => {
                 news.bundles += u64::from(matches!(*message, Message::Bundle(_)));

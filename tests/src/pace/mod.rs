@@ -1,5 +1,5 @@
 //! Pace of a healthy group in virtual time: changes a second, messages for each change, hops and syncs until a decision,
-//! signatures verified. Processors cost nothing here, so the figures are the protocol's own and repeat exactly.
+//! signatures made and verified, rows. Processors cost nothing here, so the figures are the protocol's own and repeat exactly.
 
 mod counting;
 mod group;
@@ -46,6 +46,10 @@ pub struct Load {
     pub changes_a_second: f64,
     /// Messages that left any replica, for each of these.
     pub messages_a_change: f64,
+    /// Signatures that replicas made, for each change, those of statuses apart.
+    pub signatures_a_change: f64,
+    /// Rows of agreement put into journals over the group, for each change.
+    pub rows_a_change: f64,
     /// Changes that share a bundle.
     pub changes_a_bundle: f64,
     /// Slots in a second.
@@ -67,6 +71,10 @@ pub struct Quiet {
     pub syncs: f64,
     /// Messages of the group for each change, statuses apart.
     pub messages_a_change: f64,
+    /// Signatures that replicas made, for each change, those of statuses apart.
+    pub signatures_a_change: f64,
+    /// Rows of agreement put into journals over the group, for each change.
+    pub rows_a_change: f64,
     /// Signatures about lanes that replicas verified for the first time, for each bundle.
     pub verifications_a_bundle: f64,
     /// Signatures of votes that replicas verified for the first time, for each slot.
@@ -82,7 +90,7 @@ fn load() -> Load {
     let mut group = Group::new(Delays { hop: (MILLI, 5 * MILLI), commit: (MILLI, 2 * MILLI) });
     (0..AUTHORS).for_each(|author| group.write_on(author));
     group.play_until(WARM_UP);
-    let before = group.counts();
+    let (before, made) = (group.counts(), group.verified().made);
     group.forget_waits();
     group.play_until(WARM_UP + MEASURED);
     let counts = group.counts().since(&before);
@@ -93,6 +101,8 @@ fn load() -> Load {
         seconds,
         changes_a_second: counts.changes as f64 / seconds as f64,
         messages_a_change: each(counts.messages + counts.statuses),
+        signatures_a_change: each(group.verified().made - made),
+        rows_a_change: each(counts.rows),
         changes_a_bundle: counts.changes as f64 / counts.bundles as f64,
         slots_a_second: counts.slots as f64 / seconds as f64,
         commits_a_change: each(counts.commits),
@@ -108,6 +118,8 @@ fn quiet() -> Quiet {
         hops,
         syncs,
         messages_a_change: counts.messages as f64 / counts.changes as f64,
+        signatures_a_change: verified.made as f64 / counts.changes as f64,
+        rows_a_change: counts.rows as f64 / counts.changes as f64,
         verifications_a_bundle: verified.lanes as f64 / counts.bundles as f64,
         verifications_a_slot: verified.votes as f64 / counts.slots as f64,
     }
@@ -138,11 +150,13 @@ impl fmt::Display for Pace {
         let Self { load, quiet } = self;
         writeln!(
             f,
-            "{} authors: {:.0} changes a second, {:.2} messages, {:.2} commits each; {:.1} changes a bundle, {:.0} slots a \
-             second, p50 {:.1} ms",
+            "{} authors: {:.0} changes a second, {:.2} messages, {:.2} signatures, {:.2} rows, {:.2} commits each; {:.1} changes a \
+             bundle, {:.0} slots a second, p50 {:.1} ms",
             load.authors,
             load.changes_a_second,
             load.messages_a_change,
+            load.signatures_a_change,
+            load.rows_a_change,
             load.commits_a_change,
             load.changes_a_bundle,
             load.slots_a_second,
@@ -150,8 +164,28 @@ impl fmt::Display for Pace {
         )?;
         write!(
             f,
-            "one at a time: {:.1} hops, {:.1} syncs, {:.1} messages; {:.1} verifications a bundle, {:.1} a slot",
-            quiet.hops, quiet.syncs, quiet.messages_a_change, quiet.verifications_a_bundle, quiet.verifications_a_slot
+            "one at a time: {:.1} hops, {:.1} syncs, {:.1} messages, {:.1} signatures, {:.1} rows; {:.1} verifications a bundle, \
+             {:.1} a slot",
+            quiet.hops,
+            quiet.syncs,
+            quiet.messages_a_change,
+            quiet.signatures_a_change,
+            quiet.rows_a_change,
+            quiet.verifications_a_bundle,
+            quiet.verifications_a_slot
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_changes_share_the_signatures_and_rows_that_one_alone_takes() {
+        let Pace { load, quiet } = pace();
+
+        assert!(quiet.signatures_a_change > load.signatures_a_change && load.signatures_a_change > 0.0, "{load:?}");
+        assert!(quiet.rows_a_change > load.rows_a_change && load.rows_a_change > 0.0, "{load:?}");
     }
 }
