@@ -4,7 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::arguments::{Arguments, Command};
-use cli::{NO_VERDICT, no_verdict, program, tell};
+use cli::{NO_VERDICT, no_verdict, program, say, tell};
 use quorate_tests::attacks::{self, attackers::Attack, target::Target};
 use quorate_tests::bugs;
 use quorate_tests::campaign::{simulate, simulate_until_failure};
@@ -29,7 +29,7 @@ fn run(command: Command) -> Result<ExitCode, ExitCode> {
     Ok(match command {
         Command::Simulate { seeds, from, preset, first, json } => run_seeds(from, seeds, preset, first, json)?,
         Command::Replay { seed, preset, trace, json } => cli::seeds::replay(seed, preset, trace, json),
-        Command::Shrink { seed, preset, trace } => cli::seeds::shrunk(seed, preset, trace),
+        Command::Shrink { seed, preset, trace, json } => cli::seeds::shrunk(seed, preset, trace, json),
         Command::Twins { schedules, from, boundary, json } => {
             let game = if boundary { Game::Boundary } else { Game::OneEpoch };
             let summary = twins(from..from.saturating_add(schedules), game);
@@ -81,7 +81,7 @@ fn run(command: Command) -> Result<ExitCode, ExitCode> {
         Command::Flips { stores, seed, program: named } => {
             let found = attacks::disks::flips(&program(named)?, stores, seed, |what| eprintln!("{what}"));
             let found = found.map_err(no_verdict)?;
-            println!("{}", serde_json::to_string_pretty(&found).expect("a summary is plain data"));
+            say(serde_json::to_string_pretty(&found).expect("a summary is plain data"));
             ExitCode::from(u8::from(!found.failures.is_empty()))
         }
         Command::AttackAs { attack, target } => attack_as(attack, &target).map_or_else(

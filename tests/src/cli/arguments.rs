@@ -48,7 +48,7 @@ pub enum Command {
         #[arg(long)]
         trace: bool,
         /// Prints one JSON document.
-        #[arg(long, conflicts_with = "trace")]
+        #[arg(long)]
         json: bool,
     },
     /// Makes a failing seed smaller and prints what is left of its plan.
@@ -61,6 +61,9 @@ pub enum Command {
         /// Prints every event of the smaller run.
         #[arg(long)]
         trace: bool,
+        /// Prints one JSON document.
+        #[arg(long)]
+        json: bool,
     },
     /// Plays schedules in which one member runs twice.
     Twins {

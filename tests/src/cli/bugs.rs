@@ -1,5 +1,6 @@
 //! `bugs`: known mistakes, each planted and looked for.
 
+use super::say;
 use quorate_tests::bugs::{self, Hunted, Mistake, Shard};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,15 +35,15 @@ fn wanted(only: Option<&str>, shard: Shard) -> anyhow::Result<(PathBuf, Vec<Mist
 
 fn print(bugs: &[Hunted], listed: bool, json: bool) {
     if json {
-        println!("{:#}", serde_json::json!({ "bugs": bugs }));
+        say(format_args!("{:#}", serde_json::json!({ "bugs": bugs })));
         return;
     }
     for bug in bugs {
         match listed {
-            true => println!("{}: {} Breaks {}. `{}`", bug.name, bug.what, bug.breaks, bug.run),
-            false => println!("{bug}"),
+            true => say(format_args!("{}: {} Breaks {}. `{}`", bug.name, bug.what, bug.breaks, bug.run)),
+            false => say(bug),
         }
     }
     let found = bugs.iter().filter(|bug| bug.found).count();
-    println!("{} mistakes{}", bugs.len(), if listed { String::new() } else { format!(", {found} found") });
+    say(format_args!("{} mistakes{}", bugs.len(), if listed { String::new() } else { format!(", {found} found") }));
 }

@@ -6,17 +6,25 @@ pub mod seeds;
 
 use serde::Serialize;
 use std::fmt::Display;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exit code of a run without a verdict.
 pub const NO_VERDICT: u8 = 2;
 
+/// Prints a line, or more; a reader that has gone, as `head` does, is no mistake of anybody.
+pub fn say(text: impl Display) {
+    if let Err(error) = writeln!(io::stdout(), "{text}") {
+        assert!(error.kind() == ErrorKind::BrokenPipe, "standard output: {error}");
+    }
+}
+
 /// Prints a summary; exit 1 where something failed.
 pub fn tell<S: Serialize + Display>(summary: &S, has_failed: bool, json: bool) -> ExitCode {
     match json {
-        true => println!("{}", serde_json::to_string_pretty(summary).expect("a summary is plain data")),
-        false => println!("{summary}"),
+        true => say(serde_json::to_string_pretty(summary).expect("a summary is plain data")),
+        false => say(summary),
     }
     ExitCode::from(u8::from(has_failed))
 }

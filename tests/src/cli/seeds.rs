@@ -1,10 +1,12 @@
 //! `replay` and `shrink`: one seed.
 
+use super::say;
 use quorate_tests::campaign::replay_command;
 use quorate_tests::plan::Plan;
 use quorate_tests::presets::Preset;
-use quorate_tests::run::run;
+use quorate_tests::run::{Failure, run};
 use quorate_tests::shrink::{describe, shrink};
+use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,39 +26,68 @@ pub fn replay(seed: u64, preset: Option<Preset>, trace: bool, json: bool) -> Exi
     let plan = Plan::of(seed, preset);
     let outcome = run(&plan, trace);
     if json {
-        let document = serde_json::json!({
-            "seed": seed,
-            "preset": plan.preset.to_string(),
-            "failure": outcome.failure.as_ref().map(|failure| serde_json::json!({
-                "oracle": failure.oracle, "what": failure.what, "replay": replay_command(seed, preset),
-            })),
-        });
-        println!("{document:#}");
+        say(format_args!("{:#}", document(&plan, preset, outcome.failure.as_ref(), trace.then_some(&outcome.trace))));
     } else {
-        println!("{plan:#?}");
-        print!("{}", outcome.trace);
+        say(format_args!("{plan:#?}"));
+        say_trace(&outcome.trace);
         match &outcome.failure {
-            None => println!("seed {seed} ({}): nothing found", plan.preset),
-            Some(failure) => println!("seed {seed} ({}), oracle {}: {}", plan.preset, failure.oracle, failure.what),
+            None => say(format_args!("seed {seed} ({}): nothing found", plan.preset)),
+            Some(failure) => say_failure(&plan, failure),
         }
     }
     ExitCode::from(u8::from(outcome.failure.is_some()))
 }
 
-/// Makes a failing seed smaller, and runs what is left.
-pub fn shrunk(seed: u64, preset: Option<Preset>, trace: bool) -> ExitCode {
+/// Makes a failing seed smaller, and runs what is left; exit 0 where it does not fail.
+pub fn shrunk(seed: u64, preset: Option<Preset>, trace: bool, json: bool) -> ExitCode {
     let plan = Plan::of(seed, preset);
     let Some(failure) = run(&plan, false).failure else {
-        println!("seed {seed} ({}): nothing found, nothing to shrink", plan.preset);
+        match json {
+            true => say(format_args!("{:#}", with_sizes(document(&plan, preset, None, None), &plan, None))),
+            false => say(format_args!("seed {seed} ({}): nothing found, nothing to shrink", plan.preset)),
+        }
         return ExitCode::SUCCESS;
     };
     let small = shrink(&plan, &failure.oracle, Duration::from_secs(60));
     let outcome = run(&small, trace);
-    println!("{small:#?}");
-    print!("{}", outcome.trace);
-    println!("before: {}", describe(&plan));
-    println!("after:  {}", describe(&small));
-    let what = outcome.failure.map(|failure| failure.what).unwrap_or_default();
-    println!("seed {seed} ({}), oracle {}: {what}", plan.preset, failure.oracle);
+    let failure = outcome.failure.as_ref().unwrap_or(&failure);
+    if json {
+        let document = document(&plan, preset, Some(failure), trace.then_some(&outcome.trace));
+        say(format_args!("{:#}", with_sizes(document, &plan, Some(&small))));
+    } else {
+        say(format_args!("{small:#?}"));
+        say_trace(&outcome.trace);
+        say(format_args!("before: {}\nafter:  {}", describe(&plan), describe(&small)));
+        say_failure(&plan, failure);
+    }
     ExitCode::from(1)
+}
+
+/// A run's document, with its trace by lines where that is wanted.
+fn document(plan: &Plan, preset: Option<Preset>, failure: Option<&Failure>, trace: Option<&String>) -> Value {
+    let failure = failure.map(|failure| {
+        json!({ "oracle": failure.oracle, "what": failure.what, "replay": replay_command(plan.seed, preset) })
+    });
+    let mut document = json!({ "seed": plan.seed, "preset": plan.preset.to_string(), "failure": failure });
+    if let Some(trace) = trace {
+        document["trace"] = trace.lines().collect();
+    }
+    document
+}
+
+/// The document with a plan's size before and after it was made smaller.
+fn with_sizes(mut document: Value, before: &Plan, after: Option<&Plan>) -> Value {
+    document["before"] = describe(before).into();
+    document["after"] = after.map(describe).into();
+    document
+}
+
+fn say_trace(trace: &str) {
+    if !trace.is_empty() {
+        say(trace.trim_end_matches('\n'));
+    }
+}
+
+fn say_failure(plan: &Plan, failure: &Failure) {
+    say(format_args!("seed {} ({}), oracle {}: {}", plan.seed, plan.preset, failure.oracle, failure.what));
 }
