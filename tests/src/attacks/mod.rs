@@ -99,7 +99,7 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let during = watch(lasts, &meter, &honest);
     let unearned = earned.and_then(|state| conduct::await_state(group.target(), state).err());
     let (had, idle) = attackers.end();
-    let held = had / begun.elapsed().as_secs_f64();
+    let attacker_cores = had / begun.elapsed().as_secs_f64();
     if earned.is_some() {
         group.revive()?;
     }
@@ -111,7 +111,8 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let written_kib_max = attacks.iter().map(|attack| attack.written_kib_max(lasts.as_secs())).sum();
     let wronged = conduct::wronged(group.target());
     let ended = ended.into_iter().chain(idle).chain(unseated).chain(unearned).chain(wronged).collect();
-    Ok(Outcome::new(name, held, [before, during, after], ended).bounded(written_kib_max).short(earned.is_some()))
+    let outcome = Outcome::new(name, attacker_cores, [before, during, after], ended);
+    Ok(outcome.bounded(written_kib_max).short(earned.is_some()).judged(plan.delays_count))
 }
 
 /// Attackers at work: all who need no member's key, and those who need it one after the other.

@@ -66,8 +66,12 @@ impl fmt::Display for Three {
 pub struct Outcome {
     /// Its name, or all names.
     pub name: String,
-    /// Cores that the attackers were held to, and used.
-    pub held: f64,
+    /// Cores that the attackers used, of those that they were held to.
+    pub attacker_cores: f64,
+    /// Whether it did no harm.
+    pub held: bool,
+    /// Harm in words.
+    pub harm: Vec<String>,
     /// The most resident memory of any replica, in MiB.
     pub rss_mib: Three,
     /// An author at the attacked replica: 99 of a hundred changes took so many milliseconds at most.
@@ -92,11 +96,13 @@ pub struct Outcome {
 
 impl Outcome {
     /// Of what was seen in three stretches of time.
-    pub fn new(name: String, held: f64, [before, during, after]: [Window; 3], ended: Vec<String>) -> Self {
+    pub fn new(name: String, attacker_cores: f64, [before, during, after]: [Window; 3], ended: Vec<String>) -> Self {
         let three = |of: fn(&Window) -> u64| Three { before: of(&before), during: of(&during), after: of(&after) };
         Self {
             name,
-            held,
+            attacker_cores,
+            held: true,
+            harm: vec![],
             rss_mib: three(Window::rss_max),
             honest_p99_ms: three(|window| window.attacked.p99_ms),
             other_p99_ms: three(|window| window.other.p99_ms),
@@ -122,9 +128,17 @@ impl Outcome {
         self
     }
 
+    /// With the harm that it did; delays count where others could be served in time.
+    pub fn judged(mut self, delays_count: bool) -> Self {
+        let delays = if delays_count && !self.is_short { self.delays() } else { vec![] };
+        self.harm = self.lasting_harm().into_iter().chain(delays).collect();
+        self.held = self.harm.is_empty();
+        self
+    }
+
     /// Harm that does not depend on how busy the machine is: who ended, memory, bytes on disks, and who was not served
     /// at all.
-    pub fn lasting_harm(&self) -> Vec<String> {
+    fn lasting_harm(&self) -> Vec<String> {
         let rss = self.during.rss_max().max(self.after.rss_max());
         let mut found = self.ended.clone();
         found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
@@ -144,7 +158,7 @@ impl Outcome {
     }
 
     /// Harm to those who wait.
-    pub fn delays(&self) -> Vec<String> {
+    fn delays(&self) -> Vec<String> {
         let (before, during) = (&self.before, &self.during);
         let slow = |who: &str, before: &Service, during: &Service, tenths: u64| {
             let allowed = before.p99_ms.saturating_mul(tenths) / 10 + SLACK_MS;
@@ -187,14 +201,9 @@ impl Summary {
         }
     }
 
-    fn harm(&self, outcome: &Outcome) -> Vec<String> {
-        let delays = if self.delays_count && !outcome.is_short { outcome.delays() } else { vec![] };
-        outcome.lasting_harm().into_iter().chain(delays).collect()
-    }
-
     /// Attacks that did harm.
     pub fn failed(&self) -> usize {
-        self.attacks.iter().filter(|outcome| !self.harm(outcome).is_empty()).count()
+        self.attacks.iter().filter(|outcome| !outcome.held).count()
     }
 }
 
@@ -212,15 +221,37 @@ impl fmt::Display for Summary {
             "attack", "cores", "attacked b/d/a", "other b/d/a", "healthz", "rss b/d/a", "disk KiB"
         )?;
         for outcome in &self.attacks {
-            let Outcome { name, held, rss_mib, honest_p99_ms, other_p99_ms, during, .. } = outcome;
+            let Outcome { name, attacker_cores, rss_mib, honest_p99_ms, other_p99_ms, during, .. } = outcome;
             let (name, disk): (String, u64) = (name.chars().take(20).collect(), during.written_max());
             let health = shown(during.attacked.health_max_ms);
             writeln!(
                 f,
-                "{name:<20} {held:>5.2} {honest_p99_ms:>20} {other_p99_ms:>20} {health:>7} {rss_mib:>15} {disk:>9}"
+                "{name:<20} {attacker_cores:>5.2} {honest_p99_ms:>20} {other_p99_ms:>20} {health:>7} {rss_mib:>15} {disk:>9}"
             )?;
-            self.harm(outcome).iter().try_for_each(|what| writeln!(f, "    HARM {what}"))?;
+            outcome.harm.iter().try_for_each(|what| writeln!(f, "    HARM {what}"))?;
         }
         write!(f, "{} attacks, {} did harm", self.attacks.len(), self.failed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(ended: &[&str]) -> Outcome {
+        let quiet = Service { changes: 1, p50_ms: 1, p99_ms: 1, health_max_ms: 1 };
+        let window = Window { taken: vec![], attacked: quiet.clone(), other: quiet };
+        let ended = ended.iter().map(|who| (*who).to_owned()).collect();
+        Outcome::new("floods".into(), 0.5, [window.clone(), window.clone(), window], ended).judged(true)
+    }
+
+    #[test]
+    fn an_attack_that_did_harm_says_in_its_document_that_and_which() {
+        let document = |ended: &[&str]| serde_json::to_value(outcome(ended)).expect("plain data");
+        let (held, harmed) = (document(&[]), document(&["replica 1 ended"]));
+
+        assert_eq!((&held["held"], &held["harm"]), (&true.into(), &serde_json::json!([])));
+        assert_eq!((&harmed["held"], &harmed["harm"]), (&false.into(), &serde_json::json!(["replica 1 ended"])));
+        assert_eq!(harmed["attacker_cores"], 0.5);
     }
 }
