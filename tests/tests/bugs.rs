@@ -92,3 +92,24 @@ fn every_patch_applies_to_the_tree() {
         );
     }
 }
+
+/// Counts of mistakes by the words with which their runs begin, as the documentation says them.
+#[test]
+fn the_counts_of_mistakes_in_the_documentation_are_those_of_the_patches() {
+    let (mistakes, text) = (mistakes(), std::fs::read_to_string(root().join("docs/testing.md")).expect("a page"));
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let count = |run: &str| mistakes.iter().filter(|mistake| mistake.run.starts_with(run)).count();
+    let usual = mistakes.iter().filter(|mistake| mistake.run == USUAL).count();
+    for told in [
+        format!("Of the {} mistakes, {usual} are for `{USUAL}`", mistakes.len()),
+        format!("and {} for `simulate` with a preset: {} for `epochs`", count("simulate --preset"), count(OF_EPOCHS)),
+        format!("{} are about copies (`rebuilt`), {} about spreading (`sites`)", count("rebuilt"), count("sites")),
+        format!(
+            "{} about contents that come back (`contents`); {} are found by a test",
+            count("contents"),
+            count("test ")
+        ),
+    ] {
+        assert!(text.contains(&told), "docs/testing.md does not say: {told}");
+    }
+}
