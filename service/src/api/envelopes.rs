@@ -28,9 +28,10 @@ use quorate_ledger::{
 use quorate_pbft::{Item, ItemKind, PublicKey, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::field::display;
 
 /// Bytes of an envelope that is checked where it is read; a larger one goes to a thread of its own, so that hashing
@@ -39,6 +40,9 @@ const CHECKED_IN_PLACE_BYTES: usize = 64 << 10;
 
 /// Bytes of a change without contents that is let in where there is little room.
 const SMALL_BYTES: usize = 64 << 10;
+
+/// Time that an envelope without the number before it waits for that one: it may be on its way.
+const GAP_WAIT: Duration = Duration::from_secs(1);
 
 /// `wait=` of an offer.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -71,7 +75,8 @@ pub async fn offer(
     if let Some(seat) = seat.filter(|_| admitted.is_let_in()) {
         seat.let_in();
     }
-    admitted.reply(&service, level).await.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
+    let reply = admitted.reply(&service, level, GAP_WAIT).await;
+    reply.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
 }
 
 /// Lets an envelope in: past the gate and onto the core's thread, or on to a member, whose answer is all that there is.
@@ -94,7 +99,7 @@ pub async fn order(
         Some(relay) => {
             relayed::hand_on(service, relay, (bytes.into(), level), (passed.saturating_add(1), Some(from))).await
         }
-        None => enter(service, bytes.into(), level).await?.reply(service, level).await,
+        None => enter(service, bytes.into(), level).await?.reply(service, level, GAP_WAIT).await,
     }
 }
 
@@ -155,8 +160,8 @@ impl Admitted {
         }
     }
 
-    /// Waits for the answer as the level asks.
-    pub async fn reply(self, service: &Service, level: Level) -> Answer<Reply> {
+    /// Waits for the answer as the level asks, and so long at most while an earlier number is missing.
+    pub async fn reply(self, service: &Service, level: Level, gap_wait: Duration) -> Answer<Reply> {
         let (waiting, place, mut fate, end) = match self {
             Self::Answered(reply) => return Ok(reply),
             Self::Judged(receipt) => return settled(service, receipt, level, Instant::now() + WAIT_MAX).await,
@@ -172,6 +177,7 @@ impl Admitted {
         }
         let fate = tokio::select! {
             fate = timeout_at(end, fate.answer()) => fate,
+            place = missed(service, &waiting.id, place, gap_wait) => return Ok(promised(service, waiting, place)),
             () = service.stuck() => return Ok(promise(waiting)),
             () = service.stop.cancelled() => return Err(Failure::stopping()),
         };
@@ -183,6 +189,18 @@ impl Admitted {
             Err(_) => Ok(promise(waiting)),
         }
     }
+}
+
+/// Place of an envelope that still lacks an earlier number after this time; of others there is no end.
+async fn missed(service: &Service, id: &EnvelopeId, place: Place, gap_wait: Duration) -> Place {
+    if place.waits_for().is_some() {
+        sleep(gap_wait).await;
+        let now = service.mempool().known(id).map(|(_, place)| place);
+        if let Some(place) = now.filter(|place| place.waits_for().is_some()) {
+            return place;
+        }
+    }
+    pending().await
 }
 
 /// Ticket of an envelope, with the reason where it has one to wait.

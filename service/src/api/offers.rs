@@ -13,7 +13,7 @@ use super::param::InQuery;
 use super::problem::{Answer, Failure};
 use super::relayed::not_believed;
 use super::reply::Reply;
-use super::service::Service;
+use super::service::{Service, WAIT_MAX};
 use super::streams::{Entering, Offering};
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
@@ -201,7 +201,7 @@ impl Exchange {
             let reply = match envelopes::admit(&service, bytes, level).await {
                 Ok(admitted) => {
                     let _entered = entered(entering, seat.as_ref(), &admitted);
-                    admitted.reply(&service, level).await
+                    admitted.reply(&service, level, WAIT_MAX).await
                 }
                 Err(failure) => Err(failure),
             };
@@ -216,7 +216,7 @@ impl Exchange {
         let (service, level, form) = (self.service.clone(), self.level, self.form);
         let entered = entered(entering, self.seat.as_ref(), &admitted);
         let answer = async move {
-            let reply = admitted.reply(&service, level).await;
+            let reply = admitted.reply(&service, level, WAIT_MAX).await;
             drop(entered);
             form.write(&offered(at, reply))
         };
