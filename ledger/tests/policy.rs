@@ -145,6 +145,24 @@ fn an_arbiter_who_may_not_write_is_refused() {
 }
 
 #[test]
+fn each_fault_of_a_rule_is_found_and_a_change_is_refused_with_the_first() {
+    let nobody = Principal::Organisation("nobody".into());
+    let step = Step { class: None, strategy: Strategy::Arbitrate(nobody.clone()), deadline_ms: None };
+    let bad = PathRule { approvals: 4, strategies: vec![step], forbidden: vec![String::new()], ..rule("") };
+    let policy = DomainPolicy {
+        paths: vec![bad],
+        ..DomainPolicy::new(vec![Principal::Organisation("org-0".into())], vec![Principal::Everyone])
+    };
+
+    let faults: Vec<BadPolicy> = policy.faults(4).map(|fault| fault.why).collect();
+
+    let forbidden = BadPolicy::TooLong("a forbidden text, or their list,");
+    let all = [BadPolicy::Approvals(4), BadPolicy::Pattern(String::new()), forbidden, BadPolicy::Arbiter(nobody)];
+    assert_eq!(faults, all);
+    assert_eq!(policy.check(4), Err(BadPolicy::Approvals(4)));
+}
+
+#[test]
 fn each_fault_of_a_policy_is_found_with_its_place() {
     let paths = vec![rule(""), rule("ok"), PathRule { approvals: 4, ..rule("**") }];
     let approvals = Approvals { organisations: Some(5), by: vec![] };

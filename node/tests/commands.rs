@@ -200,6 +200,18 @@ fn a_policy_is_checked_without_a_node() {
 }
 
 #[test]
+fn a_policy_whose_approvals_no_number_of_organisations_was_held_against_is_told_so() {
+    let asks = r#"{"writers": ["*"], "readers": [], "approvals": {"organisations": 99, "by": []}}"#;
+    let folder = folder(&[("asks", asks), ("asks-nothing", r#"{"writers": ["*"], "readers": []}"#)]);
+    let told = |args: &[&str]| {
+        let said = quorate(folder.path(), &[&["policy", "check"][..], args].concat());
+        (code(&said), String::from_utf8_lossy(&said.stderr).contains("--organisations"))
+    };
+    assert_eq!((told(&["asks"]), told(&["asks-nothing"])), ((0, true), (0, false)));
+    assert_eq!(told(&["asks", "--organisations", "4"]), (1, false));
+}
+
+#[test]
 fn a_policy_with_too_much_of_two_kinds_is_told_of_both() {
     let names = (0..257).map(|name| format!("\"^k{name}$\": true")).collect::<Vec<_>>().join(",");
     let checked = format!(r#"{{"pattern": "a", "format": "json", "schema": {{"patternProperties": {{{names}}}}}}}"#);

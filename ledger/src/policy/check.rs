@@ -8,6 +8,7 @@ use crate::vocabulary::name::Principal;
 use crate::vocabulary::shelter::sheltered;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::iter::once_with;
 
 /// Bytes of a forbidden text.
 const FORBIDDEN_BYTES_MAX: usize = 256;
@@ -120,7 +121,7 @@ impl DomainPolicy {
         self.paths.iter().filter_map(|rule| rule.schema.as_ref())
     }
 
-    /// Faults in the order of their fields, of each rule the first: later ones are looked for only when asked for.
+    /// Faults in the order of their fields: later ones are looked for only when asked for.
     pub fn faults(&self, organisations: u32) -> impl Iterator<Item = Fault> + '_ {
         let whole = [
             ("writers", principals(&self.writers)),
@@ -130,13 +131,12 @@ impl DomainPolicy {
             ("approvals", self.approvals.check(organisations)),
         ];
         let whole = whole.into_iter().filter_map(|(place, checked)| Some((place.to_owned(), checked.err()?)));
-        let of_rule = move |(number, rule): (usize, &PathRule)| {
-            let checked = rule.check(organisations).and_then(|()| rule.check_arbiters(&self.writers));
-            Some((format!("paths[{number}]"), checked.err()?))
-        };
         // Schemas are compiled only where there are not too many of them.
         let rules = self.paths.iter().take(if self.check_paths().is_ok() { RULES_MAX } else { 0 }).enumerate();
-        whole.chain(rules.filter_map(of_rule)).map(|(place, why)| Fault { place, why })
+        let of_rules = rules.flat_map(move |(number, rule)| {
+            rule.faults(organisations, &self.writers).map(move |why| (format!("paths[{number}]"), why))
+        });
+        whole.chain(of_rules).map(|(place, why)| Fault { place, why })
     }
 
     fn check_paths(&self) -> Result<(), BadPolicy> {
@@ -167,32 +167,48 @@ fn principals(list: &[Principal]) -> Result<(), BadPolicy> {
 }
 
 impl PathRule {
-    fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        principals(&self.owners)?;
-        if self.approvals >= organisations {
-            return Err(BadPolicy::Approvals(self.approvals));
-        }
-        if self.strategies.len() > STRATEGIES_MAX {
-            return Err(BadPolicy::TooLong("a list of strategies"));
-        }
+    /// Faults in their order; a schema is compiled only once those before it were taken.
+    fn faults<'r>(&'r self, organisations: u32, writers: &'r [Principal]) -> impl Iterator<Item = BadPolicy> + 'r {
+        let first = [principals(&self.owners), self.check_approvals(organisations), self.check_strategies()];
         let votes = self.strategies.iter().filter_map(|step| match step.strategy {
             Strategy::Vote(organisations) => organisations,
             _ => None,
         });
-        for needed in votes {
-            Approvals { organisations: Some(needed), by: Vec::new() }.check(organisations)?;
+        let votes = votes.map(move |needed| Approvals { organisations: Some(needed), by: vec![] }.check(organisations));
+        let last = [self.check_validators(), self.check_pattern(), self.check_forbidden()];
+        let schema = once_with(|| self.check_schema());
+        let arbiters = self.idle_arbiters(writers).map(|who| Err(BadPolicy::Arbiter(who.clone())));
+        first.into_iter().chain(votes).chain(last).chain(schema).chain(arbiters).filter_map(Result::err)
+    }
+
+    fn check_approvals(&self, organisations: u32) -> Result<(), BadPolicy> {
+        if self.approvals >= organisations { Err(BadPolicy::Approvals(self.approvals)) } else { Ok(()) }
+    }
+
+    fn check_strategies(&self) -> Result<(), BadPolicy> {
+        if self.strategies.len() > STRATEGIES_MAX { Err(BadPolicy::TooLong("a list of strategies")) } else { Ok(()) }
+    }
+
+    fn check_validators(&self) -> Result<(), BadPolicy> {
+        match self.validators.len() > VALIDATORS_MAX || self.validators.contains(&Principal::Everyone) {
+            true => Err(BadPolicy::TooLong("a list of validators, who must be named,")),
+            false => Ok(()),
         }
-        if self.validators.len() > VALIDATORS_MAX || self.validators.contains(&Principal::Everyone) {
-            return Err(BadPolicy::TooLong("a list of validators, who must be named,"));
+    }
+
+    fn check_pattern(&self) -> Result<(), BadPolicy> {
+        match glob::is_pattern(&self.pattern) {
+            true => Ok(()),
+            false => Err(BadPolicy::Pattern(self.pattern.chars().take(100).collect())),
         }
-        if !glob::is_pattern(&self.pattern) {
-            return Err(BadPolicy::Pattern(self.pattern.chars().take(100).collect()));
-        }
+    }
+
+    fn check_forbidden(&self) -> Result<(), BadPolicy> {
         let too_long = |text: &String| text.is_empty() || text.len() > FORBIDDEN_BYTES_MAX;
-        if self.forbidden.len() > FORBIDDEN_MAX || self.forbidden.iter().any(too_long) {
-            return Err(BadPolicy::TooLong("a forbidden text, or their list,"));
+        match self.forbidden.len() > FORBIDDEN_MAX || self.forbidden.iter().any(too_long) {
+            true => Err(BadPolicy::TooLong("a forbidden text, or their list,")),
+            false => Ok(()),
         }
-        self.check_schema().map_err(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why })
     }
 
     /// Format and schema of its documents.
@@ -200,26 +216,25 @@ impl PathRule {
         Some((self.format?.name(), self.schema.as_ref()?.text()))
     }
 
-    /// Refuses an arbiter who may not write: its verdict is a change.
-    fn check_arbiters(&self, writers: &[Principal]) -> Result<(), BadPolicy> {
+    /// Arbiters who may not write: their verdicts are changes.
+    fn idle_arbiters<'r>(&'r self, writers: &'r [Principal]) -> impl Iterator<Item = &'r Principal> {
         let arbiters = self.strategies.iter().filter_map(|step| match &step.strategy {
             Strategy::Arbitrate(who) | Strategy::Rule(Principle::Regenerate(who)) => Some(who),
             _ => None,
         });
-        let may_act = |who: &Principal| {
+        arbiters.filter(|who| {
             let owns = self.owners.is_empty() || self.owners.iter().any(|owner| may_meet(owner, who));
-            owns && writers.iter().any(|writer| may_meet(writer, who))
-        };
-        let mut idle = arbiters.filter(|who| !may_act(who));
-        idle.next().map_or(Ok(()), |who| Err(BadPolicy::Arbiter(who.clone())))
+            !(owns && writers.iter().any(|writer| may_meet(writer, who)))
+        })
     }
 
-    fn check_schema(&self) -> Result<(), String> {
-        match (&self.schema, self.format) {
+    fn check_schema(&self) -> Result<(), BadPolicy> {
+        let checked = match (&self.schema, self.format) {
             (None, _) => Ok(()),
             (Some(_), None | Some(Format::Text)) => Err("the format must be json, toml or yaml".into()),
             (Some(schema), Some(_)) => usable(|| schema.compile()),
-        }
+        };
+        checked.map_err(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why })
     }
 }
 
@@ -241,8 +256,13 @@ fn may_meet(one: &Principal, other: &Principal) -> bool {
 impl GroupPolicy {
     /// Whether it can be used in a group of so many organisations.
     pub fn check(&self, organisations: u32) -> Result<(), BadPolicy> {
-        self.rates.check()?;
-        self.approvals.check(organisations)
+        self.faults(organisations).next().map_or(Ok(()), |fault| Err(fault.why))
+    }
+
+    /// Faults in the order of their fields.
+    pub fn faults(&self, organisations: u32) -> impl Iterator<Item = Fault> {
+        let checked = [("rates", self.rates.check()), ("approvals", self.approvals.check(organisations))];
+        checked.into_iter().filter_map(|(place, checked)| Some(Fault { place: place.to_owned(), why: checked.err()? }))
     }
 }
 

@@ -19,8 +19,8 @@ pub struct Check {
     #[arg(long)]
     group: bool,
     /// Organisations of the group: no more of them can approve
-    #[arg(long, value_name = "NUMBER", default_value_t = u32::MAX, hide_default_value = true)]
-    organisations: u32,
+    #[arg(long, value_name = "NUMBER")]
+    organisations: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -61,12 +61,18 @@ pub fn run(args: &Check) -> Outcome {
 fn findings(args: &Check) -> Result<Vec<Finding>, Failure> {
     let document = document::bytes(&args.file)?;
     let everyone = || vec![Principal::Everyone];
-    Ok(match args.group {
-        true => found(&document, &GroupPolicy::default(), |policy| of_group(policy, args.organisations)),
+    let among = |organisations: u32| match args.group {
+        true => found(&document, &GroupPolicy::default(), |policy| policy.faults(organisations).collect()),
         false => {
-            found(&document, &DomainPolicy::new(everyone(), everyone()), |policy| of_domain(policy, args.organisations))
+            found(&document, &DomainPolicy::new(everyone(), everyone()), |policy| of_domain(policy, organisations))
         }
-    })
+    };
+    let faults = among(args.organisations.unwrap_or(u32::MAX));
+    if args.organisations.is_none() && among(1).len() > faults.len() {
+        tell!("quorate: the policy asks for approvals or votes, which were held against no number of organisations");
+        tell!("  next: give --organisations NUMBER, those of the group");
+    }
+    Ok(faults)
 }
 
 /// Faults of a document: of its parts that do not parse, and of the rest, in which a sound policy's stand for them.
@@ -86,11 +92,6 @@ fn found<P: Serialize + DeserializeOwned>(
         }
         _ => vec![Finding::unreadable(&error)],
     }
-}
-
-fn of_group(policy: &GroupPolicy, organisations: u32) -> Vec<Fault> {
-    let fault = policy.check(organisations).err();
-    fault.map(|why| Fault { place: "policy".into(), why }).into_iter().collect()
 }
 
 fn of_domain(policy: &DomainPolicy, organisations: u32) -> Vec<Fault> {
