@@ -22,7 +22,7 @@ mod feeding;
 mod framed;
 pub mod health;
 pub mod init;
-mod joiner;
+pub mod joiner;
 pub mod joining;
 pub mod levels;
 pub mod logging;

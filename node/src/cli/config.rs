@@ -26,8 +26,8 @@ pub enum Command {
 /// Folder of a replica.
 #[derive(Debug, clap::Args)]
 pub struct Folder {
-    /// The replica's folder
-    #[arg(long, value_name = "DIR")]
+    /// The replica's folder [default: the current folder]
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     dir: PathBuf,
     /// Print JSON
     #[arg(long)]

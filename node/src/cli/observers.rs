@@ -57,7 +57,7 @@ pub enum Command {
 /// Terms of an enrolment; a request has them in it.
 #[derive(Debug, clap::Args)]
 pub struct Terms {
-    /// Organisation that runs it
+    /// Organisation that runs it [default where a key file is enrolled: the organisation of the signer]
     #[arg(long)]
     org: Option<String>,
     /// Domain that it follows; may stand several times [default: all]
@@ -104,7 +104,7 @@ pub async fn run(command: &Command) -> Outcome {
         Command::Request(args) => request(args),
         Command::Enrol { who, terms, how } => {
             let status: Status = how.word.reach.client()?.get(&["status"], &[]).await?;
-            how.act(&ObserverAct::Enrol(enrolment(who, terms, status.group)?)).await
+            how.act(&ObserverAct::Enrol(enrolment(who, terms, status.group, &how.word).await?)).await
         }
         Command::Revoke { who, how } => {
             let key =
@@ -134,7 +134,9 @@ fn request(args: &Request) -> Outcome {
     let Request { dir, genesis, terms, out, json } = args;
     let genesis = observe::given_genesis(dir, genesis.as_deref())?;
     furnish(dir, &genesis, false).map_err(Failure::met)?;
-    let observer = terms.signed_by(&Key::open(&dir.join(OBSERVER_KEY_FILE))?, genesis.group())?;
+    let missing = || Failure::usage("give --org NAME: the organisation that runs the observer");
+    let organisation = terms.org.clone().ok_or_else(missing)?;
+    let observer = terms.signed_by(&Key::open(&dir.join(OBSERVER_KEY_FILE))?, organisation, genesis.group())?;
     let (key, file) = (observer.key, out.display());
     document::write_new(out, &ObserveRequest::new(genesis.group(), observer))?;
     if *json {
@@ -144,13 +146,19 @@ fn request(args: &Request) -> Outcome {
 }
 
 /// The enrolment that a file asks for: signed by the observer, or now with its key.
-fn enrolment(file: &Path, terms: &Terms, group: Digest) -> Result<Observer, Failure> {
+async fn enrolment(file: &Path, terms: &Terms, group: Digest, word: &SignedRequest) -> Result<Observer, Failure> {
     if let Some(key) = file.to_str().and_then(|text| hexed::parse::<PublicKey>(text).ok()) {
         let next = "`quorate observers request` on the observer's machine writes the file to give here";
         return Err(Failure::usage(format!("{key}: a public key does not show that somebody holds it")).next(next));
     }
     let request: ObserveRequest = match Key::open(file) {
-        Ok(key) => return terms.signed_by(&key, group),
+        Ok(key) => {
+            let organisation = match &terms.org {
+                Some(named) => named.clone(),
+                None => identities::own_organisation(word).await?,
+            };
+            return terms.signed_by(&key, organisation, group);
+        }
         Err(KeyError::NotAKey(_)) => document::read(file)?,
         Err(other) => return Err(other.into()),
     };
@@ -169,9 +177,7 @@ fn enrolment(file: &Path, terms: &Terms, group: Digest) -> Result<Observer, Fail
 
 impl Terms {
     /// The enrolment on these terms, signed by the observer's key.
-    fn signed_by(&self, key: &Key, group: Digest) -> Result<Observer, Failure> {
-        let missing = || Failure::usage("give --org NAME: the organisation that runs the observer");
-        let organisation = self.org.clone().ok_or_else(missing)?;
+    fn signed_by(&self, key: &Key, organisation: String, group: Digest) -> Result<Observer, Failure> {
         let mut domains = self.domains.clone();
         domains.sort();
         domains.dedup();

@@ -1,6 +1,8 @@
 //! Commands as the contract writes them, with nothing named that has a safe default.
 
 use crate::{code, folder, quorate};
+use quorate_ledger::Genesis;
+use quorate_service::parcel::{Draft, Frame};
 use std::path::Path;
 use std::process::Output;
 use tempfile::TempDir;
@@ -109,4 +111,45 @@ fn the_folder_of_a_replica_without_an_address_listens_on_all_networks() {
     done(group.path(), &["init", "--genesis", "genesis.json", "--key", "replica-0/replica.key", "--dir", "seat"]);
     let config = std::fs::read_to_string(group.path().join("seat/config.toml")).expect("it was made");
     assert!(config.contains("listen = \"/ip4/0.0.0.0/tcp/7700\""), "{config}");
+}
+
+#[test]
+fn a_configuration_is_checked_and_shown_in_the_folder_where_that_is_asked_for() {
+    let group = group();
+    let seat = group.path().join("replica-0");
+    let checked = quorate(&seat, &["config", "check"]);
+    let named = quorate(group.path(), &["config", "check", "--dir", "replica-0"]);
+    assert_eq!((code(&checked), code(&named)), (0, 0), "{}", errors(&checked));
+    let shown = done(&seat, &["config", "show", "--effective"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("listen"), "{shown:?}");
+}
+
+#[test]
+fn an_order_without_names_is_the_one_by_standing() {
+    let group = group();
+    let said = quorate(group.path(), &[&["members", "order", "--dry-run"][..], &NOBODY].concat());
+    assert_eq!(code(&said), 3, "it asks the node for the figures: {}", errors(&said));
+}
+
+#[test]
+fn the_statement_of_a_joiner_is_the_one_in_the_folder() {
+    let home = folder(&[]);
+    let ready = || quorate(home.path(), &[&["members", "ready", "--key", "key"][..], &NOBODY].concat());
+    let none = ready();
+    assert_eq!(code(&none), 2, "{}", errors(&none));
+    assert!(errors(&none).contains("there is no joiner.ready in this folder"), "{}", errors(&none));
+    std::fs::write(home.path().join("joiner.ready"), "no statement").expect("our folder");
+    let some = ready();
+    assert!(errors(&some).contains("joiner.ready: "), "it was read: {}", errors(&some));
+}
+
+#[test]
+fn receipts_are_checked_with_the_genesis_of_the_folder_in_which_they_are_taken() {
+    let group = group();
+    done(group.path(), &["keys", "new", "--out", "key"]);
+    let genesis = std::fs::read(group.path().join("genesis.json")).expect("it was made");
+    let head = Frame::Receipts { group: Genesis::parse(&genesis).expect("it is sound").group() };
+    Draft::begin(&group.path().join("receipts"), &head).and_then(Draft::count).expect("our folder");
+    let said = done(group.path(), &["bundle", "import", "receipts", "--key", "key"]);
+    assert!(errors(&said).contains("checked with genesis.json"), "{}", errors(&said));
 }

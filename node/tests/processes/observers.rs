@@ -1,6 +1,6 @@
 //! A follower beside four replicas, all as processes.
 
-use crate::governance::{author, says, text, word};
+use crate::governance::{author, new_key, says, text, word};
 use crate::group::{Group, eventually};
 use crate::http;
 use serde_json::Value;
@@ -355,4 +355,14 @@ fn an_observer_guards_reads_where_its_flag_says_so() {
     let tree = |api| document(api)["paths"]["/v1/domains/{domain}/tree"]["get"]["x-closed"].clone();
 
     assert_eq!((tree(observer.api), tree(group.api(0))), (Value::from("domain"), Value::Null));
+}
+
+#[test]
+fn an_observer_whose_key_file_is_enrolled_is_of_the_organisation_of_the_signer() {
+    let group = Group::running(1);
+    let key = new_key(&group, "observer.key");
+
+    let planned = says(&group, &author(&group, 0), 0, &["observers", "enrol", text(&key), "--dry-run"], 0);
+
+    assert!(word(&planned, "does").contains(" of org-0,"), "{planned}");
 }

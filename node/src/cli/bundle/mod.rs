@@ -115,7 +115,8 @@ pub struct Import {
     /// For slots or a state: the folder of the observer, which `quorate observe` serves; made where there is none
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// The group's genesis: what you trust, where the folder has none
+    /// The group's genesis: what you trust, where the folder has none [default for receipts without --dir: genesis.json in the
+    /// current folder]
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
     /// For changes: the file to write, with the proved receipts that the node gave
@@ -295,8 +296,7 @@ fn undelivered(too_large: &[EnvelopeId]) -> Failure {
 fn settle(args: &Import) -> Outcome {
     let trusted = match (&args.dir, &args.genesis) {
         (Some(dir), named) => given_genesis(dir, named.as_deref()),
-        (None, Some(named)) => read_genesis(named).map_err(Failure::usage),
-        (None, None) => Err(Failure::usage("no genesis to check the receipts with").next("give --genesis FILE")),
+        (None, named) => read_genesis(&trusted::genesis(named.as_deref())?).map_err(Failure::usage),
     };
     let genesis = trusted?;
     let mut outbox = Outbox::open(&keys::home(args.signing.key()?)?).map_err(|error| failed(error.into()))?;

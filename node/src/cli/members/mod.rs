@@ -17,6 +17,7 @@ use quorate_client::joining::{JoinRequest, ReadyFile};
 use quorate_ledger::policy::reputation::order_of_primaries;
 use quorate_ledger::{Act, GROUP_DOMAIN, Joiner, Reconfiguration, Rekey};
 use quorate_pbft::{PublicKey, ReplicaId};
+use quorate_service::joiner::READY_FILE;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -47,8 +48,8 @@ enum Command {
     },
     /// Say for a joiner that it follows the group: a proposal that enough agree with takes effect then
     Ready {
-        /// The joiner's statement, as `quorate join` wrote it
-        file: PathBuf,
+        /// The joiner's statement, as `quorate join` wrote it [default: joiner.ready in the current folder]
+        file: Option<PathBuf>,
         /// The proposal that names the joiner, or the beginning of its id [default: the open one that does]
         #[arg(long, value_name = "ID")]
         proposal: Option<String>,
@@ -79,8 +80,8 @@ enum Command {
     },
     /// Propose the order in which members get their numbers, and so their turns as primary
     Order {
-        /// All members, by organisation, number or key
-        #[arg(value_name = "NAME", required_unless_present = "by_standing")]
+        /// All members, by organisation, number or key [default: as with --by-standing]
+        #[arg(value_name = "NAME")]
         members: Vec<String>,
         /// All members by their figures, the best first, and by number where these are the same
         #[arg(long, conflicts_with = "members")]
@@ -114,11 +115,13 @@ pub async fn run(args: &Args) -> Outcome {
         None => list(&args.reach).await,
         Some(Command::List { reach }) => list(reach).await,
         Some(Command::Add { requests, how }) => add(requests, how).await,
-        Some(Command::Ready { file, proposal, word }) => ready(file, proposal.as_deref(), word).await,
+        Some(Command::Ready { file, proposal, word }) => {
+            ready(&statement(file.as_deref())?, proposal.as_deref(), word).await
+        }
         Some(Command::Remove { member, evidence, how }) => remove(member, evidence.as_deref(), how).await,
         Some(Command::Rekey { request, member, how }) => rekey(request, member.as_deref(), how).await,
-        Some(Command::Order { members, by_standing: false, how }) => order(members, how).await,
-        Some(Command::Order { how, .. }) => order_by_standing(how).await,
+        Some(Command::Order { members, how, .. }) if members.is_empty() => order_by_standing(how).await,
+        Some(Command::Order { members, how, .. }) => order(members, how).await,
         Some(Command::Leave { member, how }) => leave(member.as_deref(), how).await,
     }
 }
@@ -189,6 +192,16 @@ async fn add(requests: &[PathBuf], how: &How) -> Outcome {
 fn requested(file: &Path) -> Result<Joiner, Failure> {
     let request: JoinRequest = document::read(file)?;
     request.joiner().map_err(|why| Failure::usage(format!("{}: {why}", file.display())))
+}
+
+/// File of a joiner's statement: the named one, else that of the current folder.
+fn statement(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let file = named.unwrap_or(Path::new(READY_FILE));
+    if named.is_none() && !file.exists() {
+        let next = "give FILE: `quorate join` writes it in the joiner's folder once the joiner follows the group";
+        return Err(Failure::usage(format!("there is no {READY_FILE} in this folder")).next(next));
+    }
+    Ok(file.to_owned())
 }
 
 async fn ready(file: &Path, proposal: Option<&str>, word: &SignedRequest) -> Outcome {
