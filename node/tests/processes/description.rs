@@ -151,11 +151,9 @@ fn a_parameter_that_is_not_as_the_document_says_is_refused() {
         "/v1/domains/main/tree?at=01",
         "/v1/domains/main/files/a?proof=perhaps",
         "/v1/events?from=x",
-        "/v1/conflicts?state=",
         "/v1/conflicts?id=0&state=closed",
         "/v1/evidence?from=0",
         "/v1/epochs?proof=true&limit=many",
-        "/v1/domains/main/tree?limit=",
         "/v1/domains/main/tree?prefix=%ff",
         "/v1/domains/main/files/%ff",
         "/v1/domains/main/files/a?nonce=x",
@@ -164,6 +162,26 @@ fn a_parameter_that_is_not_as_the_document_says_is_refused() {
         let answer = group.get(0, path);
         assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("bad-request")), "{path}");
     }
+}
+
+#[test]
+fn a_parameter_that_may_be_left_out_may_be_empty_as_the_document_says() {
+    let group = Group::running(1);
+    let document = group.get(0, "/openapi.json").json();
+    let mut asked = 0;
+    for (path, operation) in questions(&document).into_iter().filter(|(path, _)| !path.contains('{')) {
+        let parameters = operation["parameters"].as_array().expect("a list").iter();
+        let in_query: Vec<_> = parameters.filter(|parameter| parameter["in"] == "query").collect();
+        if in_query.iter().any(|parameter| parameter["required"] == true) {
+            continue;
+        }
+        assert!(in_query.iter().all(|parameter| parameter["allowEmptyValue"] == true), "{path}: {in_query:?}");
+        let empty: Vec<_> = in_query.iter().map(|parameter| format!("{}=", word(parameter, "name"))).collect();
+        let answer = group.get(0, &format!("{path}?{}", empty.join("&")));
+        assert_eq!(answer.status, group.get(0, &path).status, "{path}: {}", answer.text());
+        asked += in_query.len();
+    }
+    assert!(asked > 10, "{asked} parameters");
 }
 
 /// Status and code of an answer, and its words.

@@ -150,6 +150,7 @@ fn parameters(route: &Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
         }
         json!({
             "name": parameter.name, "in": "query", "required": parameter.is_required,
+            "allowEmptyValue": !parameter.is_required,
             "description": parameter.description, "schema": parameter.schema,
         })
     });

@@ -2,6 +2,7 @@
 
 use super::problem::Failure;
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use quorate_pbft::{Digest, PublicKey};
 use serde::de::DeserializeOwned;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 /// Components of the path, percent-decoded.
 pub struct InPath<T>(pub T);
 
-/// The query.
+/// The query; a value that is empty is absent.
 pub struct InQuery<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
@@ -26,15 +27,21 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for InQuery<T> {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         if !is_utf8(parts.uri.query().unwrap_or_default()) {
             return Err(Failure::bad_request("query: what is percent-encoded is not UTF-8"));
         }
-        let Query(value) = Query::from_request_parts(parts, state)
-            .await
+        let Query(value) = Query::try_from_uri(&without_empty(&parts.uri))
             .map_err(|error| Failure::bad_request(format!("query: {}", words(&error.body_text()))))?;
         Ok(Self(value))
     }
+}
+
+/// The query alone, without the parameters whose value is empty.
+fn without_empty(uri: &Uri) -> Uri {
+    let has_value = |part: &&str| part.split_once('=').is_none_or(|(_, value)| !value.is_empty());
+    let parts: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(has_value).collect();
+    format!("/?{}", parts.join("&")).parse().expect("parts of an address are one")
 }
 
 /// A rejection in the words that are new to the client.
@@ -87,6 +94,20 @@ mod tests {
     fn a_query_that_would_lose_bytes_is_known() {
         assert!(is_utf8("prefix=%C3%BC/%25&limit=1") && is_utf8("a=%") && is_utf8("a=%zz") && is_utf8("a=\u{fc}"));
         assert!(!is_utf8("prefix=%ff") && !is_utf8("prefix=%C3") && !is_utf8("%c3%28"));
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_empty_is_absent() {
+        use axum::http::Request;
+        use std::collections::BTreeMap;
+        let (mut parts, ()) =
+            Request::get("/v1?at=&level=causal&from=a%3D&path=x=&nonce=").body(()).expect("a request").into_parts();
+
+        let InQuery(read) =
+            InQuery::<BTreeMap<String, String>>::from_request_parts(&mut parts, &()).await.expect("a query");
+
+        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(read, [("from", "a="), ("level", "causal"), ("path", "x=")]);
     }
 
     #[test]
