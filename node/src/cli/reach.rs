@@ -122,7 +122,8 @@ pub struct Scope {
 /// Key that signs.
 #[derive(Debug, clap::Args)]
 pub struct Signing {
-    /// Key file of the author, a .pub file or ssh-agent:FINGERPRINT; the outbox lies beside the file
+    /// Key file of the author, a .pub file or ssh-agent:FINGERPRINT; the outbox lies beside a key file, and in
+    /// ~/.local/state/quorate for a key that an agent holds
     #[arg(long, env = "QUORATE_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
 }
