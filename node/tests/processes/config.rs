@@ -210,10 +210,12 @@ fn a_secret_or_token_that_opens_nothing_is_none() {
     operators(&[], 0);
 }
 
-fn token(group: &Group, args: &[&str]) {
+/// Output of `quorate token …`.
+fn token(group: &Group, args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
     let ran = command.arg("token").args(args).arg("--dir").arg(folder(group, 0)).output().expect("quorate runs");
     assert!(ran.status.success(), "{args:?}: {ran:?}");
+    String::from_utf8_lossy(&ran.stdout).trim().to_owned()
 }
 
 fn set_levels(group: &Group, body: &str, token: &str) -> Answer {
@@ -228,13 +230,14 @@ fn set_levels(group: &Group, body: &str, token: &str) -> Answer {
 #[test]
 fn the_levels_of_the_log_are_set_while_the_replica_runs() {
     let mut group = Group::init(1);
+    let secret = token(&group, &["new", "--role", "operate"]);
     group.start_logged(0);
     assert_eq!(group.get(0, "/v1/log").json(), json!({ "filter": "info" }));
 
-    let set = set_levels(&group, r#"{"filter": "warn"}"#, "");
+    let set = set_levels(&group, r#"{"filter": "warn"}"#, &secret);
 
     assert_eq!((set.status, set.json()), (200, json!({ "filter": "warn" })));
-    let refused = set_levels(&group, r#"{"filter": "a=b=c"}"#, "");
+    let refused = set_levels(&group, r#"{"filter": "a=b=c"}"#, &secret);
     assert_eq!((refused.status, refused.json()["code"].as_str()), (400, Some("bad-request")));
     assert_eq!(group.get(0, "/v1/log").json(), json!({ "filter": "warn" }));
     assert_eq!(group.stop(0), Some(0));
@@ -246,6 +249,9 @@ fn the_levels_of_the_log_are_set_while_the_replica_runs() {
 #[test]
 fn who_has_no_token_sets_no_levels() {
     let mut group = Group::init(1);
+    group.start(0);
+    assert_eq!(set_levels(&group, r#"{"filter": "debug"}"#, "").status, 403, "loopback is open to readers alone");
+    assert_eq!(group.stop(0), Some(0));
     fs::write(folder(&group, 0).join("admin.token"), "secret\n").expect("our folder");
     group.start(0);
     assert_eq!(set_levels(&group, r#"{"filter": "debug"}"#, "guess").status, 403);

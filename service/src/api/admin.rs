@@ -1,5 +1,5 @@
 //! Access to answers that tell more of the node than of the group: open on loopback where no token is configured, else
-//! with the token.
+//! with the token; and to what changes the node, with the token everywhere.
 
 use super::host;
 use super::problem::Failure;
@@ -16,10 +16,17 @@ const FOREIGN: [&str; 5] = ["forwarded", "x-forwarded-for", "x-real-ip", "via", 
 /// Access to the node's own answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admin {
-    /// Programs of this machine, until there is an `admin.token`: the address is loopback. A proxy that says so is none.
+    /// Programs of this machine read, until there is an `admin.token`: the address is loopback. A proxy that says so is none.
     Local,
     /// Clients that show the secret in `admin.token`, or a token.
     Token,
+}
+
+impl Admin {
+    /// Whether programs of this machine have the rights of a role without a token: they change nothing.
+    pub fn is_open_to(self, role: Role) -> bool {
+        self == Self::Local && role == Role::Read
+    }
 }
 
 /// Access at an address of the API: to what a role opens.
@@ -46,7 +53,7 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
 impl Access {
     /// Whether a request shows the role, or comes from where none is needed.
     pub fn admits(&self, headers: &HeaderMap) -> bool {
-        let is_open = self.admin == Admin::Local && !self.tokens.has_secret();
+        let is_open = self.admin.is_open_to(self.role) && !self.tokens.has_secret();
         self.shown(headers) >= Some(self.role) || (is_open && is_local(headers))
     }
 
@@ -70,8 +77,8 @@ impl Access {
             return Err(Failure::new(StatusCode::FORBIDDEN, "role", detail));
         }
         let detail = "this is for operators: make a token with `quorate token new`, or put a secret into the file admin.token \
-            in the replica's folder, and send it as `Authorization: Bearer SECRET`; or ask at the address \
-            that `operations` in config.toml names";
+            in the replica's folder, and send it as `Authorization: Bearer SECRET`; the address that `operations` in config.toml \
+            names is read without one";
         Err(Failure::new(self.refusal(headers), "admin-only", detail))
     }
 }
@@ -120,6 +127,15 @@ mod tests {
         assert!(!open(&[("host", "quorate.example.org")]));
         assert!(!open(&[("host", "127.0.0.1:8700"), ("x-forwarded-for", "192.0.2.7")]));
         assert!(!open(&[("host", "127.0.0.1:8700"), ("origin", "https://evil.example")]));
+    }
+
+    #[test]
+    fn loopback_opens_nothing_that_changes_the_node() {
+        let (dir, here) = (tempfile::tempdir().expect("a folder"), headers(&[("host", "127.0.0.1:8700")]));
+        let tokens = Arc::new(Tokens::open(dir.path()));
+        let admits = |role| Access { admin: Admin::Local, tokens: tokens.clone(), role }.admits(&here);
+
+        assert_eq!(Role::ALL.map(admits), [true, false, false]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn shut(operation: &mut Value, readers: Readers, (admin, reads): (&Admin, Reads)
     match readers {
         Readers::Clients => (),
         Readers::Operators(role) => {
-            operation["security"] = access(admin);
+            operation["security"] = access(*admin, role);
             operation["x-role"] = role.to_string().into();
         }
         Readers::Domain | Readers::Group if reads.is_open() => (),
@@ -58,12 +58,9 @@ fn shut(operation: &mut Value, readers: Readers, (admin, reads): (&Admin, Reads)
     }
 }
 
-/// Proof that a request comes from an operator: none on loopback without a token.
-fn access(admin: &Admin) -> Value {
-    match admin {
-        Admin::Local => json!([{}]),
-        Admin::Token => json!([{ "operator": [] }]),
-    }
+/// Proof that a request comes from an operator: none to read on loopback without a token.
+fn access(admin: Admin, role: Role) -> Value {
+    if admin.is_open_to(role) { json!([{}]) } else { json!([{ "operator": [] }]) }
 }
 
 /// The address with its parts as OpenAPI writes them.
@@ -189,6 +186,8 @@ mod tests {
         let token = Admin::Token;
         assert_eq!(security(&token, "/v1/log"), json!([{ "operator": [] }]));
         assert_eq!(security(&Admin::Local, "/v1/log"), json!([{}]));
+        let local: Value = serde_json::from_slice(&document(&Admin::Local, Reads::Open)).expect("JSON");
+        assert_eq!(local["paths"]["/v1/log"]["put"]["security"], json!([{ "operator": [] }]));
         assert_eq!(security(&token, "/v1/status"), Value::Null);
     }
 

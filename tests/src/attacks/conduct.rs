@@ -1,7 +1,7 @@
 //! Conduct that an attack must have at the attacked replica, as `/v1/peers` shows it.
 
 use super::attackers::garbage::OBSERVER;
-use super::target::{LIAR, Target};
+use super::target::{LIAR, OPERATOR, Target};
 use super::{ATTACKED, OTHER};
 use quorate_client::api::{Conduct, ConductState, Mode, Page, Peer};
 use quorate_client::http::Client;
@@ -20,7 +20,9 @@ const FRESH_MS: u64 = 2_000;
 
 /// Ends what earlier attacks of the same seat and observer have earned.
 pub fn release(target: &Target) -> Result<(), String> {
+    let secret = std::fs::read_to_string(target.folder.join(OPERATOR)).map_err(|error| error.to_string())?;
     asking(target, ATTACKED, async |client| {
+        let client = client.with_token(&secret).map_err(|error| error.to_string())?;
         let _ = client.release(&observer()).await; // it may never have come
         client.release(&LIAR.to_string()).await.map(drop).map_err(|error| format!("no release: {error}"))
     })

@@ -1,9 +1,10 @@
 //! Three honest replicas as processes on loopback, and an empty seat.
 
-use super::target::{LIAR, Target};
+use super::target::{LIAR, OPERATOR, Target};
 use super::{ATTACKED, kernel};
 use crate::processes::replica::Replica;
-use std::fs::OpenOptions;
+use quorate_service::tokens::{self, Role};
+use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,6 +52,9 @@ impl Group {
         if !made.map_err(|error| format!("cannot run {}: {error}", program.display()))?.success() {
             return Err("init failed".to_owned());
         }
+        let attacked = folder.join(format!("replica-{ATTACKED}"));
+        let made = tokens::make(&attacked, Role::Operate, None, None).map_err(|error| error.to_string());
+        fs::write(folder.join(OPERATOR), made?.1).map_err(|error| format!("no token: {error}"))?;
         let target = Target::new(&folder, base_port, api_port, ATTACKED);
         let replicas = (0..seats).map(|_| None).collect();
         let mut group = Self { program: program.to_owned(), target, address_space, replicas };

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The seat whose key attackers hold. No honest replica runs with it.
 pub const LIAR: usize = 3;
+/// File of the secret with which peers are released at the attacked replica.
+pub const OPERATOR: &str = "operator.token";
 /// Ports from a replica's own to its door for observers.
 const DOORS_ABOVE: u16 = 500;
 
