@@ -7,7 +7,7 @@ use crate::api::{
 use crate::http::{Client, ClientError, NONE_SENT, SILENT};
 use hyper::StatusCode;
 use quorate_ledger::proof::{OrderProof, Proof};
-use quorate_ledger::{Code, EnvelopeId, Level, Receipt, Reconfiguration, State};
+use quorate_ledger::{Code, EnvelopeId, Genesis, Level, Receipt, Reconfiguration, State};
 use quorate_pbft::{PublicKey, SeqNum};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -52,6 +52,12 @@ impl Client {
     /// Asks for the node's status.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.get(&["status"], &[]).await
+    }
+
+    /// The genesis that the node has, which is none to trust.
+    pub async fn genesis(&self) -> Result<Genesis, ClientError> {
+        let answer = self.get_bytes(&["genesis"], &[]).await?;
+        Genesis::parse(&answer.body).map_err(|why| self.garbled(why.to_string()))
     }
 
     /// Limits of the group.

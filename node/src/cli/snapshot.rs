@@ -36,7 +36,8 @@ pub enum Command {
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// The group's genesis: the answers of the node are checked with it [default: genesis.json in the current folder]
+        /// The group's genesis: the answers of the node are checked with it [default: genesis.json in the current folder; where
+        /// there is none, nothing is checked]
         #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
         #[command(flatten)]
@@ -116,12 +117,7 @@ pub struct Restore {
 pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::List(reach) => list(reach).await,
-        Command::Export { out, genesis, reach } => {
-            free(out, Kind::State)?;
-            let genesis = read_genesis(&trusted::genesis(genesis.as_deref())?).map_err(Failure::usage)?;
-            let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
-            tell((out, reach.json), &exported.map_err(failed)?, "exported")
-        }
+        Command::Export { out, genesis, reach } => export(out, genesis.as_deref(), reach).await,
         Command::Verify { file, genesis, known, json } => verify((file, *json), (genesis, known)),
     }
 }
@@ -138,11 +134,20 @@ async fn list(reach: &Reach) -> Outcome {
     Ok(table.print("no state at hand that a quorum has signed")?)
 }
 
+/// Writes the state that a node holds into a file, and prints it.
+pub(super) async fn export(out: &Path, genesis: Option<&Path>, reach: &Reach) -> Outcome {
+    free(out, Kind::State)?;
+    let node = reach.client()?;
+    let (genesis, is_trusted) = trusted::or_of_node(genesis, &node).await?;
+    let exported = copying::export(node, out, &genesis, Files::new(), teller()).await;
+    tell((out, reach.json), &exported.map_err(failed)?, ("exported", is_trusted))
+}
+
 /// Checks a snapshot file and prints the state in it.
 pub(super) fn verify((file, as_json): (&Path, bool), (genesis, known): (&Path, &Known)) -> Outcome {
     let genesis = read_genesis(genesis).map_err(Failure::usage)?;
     match known.check(&genesis, |epochs| copying::verify(file, (&genesis, epochs)))? {
-        Ok(exported) => tell((file, as_json), &exported, "verified"),
+        Ok(exported) => tell((file, as_json), &exported, ("verified", true)),
         Err(error @ CopyError::Unsound { at, .. }) => {
             if as_json {
                 print::json(&json!({ "verified": false, "at": at, "detail": error.to_string() }))?;
@@ -174,7 +179,7 @@ pub async fn backup(args: &Backup) -> Outcome {
     let files = RESTORED.iter().map(|(name, _)| *name).filter(kept).map(|name| read(dir, name));
     let files = files.collect::<Result<Files, Failure>>()?;
     let exported = copying::export(node, out, &genesis, files, teller()).await;
-    tell((out, args.json), &exported.map_err(failed)?, "backed up")
+    tell((out, args.json), &exported.map_err(failed)?, ("backed up", true))
 }
 
 fn read(dir: &Path, name: &str) -> Result<(String, Vec<u8>), Failure> {
@@ -320,12 +325,12 @@ fn put_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Prints the state of a snapshot file.
-pub(super) fn tell((file, as_json): (&Path, bool), exported: &Exported, done: &str) -> Outcome {
+/// Prints the state of a snapshot file, and what was done with it; with JSON also whether it was checked.
+fn tell((file, as_json): (&Path, bool), exported: &Exported, (done, is_checked): (&str, bool)) -> Outcome {
     let Exported { seq, state_root, entries, answers, bytes } = exported;
     if as_json {
         return Ok(print::json(&json!({
-            "verified": true,
+            "verified": is_checked,
             "seq": seq.get(),
             "state_root": state_root.to_string(),
             "entries": entries,

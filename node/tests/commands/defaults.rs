@@ -39,9 +39,20 @@ fn a_snapshot_is_checked_with_the_genesis_of_the_folder_in_which_it_is_asked_for
 }
 
 #[test]
-fn where_no_genesis_is_at_hand_no_node_is_believed() {
+fn where_no_genesis_is_at_hand_a_state_is_written_without_a_check_which_is_said() {
     let empty = folder(&[]);
-    let said = quorate(empty.path(), &[&["snapshot", "export", "--out", "out"][..], &NOBODY].concat());
+    for command in ["snapshot export --out out", "bundle snapshot --out out"] {
+        let words: Vec<&str> = command.split(' ').chain(NOBODY).collect();
+        let said = quorate(empty.path(), &words);
+        assert_eq!(code(&said), 3, "{command}: it asks the node: {}", errors(&said));
+        assert!(errors(&said).contains("not checked"), "{command}: {}", errors(&said));
+    }
+}
+
+#[test]
+fn where_no_genesis_is_at_hand_no_receipts_and_no_epochs_are_believed() {
+    let empty = folder(&[]);
+    let said = quorate(empty.path(), &["verify", "--epochs", "epochs"]);
     assert_eq!(code(&said), 2, "{}", errors(&said));
     assert!(errors(&said).contains("give --genesis FILE"), "{}", errors(&said));
 }

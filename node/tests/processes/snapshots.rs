@@ -121,6 +121,20 @@ fn saved() -> (Group, PathBuf) {
 }
 
 #[test]
+fn a_snapshot_without_a_genesis_is_said_to_be_unchecked_and_verifies_with_one() {
+    let mut group = Group::running(4);
+    group.put(0, "file", "kept");
+    let (empty, out) = (tempfile::tempdir().expect("a folder"), group.dir().join("state.snapshot"));
+
+    let mut export = quorate(&["snapshot", "export", "--json", "--node", &node(&group, 1), "--out", text(&out)]);
+    let exported = export.current_dir(empty.path()).output().expect("quorate runs");
+
+    assert!(String::from_utf8_lossy(&exported.stderr).contains("not checked"), "{exported:?}");
+    assert_eq!(told(&exported)["verified"], false);
+    assert_eq!(told(&verify(&group, &out))["verified"], true);
+}
+
+#[test]
 fn a_snapshot_under_load_verifies_offline_and_fills_an_emptied_folder() {
     let mut group = Group::running(4);
     let (out, mut puts) = (group.dir().join("state.snapshot"), 0);

@@ -12,7 +12,8 @@ use crate::conduct::Who;
 use crate::engine::{PeerFacts, Published};
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use quorate_client::api::{
     CheckpointEntry, Conduct, EpochEntry, EpochMember, GroupLimits, Member, MemberProgram, Members, Page, Peer,
     Standing,
@@ -25,7 +26,7 @@ use quorate_pbft::{Epoch, Program, PublicKey, ReplicaId, SeqNum, Time, View};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Type of a proof file's body.
+/// Type of a file's body.
 const FILE: &str = "application/octet-stream";
 
 /// The voters of the epoch.
@@ -45,6 +46,11 @@ pub async fn members(State(service): Shared) -> Answer<Json<Members>> {
     });
     let pending = next.map(|(after, members)| members::pending((epoch, next_rules), after, members));
     Ok(Json(Members { items: items.collect(), next: None, epoch, rules, pending }))
+}
+
+/// The genesis, byte for byte. A client that has none of its own has nothing to check it with.
+pub async fn genesis(State(service): Shared) -> Response {
+    ([(header::CONTENT_TYPE, FILE)], service.genesis.bytes().to_vec()).into_response()
 }
 
 /// The limits that the genesis sets to a change.

@@ -273,6 +273,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, BYTES, "The content of its base, a side or a proposal").asked::<Freshness>(),
         Route::get("/v1/evidence", evidence::list, json::<Page<EvidenceEntry>>(), "Page of proofs against replicas").paged::<Cut>(FROM_ID).for_all(),
         Route::get("/v1/evidence/{id}", evidence::file, BYTES, "The proof file"),
+        Route::get("/v1/genesis", group::genesis, BYTES, "The genesis of the group as this replica has it, which vouches for nothing: trust the one that your organisation checked").for_role(Role::Read),
         Route::get("/v1/snapshots", state::snapshots, json::<Page<SnapshotEntry>>(), "Page of the states that can be copied now").for_role(Role::Read),
         Route::post("/v1/state", state::answer, BYTES, "Part of the certified state, proved by itself, for `quorate copy`; of that of slot seq, of the first one after a slot, or of the executed one, for `quorate diff-state`").asked::<state::Which>().for_role(Role::Read),
         Route::get("/v1/order", order::proof, BYTES, "Proof of which bundles were executed up to a slot, and in which order, under the newest certified state").asked::<order::UpTo>().for_role(Role::Read),

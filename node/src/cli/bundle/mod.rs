@@ -2,7 +2,6 @@
 
 mod told;
 
-use super::copy::{failed as copy_failed, teller};
 use super::failure::{Failure, Outcome};
 use super::known::Known;
 use super::observe::given_genesis;
@@ -14,7 +13,7 @@ use quorate_client::keys;
 use quorate_client::outbox::Outbox;
 use quorate_ledger::{EnvelopeId, Receipt};
 use quorate_pbft::SeqNum;
-use quorate_service::copying::{self, Files};
+use quorate_service::copying;
 use quorate_service::parcel::{self, Delivered, Draft, Exported, Imported, Kind, Packed, Parcel, Plan, Settled};
 use quorate_service::replica::read_genesis;
 use serde_json::json;
@@ -52,7 +51,8 @@ pub enum Command {
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// The group's genesis: the answers of the node are checked with it [default: genesis.json in the current folder]
+        /// The group's genesis: the answers of the node are checked with it [default: genesis.json in the current folder; where
+        /// there is none, nothing is checked]
         #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
         #[command(flatten)]
@@ -147,12 +147,7 @@ pub async fn run(command: &Command) -> Outcome {
             let tell = seldom(|so_far: Exported| tell!("quorate: slot {} of {}", so_far.last, so_far.to));
             exported(out, &parcel::export(&reach.client()?, plan, tell).await.map_err(failed)?, reach.json)
         }
-        Command::Snapshot { out, genesis, reach } => {
-            free(out, Kind::State)?;
-            let genesis = read_genesis(&trusted::genesis(genesis.as_deref())?).map_err(Failure::usage)?;
-            let exported = copying::export(reach.client()?, out, &genesis, Files::new(), teller()).await;
-            snapshot::tell((out, reach.json), &exported.map_err(copy_failed)?, "exported")
-        }
+        Command::Snapshot { out, genesis, reach } => snapshot::export(out, genesis.as_deref(), reach).await,
         Command::Verify { file, genesis, known, json } => verify(file, (genesis, known), *json),
         Command::Import(args) => import(args).await,
         Command::Outbox { signing, out, json } => {
