@@ -74,7 +74,10 @@ impl Engine {
             let lane = bundle.header.lane;
             let is_own = self.number() == Some(lane);
             self.analyses.out.take_if(|_| is_own);
-            for id in self.in_vain(bundle, work)? {
+            for id in self.in_vain((bundle, is_own), work)? {
+                if is_own {
+                    self.dues.begins(&id, self.own_clock); // a start, or many others, may have made it unknown
+                }
                 if self.dues.brought.comes_again(lane, &id) && is_own {
                     self.let_wait(&id, work)?;
                 }
@@ -84,7 +87,7 @@ impl Engine {
     }
 
     /// Conflicts that still await the analyses of an executed bundle and may have them again, if its owner owes too much work now.
-    fn in_vain(&self, bundle: &Bundle, work: &Work) -> Result<Vec<ConflictId>, StoreError> {
+    fn in_vain(&self, (bundle, is_own): (&Bundle, bool), work: &Work) -> Result<Vec<ConflictId>, StoreError> {
         let (view, lane) = (self.ledger.view(&work.batch), bundle.header.lane);
         let Some(owner) = self.epochs.committee.key(lane) else { return Ok(vec![]) };
         if !view.owes_too_much(owner, self.ledger.executed().time)? {
@@ -92,7 +95,8 @@ impl Engine {
         }
         let analyses = bundle.items.iter().filter(|item| item.kind == ItemKind::Analysis);
         let conflicts = analyses.filter_map(|item| Analysis::decode(&item.bytes)).map(|of| of.conflict);
-        let once: BTreeSet<ConflictId> = conflicts.filter(|id| self.dues.brought.may_come_again(lane, id)).collect();
+        let may_again = |id: &_| is_own || self.dues.brought.may_come_again(lane, id);
+        let once: BTreeSet<ConflictId> = conflicts.filter(may_again).collect();
         let awaited = |id| view.awaits_analysis(&id, owner).map(|awaits| awaits.then_some(id)).transpose();
         once.into_iter().filter_map(awaited).collect()
     }

@@ -5,6 +5,7 @@ use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema};
 use quorate_ledger::{Act, Base, Change, Genesis, GenesisFile, Limits, Mode, Op, Principal, Revision, State};
 use quorate_pbft::{Constants, Digest, ItemKind, Message, Now, Time};
 use quorate_service::engine::History;
+use quorate_storage::faulty::Loss;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
@@ -27,7 +28,11 @@ struct Author {
 impl Author {
     /// A group by rules 16 with a dear rule.
     fn under_a_dear_rule() -> Self {
-        let file = GenesisFile { rules: Some(16), ..founding(4, Constants::default(), Limits::default()) };
+        Self::with(Constants::default())
+    }
+
+    fn with(constants: Constants) -> Self {
+        let file = GenesisFile { rules: Some(16), ..founding(4, constants, Limits::default()) };
         let group = Group::of(Genesis::build(file).expect("a good genesis"), History::All);
         let mut author = Self { group, seq: 1 };
         author.group.until_all_may_sign();
@@ -119,6 +124,24 @@ fn analyses_of_members_whose_clocks_are_ahead_of_ledger_time_come_once_ledger_ti
     let mut author = Author::under_a_dear_rule();
     author.group.ahead = (1..4).map(|site| (site, 2_000)).collect();
     author.disputes(&dear_paths());
+
+    author.rests(65);
+
+    assert_eq!(author.analysed("dear/"), DEAR);
+}
+
+#[test]
+fn analyses_that_had_no_effect_come_again_although_their_member_started_after_their_conflicts_began() {
+    let mut author = Author::with(Constants { checkpoint_period: 4, window: 8, ..Constants::default() });
+    author.group.mute = BTreeSet::from([3]);
+    author.disputes(&dear_paths());
+    for number in 0..20 {
+        (0..60).for_each(|_| author.group.turn()); // the state is folded once a second
+        author.puts(Revision::GENESIS, &[number.to_string()], "{}\n");
+    }
+    author.group.crash(3, Loss::Nothing);
+    author.group.start(3);
+    author.group.mute.clear();
 
     author.rests(65);
 
