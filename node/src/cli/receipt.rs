@@ -27,7 +27,7 @@ pub struct Receipt {
     reach: Reach,
 }
 
-/// Runs the command, with the exit code that the change itself ended with.
+/// Runs the command, with the exit code that the change itself ended with; 0 where its proof is written.
 pub async fn run(args: &Receipt) -> Outcome {
     let client = args.reach.client()?;
     let id = whole(&client, &args.scope.domain, &args.id).await?;
@@ -46,7 +46,8 @@ pub async fn run(args: &Receipt) -> Outcome {
         (true, None) => print::json(&receipt)?,
         (false, _) => lines(&receipt).iter().try_for_each(print::say)?,
     }
-    if matches!(receipt.state, State::Refused | State::Conflict) { Err(Failure::silent()) } else { Ok(()) }
+    let is_no = args.out.is_none() && matches!(receipt.state, State::Refused | State::Conflict);
+    if is_no { Err(Failure::silent()) } else { Ok(()) }
 }
 
 /// The one id in a domain's log that begins so.
