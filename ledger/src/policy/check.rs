@@ -169,46 +169,28 @@ fn principals(list: &[Principal]) -> Result<(), BadPolicy> {
 impl PathRule {
     /// Faults in their order; a schema is compiled only once those before it were taken.
     fn faults<'r>(&'r self, organisations: u32, writers: &'r [Principal]) -> impl Iterator<Item = BadPolicy> + 'r {
-        let first = [principals(&self.owners), self.check_approvals(organisations), self.check_strategies()];
-        let votes = self.strategies.iter().filter_map(|step| match step.strategy {
-            Strategy::Vote(organisations) => organisations,
+        let first = [
+            principals(&self.owners).err(),
+            (self.approvals >= organisations).then_some(BadPolicy::Approvals(self.approvals)),
+            (self.strategies.len() > STRATEGIES_MAX).then_some(BadPolicy::TooLong("a list of strategies")),
+        ];
+        let votes = self.strategies.iter().filter_map(move |step| match step.strategy {
+            Strategy::Vote(needed) => Approvals { organisations: needed, by: vec![] }.check(organisations).err(),
             _ => None,
         });
-        let votes = votes.map(move |needed| Approvals { organisations: Some(needed), by: vec![] }.check(organisations));
-        let last = [self.check_validators(), self.check_pattern(), self.check_forbidden()];
-        let schema = once_with(|| self.check_schema());
-        let arbiters = self.idle_arbiters(writers).map(|who| Err(BadPolicy::Arbiter(who.clone())));
-        first.into_iter().chain(votes).chain(last).chain(schema).chain(arbiters).filter_map(Result::err)
-    }
-
-    fn check_approvals(&self, organisations: u32) -> Result<(), BadPolicy> {
-        if self.approvals >= organisations { Err(BadPolicy::Approvals(self.approvals)) } else { Ok(()) }
-    }
-
-    fn check_strategies(&self) -> Result<(), BadPolicy> {
-        if self.strategies.len() > STRATEGIES_MAX { Err(BadPolicy::TooLong("a list of strategies")) } else { Ok(()) }
-    }
-
-    fn check_validators(&self) -> Result<(), BadPolicy> {
-        match self.validators.len() > VALIDATORS_MAX || self.validators.contains(&Principal::Everyone) {
-            true => Err(BadPolicy::TooLong("a list of validators, who must be named,")),
-            false => Ok(()),
-        }
-    }
-
-    fn check_pattern(&self) -> Result<(), BadPolicy> {
-        match glob::is_pattern(&self.pattern) {
-            true => Ok(()),
-            false => Err(BadPolicy::Pattern(self.pattern.chars().take(100).collect())),
-        }
-    }
-
-    fn check_forbidden(&self) -> Result<(), BadPolicy> {
+        let are_bad = self.validators.len() > VALIDATORS_MAX || self.validators.contains(&Principal::Everyone);
         let too_long = |text: &String| text.is_empty() || text.len() > FORBIDDEN_BYTES_MAX;
-        match self.forbidden.len() > FORBIDDEN_MAX || self.forbidden.iter().any(too_long) {
-            true => Err(BadPolicy::TooLong("a forbidden text, or their list,")),
-            false => Ok(()),
-        }
+        let are_long = self.forbidden.len() > FORBIDDEN_MAX || self.forbidden.iter().any(too_long);
+        let pattern = || BadPolicy::Pattern(self.pattern.chars().take(100).collect());
+        let last = [
+            are_bad.then_some(BadPolicy::TooLong("a list of validators, who must be named,")),
+            (!glob::is_pattern(&self.pattern)).then(pattern),
+            are_long.then_some(BadPolicy::TooLong("a forbidden text, or their list,")),
+        ];
+        let schema = once_with(|| self.check_schema().err()).flatten();
+        let schema = schema.map(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why });
+        let arbiters = self.idle_arbiters(writers).map(|who| BadPolicy::Arbiter(who.clone()));
+        first.into_iter().flatten().chain(votes).chain(last.into_iter().flatten()).chain(schema).chain(arbiters)
     }
 
     /// Format and schema of its documents.
@@ -228,13 +210,12 @@ impl PathRule {
         })
     }
 
-    fn check_schema(&self) -> Result<(), BadPolicy> {
-        let checked = match (&self.schema, self.format) {
+    fn check_schema(&self) -> Result<(), String> {
+        match (&self.schema, self.format) {
             (None, _) => Ok(()),
             (Some(_), None | Some(Format::Text)) => Err("the format must be json, toml or yaml".into()),
             (Some(schema), Some(_)) => usable(|| schema.compile()),
-        };
-        checked.map_err(|why| BadPolicy::Schema { pattern: self.pattern.clone(), why })
+        }
     }
 }
 
