@@ -62,7 +62,7 @@ pub use vocabulary::bounds::{CHANGES_MAX, OPERATIONS_MAX};
 pub use vocabulary::conflict::{Class, Decider, Ending, Settled};
 pub use vocabulary::event::Event;
 pub use vocabulary::file::{File, Mode};
-pub use vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
+pub use vocabulary::ids::{ConflictId, EnvelopeId, ProposalId, TransactionId};
 pub use vocabulary::lock::{LockEnd, LockMode, LockStep};
 pub use vocabulary::name::{NotAPrincipal, Principal, is_name};
 pub use vocabulary::revision::{NotARevision, Revision};
@@ -73,6 +73,7 @@ pub use vocabulary::{hexed, keys, path, shelter};
 
 pub use format::analysis::{ANALYSIS_BYTES_MAX, Analysis};
 pub use format::body::Body;
+pub use format::branch::{Branch, GlobalTransaction};
 pub use format::change::{Base, Change, Dependency, Level, Op, OpKind, Wishes};
 pub use format::check::{EnvelopeCheck, Unchecked};
 pub use format::constants::{BadConstants, GROUP_DOMAIN, Limits, check_window};
@@ -83,10 +84,11 @@ pub use format::genesis::{
     DomainRules, Enrolment, FORMAT, GENESIS_BYTES_MAX, Genesis, GenesisError, GenesisFile, Restart,
 };
 pub use format::governance::{Act, Proposal, ProposalEnd, ProposalFate};
+pub use format::groups::{GroupsAct, KnownGroup};
 pub use format::membership::{BadStatement, JoinStatement, Joiner, Reconfiguration, Rekey, Unfit};
 pub use format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
-pub use format::rules::{RULES, RULES_FIRST, RulesRange};
+pub use format::rules::{BRANCHES_SINCE, RULES, RULES_FIRST, RulesRange};
 pub use format::signature::{Predicate, Signed};
 
 #[cfg(feature = "execution")]
@@ -99,6 +101,7 @@ pub use state::rules::rules_name;
 pub use state::scope::Scope;
 
 pub use state::abort::{DeferReason, Deferred};
+pub use state::branch::{BranchRecord, BranchState, ForeignGroup};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Electorate, Threshold};
 #[cfg(feature = "execution")]

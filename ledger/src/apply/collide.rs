@@ -22,7 +22,7 @@ impl Applier<'_, '_> {
         Ok(self.has_folder(path, made, view)? && self.is_no_folder(path, made, view)?)
     }
 
-    /// Whether nothing stands or is in dispute at `path`, on the way to it or below it.
+    /// Whether nothing stands or is in dispute at `path`, on the way to it or below it, and nothing is promised below it.
     pub(super) fn is_free(&self, path: &str) -> Result<bool, StoreError> {
         for folder in path::folders(path) {
             if self.overlay.is_listed(self.domain, folder)? {
@@ -30,7 +30,17 @@ impl Applier<'_, '_> {
             }
         }
         let is_gone = self.record(path)?.is_none_or(|record| record.is_gone());
-        Ok(is_gone && !self.overlay.has_below(self.domain, path)?)
+        let is_folder =
+            self.overlay.has_below(self.domain, path)? || self.overlay.has_promise_below(self.domain, path)?;
+        Ok(is_gone && !is_folder)
+    }
+
+    /// Refuses a file where a transaction over several groups needs a folder.
+    pub(super) fn has_no_promise_below(&self, path: &str) -> Result<(), Abort> {
+        match self.overlay.has_promise_below(self.domain, path)? {
+            true => Err(Abort::at(Code::PathIsFolder, path, "a transaction that is not decided writes below it")),
+            false => Ok(()),
+        }
     }
 
     /// Whether no folder on the way to `path` is a file.
@@ -57,8 +67,9 @@ impl Applier<'_, '_> {
         Ok(true)
     }
 
-    /// Whether no file stands below `path`.
+    /// Whether no file stands below `path`, or is to come there by a transaction over several groups.
     fn is_no_folder(&mut self, path: &str, made: File, view: &AuthorView) -> Result<bool, Abort> {
+        self.has_no_promise_below(path)?;
         let children = self.overlay.below(self.domain, path, CHILDREN_ASKED_MAX)?;
         for child in &children {
             if view.file(self.overlay, self.domain, child)?.is_some() {

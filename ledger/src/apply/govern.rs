@@ -53,7 +53,9 @@ impl Applier<'_, '_> {
             Op::Vote { conflict, side } => self.vote(conflict, *side),
             Op::Put { .. } | Op::Delete { .. } | Op::Rename { .. } => Err(bad("the group's domain has no files")),
             Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. } => Err(bad("the group's domain has no locks")),
-            Op::Enter { .. } | Op::Anchor { .. } => Err(bad("the group's domain takes part in no transaction")),
+            Op::Enter { .. } | Op::Anchor { .. } | Op::Prepare { .. } | Op::Decide { .. } => {
+                Err(bad("the group's domain takes part in no transaction"))
+            }
         }
     }
 

@@ -107,7 +107,7 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// Looks at a line of the domain: from rules 16 on at each request in it.
-    fn looks(&mut self) -> Result<usize, StoreError> {
+    pub(super) fn looks(&mut self) -> Result<usize, StoreError> {
         let counts = self.place.rules >= WORK_OF_ONE_SINCE;
         Ok(if counts { self.manager().requests()? as usize } else { 0 })
     }
@@ -127,7 +127,7 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// A refusal by the line is kept for its stage, which comes later.
-    fn later<T>(&mut self, answer: Result<T, Abort>) -> Result<Option<T>, Abort> {
+    pub(super) fn later<T>(&mut self, answer: Result<T, Abort>) -> Result<Option<T>, Abort> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(Abort::Refused(refusal)) => {

@@ -157,7 +157,7 @@ impl<'s> Applier<'_, 's> {
         let ground = self.ground();
         match &proposal.act {
             Act::Reconfigure { change } => Ok(!ground.is_pending()? && ground.unready(change)?.is_none()),
-            Act::Later { number, body } => self.is_vouched_for(proposal, (*number, body)),
+            Act::Later { number, body } => self.is_later_ready(proposal, *number, body),
             _ => Ok(true),
         }
     }

@@ -9,18 +9,22 @@ mod attest;
 mod budget;
 mod collide;
 mod contents;
+mod decide;
 mod dispute;
 mod expire;
 mod files;
 mod folders;
 mod govern;
+mod groups;
 mod guard;
 mod hold;
 mod joined;
+mod later;
 mod lock;
 mod members;
 mod merge;
 mod observers;
+mod prepare;
 mod principle;
 mod room;
 mod conflict_log;
@@ -238,7 +242,7 @@ impl Applied {
     /// Notes what became of a path; of two operations on one path the graver outcome stands. A lock on it is the least.
     fn note(&mut self, path: &str, outcome: PathOutcome, rung: Rung) {
         let gravity = |outcome| match outcome {
-            PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => 0,
+            PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released | PathOutcome::Prepared => 0,
             PathOutcome::Applied => 1,
             PathOutcome::Overruled if self.minds_overruling => 5,
             PathOutcome::Overruled => 2,
@@ -334,7 +338,10 @@ impl<'t, 's> Applier<'t, 's> {
 
     /// Lays a change over the files and over its author's view: stage `content`.
     pub(crate) fn change(&mut self, change: &Change, view: &mut AuthorView) -> Result<(), Abort> {
-        let changed = self.lay_change(change, view);
+        let changed = match change.ops.first() {
+            Some(Op::Prepare { transaction, proof }) => self.prepare((transaction, proof), change, view),
+            _ => self.lay_change(change, view),
+        };
         changed.map_err(|abort| self.part.iter().fold(abort, |abort, part| abort.within(part)))
     }
 

@@ -3,7 +3,7 @@
 use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::governance::Proposal;
-use crate::format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
+use crate::format::observers::{Observer, ObserverAct};
 use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::record::{AuthorRecord, ObserverRecord};
@@ -16,32 +16,20 @@ use quorate_pbft::PublicKey;
 const OBSERVERS_MAX: u32 = 64;
 
 impl Applier<'_, '_> {
-    /// Act of later rules than the first, if the rules in force define one with this number.
-    fn of_later_rules(&self, number: u8, body: &[u8]) -> Result<ObserverAct, Abort> {
-        let rules = self.place.rules;
-        if rules < OBSERVERS_SINCE || !ObserverAct::is(number) {
-            let unknown = format!("rules {rules}, by which the group executes, know no act with the number {number}");
-            return Err(bad(&unknown));
-        }
-        ObserverAct::decode(body).ok_or_else(|| bad("this is not the encoding of an act about an observer"))
-    }
-
-    /// Refuses an act of later rules that cannot be done as things stand.
-    pub(super) fn check_later(&self, number: u8, body: &[u8]) -> Result<(), Abort> {
-        match self.of_later_rules(number, body)? {
-            ObserverAct::Enrol(observer) => self.check_observer(&observer),
-            ObserverAct::Revoke(key) => self.observer(&key)?.map(drop).ok_or_else(|| not_enrolled(&key)),
+    /// Refuses an act about an observer that cannot be done as things stand.
+    pub(super) fn check_observers(&self, act: &ObserverAct) -> Result<(), Abort> {
+        match act {
+            ObserverAct::Enrol(observer) => self.check_observer(observer),
+            ObserverAct::Revoke(key) => self.observer(key)?.map(drop).ok_or_else(|| not_enrolled(key)),
         }
     }
 
     /// Whether the organisation of an observer has proposed or approved its enrolment: no other claims a key for it.
-    pub(super) fn is_vouched_for(&self, proposal: &Proposal, (number, body): (u8, &[u8])) -> Result<bool, StoreError> {
-        let Ok(ObserverAct::Enrol(Observer { organisation, .. })) = self.of_later_rules(number, body) else {
-            return Ok(true);
-        };
+    pub(super) fn is_vouched_for(&self, proposal: &Proposal, act: &ObserverAct) -> Result<bool, StoreError> {
+        let ObserverAct::Enrol(Observer { organisation, .. }) = act else { return Ok(true) };
         let proposer: Option<AuthorRecord> = self.overlay.get(GROUP, &name::author(&proposal.author))?;
-        let is_own = proposer.is_some_and(|proposer| proposer.organisation == organisation);
-        Ok(is_own || proposal.approvals.contains(&organisation))
+        let is_own = proposer.is_some_and(|proposer| proposer.organisation == *organisation);
+        Ok(is_own || proposal.approvals.contains(organisation))
     }
 
     fn check_observer(&self, observer: &Observer) -> Result<(), Abort> {
@@ -73,8 +61,8 @@ impl Applier<'_, '_> {
     }
 
     /// Does what was just found to be possible.
-    pub(super) fn enact_later(&mut self, number: u8, body: &[u8]) -> Result<(), Abort> {
-        match self.of_later_rules(number, body)? {
+    pub(super) fn enact_observers(&mut self, act: ObserverAct) -> Result<(), Abort> {
+        match act {
             ObserverAct::Enrol(Observer { key, organisation, domains, until, .. }) => {
                 if self.observer(&key)?.is_none() {
                     self.count_observer(&organisation, 1)?;

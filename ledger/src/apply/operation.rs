@@ -56,7 +56,9 @@ impl Applier<'_, '_> {
             Op::Release { path } => self.release(path)?,
             Op::Fence { token } => self.fence(*token)?,
             Op::Anchor { revision } => self.anchored(*revision),
-            Op::Enter { .. } => (), // validation has brought the change here
+            Op::Enter { .. } => (),   // validation has brought the change here
+            Op::Prepare { .. } => (), // for the whole change
+            Op::Decide { transaction, commit, proofs } => self.decide_branch(transaction, *commit, proofs)?,
             Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } => self.govern(op)?,
             Op::Propose { .. } | Op::Suggest { .. } => self.govern(op)?,
             Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } | Op::Withdraw { .. } => self.govern(op)?,

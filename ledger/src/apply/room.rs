@@ -107,8 +107,8 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Ends the locks and requests of authors who may write nothing in a domain by its new policy. Out of looks, they end with
-    /// their time.
+    /// Ends the locks and requests of authors who may write nothing in a domain by its new policy, but for what a transaction over
+    /// several groups has promised. Out of looks, they end with their time.
     fn end_locks_of_strangers(&mut self, domain: u32, policy: &DomainPolicy) -> Result<(), StoreError> {
         if self.place.rules < ROOM_IS_SHARED_SINCE {
             return Ok(());
@@ -117,7 +117,13 @@ impl Applier<'_, '_> {
         if !self.budget.take_looks(line.len()) {
             return Ok(());
         }
-        let is_stranger = |request: &LockRequest| !covers(&policy.writers, &request.author, &request.organisation);
+        let mut promised = BTreeSet::new();
+        for (_, LockRequest { author, .. }) in &line {
+            promised.extend(self.is_promised(author)?.then_some(*author));
+        }
+        let is_stranger = |LockRequest { author, organisation, .. }: &LockRequest| {
+            !promised.contains(author) && !covers(&policy.writers, author, organisation)
+        };
         let paths: BTreeSet<&String> =
             line.iter().filter(|(_, request)| is_stranger(request)).map(|(path, _)| path).collect();
         for path in paths {

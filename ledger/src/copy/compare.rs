@@ -224,6 +224,8 @@ pub(super) fn described(name: &[u8]) -> (&'static str, String) {
         (b'k', _) => ("lock", text()),
         (b'p', _) => ("proposal", hex::encode(rest)),
         (b'w' | b'z', _) => ("pending change", hex::encode(rest)),
+        (b'g' | b'l', _) => ("transaction", hex::encode(rest)),
+        (b'G', _) => ("known group", hex::encode(rest)),
         (b'M' | b'X', [_, ..]) => ("member", hex::encode(rest)),
         (b'H', []) => ("head", String::new()),
         (b'U', []) => ("usage", String::new()),

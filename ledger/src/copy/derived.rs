@@ -5,6 +5,7 @@ use super::vouched::Vouched;
 use crate::format::governance::Proposal;
 use crate::lock::LockNode;
 use crate::policy::attestation::PendingChange;
+use crate::state::branch::{BranchRecord, Promise};
 use crate::state::index::{IndexRow, Indexed};
 use crate::state::record::{ConflictRecord, FileRecord, RefusedChange};
 use crate::state::store::StoreError;
@@ -54,6 +55,8 @@ fn of_kind(kind: u8, at: (TreeNumber, &[u8]), value: &[u8]) -> Result<Vec<IndexR
         LockNode::KIND => index::<LockNode>(at, value),
         Proposal::KIND => index::<Proposal>(at, value),
         RefusedChange::KIND => index::<RefusedChange>(at, value),
+        BranchRecord::KIND => index::<BranchRecord>(at, value),
+        Promise::KIND => index::<Promise>(at, value),
         _ => Ok(Vec::new()),
     }
 }

@@ -200,7 +200,7 @@ impl Ledger {
     fn named_by(&self, (table, key): (Table, &[u8]), value: &[u8]) -> Result<Vec<Digest>, StoreError> {
         if table == Table::Entries {
             let (name, value) = entry::decode(value).ok_or_else(|| entry::damaged("an entry"))?;
-            return Ok(named::by_entry(name, value)?.into_iter().collect());
+            return named::by_entry(name, value);
         }
         let mut named = named::by_row(table, key, value)?;
         if table == Table::Past {

@@ -9,6 +9,7 @@ use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
 use crate::format::signature::Predicate;
 use crate::policy::attestation::PendingChange;
+use crate::state::branch::Promise;
 use crate::state::index::Indexed;
 use crate::state::numbers::{self, is_known};
 use crate::state::record::{ConflictRecord, FileRecord, NumberRow, Sequence, Side, Version};
@@ -80,6 +81,10 @@ impl Vouched {
                 let (of, hashed, whole) = (ConflictId(digest(id)?), Digest::ZERO, conflict.sides_hash);
                 made.rest = Rest::Sides { of, hashed, next: 0, left: conflict.sides, whole };
                 made.close_sides()?;
+            }
+            Some((&Promise::KIND, _)) => {
+                let promise: Promise = entry::value_of(value)?;
+                promise.writes.into_iter().for_each(|(_, file)| made.names(&[], file));
             }
             Some((&PendingChange::KIND, id)) => made.rest = Rest::Pending(EnvelopeId(digest(id)?)),
             _ => (),

@@ -80,10 +80,11 @@ fn ends(until: Time) -> (Vec<u8>, Vec<u8>) {
     (first, rows::deadline(until, &ConflictId(Digest([0xff; 32]))))
 }
 
-/// Earliest deadline of a conflict or a lease.
+/// Earliest deadline of a conflict or a lease. The largest time never comes: what is promised to a transaction over several groups
+/// waits for its decision.
 pub(crate) fn earliest(read: &dyn ReadLive) -> Result<Option<Time>, StoreError> {
     let (conflict, lease) = (earliest_conflict(read)?, leases::earliest(read)?);
-    Ok(conflict.into_iter().chain(lease).min())
+    Ok(conflict.into_iter().chain(lease).min().filter(|at| *at < Time::new(u64::MAX)))
 }
 
 fn earliest_conflict(read: &dyn ReadLive) -> Result<Option<Time>, StoreError> {

@@ -8,6 +8,7 @@ use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
 use crate::format::rules::{POLICIES_BIND_SINCE, WORK_OF_ONE_SINCE};
 use crate::format::transaction::{self, Entered};
+use crate::format::two_phase;
 use crate::policy::GroupPolicy;
 use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::{Abort, DeferReason, Deferred};
@@ -112,13 +113,16 @@ impl Execution<'_, '_> {
         transaction::entered(&envelope.body).map(|entered| self.context(entered.domain)).collect()
     }
 
-    /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing. Nor does, from
-    /// rules 16 on, a copy of what lacked a content in this slot: executing it is as dear each time, and uses no number.
+    /// Bytes that are no envelope cannot be in a certified bundle unless more than f replicas lie; they do nothing. Nor does
+    /// an envelope that later rules know, nor, from rules 16 on, a copy of what lacked a content in this slot: executing it is as dear each time, and uses no number.
     pub(super) fn envelope(&mut self, origin: Origin, bytes: &[u8]) -> Result<(), StoreError> {
         let genesis = self.ledger.genesis_shared();
         let Ok(envelope) = Envelope::decode(bytes, genesis.limits()) else {
             return Ok(());
         };
+        if !two_phase::is_known(&envelope.body, self.ledger.rules()) {
+            return Ok(());
+        }
         let (context, others) = (self.context(&envelope.body.domain), self.other_settings(&envelope));
         let submission = context.submission(&envelope, &others);
         if self.lacking.contains(&submission.id) {

@@ -189,7 +189,7 @@ impl<'l, 's> Execution<'l, 's> {
         }
         if count >= OFFENCES_MAX
             || !self.is_within_horizon(key.epoch)?
-            || !check::proves((&evidence, Evidence::is_valid), &committee, &genesis)
+            || !check::proves((&evidence, Evidence::is_valid), &committee, &genesis, self.ledger.rules())
         {
             return Ok(());
         }

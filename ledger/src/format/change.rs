@@ -1,10 +1,11 @@
 //! Changes: operations on files and on the group itself, and what their author had seen.
 
+use crate::format::branch::GlobalTransaction;
 use crate::format::governance::Act;
 use crate::format::membership::JoinStatement;
 use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::file::Mode;
-use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
+use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId, TransactionId};
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::revision::Revision;
 use borsh::io::{self, Read};
@@ -15,6 +16,12 @@ use serde::{Deserialize, Serialize};
 
 /// Dependencies of one change.
 const DEPENDENCIES_MAX: usize = 16;
+/// Bytes of the proof of another group's branch.
+pub(crate) const PROOF_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a proof that count as one entry: those of a signature.
+const PROOF_BYTES_PER_ENTRY: usize = 64;
+/// Proofs of one decision: of all branches but the home's.
+const PROOFS_MAX: usize = 7;
 
 /// Operation: an edit of one path, or a step of governance.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -145,6 +152,30 @@ pub enum Op {
         /// As the author read it.
         revision: Revision,
     } = 36,
+    /// First in the only change of its envelope: the operations after it are this group's branch of a transaction over several
+    /// groups. Nothing takes effect before the decision, and nobody else writes their paths meanwhile.
+    Prepare {
+        /// The transaction.
+        transaction: GlobalTransaction,
+        /// Encoding of a [`crate::proof::BranchProof`]: the home has prepared it. Empty at the home.
+        #[borsh(deserialize_with = "bounded::list::<PROOF_BYTES_MAX, _, _>")]
+        proof: Vec<u8>,
+    } = 48,
+    /// The only operation of its envelope: what was prepared takes effect, or never does.
+    Decide {
+        /// The transaction.
+        transaction: TransactionId,
+        /// Whether it takes effect.
+        commit: bool,
+        /// Encodings of proofs: where the home commits, of each other branch in order; elsewhere of the home's decision.
+        #[borsh(deserialize_with = "proofs")]
+        proofs: Vec<Vec<u8>>,
+    } = 49,
+}
+
+/// Proofs of one operation, each bounded.
+fn proofs<R: Read>(reader: &mut R) -> io::Result<Vec<Vec<u8>>> {
+    bounded::list_of(PROOFS_MAX, reader, bounded::list::<PROOF_BYTES_MAX, _, _>)
 }
 
 /// Kinds of operations, for stages that need no closer look.
@@ -156,19 +187,21 @@ pub enum OpKind {
     Lock,
     /// Affairs of the group, and proposals.
     Governance,
-    /// Approvals, attestations, votes, and proposals taken back.
+    /// Approvals, attestations, votes, proposals taken back, and decisions of other groups.
     Opinion,
-    /// The frame of a transaction: which domain, and since when unchanged.
+    /// The frame of a transaction: which domain, which groups, and since when unchanged.
     Transaction,
 }
 
 impl Op {
-    /// Its share of [`OPERATIONS_MAX`]: one, and one for each entry of the lists that it proposes, and each signature of a
-    /// joiner's checkpoint.
+    /// Its share of [`OPERATIONS_MAX`]: one, and one for each entry of the lists that it proposes, each signature of a joiner's
+    /// checkpoint, and each 64 bytes of a proof.
     fn entries(&self) -> usize {
         1 + match self {
             Self::Propose { act } => act.entries(),
             Self::Ready { statement, .. } => statement.entries(),
+            Self::Prepare { proof, .. } => proof.len() / PROOF_BYTES_PER_ENTRY,
+            Self::Decide { proofs, .. } => proofs.iter().map(|proof| 1 + proof.len() / PROOF_BYTES_PER_ENTRY).sum(),
             _ => 0,
         }
     }
@@ -181,8 +214,8 @@ impl Op {
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } => OpKind::Governance,
             Self::Propose { .. } | Self::Suggest { .. } => OpKind::Governance,
             Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => OpKind::Opinion,
-            Self::Ready { .. } => OpKind::Opinion,
-            Self::Enter { .. } | Self::Anchor { .. } => OpKind::Transaction,
+            Self::Ready { .. } | Self::Decide { .. } => OpKind::Opinion,
+            Self::Enter { .. } | Self::Anchor { .. } | Self::Prepare { .. } => OpKind::Transaction,
         }
     }
 
@@ -196,7 +229,7 @@ impl Op {
             Self::Enrol { .. } | Self::Revoke { .. } | Self::Rotate { .. } | Self::Propose { .. } => None,
             Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => None,
             Self::Ready { .. } => None,
-            Self::Enter { .. } | Self::Anchor { .. } => None,
+            Self::Enter { .. } | Self::Anchor { .. } | Self::Prepare { .. } | Self::Decide { .. } => None,
         }
     }
 
@@ -210,7 +243,7 @@ impl Op {
             Self::Propose { .. } | Self::Suggest { .. } => (None, None),
             Self::Approve { .. } | Self::Attest { .. } | Self::Vote { .. } | Self::Withdraw { .. } => (None, None),
             Self::Ready { .. } => (None, None),
-            Self::Enter { .. } | Self::Anchor { .. } => (None, None),
+            Self::Enter { .. } | Self::Anchor { .. } | Self::Prepare { .. } | Self::Decide { .. } => (None, None),
         };
         first.into_iter().chain(second).map(String::as_str)
     }

@@ -4,7 +4,9 @@ use crate::format::analysis::Analysis;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
+use crate::format::rules::RULES;
 use crate::format::signature::{Keys, Predicate, Signed};
+use crate::format::two_phase;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::Refusal;
 use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
@@ -17,6 +19,7 @@ pub struct EnvelopeCheck {
     group: Digest,
     limits: Limits,
     by: Predicate,
+    rules: u32,
     keys: Arc<Keys>,
 }
 
@@ -35,12 +38,18 @@ impl EnvelopeCheck {
     /// The check of this group. Clones share what they know of keys.
     pub fn new(genesis: &Genesis) -> Self {
         let (group, limits, by) = (genesis.group(), genesis.limits().clone(), Predicate::of(genesis));
-        Self { group, limits, by, keys: Arc::default() }
+        Self { group, limits, by, rules: RULES.newest, keys: Arc::default() }
+    }
+
+    /// The same, to which an envelope that these rules do not know is none.
+    pub(crate) fn of_rules(self, rules: u32) -> Self {
+        Self { rules, ..self }
     }
 
     /// Reads an encoding and checks its form: stage `structure`.
     pub fn decode(&self, bytes: &[u8]) -> Result<Unchecked, Refusal> {
         let envelope = Envelope::decode(bytes, &self.limits)?;
+        two_phase::check(&envelope.body, self.rules)?;
         let id = envelope.id(&self.group);
         let signed = envelope.signed(&id);
         Ok(Unchecked { id, envelope, signed })
@@ -80,13 +89,15 @@ pub(crate) fn evidence(bytes: &[u8]) -> Option<Evidence> {
     evidence.is_well_formed().then_some(evidence)
 }
 
-/// Whether evidence holds in this group, to whoever has its genesis: by the predicate of execution, or that of remains.
+/// Whether evidence holds in this group, to whoever has its genesis: by the predicate of execution, or that of remains, and
+/// by rules, for to a program before rules 16 some envelopes are none.
 pub(crate) fn proves(
     (evidence, holds): (&Evidence, fn(&Evidence, &VerifyContext<'_>) -> bool),
     committee: &Committee,
     genesis: &Genesis,
+    rules: u32,
 ) -> bool {
-    let payload = EnvelopeCheck::new(genesis);
+    let payload = EnvelopeCheck::new(genesis).of_rules(rules);
     holds(evidence, &VerifyContext { committee, verify: &Ed25519, payload: &payload, constants: genesis.constants() })
 }
 

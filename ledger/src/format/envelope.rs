@@ -6,7 +6,7 @@ use crate::format::body::Body;
 use crate::format::change::{Base, Change, Op, OpKind};
 use crate::format::constants::Limits;
 use crate::format::signature::{Predicate, Signed};
-use crate::format::{composition, transaction};
+use crate::format::{composition, transaction, two_phase};
 use crate::vocabulary::bounds::OPERATIONS_MAX;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::path;
@@ -160,7 +160,7 @@ impl Envelope {
             let detail = "paths with too many folders for one envelope; send them in several";
             return Err(Refusal::new(Code::TooLarge, detail));
         }
-        if let Some(why) = transaction::malformed(body) {
+        if let Some(why) = transaction::malformed(body).or_else(|| two_phase::malformed(body)) {
             return Err(malformed(why));
         }
         if !composition::is_in_order(body) {
@@ -213,6 +213,7 @@ fn check_change(index: usize, change: &Change) -> Result<(), Refusal> {
         Op::Acquire { .. } | Op::Release { .. } | Op::Fence { .. } => false,
         Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } | Op::Propose { .. } | Op::Suggest { .. } => false,
         Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } | Op::Withdraw { .. } | Op::Ready { .. } => false,
+        Op::Prepare { .. } | Op::Decide { .. } => false,
     };
     if change.ops.iter().any(bad_op) {
         return Err(malformed("a domain's name that is too long, or an anchor that is no revision"));

@@ -65,6 +65,8 @@ pub enum PathOutcome {
     Queued = 7,
     /// The author's lock, or place in line, is given back.
     Released = 8,
+    /// As it was: a transaction over several groups has promised a write, and keeps others out until its decision.
+    Prepared = 9,
 }
 
 /// The rung of the merge ladder that answered; `none` for a conflict.

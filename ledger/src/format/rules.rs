@@ -58,6 +58,9 @@ pub(crate) const DISPUTES_ARE_BOUNDED_SINCE: u32 = 16;
 /// one envelope, those of the changes that it lets take effect included, and the patterns of a new policy have one.
 pub(crate) const WORK_OF_ONE_SINCE: u32 = 16;
 
+/// Rules from which on a group knows other groups, and takes part in transactions with them.
+pub const BRANCHES_SINCE: u32 = 16;
+
 /// Rules that a program can execute, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -8,12 +8,8 @@
 //! read. As for compositions, a conflict is a refusal. A change that would have to wait for approvals or attestations
 //! is refused: a transaction is decided where it is ordered.
 //!
-//! # Across groups
-//!
-//! This is for domains that one order covers, so nothing has to be prepared. Between groups no position is common, and
-//! a transaction there takes two phases: each group orders `prepare` (its anchor check, and an exclusive lock on what it
-//! would write, with a fencing token and a lease that outlasts the decision), and then `decide` with the proofs of all
-//! preparations. The numbers 48 and 49 of [`Op`] are kept for these two.
+//! This is for domains that one order covers, so nothing has to be prepared. Between groups no position is common: see
+//! [`two_phase`](crate::format::two_phase).
 
 use crate::format::body::Body;
 use crate::format::change::{Base, Change, Op, OpKind};
@@ -52,7 +48,7 @@ impl Body {
 fn is_for_others(op: &Op) -> bool {
     match op.kind() {
         OpKind::File | OpKind::Lock => true,
-        OpKind::Transaction => !matches!(op, Op::Enter { .. }),
+        OpKind::Transaction => matches!(op, Op::Anchor { .. }),
         OpKind::Governance | OpKind::Opinion => false,
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::vocabulary::name::Principal;
 use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::{Code, Refusal};
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Position, PublicKey, ReplicaId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +62,12 @@ impl Requirement {
     /// Whether anybody else than the author of a change is asked.
     pub(crate) fn asks_others_than(&self, author: &PublicKey) -> bool {
         self.approvals > 0 || self.independent(author) > 0
+    }
+
+    /// Refusal of a transaction, which is decided where it is ordered.
+    pub(crate) fn in_transaction(&self) -> Refusal {
+        let detail = format!("{:?} asks for the word of others, and a transaction cannot wait for it", self.pattern);
+        Refusal::new(Code::Approvals, detail)
     }
 
     /// Validators who must attest a change of this author.

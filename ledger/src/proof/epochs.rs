@@ -52,7 +52,7 @@ struct EpochsFile {
 /// The committees from the genesis on, each vouched for by the one before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Epochs {
-    /// Never empty: the first is the genesis's own.
+    /// Never empty: the first is the genesis's own, or the one that a reader was told.
     committees: Vec<Committee>,
     steps: Vec<EpochStep>,
 }
@@ -61,6 +61,11 @@ impl Epochs {
     /// Only the epoch that the genesis begins. A group has no other until it has reconfigured itself.
     pub fn of(genesis: &Genesis) -> Self {
         Self { committees: vec![genesis.founders().clone()], steps: Vec::new() }
+    }
+
+    /// Only the epoch of a committee, which a reader of another group's proofs was told.
+    pub fn known(committee: Committee) -> Self {
+        Self { committees: vec![committee], steps: Vec::new() }
     }
 
     /// The epochs that these steps lead through, which were checked when they were kept.
@@ -75,13 +80,15 @@ impl Epochs {
         Some(epochs)
     }
 
-    /// These epochs, and those that the steps lead on to. The first step may begin at any of these.
+    /// These epochs, and those that the steps lead on to. The first step may begin at any of these, or before: steps to epochs before
+    /// the first of these show nothing.
     pub fn joined(&self, steps: &[EpochStep]) -> Result<Self, ProofError> {
         steps.iter().try_fold(self.clone(), |epochs, step| {
             let next = step.certificate.epoch.get().checked_add(1).map(Epoch::new).ok_or(ProofError::Epoch)?;
             match self.committee(next) {
                 Some(known) if known.keys().eq(&step.members) => Ok(epochs),
                 Some(_) => Err(ProofError::OtherHistory(next)),
+                None if self.committees.first().is_some_and(|first| next < first.epoch()) => Ok(epochs),
                 None => epochs.followed_by(step.clone()),
             }
         })
@@ -137,7 +144,7 @@ impl Epochs {
 
     /// The committee of the last epoch.
     pub fn newest(&self) -> &Committee {
-        self.committees.last().expect("the first is the genesis's own")
+        self.committees.last().expect("there is a first")
     }
 
     /// The committee of an epoch.

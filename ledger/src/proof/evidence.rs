@@ -4,6 +4,7 @@ use super::ProofError;
 use super::epochs::{EPOCHS_MAX, EpochStep, Epochs, of_group};
 use crate::format::check;
 use crate::format::genesis::Genesis;
+use crate::format::rules::RULES;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Evidence, EvidenceKey, PublicKey, SeqNum, View, bounded};
 
@@ -48,7 +49,10 @@ impl EvidenceProof {
             return Err(ProofError::Epoch);
         }
         let key = committee.key(what.signer).copied().ok_or(ProofError::Evidence)?;
-        if !check::proves((&self.evidence, Evidence::is_valid_in_remains), committee, genesis) {
+        let is_valid = Evidence::is_valid_in_remains;
+        let by = |rules| check::proves((&self.evidence, is_valid), committee, genesis, rules);
+        // Rules that the offender's members had are not part of the proof.
+        if !by(RULES.newest) && !by(RULES.oldest) {
             return Err(ProofError::Evidence);
         }
         let (view, seq) = self.evidence.place();

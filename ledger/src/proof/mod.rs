@@ -4,6 +4,7 @@
 //! is not checked, and exactly q signatures. A change of any byte makes it fail. (Without the hash, the proof that
 //! nothing stands at one path could be turned into the equally true one about another.)
 
+mod branch;
 mod checkpoint;
 mod error;
 pub(crate) mod epochs;
@@ -16,6 +17,7 @@ mod restart;
 mod seal;
 
 pub use crate::state::tree::proof::TreeProof;
+pub use branch::BranchProof;
 pub use checkpoint::Checkpoint;
 pub use epochs::{EPOCHS_TAG, EpochStep, Epochs};
 pub use error::{ProofError, ProveError};

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod authors;
+mod branches;
 mod causality;
 mod changes;
 mod conflicts;

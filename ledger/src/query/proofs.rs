@@ -123,6 +123,6 @@ impl SlotProof {
 }
 
 /// The path of an entry of the group's tree.
-fn group_path(view: &StateView, name: &[u8]) -> Result<TreeProof, ProveError> {
+pub(super) fn group_path(view: &StateView, name: &[u8]) -> Result<TreeProof, ProveError> {
     Ok(view.ledger.group().prove(&key_of(name), view.read)?)
 }

@@ -5,6 +5,7 @@ use crate::policy::{GroupPolicy, Rates};
 use crate::state::record::{DomainRecord, Usage};
 use crate::state::tree::Tree;
 use crate::vocabulary::revision::Revision;
+use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{Committee, SeqNum, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +51,17 @@ pub(crate) struct DomainView<'a> {
 impl DomainView<'_> {
     pub(crate) fn rates(&self) -> &Rates {
         if self.record.number == GROUP { &self.group.rates } else { &self.record.policy.rates }
+    }
+
+    /// Refusal of so many files and bytes more: a domain that is full takes only what makes it smaller.
+    pub(crate) fn over_quota(&self, files: i64, bytes: i64) -> Option<Refusal> {
+        let quota = &self.record.policy.quota;
+        let kinds = [("files", self.held.0, files, quota.files_max), ("bytes", self.held.1, bytes, quota.bytes_max)];
+        kinds.into_iter().find_map(|(what, held, more, max)| {
+            let after = held.saturating_add_signed(more);
+            let max = max.filter(|max| more > 0 && after > *max)?;
+            Some(Refusal::new(Code::Quota, format!("{after} {what}, {} may hold {max}", self.name)))
+        })
     }
 }
 

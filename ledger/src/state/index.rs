@@ -5,11 +5,12 @@
 
 use crate::format::governance::Proposal;
 use crate::policy::attestation::PendingChange;
+use crate::state::branch::{BranchRecord, Promise};
 use crate::state::record::{ConflictRecord, FileRecord, RefusedChange};
 use crate::state::store::Live;
 use crate::state::tree::{TreeNumber, key_of};
 use crate::state::{name, rows};
-use crate::vocabulary::ids::{ConflictId, EnvelopeId};
+use crate::vocabulary::ids::{ConflictId, EnvelopeId, TransactionId};
 use crate::vocabulary::revision::Revision;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::Digest;
@@ -32,8 +33,16 @@ pub(crate) trait Indexed: BorshSerialize + BorshDeserialize {
 }
 
 /// Kinds of names whose entries have rows in an index.
-pub(crate) const KINDS: [u8; 6] =
-    [FileRecord::KIND, ConflictRecord::KIND, PendingChange::KIND, LOCK, Proposal::KIND, RefusedChange::KIND];
+pub(crate) const KINDS: [u8; 8] = [
+    FileRecord::KIND,
+    ConflictRecord::KIND,
+    PendingChange::KIND,
+    LOCK,
+    Proposal::KIND,
+    RefusedChange::KIND,
+    BranchRecord::KIND,
+    Promise::KIND,
+];
 
 /// Kind of the names of locks.
 pub(crate) const LOCK: u8 = b'k';
@@ -107,6 +116,23 @@ impl Indexed for RefusedChange {
 
     fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
         Some(vec![over::<Self>(self.revision, tree, name)])
+    }
+}
+
+impl Indexed for BranchRecord {
+    const KIND: u8 = b'g';
+
+    fn index(&self, _tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        let id = TransactionId(Digest(name.try_into().ok()?));
+        Some(self.is_open().then(|| (Live::Index, rows::undecided(&id), Vec::new())).into_iter().collect())
+    }
+}
+
+impl Indexed for Promise {
+    const KIND: u8 = b'l';
+
+    fn index(&self, tree: TreeNumber, _name: &[u8]) -> Option<Vec<IndexRow>> {
+        Some(self.writes.iter().map(|(path, _)| (Live::Index, rows::promised(tree, path), Vec::new())).collect())
     }
 }
 

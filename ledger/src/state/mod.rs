@@ -7,6 +7,7 @@ pub(crate) mod entry;
 pub(crate) mod rows;
 pub(crate) mod record;
 pub(crate) mod conflict_log;
+pub(crate) mod branch;
 pub(crate) mod index;
 pub(crate) mod slot;
 pub(crate) mod slot_log;

@@ -1,7 +1,7 @@
 //! Names of entries: one byte for the kind, then what tells one from the next. Parts of a name are joined by a NUL.
 
-use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
-use quorate_pbft::{Epoch, EvidenceKind, PublicKey};
+use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId, TransactionId};
+use quorate_pbft::{Digest, Epoch, EvidenceKind, PublicKey};
 
 /// Head of the group: [`super::record::Head`].
 pub(crate) const HEAD: &[u8] = b"H";
@@ -173,4 +173,22 @@ pub(crate) fn taken_by_organisation(name: &str) -> Vec<u8> {
 /// A conflict, in its domain's tree.
 pub(crate) fn conflict(id: &ConflictId) -> Vec<u8> {
     named(b'c', id.0.as_bytes())
+}
+
+/// The group's branch of a transaction over several groups, in the group's tree.
+pub(crate) fn transaction(id: &TransactionId) -> Vec<u8> {
+    named(b'g', id.0.as_bytes())
+}
+
+/// What a branch has promised to write, in its domain's tree.
+pub(crate) fn promise(id: &TransactionId) -> Vec<u8> {
+    named(b'l', id.0.as_bytes())
+}
+
+/// Before the id in the name of another group.
+pub(crate) const FOREIGN: &[u8] = b"G";
+
+/// Another group whose proofs count, in the group's tree.
+pub(crate) fn foreign(group: &Digest) -> Vec<u8> {
+    [FOREIGN, group.as_bytes()].concat()
 }

@@ -2,6 +2,7 @@
 
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
+use crate::state::branch::Promise;
 use crate::state::index::Indexed;
 use crate::state::record::{ConflictRecord, FileRecord, NumberRow, Side, Version};
 use crate::state::store::{StoreError, Table};
@@ -10,13 +11,14 @@ use crate::vocabulary::file::File;
 use quorate_pbft::Digest;
 
 /// Contents that an entry names: as it stands, or as it was when it left the state.
-pub(crate) fn by_entry(name: &[u8], value: &[u8]) -> Result<Option<Digest>, StoreError> {
-    let file = match name.first() {
-        Some(&FileRecord::KIND) => entry::value_of::<FileRecord>(value)?.file,
-        Some(&ConflictRecord::KIND) => entry::value_of::<ConflictRecord>(value)?.base,
-        _ => None,
+pub(crate) fn by_entry(name: &[u8], value: &[u8]) -> Result<Vec<Digest>, StoreError> {
+    let files = match name.first() {
+        Some(&FileRecord::KIND) => vec![entry::value_of::<FileRecord>(value)?.file],
+        Some(&ConflictRecord::KIND) => vec![entry::value_of::<ConflictRecord>(value)?.base],
+        Some(&Promise::KIND) => entry::value_of::<Promise>(value)?.writes.into_iter().map(|(_, file)| file).collect(),
+        _ => Vec::new(),
     };
-    Ok(file.map(|file| file.content))
+    Ok(files.into_iter().flatten().map(|file| file.content).collect())
 }
 
 /// Contents that a row beside the trees names. An envelope that waits names none here: see [`by_waiting`].
@@ -24,8 +26,7 @@ pub(crate) fn by_row(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Diges
     let files: Vec<Option<File>> = match (table, key.len().saturating_sub(rows::PAST_BYTES)) {
         (Table::Contents, _) => return Ok(key.try_into().map(Digest).into_iter().collect()),
         (Table::Archive, _) => {
-            let left = rows::left_name(key).map(|name| by_entry(name, value)).transpose()?.flatten();
-            return Ok(left.into_iter().collect());
+            return rows::left_name(key).map_or(Ok(Vec::new()), |name| by_entry(name, value));
         }
         (Table::Past, rows::SIDE_BYTES) => vec![entry::value_of::<Side>(value)?.file],
         (Table::Past, rows::VERSION_BYTES) => vec![entry::value_of::<Version>(value)?.file],

@@ -3,7 +3,7 @@
 use crate::state::name;
 use crate::state::store::Table;
 use crate::state::tree::{Key, TreeNumber, key_of, row};
-use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId};
+use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId, TransactionId};
 use crate::vocabulary::path::PATH_BYTES_MAX;
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Digest, PublicKey, SeqNum, Time};
@@ -228,6 +228,26 @@ pub(crate) fn held_up_under(domain: u32, path: &str) -> Vec<(Vec<u8>, Vec<u8>)> 
         _ => [0, b'/'].map(|next| joined(b'E', &[&domain, path.as_bytes(), &[next]])).to_vec(),
     };
     prefixes.iter().map(|prefix| below(prefix, LONGEST)).collect()
+}
+
+/// Index: a transaction over several groups whose branch here is not decided.
+pub(crate) fn undecided(id: &TransactionId) -> Vec<u8> {
+    joined(b'B', &[id.0.as_bytes()])
+}
+
+/// The first and the last row of [`undecided`].
+pub(crate) fn all_undecided() -> (Vec<u8>, Vec<u8>) {
+    (undecided(&TransactionId(Digest::ZERO)), undecided(&TransactionId(Digest([0xff; 32]))))
+}
+
+/// The id in a key of [`undecided`].
+pub(crate) fn undecided_id(key: &[u8]) -> Option<TransactionId> {
+    Some(TransactionId(Digest(key.get(1..)?.try_into().ok()?)))
+}
+
+/// Index: (domain, path) of every path that such a branch has promised to write.
+pub(crate) fn promised(domain: u32, path: &str) -> Vec<u8> {
+    joined(b'H', &[&domain.to_be_bytes(), path.as_bytes()])
 }
 
 /// Index: an open conflict to its domain's number. Archive: every conflict to its domain's name.

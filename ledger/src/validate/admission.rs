@@ -7,6 +7,7 @@ use crate::format::envelope::Envelope;
 use crate::format::governance::{Act, Proposal};
 use crate::format::receipt::Receipt;
 use crate::format::signature::Predicate;
+use crate::format::two_phase;
 use crate::state::ledger::Ledger;
 use crate::state::numbers::{Told, Used};
 use crate::state::record::{AuthorRecord, NumberAnswer, Sequence, Verdict};
@@ -96,6 +97,9 @@ impl Ledger {
         id: EnvelopeId,
         envelope: Envelope,
     ) -> Result<Result<Admission, NotAdmitted>, StoreError> {
+        if let Err(refusal) = two_phase::check(&envelope.body, self.rules()) {
+            return Ok(Err(refusal.into()));
+        }
         let author: Option<AuthorRecord> = entry::load(read, 0, &name::author(&envelope.body.author))?;
         let Some(AuthorRecord { organisation, .. }) = author else {
             let detail = format!("{} is not enrolled", envelope.body.author);

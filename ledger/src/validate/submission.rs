@@ -408,11 +408,7 @@ impl Submission<'_> {
             *spent = left;
             changed?;
             if let Some(requirement) = applied.requirements.first() {
-                let detail = format!(
-                    "in {:?}: {:?} asks for the word of others, and a transaction cannot wait for it",
-                    part.entered.domain, requirement.pattern
-                );
-                return Err(Abort::refused(Code::Approvals, detail));
+                return Err(requirement.in_transaction().within(&in_domain(part.entered.domain)).into());
             }
             others.push(applied);
         }
@@ -432,9 +428,7 @@ impl Submission<'_> {
         if !self.parts.is_empty()
             && let Some(requirement) = accepted.applied.requirements.first()
         {
-            let detail =
-                format!("{:?} asks for the word of others, and a transaction cannot wait for it", requirement.pattern);
-            return Err(Abort::refused(Code::Approvals, detail));
+            return Err(requirement.in_transaction().into());
         }
         within_quota(place, &accepted.applied)?;
         let parts = self.parts.iter().zip(&accepted.others);
@@ -487,20 +481,9 @@ fn in_domain(domain: &str) -> String {
     format!("in {domain:?}")
 }
 
-/// Stage `access`: a domain that is full takes only what makes it smaller.
+/// Stage `access`: the quota of a domain.
 fn within_quota(place: &DomainView, applied: &Applied) -> Result<(), Abort> {
-    let quota = &place.record.policy.quota;
-    let kinds = [
-        ("files", place.held.0, applied.files, quota.files_max),
-        ("bytes", place.held.1, applied.bytes, quota.bytes_max),
-    ];
-    for (what, held, more, max) in kinds {
-        let after = held.saturating_add_signed(more);
-        if let Some(max) = max.filter(|max| more > 0 && after > *max) {
-            return Err(Abort::refused(Code::Quota, format!("{after} {what}, {} may hold {max}", place.name)));
-        }
-    }
-    Ok(())
+    place.over_quota(applied.files, applied.bytes).map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 /// An author's numbers in a domain as they stand.

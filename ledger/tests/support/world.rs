@@ -300,7 +300,7 @@ pub enum Edit {
 }
 
 impl Edit {
-    fn op(&self) -> (Op, Option<Vec<u8>>) {
+    pub fn op(&self) -> (Op, Option<Vec<u8>>) {
         match self.clone() {
             Self::Put(path, mode, bytes) => (Op::Put { path, mode, content: digest(&bytes) }, Some(bytes)),
             Self::Mode(path, mode, content) => (Op::Put { path, mode, content }, None),

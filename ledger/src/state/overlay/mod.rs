@@ -186,10 +186,18 @@ impl<'s> Overlay<'s> {
 
     /// Whether any file stands below a folder as the envelope in hand sees it.
     pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
-        let prefix = rows::listed(domain, &format!("{folder}/"));
-        let (from, to) = rows::below_path(&prefix);
-        let mut found = false;
-        self.scan(Live::Names, &from, &to, &mut |_, _| {
+        self.has_rows(Live::Names, &rows::listed(domain, &format!("{folder}/")))
+    }
+
+    /// Whether a transaction over several groups has promised to write something below a path.
+    pub(crate) fn has_promise_below(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
+        self.has_rows(Live::Index, &rows::promised(domain, &format!("{path}/")))
+    }
+
+    /// Whether there are rows whose keys begin so and go on with a path.
+    fn has_rows(&self, table: Live, prefix: &[u8]) -> Result<bool, StoreError> {
+        let ((from, to), mut found) = (rows::below_path(prefix), false);
+        self.scan(table, &from, &to, &mut |_, _| {
             found = true;
             ControlFlow::Break(())
         })?;

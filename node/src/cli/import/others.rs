@@ -41,7 +41,7 @@ impl Others {
     ) {
         let is_import = theirs.is_none();
         let is_written = match outcome {
-            PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released => return,
+            PathOutcome::Locked | PathOutcome::Queued | PathOutcome::Released | PathOutcome::Prepared => return,
             PathOutcome::Applied | PathOutcome::Settled => is_import,
             PathOutcome::Merged | PathOutcome::Conflict | PathOutcome::Overruled => false,
         };

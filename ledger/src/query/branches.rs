@@ -1,0 +1,63 @@
+//! Branches of transactions over several groups, and the groups that are known here.
+
+use super::page::{self, Page};
+use super::proofs::group_path;
+use super::{QueryError, StateView};
+use crate::format::constants::GROUP;
+use crate::proof::{BranchProof, Checkpoint, Epochs, ProveError};
+use crate::state::branch::{BranchRecord, ForeignGroup};
+use crate::state::store::{StoreError, Table};
+use crate::state::{entry, name, rows};
+use crate::vocabulary::ids::TransactionId;
+use core::ops::ControlFlow;
+use quorate_pbft::{Digest, QuorumCert};
+
+impl<'a> StateView<'a> {
+    /// The group's branch of a transaction over several groups.
+    pub fn transaction(&self, id: &TransactionId) -> Result<Option<BranchRecord>, StoreError> {
+        entry::load(self.read, GROUP, &name::transaction(id))
+    }
+
+    /// Branches that are not decided here, by the ids of their transactions, after the cursor `from`.
+    pub fn transactions(
+        &self,
+        from: Option<TransactionId>,
+        limit: usize,
+    ) -> Result<Page<(TransactionId, BranchRecord)>, QueryError> {
+        let limit = page::limit(limit);
+        let ((first, last), mut ids) = (rows::all_undecided(), Vec::new());
+        let first = from.as_ref().map_or(first, rows::undecided);
+        self.read.scan(Table::Index, &first, &last, &mut |key, _| {
+            ids.extend(rows::undecided_id(key).filter(|id| Some(*id) != from));
+            if ids.len() <= limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        let record = |id| Ok((id, self.transaction(&id)?.ok_or_else(|| entry::damaged("a branch"))?));
+        let found = ids.into_iter().map(record).collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(Page::cut(found, limit, |(id, _)| id.to_string()))
+    }
+
+    /// Other groups whose proofs count here, by their ids.
+    pub fn foreign_groups(&self) -> Result<Vec<(Digest, ForeignGroup)>, StoreError> {
+        let mut found = Vec::new();
+        entry::entries(self.read, |name, value| {
+            if let Some(group) = name.strip_prefix(name::FOREIGN).and_then(|group| group.try_into().ok()) {
+                found.push((Digest(group), entry::value_of(value)?));
+            }
+            Ok(())
+        })?;
+        found.sort_unstable_by_key(|(group, _)| *group);
+        Ok(found)
+    }
+
+    /// The proof of the group's branch in this state, which `certificate` must certify.
+    pub fn prove_transaction(
+        &self,
+        id: &TransactionId,
+        certificate: &QuorumCert,
+        epochs: &Epochs,
+    ) -> Result<BranchProof, ProveError> {
+        let checkpoint = Checkpoint::of((self.ledger, self.read), certificate, epochs)?;
+        let record = self.transaction(id)?.ok_or(ProveError::Unknown("the transaction"))?;
+        Ok(BranchProof { checkpoint, record, path: group_path(self, &name::transaction(id))? })
+    }
+}
