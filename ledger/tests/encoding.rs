@@ -3,7 +3,8 @@
 mod support;
 
 use quorate_ledger::{
-    Base, Body, Change, Dependency, Envelope, Level, Limits, LockMode, Mode, Op, Predicate, Revision, Wishes, hexed,
+    Base, Body, Branch, Change, Dependency, Envelope, GlobalTransaction, Level, Limits, LockMode, Mode, Op, Predicate,
+    Revision, Wishes, hexed,
 };
 use quorate_pbft::{
     Digest, Ed25519, Ed25519Signer, Epoch, Kind, PublicKey, ReplicaId, SeqNum, Signature, Signer, Statement, Verify,
@@ -86,6 +87,17 @@ fn envelopes() -> Vec<(&'static str, Envelope)> {
     );
     let enter = Op::Enter { domain: "other".into(), seq: 5, attempt: 2 };
     let there = Change::new(at, vec![enter, put("b", Mode::File, b"2")], "", 0);
+    let made = vec![put("c", Mode::File, b"3")];
+    let branch = |group: &[u8], domain: &str, ops: &[Op]| Branch {
+        group: support::digest(group),
+        domain: domain.into(),
+        change: Branch::change_of(ops),
+    };
+    let branches = vec![branch(b"a genesis file", "main", &made), branch(b"another", "docs", &[])];
+    let transaction = GlobalTransaction { salt: [7; 16], lease_ms: 60_000, branches };
+    let decision = Op::Decide { transaction: transaction.id(), commit: true, proofs: vec![vec![1, 2], vec![]] };
+    let decision = Change::new(at, vec![decision], "", 0);
+    let promise = Change::new(at, [vec![Op::Prepare { transaction, proof: vec![] }], made].concat(), "", 0);
     vec![
         ("a put", first),
         ("a mode, on an envelope", sign(body("main", 2, 1, vec![run]), &[])),
@@ -95,6 +107,8 @@ fn envelopes() -> Vec<(&'static str, Envelope)> {
         ("locks", sign(body("main", 7, 1, vec![held]), &[])),
         ("a composition", sign(body("main", 9, 1, vec![part(0, vec![]), part(1, vec![own])]), &[b"0", b"1"])),
         ("a transaction", sign(body("main", 11, 1, vec![here, there]), &[b"1", b"2"])),
+        ("a branch of a transaction over two groups", sign(body("main", 12, 1, vec![promise]), &[b"3"])),
+        ("its decision", sign(body("main", 13, 1, vec![decision]), &[])),
     ]
 }
 
@@ -117,7 +131,7 @@ fn the_document_has_these_envelopes() {
 #[test]
 fn every_envelope_of_the_document_is_read_signed_and_written_alike() {
     let vectors = vectors("envelope");
-    assert!(vectors.len() >= 8);
+    assert!(vectors.len() >= 10);
     for vector in vectors {
         let encoded = bytes(&vector, "bytes");
         let group: Digest = hexed::parse(&vector["group"]).expect("a digest");

@@ -93,6 +93,7 @@ impl Applier<'_, '_> {
         }
         self.overlay.remove(GROUP, name::author_locks(&id.holder()));
         self.overlay.put_indexed::<Promise>(self.domain, name::promise(id), None)?;
+        self.count_open(&record, false)?;
         let state = if commit { BranchState::Committed } else { BranchState::Aborted };
         let record = BranchRecord { state, decided: Some(self.revision), ..record };
         Ok(self.overlay.put_indexed(GROUP, name::transaction(id), Some(&record))?)

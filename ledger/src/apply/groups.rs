@@ -1,17 +1,21 @@
 //! Other groups: which ones are known here, and what their proofs show of branches of transactions.
 
 use super::Applier;
+use crate::format::branch::Branch;
 use crate::format::constants::GROUP;
 use crate::format::groups::{GroupsAct, KnownGroup};
 use crate::proof::{BranchProof, Epochs, ProofError};
 use crate::state::abort::Abort;
 use crate::state::branch::{BranchRecord, BranchState, ForeignGroup};
-use crate::state::store::{Live, StoreError};
-use crate::state::{entry, name, rows};
+use crate::state::store::StoreError;
+use crate::state::{entry, name};
 use crate::vocabulary::ids::TransactionId;
 use crate::vocabulary::name::is_name;
 use crate::vocabulary::verdict::Code;
-use quorate_pbft::{Committee, Digest, SeqNum};
+use quorate_pbft::{Committee, Digest};
+
+/// Branches of one organisation in a domain that are not decided: what they have promised is kept, also after their lease.
+const OPEN_BRANCHES_MAX: u32 = 64;
 
 impl Applier<'_, '_> {
     /// Refuses an act about another group that cannot be done as things stand.
@@ -20,7 +24,7 @@ impl Applier<'_, '_> {
             GroupsAct::Know(wanted) => self.check_known(wanted),
             GroupsAct::Forget(group) => match self.foreign(group)? {
                 None => Err(unknown(group)),
-                Some(known) if self.is_awaited(group)? => {
+                Some(known) if known.awaited > 0 => {
                     Err(bad(&format!("a transaction with {:?} is not decided here", known.name)))
                 }
                 Some(_) => Ok(()),
@@ -53,8 +57,9 @@ impl Applier<'_, '_> {
     pub(super) fn enact_groups(&mut self, act: GroupsAct) -> Result<(), Abort> {
         match act {
             GroupsAct::Know(KnownGroup { name, group, epoch, members }) => {
-                let seen = self.foreign(&group)?.map_or(SeqNum::default(), |known| known.seen);
-                let known = ForeignGroup { name, epoch, members, seen, since: self.revision };
+                let known = self.foreign(&group)?.map(|known| (known.seen, known.awaited));
+                let (seen, awaited) = known.unwrap_or_default();
+                let known = ForeignGroup { name, epoch, members, seen, awaited, since: self.revision };
                 self.overlay.put(GROUP, name::foreign(&group), &known);
             }
             GroupsAct::Forget(group) => self.overlay.remove(GROUP, name::foreign(&group)),
@@ -67,15 +72,29 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Whether a branch that is not decided is of a transaction with this group.
-    fn is_awaited(&self, group: &Digest) -> Result<bool, StoreError> {
-        let (from, to) = rows::all_undecided();
-        for id in self.overlay.keys(Live::Index, &from, &to)?.iter().filter_map(|key| rows::undecided_id(key)) {
-            if self.branch(&id)?.is_some_and(|record| record.transaction.branch_of(group).is_some()) {
-                return Ok(true);
-            }
+    /// Counts a branch that is not decided more, or one less: for the groups that it waits for, none of which is forgotten meanwhile,
+    /// and for its organisation.
+    pub(super) fn count_open(&mut self, record: &BranchRecord, more: bool) -> Result<(), Abort> {
+        let step = |count: u32| if more { count.saturating_add(1) } else { count.saturating_sub(1) };
+        for Branch { group, .. } in record.awaited() {
+            let known = self.foreign(group)?.ok_or_else(|| unknown(group))?;
+            let known = ForeignGroup { awaited: step(known.awaited), ..known };
+            self.overlay.put(GROUP, name::foreign(group), &known);
         }
-        Ok(false)
+        let name = name::open_branches(&record.organisation);
+        let open: u32 = self.overlay.get(record.domain, &name)?.unwrap_or(0);
+        if more && open >= OPEN_BRANCHES_MAX {
+            let detail = format!(
+                "{open} transactions of {:?} are not decided here: have one decided first",
+                record.organisation
+            );
+            return Err(Abort::refused(Code::Quota, detail));
+        }
+        match step(open) {
+            0 => self.overlay.remove(record.domain, name),
+            open => self.overlay.put(record.domain, name, &open),
+        }
+        Ok(())
     }
 
     /// Branch that a proof of another group shows, by members that are known here. Notes what else it shows of that group.

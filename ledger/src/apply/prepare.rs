@@ -51,6 +51,7 @@ impl Applier<'_, '_> {
             until: Time::new(self.place.time.get().saturating_add(lease_ms)),
             decided: None,
         };
+        self.count_open(&record, true)?;
         self.overlay.put_indexed(GROUP, name::transaction(&id), Some(&record))?;
         Ok(self.overlay.put_indexed(self.domain, name::promise(&id), Some(&Promise { writes }))?)
     }

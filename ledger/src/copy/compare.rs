@@ -220,7 +220,7 @@ pub(super) fn described(name: &[u8]) -> (&'static str, String) {
         (ConflictRecord::KIND, _) => ("conflict", hex::encode(rest)),
         (name::SEQUENCE, _) => ("author's numbers", hex::encode(rest)),
         (b'd' | b't', _) => ("domain", text()),
-        (b'n' | b'o' | b'v' | b'Q' | b'W', _) => ("organisation", text()),
+        (b'i' | b'n' | b'o' | b'v' | b'Q' | b'W', _) => ("organisation", text()),
         (b'k', _) => ("lock", text()),
         (b'p', _) => ("proposal", hex::encode(rest)),
         (b'w' | b'z', _) => ("pending change", hex::encode(rest)),

@@ -131,8 +131,10 @@ impl Indexed for BranchRecord {
 impl Indexed for Promise {
     const KIND: u8 = b'l';
 
-    fn index(&self, tree: TreeNumber, _name: &[u8]) -> Option<Vec<IndexRow>> {
-        Some(self.writes.iter().map(|(path, _)| (Live::Index, rows::promised(tree, path), Vec::new())).collect())
+    fn index(&self, tree: TreeNumber, name: &[u8]) -> Option<Vec<IndexRow>> {
+        let id = TransactionId(Digest(name.try_into().ok()?));
+        let row = |(path, _): &(String, _)| (Live::Index, rows::promised(tree, path, &id), Vec::new());
+        Some(self.writes.iter().map(row).collect())
     }
 }
 

@@ -185,6 +185,11 @@ pub(crate) fn promise(id: &TransactionId) -> Vec<u8> {
     named(b'l', id.0.as_bytes())
 }
 
+/// Count of an organisation's branches that are not decided, in their domain's tree.
+pub(crate) fn open_branches(organisation: &str) -> Vec<u8> {
+    named(b'i', organisation.as_bytes())
+}
+
 /// Before the id in the name of another group.
 pub(crate) const FOREIGN: &[u8] = b"G";
 

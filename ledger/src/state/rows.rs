@@ -245,9 +245,14 @@ pub(crate) fn undecided_id(key: &[u8]) -> Option<TransactionId> {
     Some(TransactionId(Digest(key.get(1..)?.try_into().ok()?)))
 }
 
-/// Index: (domain, path) of every path that such a branch has promised to write.
-pub(crate) fn promised(domain: u32, path: &str) -> Vec<u8> {
-    joined(b'H', &[&domain.to_be_bytes(), path.as_bytes()])
+/// Index: (domain, path, transaction) of every path that such a branch has promised to write.
+pub(crate) fn promised(domain: u32, path: &str, id: &TransactionId) -> Vec<u8> {
+    joined(b'H', &[&domain.to_be_bytes(), path.as_bytes(), &[0], id.0.as_bytes()])
+}
+
+/// The first and the last row of [`promised`] below a path.
+pub(crate) fn promised_below(domain: u32, path: &str) -> (Vec<u8>, Vec<u8>) {
+    below_path(&joined(b'H', &[&domain.to_be_bytes(), path.as_bytes(), b"/"]))
 }
 
 /// Index: an open conflict to its domain's number. Archive: every conflict to its domain's name.

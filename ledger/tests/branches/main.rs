@@ -4,6 +4,7 @@
 mod support;
 
 mod decision;
+mod model;
 mod preparation;
 mod promise;
 mod rules;

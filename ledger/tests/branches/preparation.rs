@@ -83,6 +83,13 @@ fn proofs_of_a_group_that_is_not_known_do_not_count() {
 }
 
 #[test]
+fn a_home_promises_nothing_for_groups_that_it_does_not_know() {
+    let mut two = two();
+    two.home.agrees(GROUP_DOMAIN, GroupsAct::Forget(two.other.genesis.group()).act());
+    is_refused(&two.prepare_home(), "is not known here");
+}
+
+#[test]
 fn proofs_by_other_members_than_the_known_ones_do_not_count() {
     let mut two = two();
     two.prepare_home();

@@ -131,6 +131,39 @@ fn a_branch_that_nobody_has_aborted_needs_its_folders_after_its_lease() {
 }
 
 #[test]
+fn a_path_is_promised_anew_after_a_lease_and_the_end_of_the_first_promise_takes_nothing_of_it() {
+    let edits = vec![write("d/new", "new")];
+    let mut two = with(edits.clone(), edits.clone()).prepared();
+    two.home.passes(LEASE);
+    let another = transaction(&[(&two.home, &edits), (&two.other, &edits)], 8);
+    let first = two.id();
+    assert_eq!(super::prepare(&mut two.home, 0, &another, vec![], &edits).code, None);
+    assert_eq!(super::decide(&mut two.home, 2, first, false, vec![]).code, None);
+    is_refused(&two.home.does(2, &[write("d", "")]), "a transaction that is not decided writes below it");
+    assert_eq!(two.home.does(2, &[write("d/new", "")]).code, Some(Code::Lock));
+    assert_eq!(super::decide(&mut two.home, 0, another.id(), false, vec![]).code, None);
+    assert_eq!(two.home.does(2, &[write("d", "")]).state, State::Applied);
+}
+
+#[test]
+fn an_organisation_has_64_branches_in_a_domain_that_are_not_decided() {
+    let edits = vec![write("a", "x")];
+    let mut two = with(edits.clone(), edits.clone());
+    let number = |two: &Two, n: u8| transaction(&[(&two.home, &edits), (&two.other, &edits)], n);
+    for n in 0..64 {
+        let next = number(&two, n);
+        assert_eq!(super::prepare(&mut two.home, 0, &next, vec![], &edits).code, None);
+        two.home.passes(LEASE);
+    }
+    let one_more = number(&two, 64);
+    assert_eq!(super::prepare(&mut two.home.clone(), 0, &one_more, vec![], &edits).code, Some(Code::Quota));
+    assert_eq!(super::prepare(&mut two.home.clone(), 1, &one_more, vec![], &edits).code, None, "others have room");
+    let first = number(&two, 0).id();
+    assert_eq!(super::decide(&mut two.home, 3, first, false, vec![]).code, None);
+    assert_eq!(super::prepare(&mut two.home, 0, &one_more, vec![], &edits).code, None);
+}
+
+#[test]
 fn others_keep_their_promise_however_long_the_decision_takes() {
     let mut two = two().prepared();
     assert_eq!(two.other.view().next_deadline(), Ok(None), "no time ends it");

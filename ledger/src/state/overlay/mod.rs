@@ -186,17 +186,16 @@ impl<'s> Overlay<'s> {
 
     /// Whether any file stands below a folder as the envelope in hand sees it.
     pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
-        self.has_rows(Live::Names, &rows::listed(domain, &format!("{folder}/")))
+        self.has_rows(Live::Names, rows::below_path(&rows::listed(domain, &format!("{folder}/"))))
     }
 
     /// Whether a transaction over several groups has promised to write something below a path.
     pub(crate) fn has_promise_below(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
-        self.has_rows(Live::Index, &rows::promised(domain, &format!("{path}/")))
+        self.has_rows(Live::Index, rows::promised_below(domain, path))
     }
 
-    /// Whether there are rows whose keys begin so and go on with a path.
-    fn has_rows(&self, table: Live, prefix: &[u8]) -> Result<bool, StoreError> {
-        let ((from, to), mut found) = (rows::below_path(prefix), false);
+    fn has_rows(&self, table: Live, (from, to): (Vec<u8>, Vec<u8>)) -> Result<bool, StoreError> {
+        let mut found = false;
         self.scan(table, &from, &to, &mut |_, _| {
             found = true;
             ControlFlow::Break(())
