@@ -208,6 +208,29 @@ fn a_branch_has_two_to_eight_groups_one_each_and_only_puts_and_deletes_files() {
 }
 
 #[test]
+fn a_step_is_alone_in_its_envelope_and_its_proofs_have_a_bound() {
+    let two = two();
+    let code = |domain: &str, edits: &[Edit]| {
+        let mut home = two.home.clone();
+        let draft = home.draft_in(domain, 0, home.now(), edits);
+        let (bytes, limits) = (home.sign(&draft).encode(), home.genesis.limits());
+        quorate_ledger::Envelope::decode(&bytes, limits).err().map(|refusal| refusal.code)
+    };
+    let decision = |proofs: &[usize]| {
+        let proofs = proofs.iter().map(|bytes| vec![0; *bytes]).collect();
+        Edit::Other(Op::Decide { transaction: two.id(), commit: true, proofs })
+    };
+    assert_eq!(code("main", &[decision(&[100_000; 7])]), None);
+    for proofs in [&[0; 8][..], &[(1 << 20) + 1], &[200_000; 7]] {
+        assert_eq!(code("main", &[decision(proofs)]), Some(Code::TooLarge), "{proofs:?}");
+    }
+    assert_eq!(code("main", &[decision(&[]), decision(&[])]), Some(Code::Malformed));
+    assert_eq!(code("main", &[decision(&[]), write("a", "")]), Some(Code::Malformed));
+    assert_eq!(code("main", &[write("a", ""), decision(&[])]), Some(Code::Malformed));
+    assert_eq!(code(GROUP_DOMAIN, &[decision(&[])]), Some(Code::Malformed));
+}
+
+#[test]
 fn its_author_goes_on_from_what_it_saw_and_not_from_what_was_promised() {
     let mut two = two();
     let prepared = two.prepare_home();

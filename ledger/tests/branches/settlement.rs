@@ -2,11 +2,17 @@
 
 use super::{BranchState, Two, decide, is_refused, known, proof_of, state_of, text, two};
 use crate::support::locks::LEASE;
-use crate::support::world::{Edit, write};
-use quorate_ledger::{Act, Code, GROUP_DOMAIN, GroupsAct, KnownGroup, Op, Receipt, State};
+use crate::support::replica;
+use crate::support::twin::certified;
+use crate::support::world::{Edit, World, write};
+use quorate_ledger::keys::Purpose;
+use quorate_ledger::proof::restart_from;
+use quorate_ledger::{
+    Act, Code, Enrolment, GROUP_DOMAIN, Genesis, GenesisFile, GroupsAct, KnownGroup, Op, Receipt, State,
+};
 use quorate_pbft::Epoch;
 
-fn propose(world: &mut super::World, act: Act) -> Receipt {
+fn propose(world: &mut World, act: Act) -> Receipt {
     world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(Op::Propose { act })])
 }
 
@@ -39,6 +45,46 @@ fn a_home_that_answers_after_all_is_followed_until_what_was_settled_is_carried_o
     is_refused(&two.decide_home(0, true), "has not promised its branch");
     assert_eq!(decide(&mut two.home, 0, id, true, vec![promised]).state, State::Applied, "it was not told");
     assert_eq!((two.decide_other(3, true).state, two.other.text("b")), (State::Applied, text("elsewhere")));
+}
+
+/// The group that goes on from where another one was left, under members of whom one was there before.
+fn restarted(world: &World) -> World {
+    let (_, checkpoint) = certified(&world.ledger, &world.store);
+    let restart = restart_from(&world.genesis, &checkpoint).expect("signed by its members").0;
+    let members = [(0, 0), (11, 1), (12, 2), (13, 0)];
+    let member = |(n, org)| Enrolment::prove(Purpose::Member, &format!("org-{org}"), &replica(n));
+    let file = GenesisFile {
+        name: "again".into(),
+        rules: Some(world.ledger.rules()),
+        restarted_from: Some(restart),
+        organisations: (0..3).map(|org| format!("org-{org}")).collect(),
+        members: members.map(member).into(),
+        authors: vec![],
+        domains: vec![],
+        ..world.genesis.file().clone()
+    };
+    world.restarted(Genesis::build(file).expect("a good genesis")).expect("its own state")
+}
+
+#[test]
+fn a_home_that_was_restarted_goes_on_with_its_branch_and_the_others_settle_theirs() {
+    let mut two = two().prepared();
+    let id = two.id();
+    two.home = restarted(&two.home);
+    assert_eq!(two.decide_home(0, true).state, State::Applied);
+    assert_eq!(two.home.text("a"), text("at home"));
+    is_refused(&two.decide_other(0, true), "does not hold by the members");
+    settle(&mut two, true);
+    assert_eq!(decide(&mut two.other, 2, id, true, vec![]).state, State::Applied);
+}
+
+#[test]
+fn a_group_that_was_restarted_since_it_has_promised_follows_the_home() {
+    let mut two = two().prepared();
+    two.decide_home(0, true);
+    two.other = restarted(&two.other);
+    assert_eq!(two.other.does(2, &[write("b", "mine")]).code, Some(Code::Lock));
+    assert_eq!((two.decide_other(0, true).state, two.other.text("b")), (State::Applied, text("elsewhere")));
 }
 
 #[test]
