@@ -27,6 +27,7 @@ mod partitions;
 mod program;
 mod standing;
 mod status;
+mod transactions;
 
 pub use answer::*;
 pub use causality::*;
@@ -43,6 +44,7 @@ pub use partitions::*;
 pub use program::*;
 pub use standing::*;
 pub use status::*;
+pub use transactions::*;
 
 /// `file`, `exec` or `link`.
 pub const MODE_HEADER: &str = "quorate-mode";

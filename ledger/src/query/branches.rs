@@ -5,7 +5,7 @@ use super::proofs::group_path;
 use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
 use crate::proof::{BranchProof, Checkpoint, Epochs, ProveError};
-use crate::state::branch::{BranchRecord, ForeignGroup};
+use crate::state::branch::{BranchRecord, ForeignGroup, Promise};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::TransactionId;
@@ -16,6 +16,20 @@ impl<'a> StateView<'a> {
     /// The group's branch of a transaction over several groups.
     pub fn transaction(&self, id: &TransactionId) -> Result<Option<BranchRecord>, StoreError> {
         entry::load(self.read, GROUP, &name::transaction(id))
+    }
+
+    /// Name of the domain of a branch.
+    pub fn domain_of_branch(&self, record: &BranchRecord) -> Result<&'a str, StoreError> {
+        let mut domains = self.ledger.domains().iter();
+        let found = domains.find(|(_, domain)| domain.record.number == record.domain);
+        found.map(|(name, _)| name.as_str()).ok_or_else(|| entry::damaged("a branch"))
+    }
+
+    /// Paths of a branch with the contents that they are to have; none once it is decided, or where its domain is not kept here.
+    pub fn promised(&self, record: &BranchRecord) -> Result<Vec<(String, Option<Digest>)>, StoreError> {
+        let promise = entry::load(self.read, record.domain, &name::promise(&record.transaction.id()))?;
+        let writes = promise.map_or_else(Vec::new, |Promise { writes }| writes);
+        Ok(writes.into_iter().map(|(path, file)| (path, file.map(|file| file.content))).collect())
     }
 
     /// Branches that are not decided here, by the ids of their transactions, after the cursor `from`.

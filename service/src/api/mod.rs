@@ -58,6 +58,7 @@ mod state;
 mod status;
 mod streams;
 mod threads;
+mod transactions;
 mod tls;
 mod waits;
 mod words;

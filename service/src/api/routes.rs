@@ -7,15 +7,17 @@ use super::shapes::{self, Body, Parameter, Shape, events, json, lines, parameter
 use super::{
     Service, authors, causality, changes, conduct, conflicts, dashboard, domains, envelopes, evidence, facts, files,
     governance, group, locks, members, observers, offers, order, partitions, probes, program, state, status,
+    transactions,
 };
 use crate::tokens::Role;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use quorate_client::api::{
     AuthorInfo, AuthorLocks, Causality, ChangedPath, CheckpointEntry, Conduct, ConflictEntry, ConflictStory, Domain,
-    EnrolledObserver, EpochEntry, Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, LevelFacts, LockEntry,
-    LogLevels, LogPage, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange, PendingStory,
-    PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TreeEntry, Version,
+    EnrolledObserver, EpochEntry, Event, EvidenceEntry, GroupLimits, Health, Identity, Issue, KnownGroupEntry,
+    LevelFacts, LockEntry, LogLevels, LogPage, MemberPlan, Members, Offered, Page, Partitions, Peer, PendingChange,
+    PendingStory, PolicyOfDomain, PolicyOfGroup, ProposalEntry, SnapshotEntry, Status, Ticket, TransactionEntry,
+    TreeEntry, Version,
 };
 use quorate_ledger::{Receipt, Reconfiguration};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -268,6 +270,8 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/policy", governance::group_policy, json::<PolicyOfGroup>(), "What it takes to decide for the whole group").asked::<Freshness>().for_all(),
         Route::get("/v1/proposals", governance::list, json::<Page<ProposalEntry>>(), "Page of proposals, newest first").paged::<governance::ListQuery>(FROM_ID),
         Route::get("/v1/proposals/{id}", governance::one, json::<ProposalEntry>(), "One proposal").asked::<Freshness>(),
+        Route::get("/v1/transactions/{id}", transactions::one, json::<TransactionEntry>(), "The group's branch of a transaction over several groups; with proof=true its proof for the other groups").or(200, BYTES).asked::<transactions::Query>(),
+        Route::get("/v1/groups", transactions::groups, json::<Page<KnownGroupEntry>>(), "Page of other groups whose proofs count in this one").asked::<Freshness>(),
         Route::get("/v1/conflicts", conflicts::list, json::<Page<ConflictEntry>>(), "Page of conflicts, newest first").paged::<conflicts::ListQuery>(FROM_ID),
         Route::get("/v1/conflicts/{id}", conflicts::one, json::<ConflictStory>(), "One conflict, and all that happened to it").asked::<Freshness>(),
         Route::get("/v1/conflicts/{id}/contents/{hash}", conflicts::content, BYTES, "The content of its base, a side or a proposal").asked::<Freshness>(),
