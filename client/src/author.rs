@@ -1,9 +1,11 @@
 //! An author at work: what is unanswered goes first, then one change after another is signed, kept and sent.
 
+mod across;
 mod repeated;
 mod streaming;
 mod transact;
 
+pub use across::{Across, AcrossError, Ended, Side, proof_for};
 pub use streaming::Streaming;
 pub use transact::{Plan, Planned};
 

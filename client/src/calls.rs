@@ -1,13 +1,13 @@
 //! The questions of the API, one function each.
 
 use crate::api::{
-    AuthorInfo, CLOSED_DOMAIN, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, LevelFacts, MemberPlan, OCTETS_TYPE,
-    Problem, Status, Ticket,
+    AuthorInfo, CLOSED_DOMAIN, Conduct, ENVELOPE_TYPE, GroupLimits, JSON_TYPE, KnownGroupEntry, LevelFacts, MemberPlan,
+    OCTETS_TYPE, Problem, Status, Ticket, TransactionEntry,
 };
 use crate::http::{Client, ClientError, NONE_SENT, SILENT};
 use hyper::StatusCode;
-use quorate_ledger::proof::{OrderProof, Proof};
-use quorate_ledger::{Code, EnvelopeId, Genesis, Level, Receipt, Reconfiguration, State};
+use quorate_ledger::proof::{BranchProof, OrderProof, Proof};
+use quorate_ledger::{BranchState, Code, EnvelopeId, Genesis, Level, Receipt, Reconfiguration, State, TransactionId};
 use quorate_pbft::{PublicKey, SeqNum};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -212,6 +212,35 @@ impl Client {
             Ok(Proof::Receipt(told)) if told.claim().id == *id => Ok(proof),
             _ => Err(self.garbled("not the proof of this envelope's receipt")),
         }
+    }
+
+    /// The group's branch of a transaction over several groups; none where the node knows none.
+    pub async fn transaction(&self, id: &TransactionId, level: Level) -> Result<Option<TransactionEntry>, ClientError> {
+        match self.get(&["transactions", &id.to_string()], &[("level", level_name(level))]).await {
+            Ok(entry) => Ok(Some(entry)),
+            Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The proof that the group's branch of a transaction is in this state: waited for until enough members have signed such a
+    /// state. The signatures are not checked here.
+    pub async fn transaction_proof(&self, id: &TransactionId, state: BranchState) -> Result<BranchProof, ClientError> {
+        let (path, mut tries) = (["transactions", &id.to_string()], self.tries());
+        loop {
+            let answer = self.look(&path, &[("proof", "true"), ("level", "sequential")]).await?;
+            let proof = BranchProof::decode(&answer.body).filter(|proof| proof.record().transaction.id() == *id);
+            let proof = proof.ok_or_else(|| self.garbled("not the proof of this transaction"))?;
+            match proof.record().state == state {
+                true => return Ok(proof),
+                false => tries.pause(format!("its branch is not {state:?} there"), None).await?,
+            }
+        }
+    }
+
+    /// Other groups whose proofs count in this one.
+    pub async fn known_groups(&self) -> Result<Vec<KnownGroupEntry>, ClientError> {
+        self.list(&["groups"], &[("level", level_name(Level::Sequential))], usize::from(u16::MAX)).await
     }
 
     /// Asks about the certified state, as somebody does who copies it.
