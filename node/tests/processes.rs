@@ -42,6 +42,8 @@ mod followed_domains;
 mod governance;
 #[path = "processes/group.rs"]
 mod group;
+#[path = "processes/groups.rs"]
+mod groups;
 #[path = "processes/handover.rs"]
 mod handover;
 #[path = "processes/hard_imports.rs"]

@@ -295,7 +295,7 @@ fn millis(option: &str, seconds: f64) -> Result<u64, Failure> {
 }
 
 /// A lease that the ledger takes; a typing mistake is told before it is signed.
-fn lease(seconds: f64) -> Result<u64, Failure> {
+pub fn lease(seconds: f64) -> Result<u64, Failure> {
     within("--lease", seconds, LEASE_MS_MIN..=LEASE_MS_MAX)
 }
 

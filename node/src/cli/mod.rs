@@ -50,6 +50,7 @@ mod join;
 mod epochs;
 mod set_rules;
 mod observers;
+mod groups;
 
 // Files and their history.
 mod change;
@@ -159,6 +160,8 @@ enum Command {
     #[command(subcommand)]
     Observers(observers::Command),
     #[command(subcommand)]
+    Groups(groups::Command),
+    #[command(subcommand)]
     Epochs(epochs::Command),
     Peers(peers::Args),
     /// Show which members hear each other, what waits, and what earlier outages have cost
@@ -264,6 +267,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Members(args) => wait(members::run(args)),
         Command::SetRules(args) => wait(set_rules::run(args)),
         Command::Observers(command) => wait(observers::run(command)),
+        Command::Groups(command) => wait(groups::run(command)),
         Command::Epochs(command) => wait(epochs::run(command)),
         Command::Peers(args) => wait(peers::run(args)),
         Command::Partitions(reach) => wait(partitions::run(reach)),

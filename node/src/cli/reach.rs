@@ -61,6 +61,11 @@ impl Reach {
         self.client_of(Wants::Ready)
     }
 
+    /// A client of another group's node: without the secret and the session, which are of this group.
+    pub fn client_elsewhere(&self, node: &str) -> Result<Client, Failure> {
+        client(node, self.patience()?, (self.ca.as_deref(), None))
+    }
+
     fn client_of(&self, wants: Wants) -> Result<Client, Failure> {
         let client = client(self.node(wants)?, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
         let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::met)?;

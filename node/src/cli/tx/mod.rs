@@ -1,9 +1,11 @@
-//! `quorate tx`: several changes, of one domain or of several, that take effect together or not at all.
+//! `quorate tx`: several changes, of one domain or of several, or of several groups, that take effect together or not at all.
 //!
 //! Begin, add, show and abort happen on this machine; only commit signs and sends. Changes added for one domain become
 //! a composition, for several a transaction.
 
+mod across;
 mod open;
+mod record;
 
 use super::change::{self, checked, checked_new, given, resend, tell_unnoted};
 use super::failure::{Exit, Failure, Outcome};
@@ -12,11 +14,12 @@ use super::reach::{Reach, Scope, Signing};
 use super::sending::SignedRequest;
 use crate::counted::counted;
 use open::{Folder, Open, Part, What};
+use quorate_client::api::TransactionState;
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
-use quorate_ledger::{EnvelopeId, Mode, Revision, State};
+use quorate_ledger::{EnvelopeId, Level, Mode, Revision, State, TransactionId};
 use std::path::PathBuf;
 
 /// Change several files, of one domain or of several, together or not at all
@@ -30,8 +33,9 @@ pub enum Command {
     Commit(Commit),
     /// Throw away what was added
     Abort(Local),
-    /// Show what was added
-    Show(Local),
+    /// Show what was added, or how a transaction over several groups stands
+    Show(Show),
+    Decide(record::Decide),
 }
 
 /// Runs the command.
@@ -40,8 +44,9 @@ pub async fn run(command: &Command) -> Outcome {
         Command::Begin(args) => begin(args).await,
         Command::Add(args) => add(args),
         Command::Commit(args) => commit(args).await,
-        Command::Abort(args) => abort(args),
-        Command::Show(args) => show(args),
+        Command::Abort(args) => abort(args).await,
+        Command::Show(args) => show(args).await,
+        Command::Decide(args) => record::decide(args).await,
     }
 }
 
@@ -92,8 +97,22 @@ pub struct Add {
 
 #[derive(Debug, clap::Args)]
 pub struct Commit {
+    /// Another group that takes part: the key whose open transaction is its branch, and a node of it; may be given several times
+    #[arg(long, value_parser = across::parse_with, value_name = "KEY=URL")]
+    with: Vec<across::With>,
+    /// Seconds of the group's ledger time within which a transaction with others can commit
+    #[arg(long, default_value_t = 600.0, value_name = "SECONDS", requires = "with")]
+    lease: f64,
     #[command(flatten)]
     word: SignedRequest,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// Transaction over several groups, of which the node of --node tells [default: what was added here]
+    id: Option<TransactionId>,
+    #[command(flatten)]
+    local: Local,
 }
 
 /// Arguments of the commands that act on this machine only.
@@ -117,7 +136,7 @@ async fn begin(args: &Begin) -> Outcome {
         None => Author::open(key, args.local.reach.client()?, &args.scope.domain).await?.newest().await?,
     };
     let message = args.message.clone();
-    let open = Open { base, anchored: args.anchored, message, sent: None, parts: vec![] };
+    let open = Open { base, anchored: args.anchored, message, sent: None, across: None, parts: vec![] };
     folder.remove()?;
     folder.write(&open)?;
     tell(&open, json)
@@ -161,8 +180,12 @@ fn what(args: &Add) -> Result<(What, Option<Vec<u8>>), Failure> {
 async fn commit(args: &Commit) -> Outcome {
     let (word, key) = (&args.word, args.word.signing.key()?);
     Folder::of(key)?.open()?; // before the lock, whose file would stay where nothing is open
+    if !args.with.is_empty() {
+        return across::commit(args).await;
+    }
     let folder = Folder::locked(key, word.reach.patience()?)?;
     let mut open = folder.open()?;
+    is_alone(&open)?;
     let mut author = Author::open(key, word.reach.client()?, open.home()?).await?;
     resend(&mut author).await?;
     if let Some(sent) = open.sent {
@@ -222,7 +245,7 @@ fn remember(folder: &Folder, open: &mut Open, id: EnvelopeId) -> Result<(), Subm
     folder.write(open).map_err(|failure| SubmitError::NotKept(failure.to_string()))
 }
 
-fn abort(args: &Local) -> Outcome {
+async fn abort(args: &Local) -> Outcome {
     let key = args.signing.key()?;
     if let Ok(None) = Folder::of(key)?.read() {
         return Folder::of(key)?.open().map(drop);
@@ -230,7 +253,10 @@ fn abort(args: &Local) -> Outcome {
     let folder = Folder::locked(key, args.reach.patience()?)?;
     let found = match folder.read() {
         Ok(None) => return folder.open().map(drop),
-        Ok(Some(open)) => Ok((open.parts.len(), open.sent)),
+        Ok(Some(open)) => {
+            is_ended(&open, &args.reach).await?;
+            Ok((open.parts.len(), open.sent))
+        }
         Err(unread) => Err(unread),
     };
     folder.remove()?;
@@ -248,11 +274,34 @@ fn abort(args: &Local) -> Outcome {
     }
 }
 
-fn show(args: &Local) -> Outcome {
-    tell(&Folder::of(args.signing.key()?)?.open()?, args.reach.json)
+async fn show(args: &Show) -> Outcome {
+    match &args.id {
+        Some(id) => record::show(id, &args.local.reach).await,
+        None => tell(&Folder::of(args.local.signing.key()?)?.open()?, args.local.reach.json),
+    }
+}
+
+/// Refuses to throw away the draft of a branch that the group of the node still promises.
+async fn is_ended(open: &Open, reach: &Reach) -> Outcome {
+    let Some(id) = open.id() else { return Ok(()) };
+    match reach.client()?.transaction(&id, Level::Strong).await?.map(|branch| branch.state) {
+        Some(TransactionState::Prepared | TransactionState::Settled) => is_alone(open),
+        Some(TransactionState::Committed | TransactionState::Aborted) | None => Ok(()),
+    }
+}
+
+/// Refuses what is a branch of a transaction over several groups.
+fn is_alone(open: &Open) -> Outcome {
+    let Some(id) = open.id() else { return Ok(()) };
+    Err(Failure::no(format!("it is a branch of a transaction over several groups, which may be prepared: {id}")).next(
+        format!(
+            "`quorate tx commit --with` goes on; `quorate tx decide {id} --abort` at its home ends it in all of them"
+        ),
+    ))
 }
 
 fn is_unsent(open: &Open) -> Outcome {
+    is_alone(open)?;
     match open.sent {
         None => Ok(()),
         Some(sent) => Err(Failure::no(format!("it was sent as {sent}; what was sent stays as it is"))
@@ -266,6 +315,9 @@ fn tell(open: &Open, json: bool) -> Outcome {
     }
     let anchored = if open.anchored { ", anchored there" } else { "" };
     print::say(format_args!("a transaction based on {}{anchored}", open.base))?;
+    if let (Some(id), Some(terms)) = (open.id(), &open.across) {
+        print::say(format_args!("  a branch of {id}, with {}", counted(terms.branches.len() - 1, "other group")))?;
+    }
     let mut table = Table::new(&["change", "domain", "what", "after"]);
     for part in &open.parts {
         let what = match &part.what {

@@ -1,12 +1,13 @@
 //! An open transaction: what is added waits in a folder beside the key, `KEY.tx`, until it is committed.
 
 use super::super::failure::{Exit, Failure};
+use quorate_client::api::TransactionTerms;
 use quorate_client::author::{Plan, Planned};
 use quorate_client::content;
 use quorate_client::keys;
 use quorate_client::outbox;
 use quorate_ledger::Base;
-use quorate_ledger::{EnvelopeId, Mode, Op, Revision};
+use quorate_ledger::{EnvelopeId, GlobalTransaction, Mode, Op, Revision, TransactionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -32,6 +33,9 @@ pub struct Open {
     pub message: String,
     /// The envelope that was signed of it and has no verdict here yet, or a refusal.
     pub sent: Option<EnvelopeId>,
+    /// Terms of the transaction over several groups of which this is a branch, once something of it may have been signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub across: Option<TransactionTerms>,
     /// In the order in which they were added.
     pub parts: Vec<Part>,
 }
@@ -178,10 +182,28 @@ impl Folder {
 }
 
 impl Open {
+    /// Transaction over several groups of which it is a branch.
+    pub fn id(&self) -> Option<TransactionId> {
+        self.across.as_ref().map(|terms| GlobalTransaction::from(terms).id())
+    }
+
     /// Domain that it is signed in: the first that something was added for.
     pub fn home(&self) -> Result<&str, Failure> {
         let none = || Failure::no("nothing was added to the transaction").next("`quorate tx add` adds a change");
         self.parts.first().map(|part| part.domain.as_str()).ok_or_else(none)
+    }
+
+    /// Parts as the branch of a transaction over several groups.
+    pub fn branch(&self) -> Result<Planned, Failure> {
+        let home = self.home()?;
+        let is_in_it = |part: &&Part| part.domain == home && matches!(part.what, What::Put { .. } | What::Rm { .. });
+        match self.parts.iter().find(|part| !is_in_it(part)) {
+            None => Ok(self.change_in(home)),
+            Some(Part { number, .. }) => Err(Failure::no(format!(
+                "change {number}: over several groups, each group has files to write and to remove, of one domain"
+            ))
+            .next("`quorate tx abort` and `begin` start anew; a rename is a file to write and one to remove")),
+        }
     }
 
     /// Parts of a domain, as one change.

@@ -1,0 +1,103 @@
+//! `quorate tx show ID` and `tx decide`: a group's branch of a transaction over several groups, for everybody.
+
+use super::super::change::word;
+use super::super::clock::date;
+use super::super::failure::{Failure, Outcome};
+use super::super::print::{self, plain};
+use super::super::reach::Reach;
+use super::super::sending::{SignedRequest, change};
+use quorate_client::api::{TransactionEntry, TransactionState};
+use quorate_client::author::proof_for;
+use quorate_client::http::Client;
+use quorate_ledger::{BranchState, Level, Op, TransactionId};
+
+/// End a branch that waits: as its home has decided, or by aborting it at the home
+#[derive(Debug, clap::Args)]
+pub struct Decide {
+    /// The transaction, as `commit --with` and `show` name it
+    id: TransactionId,
+    /// Node of the home, whose decision is carried to the group of --node
+    #[arg(long, value_name = "URL", conflicts_with = "abort")]
+    home: Option<String>,
+    /// Abort it at its home, a node of which is --node: its author's organisation at any time, others once its lease is over
+    #[arg(long)]
+    abort: bool,
+    #[command(flatten)]
+    word: SignedRequest,
+}
+
+/// Runs `quorate tx decide`.
+pub async fn decide(args: &Decide) -> Outcome {
+    let Decide { id, word, .. } = args;
+    let client = word.reach.client()?;
+    let entry = known(&client, id).await?;
+    let (commit, proofs) = match (entry.state, &args.home) {
+        (TransactionState::Aborted, _) => return tell(&entry, word.reach.json),
+        (TransactionState::Committed, _) if !args.abort => return tell(&entry, word.reach.json),
+        (TransactionState::Committed, _) => return Err(Failure::no("it took effect, which nothing takes back")),
+        (_, Some(home)) => decision(&word.reach.client_elsewhere(home)?, &client, &entry).await?,
+        (TransactionState::Settled, None) if !args.abort => (entry.settled == Some(true), vec![]),
+        (_, None) if args.abort && entry.home => (false, vec![]),
+        (_, None) => {
+            let what = "the home of this branch decides it, which is another group, or its author";
+            return Err(
+                Failure::usage(what).next("give --home URL to carry its decision, or --abort with --node of the home")
+            );
+        }
+    };
+    change(word, &entry.domain, Op::Decide { transaction: *id, commit, proofs }).await
+}
+
+/// Runs `quorate tx show ID`.
+pub async fn show(id: &TransactionId, reach: &Reach) -> Outcome {
+    tell(&known(&reach.client()?, id).await?, reach.json)
+}
+
+async fn known(client: &Client, id: &TransactionId) -> Result<TransactionEntry, Failure> {
+    let none = || Failure::no(format!("{}: no transaction {id} was prepared in its group", client.node()));
+    client.renewed().transaction(id, Level::Strong).await?.ok_or_else(none)
+}
+
+/// Decision of the home, and the proof of it for the group of a branch.
+async fn decision(home: &Client, reader: &Client, entry: &TransactionEntry) -> Result<(bool, Vec<Vec<u8>>), Failure> {
+    let decided = known(home, &entry.id).await?;
+    let state = match decided.state {
+        TransactionState::Committed => BranchState::Committed,
+        TransactionState::Aborted => BranchState::Aborted,
+        TransactionState::Prepared | TransactionState::Settled => {
+            let until = decided.until.map_or_else(|| "ever".to_owned(), date);
+            let what = format!("{} has not decided it, and can commit it until {until}", home.node());
+            let next = "its author goes on with `quorate tx commit --with`; after that time anybody may `quorate tx decide ID --abort` there";
+            return Err(Failure::no(what).next(next));
+        }
+    };
+    let group = decided.home_group().unwrap_or_default();
+    let proof = proof_for(&reader.renewed(), (&home.renewed(), &group), &entry.id, state).await?;
+    Ok((state == BranchState::Committed, vec![proof]))
+}
+
+fn tell(entry: &TransactionEntry, as_json: bool) -> Outcome {
+    if as_json {
+        return Ok(print::json(entry)?);
+    }
+    let (domain, organisation) = (plain(&entry.domain), plain(&entry.organisation));
+    let at = entry.decided.map(|at| format!(" at {at}")).unwrap_or_default();
+    print::say(format_args!("{}{at}  {}", word(entry.state), entry.id))?;
+    print::say(format_args!("  prepared in {domain} by {organisation} at {}", entry.prepared))?;
+    if let Some(commit) = entry.settled {
+        let end = if commit { "committed" } else { "aborted" };
+        print::say(format_args!(
+            "  the organisations have settled that it is {end}: `quorate tx decide {}`",
+            entry.id
+        ))?;
+    }
+    match (entry.until, entry.home_group()) {
+        (Some(until), _) => {
+            print::say(format_args!("  this group is its home, and can commit it until {}", date(until)))?
+        }
+        (None, home) => print::say(format_args!("  its home is the group {}", home.unwrap_or_default()))?,
+    }
+    let path = |(path, is_gone): (&String, bool)| format!("  {} {}", if is_gone { "rm" } else { "put" }, plain(path));
+    let paths = entry.paths.iter().map(|promised| path((&promised.path, promised.hash.is_none())));
+    Ok(paths.into_iter().try_for_each(print::say)?)
+}

@@ -1,0 +1,268 @@
+//! Transactions over several groups, through the commands: two groups of one replica each.
+
+use crate::governance::{author, new_key, run, says, text, word};
+use crate::group::{Group, QUORATE, eventually};
+use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Two groups that know each other.
+struct Pair {
+    home: Group,
+    other: Group,
+}
+
+impl Pair {
+    fn running() -> Self {
+        let pair = Self { home: Group::running(1), other: Group::running(1) };
+        for (group, known) in [(&pair.home, &pair.other), (&pair.other, &pair.home)] {
+            let genesis = known.dir().join("genesis.json");
+            let know = ["groups", "know", text(&genesis), "--name", "partner"];
+            assert_eq!(word(&says(group, &author(group, 0), 0, &know, 0), "proposal_state"), "effective");
+        }
+        pair
+    }
+
+    /// Adds a file at this path for each group.
+    fn add(&self, path: &str) {
+        for group in [&self.home, &self.other] {
+            let key = author(group, 0);
+            says(group, &key, 0, &["tx", "begin"], 0);
+            says(group, &key, 0, &["tx", "add", path, text(&group.dir().join("genesis.json"))], 0);
+        }
+    }
+
+    fn with(&self, node: &str) -> String {
+        format!("{}={node}", text(&author(&self.other, 0)))
+    }
+
+    /// Commits at these nodes, which may stand before those of the groups.
+    fn command(&self, home: &str, other: &str) -> Command {
+        let mut command = Command::new(QUORATE);
+        command.args(["tx", "commit", "--json", "--node", home, "--with", &self.with(other)]);
+        command.env("QUORATE_KEY", author(&self.home, 0)).env_remove("QUORATE_DOMAIN");
+        command
+    }
+
+    fn commit(&self) -> Output {
+        self.command(&url(self.home.api(0)), &url(self.other.api(0))).output().expect("quorate runs")
+    }
+
+    /// Whether each group has a file at this path.
+    fn have(&self, path: &str) -> [bool; 2] {
+        [&self.home, &self.other].map(|group| group.file(0, path, "sequential").status == 200)
+    }
+
+    /// State of each group's branch; none where it was not prepared.
+    fn states(&self, id: &str) -> [Option<String>; 2] {
+        [&self.home, &self.other].map(|group| {
+            let answer = group.get(0, &format!("/v1/transactions/{id}?level=sequential"));
+            (answer.status == 200).then(|| word(&answer.json(), "state").to_owned())
+        })
+    }
+
+    /// Commits by a command that is killed once the branches stand so, as nodes take only so many envelopes of it.
+    fn killed(&self, [home, other]: [usize; 2], states: [Option<&str>; 2]) -> String {
+        let (home, other) = (taking(home, self.home.api(0)), taking(other, self.other.api(0)));
+        let mut child =
+            self.command(&home, &other).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+        let key = author(&self.home, 0);
+        let id = eventually("the terms are kept", || {
+            let shown = run(&self.home, &key, 0, &["tx", "show"]);
+            let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+            shown.split_once("a branch of ").and_then(|(_, rest)| Some(rest.split_once(',')?.0.to_owned()))
+        });
+        let wanted = states.map(|state| state.map(str::to_owned));
+        eventually(&format!("the branches are {states:?}"), || (self.states(&id) == wanted).then_some(()));
+        child.kill().expect("it is ours");
+        child.wait().expect("it ends");
+        id
+    }
+}
+
+fn url(api: SocketAddr) -> String {
+    format!("http://{api}")
+}
+
+/// Address of a server before a node that hands on everything but envelopes beyond so many: their connections end.
+fn taking(count: usize, node: SocketAddr) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (address, left) = (url(listener.local_addr().expect("it is bound")), Arc::new(AtomicUsize::new(count)));
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let (mut node, left) = (TcpStream::connect(node).expect("it listens"), left.clone());
+            let (mut from, mut to) = (node.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || {
+                let mut piece = [0; 4_096];
+                while let Ok(count @ 1..) = client.read(&mut piece) {
+                    let is_envelope = piece[..count].starts_with(b"POST /v1/envelopes");
+                    let take = |left: usize| left.checked_sub(1);
+                    if is_envelope && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
+                        let _ = client.shutdown(Shutdown::Both);
+                        return;
+                    }
+                    node.write_all(&piece[..count]).expect("it listens");
+                }
+            });
+        }
+    });
+    address
+}
+
+fn said(output: &Output) -> Value {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"))
+}
+
+/// Another author of the group's organisation.
+fn colleague(group: &Group) -> PathBuf {
+    let key = new_key(group, "colleague.key");
+    says(group, &author(group, 0), 0, &["identities", "enrol", text(&key)], 0);
+    key
+}
+
+#[test]
+fn files_of_two_groups_are_written_together() {
+    let pair = Pair::running();
+    pair.add("a");
+
+    let committed = pair.commit();
+
+    assert!(committed.status.success(), "{}", String::from_utf8_lossy(&committed.stderr));
+    let committed = said(&committed);
+    let states: Vec<_> = committed["branches"].as_array().expect("a list").iter().map(|b| word(b, "state")).collect();
+    assert_eq!((word(&committed, "state"), states), ("committed", vec!["committed"; 2]));
+    assert_eq!(pair.have("a"), [true; 2]);
+    let shown = says(&pair.other, &author(&pair.other, 0), 0, &["tx", "show", word(&committed, "id")], 0);
+    assert_eq!(
+        (word(&shown, "state"), &shown["home"], &shown["paths"]),
+        ("committed", &false.into(), &Value::Array(vec![]))
+    );
+    for group in [&pair.home, &pair.other] {
+        assert_eq!(
+            run(group, &author(group, 0), 0, &["tx", "show"]).status.code(),
+            Some(1),
+            "nothing is open any more"
+        );
+    }
+}
+
+#[test]
+fn a_commit_over_groups_that_was_killed_goes_on_where_it_was() {
+    let pair = Pair::running();
+    let stops = [
+        ([1, 0], [Some("prepared"), None]),
+        ([1, 1], [Some("prepared"), Some("prepared")]),
+        ([2, 1], [Some("committed"), Some("prepared")]),
+    ];
+    for (number, (taken, states)) in stops.into_iter().enumerate() {
+        let path = format!("file-{number}");
+        pair.add(&path);
+        let id = pair.killed(taken, states);
+
+        let committed = pair.commit();
+
+        assert!(committed.status.success(), "{states:?}: {}", String::from_utf8_lossy(&committed.stderr));
+        assert_eq!((word(&said(&committed), "id"), pair.have(&path)), (&id[..], [true; 2]), "{states:?}");
+    }
+}
+
+#[test]
+fn a_group_that_refuses_its_branch_leaves_all_groups_as_they_were() {
+    let pair = Pair::running();
+    pair.add("a");
+    let holder = colleague(&pair.other);
+    says(&pair.other, &holder, 0, &["lock", "acquire", "a", "--lease", "600"], 0);
+
+    let refused = pair.commit();
+
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && told.contains("aborted in every group"), "{told}");
+    let refused = said(&refused);
+    assert_eq!((word(&refused, "state"), &refused["branches"][1]), ("aborted", &Value::Null));
+    assert_eq!(pair.have("a"), [false; 2]);
+    let key = author(&pair.home, 0);
+    assert_eq!(says(&pair.home, &key, 0, &["lock", "list"], 0)["items"], Value::Array(vec![]));
+    says(&pair.other, &holder, 0, &["lock", "release", "a"], 0);
+    assert!(pair.commit().status.success(), "what was added is kept");
+    assert_eq!(pair.have("a"), [true; 2]);
+}
+
+#[test]
+fn anybody_carries_the_decision_of_the_home_to_a_group_that_waits() {
+    let pair = Pair::running();
+    pair.add("a");
+    let (stranger, home) = (colleague(&pair.other), url(pair.home.api(0)));
+    let id = pair.killed([2, 1], [Some("committed"), Some("prepared")]);
+    let key = author(&pair.home, 0);
+    let put = ["put", "a", text(&stranger)];
+    assert_eq!(word(&says(&pair.other, &stranger, 0, &put, 1), "code"), "lock", "others wait for the decision");
+
+    says(&pair.other, &stranger, 0, &["tx", "decide", &id, "--home", &home], 0);
+
+    assert_eq!(pair.have("a"), [true; 2]);
+    says(&pair.other, &stranger, 0, &put, 0);
+    assert_eq!(
+        word(&says(&pair.home, &key, 0, &["tx", "decide", &id], 0), "state"),
+        "committed",
+        "nothing is left to do"
+    );
+    assert!(pair.commit().status.success(), "its author's command ends too");
+}
+
+#[test]
+fn a_branch_that_may_be_prepared_is_ended_at_its_home_before_it_is_thrown_away() {
+    let pair = Pair::running();
+    pair.add("a");
+    let id = pair.killed([1, 0], [Some("prepared"), None]);
+    let (key, file) = (author(&pair.home, 0), author(&pair.home, 0));
+    for refused in [&["tx", "commit"][..], &["tx", "abort"], &["tx", "add", "b", text(&file)]] {
+        let said = run(&pair.home, &key, 0, refused);
+        let told = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.code() == Some(1) && told.contains(&id), "{refused:?}: {told}");
+    }
+
+    says(&pair.home, &key, 0, &["tx", "decide", &id, "--abort"], 0);
+    let ended = pair.commit();
+
+    assert_eq!((ended.status.code(), word(&said(&ended), "state")), (Some(1), "aborted"));
+    assert!(
+        pair.states(&id).iter().flatten().all(|state| state == "aborted"),
+        "also where the killed command had signed more"
+    );
+    says(&pair.home, &key, 0, &["tx", "abort"], 0);
+    assert_eq!(pair.have("a"), [false; 2]);
+}
+
+#[test]
+fn a_branch_whose_home_is_gone_ends_as_its_own_organisations_settle_it_and_the_home_is_forgotten() {
+    let pair = Pair::running();
+    pair.add("a");
+    let id = pair.killed([1, 1], [Some("prepared"), Some("prepared")]);
+    let key = author(&pair.other, 0);
+    let forget = ["groups", "forget", "partner"];
+    assert_eq!(run(&pair.other, &key, 0, &forget).status.code(), Some(1), "a branch waits for it");
+
+    says(&pair.other, &key, 0, &["groups", "settle", &id, "abort"], 0);
+    says(&pair.other, &key, 0, &["tx", "decide", &id], 0);
+
+    assert_eq!(pair.states(&id)[1].as_deref(), Some("aborted"));
+    says(&pair.other, &key, 0, &forget, 0);
+    assert_eq!(says(&pair.other, &key, 0, &["groups", "list"], 0)["items"], Value::Array(vec![]));
+}
+
+#[test]
+fn a_group_that_does_not_know_the_home_takes_no_part() {
+    let pair = Pair { home: Group::running(1), other: Group::running(1) };
+    pair.add("a");
+
+    let refused = pair.commit();
+
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is not known here"), "{refused:?}");
+    assert_eq!((refused.status.code(), pair.have("a")), (Some(1), [false; 2]));
+}
