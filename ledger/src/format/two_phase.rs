@@ -22,6 +22,11 @@ fn is_step(op: &Op) -> bool {
     matches!(op, Op::Prepare { .. } | Op::Decide { .. })
 }
 
+/// Whether an envelope decides a branch: consent was given where that was prepared.
+pub(crate) fn decides(body: &Body) -> bool {
+    body.changes.iter().flat_map(|change| &change.ops).any(|op| matches!(op, Op::Decide { .. }))
+}
+
 /// Whether rules know an envelope at all. To programs before rules 16 one that prepares or decides is no envelope, so under such
 /// rules it is none.
 pub(crate) fn is_known(body: &Body, rules: u32) -> bool {

@@ -7,6 +7,7 @@ use crate::format::composition;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::transaction::Entered;
+use crate::format::two_phase;
 use crate::policy::attestation::{PendingChange, Progress};
 use crate::policy::covers;
 use crate::state::abort::{Abort, DeferReason};
@@ -198,6 +199,7 @@ impl Submission<'_> {
         let refusals = accepted.take_refusal().into_iter().chain(roles.into_iter().flatten());
         match refusals.min_by_key(|refusal| refusal.stage) {
             Some(refusal) => Err(refusal.into()),
+            None if two_phase::decides(self.body()) => Ok(accepted),
             None => self.within_quotas(&place, &accepted).map(|()| accepted),
         }
     }

@@ -5,7 +5,7 @@ use crate::support::disputes::{is_open, policy, rule, vote};
 use crate::support::locks::{LEASE, acquire};
 use crate::support::world::{Edit, remove, rename, write};
 use quorate_ledger::LockMode::{S, X};
-use quorate_ledger::policy::{DomainPolicy, PathRule};
+use quorate_ledger::policy::{DomainPolicy, PathRule, Quota};
 use quorate_ledger::{Code, Op, Principal, State, Sweep, Table};
 
 /// A branch at home that changes `d/x` and makes `d/new`.
@@ -161,6 +161,17 @@ fn an_organisation_has_64_branches_in_a_domain_that_are_not_decided() {
     let first = number(&two, 0).id();
     assert_eq!(super::decide(&mut two.home, 3, first, false, vec![]).code, None);
     assert_eq!(super::prepare(&mut two.home, 0, &one_more, vec![], &edits).code, None);
+}
+
+#[test]
+fn a_full_domain_commits_what_it_has_promised() {
+    let mut two = two();
+    let quota = Quota { files_max: Some(1), ..Quota::default() };
+    two.home.decide("main", DomainPolicy { quota, ..policy(vec![]) });
+    let mut two = two.prepared();
+    assert_eq!(two.home.does(2, &[write("full", "")]).state, State::Applied);
+    assert_eq!((two.decide_home(0, true).code, two.home.text("a")), (None, text("at home")));
+    assert_eq!(two.home.does(2, &[write("more", "")]).code, Some(Code::Quota), "its file counts");
 }
 
 #[test]
