@@ -30,17 +30,18 @@ impl Applier<'_, '_> {
             }
         }
         let is_gone = self.record(path)?.is_none_or(|record| record.is_gone());
-        let is_folder =
-            self.overlay.has_below(self.domain, path)? || self.overlay.has_promise_below(self.domain, path)?;
-        Ok(is_gone && !is_folder)
+        let is_promised = self.overlay.promise_below(self.domain, path)?.is_some();
+        Ok(is_gone && !is_promised && !self.overlay.has_below(self.domain, path)?)
     }
 
     /// Refuses a file where a transaction over several groups needs a folder.
     pub(super) fn has_no_promise_below(&self, path: &str) -> Result<(), Abort> {
-        match self.overlay.has_promise_below(self.domain, path)? {
-            true => Err(Abort::at(Code::PathIsFolder, path, "a transaction that is not decided writes below it")),
-            false => Ok(()),
-        }
+        let Some(id) = self.overlay.promise_below(self.domain, path)? else { return Ok(()) };
+        Err(Abort::at(
+            Code::PathIsFolder,
+            path,
+            &format!("the transaction {id}, which is not decided, writes below it"),
+        ))
     }
 
     /// Whether no folder on the way to `path` is a file.

@@ -1,7 +1,7 @@
-//! Decision of a branch of a transaction over several groups: by its home while the lease lasts, elsewhere by the home's proof.
+//! Decision of a branch of a transaction over several groups: by its home while the lease lasts, elsewhere by the home's proof. A home's
+//! branch whose lease is over was aborted before (`lock::branch`).
 
 use super::Applier;
-use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::state::abort::Abort;
 use crate::state::branch::{BranchRecord, BranchState, Promise};
@@ -9,6 +9,7 @@ use crate::state::store::StoreError;
 use crate::state::{entry, name};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::TransactionId;
+use crate::vocabulary::lock::LockStep;
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
@@ -33,11 +34,10 @@ impl Applier<'_, '_> {
         commit: bool,
         proofs: &[Vec<u8>],
     ) -> Result<(), Abort> {
-        let (is_over, others) = (record.until <= self.place.time, record.transaction.branches.get(1..));
-        if commit && is_over {
-            return Err(bad("its lease is over: it can only be aborted"));
+        if commit && record.until <= self.place.time {
+            return Err(bad("its lease is over: it is aborted in one of the next slots"));
         }
-        let others = others.filter(|_| commit).unwrap_or_default();
+        let others = record.transaction.branches.get(1..).filter(|_| commit).unwrap_or_default();
         if proofs.len() != others.len() {
             return Err(bad(
                 "the home commits with a proof of each other branch, in their order, and aborts with none",
@@ -49,7 +49,7 @@ impl Applier<'_, '_> {
                 return Err(bad(&format!("the group {} has not promised its branch", branch.group)));
             }
         }
-        if !commit && !is_over && record.organisation != self.organisation {
+        if !commit && record.organisation != self.organisation {
             let detail = format!("before its lease is over, only {:?} aborts it", record.organisation);
             self.refuse_later(Refusal::new(Code::Role, detail));
         }
@@ -83,20 +83,11 @@ impl Applier<'_, '_> {
             writes.iter().try_for_each(|(path, file)| self.keep_promise(path, *file))?;
             self.author = carrier;
         }
-        for (path, _) in &writes {
-            let looks = self.looks()?;
-            self.budget.count_looks(looks);
-            match self.manager().release(path, &id.holder()) {
-                Ok(()) | Err(Abort::Refused(_)) => (), // its lease may be over
-                Err(other) => return Err(other),
-            }
-        }
-        self.overlay.remove(GROUP, name::author_locks(&id.holder()));
-        self.overlay.put_indexed::<Promise>(self.domain, name::promise(id), None)?;
-        self.count_open(&record, false)?;
+        let looks = self.looks()?.saturating_mul(1 + writes.len());
+        self.budget.count_looks(looks);
         let state = if commit { BranchState::Committed } else { BranchState::Aborted };
-        let record = BranchRecord { state, decided: Some(self.revision), ..record };
-        Ok(self.overlay.put_indexed(GROUP, name::transaction(id), Some(&record))?)
+        self.manager().end_branch(id, record, (state, LockStep::Released))?;
+        Ok(())
     }
 
     fn keep_promise(&mut self, path: &str, file: Option<File>) -> Result<(), StoreError> {

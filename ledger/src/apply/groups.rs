@@ -1,7 +1,6 @@
 //! Other groups: which ones are known here, and what their proofs show of branches of transactions.
 
 use super::Applier;
-use crate::format::branch::Branch;
 use crate::format::constants::GROUP;
 use crate::format::groups::{GroupsAct, KnownGroup};
 use crate::proof::{BranchProof, Epochs, ProofError};
@@ -14,21 +13,12 @@ use crate::vocabulary::name::is_name;
 use crate::vocabulary::verdict::Code;
 use quorate_pbft::{Committee, Digest};
 
-/// Branches of one organisation in a domain that are not decided: what they have promised is kept, also after their lease.
-const OPEN_BRANCHES_MAX: u32 = 64;
-
 impl Applier<'_, '_> {
     /// Refuses an act about another group that cannot be done as things stand.
     pub(super) fn check_groups(&self, act: &GroupsAct) -> Result<(), Abort> {
         match act {
             GroupsAct::Know(wanted) => self.check_known(wanted),
-            GroupsAct::Forget(group) => match self.foreign(group)? {
-                None => Err(unknown(group)),
-                Some(known) if known.awaited > 0 => {
-                    Err(bad(&format!("a transaction with {:?} is not decided here", known.name)))
-                }
-                Some(_) => Ok(()),
-            },
+            GroupsAct::Forget(group) => self.foreign(group)?.map(drop).ok_or_else(|| unknown(group)),
             GroupsAct::Settle { transaction, .. } => match self.branch(transaction)? {
                 Some(record) if record.is_home => Err(bad("its home is this group, which decides it or aborts it")),
                 Some(BranchRecord { state: BranchState::Prepared, .. }) => Ok(()),
@@ -57,9 +47,8 @@ impl Applier<'_, '_> {
     pub(super) fn enact_groups(&mut self, act: GroupsAct) -> Result<(), Abort> {
         match act {
             GroupsAct::Know(KnownGroup { name, group, epoch, members }) => {
-                let known = self.foreign(&group)?.map(|known| (known.seen, known.awaited));
-                let (seen, awaited) = known.unwrap_or_default();
-                let known = ForeignGroup { name, epoch, members, seen, awaited, since: self.revision };
+                let seen = self.foreign(&group)?.map(|known| known.seen).unwrap_or_default();
+                let known = ForeignGroup { name, epoch, members, seen, since: self.revision };
                 self.overlay.put(GROUP, name::foreign(&group), &known);
             }
             GroupsAct::Forget(group) => self.overlay.remove(GROUP, name::foreign(&group)),
@@ -68,31 +57,6 @@ impl Applier<'_, '_> {
                 let record = BranchRecord { state: BranchState::Settled(commit), ..record };
                 self.overlay.put_indexed(GROUP, name::transaction(&transaction), Some(&record))?;
             }
-        }
-        Ok(())
-    }
-
-    /// Counts a branch that is not decided more, or one less: for the groups that it waits for, none of which is forgotten meanwhile,
-    /// and for its organisation.
-    pub(super) fn count_open(&mut self, record: &BranchRecord, more: bool) -> Result<(), Abort> {
-        let step = |count: u32| if more { count.saturating_add(1) } else { count.saturating_sub(1) };
-        for Branch { group, .. } in record.awaited() {
-            let known = self.foreign(group)?.ok_or_else(|| unknown(group))?;
-            let known = ForeignGroup { awaited: step(known.awaited), ..known };
-            self.overlay.put(GROUP, name::foreign(group), &known);
-        }
-        let name = name::open_branches(&record.organisation);
-        let open: u32 = self.overlay.get(record.domain, &name)?.unwrap_or(0);
-        if more && open >= OPEN_BRANCHES_MAX {
-            let detail = format!(
-                "{open} transactions of {:?} are not decided here: have one decided first",
-                record.organisation
-            );
-            return Err(Abort::refused(Code::Quota, detail));
-        }
-        match step(open) {
-            0 => self.overlay.remove(record.domain, name),
-            open => self.overlay.put(record.domain, name, &open),
         }
         Ok(())
     }

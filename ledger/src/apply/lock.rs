@@ -74,9 +74,9 @@ impl<'s> Applier<'_, 's> {
     pub(super) fn is_unlocked(&mut self, path: &str) -> Result<(), StoreError> {
         let against = holder::against(self.overlay, self.domain, path, &self.author(), self.place.time)?;
         if let Some((place, theirs)) = against {
-            let (author, organisation) = (theirs.author, theirs.organisation);
+            let (who, organisation) = (lock::named(self.overlay, &theirs.author)?, theirs.organisation);
             let place = Shown(lock::shown(&place));
-            let detail = format!("{}: {author} of {organisation:?} has locked {place}", Shown(path));
+            let detail = format!("{}: {who} of {organisation:?} has locked {place}", Shown(path));
             self.refuse_later(Refusal::new(Code::Lock, detail));
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::vocabulary::file::File;
 use crate::vocabulary::ids::TransactionId;
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::verdict::{Code, TOO_MUCH};
-use quorate_pbft::{Digest, PublicKey, Time};
+use quorate_pbft::Time;
 use std::collections::BTreeSet;
 
 impl Applier<'_, '_> {
@@ -51,7 +51,7 @@ impl Applier<'_, '_> {
             until: Time::new(self.place.time.get().saturating_add(lease_ms)),
             decided: None,
         };
-        self.count_open(&record, true)?;
+        self.manager().open_branch(&record.organisation)?;
         self.overlay.put_indexed(GROUP, name::transaction(&id), Some(&record))?;
         Ok(self.overlay.put_indexed(self.domain, name::promise(&id), Some(&Promise { writes }))?)
     }
@@ -125,11 +125,6 @@ impl Applier<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether a lock is that of a transaction over several groups, which only its decision ends.
-    pub(super) fn is_promised(&self, holder: &PublicKey) -> Result<bool, StoreError> {
-        self.overlay.has(GROUP, &name::transaction(&TransactionId(Digest(holder.0))))
     }
 }
 

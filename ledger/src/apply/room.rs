@@ -5,7 +5,7 @@ use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::governance::{Act, Proposal, ProposalFate};
 use crate::format::rules::ROOM_IS_SHARED_SINCE;
-use crate::lock::{LockRequest, Manager};
+use crate::lock::{LockRequest, Manager, transaction_of};
 use crate::policy::{DomainPolicy, covers};
 use crate::state::abort::Abort;
 use crate::state::domain::Decision;
@@ -119,7 +119,7 @@ impl Applier<'_, '_> {
         }
         let mut promised = BTreeSet::new();
         for (_, LockRequest { author, .. }) in &line {
-            promised.extend(self.is_promised(author)?.then_some(*author));
+            promised.extend(transaction_of(self.overlay, author)?.map(|_| *author));
         }
         let is_stranger = |LockRequest { author, organisation, .. }: &LockRequest| {
             !promised.contains(author) && !covers(&policy.writers, author, organisation)

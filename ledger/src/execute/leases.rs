@@ -18,12 +18,16 @@ const ENDS_MAX: usize = 256;
 impl Execution<'_, '_> {
     /// Works off the leases and waits that are over, the oldest first.
     pub(super) fn leases(&mut self) -> Result<(), StoreError> {
+        let mut ended = 0;
         for (domain, path, author) in over(&self.overlay.stored(), self.time)? {
+            if ended >= ENDS_MAX {
+                break; // a branch of a transaction over several groups has many locks
+            }
             let mut changes = Vec::new();
             let (rules, now, revision) = (self.ledger.rules(), self.time, Revision::slot(self.seq));
             let overlay = &mut self.overlay;
             let mut manager = Manager { overlay, domain, rules, now, revision, changes: &mut changes };
-            manager.expire(&path, &author)?;
+            ended += manager.end_lease(&path, &author)?;
             self.overlay.commit()?;
             self.tell_of_locks(changes, revision);
         }

@@ -1,12 +1,14 @@
 //! Conflicts between requests for locks.
 
 use super::record::{LockNode, LockRequest};
+use crate::format::constants::GROUP;
 use crate::state::overlay::Overlay;
 use crate::state::store::{Live, StoreError};
 use crate::state::{name, rows};
+use crate::vocabulary::ids::TransactionId;
 use crate::vocabulary::lock::LockMode;
 use crate::vocabulary::path;
-use quorate_pbft::PublicKey;
+use quorate_pbft::{Digest, PublicKey};
 
 /// A request with its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,18 @@ impl At {
         let first = self.ask().filter(|other| other.turn < ask.turn);
         holds || first.is_some_and(|other| !fit(ask.path, ask.mode, other.path, other.mode))
     }
+}
+
+/// Transaction over several groups that has a lock; none where an author has it.
+pub(crate) fn transaction_of(overlay: &Overlay, holder: &PublicKey) -> Result<Option<TransactionId>, StoreError> {
+    let id = TransactionId(Digest(holder.0));
+    Ok(overlay.has(GROUP, &name::transaction(&id))?.then_some(id))
+}
+
+/// Name of the author or transaction that has a lock, for people.
+pub(crate) fn named(overlay: &Overlay, holder: &PublicKey) -> Result<String, StoreError> {
+    let transaction = transaction_of(overlay, holder)?;
+    Ok(transaction.map_or_else(|| holder.to_string(), |id| format!("transaction {id}")))
 }
 
 /// The folders above a path, the root first; none above the root.

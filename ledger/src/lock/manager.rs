@@ -1,6 +1,6 @@
 //! The lock manager: everything that changes a line, and everything that is written with it.
 
-use super::line::{Ask, At, Turn, above, related};
+use super::line::{Ask, At, Turn, above, named, related};
 use super::record::{Held, LockNode, LockRequest, LockTable, Wanted};
 use super::{
     AuthorLocks, LeftLine, REQUESTS_PER_AUTHOR_MAX, REQUESTS_PER_DOMAIN_MAX, REQUESTS_PER_ORGANISATION_MAX,
@@ -186,7 +186,8 @@ impl Manager<'_, '_> {
             Some(other) if asked.wait_ms == 0 => {
                 let whose = &other.request;
                 let what = if whose.held.is_some() { "has locked" } else { "waits for" };
-                let why = format!("{} of {:?} {what} {}", whose.author, whose.organisation, Shown(&other.path));
+                let who = named(self.overlay, &whose.author)?;
+                let why = format!("{who} of {:?} {what} {}", whose.organisation, Shown(&other.path));
                 return Err(locked(asked.path, &why));
             }
             None if asked.wait_ms == 0 => {
@@ -349,7 +350,7 @@ impl Manager<'_, '_> {
     }
 
     /// Writes what an author has at a path from now on, and everything that is derived from it.
-    fn write(&mut self, path: &str, author: &PublicKey, now: Option<LockRequest>) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, path: &str, author: &PublicKey, now: Option<LockRequest>) -> Result<(), StoreError> {
         let mut node = self.node(path)?;
         let before = node.of(author).cloned();
         self.count(path, &before, &now)?;
@@ -381,7 +382,7 @@ impl Manager<'_, '_> {
         Ok(())
     }
 
-    fn tell(&mut self, path: &str, author: &PublicKey, step: LockStep) {
+    pub(super) fn tell(&mut self, path: &str, author: &PublicKey, step: LockStep) {
         self.changes.push(LockChange { domain: self.domain, path: path.to_owned(), author: *author, step });
     }
 
@@ -393,7 +394,7 @@ impl Manager<'_, '_> {
         Ok(self.overlay.get(self.domain, name::LOCKS)?.unwrap_or_default())
     }
 
-    fn locks_of(&self, author: &PublicKey) -> Result<AuthorLocks, StoreError> {
+    pub(super) fn locks_of(&self, author: &PublicKey) -> Result<AuthorLocks, StoreError> {
         Ok(self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default())
     }
 }

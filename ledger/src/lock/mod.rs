@@ -19,6 +19,7 @@
 //!   request in the circle leaves the line.
 
 mod author;
+mod branch;
 mod circle;
 pub(crate) mod holder;
 mod line;
@@ -28,6 +29,7 @@ mod view;
 
 pub(crate) use author::AuthorLocks;
 pub use author::LeftLine;
+pub(crate) use line::{named, transaction_of};
 pub use manager::LockNews;
 pub(crate) use manager::{Asked, LockChange, Manager, Placed};
 pub(crate) use record::LockNode;

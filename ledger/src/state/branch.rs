@@ -1,6 +1,6 @@
 //! Branches of transactions over several groups, and the groups whose proofs count here.
 
-use crate::format::branch::{Branch, GlobalTransaction};
+use crate::format::branch::GlobalTransaction;
 use crate::format::two_phase::PATHS_MAX;
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::EnvelopeId;
@@ -20,8 +20,6 @@ pub struct ForeignGroup {
     pub members: Vec<PublicKey>,
     /// The largest slot of a state of it of which something was proved here.
     pub seen: SeqNum,
-    /// Branches here that are not decided and wait for its proof.
-    pub awaited: u32,
     /// The revision that made it known, or named its members anew.
     pub since: Revision,
 }
@@ -67,19 +65,13 @@ pub struct BranchRecord {
     pub envelope: EnvelopeId,
     /// The revision that prepared it.
     pub prepared: Revision,
-    /// Ledger time from which on the home can only abort; elsewhere the largest.
+    /// Ledger time at which the home's branch is aborted; elsewhere the largest.
     pub until: Time,
     /// The revision that decided it; none before.
     pub decided: Option<Revision>,
 }
 
 impl BranchRecord {
-    /// Branches whose proofs it waits for: at the home those of all others.
-    pub(crate) fn awaited(&self) -> &[Branch] {
-        let of = &self.transaction.branches;
-        if self.is_home { of.get(1..) } else { of.get(..1) }.unwrap_or_default()
-    }
-
     /// Whether its paths are promised still.
     pub fn is_open(&self) -> bool {
         matches!(self.state, BranchState::Prepared | BranchState::Settled(_))

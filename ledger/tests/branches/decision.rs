@@ -42,13 +42,38 @@ fn a_branch_may_change_and_delete_what_stands_there() {
 }
 
 #[test]
-fn anybody_aborts_it_once_its_lease_is_over_and_only_its_organisation_before() {
+fn a_home_aborts_where_its_lease_is_over_and_nobody_sends_anything() {
     let mut two = two().prepared();
-    is_refused(&two.decide_home(2, false), "role: before its lease is over");
     two.home.passes(LEASE);
-    assert_eq!(two.decide_home(2, false).state, State::Applied);
+    let record = two.home.view().transaction(&two.id()).expect("memory").expect("it was prepared");
+    assert_eq!((record.state, record.decided), (BranchState::Aborted, Some(two.home.ledger.revision())));
+    let (locks, _) = two.home.view().locks_of("main", &two.id().holder()).expect("a domain");
+    assert_eq!(locks, []);
     assert_eq!(two.decide_other(3, false).state, State::Applied);
     assert_eq!((two.texts(), two.states()), ([None, None], NEITHER));
+}
+
+#[test]
+fn only_the_organisation_of_its_author_aborts_it_before_its_lease_is_over() {
+    let mut two = two().prepared();
+    is_refused(&two.decide_home(2, false), "role: before its lease is over, only \"org-0\" aborts it");
+    assert_eq!(two.states(), [Some(BranchState::Prepared); 2]);
+}
+
+#[test]
+fn branches_whose_leases_are_over_end_whole_and_at_most_256_locks_of_them_in_a_slot() {
+    let many = |n: u8| -> Vec<Edit> { (0..64).map(|at| write(&format!("{n}/{at}"), "x")).collect() };
+    let mut two = two();
+    let all: Vec<_> = (0..5).map(|n| transaction(&[(&two.home, &many(n)), (&two.other, &many(n))], n)).collect();
+    for (n, one) in (0..).zip(&all) {
+        assert_eq!(super::prepare(&mut two.home, n % 2, one, vec![], &many(n)).code, None);
+    }
+    let open = |two: &Two| two.home.view().transactions(None, 10).expect("memory").items.len();
+    two.home.time += LEASE;
+    is_refused(&decide(&mut two.home, 0, all[4].id(), true, vec![]), "its lease is over");
+    assert_eq!(open(&two), 1);
+    two.home.passes(0);
+    assert_eq!(open(&two), 0);
 }
 
 #[test]
@@ -63,8 +88,8 @@ fn the_organisation_of_its_author_aborts_it_at_any_time() {
 fn a_home_whose_lease_is_over_does_not_commit() {
     let mut two = two().prepared();
     two.home.passes(LEASE);
-    is_refused(&two.decide_home(0, true), "its lease is over: it can only be aborted");
-    assert_eq!(two.states(), [Some(BranchState::Prepared); 2]);
+    is_refused(&two.decide_home(0, true), "it was decided here before");
+    assert_eq!(two.home.text("a"), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{BranchState, Two, is_refused, state_of, text, transaction, two, with};
 use crate::support::disputes::{is_open, policy, rule, vote};
 use crate::support::locks::{LEASE, acquire};
-use crate::support::world::{Edit, remove, rename, write};
+use crate::support::world::{Edit, World, remove, rename, write};
 use quorate_ledger::LockMode::{S, X};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Quota};
 use quorate_ledger::{Code, Op, Principal, State, Sweep, Table};
@@ -117,50 +117,50 @@ fn a_home_keeps_nobody_out_once_its_lease_is_over() {
     let mut two = promised();
     two.home.passes(LEASE);
     assert_eq!(two.home.does(2, &[write("d/x", "three")]).state, State::Applied);
-    assert_eq!(two.decide_home(2, false).state, State::Applied);
     assert_eq!(two.home.text("d/x"), text("three"));
 }
 
 #[test]
-fn a_branch_that_nobody_has_aborted_needs_its_folders_after_its_lease() {
+fn a_branch_needs_its_folders_up_to_the_end_of_its_lease() {
     let mut two = with([write("d/new", "new")].into(), [write("b", "elsewhere")].into()).prepared();
+    let words = format!("the transaction {}, which is not decided, writes below it", two.id());
+    is_refused(&two.home.does(2, &[write("d", "")]), &words);
     two.home.passes(LEASE);
-    is_refused(&two.home.does(2, &[write("d", "")]), "a transaction that is not decided writes below it");
-    two.decide_home(2, false);
     assert_eq!(two.home.does(2, &[write("d", "")]).state, State::Applied);
 }
 
 #[test]
-fn a_path_is_promised_anew_after_a_lease_and_the_end_of_the_first_promise_takes_nothing_of_it() {
+fn a_path_is_promised_anew_after_a_lease_and_nothing_of_the_first_promise_comes_back() {
     let edits = vec![write("d/new", "new")];
     let mut two = with(edits.clone(), edits.clone()).prepared();
     two.home.passes(LEASE);
     let another = transaction(&[(&two.home, &edits), (&two.other, &edits)], 8);
     let first = two.id();
     assert_eq!(super::prepare(&mut two.home, 0, &another, vec![], &edits).code, None);
-    assert_eq!(super::decide(&mut two.home, 2, first, false, vec![]).code, None);
-    is_refused(&two.home.does(2, &[write("d", "")]), "a transaction that is not decided writes below it");
+    is_refused(&super::decide(&mut two.home, 0, first, false, vec![]), "it was decided here before");
+    is_refused(&two.home.does(2, &[write("d", "")]), "writes below it");
     assert_eq!(two.home.does(2, &[write("d/new", "")]).code, Some(Code::Lock));
     assert_eq!(super::decide(&mut two.home, 0, another.id(), false, vec![]).code, None);
     assert_eq!(two.home.does(2, &[write("d", "")]).state, State::Applied);
 }
 
 #[test]
-fn an_organisation_has_64_branches_in_a_domain_that_are_not_decided() {
-    let edits = vec![write("a", "x")];
-    let mut two = with(edits.clone(), edits.clone());
-    let number = |two: &Two, n: u8| transaction(&[(&two.home, &edits), (&two.other, &edits)], n);
-    for n in 0..64 {
-        let next = number(&two, n);
-        assert_eq!(super::prepare(&mut two.home, 0, &next, vec![], &edits).code, None);
-        two.home.passes(LEASE);
+fn an_organisation_has_16_branches_in_a_domain_that_are_not_decided() {
+    let edits = |n: u8| vec![write(&n.to_string(), "x")];
+    let mut two = two();
+    let number = |n: u8| transaction(&[(&two.home, &edits(n)), (&two.other, &edits(n))], n);
+    let all: Vec<_> = (0..17).map(number).collect();
+    for (n, one) in (0..16).zip(&all) {
+        assert_eq!(super::prepare(&mut two.home, 0, one, vec![], &edits(n)).code, None);
     }
-    let one_more = number(&two, 64);
-    assert_eq!(super::prepare(&mut two.home.clone(), 0, &one_more, vec![], &edits).code, Some(Code::Quota));
-    assert_eq!(super::prepare(&mut two.home.clone(), 1, &one_more, vec![], &edits).code, None, "others have room");
-    let first = number(&two, 0).id();
-    assert_eq!(super::decide(&mut two.home, 3, first, false, vec![]).code, None);
-    assert_eq!(super::prepare(&mut two.home, 0, &one_more, vec![], &edits).code, None);
+    let another = |world: &World, who| super::prepare(&mut world.clone(), who, &all[16], vec![], &edits(16)).code;
+    assert_eq!(another(&two.home, 0), Some(Code::Quota));
+    assert_eq!(another(&two.home, 1), None, "others have room");
+    let (mut decided, mut over) = (two.home.clone(), two.home.clone());
+    assert_eq!(super::decide(&mut decided, 0, all[0].id(), false, vec![]).code, None);
+    assert_eq!(another(&decided, 0), None, "a decision gives room back");
+    over.passes(LEASE);
+    assert_eq!(another(&over, 0), None, "and so does the end of a lease");
 }
 
 #[test]
@@ -172,6 +172,16 @@ fn a_full_domain_commits_what_it_has_promised() {
     assert_eq!(two.home.does(2, &[write("full", "")]).state, State::Applied);
     assert_eq!((two.decide_home(0, true).code, two.home.text("a")), (None, text("at home")));
     assert_eq!(two.home.does(2, &[write("more", "")]).code, Some(Code::Quota), "its file counts");
+}
+
+#[test]
+fn who_is_kept_out_hears_of_the_transaction() {
+    let mut two = promised();
+    let words = format!("transaction {} of \"org-0\" has locked", two.id());
+    is_refused(&two.home.does(2, &[write("d/x", "")]), &words);
+    let (edits, id) = (two.edits[0].clone(), two.id());
+    let another = transaction(&[(&two.home, &edits), (&two.other, &edits)], 8);
+    is_refused(&super::prepare(&mut two.home, 1, &another, vec![], &edits), &format!("transaction {id}"));
 }
 
 #[test]
@@ -206,7 +216,6 @@ fn promised_contents_stay_in_the_store_up_to_the_decision() {
     };
     assert!(swept(&mut two));
     two.home.passes(LEASE);
-    two.decide_home(0, false);
     two.decide_other(0, false);
     assert!(!swept(&mut two), "nobody names it any more");
 }

@@ -1,7 +1,6 @@
 //! A home that is gone: the organisations of the group that waits decide in its place.
 
 use super::{BranchState, Two, decide, is_refused, known, proof_of, state_of, text, two};
-use crate::support::locks::LEASE;
 use crate::support::replica;
 use crate::support::twin::certified;
 use crate::support::world::{Edit, World, write};
@@ -101,7 +100,7 @@ fn only_a_branch_that_waits_for_another_group_is_settled() {
 }
 
 #[test]
-fn a_group_is_known_with_a_newer_epoch_alone_and_forgotten_when_nothing_waits_for_it() {
+fn a_group_is_known_with_a_newer_epoch_alone() {
     let mut two = two();
     let again = known(&two.home);
     let know = |known: KnownGroup| GroupsAct::Know(known).act();
@@ -115,13 +114,20 @@ fn a_group_is_known_with_a_newer_epoch_alone_and_forgotten_when_nothing_waits_fo
         (KnownGroup { name: "no name".into(), ..again.clone() }, "no name of another group"),
     ];
     cases.into_iter().for_each(|(known, why)| is_refused(&propose(&mut two.other, know(known)), why));
-    let mut two = two.prepared();
+}
+
+#[test]
+fn a_group_is_forgotten_at_any_time_and_known_anew_from_the_beginning() {
+    let mut two = two().prepared();
+    let (again, id) = (known(&two.home), two.id());
     let forget = GroupsAct::Forget(again.group).act();
-    is_refused(&propose(&mut two.other, forget.clone()), "is not decided here");
-    two.home.passes(LEASE);
-    two.decide_home(3, false);
-    two.decide_other(3, false);
     two.other.agrees(GROUP_DOMAIN, forget.clone());
     assert_eq!(two.other.view().foreign_groups(), Ok(vec![]));
     is_refused(&propose(&mut two.other, forget), "is not known here");
+    is_refused(&two.decide_other(3, false), "is not known here");
+    two.other.agrees(GROUP_DOMAIN, GroupsAct::Know(again).act());
+    let anew = two.other.view().foreign_groups().expect("memory").remove(0).1;
+    assert_eq!(anew.seen, quorate_pbft::SeqNum::default(), "nothing of it was proved since");
+    settle(&mut two, false);
+    assert_eq!(decide(&mut two.other, 2, id, false, vec![]).state, State::Applied);
 }

@@ -7,6 +7,7 @@ use crate::state::index::{IndexRow, Indexed, KINDS};
 use crate::state::store::{Live, LiveStore, ReadLive, Store, StoreError, Table};
 use crate::state::tree::{self, Changes, Key, TreeNumber};
 use crate::state::{entry, named, rows};
+use crate::vocabulary::ids::TransactionId;
 use borsh::{BorshDeserialize, BorshSerialize};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
@@ -186,18 +187,20 @@ impl<'s> Overlay<'s> {
 
     /// Whether any file stands below a folder as the envelope in hand sees it.
     pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
-        self.has_rows(Live::Names, rows::below_path(&rows::listed(domain, &format!("{folder}/"))))
-    }
-
-    /// Whether a transaction over several groups has promised to write something below a path.
-    pub(crate) fn has_promise_below(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
-        self.has_rows(Live::Index, rows::promised_below(domain, path))
-    }
-
-    fn has_rows(&self, table: Live, (from, to): (Vec<u8>, Vec<u8>)) -> Result<bool, StoreError> {
+        let (from, to) = rows::below_path(&rows::listed(domain, &format!("{folder}/")));
         let mut found = false;
-        self.scan(table, &from, &to, &mut |_, _| {
+        self.scan(Live::Names, &from, &to, &mut |_, _| {
             found = true;
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
+    /// A transaction over several groups that has promised to write something below a path.
+    pub(crate) fn promise_below(&self, domain: u32, path: &str) -> Result<Option<TransactionId>, StoreError> {
+        let ((from, to), mut found) = (rows::promised_below(domain, path), None);
+        self.scan(Live::Index, &from, &to, &mut |key, _| {
+            found = key.last_chunk().map(|id| TransactionId(Digest(*id)));
             ControlFlow::Break(())
         })?;
         Ok(found)
