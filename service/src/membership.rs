@@ -4,7 +4,7 @@
 use crate::engine::{Committees, Moment, Outgoing};
 use crate::observing::Relay;
 use crate::pool::Checker;
-use quorate_ledger::{MemberEntry, StoreError};
+use quorate_ledger::{EnvelopeCheck, MemberEntry, StoreError};
 use quorate_net::{Channel, Directory, Entrance, Found, Member, Multiaddr, Network, PeerInfo, Source, relayed};
 use quorate_pbft::{Committee, Message, PublicKey, ReplicaId};
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ pub struct Membership {
     pub relay: Arc<Relay>,
     /// Check of what comes.
     pub checker: Arc<Checker>,
+    /// Check of envelopes, by the rules of the epochs that count.
+    pub envelopes: EnvelopeCheck,
     /// Addresses that others tell.
     pub directory: Arc<Directory>,
     /// Known addresses.
@@ -33,6 +35,7 @@ impl Membership {
     /// Other member lists count from now on. Who is in one of them has links to all that are; who is in none follows through
     /// the members' doors for observers.
     pub fn follow(&self, committees: &Committees, moment: &Moment) {
+        moment.ledger.guide(&self.envelopes);
         self.checker.set_committees(committees.clone());
         self.relay.follow(committees.current(), &self.key);
         let members = committees.all().flat_map(|committee| committee.keys().copied());

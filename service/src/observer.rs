@@ -93,7 +93,8 @@ impl Running {
         let door = Door::open(&config).await?;
 
         let verify = Arc::new(CachedVerify::new());
-        let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
+        let envelopes = EnvelopeCheck::new(&genesis);
+        let payload = Arc::new(CachedPayload::new(Arc::new(envelopes.clone())));
         let core = {
             let (genesis, verify, data) = (genesis.clone(), verify.clone(), config.data.clone());
             let payload = payload.clone();
@@ -120,6 +121,7 @@ impl Running {
             network: None,
             relay: Arc::new(Relay::default()),
             checker,
+            envelopes,
             directory: ways.directory(genesis.group(), public, &[].into()),
             addresses: [].into(),
         });

@@ -121,7 +121,8 @@ impl Running {
         let door = Door::open(&config).await?;
 
         let verify = Arc::new(CachedVerify::new());
-        let payload = Arc::new(CachedPayload::new(Arc::new(EnvelopeCheck::new(&genesis))));
+        let envelopes = EnvelopeCheck::new(&genesis);
+        let payload = Arc::new(CachedPayload::new(Arc::new(envelopes.clone())));
         let setup = Setup {
             genesis: genesis.clone(),
             signer: Arc::new(CachedSigner::new(signer, verify.clone())),
@@ -161,6 +162,7 @@ impl Running {
             network: Some(network),
             relay: Arc::new(Relay::default()),
             checker: checker.clone(),
+            envelopes,
             directory,
             addresses,
         });

@@ -1,15 +1,16 @@
-//! Validity of a lane's items: a pure function of the bytes and the genesis (rule E6).
+//! Validity of a lane's items: a pure function of the bytes, the genesis and the rules of the epoch (rule E6).
 
 use crate::format::analysis::Analysis;
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::genesis::Genesis;
-use crate::format::rules::RULES;
+use crate::format::rules::BRANCHES_SINCE;
 use crate::format::signature::{Keys, Predicate, Signed};
 use crate::format::two_phase;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::Refusal;
-use quorate_pbft::{Committee, Digest, Ed25519, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
+use core::sync::atomic::{AtomicU64, Ordering};
+use quorate_pbft::{Committee, Digest, Ed25519, Epoch, Evidence, Item, ItemKind, PayloadCheck, VerifyContext};
 use std::sync::Arc;
 
 /// Checks items for [`quorate_pbft::VerifyContext`]: structure, size, and the signature against the key that an
@@ -19,7 +20,8 @@ pub struct EnvelopeCheck {
     group: Digest,
     limits: Limits,
     by: Predicate,
-    rules: u32,
+    /// The first epoch whose rules know transactions over several groups.
+    branches_since: Arc<AtomicU64>,
     keys: Arc<Keys>,
 }
 
@@ -35,21 +37,26 @@ pub struct Unchecked {
 }
 
 impl EnvelopeCheck {
-    /// The check of this group. Clones share what they know of keys.
+    /// The check of this group, which takes all epochs to have the newest rules. Clones share what they know of keys and epochs.
     pub fn new(genesis: &Genesis) -> Self {
         let (group, limits, by) = (genesis.group(), genesis.limits().clone(), Predicate::of(genesis));
-        Self { group, limits, by, rules: RULES.newest, keys: Arc::default() }
+        Self { group, limits, by, branches_since: Arc::default(), keys: Arc::default() }
     }
 
     /// The same, to which an envelope that these rules do not know is none.
     pub(crate) fn of_rules(self, rules: u32) -> Self {
-        Self { rules, ..self }
+        let since = if rules >= BRANCHES_SINCE { 0 } else { u64::MAX };
+        Self { branches_since: Arc::new(AtomicU64::new(since)), ..self }
+    }
+
+    /// Has this epoch be the first whose rules know transactions over several groups.
+    pub(crate) fn know_branches_from(&self, epoch: u64) {
+        self.branches_since.store(epoch, Ordering::SeqCst);
     }
 
     /// Reads an encoding and checks its form: stage `structure`.
     pub fn decode(&self, bytes: &[u8]) -> Result<Unchecked, Refusal> {
         let envelope = Envelope::decode(bytes, &self.limits)?;
-        two_phase::check(&envelope.body, self.rules)?;
         let id = envelope.id(&self.group);
         let signed = envelope.signed(&id);
         Ok(Unchecked { id, envelope, signed })
@@ -72,6 +79,12 @@ impl PayloadCheck for EnvelopeCheck {
             ItemKind::Member => false,
             ItemKind::Analysis => Analysis::decode(&item.bytes).is_some(),
         }
+    }
+
+    fn is_known(&self, item: &Item, epoch: Epoch) -> bool {
+        item.kind != ItemKind::Envelope
+            || epoch.get() >= self.branches_since.load(Ordering::SeqCst)
+            || Envelope::decode(&item.bytes, &self.limits).is_ok_and(|envelope| !two_phase::has_step(&envelope.body))
     }
 
     fn all_valid(&self, items: &[&Item]) -> bool {

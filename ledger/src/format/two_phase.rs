@@ -18,8 +18,10 @@ impl Branch {
     }
 }
 
-fn is_step(op: &Op) -> bool {
-    matches!(op, Op::Prepare { .. } | Op::Decide { .. })
+/// Whether an envelope prepares or decides a branch.
+pub(crate) fn has_step(body: &Body) -> bool {
+    let is_step = |op: &Op| matches!(op, Op::Prepare { .. } | Op::Decide { .. });
+    body.changes.iter().flat_map(|change| &change.ops).any(is_step)
 }
 
 /// Whether an envelope decides a branch: consent was given where that was prepared.
@@ -30,7 +32,7 @@ pub(crate) fn decides(body: &Body) -> bool {
 /// Whether rules know an envelope at all. To programs before rules 16 one that prepares or decides is no envelope, so under such
 /// rules it is none.
 pub(crate) fn is_known(body: &Body, rules: u32) -> bool {
-    rules >= BRANCHES_SINCE || !body.changes.iter().flat_map(|change| &change.ops).any(is_step)
+    rules >= BRANCHES_SINCE || !has_step(body)
 }
 
 /// Refuses an envelope that rules do not know.
@@ -43,7 +45,7 @@ pub(crate) fn check(body: &Body, rules: u32) -> Result<(), Refusal> {
 
 /// Fault in the form of an envelope that prepares or decides; none for other envelopes.
 pub(crate) fn malformed(body: &Body) -> Option<&'static str> {
-    body.changes.iter().flat_map(|change| &change.ops).any(is_step).then_some(())?;
+    has_step(body).then_some(())?;
     let [change] = &body.changes[..] else { return Some("a branch is prepared or decided by an envelope of its own") };
     let (step, ops) = change.ops.split_first()?;
     let paths = ops.iter().filter(|op| matches!(op, Op::Put { .. } | Op::Delete { .. })).count();

@@ -3,9 +3,10 @@
 mod opening;
 mod restart;
 
+use crate::format::check::EnvelopeCheck;
 use crate::format::constants::{GROUP, GROUP_DOMAIN};
 use crate::format::genesis::Genesis;
-use crate::format::rules::RULES;
+use crate::format::rules::{BRANCHES_SINCE, RULES};
 use crate::policy::GroupPolicy;
 use crate::state::domain::{Decision, Domain, Domains};
 use crate::state::name;
@@ -103,6 +104,16 @@ impl Ledger {
     /// The rules of the next epoch, once it is named; until then those of this one.
     pub fn next_rules(&self) -> u32 {
         self.next_rules
+    }
+
+    /// Has a check of lanes go by the rules of this epoch, and of the next if that is known; belongs before messages of that one are
+    /// checked.
+    pub fn guide(&self, check: &EnvelopeCheck) {
+        check.know_branches_from(match (self.rules, self.next_rules) {
+            (BRANCHES_SINCE.., _) => 0,
+            (_, BRANCHES_SINCE..) => self.head.epoch.next().get(),
+            _ => u64::MAX,
+        });
     }
 
     /// Rules of the next epoch that this program cannot execute.

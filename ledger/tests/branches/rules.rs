@@ -3,8 +3,10 @@
 use super::{Two, group, is_refused, known, transaction, write};
 use crate::support::disputes::goes_on_by;
 use crate::support::world::{Edit, World};
-use quorate_ledger::{Code, GROUP_DOMAIN, GroupsAct, Op, Receipt, State};
-use quorate_pbft::{Ed25519, Evidence, InvalidBundle, Item, ItemKind, PayloadCheck, VerifyContext};
+use quorate_ledger::{Act, Code, EnvelopeCheck, GROUP_DOMAIN, GroupsAct, Op, Receipt, Reconfiguration, State};
+use quorate_pbft::{
+    Ed25519, Evidence, InvalidBundle, Item, ItemKind, Message, PayloadCheck, ReplicaId, Unverified, VerifyContext,
+};
 
 /// A group of rules 15 and an envelope that prepares a branch in it.
 fn before() -> (World, Vec<Edit>) {
@@ -69,6 +71,30 @@ impl PayloadCheck for Nothing {
     fn is_valid(&self, _item: &Item) -> bool {
         false
     }
+}
+
+#[test]
+fn a_lane_holds_such_an_envelope_from_the_first_epoch_of_rules_16_on() {
+    let (mut world, edits) = before();
+    let check = EnvelopeCheck::new(&world.genesis);
+    let draft = world.draft(0, world.now(), &edits);
+    let (item, epoch) = (world.item(&draft), world.ledger.voters().epoch());
+    let is_accused = |world: &World| {
+        world.ledger.guide(&check);
+        let bundle = world.clone().decided(vec![(2, vec![item.clone()])]).bundles.remove(0);
+        let (committee, constants) = (world.ledger.voters(), world.genesis.constants());
+        let context = VerifyContext { committee, verify: &Ed25519, payload: &check, constants };
+        let verified = Unverified::new(ReplicaId::new(2), Message::Bundle(bundle)).verify(&context);
+        matches!(verified.expect("it is signed").message(), Message::Evidence(_))
+    };
+    assert!(is_accused(&world), "to programs of rules 15 it is garbage");
+    let change = Reconfiguration { rules: Some(16), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    assert!(is_accused(&world), "up to the end of the epoch");
+    assert!(check.is_known(&item, epoch.next()), "and in the next it is none");
+    world.fill();
+    world.slot(&[]);
+    assert!(!is_accused(&world));
 }
 
 #[test]

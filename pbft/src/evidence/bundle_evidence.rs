@@ -81,7 +81,7 @@ impl InvalidBundle {
         if items.len() > Constants::ITEMS_MAX || items_root(items) != header.items_root {
             return None;
         }
-        let wrong = |item: &Item| item.bytes.len() as u64 > header.bytes || !context.payload.is_valid(item);
+        let wrong = |item: &Item| item.bytes.len() as u64 > header.bytes || !context.may_hold(item);
         if let Some(index) = items.iter().position(wrong) {
             let digests: Vec<_> = items.iter().map(Item::digest).collect();
             let (item, path) = (items[index].clone(), LeafPath::of(&digests, index)?);
@@ -107,7 +107,7 @@ impl InvalidBundle {
             // Whatever count the path claims: what leads to the root as a leaf is an item that the owner put there.
             BundleFault::Item { item, path } => {
                 let under = path.proves(&header.items_root, &item.digest());
-                under && (item.bytes.len() as u64 > header.bytes || !context.payload.is_valid(item))
+                under && (item.bytes.len() as u64 > header.bytes || !context.may_hold(item))
             }
             BundleFault::Items(items) => {
                 !header.counts(items) && items.len() <= Constants::ITEMS_MAX && items_root(items) == header.items_root

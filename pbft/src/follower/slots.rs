@@ -103,8 +103,10 @@ impl Follower {
         if lane.on_chain(tip.position) != Some(tip.digest) || (tip.position > last && Some(tip.position) > next) {
             return Err(Rejected::Bundle { lane: id, position: tip.position, why: "not asked for" });
         }
-        let is_false = |item| self.payload.as_ref().is_some_and(|payload| !payload.is_valid(item));
-        if let Some(item) = bundle.items.iter().position(is_false) {
+        let epoch = self.committee.epoch();
+        let may_be =
+            |item| self.payload.as_ref().is_none_or(|check| check.is_known(item, epoch) && check.is_valid(item));
+        if let Some(item) = bundle.items.iter().position(|item| !may_be(item)) {
             // Not written down: a start executes what is there.
             let Tip { position, digest } = tip;
             self.stop(Broken::FalseItem { lane: id, position, digest, item: item as u32 }, out);

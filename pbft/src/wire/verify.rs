@@ -20,6 +20,11 @@ pub trait PayloadCheck: Send + Sync {
     /// Whether the item is valid.
     fn is_valid(&self, item: &Item) -> bool;
 
+    /// Whether the rules of an epoch know the item: to programs of older rules it is garbage.
+    fn is_known(&self, _item: &Item, _epoch: Epoch) -> bool {
+        true
+    }
+
     /// Whether all are valid, as [`PayloadCheck::is_valid`] says of each.
     fn all_valid(&self, items: &[&Item]) -> bool {
         items.iter().all(|item| self.is_valid(item))
@@ -265,11 +270,18 @@ impl VerifyContext<'_> {
         ensure(header.is_named_by(statement) && statement.statement.digest == header.digest(), Invalid::Mismatch)?;
         ensure(header.counts(items) && header.is_well_formed(self.constants), Invalid::Malformed)?;
         ensure(header.items_root == items_root(items), Invalid::Mismatch)?;
-        if self.payload.all_valid(&items.iter().collect::<Vec<_>>()) {
+        let epoch = self.committee.epoch();
+        let all_known = items.iter().all(|item| self.payload.is_known(item, epoch));
+        if all_known && self.payload.all_valid(&items.iter().collect::<Vec<_>>()) {
             return Ok(());
         }
-        let wrong = items.iter().position(|item| !self.payload.is_valid(item));
+        let wrong = items.iter().position(|item| !self.may_hold(item));
         wrong.map_or(Ok(()), |index| Err(Invalid::Item(index)))
+    }
+
+    /// Whether a lane of this epoch may hold the item.
+    pub(crate) fn may_hold(&self, item: &Item) -> bool {
+        self.payload.is_known(item, self.committee.epoch()) && self.payload.is_valid(item)
     }
 }
 

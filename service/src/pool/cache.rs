@@ -2,7 +2,7 @@
 //!
 //! Only good answers are kept, so garbage cannot push them out, and a hit never says more than a check would.
 
-use quorate_pbft::{Ed25519Signer, Item, PayloadCheck, PublicKey, Signature, Signer, Verify, hash_parts};
+use quorate_pbft::{Ed25519Signer, Epoch, Item, PayloadCheck, PublicKey, Signature, Signer, Verify, hash_parts};
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -148,6 +148,10 @@ impl PayloadCheck for CachedPayload {
         valid
     }
 
+    fn is_known(&self, item: &Item, epoch: Epoch) -> bool {
+        self.check.is_known(item, epoch)
+    }
+
     fn all_valid(&self, items: &[&Item]) -> bool {
         let digested = items.iter().map(|item| (digest_of(item), *item));
         let (digests, new): (Vec<_>, Vec<&Item>) = digested.filter(|(whole, _)| !self.valid.contains(whole)).unzip();
@@ -220,6 +224,18 @@ mod tests {
             self.0.fetch_add(1, Ordering::Relaxed);
             !item.bytes.is_empty()
         }
+
+        fn is_known(&self, _item: &Item, epoch: Epoch) -> bool {
+            epoch >= Epoch::new(1)
+        }
+    }
+
+    #[test]
+    fn an_item_that_is_remembered_as_valid_is_known_in_the_epochs_of_its_rules_alone() {
+        let cached = CachedPayload::new(Arc::new(Counting::default()));
+        let item = Item { kind: ItemKind::Envelope, bytes: vec![1] };
+        cached.remember(&item);
+        assert_eq!([0, 1].map(|epoch| cached.is_known(&item, Epoch::new(epoch))), [false, true]);
     }
 
     #[test]
