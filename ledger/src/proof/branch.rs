@@ -7,7 +7,7 @@ use crate::state::branch::BranchRecord;
 use crate::state::tree::proof::TreeProof;
 use crate::state::{entry, name};
 use borsh::{BorshDeserialize, BorshSerialize};
-use quorate_pbft::{Epoch, SeqNum};
+use quorate_pbft::{Committee, Epoch, SeqNum};
 
 /// Proof of the state of a branch at a checkpoint of its group.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -51,9 +51,11 @@ impl BranchProof {
         ahead.map(|certificate| certificate.signatures.len()).sum()
     }
 
-    /// Verifies the proof for a reader who knows these epochs of the group, and says which are known with it.
+    /// Verifies the proof for a reader who knows these epochs of the group, and says which are known with it. Steps to the first of
+    /// them, or to epochs before it, show such a reader nothing.
     pub fn verify(&self, known: &Epochs) -> Result<Epochs, ProofError> {
-        let (_, epochs) = self.checkpoint.verify_after(known)?;
+        let first = known.committees().first().map(Committee::epoch).unwrap_or_default();
+        let (_, epochs) = self.clone().after(first).checkpoint.verify_after(known)?;
         let (name, value) = (name::transaction(&self.record.transaction.id()), entry::bytes_of(&self.record));
         self.checkpoint.holds(&name, Some(&value), &self.path, "the transaction")?;
         Ok(epochs)

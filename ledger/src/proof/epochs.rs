@@ -80,15 +80,13 @@ impl Epochs {
         Some(epochs)
     }
 
-    /// These epochs, and those that the steps lead on to. The first step may begin at any of these, or before: steps to epochs before
-    /// the first of these show nothing.
+    /// These epochs, and those that the steps lead on to. The first step may begin at any of these.
     pub fn joined(&self, steps: &[EpochStep]) -> Result<Self, ProofError> {
         steps.iter().try_fold(self.clone(), |epochs, step| {
             let next = step.certificate.epoch.get().checked_add(1).map(Epoch::new).ok_or(ProofError::Epoch)?;
             match self.committee(next) {
                 Some(known) if known.keys().eq(&step.members) => Ok(epochs),
                 Some(_) => Err(ProofError::OtherHistory(next)),
-                None if self.committees.first().is_some_and(|first| next < first.epoch()) => Ok(epochs),
                 None => epochs.followed_by(step.clone()),
             }
         })

@@ -123,6 +123,18 @@ fn a_proof_leads_through_the_epochs_since_the_known_one_and_makes_the_newest_kno
 }
 
 #[test]
+fn steps_before_the_known_epoch_show_nothing_in_a_branchs_proof_and_are_an_error_elsewhere() {
+    let mut two = two();
+    two.prepare_home();
+    (0..2).for_each(|_| next_epoch(&mut two.home));
+    let known = Epochs::known(two.home.ledger.voters().clone());
+    let proof = BranchProof::decode(&proof_of(&two.home, &two.id())).expect("a proof");
+    assert!(proof.verify(&known).is_ok());
+    let chain = two.home.view().chain_of_epochs().expect("memory");
+    assert!(known.joined(chain.steps()).is_err());
+}
+
+#[test]
 fn a_branch_is_of_this_group_this_domain_and_this_change() {
     let two = two();
     let [edits, _] = two.edits.clone();
