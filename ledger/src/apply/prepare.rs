@@ -38,7 +38,7 @@ impl Applier<'_, '_> {
             false => self.is_prepared_at_home(transaction, &id, proof)?,
         }
         let lease_ms = if is_home { transaction.lease_ms } else { u64::MAX };
-        self.lock_for(&id, &writes, lease_ms)?;
+        self.lock_for(&id, (change, &writes), lease_ms)?;
         let record = BranchRecord {
             transaction: transaction.clone(),
             is_home,
@@ -109,10 +109,18 @@ impl Applier<'_, '_> {
         Ok(writes)
     }
 
-    /// Locks each path: what cannot be had at once is refused, so that no group waits for another.
-    fn lock_for(&mut self, id: &TransactionId, writes: &[(String, Option<File>)], lease_ms: u64) -> Result<(), Abort> {
-        let (author, organisation, mode) = (id.holder(), self.organisation, LockMode::X);
-        for (path, _) in writes {
+    /// Locks each path, and the domain against all writers where the change is anchored. What cannot be had at once is refused, so
+    /// that no group waits for another.
+    fn lock_for(
+        &mut self,
+        id: &TransactionId,
+        (change, writes): (&Change, &[(String, Option<File>)]),
+        lease_ms: u64,
+    ) -> Result<(), Abort> {
+        let (author, organisation) = (id.holder(), self.organisation);
+        let is_anchored = change.ops.iter().any(|op| matches!(op, Op::Anchor { .. }));
+        let domain = is_anchored.then_some(("", LockMode::S));
+        for (path, mode) in domain.into_iter().chain(writes.iter().map(|(path, _)| (path.as_str(), LockMode::X))) {
             let looks = self.looks()?;
             if !lock::is_lockable(path) || !self.budget.take_looks(looks) {
                 let why = format!("it is too deep to be locked, or takes more looks at lines of locks {TOO_MUCH}");
@@ -120,7 +128,7 @@ impl Applier<'_, '_> {
             }
             let (asked, mut steps) = (Asked { author, organisation, path, mode, lease_ms, wait_ms: 0 }, u64::MAX);
             let placed = self.manager().acquire(&asked, &mut steps);
-            if self.later(placed)?.is_some() {
+            if self.later(placed)?.is_some() && mode == LockMode::X {
                 self.applied.note(path, PathOutcome::Prepared, Rung::OneSided);
             }
         }

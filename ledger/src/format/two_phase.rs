@@ -8,7 +8,7 @@ use crate::format::rules::BRANCHES_SINCE;
 use crate::vocabulary::verdict::{Code, Refusal};
 use quorate_pbft::{Digest, hash};
 
-/// Paths of one branch: its group locks each.
+/// Locks of one branch: on each path, and for an anchor on the domain.
 pub(crate) const PATHS_MAX: usize = 64;
 
 impl Branch {
@@ -49,12 +49,13 @@ pub(crate) fn malformed(body: &Body) -> Option<&'static str> {
     let [change] = &body.changes[..] else { return Some("a branch is prepared or decided by an envelope of its own") };
     let (step, ops) = change.ops.split_first()?;
     let paths = ops.iter().filter(|op| matches!(op, Op::Put { .. } | Op::Delete { .. })).count();
-    let others = ops.iter().filter(|op| !matches!(op, Op::Anchor { .. })).count() - paths;
+    let anchors = ops.iter().filter(|op| matches!(op, Op::Anchor { .. })).count();
+    let locks = paths + anchors.min(1);
     let faults = match step {
         Op::Prepare { transaction, .. } => [
             (!transaction.is_well_formed(), "a transaction has branches of 2 to 8 groups, one of each"),
-            (!(1..=PATHS_MAX).contains(&paths), "a branch puts and deletes 1 to 64 files"),
-            (others > 0, "a branch only puts and deletes files"),
+            (paths == 0 || locks > PATHS_MAX, "a branch puts and deletes 1 to 64 files, with an anchor 63"),
+            (ops.len() > paths + anchors, "a branch only puts and deletes files"),
         ],
         Op::Decide { .. } => [(!ops.is_empty(), "nothing comes after a decision"), (false, ""), (false, "")],
         _ => return Some("the first operation prepares or decides a branch, or none does"),

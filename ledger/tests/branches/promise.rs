@@ -3,7 +3,7 @@
 use super::{BranchState, Two, is_refused, state_of, text, transaction, two, with};
 use crate::support::disputes::{is_open, policy, rule, vote};
 use crate::support::locks::{LEASE, acquire};
-use crate::support::world::{Edit, World, remove, rename, write};
+use crate::support::world::{Edit, World, at, remove, rename, write};
 use quorate_ledger::LockMode::{S, X};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Quota};
 use quorate_ledger::{Code, Op, Principal, State, Sweep, Table};
@@ -172,6 +172,16 @@ fn a_full_domain_commits_what_it_has_promised() {
     assert_eq!(two.home.does(2, &[write("full", "")]).state, State::Applied);
     assert_eq!((two.decide_home(0, true).code, two.home.text("a")), (None, text("at home")));
     assert_eq!(two.home.does(2, &[write("more", "")]).code, Some(Code::Quota), "its file counts");
+}
+
+#[test]
+fn an_anchored_branch_keeps_writers_out_of_its_domain_up_to_its_decision() {
+    let edits = vec![Edit::Other(Op::Anchor { revision: at("2") }), write("d/x", "new")];
+    let mut two = with(edits, [write("b", "elsewhere")].into()).prepared();
+    is_refused(&two.home.does(2, &[write("far", "away")]), &format!("transaction {}", two.id()));
+    assert_eq!(two.home.does_in("other", 2, &[write("far", "away")]).state, State::Applied);
+    assert_eq!((two.decide_home(0, true).code, two.home.text("d/x")), (None, text("new")));
+    assert_eq!(two.home.does(2, &[write("far", "away")]).state, State::Applied);
 }
 
 #[test]
