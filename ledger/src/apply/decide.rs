@@ -4,6 +4,7 @@
 use super::Applier;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::state::abort::Abort;
+use crate::state::author_view::AuthorView;
 use crate::state::branch::{BranchRecord, BranchState, Promise};
 use crate::state::store::StoreError;
 use crate::state::{entry, name};
@@ -14,7 +15,11 @@ use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
     /// Ends a branch of this domain. Consent was given where it was prepared: nothing is asked again.
-    pub(super) fn decide_branch(&mut self, id: &TransactionId, commit: bool, proofs: &[Vec<u8>]) -> Result<(), Abort> {
+    pub(super) fn decide_branch(
+        &mut self,
+        (id, commit, proofs): (&TransactionId, bool, &[Vec<u8>]),
+        view: &mut AuthorView,
+    ) -> Result<(), Abort> {
         let record = self.branch(id)?.filter(|record| record.domain == self.domain);
         let record = record.ok_or_else(|| bad(&format!("no transaction {id} was prepared in {}", self.domain_name)))?;
         match record.state {
@@ -23,7 +28,7 @@ impl Applier<'_, '_> {
             _ if record.is_home => self.is_for_home(&record, id, commit, proofs)?,
             _ => self.follows_home(&record, id, commit, proofs)?,
         }
-        self.end_branch(record, id, commit)
+        self.end_branch((record, id, commit), view)
     }
 
     /// Whether the home may decide so: it commits with the promises of all others, and while it keeps its own.
@@ -75,13 +80,20 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn end_branch(&mut self, record: BranchRecord, id: &TransactionId, commit: bool) -> Result<(), Abort> {
+    /// Ends a branch. An author who commits an own one goes on from what it wrote.
+    fn end_branch(
+        &mut self,
+        (record, id, commit): (BranchRecord, &TransactionId, bool),
+        view: &mut AuthorView,
+    ) -> Result<(), Abort> {
         let promise: Option<Promise> = self.overlay.get(self.domain, &name::promise(id))?;
         let Promise { writes } = promise.ok_or_else(|| entry::damaged("what a branch has promised"))?;
         if commit {
             let carrier = core::mem::replace(&mut self.author, record.author);
             writes.iter().try_for_each(|(path, file)| self.keep_promise(path, *file))?;
             self.author = carrier;
+            let own = writes.iter().filter(|_| carrier == record.author);
+            own.for_each(|(path, file)| view.write(path, *file));
         }
         let looks = self.looks()?.saturating_mul(1 + writes.len());
         self.budget.count_looks(looks);

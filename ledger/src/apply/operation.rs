@@ -58,7 +58,7 @@ impl Applier<'_, '_> {
             Op::Anchor { revision } => self.anchored(*revision),
             Op::Enter { .. } => (),   // validation has brought the change here
             Op::Prepare { .. } => (), // for the whole change
-            Op::Decide { transaction, commit, proofs } => self.decide_branch(transaction, *commit, proofs)?,
+            Op::Decide { transaction, commit, proofs } => self.decide_branch((transaction, *commit, proofs), view)?,
             Op::Enrol { .. } | Op::Revoke { .. } | Op::Rotate { .. } => self.govern(op)?,
             Op::Propose { .. } | Op::Suggest { .. } => self.govern(op)?,
             Op::Approve { .. } | Op::Attest { .. } | Op::Vote { .. } | Op::Withdraw { .. } => self.govern(op)?,

@@ -4,7 +4,7 @@ use super::{BranchState, Two, decide, is_refused, proof_of, text, transaction, t
 use crate::support::author;
 use crate::support::locks::LEASE;
 use crate::support::world::{Edit, remove, write};
-use quorate_ledger::{GROUP_DOMAIN, Op, PathOutcome, State};
+use quorate_ledger::{Base, GROUP_DOMAIN, Op, PathOutcome, State};
 use quorate_pbft::Signer;
 
 const BOTH: [Option<BranchState>; 2] = [Some(BranchState::Committed); 2];
@@ -74,6 +74,14 @@ fn branches_whose_leases_are_over_end_whole_and_at_most_256_locks_of_them_in_a_s
     assert_eq!(open(&two), 1);
     two.home.passes(0);
     assert_eq!(open(&two), 0);
+}
+
+#[test]
+fn an_author_who_decides_goes_on_from_what_was_promised() {
+    let mut two = two().prepared();
+    let decided = two.decide_home(0, true);
+    let next = two.home.does_on(Base::Envelope(decided.id), 0, &[write("a", "next")]);
+    assert_eq!((next.state, two.home.text("a")), (State::Applied, text("next")));
 }
 
 #[test]
