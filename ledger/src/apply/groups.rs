@@ -65,7 +65,9 @@ impl Applier<'_, '_> {
     pub(super) fn heard(&mut self, group: &Digest, id: &TransactionId, proof: &[u8]) -> Result<BranchRecord, Abort> {
         let known = self.foreign(group)?.ok_or_else(|| unknown(group))?;
         let proof = BranchProof::decode(proof).ok_or_else(|| bad("this is not the encoding of a branch's proof"))?;
-        self.look_up(proof.signatures(known.epoch))?;
+        if !self.budget.take_voices(proof.signatures(known.epoch)) {
+            return Err(bad("its proofs have more signatures than one envelope may have checked"));
+        }
         let committee = known.committee(*group).ok_or_else(|| entry::damaged("a known group"))?;
         let epochs = proof.verify(&Epochs::known(committee)).map_err(|why| unproven(&known, &why))?;
         if proof.record.transaction.id() != *id {

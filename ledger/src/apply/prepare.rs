@@ -89,7 +89,11 @@ impl Applier<'_, '_> {
         let applied = core::mem::take(&mut self.applied);
         let mut others = applied.changes.iter().filter(|(_, (outcome, _))| *outcome != PathOutcome::Applied);
         if let Some((path, _)) = others.next() {
-            let why = "others have changed it, or it is in conflict: base the branch on what stands there now";
+            self.overlay.rollback();
+            let why = match self.record(path)?.is_some_and(|record| record.conflict.is_some()) {
+                true => "it is in conflict: settle that first",
+                false => "others have changed it: base the branch on what stands there now",
+            };
             return Err(Abort::at(Code::WouldConflict, path, why));
         }
         let paths: BTreeSet<&str> = change.ops.iter().flat_map(Op::paths).collect();

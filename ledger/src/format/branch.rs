@@ -1,13 +1,12 @@
 //! Transactions over several groups: what all their branches have in common (`docs/coordination.md`).
 
 use crate::vocabulary::ids::TransactionId;
+use crate::vocabulary::name::is_name;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Digest, bounded, hash};
 
 /// Groups of one transaction.
 const BRANCHES_MAX: usize = 8;
-/// Bytes of a domain's name.
-const DOMAIN_BYTES_MAX: usize = 255;
 
 /// Part of a transaction over several groups that is one group's.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -48,10 +47,10 @@ impl GlobalTransaction {
         self.branches.iter().find(|branch| branch.group == *group)
     }
 
-    /// Whether it is between two groups at least, and each has one branch.
+    /// Whether it is between two groups at least, and each has one branch in what may be a domain.
     pub(crate) fn is_well_formed(&self) -> bool {
         let is_alone = |branch: &Branch| self.branches.iter().filter(|other| other.group == branch.group).count() == 1;
-        let is_good = |branch: &Branch| branch.domain.len() <= DOMAIN_BYTES_MAX && is_alone(branch);
+        let is_good = |branch: &Branch| is_name(&branch.domain) && is_alone(branch);
         self.branches.len() >= 2 && self.branches.iter().all(is_good)
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn malformed(body: &Body) -> Option<&'static str> {
     let locks = paths + anchors.min(1);
     let faults = match step {
         Op::Prepare { transaction, .. } => [
-            (!transaction.is_well_formed(), "a transaction has branches of 2 to 8 groups, one of each"),
+            (!transaction.is_well_formed(), "a transaction has branches in domains of 2 to 8 groups, one of each"),
             (paths == 0 || locks > PATHS_MAX, "a branch puts and deletes 1 to 64 files, with an anchor 63"),
             (ops.len() > paths + anchors, "a branch only puts and deletes files"),
         ],

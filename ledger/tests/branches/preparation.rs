@@ -163,6 +163,15 @@ fn a_branch_that_would_be_merged_or_in_conflict_is_refused() {
 }
 
 #[test]
+fn a_branch_on_a_path_in_conflict_is_refused_with_the_way_out() {
+    let mut two = two();
+    let base = two.home.now();
+    two.home.does(1, &[write("a", "one")]);
+    assert_eq!(two.home.does_on(base, 2, &[write("a", "two")]).state, State::Conflict);
+    is_refused(&two.prepare_home(), "it is in conflict: settle that first");
+}
+
+#[test]
 fn a_branch_that_needs_the_word_of_others_is_refused() {
     let mut two = two();
     two.home.decide("main", policy(vec![PathRule { approvals: 1, ..rule("a") }]));
@@ -212,6 +221,9 @@ fn a_branch_has_two_to_eight_groups_one_each_and_only_puts_and_deletes_files() {
     assert!(malformed(&|of| of.branches.truncate(1), edits));
     assert!(malformed(&|of| of.branches[1] = of.branches[0].clone(), edits));
     assert!(malformed(&|of| of.branches = vec![of.branches[0].clone(); 9], edits));
+    for domain in ["", "no name", &"d".repeat(101)] {
+        assert!(malformed(&|of| of.branches[1].domain = domain.into(), edits), "{domain}");
+    }
     assert!(malformed(&|_| (), &[]));
     assert!(malformed(&|_| (), &[rename("a", "b")]));
     assert!(malformed(&|_| (), &[write("a", ""), grab("a", X)]));
