@@ -38,7 +38,8 @@ pub struct ConflictEntry {
     pub decider: Option<ConflictDecider>,
     /// Votes of the organisations; of each its last.
     pub votes: Vec<ConflictVote>,
-    /// Ledger time at which a lock that keeps the decided end from taking effect is over; null where none does.
+    /// Ledger time at which a lock that keeps the decided end from taking effect is over; null where none does, or where the decision of a
+    /// transaction over several groups ends it.
     #[serde(default)]
     pub waits_until: Option<u64>,
     /// `open` or `settled`.
@@ -260,8 +261,8 @@ pub enum ConflictDeed {
     },
     /// Decision reached; a lock holds it up.
     HeldUp {
-        /// Ledger time at which the lease is over.
-        until: u64,
+        /// Ledger time at which the lease is over; null where it is promised to a transaction over several groups, up to its decision.
+        until: Option<u64>,
         /// The path that is locked.
         locked: String,
     },

@@ -26,7 +26,7 @@ pub struct LockEntry {
     pub token: Option<u64>,
     /// The revision that granted it; null while it only waits.
     pub since: Option<Revision>,
-    /// Ledger time at which the lease is over; null while it only waits.
+    /// Ledger time at which the lease is over; null while it only waits, and where the decision of a transaction over several groups ends it.
     pub until: Option<u64>,
     /// Mode that it waits for; null once it is granted.
     pub wants: Option<LockMode>,

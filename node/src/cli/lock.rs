@@ -271,7 +271,7 @@ async fn list(args: &List) -> Outcome {
             plain(&lock.organisation),
             or_dash(lock.mode.map(change::word)),
             or_dash(lock.token.map(|token| token.to_string())),
-            or_dash(lock.until.map(clock::date)),
+            or_dash(lock.mode.map(|_| lock.until.map_or_else(|| "its decision".into(), clock::date))),
             or_dash(lock.wants.map(|mode| format!("{} at {}", change::word(mode), lock.place.unwrap_or_default()))),
         ]);
     }

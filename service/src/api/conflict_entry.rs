@@ -1,5 +1,6 @@
 //! Conflicts as the API tells them.
 
+use super::locks::coming;
 use super::problem::Answer;
 use quorate_client::api::{
     ConflictDecider, ConflictDeed, ConflictEnd, ConflictEntry, ConflictFile, ConflictHappening, ConflictNews,
@@ -40,7 +41,7 @@ pub fn entry(view: &StateView, found: Found) -> Answer<ConflictEntry> {
         proposals,
         decider,
         votes: found.record.votes.iter().map(vote).collect(),
-        waits_until: found.record.held_up.map(|hold| hold.until.get()),
+        waits_until: found.record.held_up.and_then(|hold| coming(hold.until)),
         state: if found.record.settled.is_some() { "settled" } else { "open" }.to_owned(),
         settled,
         domain: found.domain,
@@ -144,7 +145,7 @@ fn told(view: &StateView, event: ConflictEvent) -> ConflictHappening {
         ConflictEventKind::Passed { decider, deadline } => {
             ConflictDeed::Passed { arbiter: arbiter(&decider), deadline: deadline.map(|deadline| deadline.get()) }
         }
-        ConflictEventKind::HeldUp { until, path } => ConflictDeed::HeldUp { until: until.get(), locked: path },
+        ConflictEventKind::HeldUp { until, path } => ConflictDeed::HeldUp { until: coming(until), locked: path },
         ConflictEventKind::Settled { how, side } => ConflictDeed::Settled { how, number: side.map(number) },
     };
     let by = speaker(view, event.by);

@@ -11,7 +11,7 @@ use axum::response::Response;
 use quorate_client::api::{AuthorLocks, LockEntry, LockLeft, LockNews, Page};
 use quorate_ledger::lock::shown;
 use quorate_ledger::{LockEnd, LockEntry as Found, LockNews as Told, LockStep, Revision};
-use quorate_pbft::SeqNum;
+use quorate_pbft::{SeqNum, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -94,6 +94,11 @@ fn news(organisation: Option<String>, told: Told) -> LockNews {
     }
 }
 
+/// A time that comes; the largest stands for the decision of a transaction over several groups.
+pub(super) fn coming(at: Time) -> Option<u64> {
+    Some(at.get()).filter(|at| *at < u64::MAX)
+}
+
 fn entry(domain: &str, found: Found) -> LockEntry {
     let (held, wants) = (found.held, found.wants);
     let state = match (held.is_some(), wants.is_some()) {
@@ -110,7 +115,7 @@ fn entry(domain: &str, found: Found) -> LockEntry {
         mode: held.map(|held| held.mode),
         token: held.map(|held| held.token),
         since: held.map(|held| held.since),
-        until: held.map(|held| held.until.get()),
+        until: held.and_then(|held| coming(held.until)),
         wants: wants.map(|wants| wants.mode),
         place: found.place,
         waits_until: wants.map(|wants| wants.until.get()),

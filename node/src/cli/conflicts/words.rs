@@ -154,7 +154,9 @@ pub fn deed(happening: &ConflictHappening) -> String {
             format!("the deadline passed; now {now}{until}")
         }
         ConflictDeed::HeldUp { until, locked } => {
-            format!("it is decided, and waits for the lock of {} until {} at the latest", plain(locked), date(*until))
+            let end =
+                until.map_or("its transaction is decided".into(), |until| format!("{} at the latest", date(until)));
+            format!("it is decided, and waits for the lock of {} until {end}", plain(locked))
         }
         ConflictDeed::Settled { how, number } => {
             let stands = number.map_or(String::new(), |number| format!(": number {number} stands"));
