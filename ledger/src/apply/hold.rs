@@ -2,7 +2,7 @@
 //! deadlines too.
 //!
 //! A decision waits for one lease at the most: while it waits, no lease there is renewed and no lock granted that would
-//! keep it out any longer.
+//! keep it out any longer. A promise to a transaction over several groups ends with the home's decision instead.
 
 use super::Applier;
 use crate::lock::holder;

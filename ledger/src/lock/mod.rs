@@ -36,7 +36,8 @@ pub(crate) use record::LockNode;
 pub use record::{Held, LockRequest, Wanted};
 pub(crate) use view::{Queue, node};
 
-/// Milliseconds of the longest lease: nobody is kept waiting longer by one holder.
+/// Milliseconds of the longest lease: no author keeps others waiting longer. What is promised to a transaction over several groups has none
+/// but at its home.
 pub const LEASE_MS_MAX: u64 = 60 * 60 * 1_000;
 /// Milliseconds of the shortest lease: a shorter one would be over before its holder hears of it.
 pub const LEASE_MS_MIN: u64 = 100;
