@@ -118,8 +118,6 @@ pub struct KnownGroupEntry {
     pub seen: u64,
     /// The revision that made it known, or named its members anew.
     pub since: Revision,
-    /// Count of branches here that are not decided and wait for its proof.
-    pub awaited: u32,
 }
 
 impl TransactionEntry {

@@ -95,7 +95,7 @@ pub async fn groups(State(service): Shared, InQuery(fresh): InQuery<Freshness>) 
 }
 
 fn known((group, known): (Digest, ForeignGroup)) -> KnownGroupEntry {
-    let ForeignGroup { name, epoch, members, seen, since, awaited } = known;
+    let ForeignGroup { name, epoch, members, seen, since } = known;
     let (epoch, members, seen) = (epoch.get(), members.len() as u32, seen.get());
-    KnownGroupEntry { name, group, epoch, members, seen, since, awaited }
+    KnownGroupEntry { name, group, epoch, members, seen, since }
 }
