@@ -1,6 +1,9 @@
 //! Decisions: no two branches of one transaction end differently.
 
-use super::{BranchState, Two, decide, is_refused, proof_of, text, transaction, two, with};
+use super::{
+    BranchState, Two, decide, group, is_refused, known, knows, prepare, proof_of, state_of, text, transaction, two,
+    with,
+};
 use crate::support::author;
 use crate::support::locks::LEASE;
 use crate::support::world::{Edit, remove, write};
@@ -110,6 +113,33 @@ fn a_home_commits_with_the_promises_of_all_others_alone() {
     is_refused(&decide(&mut two.home, 0, id, true, vec![own]), "does not hold");
     two.prepare_other();
     assert_eq!(two.decide_home(0, true).state, State::Applied);
+}
+
+#[test]
+fn a_transaction_of_three_groups_of_which_one_never_prepares_is_aborted_in_the_others() {
+    let mut worlds = ["one", "two", "three"].map(|name| group(name, 16));
+    let all = [0, 1, 2].map(|at| known(&worlds[at]));
+    for (at, of) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
+        knows(&mut worlds[at], all[of].clone());
+    }
+    let (edits, [mut home, mut second, mut third]) = (vec![write("a", "x")], worlds);
+    let transaction = transaction(&[(&home, &edits), (&second, &edits), (&third, &edits)], 1);
+    let id = transaction.id();
+    assert_eq!(prepare(&mut home, 0, &transaction, vec![], &edits).code, None);
+    let proof = proof_of(&home, &id);
+    assert_eq!(prepare(&mut second, 0, &transaction, proof.clone(), &edits).code, None);
+    let promised = proof_of(&second, &id);
+    is_refused(&decide(&mut home, 0, id, true, vec![promised.clone()]), "a proof of each other branch");
+    is_refused(&decide(&mut home, 0, id, true, vec![promised.clone(), promised]), "does not hold");
+    home.passes(LEASE);
+    let over = proof_of(&home, &id);
+    is_refused(&prepare(&mut third, 0, &transaction, over.clone(), &edits), "its home has decided it already");
+    is_refused(&decide(&mut second, 0, id, true, vec![over.clone()]), "its home has not decided so");
+    assert_eq!(decide(&mut second, 0, id, false, vec![over.clone()]).state, State::Applied);
+    assert_eq!(prepare(&mut third, 0, &transaction, proof, &edits).code, None, "an older proof makes a promise");
+    assert_eq!(decide(&mut third, 0, id, false, vec![over]).state, State::Applied);
+    assert_eq!([&home, &second, &third].map(|world| state_of(world, &id)), [Some(BranchState::Aborted); 3]);
+    assert_eq!([home, second, third].map(|world| world.text("a")), [None, None, None]);
 }
 
 #[test]

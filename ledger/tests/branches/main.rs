@@ -3,7 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod anchors;
 mod decision;
+mod members;
 mod model;
 mod preparation;
 mod promise;

@@ -3,10 +3,11 @@
 use super::{BranchState, Two, is_refused, state_of, text, transaction, two, with};
 use crate::support::disputes::{is_open, policy, rule, vote};
 use crate::support::locks::{LEASE, acquire};
-use crate::support::world::{Edit, World, at, remove, rename, write};
+use crate::support::twin::{Rows, certified, rows};
+use crate::support::world::{Edit, World, remove, rename, write};
 use quorate_ledger::LockMode::{S, X};
 use quorate_ledger::policy::{DomainPolicy, PathRule, Quota};
-use quorate_ledger::{Code, Op, Principal, State, Sweep, Table};
+use quorate_ledger::{Code, Ledger, MemoryStore, Op, Principal, State, Sweep, Table};
 
 /// A branch at home that changes `d/x` and makes `d/new`.
 fn promised() -> Two {
@@ -175,16 +176,6 @@ fn a_full_domain_commits_what_it_has_promised() {
 }
 
 #[test]
-fn an_anchored_branch_keeps_writers_out_of_its_domain_up_to_its_decision() {
-    let edits = vec![Edit::Other(Op::Anchor { revision: at("2") }), write("d/x", "new")];
-    let mut two = with(edits, [write("b", "elsewhere")].into()).prepared();
-    is_refused(&two.home.does(2, &[write("far", "away")]), &format!("transaction {}", two.id()));
-    assert_eq!(two.home.does_in("other", 2, &[write("far", "away")]).state, State::Applied);
-    assert_eq!((two.decide_home(0, true).code, two.home.text("d/x")), (None, text("new")));
-    assert_eq!(two.home.does(2, &[write("far", "away")]).state, State::Applied);
-}
-
-#[test]
 fn who_is_kept_out_hears_of_the_transaction() {
     let mut two = promised();
     let words = format!("transaction {} of \"org-0\" has locked", two.id());
@@ -212,6 +203,30 @@ fn whoever_waits_for_a_promised_path_has_its_turn_after_the_decision() {
     assert_eq!(two.home.place(2, "d/x"), Some(1));
     assert_eq!(two.decide_home(0, true).state, State::Applied);
     assert!(two.home.token(2, "d/x").is_some());
+}
+
+#[test]
+fn a_copy_of_a_state_keeps_its_promises_and_decides_alike() {
+    for commit in [true, false] {
+        let mut two = promised();
+        let (store, _) = certified(&two.home.ledger, &two.home.store);
+        let promises = |store: &MemoryStore| -> Rows {
+            let all = rows(store, Table::Index).into_iter();
+            all.filter(|(key, _)| matches!(key[0], b'B' | b'H')).collect()
+        };
+        let kept = promises(&two.home.store);
+        assert_eq!((promises(&store), kept.len()), (kept, 3), "the branch, and its two paths");
+        let mut copied = two.clone();
+        copied.home.ledger = Ledger::open(&store, &two.home.genesis).expect("a copy opens");
+        copied.home.store = store;
+        for two in [&mut two, &mut copied] {
+            assert_eq!(two.home.does(2, &[write("d/x", "three")]).code, Some(Code::Lock));
+            is_refused(&two.home.does(2, &[write("d/new/below", "")]), "has locked d/new");
+            assert_eq!(two.decide_home(0, commit).state, State::Applied);
+        }
+        assert_eq!(copied.home.ledger.executed(), two.home.ledger.executed());
+        assert_eq!(promises(&copied.home.store), Rows::new());
+    }
 }
 
 #[test]
