@@ -1,7 +1,7 @@
 //! Deadlines of conflicts: what the policy names next decides.
 
 use super::Applier;
-use super::hold::written;
+use super::hold::{Writes, written};
 use crate::format::rules::{DISPUTES_ARE_BOUNDED_SINCE, UNSEEN_STAYS_SINCE, WORK_IS_BOUNDED_SINCE};
 use crate::policy::Takeover;
 use crate::state::abort::Abort;
@@ -74,15 +74,15 @@ impl Applier<'_, '_> {
 
     /// Whether the next entry of the policy that answers would write, and a lock is in its way.
     fn is_held_up_by_policy(&mut self, id: &ConflictId, conflict: &ConflictRecord) -> Result<bool, Abort> {
-        let paths = match conflict.rest.iter().find_map(|step| step.strategy.takeover()) {
+        let writes = match conflict.rest.iter().find_map(|step| step.strategy.takeover()) {
             Some(Takeover::LastWins) => {
                 let side = self.newest_side(id, conflict)?;
-                side.map_or(Vec::new(), |(_, side)| written(conflict, &side))
+                side.map_or_else(Writes::default, |(_, side)| written(conflict, &side))
             }
-            Some(Takeover::FirstStands) => vec![conflict.path.clone()],
-            Some(Takeover::Decides(_)) | None => Vec::new(),
+            Some(Takeover::FirstStands) => (vec![conflict.path.clone()], None),
+            Some(Takeover::Decides(_)) | None => Writes::default(),
         };
-        Ok(self.is_held_up(id, paths)?)
+        Ok(self.is_held_up(id, writes)?)
     }
 
     /// Leaves a conflict open, with no decider named any more.

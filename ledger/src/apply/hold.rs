@@ -2,47 +2,59 @@
 //! deadlines too.
 //!
 //! A decision waits for one lease at the most: while it waits, no lease there is renewed and no lock granted that would
-//! keep it out any longer. A promise to a transaction over several groups ends with the home's decision instead.
+//! keep it out any longer. A promise to a transaction over several groups ends with the home's decision instead; what waits for one is
+//! asked for again after the longest lease, too.
 
 use super::Applier;
-use crate::lock::holder;
+use crate::lock::{LEASE_MS_MAX, holder};
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
-use crate::state::name;
 use crate::state::record::{ConflictRecord, Hold, Side};
 use crate::state::store::StoreError;
+use crate::state::{entry, name};
 use crate::vocabulary::ids::ConflictId;
-use quorate_pbft::PublicKey;
+use quorate_pbft::{PublicKey, Time};
 
 /// Key that nobody has: no lock is its own.
 const NOBODY: PublicKey = PublicKey([0; 32]);
 
+/// Paths that are written, and the one of them at which a file is to stand.
+pub(super) type Writes = (Vec<String>, Option<String>);
+
 /// The paths that are written where a side of a conflict wins.
-pub(super) fn written(conflict: &ConflictRecord, winner: &Side) -> Vec<String> {
-    let elsewhere = (winner.path != conflict.path && winner.file.is_some()).then(|| winner.path.clone());
-    core::iter::once(conflict.path.clone()).chain(elsewhere).collect()
+pub(super) fn written(conflict: &ConflictRecord, winner: &Side) -> Writes {
+    let file_at = winner.file.map(|_| winner.path.clone());
+    let elsewhere = file_at.clone().filter(|path| *path != conflict.path);
+    (core::iter::once(conflict.path.clone()).chain(elsewhere).collect(), file_at)
 }
 
 impl Applier<'_, '_> {
-    /// Whether a lock keeps what was decided from being written; then the conflict waits for the end of its lease.
-    pub(super) fn is_held_up(&mut self, id: &ConflictId, paths: Vec<String>) -> Result<bool, StoreError> {
+    /// Whether a lock keeps what was decided from being written, or a promise below it keeps a file from standing there; then the
+    /// conflict waits for the end of the lease.
+    pub(super) fn is_held_up(&mut self, id: &ConflictId, writes: Writes) -> Result<bool, StoreError> {
         let was_held = self.unhold(id)?;
-        for path in &paths {
+        let Some((path, until)) = self.in_the_way(&writes)? else { return Ok(false) };
+        let latest = Time::new(self.place.time.get().saturating_add(LEASE_MS_MAX));
+        self.hold(id, Hold { until: until.min(latest), paths: writes.0 })?;
+        if !was_held {
+            self.tell(id, Actor::Deadline, ConflictEventKind::HeldUp { until, path })?;
+        }
+        self.promote_freed()?; // another side may have won, which stands elsewhere
+        Ok(true)
+    }
+
+    /// The first of these paths that cannot be written now, and when that is over.
+    fn in_the_way(&self, (paths, file_at): &Writes) -> Result<Option<(String, Time)>, StoreError> {
+        for path in paths {
             let lock = holder::against(self.overlay, self.domain, path, &NOBODY, self.place.time)?;
             if let Some(held) = lock.and_then(|(_, request)| request.held) {
-                self.hold(id, Hold { until: held.until, paths: paths.clone() })?;
-                if !was_held {
-                    self.tell(
-                        id,
-                        Actor::Deadline,
-                        ConflictEventKind::HeldUp { until: held.until, path: path.clone() },
-                    )?;
-                }
-                self.promote_freed()?; // another side may have won, which stands elsewhere
-                return Ok(true);
+                return Ok(Some((path.clone(), held.until)));
             }
         }
-        Ok(false)
+        let Some(path) = file_at else { return Ok(None) };
+        let Some(id) = self.overlay.promise_below(self.domain, path)? else { return Ok(None) };
+        let branch = self.branch(&id)?.ok_or_else(|| entry::damaged("a branch"))?;
+        Ok(Some((path.clone(), branch.until)))
     }
 
     fn hold(&mut self, id: &ConflictId, hold: Hold) -> Result<(), StoreError> {

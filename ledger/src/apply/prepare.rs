@@ -9,11 +9,12 @@ use crate::lock::{self, Asked, LEASE_MS_MAX, LEASE_MS_MIN};
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::branch::{BranchRecord, BranchState, Promise};
-use crate::state::name;
 use crate::state::store::{StoreError, Table};
+use crate::state::{name, rows};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::TransactionId;
 use crate::vocabulary::lock::LockMode;
+use crate::vocabulary::path::Shown;
 use crate::vocabulary::verdict::{Code, TOO_MUCH};
 use quorate_pbft::Time;
 use std::collections::BTreeSet;
@@ -129,6 +130,11 @@ impl Applier<'_, '_> {
             if !lock::is_lockable(path) || !self.budget.take_looks(looks) {
                 let why = format!("it is too deep to be locked, or takes more looks at lines of locks {TOO_MUCH}");
                 return Err(Abort::at(Code::Validator, path, &why));
+            }
+            let above = rows::held_up_above(self.domain, path);
+            if let Some(awaited) = self.manager().first_held_up(above)? {
+                let why = format!("the end of a conflict at {} has to take effect first", Shown(&awaited));
+                return Err(Abort::at(Code::Lock, path, &why));
             }
             let (asked, mut steps) = (Asked { author, organisation, path, mode, lease_ms, wait_ms: 0 }, u64::MAX);
             let placed = self.manager().acquire(&asked, &mut steps);

@@ -132,7 +132,6 @@ impl Applier<'_, '_> {
                 false => Err(Abort::at(Code::PathIsFile, place, "another file stands where the winner is to be")),
             };
         }
-        self.has_no_promise_below(place)?;
         let below = self.overlay.below(self.domain, place, 2)?;
         if below.iter().any(|child| child != path) {
             return Err(Abort::at(Code::PathIsFolder, place, "a folder stands where the winner is to be"));

@@ -265,10 +265,18 @@ impl Manager<'_, '_> {
         if !mode.keeps_writers_out() {
             return Ok(false);
         }
-        let mut found = false;
-        for (from, to) in rows::held_up_under(self.domain, path) {
-            self.overlay.scan(Live::Index, &from, &to, &mut |_, _| {
-                found = true;
+        Ok(self.first_held_up(rows::held_up_under(self.domain, path))?.is_some())
+    }
+
+    /// Path of a decided conflict that waits, in one of these ranges of rows.
+    pub(crate) fn first_held_up(
+        &self,
+        ranges: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Result<Option<String>, StoreError> {
+        let mut found = None;
+        for (from, to) in ranges {
+            self.overlay.scan(Live::Index, &from, &to, &mut |key, _| {
+                found = rows::held_up_path(key);
                 ControlFlow::Break(())
             })?;
         }

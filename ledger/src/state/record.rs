@@ -470,7 +470,7 @@ impl ConflictRecord {
 /// A decision that waits for locks.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Hold {
-    /// Ledger time at which it is asked again: the end of a lease.
+    /// Ledger time at which it is asked again: the end of a lease, or of the longest where a lock has no end.
     pub until: Time,
     /// The paths that it writes.
     pub paths: Vec<String>,

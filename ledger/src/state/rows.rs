@@ -4,7 +4,7 @@ use crate::state::name;
 use crate::state::store::Table;
 use crate::state::tree::{Key, TreeNumber, key_of, row};
 use crate::vocabulary::ids::{ConflictId, EnvelopeId, ProposalId, TransactionId};
-use crate::vocabulary::path::PATH_BYTES_MAX;
+use crate::vocabulary::path::{self, PATH_BYTES_MAX};
 use crate::vocabulary::revision::Revision;
 use quorate_pbft::{Digest, PublicKey, SeqNum, Time};
 
@@ -228,6 +228,20 @@ pub(crate) fn held_up_under(domain: u32, path: &str) -> Vec<(Vec<u8>, Vec<u8>)> 
         _ => [0, b'/'].map(|next| joined(b'E', &[&domain, path.as_bytes(), &[next]])).to_vec(),
     };
     prefixes.iter().map(|prefix| below(prefix, LONGEST)).collect()
+}
+
+/// First and last rows of [`held_up`] at each folder above a path.
+pub(crate) fn held_up_above(domain: u32, path: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    path::folders(path).map(move |folder| {
+        let at = |id| held_up(domain, folder, &ConflictId(Digest(id)));
+        (at([0; 32]), at([0xff; 32]))
+    })
+}
+
+/// The path in a key of [`held_up`].
+pub(crate) fn held_up_path(key: &[u8]) -> Option<String> {
+    let path = key.get(5..key.len().checked_sub(33)?)?;
+    core::str::from_utf8(path).ok().map(str::to_owned)
 }
 
 /// Index: a transaction over several groups whose branch here is not decided.

@@ -5,6 +5,7 @@ mod support;
 
 mod anchors;
 mod decision;
+mod held;
 mod members;
 mod model;
 mod preparation;

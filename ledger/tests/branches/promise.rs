@@ -1,7 +1,7 @@
 //! What a branch has promised stays possible up to its decision, and its contents stay in the store.
 
 use super::{BranchState, Two, is_refused, state_of, text, transaction, two, with};
-use crate::support::disputes::{is_open, policy, rule, vote};
+use crate::support::disputes::{policy, rule};
 use crate::support::locks::{LEASE, acquire};
 use crate::support::twin::{Rows, certified, rows};
 use crate::support::world::{Edit, World, remove, rename, write};
@@ -61,20 +61,6 @@ fn no_file_comes_to_where_a_promised_path_needs_a_folder() {
     assert_eq!(two.home.does(2, &[write("d/f", "")]).state, State::Applied);
     assert_eq!(two.decide_home(0, true).state, State::Applied);
     assert_eq!(two.home.text("d/e/new"), text("new"));
-}
-
-#[test]
-fn the_end_of_a_conflict_brings_no_file_to_where_a_promised_path_needs_a_folder() {
-    let mut two = with([write("d/new", "new")].into(), [write("b", "elsewhere")].into());
-    let base = two.home.now();
-    two.home.does(0, &[write("d/x", "below")]);
-    let conflict = two.home.does_on(base, 1, &[write("d", "a file")]);
-    assert_eq!(conflict.state, State::Conflict);
-    two.home.does(0, &[remove("d/x")]);
-    let mut two = two.prepared();
-    let votes = [0, 1, 2].map(|who| vote(&mut two.home, who, &conflict, 1).code);
-    assert_eq!((votes, is_open(&two.home, &conflict)), ([None, None, Some(Code::PathIsFolder)], true));
-    assert_eq!((two.decide_home(0, true).state, two.home.text("d/new")), (State::Applied, text("new")));
 }
 
 #[test]
