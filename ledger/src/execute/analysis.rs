@@ -20,7 +20,7 @@ impl Execution<'_, '_> {
     pub(super) fn analysis(&mut self, lane: ReplicaId, bytes: &[u8]) -> Result<(), StoreError> {
         let Some(analysis) = Analysis::decode(bytes) else { return Ok(()) };
         let committee = self.committee(self.epoch)?;
-        let Some(member) = committee.and_then(|committee| committee.key(lane).copied()) else { return Ok(()) };
+        let Some(member) = committee.and_then(|(committee, _)| committee.key(lane).copied()) else { return Ok(()) };
         let number = self.overlay.bytes(Live::Index, &rows::conflict_domain(&analysis.conflict))?;
         let Some(domain) = number.and_then(|number| self.domain_of_row(&number)) else { return Ok(()) };
         let by = Party::Member(member);

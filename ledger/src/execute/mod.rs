@@ -174,7 +174,7 @@ impl<'l, 's> Execution<'l, 's> {
             return Ok(());
         };
         let key = evidence.key();
-        let Some(committee) = self.committee(key.epoch)? else {
+        let Some((committee, rules)) = self.committee(key.epoch)? else {
             return Ok(());
         };
         let Some(offender) = committee.key(key.signer) else {
@@ -189,7 +189,7 @@ impl<'l, 's> Execution<'l, 's> {
         }
         if count >= OFFENCES_MAX
             || !self.is_within_horizon(key.epoch)?
-            || !check::proves((&evidence, Evidence::is_valid), &committee, &genesis, self.ledger.rules())
+            || !check::proves((&evidence, Evidence::is_valid), &committee, &genesis, rules)
         {
             return Ok(());
         }
@@ -204,15 +204,15 @@ impl<'l, 's> Execution<'l, 's> {
         Ok(())
     }
 
-    /// The voters of an epoch, by its entry; none for an epoch that has not begun.
-    fn committee(&self, epoch: Epoch) -> Result<Option<Committee>, StoreError> {
+    /// The voters of an epoch and its rules, by its entry; none for an epoch that has not begun.
+    fn committee(&self, epoch: Epoch) -> Result<Option<(Committee, u32)>, StoreError> {
         if epoch > self.epoch { Ok(None) } else { voters(&self.overlay, self.ledger.genesis(), epoch) }
     }
 
     /// Whether an epoch goes on, or its last slot lies within the horizon of bases: evidence of it is of use.
     fn is_within_horizon(&self, epoch: Epoch) -> Result<bool, StoreError> {
         let next = self.committee(epoch.next())?;
-        Ok(next.is_none_or(|next| next.base() >= self.ledger.head().times.floor()))
+        Ok(next.is_none_or(|(next, _)| next.base() >= self.ledger.head().times.floor()))
     }
 
     /// Named once in a slot, however often it is in there: at most [`OFFENCES_MAX`] keys for each signer.

@@ -105,7 +105,7 @@ impl Execution<'_, '_> {
         if self.services.is_empty() {
             return Ok(());
         }
-        let Some(committee) = self.committee(self.epoch)? else { return Ok(()) };
+        let Some((committee, _)) = self.committee(self.epoch)? else { return Ok(()) };
         for (lane, brought) in core::mem::take(&mut self.services) {
             let Some(key) = committee.key(lane) else { continue };
             let known: Service = self.overlay.get(GROUP, &name::service(key))?.unwrap_or_default();

@@ -238,9 +238,14 @@ fn epoch(entries: &impl Entries, epoch: Epoch) -> Result<Option<EpochRecord>, St
     entries.entry(GROUP, &name::epoch(epoch))
 }
 
-/// The voters of an epoch, by its entry: one that has begun, or the next one.
-pub(crate) fn voters(entries: &impl Entries, genesis: &Genesis, of: Epoch) -> Result<Option<Committee>, StoreError> {
-    Ok(epoch(entries, of)?.and_then(|record| record.committee(genesis.group(), of)))
+/// The voters of an epoch and its rules, by its entry: one that has begun, or the next one.
+pub(crate) fn voters(
+    entries: &impl Entries,
+    genesis: &Genesis,
+    of: Epoch,
+) -> Result<Option<(Committee, u32)>, StoreError> {
+    let record = epoch(entries, of)?;
+    Ok(record.and_then(|record| Some((record.committee(genesis.group(), of)?, record.rules))))
 }
 
 pub(super) fn other_rules(theirs: String) -> OpenError {
