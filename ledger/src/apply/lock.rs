@@ -112,7 +112,7 @@ impl<'s> Applier<'_, 's> {
         Ok(if counts { self.manager().requests()? as usize } else { 0 })
     }
 
-    fn may_lock(&mut self, path: &str) -> Result<(), Abort> {
+    pub(super) fn may_lock(&mut self, path: &str) -> Result<(), Abort> {
         let rule = self.rule(path)?;
         if let Some(rule) = rule.filter(|rule| !rule.is_owner(&self.author(), self.organisation)) {
             let detail = format!("{}: {:?} belongs to others", Shown(path), rule.pattern);

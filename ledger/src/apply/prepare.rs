@@ -124,6 +124,9 @@ impl Applier<'_, '_> {
     ) -> Result<(), Abort> {
         let (author, organisation) = (id.holder(), self.organisation);
         let is_anchored = change.ops.iter().any(|op| matches!(op, Op::Anchor { .. }));
+        if is_anchored {
+            self.may_lock("")?;
+        }
         let domain = is_anchored.then_some(("", LockMode::S));
         for (path, mode) in domain.into_iter().chain(writes.iter().map(|(path, _)| (path.as_str(), LockMode::X))) {
             let looks = self.looks()?;
