@@ -97,7 +97,8 @@ impl Ledger {
         id: EnvelopeId,
         envelope: Envelope,
     ) -> Result<Result<Admission, NotAdmitted>, StoreError> {
-        if let Err(refusal) = two_phase::check(&envelope.body, self.rules()) {
+        let rules = if self.executed().is_last() { self.next_rules() } else { self.rules() };
+        if let Err(refusal) = two_phase::check(&envelope.body, rules) {
             return Ok(Err(refusal.into()));
         }
         let author: Option<AuthorRecord> = entry::load(read, 0, &name::author(&envelope.body.author))?;

@@ -39,6 +39,18 @@ fn the_gate_lets_no_such_envelope_in_under_rules_15() {
 }
 
 #[test]
+fn the_gate_lets_such_an_envelope_in_once_the_last_slot_of_rules_15_is_executed() {
+    let (mut world, edits) = before();
+    let change = Reconfiguration { rules: Some(16), ..Reconfiguration::default() };
+    world.agrees(GROUP_DOMAIN, Act::Reconfigure { change });
+    let draft = world.draft(0, world.now(), &edits);
+    let admitted = |world: &World| world.ledger.admit(&world.store, &world.sign(&draft).encode()).expect("memory");
+    assert_eq!(admitted(&world).expect_err("slots of rules 15 are left").refusal.code, Code::Malformed);
+    world.fill();
+    assert!(world.ledger.rules() == 15 && admitted(&world).is_ok());
+}
+
+#[test]
 fn rules_15_know_no_act_about_other_groups() {
     let (mut world, other) = (group("home", 15), group("other", 16));
     let propose = |world: &mut World| -> Receipt {
