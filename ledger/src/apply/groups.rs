@@ -47,11 +47,16 @@ impl Applier<'_, '_> {
     pub(super) fn enact_groups(&mut self, act: GroupsAct) -> Result<(), Abort> {
         match act {
             GroupsAct::Know(KnownGroup { name, group, epoch, members }) => {
-                let seen = self.foreign(&group)?.map(|known| known.seen).unwrap_or_default();
+                let before: Option<ForeignGroup> = self.overlay.get(GROUP, &name::foreign(&group))?;
+                let seen = before.map(|before| before.seen).unwrap_or_default();
                 let known = ForeignGroup { name, epoch, members, seen, since: self.revision };
                 self.overlay.put(GROUP, name::foreign(&group), &known);
             }
-            GroupsAct::Forget(group) => self.overlay.remove(GROUP, name::foreign(&group)),
+            GroupsAct::Forget(group) => {
+                let known = self.foreign(&group)?.ok_or_else(|| entry::damaged("a known group"))?;
+                let forgotten = ForeignGroup { members: Vec::new(), ..known };
+                self.overlay.put(GROUP, name::foreign(&group), &forgotten);
+            }
             GroupsAct::Settle { transaction, commit } => {
                 let record = self.branch(&transaction)?.ok_or_else(|| entry::damaged("a branch"))?;
                 let record = BranchRecord { state: BranchState::Settled(commit), ..record };
@@ -80,7 +85,8 @@ impl Applier<'_, '_> {
     }
 
     fn foreign(&self, group: &Digest) -> Result<Option<ForeignGroup>, StoreError> {
-        self.overlay.get(GROUP, &name::foreign(group))
+        let known: Option<ForeignGroup> = self.overlay.get(GROUP, &name::foreign(group))?;
+        Ok(known.filter(ForeignGroup::is_known))
     }
 
     /// The group's branch of a transaction.

@@ -59,6 +59,7 @@ impl<'a> StateView<'a> {
             }
             Ok(())
         })?;
+        found.retain(|(_, known): &(_, ForeignGroup)| known.is_known());
         found.sort_unstable_by_key(|(group, _)| *group);
         Ok(found)
     }

@@ -15,7 +15,7 @@ pub struct ForeignGroup {
     pub name: String,
     /// The newest epoch known of it.
     pub epoch: Epoch,
-    /// Keys of the members of that epoch.
+    /// Keys of the members of that epoch; none of a group that was forgotten, of which `seen` alone counts.
     #[borsh(deserialize_with = "bounded::list::<{ Constants::REPLICAS_MAX }, _, _>")]
     pub members: Vec<PublicKey>,
     /// The largest slot of a state of it of which something was proved here.
@@ -25,6 +25,11 @@ pub struct ForeignGroup {
 }
 
 impl ForeignGroup {
+    /// Whether its proofs count: a group that was forgotten has no members here.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     /// Voters of the newest epoch known.
     pub(crate) fn committee(&self, group: Digest) -> Option<Committee> {
         Committee::new(group, self.epoch, self.members.clone())

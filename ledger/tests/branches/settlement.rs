@@ -9,7 +9,7 @@ use quorate_ledger::proof::restart_from;
 use quorate_ledger::{
     Act, Code, Enrolment, GROUP_DOMAIN, Genesis, GenesisFile, GroupsAct, KnownGroup, Op, Receipt, State,
 };
-use quorate_pbft::Epoch;
+use quorate_pbft::{Epoch, SeqNum};
 
 fn propose(world: &mut World, act: Act) -> Receipt {
     world.does_in(GROUP_DOMAIN, 0, &[Edit::Other(Op::Propose { act })])
@@ -117,9 +117,11 @@ fn a_group_is_known_with_a_newer_epoch_alone() {
 }
 
 #[test]
-fn a_group_is_forgotten_at_any_time_and_known_anew_from_the_beginning() {
+fn a_group_is_forgotten_at_any_time_and_known_anew_with_the_largest_slot_that_was_shown_of_it() {
     let mut two = two().prepared();
     let (again, id) = (known(&two.home), two.id());
+    let seen = two.other.view().foreign_groups().expect("memory").remove(0).1.seen;
+    assert!(seen > SeqNum::default(), "its branch was shown");
     let forget = GroupsAct::Forget(again.group).act();
     two.other.agrees(GROUP_DOMAIN, forget.clone());
     assert_eq!(two.other.view().foreign_groups(), Ok(vec![]));
@@ -127,7 +129,7 @@ fn a_group_is_forgotten_at_any_time_and_known_anew_from_the_beginning() {
     is_refused(&two.decide_other(3, false), "is not known here");
     two.other.agrees(GROUP_DOMAIN, GroupsAct::Know(again).act());
     let anew = two.other.view().foreign_groups().expect("memory").remove(0).1;
-    assert_eq!(anew.seen, quorate_pbft::SeqNum::default(), "nothing of it was proved since");
+    assert_eq!(anew.seen, seen, "what rests on its state rests on it still");
     settle(&mut two, false);
     assert_eq!(decide(&mut two.other, 2, id, false, vec![]).state, State::Applied);
 }
