@@ -160,6 +160,17 @@ fn no_lock_is_renewed_or_granted_while_a_decision_waits() {
 
 /// Two who play into each other's hands hold a decision up for one lease, however they take turns.
 #[test]
+fn a_lock_that_is_refused_for_a_decision_that_waits_names_its_path_from_rules_16_on() {
+    let mut world = support::disputes::world(16);
+    let id = clash(&mut world);
+    world.does(0, &[grab("d/a", S)]);
+    decide(&mut world, id, 1);
+    let refused = world.does(3, &[grab("d", S)]);
+    let why = "d: the end of a conflict at d/a has to take effect first";
+    assert_eq!((answer(&refused).as_str(), refused.detail.as_deref()), (LOCKED, Some(why)));
+}
+
+#[test]
 fn holders_who_take_turns_hold_nothing_up_for_longer_than_one_lease() {
     let mut world = with(vec![]);
     let id = clash(&mut world);

@@ -7,7 +7,7 @@ use super::{
     WAITING_PER_DOMAIN_MAX, WAITING_PER_ORGANISATION_MAX, circle,
 };
 use crate::format::constants::GROUP;
-use crate::format::rules::ROOM_IS_SHARED_SINCE;
+use crate::format::rules::{BRANCHES_SINCE, ROOM_IS_SHARED_SINCE};
 use crate::state::abort::Abort;
 use crate::state::overlay::Overlay;
 use crate::state::store::{Live, ReadLive, StoreError};
@@ -179,10 +179,9 @@ impl Manager<'_, '_> {
         let ask = Ask { author: &asked.author, path: asked.path, mode, turn };
         let related = related(self.overlay, self.domain, asked.path)?;
         let in_the_way = related.iter().find(|other| other.blocks(&ask));
+        let awaited = self.awaited(asked.path, mode)?;
         let placed = match in_the_way {
-            None if !self.is_awaited(asked.path, mode)? => {
-                Placed::Held(self.grant(asked.path, request, mode, asked.lease_ms)?)
-            }
+            None if awaited.is_none() => Placed::Held(self.grant(asked.path, request, mode, asked.lease_ms)?),
             Some(other) if asked.wait_ms == 0 => {
                 let whose = &other.request;
                 let what = if whose.held.is_some() { "has locked" } else { "waits for" };
@@ -191,7 +190,9 @@ impl Manager<'_, '_> {
                 return Err(locked(asked.path, &why));
             }
             None if asked.wait_ms == 0 => {
-                return Err(locked(asked.path, "the end of a conflict there has to take effect first"));
+                let named = awaited.filter(|_| self.rules >= BRANCHES_SINCE);
+                let place = named.map_or_else(|| "there".to_owned(), |path| format!("at {}", Shown(&path)));
+                return Err(locked(asked.path, &format!("the end of a conflict {place} has to take effect first")));
             }
             _ => self.queue(asked, request, mode)?,
         };
@@ -251,7 +252,7 @@ impl Manager<'_, '_> {
             let why = format!("{} waits for it, so the lease is not renewed", other.request.author);
             return Err(locked(asked.path, &why));
         }
-        if self.is_awaited(asked.path, held.mode)? {
+        if self.awaited(asked.path, held.mode)?.is_some() {
             return Err(locked(asked.path, "the end of a conflict waits for it, so the lease is not renewed"));
         }
         let held = Held { until: held.until.max(after(self.now, asked.lease_ms)), ..held };
@@ -260,12 +261,10 @@ impl Manager<'_, '_> {
         Ok(Placed::Held(held))
     }
 
-    /// Whether the decided end of a conflict waits to be written where this lock would keep writers out.
-    fn is_awaited(&self, path: &str, mode: LockMode) -> Result<bool, StoreError> {
-        if !mode.keeps_writers_out() {
-            return Ok(false);
-        }
-        Ok(self.first_held_up(rows::held_up_under(self.domain, path))?.is_some())
+    /// Path at which the decided end of a conflict waits to be written, where this lock would keep writers out.
+    fn awaited(&self, path: &str, mode: LockMode) -> Result<Option<String>, StoreError> {
+        let ranges = rows::held_up_under(self.domain, path);
+        self.first_held_up(ranges.into_iter().filter(|_| mode.keeps_writers_out()))
     }
 
     /// Path of a decided conflict that waits, in one of these ranges of rows.
@@ -314,7 +313,7 @@ impl Manager<'_, '_> {
             if at.ask().is_some_and(|ask| related.iter().any(|other| other.blocks(&ask))) {
                 continue;
             }
-            if self.is_awaited(&at.path, wants.mode)? {
+            if self.awaited(&at.path, wants.mode)?.is_some() {
                 continue;
             }
             let (path, request) = (at.path.clone(), at.request.clone());
