@@ -11,6 +11,7 @@ use crate::state::{entry, name};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::TransactionId;
 use crate::vocabulary::lock::LockStep;
+use crate::vocabulary::revision::Revision;
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
@@ -90,7 +91,7 @@ impl Applier<'_, '_> {
         let Promise { writes } = promise.ok_or_else(|| entry::damaged("what a branch has promised"))?;
         if commit {
             let carrier = core::mem::replace(&mut self.author, record.author);
-            writes.iter().try_for_each(|(path, file)| self.keep_promise(path, *file))?;
+            writes.iter().try_for_each(|(path, file)| self.keep_promise(path, *file, record.prepared))?;
             self.author = carrier;
             let own = writes.iter().filter(|_| carrier == record.author);
             own.for_each(|(path, file)| view.write(path, *file));
@@ -102,8 +103,10 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    fn keep_promise(&mut self, path: &str, file: Option<File>) -> Result<(), StoreError> {
-        if self.record(path)?.and_then(|record| record.file) != file {
+    fn keep_promise(&mut self, path: &str, file: Option<File>, prepared: Revision) -> Result<(), StoreError> {
+        let there = self.record(path)?;
+        assert!(there.as_ref().is_none_or(|there| there.since <= prepared), "nobody else writes a promised path (I34)");
+        if there.and_then(|record| record.file) != file {
             self.set(path, file, None)?;
         }
         self.applied.note(path, PathOutcome::Applied, Rung::OneSided);
