@@ -39,6 +39,11 @@ impl BranchProof {
         &self.record
     }
 
+    /// The state that shows the branch.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
     /// Slot of the checkpoint.
     pub fn seq(&self) -> SeqNum {
         self.checkpoint.head().seq

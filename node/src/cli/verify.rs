@@ -3,18 +3,21 @@
 use super::failure::{Failure, Outcome};
 use super::known::Known;
 use super::print::{self, plain};
-use super::{change, clock, receipt, trusted};
+use super::signed::{Told, certified, numbers};
+use super::{branch, change, receipt, trusted};
 use quorate_client::verify::{Demands, NotProved, kind_name, kind_words, verify, verify_after};
-use quorate_ledger::proof::{Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt, read_genesis};
+use quorate_ledger::proof::{
+    BranchProof, Epochs, PROOF_BYTES_MAX, Proved, ProvedEvidence, ProvedFile, ProvedReceipt, read_genesis,
+};
 use quorate_ledger::{EnvelopeId, Genesis, hexed};
-use quorate_pbft::{Digest, ReplicaId};
+use quorate_pbft::Digest;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Check a proof, a receipt or evidence offline
+/// Check a proof, a receipt, evidence or a branch of a transaction offline
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The proof file; without one, the file of --epochs is checked
@@ -53,7 +56,10 @@ pub fn run(args: &Verify) -> Outcome {
     let Some(file) = file else { return known.print(&parsed(&genesis)?, *json) };
     let (nonce, domain, path, envelope) = (*nonce, domain.clone(), path.clone(), *envelope);
     let demands = Demands { content, is_link: is_link.unwrap_or(false), nonce, domain, path, envelope };
-    checked(file, (&genesis, known), *json, |file, genesis, epochs| verify_after(file, genesis, epochs, &demands))
+    checked(file, (&genesis, known), *json, |file, genesis, epochs| match BranchProof::decode(file) {
+        Some(proof) => branch::verify(&proof, (genesis, epochs), &demands),
+        None => verify_after(file, genesis, epochs, &demands).map(told),
+    })
 }
 
 fn parsed(genesis: &Path) -> Result<Genesis, Failure> {
@@ -65,7 +71,7 @@ fn parsed(genesis: &Path) -> Result<Genesis, Failure> {
 pub fn evidence(file: &Path, trusted: (&Path, &Known), json: bool) -> Outcome {
     checked(file, trusted, json, |file, genesis, epochs| {
         match verify_after(file, genesis, epochs, &Demands::default())? {
-            (proved @ Proved::Evidence(_), epochs) => Ok((proved, epochs)),
+            (proved @ Proved::Evidence(_), epochs) => Ok(told((proved, epochs))),
             _ => Err(NotProved::NotEvidence),
         }
     })
@@ -75,13 +81,13 @@ fn checked(
     file: &Path,
     (genesis, known): (&Path, &Known),
     as_json: bool,
-    check: impl FnOnce(&[u8], &Genesis, &Epochs) -> Result<(Proved, Epochs), NotProved>,
+    check: impl FnOnce(&[u8], &Genesis, &Epochs) -> Result<(Told, Epochs), NotProved>,
 ) -> Outcome {
     let proof = read(file, PROOF_BYTES_MAX as u64 + 1)?;
     let genesis = parsed(genesis)?;
     match known.check(&genesis, |epochs| check(&proof, &genesis, epochs))? {
-        Ok(proved) if as_json => Ok(print::json(&document(&proved))?),
-        Ok(proved) => Ok(lines(&proved).iter().try_for_each(print::say)?),
+        Ok((document, _)) if as_json => Ok(print::json(&document)?),
+        Ok((_, lines)) => Ok(lines.iter().try_for_each(print::say)?),
         Err(why) => {
             if as_json {
                 print::json(&json!({ "verified": false, "detail": why.to_string() }))?;
@@ -131,8 +137,8 @@ fn read_content(path: &Path) -> Result<(Vec<u8>, bool), Failure> {
     Ok((fs::read(path).map_err(failed)?, false))
 }
 
-fn numbers(signers: &[ReplicaId]) -> Vec<u16> {
-    signers.iter().map(|signer| signer.get()).collect()
+fn told((proved, epochs): (Proved, Epochs)) -> (Told, Epochs) {
+    ((document(&proved), lines(&proved)), epochs)
 }
 
 fn document(proved: &Proved) -> Value {
@@ -214,14 +220,6 @@ fn evidence_lines(proved: &ProvedEvidence) -> Vec<String> {
         format!("replica {} {did}", proved.what.signer),
         format!("place     view {}, seq {} of epoch {}", proved.view, proved.seq, proved.what.epoch),
         format!("key       {}", proved.key),
-    ]
-}
-
-fn certified(seq: u64, time: u64, signers: &[ReplicaId]) -> [String; 2] {
-    let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
-    [
-        format!("time      {} (ledger time at slot {seq})", clock::date(time)),
-        format!("signers   replicas {}", signers.join(", ")),
     ]
 }
 

@@ -144,6 +144,14 @@ fn files_of_two_groups_are_written_together() {
         ("committed", &false.into(), &Value::Array(vec![]))
     );
     for group in [&pair.home, &pair.other] {
+        let (file, genesis) = (group.dir().join("branch"), group.dir().join("genesis.json"));
+        let proof = group.get(0, &format!("/v1/transactions/{}?proof=true", word(&committed, "id")));
+        std::fs::write(&file, &proof.body).expect("a file");
+        let verified = says(group, &author(group, 0), 0, &["verify", text(&file), "--genesis", text(&genesis)], 0);
+        assert_eq!((word(&verified, "kind"), word(&verified, "state")), ("branch", "committed"));
+        let elsewhere = pair.home.dir().join("branch");
+        let other = ["verify", text(&elsewhere), "--genesis", text(&genesis)];
+        says(group, &author(group, 0), 0, &other, if group.dir() == pair.home.dir() { 0 } else { 1 });
         assert_eq!(
             run(group, &author(group, 0), 0, &["tx", "show"]).status.code(),
             Some(1),
