@@ -223,19 +223,27 @@ impl Client {
         }
     }
 
-    /// The proof that the group's branch of a transaction is in this state: waited for until enough members have signed such a
-    /// state. The signatures are not checked here.
+    /// The proof that the group's branch of a transaction is in this state, or in one that never leads there: waited for until enough
+    /// members have signed such a state. The signatures are not checked here.
     pub async fn transaction_proof(&self, id: &TransactionId, state: BranchState) -> Result<BranchProof, ClientError> {
-        let (path, mut tries) = (["transactions", &id.to_string()], self.tries());
+        let mut tries = self.tries();
         loop {
-            let answer = self.look(&path, &[("proof", "true"), ("level", "sequential")]).await?;
-            let proof = BranchProof::decode(&answer.body).filter(|proof| proof.record().transaction.id() == *id);
-            let proof = proof.ok_or_else(|| self.garbled("not the proof of this transaction"))?;
-            match proof.record().state == state {
-                true => return Ok(proof),
-                false => tries.pause(format!("its branch is not {state:?} there"), None).await?,
-            }
+            let why = match self.branch_proof(id).await {
+                Ok(proof) if !can_become(proof.record().state, state) => return Ok(proof),
+                Ok(_) => format!("its branch is not {state:?} there"),
+                Err(ClientError::Refused(problem)) if problem.status == 404 => problem.to_string(),
+                Err(error) => return Err(error),
+            };
+            tries.pause(why, None).await?;
         }
+    }
+
+    /// The proof of the group's branch of a transaction as it is. The signatures are not checked here.
+    async fn branch_proof(&self, id: &TransactionId) -> Result<BranchProof, ClientError> {
+        let query = [("proof", "true"), ("level", level_name(Level::Sequential))];
+        let answer = self.look(&["transactions", &id.to_string()], &query).await?;
+        let proof = BranchProof::decode(&answer.body).filter(|proof| proof.record().transaction.id() == *id);
+        proof.ok_or_else(|| self.garbled("not the proof of this transaction"))
     }
 
     /// Other groups whose proofs count in this one.
@@ -397,6 +405,16 @@ impl Client {
     }
 }
 
+/// Whether a branch in one state comes to be in another one.
+fn can_become(now: BranchState, then: BranchState) -> bool {
+    use BranchState::{Aborted, Committed, Prepared, Settled};
+    match now {
+        Prepared => then != Prepared,
+        Settled(_) => matches!(then, Committed | Aborted),
+        Committed | Aborted => false,
+    }
+}
+
 /// Pages and bytes of a list so far.
 #[derive(Debug, Default)]
 pub struct Came {
@@ -482,5 +500,17 @@ mod tests {
         let (mut small, mut large) = (Came::default(), Came::default());
         assert!((0..PAGES_MAX).all(|_| !small.is_too_much_with(9)) && small.is_too_much_with(9));
         assert!((0..LIST_BYTES_MAX >> 26).all(|_| !large.is_too_much_with(64 << 20)) && large.is_too_much_with(1));
+    }
+
+    #[test]
+    fn a_branch_is_waited_for_only_while_it_can_come_to_be_so() {
+        use BranchState::{Aborted, Committed, Prepared, Settled};
+        for (now, then) in [(Prepared, Committed), (Prepared, Settled(true)), (Settled(true), Aborted)] {
+            assert!(can_become(now, then), "{now:?}, {then:?}");
+        }
+        for (now, then) in [(Aborted, Prepared), (Committed, Aborted), (Settled(false), Prepared), (Prepared, Prepared)]
+        {
+            assert!(!can_become(now, then), "{now:?}, {then:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 use super::{Author, Draft, Outcome, SubmitError};
 use crate::api::{TransactionEntry, TransactionState};
 use crate::http::{Client, ClientError};
+use quorate_ledger::proof::BranchProof;
 use quorate_ledger::{Branch, BranchState, GlobalTransaction, Level, Op, Receipt, State, TransactionId};
 use quorate_pbft::{Digest, Epoch};
 
@@ -40,6 +41,16 @@ pub enum AcrossError {
         /// As the group says it.
         why: String,
     },
+    /// Branch that its node does not know, although the home has committed with its promise.
+    #[error(
+        "{node}, the node of the group {group}, is behind: it does not know the branch whose promise the home has committed with"
+    )]
+    Behind {
+        /// Node that was asked.
+        node: String,
+        /// Group of the branch.
+        group: Digest,
+    },
     /// Operations of which the branch's terms do not speak.
     #[error("the change for {0} is not the one that the groups were told of")]
     OtherChange(String),
@@ -67,6 +78,8 @@ pub struct Ended {
 enum Step {
     Prepare(usize),
     Decide(usize, bool),
+    /// Wait for a node that does not know of its group's promise.
+    Behind(usize),
     Over,
 }
 
@@ -87,10 +100,14 @@ impl Step {
                     None => Self::Decide(0, true),
                 }
             }
-            Some(end @ (Committed | Aborted)) => match place(|state| matches!(state, Some(Prepared | Settled))) {
-                Some(place) => Self::Decide(place, end == Committed),
-                None => Self::Over,
-            },
+            Some(end @ (Committed | Aborted)) => {
+                let unknown = place(Option::is_none).filter(|_| end == Committed);
+                match (place(|state| matches!(state, Some(Prepared | Settled))), unknown) {
+                    (Some(place), _) => Self::Decide(place, end == Committed),
+                    (None, Some(place)) => Self::Behind(place),
+                    (None, None) => Self::Over,
+                }
+            }
         }
     }
 
@@ -99,7 +116,7 @@ impl Step {
             Self::Prepare(_) => "prepare",
             Self::Decide(_, true) => "commit",
             Self::Decide(_, false) => "abort",
-            Self::Over => "look",
+            Self::Behind(_) | Self::Over => "look",
         }
     }
 }
@@ -132,37 +149,50 @@ impl<'a> Across<'a> {
     pub async fn run(&mut self) -> Result<Ended, AcrossError> {
         let mut refused = None;
         loop {
-            let branches = self.look(Level::Sequential).await?;
+            let branches = self.look().await?;
             let step = Step::after(&states(&branches), refused.is_some());
-            let (at, answer) = match step {
+            let done = match step {
                 Step::Over => return Ok(Ended { branches, refused }),
-                Step::Prepare(at) => (at, self.prepare(at).await?),
-                Step::Decide(at, commit) => (at, self.decide(at, commit).await?),
+                Step::Behind(at) => return Err(self.behind(at)),
+                Step::Prepare(at) => self.prepare(at).await,
+                Step::Decide(at, commit) => self.decide(at, commit).await,
             };
-            let Some(why) = answer else { continue };
-            if Step::after(&states(&self.look(Level::Strong).await?), refused.is_some()) != step {
+            let (node, why) = match done {
+                Ok(()) => continue,
+                Err(AcrossError::Refused { node, why, .. }) => (node, why),
+                Err(open) => return Err(open),
+            };
+            if Step::after(&states(&self.look().await?), refused.is_some()) != step {
                 continue; // somebody else has done it
             }
-            let node = self.sides[at].author.client.node().to_owned();
-            match step {
-                Step::Prepare(_) | Step::Decide(0, true) if refused.is_none() => refused = Some((node, why)),
-                _ => return Err(AcrossError::Refused { node, step: step.name(), why }),
+            match (step, &refused) {
+                (Step::Prepare(_) | Step::Decide(0, true), None) => refused = Some((node, why)),
+                (_, None) => return Err(AcrossError::Refused { node, step: step.name(), why }),
+                (_, Some((first, reason))) => {
+                    let why = format!("{why}; it is to be aborted since {first} refuses: {reason}");
+                    return Err(AcrossError::Refused { node, step: step.name(), why });
+                }
             }
         }
     }
 
-    /// Records of all groups.
-    async fn look(&self, level: Level) -> Result<Vec<Option<TransactionEntry>>, AcrossError> {
+    /// Records of all groups, from nodes that know every confirmed one.
+    async fn look(&self) -> Result<Vec<Option<TransactionEntry>>, AcrossError> {
         let (id, mut branches) = (self.transaction.id(), Vec::new());
         for Side { author, .. } in &self.sides {
-            let found = author.client.renewed().transaction(&id, level).await;
+            let found = author.client.renewed().transaction(&id, Level::Strong).await;
             branches.push(found.map_err(|error| author.open_at(Step::Over, error.into()))?);
         }
         Ok(branches)
     }
 
-    /// Lets a group promise its branch; its refusal, where it gives one.
-    async fn prepare(&mut self, at: usize) -> Result<Option<String>, AcrossError> {
+    fn behind(&self, at: usize) -> AcrossError {
+        let node = self.sides[at].author.client.node().to_owned();
+        AcrossError::Behind { node, group: self.transaction.branches[at].group }
+    }
+
+    /// Lets a group promise its branch.
+    async fn prepare(&mut self, at: usize) -> Result<(), AcrossError> {
         let (step, Draft { base, ops, contents, message }) = (Step::Prepare(at), self.sides[at].draft.clone());
         if Branch::change_of(&ops) != self.transaction.branches[at].change {
             return Err(AcrossError::OtherChange(self.sides[at].author.client.node().to_owned()));
@@ -173,8 +203,8 @@ impl<'a> Across<'a> {
         self.sides[at].author.step(step, &Draft { base, ops, contents, message }).await
     }
 
-    /// Lets a group end its branch; its refusal, where it gives one.
-    async fn decide(&mut self, at: usize, commit: bool) -> Result<Option<String>, AcrossError> {
+    /// Lets a group end its branch.
+    async fn decide(&mut self, at: usize, commit: bool) -> Result<(), AcrossError> {
         let (step, mut proofs) = (Step::Decide(at, commit), Vec::new());
         if at > 0 {
             let decided = if commit { BranchState::Committed } else { BranchState::Aborted };
@@ -191,24 +221,30 @@ impl<'a> Across<'a> {
             .await
     }
 
+    /// Proof for the group `reader`; a refusal where the branch has come to be otherwise.
     async fn proof(&self, of: usize, reader: usize, state: BranchState, step: Step) -> Result<Vec<u8>, AcrossError> {
         let (author, group) = (&self.sides[of].author, &self.transaction.branches[of].group);
         let (of, reader) = (author.client.renewed(), self.sides[reader].author.client.renewed());
         let proof = proof_for(&reader, (&of, group), &self.transaction.id(), state).await;
-        proof.map_err(|error| author.open_at(step, error.into()))
+        let proof = proof.map_err(|error| author.open_at(step, error.into()))?;
+        match proof.record().state {
+            found if found == state => Ok(proof.encode()),
+            found => Err(author.refused_at(step, format!("its branch is {found:?}"))),
+        }
     }
 }
 
-/// Proof of a group's branch in this state, for another group: without the steps to the epoch that is known there.
+/// Proof of a group's branch in this state, or in one that never leads there, for another group: without the steps to the epoch that is
+/// known there.
 pub async fn proof_for(
     reader: &Client,
     (of, group): (&Client, &Digest),
     id: &TransactionId,
     state: BranchState,
-) -> Result<Vec<u8>, ClientError> {
+) -> Result<BranchProof, ClientError> {
     let known = reader.known_groups().await?;
     let known = known.iter().find(|known| known.group == *group).map_or(0, |known| known.epoch);
-    Ok(of.transaction_proof(id, state).await?.after(Epoch::new(known)).encode())
+    Ok(of.transaction_proof(id, state).await?.after(Epoch::new(known)))
 }
 
 impl Author {
@@ -217,16 +253,21 @@ impl Author {
         Ok(self.client.renewed().status().await?.group)
     }
 
-    /// Submits a step; its refusal, where it gives one.
-    async fn step(&mut self, step: Step, draft: &Draft) -> Result<Option<String>, AcrossError> {
+    /// Submits a step; a verdict that is none of its effects is a refusal.
+    async fn step(&mut self, step: Step, draft: &Draft) -> Result<(), AcrossError> {
         self.renew();
         match self.submit(draft, Level::Sequential).await {
-            Ok(Outcome::Verdict(receipt)) if receipt.state == State::Applied => Ok(None),
-            Ok(Outcome::Verdict(receipt)) => Ok(Some(words(&receipt))),
-            Ok(Outcome::Ticket(_)) => Ok(None), // the next look tells
-            Err(SubmitError::Gate { problem, .. }) => Ok(Some(problem.to_string())),
+            Ok(Outcome::Verdict(receipt)) if receipt.state != State::Applied => {
+                Err(self.refused_at(step, words(&receipt)))
+            }
+            Ok(_) => Ok(()), // the next look tells
+            Err(SubmitError::Gate { problem, .. }) => Err(self.refused_at(step, problem.to_string())),
             Err(cause) => Err(self.open_at(step, cause)),
         }
+    }
+
+    fn refused_at(&self, step: Step, why: String) -> AcrossError {
+        AcrossError::Refused { node: self.client.node().to_owned(), step: step.name(), why }
     }
 
     fn open_at(&self, step: Step, cause: SubmitError) -> AcrossError {
@@ -245,7 +286,7 @@ fn words(receipt: &Receipt) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Step::{Decide, Over, Prepare};
+    use super::Step::{Behind, Decide, Over, Prepare};
     use super::TransactionState::{Aborted, Committed, Prepared, Settled};
     use super::*;
 
@@ -276,5 +317,12 @@ mod tests {
         assert_eq!(after(&[Some(Aborted), None, Some(Prepared)]), [Decide(2, false); 2]);
         assert_eq!(after(&[Some(Aborted), None, Some(Aborted)]), [Over; 2]);
         assert_eq!(after(&[Some(Committed); 3]), [Over; 2]);
+    }
+
+    #[test]
+    fn a_transaction_that_its_home_has_committed_is_not_over_where_a_node_knows_of_no_promise() {
+        assert_eq!(after(&[Some(Committed), None]), [Behind(1); 2]);
+        assert_eq!(after(&[Some(Committed), None, Some(Prepared)]), [Decide(2, true); 2]);
+        assert_eq!(after(&[Some(Aborted), None]), [Over; 2], "nobody promises it any more");
     }
 }

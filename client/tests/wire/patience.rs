@@ -4,7 +4,7 @@ use crate::scripted::{self, Reply};
 use quorate_client::api::{Health, Problem};
 use quorate_client::http::{Client, ClientError, NOTHING_LISTENS, Notice};
 use quorate_client::session::Session;
-use quorate_ledger::{EnvelopeId, Level};
+use quorate_ledger::{BranchState, EnvelopeId, Level, TransactionId};
 use quorate_pbft::Digest;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -197,4 +197,18 @@ async fn a_session_whose_change_may_be_applied_and_forgotten_is_not_told_to_sign
     assert!(alone.contains(said) && alone.contains("look whether its files are there"), "{alone}");
     let whole = causal_read(Problem::new(404, "not-found", "nothing waits")).await;
     assert!(whole.contains("if the change was lost, sign it again"), "{whole}");
+}
+
+#[tokio::test]
+async fn a_proof_of_a_branch_that_a_node_does_not_know_yet_is_asked_for_again() {
+    let body = serde_json::to_string(&Problem::new(404, "not-found", "no transaction")).expect("plain data");
+    let unknown = Reply::Http("404 Not Found\r\ncontent-type: application/problem+json", body);
+    let octets = "200 OK\r\ncontent-type: application/octet-stream";
+    let (node, requests) = scripted::node(vec![unknown, Reply::Http(octets, "no proof".into())]);
+    let client = Client::new(&node, Duration::from_secs(20)).expect("an address");
+
+    let ended = client.transaction_proof(&TransactionId(Digest([7; 32])), BranchState::Prepared).await;
+
+    assert!(matches!(ended, Err(ClientError::Garbled { .. })), "{ended:?}");
+    assert_eq!(requests.try_iter().count(), 2);
 }

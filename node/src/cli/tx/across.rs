@@ -4,7 +4,7 @@
 //! The terms are kept beside every key before anything is signed, so that a command that was killed is given again.
 
 use super::super::change::{resend, word};
-use super::super::failure::{Failure, Outcome};
+use super::super::failure::{Exit, Failure, Outcome};
 use super::super::lock::lease;
 use super::super::print::{self, plain, short};
 use super::open::{Folder, Open};
@@ -196,6 +196,9 @@ fn failed(id: &TransactionId, error: AcrossError) -> Failure {
             Failure::from(*cause).after(format_args!("{step} at {node}")).next(next)
         }
         refused @ AcrossError::Refused { .. } => Failure::no(refused).next(next),
+        AcrossError::Behind { .. } => Failure::new(Exit::Unreachable, error).next(
+            "give the command again with another node of that group, or once this one has executed what it lacks",
+        ),
         AcrossError::OtherChange(_) => Failure::no(error).next(format!(
             "`quorate tx decide {id} --abort` at the home ends it; `quorate tx abort` throws away what was added"
         )),

@@ -73,7 +73,7 @@ async fn decision(home: &Client, reader: &Client, entry: &TransactionEntry) -> R
     };
     let group = decided.home_group().unwrap_or_default();
     let proof = proof_for(&reader.renewed(), (&home.renewed(), &group), &entry.id, state).await?;
-    Ok((state == BranchState::Committed, vec![proof]))
+    Ok((state == BranchState::Committed, vec![proof.encode()]))
 }
 
 fn tell(entry: &TransactionEntry, as_json: bool) -> Outcome {
