@@ -6,6 +6,7 @@
 use super::{Author, Draft, Outcome, SubmitError};
 use crate::api::{TransactionEntry, TransactionState};
 use crate::http::{Client, ClientError};
+use crate::outbox::OutboxError;
 use quorate_ledger::proof::BranchProof;
 use quorate_ledger::{Branch, BranchState, GlobalTransaction, Level, Op, Receipt, State, TransactionId};
 use quorate_pbft::{Digest, Epoch};
@@ -248,9 +249,13 @@ pub async fn proof_for(
 }
 
 impl Author {
-    /// Group of the author's node.
-    async fn group_of_node(&self) -> Result<Digest, SubmitError> {
-        Ok(self.client.renewed().status().await?.group)
+    /// Group of the author's node; an error where the outbox is of another one.
+    pub async fn group_of_node(&self) -> Result<Digest, SubmitError> {
+        let theirs = self.client.renewed().status().await?.group;
+        match self.group() {
+            Some(ours) if ours != theirs => Err(OutboxError::OtherGroup { ours, theirs }.into()),
+            _ => Ok(theirs),
+        }
     }
 
     /// Submits a step; a verdict that is none of its effects is a refusal.

@@ -3,12 +3,13 @@
 use crate::governance::{author, new_key, run, says, text, word};
 use crate::group::{Group, QUORATE, eventually};
 use serde_json::Value;
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 /// Two groups that know each other.
 struct Pair {
@@ -66,8 +67,9 @@ impl Pair {
     }
 
     /// Commits by a command that is killed once the branches stand so, as nodes take only so many envelopes of it.
-    fn killed(&self, [home, other]: [usize; 2], states: [Option<&str>; 2]) -> String {
-        let (home, other) = (taking(home, self.home.api(0)), taking(other, self.other.api(0)));
+    fn killed(&self, [home, other]: [isize; 2], states: [Option<&str>; 2]) -> String {
+        let [(home, home_left), (other, other_left)] =
+            [taking(home, self.home.api(0)), taking(other, self.other.api(0))];
         let mut child =
             self.command(&home, &other).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         let key = author(&self.home, 0);
@@ -78,10 +80,32 @@ impl Pair {
         });
         let wanted = states.map(|state| state.map(str::to_owned));
         eventually(&format!("the branches are {states:?}"), || (self.states(&id) == wanted).then_some(()));
+        let is_cut = || [&home_left, &other_left].iter().any(|left| left.load(Ordering::SeqCst) < 0);
+        eventually("the next envelope is signed", || is_cut().then_some(()));
         child.kill().expect("it is ours");
         child.wait().expect("it ends");
         id
     }
+}
+
+/// Folder of a key's open transaction.
+fn desk(key: &Path) -> PathBuf {
+    key.with_added_extension("tx")
+}
+
+/// List of parts of a key's open transaction, as it is kept.
+fn parts(key: &Path) -> Value {
+    serde_json::from_slice(&fs::read(desk(key).join("tx.json")).expect("it is open")).expect("JSON")
+}
+
+/// Files of a folder.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    paths.map(|path| (path.clone(), fs::read(path).expect("a file"))).collect()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn url(api: SocketAddr) -> String {
@@ -89,9 +113,11 @@ fn url(api: SocketAddr) -> String {
 }
 
 /// Address of a server before a node that hands on everything but envelopes beyond so many: their connections end.
-fn taking(count: usize, node: SocketAddr) -> String {
+/// The count that is left is negative once there was one.
+fn taking(count: isize, node: SocketAddr) -> (String, Arc<AtomicIsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (address, left) = (url(listener.local_addr().expect("it is bound")), Arc::new(AtomicUsize::new(count)));
+    let (address, left) = (url(listener.local_addr().expect("it is bound")), Arc::new(AtomicIsize::new(count)));
+    let counted = left.clone();
     std::thread::spawn(move || {
         for mut client in listener.incoming().map_while(Result::ok) {
             let (mut node, left) = (TcpStream::connect(node).expect("it listens"), left.clone());
@@ -101,8 +127,7 @@ fn taking(count: usize, node: SocketAddr) -> String {
                 let mut piece = [0; 4_096];
                 while let Ok(count @ 1..) = client.read(&mut piece) {
                     let is_envelope = piece[..count].starts_with(b"POST /v1/envelopes");
-                    let take = |left: usize| left.checked_sub(1);
-                    if is_envelope && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
+                    if is_envelope && left.fetch_sub(1, Ordering::SeqCst) <= 0 {
                         let _ = client.shutdown(Shutdown::Both);
                         return;
                     }
@@ -111,7 +136,7 @@ fn taking(count: usize, node: SocketAddr) -> String {
             });
         }
     });
-    address
+    (address, counted)
 }
 
 fn said(output: &Output) -> Value {
@@ -271,4 +296,52 @@ fn a_group_that_does_not_know_the_home_takes_no_part() {
 
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is not known here"), "{refused:?}");
     assert_eq!((refused.status.code(), pair.have("a")), (Some(1), [false; 2]));
+}
+
+#[test]
+fn a_draft_that_is_no_branch_of_the_terms_is_left_alone() {
+    let pair = Pair::running();
+    let (home, other) = (author(&pair.home, 0), author(&pair.other, 0));
+    pair.add("a");
+    pair.killed([2, 1], [Some("committed"), Some("prepared")]);
+    let kept = files(&desk(&home));
+    assert!(pair.commit().status.success());
+    fs::create_dir(desk(&home)).expect("it was removed");
+    kept.iter().for_each(|(path, bytes)| fs::write(path, bytes).expect("as it was, had the command been killed"));
+    says(&pair.other, &other, 0, &["tx", "begin"], 0);
+    says(&pair.other, &other, 0, &["tx", "add", "b", text(&home)], 0);
+
+    let refused = pair.commit();
+
+    assert!(refused.status.code() == Some(1) && told(&refused).contains(text(&other)), "{}", told(&refused));
+    let left = parts(&other);
+    assert_eq!((left["across"].is_null(), word(&left["parts"][0], "path")), (true, "b"));
+}
+
+#[test]
+fn keys_at_nodes_of_each_others_groups_are_told_before_terms_are_kept() {
+    let pair = Pair::running();
+    let (home, other) = (author(&pair.home, 0), author(&pair.other, 0));
+    pair.add("a");
+    let mut swapped = pair.command(&url(pair.other.api(0)), &url(pair.home.api(0)));
+
+    let refused = swapped.args(["--timeout", "3"]).output().expect("quorate runs");
+
+    assert!(!refused.status.success());
+    assert!([home, other].iter().all(|key| parts(key)["across"].is_null()), "{}", told(&refused));
+    assert!(pair.commit().status.success());
+}
+
+#[test]
+fn a_key_is_one_however_it_is_named() {
+    let pair = Pair::running();
+    pair.add("a");
+    let home = author(&pair.home, 0);
+    let link = pair.home.dir().join("link.key");
+    std::os::unix::fs::symlink(&home, &link).expect("a link");
+    let with = format!("{}={}", text(&link), url(pair.other.api(0)));
+
+    let refused = run(&pair.home, &home, 0, &["tx", "commit", "--with", &with, "--timeout", "3"]);
+
+    assert!(refused.status.code() == Some(2) && told(&refused).contains("a key of its own"), "{}", told(&refused));
 }

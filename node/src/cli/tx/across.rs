@@ -12,7 +12,9 @@ use super::{Commit, is_unsent};
 use quorate_client::api::{Salt, TransactionBranch, TransactionEntry, TransactionState, TransactionTerms};
 use quorate_client::author::{Across, AcrossError, Author, Draft, Ended, Plan, Side};
 use quorate_client::http::Client;
+use quorate_client::keys;
 use quorate_ledger::{Branch, GlobalTransaction, Level, TransactionId};
+use quorate_pbft::Digest;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +38,11 @@ struct Desk {
     folder: Folder,
     /// None where a command before this one has ended it.
     open: Option<Open>,
+    /// Author of what is open.
+    author: Option<Author>,
     client: Client,
+    /// Group of the node, and of all that the key has signed.
+    group: Digest,
 }
 
 /// Runs `quorate tx commit --with`.
@@ -45,29 +51,54 @@ pub async fn commit(args: &Commit) -> Outcome {
     if word.level != Level::Sequential {
         return Err(Failure::usage("--with waits for the verdict of each group: leave --level out"));
     }
-    let mut desks = vec![Desk::at(word.signing.key()?, word.reach.client()?, patience)?];
+    are_several(std::iter::once(word.signing.key()?).chain(args.with.iter().map(|with| &with.key)))?;
+    let mut desks = vec![Desk::at(word.signing.key()?, word.reach.client()?, patience).await?];
     for With { key, node } in &args.with {
-        if desks.iter().any(|desk| desk.key == *key) {
-            return Err(Failure::usage(format!("--with {}: each group has a key of its own", key.display())));
-        }
-        desks.push(Desk::at(key, word.reach.client_elsewhere(node)?, patience)?);
+        desks.push(Desk::at(key, word.reach.client_elsewhere(node)?, patience).await?);
     }
-    let terms = kept(&mut desks, lease(args.lease)?).await?;
-    let transaction = GlobalTransaction::from(&terms);
-    let id = transaction.id();
-    let mut sides = Vec::new();
-    for desk in &desks {
-        sides.push(desk.side(&terms, &word.message).await?);
-    }
-    let failed = |error| failed(&id, error);
-    let ended = Across::open(&transaction, sides).await.map_err(failed)?.run().await.map_err(failed)?;
+    let terms = kept(&mut desks, lease(args.lease)?)?;
+    let id = GlobalTransaction::from(&terms).id();
+    let ended = carried(&mut desks, &terms, &word.message).await?;
     end((&id, &terms), &ended, &mut desks, word.reach.json)
 }
 
+/// Refuses a key that is named twice, in whatever way.
+fn are_several<'a>(keys: impl Iterator<Item = &'a PathBuf>) -> Outcome {
+    let mut known = Vec::new();
+    for key in keys {
+        let home = keys::home(key)?;
+        let home = home.canonicalize().unwrap_or(home);
+        if known.contains(&home) {
+            return Err(Failure::usage(format!("--with {}: each group has a key of its own", key.display())));
+        }
+        known.push(home);
+    }
+    Ok(())
+}
+
+/// Goes through the phases.
+async fn carried(desks: &mut [Desk], terms: &TransactionTerms, message: &str) -> Result<Ended, Failure> {
+    let (transaction, mut sides) = (GlobalTransaction::from(terms), Vec::new());
+    for desk in desks {
+        sides.push(desk.side(terms, message).await?);
+    }
+    let id = transaction.id();
+    let failed = |error| failed(&id, error);
+    Across::open(&transaction, sides).await.map_err(failed)?.run().await.map_err(failed)
+}
+
 impl Desk {
-    fn at(key: &Path, client: Client, patience: Duration) -> Result<Self, Failure> {
+    async fn at(key: &Path, client: Client, patience: Duration) -> Result<Self, Failure> {
         let folder = Folder::locked(key, patience)?;
-        Ok(Self { key: key.into(), open: folder.read()?, folder, client })
+        let (open, mut author) = (folder.read()?, None);
+        let group = match &open {
+            Some(open) => {
+                let opened = author.insert(Author::open(key, client.renewed(), open.home()?).await?);
+                opened.group_of_node().await?
+            }
+            None => client.renewed().status().await?.group,
+        };
+        Ok(Self { key: key.into(), folder, open, author, client, group })
     }
 
     /// What is open; a failure that names the key if nothing is.
@@ -77,19 +108,39 @@ impl Desk {
     }
 
     /// Branch of this group.
-    async fn branch(&self) -> Result<TransactionBranch, Failure> {
+    fn branch(&self) -> Result<TransactionBranch, Failure> {
         let open = self.open()?;
         is_unsent(open)?;
         let (domain, change) = (open.home()?.to_owned(), Branch::change_of(&open.branch()?.ops));
-        Ok(TransactionBranch { group: self.client.renewed().status().await?.group, domain, change })
+        Ok(TransactionBranch { group: self.group, domain, change })
+    }
+
+    /// Refuses what is open for another transaction over several groups, or is no branch of this one.
+    fn is_in(&self, terms: &TransactionTerms) -> Outcome {
+        let (key, id) = (self.key.display(), |terms: &TransactionTerms| GlobalTransaction::from(terms).id());
+        match self.open.as_ref().map(|open| &open.across) {
+            Some(Some(other)) if other != terms => {
+                let what = format!("{key}: it takes part in another transaction over several groups: {}", id(other));
+                Err(Failure::no(what).next("`quorate tx commit --with` with the keys of that one goes on with it"))
+            }
+            Some(None) if !terms.branches.contains(&self.branch()?) => {
+                let what = format!("{key}: what was added is no branch of {}, which another key has begun", id(terms));
+                Err(Failure::no(what).next("`quorate tx abort` with that other key throws away what is over of it"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Author and operations of this group.
-    async fn side(&self, terms: &TransactionTerms, message: &str) -> Result<Side, Failure> {
-        let group = self.client.renewed().status().await?.group;
-        let branch = terms.branches.iter().find(|branch| branch.group == group);
-        let none = || Failure::no(format!("{} is of group {group}, which takes no part", self.client.node()));
-        let mut author = Author::open(&self.key, self.client.renewed(), &branch.ok_or_else(none)?.domain).await?;
+    async fn side(&mut self, terms: &TransactionTerms, message: &str) -> Result<Side, Failure> {
+        let branch = terms.branches.iter().find(|branch| branch.group == self.group);
+        let none = || Failure::no(format!("{} is of group {}, which takes no part", self.client.node(), self.group));
+        let domain = &branch.ok_or_else(none)?.domain;
+        let mut author = match self.author.take() {
+            Some(author) => author,
+            None => Author::open(&self.key, self.client.renewed(), domain).await?,
+        };
+        author.renew();
         resend(&mut author).await?;
         let mut draft = Draft { base: None, ops: vec![], contents: vec![], message: message.to_owned() };
         if let Some(open) = &self.open {
@@ -101,38 +152,29 @@ impl Desk {
     }
 }
 
-/// Terms of the transaction, as they are kept beside the keys; now for the first time where they are not.
-async fn kept(desks: &mut [Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> {
+/// Terms of the transaction, as they are kept beside the keys; now for the first time where they are not, once all that is open is a
+/// branch of it.
+fn kept(desks: &mut [Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> {
     let known = desks.iter().find_map(|desk| desk.open.as_ref()?.across.clone());
     let terms = match known {
         Some(known) => known,
-        None => agreed(desks, lease_ms).await?,
+        None => agreed(desks, lease_ms)?,
     };
-    for Desk { key, folder, open, .. } in desks {
-        let Some(open) = open else { continue };
-        match &open.across {
-            Some(other) if *other != terms => {
-                let id = GlobalTransaction::from(other).id();
-                let what = format!("{}: it takes part in another transaction over several groups: {id}", key.display());
-                return Err(
-                    Failure::no(what).next("`quorate tx commit --with` with the keys of that one goes on with it")
-                );
-            }
-            Some(_) => (),
-            None => {
-                open.across = Some(terms.clone());
-                folder.write(open)?;
-            }
+    desks.iter().try_for_each(|desk| desk.is_in(&terms))?;
+    for Desk { folder, open, .. } in desks {
+        if let Some(open) = open.as_mut().filter(|open| open.across.is_none()) {
+            open.across = Some(terms.clone());
+            folder.write(open)?;
         }
     }
     Ok(terms)
 }
 
-async fn agreed(desks: &[Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> {
+fn agreed(desks: &[Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> {
     let (mut salt, mut branches) = ([0; 16], Vec::<TransactionBranch>::new());
     getrandom::fill(&mut salt).map_err(|error| Failure::usage(format!("no randomness from the system: {error}")))?;
     for desk in desks {
-        let branch = desk.branch().await?;
+        let branch = desk.branch()?;
         if branches.iter().any(|other| other.group == branch.group) {
             let what = format!("{}: another of these nodes is of the same group", desk.client.node());
             return Err(
