@@ -319,6 +319,25 @@ fn a_draft_that_is_no_branch_of_the_terms_is_left_alone() {
 }
 
 #[test]
+fn a_branch_that_was_settled_otherwise_than_its_home_keeps_its_draft() {
+    let pair = Pair::running();
+    let (home, other, colleague) = (author(&pair.home, 0), author(&pair.other, 0), colleague(&pair.other));
+    pair.add("a");
+    let id = pair.killed([2, 1], [Some("committed"), Some("prepared")]);
+    says(&pair.other, &colleague, 0, &["groups", "forget", "partner"], 0);
+    says(&pair.other, &colleague, 0, &["groups", "settle", &id, "abort"], 0);
+    says(&pair.other, &colleague, 0, &["tx", "decide", &id], 0);
+
+    let ended = pair.commit();
+
+    let group = word(&pair.other.status(0), "group").to_owned();
+    assert!(ended.status.code() == Some(1) && told(&ended).contains(&group[..8]), "{}", told(&ended));
+    assert!(!desk(&home).exists(), "it took effect");
+    let left = parts(&other);
+    assert_eq!((left["across"].is_null(), word(&left["parts"][0], "path")), (true, "a"));
+}
+
+#[test]
 fn keys_at_nodes_of_each_others_groups_are_told_before_terms_are_kept() {
     let pair = Pair::running();
     let (home, other) = (author(&pair.home, 0), author(&pair.other, 0));

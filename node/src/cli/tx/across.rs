@@ -186,13 +186,15 @@ fn agreed(desks: &[Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> {
     Ok(TransactionTerms { salt: Salt(salt), lease_ms, branches })
 }
 
-/// Clears the desks, the home's last, and tells the end.
+/// Clears the desks, each as its own branch ended, and tells the end.
 fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &mut [Desk], as_json: bool) -> Outcome {
     let state = |branch: &Option<TransactionEntry>| branch.as_ref().map(|branch| branch.state);
     let home = ended.branches.first().and_then(state).unwrap_or(TransactionState::Aborted);
-    for Desk { folder, open, .. } in desks.iter_mut().rev() {
+    for Desk { folder, open, group, .. } in desks.iter_mut().rev() {
+        let mut branches = terms.branches.iter().zip(&ended.branches);
+        let own = branches.find(|(branch, _)| branch.group == *group).and_then(|(_, entry)| state(entry));
         match open {
-            _ if home == TransactionState::Committed => folder.remove()?,
+            _ if own == Some(TransactionState::Committed) => folder.remove()?,
             Some(open) => {
                 open.across = None;
                 folder.write(open)?;
@@ -205,11 +207,10 @@ fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &
         true => print::json(&json!({ "id": id, "state": home, "refused": refused, "branches": ended.branches }))?,
         false => ended.branches.iter().zip(&terms.branches).try_for_each(|(entry, of)| print::say(line(entry, of)))?,
     }
-    let is_other = |branch: &TransactionEntry| branch.state != home;
-    if ended.branches.iter().flatten().any(is_other) {
-        return Err(Failure::no(format!(
-            "{id}: organisations of a group have settled its branch otherwise than its home"
-        )));
+    for (branch, entry) in terms.branches.iter().zip(&ended.branches) {
+        if let Some(other) = state(entry).filter(|state| *state != home) {
+            return Err(otherwise(id, home, (branch, other)));
+        }
     }
     match &ended.refused {
         _ if home == TransactionState::Committed => Ok(()),
@@ -220,6 +221,22 @@ fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &
         failure.next(
             "what was added is kept: commit it anew once the reason is gone, or `quorate tx abort` throws it away",
         )
+    })
+}
+
+/// Failure of a transaction whose branch in a group was settled otherwise than its home has decided.
+fn otherwise(
+    id: &TransactionId,
+    home: TransactionState,
+    (branch, state): (&TransactionBranch, TransactionState),
+) -> Failure {
+    let (home_word, state, group) = (word(home), word(state), short(branch.group));
+    let place = format!("{} of group {group}, whose organisations have settled that", plain(&branch.domain));
+    Failure::no(format!("{id}: {home_word} by its home, and {state} in {place}")).next(match home {
+        TransactionState::Committed => {
+            "what was added there is kept: `quorate tx commit` with its key brings it in alone, `quorate tx abort` throws it away"
+        }
+        _ => "what was added for the other groups is kept: `quorate tx commit` brings it in alone, or take back there what took effect",
     })
 }
 
