@@ -338,6 +338,36 @@ fn a_branch_that_was_settled_otherwise_than_its_home_keeps_its_draft() {
 }
 
 #[test]
+fn a_branch_whose_preparation_is_on_its_way_is_not_thrown_away() {
+    let pair = Pair::running();
+    let home = author(&pair.home, 0);
+    pair.add("a");
+    let id = pair.killed([0, 0], [None, None]);
+
+    let refused = run(&pair.home, &home, 0, &["tx", "abort"]);
+
+    assert!(refused.status.code() == Some(1) && told(&refused).contains(&id), "{}", told(&refused));
+    assert_eq!((pair.states(&id)[0].as_deref(), parts(&home)["parts"].is_array()), (Some("prepared"), true));
+    says(&pair.home, &home, 0, &["tx", "decide", &id, "--abort"], 0);
+    says(&pair.home, &home, 0, &["tx", "add", "b", text(&home)], 0);
+    assert!(parts(&home)["across"].is_null(), "its home has aborted it");
+}
+
+#[test]
+fn the_draft_of_a_branch_that_took_effect_is_removed_as_such() {
+    let pair = Pair::running();
+    let home = author(&pair.home, 0);
+    pair.add("a");
+    let id = pair.killed([2, 1], [Some("committed"), Some("prepared")]);
+
+    let removed = says(&pair.home, &home, 0, &["tx", "abort"], 0);
+
+    let decided = word(&says(&pair.home, &home, 0, &["tx", "show", &id], 0), "decided").to_owned();
+    assert_eq!((&removed["aborted"], word(&removed, "committed")), (&false.into(), &decided[..]));
+    assert!(!desk(&home).exists());
+}
+
+#[test]
 fn keys_at_nodes_of_each_others_groups_are_told_before_terms_are_kept() {
     let pair = Pair::running();
     let (home, other) = (author(&pair.home, 0), author(&pair.other, 0));

@@ -1,25 +1,26 @@
 //! `quorate tx`: several changes, of one domain or of several, or of several groups, that take effect together or not at all.
 //!
-//! Begin, add, show and abort happen on this machine; only commit signs and sends. Changes added for one domain become
+//! Begin, add, show and abort happen on this machine, but for a look at a group that may have promised what is open; only commit signs. Changes added for one domain become
 //! a composition, for several a transaction.
 
 mod across;
 mod open;
 mod record;
 
-use super::change::{self, checked, checked_new, given, resend, tell_unnoted};
+use super::change::{self, checked, checked_new, given, resend, tell_earlier, tell_unnoted};
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, Table, plain};
 use super::reach::{Reach, Scope, Signing};
 use super::sending::SignedRequest;
 use crate::counted::counted;
 use open::{Folder, Open, Part, What};
-use quorate_client::api::TransactionState;
+use quorate_client::api::{TransactionEntry, TransactionState};
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
 use quorate_ledger::{EnvelopeId, Level, Mode, Revision, State, TransactionId};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Change several files, of one domain or of several, together or not at all
@@ -42,7 +43,7 @@ pub enum Command {
 pub async fn run(command: &Command) -> Outcome {
     match command {
         Command::Begin(args) => begin(args).await,
-        Command::Add(args) => add(args),
+        Command::Add(args) => add(args).await,
         Command::Commit(args) => commit(args).await,
         Command::Abort(args) => abort(args).await,
         Command::Show(args) => show(args).await,
@@ -142,13 +143,13 @@ async fn begin(args: &Begin) -> Outcome {
     tell(&open, json)
 }
 
-fn add(args: &Add) -> Outcome {
+async fn add(args: &Add) -> Outcome {
     let (key, patience) = (args.local.signing.key()?, args.local.reach.patience()?);
-    is_unsent(&Folder::of(key)?.open()?)?;
+    free(&mut Folder::of(key)?.open()?, &args.local).await?;
     let (what, content) = what(args)?; // before the lock, which nobody keeps while somebody types
     let folder = Folder::locked(key, patience)?;
     let mut open = folder.open()?;
-    is_unsent(&open)?;
+    free(&mut open, &args.local).await?;
     let number = open.parts.len() + 1;
     if let Some(after) = args.after.iter().find(|after| **after == 0 || **after >= number) {
         return Err(Failure::usage(format!("--after {after}: part {number} can depend on parts before it only")));
@@ -253,20 +254,29 @@ async fn abort(args: &Local) -> Outcome {
     let folder = Folder::locked(key, args.reach.patience()?)?;
     let found = match folder.read() {
         Ok(None) => return folder.open().map(drop),
-        Ok(Some(open)) => {
-            is_ended(&open, &args.reach).await?;
-            Ok((open.parts.len(), open.sent))
-        }
+        Ok(Some(open)) => Ok((unpromised(&open, args).await?, open)),
         Err(unread) => Err(unread),
     };
     folder.remove()?;
-    let (count, sent) = found.as_ref().map_or((None, None), |(count, sent)| (Some(*count), *sent));
+    let (branch, open) = found.as_ref().map_or((None, None), |(branch, open)| (branch.as_ref(), Some(open)));
+    let (count, sent) = (open.map(|open| open.parts.len()), open.and_then(|open| open.sent));
+    let committed = branch.and_then(took_effect);
     if args.reach.json {
-        return Ok(print::json(&serde_json::json!({ "aborted": true, "parts": count, "sent": sent }))?);
+        let aborted = committed.is_none();
+        let document = json!({ "aborted": aborted, "parts": count, "sent": sent, "committed": committed });
+        return Ok(print::json(&document)?);
     }
-    match found {
-        Ok((count, _)) => print::say(format_args!("thrown away: {}", counted(count, "change")))?,
-        Err(unread) => print::say(format_args!("thrown away unread: {unread}; `quorate log` shows what was sent"))?,
+    match (&found, committed) {
+        (_, Some(at)) => print::say(format_args!("it took effect at {at}; the draft is removed"))?,
+        (Ok((_, open)), None) => print::say(format_args!("thrown away: {}", counted(open.parts.len(), "change")))?,
+        (Err(unread), None) => {
+            print::say(format_args!("thrown away unread: {unread}; `quorate log` shows what was sent"))?
+        }
+    }
+    if let Some(branch) = branch.filter(|branch| branch.home) {
+        let (id, client) = (branch.id, args.reach.client()?);
+        let node = client.node();
+        print::say(format_args!("  to a group that waits: `quorate tx decide {id} --home {node} --node URL`"))?;
     }
     match sent {
         Some(id) => Ok(print::say(format_args!("  {id} was sent: `quorate receipt {id}` tells what became of it"))?),
@@ -281,12 +291,37 @@ async fn show(args: &Show) -> Outcome {
     }
 }
 
-/// Refuses to throw away the draft of a branch that the group of the node still promises.
-async fn is_ended(open: &Open, reach: &Reach) -> Outcome {
-    let Some(id) = open.id() else { return Ok(()) };
-    match reach.client()?.transaction(&id, Level::Strong).await?.map(|branch| branch.state) {
-        Some(TransactionState::Prepared | TransactionState::Settled) => is_alone(open),
-        Some(TransactionState::Committed | TransactionState::Aborted) | None => Ok(()),
+/// Branch of what is open in its group, once nothing of it is on its way there; a failure while the group promises it. Where the
+/// group has no branch, or an aborted one, its home commits the transaction no more without another word of this key.
+async fn unpromised(open: &Open, local: &Local) -> Result<Option<TransactionEntry>, Failure> {
+    let Some(id) = open.id() else { return Ok(None) };
+    let mut author = Author::open(local.signing.key()?, local.reach.client()?, open.home()?).await?;
+    author.group_of_node().await?;
+    let settled = author.settle_telling(tell_earlier).await;
+    tell_unnoted(&mut author);
+    settled.map_err(|error| author.earlier(error))?;
+    let branch = local.reach.client()?.transaction(&id, Level::Strong).await?;
+    match branch.as_ref().map(|branch| branch.state) {
+        Some(TransactionState::Prepared | TransactionState::Settled) => is_alone(open).map(|()| branch),
+        Some(TransactionState::Committed | TransactionState::Aborted) | None => Ok(branch),
+    }
+}
+
+/// Revision at which a branch took effect; none where it did not.
+fn took_effect(branch: &TransactionEntry) -> Option<Revision> {
+    branch.decided.filter(|_| branch.state == TransactionState::Committed)
+}
+
+/// Takes what is open out of a transaction over several groups that its group does not promise; refuses what may be sent.
+async fn free(open: &mut Open, local: &Local) -> Outcome {
+    let branch = unpromised(open, local).await?;
+    match branch.as_ref().and_then(took_effect) {
+        Some(at) => Err(Failure::no(format!("it took effect at {at}, over several groups"))
+            .next("`quorate tx abort` removes the draft; then begin anew")),
+        None => {
+            open.across = None;
+            is_unsent(open)
+        }
     }
 }
 
