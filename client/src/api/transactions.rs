@@ -63,7 +63,8 @@ pub struct TransactionEntry {
     pub envelope: EnvelopeId,
     /// The revision that prepared it.
     pub prepared: Revision,
-    /// Ledger time at which the home can commit no more; null in the other groups, where only the home's decision ends it.
+    /// Ledger time at which the home's branch is aborted; null once it is decided, and in the other groups, where only the home's decision
+    /// ends it.
     pub until: Option<u64>,
     /// The revision that decided it here; null before.
     pub decided: Option<Revision>,

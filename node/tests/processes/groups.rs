@@ -394,3 +394,18 @@ fn a_key_is_one_however_it_is_named() {
 
     assert!(refused.status.code() == Some(2) && told(&refused).contains("a key of its own"), "{}", told(&refused));
 }
+
+#[test]
+fn at_the_home_it_is_told_that_its_author_commits_and_its_lease_aborts() {
+    let pair = Pair::running();
+    pair.add("a");
+    let (id, home) = (pair.killed([1, 0], [Some("prepared"), None]), author(&pair.home, 0));
+
+    let refused = run(&pair.home, &home, 0, &["tx", "decide", &id]);
+
+    let words = told(&refused);
+    assert!(words.contains("is its home") && words.contains("is aborted by itself"), "{words}");
+    assert!(says(&pair.home, &home, 0, &["tx", "show", &id], 0)["until"].is_number());
+    says(&pair.home, &home, 0, &["tx", "decide", &id, "--abort"], 0);
+    assert!(says(&pair.home, &home, 0, &["tx", "show", &id], 0)["until"].is_null(), "nothing is to come");
+}

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::{KnownGroupEntry, Page, PromisedPath, TransactionEntry, TransactionState};
 use quorate_ledger::{BranchRecord, BranchState, ForeignGroup, TransactionId};
-use quorate_pbft::{Digest, Time};
+use quorate_pbft::Digest;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -67,6 +67,7 @@ fn entry(moment: &Moment, id: TransactionId) -> Answer<TransactionEntry> {
         BranchState::Committed => (TransactionState::Committed, None),
         BranchState::Aborted => (TransactionState::Aborted, None),
     };
+    let until = (record.is_home && record.is_open()).then_some(record.until.get());
     Ok(TransactionEntry {
         id,
         terms: (&record.transaction).into(),
@@ -77,7 +78,7 @@ fn entry(moment: &Moment, id: TransactionId) -> Answer<TransactionEntry> {
         organisation: record.organisation,
         envelope: record.envelope,
         prepared: record.prepared,
-        until: record.is_home.then_some(record.until).map(Time::get),
+        until,
         decided: record.decided,
         settled,
         paths: paths.into_iter().map(|(path, hash)| PromisedPath { path, hash }).collect(),

@@ -19,7 +19,7 @@ pub struct Decide {
     /// Node of the home, whose decision is carried to the group of --node
     #[arg(long, value_name = "URL", conflicts_with = "abort")]
     home: Option<String>,
-    /// Abort it at its home, a node of which is --node: its author's organisation at any time, others once its lease is over
+    /// Abort it at its home, a node of which is --node, before its lease does: only its author's organisation may
     #[arg(long)]
     abort: bool,
     #[command(flatten)]
@@ -35,9 +35,10 @@ pub async fn decide(args: &Decide) -> Outcome {
         (TransactionState::Aborted, _) => return tell(&entry, word.reach.json),
         (TransactionState::Committed, _) if !args.abort => return tell(&entry, word.reach.json),
         (TransactionState::Committed, _) => return Err(Failure::no("it took effect, which nothing takes back")),
-        (_, Some(home)) => decision(&word.reach.client_elsewhere(home)?, &client, &entry).await?,
-        (TransactionState::Settled, None) if !args.abort => (entry.settled == Some(true), vec![]),
         (_, None) if args.abort && entry.home => (false, vec![]),
+        (TransactionState::Settled, None) if !args.abort => (entry.settled == Some(true), vec![]),
+        _ if entry.home => return Err(undecided("this group is its home, which", &entry)),
+        (_, Some(home)) => decision(&word.reach.client_elsewhere(home)?, &client, &entry).await?,
         (_, None) => {
             let what = "the home of this branch decides it, which is another group, or its author";
             return Err(
@@ -62,18 +63,21 @@ async fn known(client: &Client, id: &TransactionId) -> Result<TransactionEntry, 
 async fn decision(home: &Client, reader: &Client, entry: &TransactionEntry) -> Result<(bool, Vec<Vec<u8>>), Failure> {
     let decided = known(home, &entry.id).await?;
     let state = match decided.state {
+        _ if !decided.home => return Err(Failure::usage(format!("{} is no node of its home", home.node()))),
+        TransactionState::Prepared | TransactionState::Settled => return Err(undecided(home.node(), &decided)),
         TransactionState::Committed => BranchState::Committed,
         TransactionState::Aborted => BranchState::Aborted,
-        TransactionState::Prepared | TransactionState::Settled => {
-            let until = decided.until.map_or_else(|| "ever".to_owned(), date);
-            let what = format!("{} has not decided it, and can commit it until {until}", home.node());
-            let next = "its author goes on with `quorate tx commit --with`; after that time anybody may `quorate tx decide ID --abort` there";
-            return Err(Failure::no(what).next(next));
-        }
     };
     let group = decided.home_group().unwrap_or_default();
     let proof = proof_for(&reader.renewed(), (&home.renewed(), &group), &entry.id, state).await?;
     Ok((state == BranchState::Committed, vec![proof.encode()]))
+}
+
+/// Failure where a home has not decided.
+fn undecided(home: &str, entry: &TransactionEntry) -> Failure {
+    let until = entry.until.map(date).unwrap_or_default();
+    Failure::no(format!("{home} has not decided it: it can be committed until {until}, and is aborted by itself then"))
+        .next("its author goes on with `quorate tx commit --with`; its author's organisation ends it before with `quorate tx decide ID --abort` there")
 }
 
 fn tell(entry: &TransactionEntry, as_json: bool) -> Outcome {
@@ -91,11 +95,12 @@ fn tell(entry: &TransactionEntry, as_json: bool) -> Outcome {
             entry.id
         ))?;
     }
-    match (entry.until, entry.home_group()) {
-        (Some(until), _) => {
+    match (entry.home, entry.until) {
+        (true, Some(until)) => {
             print::say(format_args!("  this group is its home, and can commit it until {}", date(until)))?
         }
-        (None, home) => print::say(format_args!("  its home is the group {}", home.unwrap_or_default()))?,
+        (true, None) => print::say("  this group is its home")?,
+        (false, _) => print::say(format_args!("  its home is the group {}", entry.home_group().unwrap_or_default()))?,
     }
     let path = |(path, is_gone): (&String, bool)| format!("  {} {}", if is_gone { "rm" } else { "put" }, plain(path));
     let paths = entry.paths.iter().map(|promised| path((&promised.path, promised.hash.is_none())));
