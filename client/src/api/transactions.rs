@@ -38,7 +38,7 @@ pub struct TransactionBranch {
     pub change: Digest,
 }
 
-/// The group's branch of a transaction over several groups: `GET /v1/transactions/{id}`.
+/// The group's branch of a transaction over several groups: `GET /v1/transactions/{id}`, and an item of `GET /v1/transactions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransactionEntry {

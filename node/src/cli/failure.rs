@@ -8,6 +8,7 @@ use quorate_client::keys::KeyError;
 use quorate_client::outbox::OutboxError;
 use quorate_ledger::{Code, EnvelopeId, State};
 use quorate_service::copying::DISK_FULL;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -123,6 +124,12 @@ impl Failure {
     pub fn with(mut self, code: Code) -> Self {
         (self.more["stage"], self.more["code"]) = (json!(code.stage()), json!(code));
         self.after(format_args!("{}: {code}", code.stage()))
+    }
+
+    /// Names with `--json` what the failure is about.
+    pub fn about(mut self, name: &str, value: impl Serialize) -> Self {
+        self.more[name] = json!(value);
+        self
     }
 
     /// Adds what to do next.

@@ -264,10 +264,11 @@ async fn list(args: &List) -> Outcome {
     let mut table = Table::new(&["path", "holder", "of", "mode", "token", "until", "in line"]);
     for value in &raw {
         let lock: LockEntry = client.read(value)?;
+        let is_of_transaction = lock.mode.is_some() && lock.until.is_none();
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         table.row([
             plain(&lock.path),
-            short(lock.author),
+            if is_of_transaction { lock.author.to_string() } else { short(lock.author) },
             plain(&lock.organisation),
             or_dash(lock.mode.map(change::word)),
             or_dash(lock.token.map(|token| token.to_string())),

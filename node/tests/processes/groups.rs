@@ -396,6 +396,37 @@ fn a_key_is_one_however_it_is_named() {
 }
 
 #[test]
+fn branches_that_wait_are_listed_up_to_their_decision() {
+    let pair = Pair::running();
+    pair.add("a");
+    let id = pair.killed([1, 1], [Some("prepared"), Some("prepared")]);
+    for group in [&pair.home, &pair.other] {
+        let listed = says(group, &author(group, 0), 0, &["tx", "list"], 0);
+        assert_eq!((word(&listed["items"][0], "id"), word(&listed["items"][0], "state")), (&id[..], "prepared"));
+    }
+    let locks = run(&pair.other, &author(&pair.other, 0), 0, &["lock", "list"]);
+    assert!(String::from_utf8_lossy(&locks.stdout).contains(&id), "who is kept out reads by which transaction");
+
+    assert!(pair.commit().status.success());
+
+    for group in [&pair.home, &pair.other] {
+        assert_eq!(says(group, &author(group, 0), 0, &["tx", "list"], 0)["items"], Value::Array(vec![]));
+    }
+}
+
+#[test]
+fn a_commit_over_groups_without_an_end_names_the_transaction() {
+    let pair = Pair::running();
+    pair.add("a");
+    let ((home, _), (other, _)) = (taking(1, pair.home.api(0)), taking(0, pair.other.api(0)));
+
+    let failed = pair.command(&home, &other).args(["--timeout", "3"]).output().expect("quorate runs");
+
+    let failed = said(&failed);
+    assert_eq!(pair.states(word(&failed, "transaction"))[0].as_deref(), Some("prepared"), "{failed}");
+}
+
+#[test]
 fn at_the_home_it_is_told_that_its_author_commits_and_its_lease_aborts() {
     let pair = Pair::running();
     pair.add("a");

@@ -270,6 +270,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/policy", governance::group_policy, json::<PolicyOfGroup>(), "What it takes to decide for the whole group").asked::<Freshness>().for_all(),
         Route::get("/v1/proposals", governance::list, json::<Page<ProposalEntry>>(), "Page of proposals, newest first").paged::<governance::ListQuery>(FROM_ID),
         Route::get("/v1/proposals/{id}", governance::one, json::<ProposalEntry>(), "One proposal").asked::<Freshness>(),
+        Route::get("/v1/transactions", transactions::list, json::<Page<TransactionEntry>>(), "Page of the group's branches of transactions over several groups that are not decided, by id").paged::<transactions::ListQuery>(FROM_ID),
         Route::get("/v1/transactions/{id}", transactions::one, json::<TransactionEntry>(), "The group's branch of a transaction over several groups; with proof=true its proof for the other groups").or(200, BYTES).asked::<transactions::Query>(),
         Route::get("/v1/groups", transactions::groups, json::<Page<KnownGroupEntry>>(), "Page of other groups whose proofs count in this one").asked::<Freshness>(),
         Route::get("/v1/conflicts", conflicts::list, json::<Page<ConflictEntry>>(), "Page of conflicts, newest first").paged::<conflicts::ListQuery>(FROM_ID),

@@ -1,8 +1,8 @@
-//! `/v1/transactions/{id}` and `/v1/groups`: the group's branches of transactions over several groups, and the groups that
+//! `/v1/transactions`, `/v1/transactions/{id}` and `/v1/groups`: the group's branches of transactions over several groups, and the groups that
 //! are known for them.
 
 use super::level::Freshness;
-use super::page::json;
+use super::page::{Cut, json, page};
 use super::param::{InPath, InQuery, digest, wants_proof};
 use super::problem::{Answer, Failure};
 use super::proofs::certified;
@@ -27,6 +27,31 @@ pub struct Query {
     proof: Option<String>,
 }
 
+/// The query of the list.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub struct ListQuery {
+    #[serde(flatten)]
+    fresh: Freshness,
+    #[serde(flatten)]
+    cut: Cut,
+}
+
+/// Branches that are read at a time.
+const STEP: usize = 16;
+
+/// Branches that are not decided here, by the ids of their transactions.
+pub async fn list(State(service): Shared, InQuery(query): InQuery<ListQuery>) -> Answer<Response> {
+    let (moment, _) = query.fresh.state(&service).await?;
+    let cursor = |entry: &TransactionEntry| entry.id.to_string();
+    page(&service, query.cut, STEP, cursor, move |from, limit| {
+        let from = from.map(digest).transpose()?.map(TransactionId);
+        let found = moment.view().transactions(from, limit)?;
+        let items = found.items.into_iter().map(|(id, record)| entry(&moment, id, record));
+        Ok(Page { items: items.collect::<Answer<_>>()?, next: found.next })
+    })
+    .await
+}
+
 /// Answers with the group's branch of a transaction, or its proof.
 pub async fn one(
     State(service): Shared,
@@ -38,7 +63,7 @@ pub async fn one(
     let (moment, _) = query.fresh.state(&service).await?;
     match wants_proof {
         true => proof(&service, id, &moment).await,
-        false => json(&service, move || entry(&moment, id)).await,
+        false => json(&service, move || entry(&moment, id, record(&moment, id)?)).await,
     }
 }
 
@@ -58,8 +83,7 @@ fn record(moment: &Moment, id: TransactionId) -> Answer<BranchRecord> {
     moment.view().transaction(&id)?.ok_or_else(unknown)
 }
 
-fn entry(moment: &Moment, id: TransactionId) -> Answer<TransactionEntry> {
-    let record = record(moment, id)?;
+fn entry(moment: &Moment, id: TransactionId, record: BranchRecord) -> Answer<TransactionEntry> {
     let (domain, paths) = (moment.view().domain_of_branch(&record)?.to_owned(), moment.view().promised(&record)?);
     let (state, settled) = match record.state {
         BranchState::Prepared => (TransactionState::Prepared, None),

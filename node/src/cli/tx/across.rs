@@ -58,7 +58,7 @@ pub async fn commit(args: &Commit) -> Outcome {
     }
     let terms = kept(&mut desks, lease(args.lease)?)?;
     let id = GlobalTransaction::from(&terms).id();
-    let ended = carried(&mut desks, &terms, &word.message).await?;
+    let ended = carried(&mut desks, &terms, &word.message).await.map_err(|failure| failure.about("transaction", id))?;
     end((&id, &terms), &ended, &mut desks, word.reach.json)
 }
 

@@ -36,6 +36,11 @@ pub enum Command {
     Abort(Local),
     /// Show what was added, or how a transaction over several groups stands
     Show(Show),
+    /// List the group's branches of transactions over several groups that are not decided
+    List {
+        #[command(flatten)]
+        reach: Reach,
+    },
     Decide(record::Decide),
 }
 
@@ -47,6 +52,7 @@ pub async fn run(command: &Command) -> Outcome {
         Command::Commit(args) => commit(args).await,
         Command::Abort(args) => abort(args).await,
         Command::Show(args) => show(args).await,
+        Command::List { reach } => record::list(reach).await,
         Command::Decide(args) => record::decide(args).await,
     }
 }

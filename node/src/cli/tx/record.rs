@@ -1,8 +1,9 @@
-//! `quorate tx show ID` and `tx decide`: a group's branch of a transaction over several groups, for everybody.
+//! `quorate tx show ID`, `tx list` and `tx decide`: a group's branches of transactions over several groups, for everybody.
 
 use super::super::change::word;
 use super::super::clock::date;
 use super::super::failure::{Failure, Outcome};
+use super::super::listing;
 use super::super::print::{self, plain};
 use super::super::reach::Reach;
 use super::super::sending::{SignedRequest, change};
@@ -25,6 +26,9 @@ pub struct Decide {
     #[command(flatten)]
     word: SignedRequest,
 }
+
+/// End of a branch whose group is not the home, in place of a time.
+const BY_HOME: &str = "its home's decision";
 
 /// Runs `quorate tx decide`.
 pub async fn decide(args: &Decide) -> Outcome {
@@ -52,6 +56,17 @@ pub async fn decide(args: &Decide) -> Outcome {
 /// Runs `quorate tx show ID`.
 pub async fn show(id: &TransactionId, reach: &Reach) -> Outcome {
     tell(&known(&reach.client()?, id).await?, reach.json)
+}
+
+/// Runs `quorate tx list`.
+pub async fn list(reach: &Reach) -> Outcome {
+    let headings = ["transaction", "state", "domain", "of", "prepared", "until"];
+    listing::list(reach, &["transactions"], &headings, "no branch waits", |table, entry: TransactionEntry| {
+        let until = entry.until.map_or_else(|| BY_HOME.to_owned(), date);
+        let (domain, organisation) = (plain(&entry.domain), plain(&entry.organisation));
+        table.row([entry.id.to_string(), word(entry.state), domain, organisation, entry.prepared.to_string(), until]);
+    })
+    .await
 }
 
 async fn known(client: &Client, id: &TransactionId) -> Result<TransactionEntry, Failure> {
