@@ -5,7 +5,7 @@ mod repeated;
 mod streaming;
 mod transact;
 
-pub use across::{Across, AcrossError, Ended, Side, proof_for};
+pub use across::{Across, AcrossError, Ended, Refusal, Side, proof_for};
 pub use streaming::Streaming;
 pub use transact::{Plan, Planned};
 

@@ -4,11 +4,11 @@
 //! and beside others who carry the decision.
 
 use super::{Author, Draft, Outcome, SubmitError};
-use crate::api::{TransactionEntry, TransactionState};
+use crate::api::{TransactionEntry, TransactionState, named};
 use crate::http::{Client, ClientError};
 use crate::outbox::OutboxError;
 use quorate_ledger::proof::BranchProof;
-use quorate_ledger::{Branch, BranchState, GlobalTransaction, Level, Op, Receipt, State, TransactionId};
+use quorate_ledger::{Branch, BranchState, Code, GlobalTransaction, Level, Op, Receipt, State, TransactionId};
 use quorate_pbft::{Digest, Epoch};
 
 /// Part that one group has in a transaction: an author at a node of it, and the operations of the branch.
@@ -33,14 +33,12 @@ pub enum AcrossError {
         cause: Box<SubmitError>,
     },
     /// Decision that a group refuses.
-    #[error("{node} refuses to {step}: {why}")]
+    #[error("{} refuses to {step}: {}", .refusal.node, .refusal.why)]
     Refused {
-        /// Node that was asked.
-        node: String,
         /// Step in one word.
         step: &'static str,
-        /// As the group says it.
-        why: String,
+        /// Refusal of the step.
+        refusal: Refusal,
     },
     /// Branch that its node does not know, although the home has committed with its promise.
     #[error(
@@ -65,13 +63,24 @@ pub enum AcrossError {
     },
 }
 
+/// Refusal of a step by a group.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Node that was asked.
+    pub node: String,
+    /// As the group says it.
+    pub why: String,
+    /// Code of the refusal, where the group gives one.
+    pub code: Option<Code>,
+}
+
 /// End of a transaction.
 #[derive(Debug)]
 pub struct Ended {
     /// Record of each group, in the order of the branches; none where a group was never asked to prepare.
     pub branches: Vec<Option<TransactionEntry>>,
-    /// Refusal for which it was aborted, with the node that gave it.
-    pub refused: Option<(String, String)>,
+    /// Refusal for which it was aborted.
+    pub refused: Option<Refusal>,
 }
 
 /// Next step of a transaction, at the side with this place.
@@ -148,7 +157,7 @@ impl<'a> Across<'a> {
 
     /// Goes from step to step until every group has ended its branch.
     pub async fn run(&mut self) -> Result<Ended, AcrossError> {
-        let mut refused = None;
+        let mut refused: Option<Refusal> = None;
         loop {
             let branches = self.look().await?;
             let step = Step::after(&states(&branches), refused.is_some());
@@ -158,22 +167,22 @@ impl<'a> Across<'a> {
                 Step::Prepare(at) => self.prepare(at).await,
                 Step::Decide(at, commit) => self.decide(at, commit).await,
             };
-            let (node, why) = match done {
+            let mut refusal = match done {
                 Ok(()) => continue,
-                Err(AcrossError::Refused { node, why, .. }) => (node, why),
+                Err(AcrossError::Refused { refusal, .. }) => refusal,
                 Err(open) => return Err(open),
             };
             if Step::after(&states(&self.look().await?), refused.is_some()) != step {
                 continue; // somebody else has done it
             }
-            match (step, &refused) {
-                (Step::Prepare(_) | Step::Decide(0, true), None) => refused = Some((node, why)),
-                (_, None) => return Err(AcrossError::Refused { node, step: step.name(), why }),
-                (_, Some((first, reason))) => {
-                    let why = format!("{why}; it is to be aborted since {first} refuses: {reason}");
-                    return Err(AcrossError::Refused { node, step: step.name(), why });
-                }
+            if let (Step::Prepare(_) | Step::Decide(0, true), None) = (step, &refused) {
+                refused = Some(refusal);
+                continue;
             }
+            if let Some(Refusal { node, why, .. }) = &refused {
+                refusal.why += &format!("; it is to be aborted since {node} refuses: {why}");
+            }
+            return Err(AcrossError::Refused { step: step.name(), refusal });
         }
     }
 
@@ -230,7 +239,7 @@ impl<'a> Across<'a> {
         let proof = proof.map_err(|error| author.open_at(step, error.into()))?;
         match proof.record().state {
             found if found == state => Ok(proof.encode()),
-            found => Err(author.refused_at(step, format!("its branch is {found:?}"))),
+            found => Err(author.refused_at(step, format!("its branch is {found:?}"), None)),
         }
     }
 }
@@ -263,16 +272,19 @@ impl Author {
         self.renew();
         match self.submit(draft, Level::Sequential).await {
             Ok(Outcome::Verdict(receipt)) if receipt.state != State::Applied => {
-                Err(self.refused_at(step, words(&receipt)))
+                Err(self.refused_at(step, words(&receipt), receipt.code))
             }
             Ok(_) => Ok(()), // the next look tells
-            Err(SubmitError::Gate { problem, .. }) => Err(self.refused_at(step, problem.to_string())),
+            Err(SubmitError::Gate { problem, .. }) => {
+                Err(self.refused_at(step, problem.to_string(), named(&problem.code)))
+            }
             Err(cause) => Err(self.open_at(step, cause)),
         }
     }
 
-    fn refused_at(&self, step: Step, why: String) -> AcrossError {
-        AcrossError::Refused { node: self.client.node().to_owned(), step: step.name(), why }
+    fn refused_at(&self, step: Step, why: String, code: Option<Code>) -> AcrossError {
+        let node = self.client.node().to_owned();
+        AcrossError::Refused { step: step.name(), refusal: Refusal { node, why, code } }
     }
 
     fn open_at(&self, step: Step, cause: SubmitError) -> AcrossError {

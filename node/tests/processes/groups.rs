@@ -440,3 +440,16 @@ fn at_the_home_it_is_told_that_its_author_commits_and_its_lease_aborts() {
     says(&pair.home, &home, 0, &["tx", "decide", &id, "--abort"], 0);
     assert!(says(&pair.home, &home, 0, &["tx", "show", &id], 0)["until"].is_null(), "nothing is to come");
 }
+
+#[test]
+fn a_branch_that_others_overtook_is_begun_anew() {
+    let pair = Pair::running();
+    let colleague = colleague(&pair.other);
+    pair.add("a");
+    says(&pair.other, &colleague, 0, &["put", "a", text(&colleague)], 0);
+
+    let refused = pair.commit();
+
+    let words = told(&refused);
+    assert!(words.contains("would-conflict") && words.contains("`quorate tx begin`"), "{words}");
+}

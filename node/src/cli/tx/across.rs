@@ -10,10 +10,10 @@ use super::super::print::{self, plain, short};
 use super::open::{Folder, Open};
 use super::{Commit, is_unsent};
 use quorate_client::api::{Salt, TransactionBranch, TransactionEntry, TransactionState, TransactionTerms};
-use quorate_client::author::{Across, AcrossError, Author, Draft, Ended, Plan, Side};
+use quorate_client::author::{Across, AcrossError, Author, Draft, Ended, Plan, Refusal, Side};
 use quorate_client::http::Client;
 use quorate_client::keys;
-use quorate_ledger::{Branch, GlobalTransaction, Level, TransactionId};
+use quorate_ledger::{Branch, Code, GlobalTransaction, Level, TransactionId};
 use quorate_pbft::Digest;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -202,7 +202,7 @@ fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &
             None => (),
         }
     }
-    let refused = ended.refused.as_ref().map(|(node, why)| json!({ "node": node, "why": why }));
+    let refused = ended.refused.as_ref().map(|Refusal { node, why, .. }| json!({ "node": node, "why": why }));
     match as_json {
         true => print::json(&json!({ "id": id, "state": home, "refused": refused, "branches": ended.branches }))?,
         false => ended.branches.iter().zip(&terms.branches).try_for_each(|(entry, of)| print::say(line(entry, of)))?,
@@ -214,14 +214,22 @@ fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &
     }
     match &ended.refused {
         _ if home == TransactionState::Committed => Ok(()),
-        Some((node, why)) => Err(Failure::no(format!("aborted in every group: {node} refuses: {}", plain(why)))),
-        None => Err(Failure::no("aborted in every group: its home had decided so")),
+        Some(Refusal { node, why, code }) => {
+            let what = format!("aborted in every group: {node} refuses: {}", plain(why));
+            Err(Failure::no(what).next(anew(*code)))
+        }
+        None => Err(Failure::no("aborted in every group: its home had decided so").next(anew(None))),
     }
-    .map_err(|failure| {
-        failure.next(
-            "what was added is kept: commit it anew once the reason is gone, or `quorate tx abort` throws it away",
-        )
-    })
+}
+
+/// Way on after a refusal: a draft keeps the base that it began with.
+fn anew(code: Option<Code>) -> &'static str {
+    match code {
+        Some(Code::WouldConflict | Code::Anchor | Code::BaseTooOld) => {
+            "what was added there is based on what stood there before: `quorate tx abort` with its key, and `quorate tx begin` and add it anew"
+        }
+        _ => "what was added is kept: commit it anew once the reason is gone, or `quorate tx abort` throws it away",
+    }
 }
 
 /// Failure of a transaction whose branch in a group was settled otherwise than its home has decided.
@@ -254,7 +262,9 @@ fn failed(id: &TransactionId, error: AcrossError) -> Failure {
         AcrossError::Open { node, step, cause } => {
             Failure::from(*cause).after(format_args!("{step} at {node}")).next(next)
         }
-        refused @ AcrossError::Refused { .. } => Failure::no(refused).next(next),
+        refused @ AcrossError::Refused { .. } => Failure::no(refused).next(format!(
+            "another member of that domain ends the branch: `quorate tx decide {id} --home URL`; the home's own ends with its lease"
+        )),
         AcrossError::Behind { .. } => Failure::new(Exit::Unreachable, error).next(
             "give the command again with another node of that group, or once this one has executed what it lacks",
         ),
