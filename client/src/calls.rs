@@ -239,7 +239,7 @@ impl Client {
     }
 
     /// The proof of the group's branch of a transaction as it is. The signatures are not checked here.
-    async fn branch_proof(&self, id: &TransactionId) -> Result<BranchProof, ClientError> {
+    pub async fn branch_proof(&self, id: &TransactionId) -> Result<BranchProof, ClientError> {
         let query = [("proof", "true"), ("level", level_name(Level::Sequential))];
         let answer = self.look(&["transactions", &id.to_string()], &query).await?;
         let proof = BranchProof::decode(&answer.body).filter(|proof| proof.record().transaction.id() == *id);

@@ -1,6 +1,7 @@
 //! Files that commands write: nothing but an older one of the same kind is ever replaced.
 
 use super::failure::{Failure, Outcome};
+use quorate_ledger::proof::{BranchProof, PROOF_BYTES_MAX};
 use quorate_service::copying;
 use quorate_service::parcel::{Kind, Parcel, TAG};
 use std::fs;
@@ -13,6 +14,11 @@ pub const NEW: u32 = 0o666;
 
 /// Refuses a place at which there is no older file of this kind: a slip of the keyboard must not cost a file.
 pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
+    check_head(out, tag.len() as u64, |head| head == tag, kind)
+}
+
+/// The same of a kind that so many bytes tell.
+fn check_head(out: &Path, bytes: u64, is_kind: impl Fn(&[u8]) -> bool, kind: &str) -> Result<(), Failure> {
     if fs::metadata(out).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Ok(()); // a pipe or a device has no bytes to lose
     }
@@ -21,9 +27,9 @@ pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
         opened => opened.map_err(|error| Failure::file(out, error))?,
     };
     let mut head = Vec::new();
-    let read = file.take(tag.len() as u64).read_to_end(&mut head);
+    let read = file.take(bytes).read_to_end(&mut head);
     read.map_err(|error| Failure::file(out, error))?;
-    if head.is_empty() || head == tag {
+    if head.is_empty() || is_kind(&head) {
         return Ok(());
     }
     let what = format!("{} is there and is no {kind}; it is left as it was", out.display());
@@ -34,6 +40,12 @@ pub fn check(out: &Path, tag: &[u8], kind: &str) -> Result<(), Failure> {
 pub fn write(out: &Path, tag: &[u8], proof: &[u8]) -> Result<(), Failure> {
     check(out, tag, "proof")?;
     replace(out, proof).map_err(|error| Failure::file(out, error))
+}
+
+/// Writes the proof of a branch of a transaction over several groups, which has no tag.
+pub fn write_branch(out: &Path, proof: &BranchProof) -> Result<(), Failure> {
+    check_head(out, PROOF_BYTES_MAX as u64, |old| BranchProof::decode(old).is_some(), "proof of a branch")?;
+    replace(out, &proof.encode()).map_err(|error| Failure::file(out, error))
 }
 
 /// Puts bytes in the place of the file that is there, whole or not at all, and with its permissions. A pipe or a device takes them

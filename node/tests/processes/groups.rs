@@ -2,6 +2,8 @@
 
 use crate::governance::{author, new_key, run, says, text, word};
 use crate::group::{Group, QUORATE, eventually};
+use quorate_ledger::BranchState;
+use quorate_ledger::proof::BranchProof;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -439,6 +441,23 @@ fn at_the_home_it_is_told_that_its_author_commits_and_its_lease_aborts() {
     assert!(says(&pair.home, &home, 0, &["tx", "show", &id], 0)["until"].is_number());
     says(&pair.home, &home, 0, &["tx", "decide", &id, "--abort"], 0);
     assert!(says(&pair.home, &home, 0, &["tx", "show", &id], 0)["until"].is_null(), "nothing is to come");
+}
+
+#[test]
+fn the_proof_of_a_branch_is_kept_in_a_file() {
+    let pair = Pair::running();
+    pair.add("a");
+    let committed = said(&pair.commit());
+    let (id, key, proof) = (word(&committed, "id"), author(&pair.home, 0), pair.home.dir().join("proof"));
+    let show = ["tx", "show", id, "--out", text(&proof)];
+
+    says(&pair.home, &key, 0, &show, 0);
+
+    let kept = BranchProof::decode(&fs::read(&proof).expect("it is written")).expect("a proof");
+    let record = kept.record();
+    assert_eq!((record.transaction.id().to_string(), record.state), (id.to_owned(), BranchState::Committed));
+    says(&pair.home, &key, 0, &show, 0);
+    says(&pair.home, &key, 0, &["tx", "show", id, "--out", text(&key)], 2);
 }
 
 #[test]

@@ -118,6 +118,9 @@ pub struct Commit {
 pub struct Show {
     /// Transaction over several groups, of which the node of --node tells [default: what was added here]
     id: Option<TransactionId>,
+    /// Write the proof of how it stands that other groups take: waits for a stable checkpoint
+    #[arg(long, value_name = "FILE", requires = "id")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     local: Local,
 }
@@ -292,7 +295,7 @@ async fn abort(args: &Local) -> Outcome {
 
 async fn show(args: &Show) -> Outcome {
     match &args.id {
-        Some(id) => record::show(id, &args.local.reach).await,
+        Some(id) => record::show(id, args.out.as_deref(), &args.local.reach).await,
         None => tell(&Folder::of(args.local.signing.key()?)?.open()?, args.local.reach.json),
     }
 }

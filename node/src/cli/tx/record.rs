@@ -4,6 +4,7 @@ use super::super::change::word;
 use super::super::clock::date;
 use super::super::failure::{Failure, Outcome};
 use super::super::listing;
+use super::super::output;
 use super::super::print::{self, plain};
 use super::super::reach::Reach;
 use super::super::sending::{SignedRequest, change};
@@ -11,6 +12,7 @@ use quorate_client::api::{TransactionEntry, TransactionState};
 use quorate_client::author::proof_for;
 use quorate_client::http::Client;
 use quorate_ledger::{BranchState, Level, Op, TransactionId};
+use std::path::Path;
 
 /// End a branch that waits: as its home has decided, or by aborting it at the home
 #[derive(Debug, clap::Args)]
@@ -54,8 +56,13 @@ pub async fn decide(args: &Decide) -> Outcome {
 }
 
 /// Runs `quorate tx show ID`.
-pub async fn show(id: &TransactionId, reach: &Reach) -> Outcome {
-    tell(&known(&reach.client()?, id).await?, reach.json)
+pub async fn show(id: &TransactionId, out: Option<&Path>, reach: &Reach) -> Outcome {
+    let client = reach.client()?;
+    let entry = known(&client, id).await?;
+    if let Some(out) = out {
+        output::write_branch(out, &client.renewed().branch_proof(id).await?)?;
+    }
+    tell(&entry, reach.json)
 }
 
 /// Runs `quorate tx list`.
