@@ -1,7 +1,7 @@
 //! `quorate tx`: several changes, of one domain or of several, or of several groups, that take effect together or not at all.
 //!
-//! Begin, add, show and abort happen on this machine, but for a look at a group that may have promised what is open; only commit signs. Changes added for one domain become
-//! a composition, for several a transaction.
+//! Begin, add, show and abort happen on this machine, but for a look at a group that may have promised what is open; only commit signs
+//! and sends. Changes added for one domain become a composition, for several a transaction.
 
 mod across;
 mod open;
