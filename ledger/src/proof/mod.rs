@@ -6,6 +6,7 @@
 
 mod branch;
 mod checkpoint;
+pub mod cut;
 mod error;
 pub(crate) mod epochs;
 mod evidence;

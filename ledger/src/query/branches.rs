@@ -4,6 +4,7 @@ use super::page::{self, Page};
 use super::proofs::group_path;
 use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
+use crate::proof::cut::GroupState;
 use crate::proof::{BranchProof, Checkpoint, Epochs, ProveError};
 use crate::state::branch::{BranchRecord, ForeignGroup, Promise};
 use crate::state::store::{StoreError, Table};
@@ -11,6 +12,7 @@ use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::TransactionId;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, QuorumCert};
+use std::collections::BTreeMap;
 
 impl<'a> StateView<'a> {
     /// The group's branch of a transaction over several groups.
@@ -62,6 +64,27 @@ impl<'a> StateView<'a> {
         found.retain(|(_, known): &(_, ForeignGroup)| known.is_known());
         found.sort_unstable_by_key(|(group, _)| *group);
         Ok(found)
+    }
+
+    /// The state as far as other groups have to do with it.
+    pub fn across(&self) -> Result<GroupState, StoreError> {
+        let (head, group) = (self.ledger.head(), self.ledger.genesis().group());
+        let (mut known, mut branches) = (BTreeMap::new(), BTreeMap::new());
+        entry::entries(self.read, |name, value| {
+            let id = name.get(1..).and_then(|id| id.try_into().ok()).map(Digest);
+            match (name.first(), id) {
+                (Some(kind), Some(group)) if [*kind] == *name::FOREIGN => {
+                    known.insert(group, entry::value_of(value)?);
+                }
+                (Some(&name::TRANSACTION), Some(id)) => {
+                    branches.insert(TransactionId(id), entry::value_of(value)?);
+                }
+                _ => (),
+            }
+            Ok(())
+        })?;
+        let (epoch, seq, time, state_root) = (head.epoch, head.seq, head.time, self.ledger.state_root());
+        Ok(GroupState { group, epoch, seq, time, state_root, known, branches })
     }
 
     /// The proof of the group's branch in this state, which `certificate` must certify.

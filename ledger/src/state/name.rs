@@ -175,9 +175,12 @@ pub(crate) fn conflict(id: &ConflictId) -> Vec<u8> {
     named(b'c', id.0.as_bytes())
 }
 
+/// First byte of the names of branches.
+pub(crate) const TRANSACTION: u8 = b'g';
+
 /// The group's branch of a transaction over several groups, in the group's tree.
 pub(crate) fn transaction(id: &TransactionId) -> Vec<u8> {
-    named(b'g', id.0.as_bytes())
+    named(TRANSACTION, id.0.as_bytes())
 }
 
 /// What a branch has promised to write, in its domain's tree.

@@ -4,6 +4,7 @@
 mod support;
 
 mod anchors;
+mod cut;
 mod decision;
 mod held;
 mod members;
