@@ -112,4 +112,10 @@ must rita lock release stock.txt
 must acme tx commit --with "$work/lab/author-lab.key=$lab_node"
 reads "$home_node" order.txt "20 bottles"
 reads "$lab_node" stock.txt "70 bottles"
+
+chapter "A state of each group that fits the other's"
+must acme cut take --out cut --of group/genesis.json="$home_node" --of lab/genesis.json="$lab_node"
+seal=$(field seal)
+must acme cut verify cut
+equals "seal" "$(field seal)" "$seal"
 printf '\nEverything went as told.\n'

@@ -20,6 +20,8 @@ mod copying;
 mod coordination;
 #[path = "processes/cut_imports.rs"]
 mod cut_imports;
+#[path = "processes/cuts.rs"]
+mod cuts;
 #[path = "processes/description.rs"]
 mod description;
 #[path = "processes/diff_state.rs"]

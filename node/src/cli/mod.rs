@@ -40,6 +40,7 @@ mod compact;
 mod signed;
 mod snapshot;
 mod branch;
+mod cut;
 mod bundle;
 mod diff_state;
 mod zip;
@@ -149,6 +150,8 @@ enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     Backup(snapshot::Backup),
+    #[command(subcommand)]
+    Cut(cut::Command),
     #[command(subcommand)]
     Bundle(bundle::Command),
     #[command(subcommand)]
@@ -262,6 +265,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Snapshot(command) => wait(snapshot::run(command)),
         Command::Bundle(command) => wait(bundle::run(command)),
         Command::Audit(command) => wait(bundle::audit(command)),
+        Command::Cut(command) => wait(cut::run(command)),
         Command::Backup(args) => wait(snapshot::backup(args)),
         Command::Restore(args) => snapshot::restore(args),
         Command::DiffState(args) => wait(diff_state::run(args)),

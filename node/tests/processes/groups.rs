@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 /// Two groups that know each other.
-struct Pair {
-    home: Group,
-    other: Group,
+pub struct Pair {
+    pub home: Group,
+    pub other: Group,
 }
 
 impl Pair {
-    fn running() -> Self {
+    pub fn running() -> Self {
         let pair = Self { home: Group::running(1), other: Group::running(1) };
         for (group, known) in [(&pair.home, &pair.other), (&pair.other, &pair.home)] {
             let genesis = known.dir().join("genesis.json");
@@ -31,7 +31,7 @@ impl Pair {
     }
 
     /// Adds a file at this path for each group.
-    fn add(&self, path: &str) {
+    pub fn add(&self, path: &str) {
         for group in [&self.home, &self.other] {
             let key = author(group, 0);
             says(group, &key, 0, &["tx", "begin"], 0);
@@ -51,17 +51,17 @@ impl Pair {
         command
     }
 
-    fn commit(&self) -> Output {
+    pub fn commit(&self) -> Output {
         self.command(&url(self.home.api(0)), &url(self.other.api(0))).output().expect("quorate runs")
     }
 
     /// Whether each group has a file at this path.
-    fn have(&self, path: &str) -> [bool; 2] {
+    pub fn have(&self, path: &str) -> [bool; 2] {
         [&self.home, &self.other].map(|group| group.file(0, path, "sequential").status == 200)
     }
 
     /// State of each group's branch; none where it was not prepared.
-    fn states(&self, id: &str) -> [Option<String>; 2] {
+    pub fn states(&self, id: &str) -> [Option<String>; 2] {
         [&self.home, &self.other].map(|group| {
             let answer = group.get(0, &format!("/v1/transactions/{id}?level=sequential"));
             (answer.status == 200).then(|| word(&answer.json(), "state").to_owned())
@@ -69,7 +69,7 @@ impl Pair {
     }
 
     /// Commits by a command that is killed once the branches stand so, as nodes take only so many envelopes of it.
-    fn killed(&self, [home, other]: [isize; 2], states: [Option<&str>; 2]) -> String {
+    pub fn killed(&self, [home, other]: [isize; 2], states: [Option<&str>; 2]) -> String {
         let [(home, home_left), (other, other_left)] =
             [taking(home, self.home.api(0)), taking(other, self.other.api(0))];
         let mut child =
@@ -110,7 +110,7 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn url(api: SocketAddr) -> String {
+pub fn url(api: SocketAddr) -> String {
     format!("http://{api}")
 }
 

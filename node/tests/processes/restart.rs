@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// Remains of a group: its genesis, an early snapshot and the last one. Its replica has stopped.
-struct Left(Group);
+pub struct Left(pub Group);
 
 impl Left {
     fn new() -> Self {
@@ -28,12 +28,12 @@ impl Left {
         Self(group)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         text(&self.0.dir().join(name)).to_owned()
     }
 
     /// Genesis of the group that goes on from the newest of these files, with one replica of this organisation.
-    fn genesis(&self, name: &str, from: &[&str], org: &str) -> String {
+    pub fn genesis(&self, name: &str, from: &[&str], org: &str) -> String {
         let [old, draft, key, entry, genesis] = ["genesis.json", "draft", "key", "entry", "genesis"]
             .map(|part| self.file(&if part == "genesis.json" { part.into() } else { format!("{name}.{part}") }));
         let files: Vec<String> = from.iter().map(|file| self.file(file)).collect();
@@ -48,7 +48,7 @@ impl Left {
     }
 
     /// Makes the replica's folder anew, with what it lays beside the database first.
-    fn init(&self, name: &str, copied: Option<&str>) -> Output {
+    pub fn init(&self, name: &str, copied: Option<&str>) -> Output {
         let folder = self.0.dir().join("replica-0");
         fs::remove_dir_all(&folder).expect("the disk that was lost");
         fs::create_dir(&folder).expect("our folder");

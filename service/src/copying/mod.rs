@@ -23,7 +23,7 @@ pub use outcome::{Copied, CopyError, Copying, DISK_FULL, Progress, Tell, Unsound
 pub(crate) use place::{cut_off, filling, is_lost};
 pub use record::is_snapshot;
 pub use repair::{Found, Repaired, look, repair};
-pub use snapshot::{Exported, Files, Left, export, files, go_on, left, rehearse, restore, verify};
+pub use snapshot::{Exported, Files, Left, export, files, go_on, left, read, rehearse, restore, verify};
 pub use vote::voting;
 
 use crate::framed::beside;

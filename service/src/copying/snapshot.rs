@@ -7,14 +7,14 @@
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::place::{BEFORE, RESTORED, ended_by_its_own, fresh, slot, swap};
+use super::place::{BEFORE, RESTORED, ended_by_its_own, fresh, open_whole, slot, swap};
 use super::record::{Frame, Reader, Recorder};
 use super::{Copying, Tell, check, fill, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
 use quorate_client::http::Client;
 use quorate_ledger::copy::{Ask, Errand, Refused, TakeError};
 use quorate_ledger::proof::{Checkpoint, Epochs, restart_from, restarted_from};
-use quorate_ledger::{Genesis, Ledger, Restart};
+use quorate_ledger::{Genesis, Ledger, Restart, StateView, StoreError};
 use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::Db;
 use std::fs;
@@ -92,16 +92,38 @@ async fn recorded(
 /// Checks a snapshot file with the genesis and the epochs that somebody knows: each byte, each answer, and that they make one
 /// certified state. Says which epochs are known with it.
 pub fn verify(path: &Path, (genesis, known): (&Genesis, &Epochs)) -> Result<(Exported, Epochs), CopyError> {
-    let mut reader = Reader::open(path)?;
-    let scratch = beside(path, SCRATCH);
+    let ((), exported, epochs) = checked(path, (genesis, known), |_, _| Ok(()))?;
+    Ok((exported, epochs))
+}
+
+/// Checks a snapshot file as [`verify`] does, and looks at its state.
+pub fn read<T>(
+    path: &Path,
+    (genesis, known): (&Genesis, &Epochs),
+    look: impl FnOnce(&StateView<'_>) -> Result<T, StoreError>,
+) -> Result<T, CopyError> {
+    let looked = checked(path, (genesis, known), |load, scratch| {
+        let (_, checkpoint) = load.finish(genesis, None)?.expect("the snapshot was whole");
+        let (db, ledger) = open_whole(scratch, genesis)?;
+        assert_eq!(ledger.state_root(), checkpoint.state_root(), "a copy opens at the root that was certified");
+        Ok(look(&ledger.view(&db.snapshot()?))?)
+    });
+    looked.map(|(looked, ..)| looked)
+}
+
+fn checked<T>(
+    path: &Path,
+    (genesis, known): (&Genesis, &Epochs),
+    look: impl FnOnce(Load, &Path) -> Result<T, CopyError>,
+) -> Result<(T, Exported, Epochs), CopyError> {
+    let (mut reader, scratch) = (Reader::open(path)?, beside(path, SCRATCH));
     let mut load = Load::open(fresh(&scratch)?, genesis)?;
-    let replayed = replay(&mut load, &mut reader);
-    drop(load);
+    let looked = replay(&mut load, &mut reader).and_then(|replayed| Ok((replayed, look(load, &scratch)?)));
     fs::remove_dir_all(&scratch).map_err(at(&scratch))?;
-    let (progress, checkpoint) = replayed?;
+    let ((progress, checkpoint), looked) = looked?;
     let (_, epochs) =
         checkpoint.verify_after(known).map_err(|why| reader.unsound(Refused::NotCertified(why).into()))?;
-    Ok((exported(&progress, &checkpoint, reader.end()), epochs))
+    Ok((looked, exported(&progress, &checkpoint, reader.end()), epochs))
 }
 
 /// Files of a backup; none in a snapshot. Nothing vouches for them.

@@ -1,0 +1,180 @@
+//! Folder of a cut: for each group its genesis, its epochs where they were given, and a snapshot; and `cut.json`, of which nothing is
+//! believed that the files do not say.
+
+use super::super::copy::failed;
+use super::super::document;
+use super::super::failure::Failure;
+use super::super::known::seen;
+use super::super::print::plain;
+use quorate_ledger::proof::Epochs;
+use quorate_ledger::proof::cut::{self, Gap, GroupState};
+use quorate_ledger::{BranchState, ForeignGroup, Genesis, StateView, hexed};
+use quorate_pbft::Digest;
+use quorate_service::copying;
+use quorate_service::replica::read_genesis;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// Name of the document of a cut.
+pub const DOCUMENT: &str = "cut.json";
+/// Bytes of a file that are hashed at once.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Files of a group in the folder of a cut.
+pub struct Files {
+    pub genesis: PathBuf,
+    pub epochs: PathBuf,
+    pub snapshot: PathBuf,
+}
+
+impl Files {
+    pub fn of(dir: &Path, group: Digest) -> Self {
+        let file = |kind| dir.join(format!("{group}.{kind}"));
+        Self { genesis: file("genesis.json"), epochs: file("epochs"), snapshot: file("snapshot") }
+    }
+}
+
+/// Group of a cut, its files checked.
+pub struct Member {
+    pub genesis: Genesis,
+    pub state: GroupState,
+    sha256: String,
+}
+
+impl Member {
+    /// Reads the files of a group, each to its last byte.
+    pub fn read(dir: &Path, group: Digest) -> Result<Self, Failure> {
+        let files = Files::of(dir, group);
+        if let Some(missing) = [&files.genesis, &files.snapshot].into_iter().find(|file| !file.exists()) {
+            return Err(Failure::no(format!("group {group}: {} is missing", missing.display())));
+        }
+        let genesis = read_genesis(&files.genesis).map_err(Failure::no)?;
+        if genesis.group() != group {
+            return Err(Failure::no(format!("{} is of group {}", files.genesis.display(), genesis.group())));
+        }
+        let epochs = match files.epochs.exists() {
+            true => seen(&files.epochs, &genesis)?.epochs().clone(),
+            false => Epochs::of(&genesis),
+        };
+        let read = copying::read(&files.snapshot, (&genesis, &epochs), |view: &StateView<'_>| view.across());
+        let state = read.map_err(|error| failed(error).after(plain(genesis.name())))?;
+        let sha256 = sha256(&files.snapshot).map_err(|error| Failure::file(&files.snapshot, error))?;
+        Ok(Self { genesis, state, sha256 })
+    }
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let (mut file, mut hasher, mut piece) = (File::open(path)?, Sha256::new(), vec![0; PIECE_BYTES]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(Digest(hasher.finalize().into()).to_string()),
+            count => hasher.update(&piece[..count]),
+        }
+    }
+}
+
+/// States of a cut.
+pub fn states(members: &[Member]) -> Vec<&GroupState> {
+    members.iter().map(|member| &member.state).collect()
+}
+
+/// Gap in words, with the names of its groups.
+pub fn words(gap: &Gap, members: &[Member]) -> String {
+    let name = |group| {
+        let member = members.iter().find(|member| member.state.group == group);
+        format!("{} ({group})", member.map(|member| plain(member.genesis.name())).unwrap_or_default())
+    };
+    format!("the state of {} lies behind that of {}: {}", name(gap.behind), name(gap.ahead), gap.beyond)
+}
+
+/// Members of a cut whose files hold what its document says.
+pub fn verified(dir: &Path) -> Result<Vec<Member>, Failure> {
+    let file = dir.join(DOCUMENT);
+    let told: Value = document::read(&file).map_err(Failure::no)?;
+    let groups = told["groups"].as_object().map(|groups| groups.keys().map(|group| hexed::parse(group)));
+    let groups = groups.into_iter().flatten().collect::<Result<Vec<Digest>, _>>();
+    let groups = groups.map_err(|why| Failure::no(format!("{}: a group's id is {why}", file.display())))?;
+    if groups.is_empty() {
+        return Err(Failure::no(format!("{} names no group", file.display())));
+    }
+    let members = groups.iter().map(|group| Member::read(dir, *group)).collect::<Result<Vec<_>, _>>()?;
+    let gaps = cut::gaps(&states(&members));
+    let gap = gaps.first().map(|gap| words(gap, &members));
+    let differs = || difference(&told, &document(&members), String::new());
+    match gap.or_else(|| differs().map(|differs| format!("{}: {differs}", file.display()))) {
+        Some(fault) => Err(Failure::no(fault)),
+        None => Ok(members),
+    }
+}
+
+/// Document of a cut, whose order is that of the groups' ids.
+pub fn document(members: &[Member]) -> Value {
+    let states = states(members);
+    let groups = members.iter().map(|Member { genesis, state, sha256 }| {
+        let file = Files::of(Path::new(""), state.group).snapshot;
+        let group = json!({
+            "name": genesis.name(), "epoch": state.epoch.get(), "seq": state.seq.get(), "time": state.time.get(),
+            "state_root": state.state_root.to_string(), "file": file, "sha256": sha256,
+        });
+        (state.group.to_string(), group)
+    });
+    let under_way = cut::under_way(&states).into_iter().map(|(id, records)| {
+        let records = records.iter().map(|(group, record)| {
+            (group.to_string(), json!({ "home": record.is_home, "state": state(record.state) }))
+        });
+        (id.to_string(), Value::Object(records.collect()))
+    });
+    let mut outside_of = Map::new();
+    for (member, group, known) in outside(members) {
+        outside_of.entry(member.state.group.to_string()).or_insert_with(|| json!({}))[group.to_string()] =
+            json!(known.name);
+    }
+    json!({
+        "groups": groups.collect::<Map<_, _>>(),
+        "under_way": under_way.collect::<Map<_, _>>(),
+        "outside": outside_of,
+        "seal": cut::seal(&states).to_string(),
+    })
+}
+
+/// Groups outside of a cut, each with a member that knows it.
+pub fn outside(members: &[Member]) -> Vec<(&Member, Digest, &ForeignGroup)> {
+    let is_inside = |group: &Digest| members.iter().any(|member| member.state.group == *group);
+    let mut found = Vec::new();
+    for member in members {
+        let known = member.state.known.iter().filter(|(group, _)| !is_inside(group));
+        found.extend(known.map(|(group, known)| (member, *group, known)));
+    }
+    found
+}
+
+/// State of a branch in words.
+pub fn state(state: BranchState) -> &'static str {
+    match state {
+        BranchState::Prepared => "prepared",
+        BranchState::Settled(true) => "settled: commit",
+        BranchState::Settled(false) => "settled: abort",
+        BranchState::Committed => "committed",
+        BranchState::Aborted => "aborted",
+    }
+}
+
+/// Place of the first difference between the document and what the files hold.
+fn difference(told: &Value, found: &Value, place: String) -> Option<String> {
+    if let (Value::Object(told), Value::Object(found)) = (told, found) {
+        let below = |name: &String| {
+            let [told, found] = [told, found].map(|map| map.get(name).unwrap_or(&Value::Null));
+            difference(told, found, if place.is_empty() { name.clone() } else { format!("{place}.{name}") })
+        };
+        return told.keys().chain(found.keys()).find_map(below);
+    }
+    (told != found).then(|| plain(&format!("{place} is {found} by the files, and not {told}")))
+}
+
+/// Text of a value, without its quotes.
+pub fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

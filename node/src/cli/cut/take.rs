@@ -1,0 +1,185 @@
+//! `quorate cut take`: snapshots of several groups, taken anew where one lies behind what another has seen of it.
+
+use super::super::copy::{failed, teller};
+use super::super::document::write_new_bytes;
+use super::super::failover::{self, Wants};
+use super::super::failure::{Failure, Outcome};
+use super::super::print::plain;
+use super::super::reach::{client, patience};
+use super::folder::{DOCUMENT, Files, Member, document, states, words};
+use super::{Pair, parse_pair, tell};
+use quorate_ledger::Genesis;
+use quorate_ledger::proof::cut::gaps;
+use quorate_pbft::Digest;
+use quorate_service::copying;
+use quorate_service::replica::read_genesis;
+use serde_json::to_vec_pretty;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Time to wait for one answer of a node.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Pause before states are taken anew: a node answers from one for a while.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Write a state of each group into a folder, as its quorum has signed it, such that none knows of anything beyond another
+///
+/// Where a group has seen a later state of another than is here, that one is taken again. No group waits or stops for it.
+#[derive(Debug, clap::Args)]
+pub struct Take {
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Genesis of a group, which is what you trust, and a node of it; of several nodes, with commas between them, the first that
+    /// answers is asked. Given once for each group
+    #[arg(long, value_parser = parse_pair, value_name = "GENESIS=URL", required = true)]
+    of: Vec<Pair>,
+    /// Epochs of a group that you have seen: a state of older ones is refused, and the cut keeps them
+    #[arg(long, value_parser = parse_pair, value_name = "GENESIS=FILE")]
+    epochs: Vec<Pair>,
+    /// File with a token for the node of a group that guards its reads
+    #[arg(long, value_parser = parse_pair, value_name = "GENESIS=FILE")]
+    token: Vec<Pair>,
+    /// PEM file with the authorities to trust with https:// nodes, instead of the system's
+    #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Seconds within which the states must fit
+    #[arg(long, default_value_t = 600.0, value_name = "SECONDS")]
+    timeout: f64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `quorate cut take`.
+pub async fn run(args: &Take) -> Outcome {
+    let until = Instant::now() + patience(args.timeout)?;
+    let stage = Stage::begin(&args.out)?;
+    let sources = args.sources(&stage.folder)?;
+    let members = fitting(&sources, (args, &stage.folder), until).await?;
+    let document = to_vec_pretty(&document(&members)).expect("a document is plain data");
+    write_new_bytes(&stage.folder.join(DOCUMENT), &document)?;
+    stage.place()?;
+    tell(&format!("taken into {}", args.out.display()), &members, args.json)
+}
+
+/// Group of which a state is taken.
+struct Source {
+    genesis: Genesis,
+    nodes: Vec<String>,
+    token: Option<PathBuf>,
+}
+
+impl Take {
+    /// Groups by their ids; the folder has their geneses and epochs.
+    fn sources(&self, folder: &Path) -> Result<Vec<Source>, Failure> {
+        let strays = self.epochs.iter().chain(&self.token);
+        if let Some((stray, _)) = strays.into_iter().find(|(genesis, _)| self.of.iter().all(|of| of.0 != *genesis)) {
+            return Err(Failure::usage(format!("{}: no --of names this genesis", stray.display())));
+        }
+        let beside = |pairs: &[Pair], genesis: &Path| {
+            pairs.iter().find(|pair| pair.0 == *genesis).map(|(_, file)| PathBuf::from(file))
+        };
+        let mut sources = Vec::new();
+        for (file, nodes) in &self.of {
+            let genesis = read_genesis(file).map_err(Failure::usage)?;
+            let files = Files::of(folder, genesis.group());
+            write_new_bytes(&files.genesis, genesis.bytes())
+                .map_err(|failure| failure.after(format_args!("{} names a group once more", file.display())))?;
+            if let Some(epochs) = beside(&self.epochs, file) {
+                fs::copy(&epochs, &files.epochs).map_err(|error| Failure::file(&epochs, error))?;
+            }
+            let nodes = nodes.split(',').map(str::to_owned).collect();
+            sources.push(Source { genesis, nodes, token: beside(&self.token, file) });
+        }
+        sources.sort_unstable_by_key(|source| source.genesis.group());
+        Ok(sources)
+    }
+}
+
+/// States that fit, by the ids of their groups.
+async fn fitting(sources: &[Source], (args, folder): (&Take, &Path), until: Instant) -> Result<Vec<Member>, Failure> {
+    let mut members: Vec<Member> = Vec::new();
+    let mut due: Vec<&Source> = sources.iter().collect();
+    let mut why = "no node gave a state in time".to_owned();
+    loop {
+        let exported = timeout_at(until, export(&due, (args, folder))).await;
+        exported.unwrap_or_else(|_| Err(Failure::no(&why).next("take it while less goes on between the groups")))?;
+        for source in due {
+            let group = source.genesis.group();
+            members.retain(|member| member.state.group != group);
+            members.push(Member::read(folder, group)?);
+        }
+        members.sort_unstable_by_key(|member| member.state.group);
+        let gaps = gaps(&states(&members));
+        let Some(gap) = gaps.first() else { return Ok(members) };
+        why = words(gap, &members);
+        tell!("quorate: {why}; it is taken anew");
+        let is_behind = |group: Digest| gaps.iter().any(|gap| gap.behind == group);
+        due = sources.iter().filter(|source| is_behind(source.genesis.group())).collect();
+        sleep(PAUSE).await;
+    }
+}
+
+/// Writes states of all these groups at once, so that little goes on between them.
+async fn export(due: &[&Source], (args, folder): (&Take, &Path)) -> Outcome {
+    let mut exports = JoinSet::new();
+    for Source { genesis, nodes, token } in due.iter().copied() {
+        let node = failover::first(nodes, Wants::Answering, ANSWER, args.ca.as_deref())?;
+        let node = client(&node, ANSWER, (args.ca.as_deref(), token.as_deref()))?;
+        let (genesis, out) = (genesis.clone(), Files::of(folder, genesis.group()).snapshot);
+        exports.spawn(async move {
+            let exported = copying::export(node, &out, &genesis, copying::Files::new(), teller()).await;
+            exported.map_err(|error| failed(error).after(plain(genesis.name())))
+        });
+    }
+    while let Some(exported) = exports.join_next().await {
+        exported.expect("an export panics nowhere")?;
+    }
+    Ok(())
+}
+
+/// Folder that gets its name once it is whole, and else is removed.
+struct Stage<'a> {
+    out: &'a Path,
+    folder: PathBuf,
+}
+
+impl<'a> Stage<'a> {
+    fn begin(out: &'a Path) -> Result<Self, Failure> {
+        let entries = match fs::read_dir(out) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            entries => entries.map_err(|error| Failure::file(out, error))?.count(),
+        };
+        if entries > 0 {
+            return Err(Failure::usage(format!("{} is not empty and is left as it was", out.display()))
+                .next("give another name"));
+        }
+        let mut folder = out.as_os_str().to_owned();
+        folder.push(".new");
+        let folder = PathBuf::from(folder);
+        fs::create_dir(&folder).map_err(|error| {
+            Failure::file(&folder, error)
+                .next("another `quorate cut take` is at work there; remove what one that was killed left")
+        })?;
+        Ok(Self { out, folder })
+    }
+
+    fn place(&self) -> Outcome {
+        let parent = self.out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        let placed = synced.and_then(|()| fs::rename(&self.folder, self.out));
+        let synced = placed.and_then(|()| File::open(parent)?.sync_all());
+        synced.map_err(|error| Failure::file(self.out, error))
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder); // gone already where it was placed
+    }
+}
