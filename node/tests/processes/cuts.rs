@@ -62,7 +62,11 @@ fn a_cut_of_two_groups_is_sealed_and_whatever_is_changed_in_it_is_named() {
     let transaction = pair.killed([1, 0], [Some("prepared"), None]);
     let (out, home) = (pair.home.dir().join("cut"), id(&pair.home));
 
-    let taken = told(&take(&pair, &out));
+    let late = take_at(&pair, &out, &url(pair.other.api(0))).args(["--timeout", "0"]).output().expect("quorate runs");
+    is_no(&late, "no node gave a state in time");
+    assert!(!out.exists() && !out.with_extension("new").exists(), "nothing is left of it");
+
+    let taken = told(&take(&pair, &out.join("")));
 
     assert_eq!(taken["under_way"][&transaction][&home]["state"], "prepared");
     assert_eq!(told(&verify(&out)), taken, "the same is read out of the files");
@@ -191,4 +195,22 @@ fn groups_that_go_on_from_a_cut_commit_what_its_home_had_committed_by_the_comman
 #[test]
 fn groups_that_go_on_from_a_cut_abort_what_its_home_had_only_prepared_by_the_commands_of_the_plan() {
     ended_after_a_restart(["prepared", "prepared"], [1, 1], "aborted");
+}
+
+#[test]
+fn a_cut_keeps_the_epochs_that_were_given_and_refuses_those_of_another_group() {
+    let pair = Pair::running();
+    let (out, epochs) = (pair.home.dir().join("cut"), pair.home.dir().join("epochs"));
+    says(&pair.home, &author(&pair.home, 0), 0, &["epochs", "export", "--out", text(&epochs)], 0);
+    let take = |group: &Group| {
+        let mut command = take_at(&pair, &out, &url(pair.other.api(0)));
+        command.args(["--epochs", &format!("{}={}", text(&genesis(group)), text(&epochs))]);
+        command.output().expect("quorate runs")
+    };
+
+    is_no(&take(&pair.other), "epochs");
+    let taken = told(&take(&pair.home));
+
+    assert_eq!(fs::read(out.join(format!("{}.epochs", id(&pair.home)))).ok(), fs::read(&epochs).ok());
+    assert_eq!(told(&verify(&out)), taken);
 }

@@ -40,6 +40,7 @@ pub fn run(args: &Plan) -> Outcome {
     print::say("# in this order, each with --node and --key of its group; `quorate approve` ends what is proposed")?;
     for step in written {
         let [group, command, note] = ["name", "command", "note"].map(|part| plain(word(&step[part])));
+        let note = if note.is_empty() { note } else { format!(": {note}") };
         print::say(format_args!("{command}  # {group}{note}"))?;
     }
     Ok(())
@@ -95,6 +96,5 @@ fn written((at, step): &(Digest, Step), (members, restarted): (&[Member], &BTree
             (format!("quorate tx show {id}"), "its home is not in the cut: settle it as that ends".into())
         }
     };
-    let note = if note.is_empty() { note } else { format!(": {note}") };
     json!({ "group": at.to_string(), "name": member.genesis.name(), "command": command, "note": note })
 }

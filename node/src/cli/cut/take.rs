@@ -159,7 +159,7 @@ impl<'a> Stage<'a> {
             return Err(Failure::usage(format!("{} is not empty and is left as it was", out.display()))
                 .next("give another name"));
         }
-        let mut folder = out.as_os_str().to_owned();
+        let mut folder = out.components().as_path().as_os_str().to_owned(); // no slash at its end
         folder.push(".new");
         let folder = PathBuf::from(folder);
         fs::create_dir(&folder).map_err(|error| {
