@@ -1,5 +1,5 @@
 //! `merge [--same-line] [--newest-version] [--proposal] [--rules-21|…|--rules-24] BASE OURS THEIRS PATH`: the merge on standard
-//! output; exit 0 clean, 1 conflict (with markers), 129 on error. With `--proposal` a conflict's proposal counts as clean, so
+//! output; exit 0 clean, 1 conflict (with markers, or OURS where nothing can be shown line by line), 129 on error. With `--proposal` a conflict's proposal counts as clean, so
 //! that a score tells how good proposals are; with `--rules-21` the merge is that of a group that has these older rules.
 
 use std::io::Write;
@@ -48,7 +48,8 @@ fn run(args: &[String]) -> std::io::Result<bool> {
             Ok(true)
         }
         Outcome::Conflict(conflict) => {
-            std::io::stdout().write_all(&markers(&conflict, &Labels::default()))?;
+            // Without lines to show the file stays as ours: an empty one would lose it.
+            std::io::stdout().write_all(&markers(&conflict, &Labels::default()).unwrap_or(ours))?;
             eprint!("{}", report(&conflict, path));
             Ok(false)
         }

@@ -79,7 +79,7 @@ pub struct Conflict {
     /// Why no rung answered.
     pub reason: Reason,
     /// The partial merge, in file order: what is agreed and what is disputed. Empty where there is nothing to show
-    /// line by line (binary, links, a deleted side).
+    /// line by line (binary, links, a deleted side, a file too large or too much work): then [`crate::markers`] has none.
     pub pieces: Vec<Piece>,
     /// The best whole file that anybody could suggest; never applied by itself.
     pub proposal: Option<Vec<u8>>,

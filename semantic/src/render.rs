@@ -43,16 +43,20 @@ impl Default for Form {
     }
 }
 
-/// The file with git's diff3 conflict markers around what is disputed.
+/// The file with git's diff3 conflict markers around what is disputed; none where there is nothing to show line by line
+/// ([`Conflict::pieces`]): then the file stays as one side has it, or goes to another tool.
 ///
 /// Byte for byte what `git merge-file --diff3` writes for the same disputed stretches: markers end as the file's lines
 /// do (CRLF or LF), and a side without final newline gets one.
-pub fn markers(conflict: &Conflict, labels: &Labels) -> Vec<u8> {
+pub fn markers(conflict: &Conflict, labels: &Labels) -> Option<Vec<u8>> {
     markers_of(conflict, labels, Form::default())
 }
 
 /// The same in another form.
-pub fn markers_of(conflict: &Conflict, labels: &Labels, form: Form) -> Vec<u8> {
+pub fn markers_of(conflict: &Conflict, labels: &Labels, form: Form) -> Option<Vec<u8>> {
+    if conflict.pieces.is_empty() {
+        return None;
+    }
     let end: &[u8] = if ends_in_crlf(&conflict.pieces) { b"\r\n" } else { b"\n" };
     let mut out = Vec::new();
     for piece in &conflict.pieces {
@@ -64,7 +68,7 @@ pub fn markers_of(conflict: &Conflict, labels: &Labels, form: Form) -> Vec<u8> {
             }
         }
     }
-    out
+    Some(out)
 }
 
 fn show(out: &mut Vec<u8>, part: &Part, labels: &Labels, size: usize, end: &[u8]) {
@@ -185,6 +189,7 @@ mod tests {
     fn markers_are_gits() {
         let shown =
             markers(&conflict(vec![Piece::Agreed("a\n".into()), disputed("b\n", "x\n", "y")]), &Labels::default());
+        let shown = shown.expect("pieces");
         let expected = "a\n<<<<<<< ours\nx\n||||||| base\nb\n=======\ny\n>>>>>>> theirs\n";
         assert_eq!(String::from_utf8(shown).expect("text"), expected);
     }
@@ -192,14 +197,15 @@ mod tests {
     #[test]
     fn markers_are_as_long_as_asked_for() {
         let conflict = conflict(vec![disputed("b\n", "x\n", "y\n")]);
-        let shown = String::from_utf8(markers_of(&conflict, &Labels::default(), Form { size: 3, ..Form::default() }))
-            .expect("text");
+        let shown = markers_of(&conflict, &Labels::default(), Form { size: 3, ..Form::default() }).expect("pieces");
+        let shown = String::from_utf8(shown).expect("text");
         assert_eq!(shown, "<<< ours\nx\n||| base\nb\n===\ny\n>>> theirs\n");
     }
 
     #[test]
     fn markers_end_as_the_files_lines_do() {
         let shown = markers(&conflict(vec![disputed("b\r\n", "x\r\n", "y\r\n")]), &Labels::default());
+        let shown = shown.expect("pieces");
         assert!(shown.starts_with(b"<<<<<<< ours\r\nx\r\n"));
     }
 

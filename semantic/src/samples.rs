@@ -86,7 +86,7 @@ fn bytes(outcome: &Outcome) -> Vec<u8> {
     match outcome {
         Outcome::Clean { bytes: merged, .. } => bytes.extend_from_slice(merged),
         Outcome::Conflict(conflict) => {
-            bytes.extend_from_slice(&markers(conflict, &Labels::default()));
+            bytes.extend_from_slice(&markers(conflict, &Labels::default()).unwrap_or_default());
             bytes.extend_from_slice(json(conflict).as_bytes());
         }
     }

@@ -84,9 +84,18 @@ fn a_merge_that_a_check_refused_is_shown_with_both_sides_and_never_as_if_it_were
     let theirs = ["c = 4\na = 1\nb = 2\n", "a\nb\nx\nc\n", "use old\nold(1)\nold(2)\n"];
     for ((base, ours), theirs) in stretches.into_iter().zip(ours).zip(theirs) {
         let Outcome::Conflict(c) = with(&Options::default(), "a.toml", base, ours, theirs) else { panic!("clean") };
-        let shown = String::from_utf8(markers(&c, &Labels::default())).expect("text");
+        let shown = String::from_utf8(markers(&c, &Labels::default()).expect("pieces")).expect("text");
         assert!(c.check().is_some() && shown.contains("<<<<<<<") && shown.contains(">>>>>>>"), "{c:?}\n{shown}");
     }
+}
+
+#[test]
+fn a_conflict_without_lines_to_show_has_no_markers_and_is_no_empty_file() {
+    let options = Options::default();
+    let (base, ours, theirs) = (&[0_u8, 1][..], &[0_u8, 2][..], &[0_u8, 3][..]);
+    let merged = merge(&Input { base: Some(base), ours, theirs, path: "a.bin", options: &options });
+    let Outcome::Conflict(binary) = merged else { panic!("clean") };
+    assert_eq!((binary.reason, markers(&binary, &Labels::default())), (Reason::Binary, None));
 }
 
 #[test]

@@ -70,8 +70,7 @@ impl Contents {
         let outcome = merge_entries(base, Some(first), Some(second), &conflict.path, &Options::default());
         let EntryOutcome::Conflict(merged) = outcome else { return None };
         let labels = Labels { ours: "side 1".into(), base: "before".into(), theirs: "side 2".into() };
-        let shown = String::from_utf8(markers(&merged, &labels)).ok()?;
-        (!merged.pieces.is_empty()).then_some(shown)
+        String::from_utf8(markers(&merged, &labels)?).ok()
     }
 
     fn entry(&self, mode: Mode, hash: &Digest) -> Option<Entry<'_>> {

@@ -26,8 +26,8 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// The merge with markers; of a driver in git's style.
-    pub fn around(&self, conflict: &Conflict, is_driver: bool) -> Vec<u8> {
+    /// The merge with markers, of a driver in git's style; none where there are no lines to show.
+    pub fn around(&self, conflict: &Conflict, is_driver: bool) -> Option<Vec<u8>> {
         let form = Form { size: self.marker_size as usize, style: self.style(is_driver) };
         markers_of(conflict, &self.names(), form)
     }

@@ -124,11 +124,13 @@ impl Merged {
         let made = |clean, bytes| Self { clean, bytes, is_gits: false };
         match outcome {
             Outcome::Clean { bytes, .. } => made(true, bytes.clone()),
-            Outcome::Conflict(conflict) if conflict.pieces.is_empty() => {
-                let gits = args.driver.then(|| by_git::merge(conflict, &args.marks.gits(), files)).flatten();
-                gits.unwrap_or_else(|| made(false, ours.to_vec()))
-            }
-            Outcome::Conflict(conflict) => made(false, args.marks.around(conflict, args.driver)),
+            Outcome::Conflict(conflict) => match args.marks.around(conflict, args.driver) {
+                Some(marked) => made(false, marked),
+                None => {
+                    let gits = args.driver.then(|| by_git::merge(conflict, &args.marks.gits(), files)).flatten();
+                    gits.unwrap_or_else(|| made(false, ours.to_vec()))
+                }
+            },
         }
     }
 }

@@ -170,7 +170,7 @@ fn marked(conflict: &Conflict) -> String {
         disputed => disputed.clone(),
     });
     let conflict = Conflict { pieces: pieces.collect(), ..conflict.clone() };
-    String::from_utf8_lossy(&markers(&conflict, &Labels::default())).into_owned()
+    String::from_utf8_lossy(&markers(&conflict, &Labels::default()).unwrap_or_default()).into_owned()
 }
 
 fn abridged(bytes: &[u8]) -> Vec<u8> {
