@@ -30,6 +30,10 @@ use crate::ladder::Task;
 use crate::{Rules, Rung};
 
 /// A named check; its name travels into the conflict that it makes.
+///
+/// A merge that git makes cleanly is held to [`Check::LineAccounting`], [`Check::Parses`], [`Check::DuplicateKey`],
+/// [`Check::DefinitionOrder`] and [`Check::Numbering`] alone. The others are for merges that git would not make: one
+/// name that both sides declare at two places, say, goes through where git merges cleanly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
     /// A line that both sides kept is gone, or a line is there more often than the sides explain.

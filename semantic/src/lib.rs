@@ -11,7 +11,8 @@
 //! 3. [`Rung::Data`]: JSON, TOML and YAML by key.
 //! 4. [`Rung::Imports`]: import lines as sets.
 //! 5. [`Rung::Code`]: declarations as items that tile the file.
-//! 6. The checks of [`Check`], after whatever rung answered; a refusal makes a semantic conflict.
+//! 6. The checks of [`Check`], after whatever rung answered; a refusal makes a semantic conflict. A merge that git makes
+//!    cleanly is held to some of them alone, as [`Check`] says.
 //! 7. [`Rung::None`]: a [`Conflict`], with what could be merged as advice.
 //!
 //! A rung only turns a conflict into a clean answer; it never overrides a clean answer of an earlier one. The rungs work on the
