@@ -7,7 +7,7 @@ use style::Part;
 
 pub use style::Style;
 
-/// Names that the markers give to the sides.
+/// Names that the markers give to the sides: of each the first line, for a marker is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     /// After `<<<<<<<`.
@@ -30,7 +30,7 @@ pub const MARKER_SIZE: usize = 7;
 /// Form of the markers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form {
-    /// Characters in a marker: more for files whose own lines could be taken for shorter ones (git's attribute
+    /// Characters in a marker, at least one: more for files whose own lines could be taken for shorter ones (git's attribute
     /// `conflict-marker-size`).
     pub size: usize,
     /// Share of a dispute that stands between them.
@@ -99,7 +99,8 @@ fn ends_in_crlf(pieces: &[Piece]) -> bool {
 }
 
 fn marker(out: &mut Vec<u8>, sign: u8, size: usize, label: &str, end: &[u8]) {
-    out.extend(std::iter::repeat_n(sign, size));
+    out.extend(std::iter::repeat_n(sign, size.max(1)));
+    let label = label.split(['\r', '\n']).next().unwrap_or_default();
     if !label.is_empty() {
         out.push(b' ');
         out.extend_from_slice(label.as_bytes());

@@ -9,7 +9,9 @@ mod imports;
 mod lines;
 mod text;
 
-use quorate_semantic::{Check, Class, Input, Labels, ListKey, Options, Outcome, Reason, Rung, markers, merge};
+use quorate_semantic::{
+    Check, Class, Form, Input, Labels, ListKey, Options, Outcome, Reason, Rung, markers, markers_of, merge,
+};
 
 fn with(options: &Options, path: &str, base: &str, ours: &str, theirs: &str) -> Outcome {
     let input = Input { base: Some(base.as_bytes()), ours: ours.as_bytes(), theirs: theirs.as_bytes(), path, options };
@@ -96,6 +98,14 @@ fn a_conflict_without_lines_to_show_has_no_markers_and_is_no_empty_file() {
     let merged = merge(&Input { base: Some(base), ours, theirs, path: "a.bin", options: &options });
     let Outcome::Conflict(binary) = merged else { panic!("clean") };
     assert_eq!((binary.reason, markers(&binary, &Labels::default())), (Reason::Binary, None));
+}
+
+#[test]
+fn a_marker_is_one_line_with_a_sign_whatever_its_label_and_size_are() {
+    let Outcome::Conflict(c) = with(&Options::default(), "a.txt", "b\n", "x\n", "y\n") else { panic!("clean") };
+    let labels = Labels { ours: "one\r\ntwo".into(), base: "\nthree".into(), theirs: "four\rfive".into() };
+    let shown = markers_of(&c, &labels, Form { size: 0, ..Form::default() }).expect("pieces");
+    assert_eq!(String::from_utf8(shown).expect("text"), "< one\nx\n|\nb\n=\ny\n> four\n");
 }
 
 #[test]
