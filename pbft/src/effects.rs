@@ -281,7 +281,8 @@ pub enum Rejected {
         /// The sender.
         from: ReplicaId,
     },
-    /// The own lane has no room; the author is told to come again.
+    /// The own lane has no room; the author is told to come again. A follower has no lane, and an item above
+    /// [`crate::Constants::ITEM_BYTES_MAX`] never finds room: the gate refuses it before it is submitted.
     #[error("the own lane is full")]
     LaneFull,
     /// A lane, slot or question that no group of this size, epoch or state has.

@@ -28,7 +28,8 @@ pub enum Input {
     Message(Verified<Message>),
     /// A word of a peer that says what is certified: not verified.
     Word(Word),
-    /// An item that was checked for this replica's own lane: an envelope that its gate let in.
+    /// An item that was checked for this replica's own lane: an envelope that its gate let in. More than
+    /// [`crate::Constants::ITEM_BYTES_MAX`] bytes never fit.
     Submit(Item),
     /// Items with these bytes need no order any more: those that wait for a bundle of the own lane leave.
     Withdraw(BTreeSet<Vec<u8>>),

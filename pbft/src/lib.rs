@@ -1,8 +1,10 @@
 //! Agreement on one order: PBFT with signatures over certified lanes.
 //!
 //! This crate is a state machine without I/O. Clocks, threads, sockets, randomness and `std` are outside.
-//! [`Replica::step`] is the one door in; [`Effects`] is the one door out. The same value runs under a node, under a
-//! simulator and in a search.
+//! Inputs come in by [`Replica::step`] alone, or by its halves: [`Replica::take_in`] for each input of a round and one
+//! [`Replica::advance`]. [`Effects`] is the one door out. The same value runs under a node, under a simulator and in a search.
+//! A value begins by [`Replica::new`] in a new group, by [`Replica::recover`] from a disk and by [`Replica::enter`] in the
+//! next epoch; a [`Follower`] executes what others decide, and has no vote.
 //!
 //! # The protocol as rules
 //!
@@ -43,8 +45,10 @@
 //!   nothing is taken on somebody's word, and wrong ones are evidence.
 //! * Timers end with commits, not with execution: a primary cannot be blamed for data that others withhold (V1).
 //! * Checkpoints are also taken when the group falls idle, after a slot that carries a mark (C1).
-//! * There is no state transfer here yet: who is behind fetches decided slots and bundles, of which none are dropped.
-//! * There is one epoch yet (M); its number is in every statement.
+//! * State is not transferred here (S1): a replica that is behind fetches decided slots and bundles from those that still
+//!   have them ([`Input::Oldest`]). The shell copies older state to the disk, and [`Replica::recover`] goes on from there.
+//! * A value has one member list for its life. An epoch ends at the slot that [`Constants::last_slot`] names, and a
+//!   [`Handover`] leads to the value of the next (M1, M3); the epoch's number is in every statement.
 #![no_std]
 #![forbid(unsafe_code)]
 

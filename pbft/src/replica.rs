@@ -62,7 +62,8 @@ impl Replica {
     ///
     /// # Panics
     ///
-    /// If `me` is not in the member list, or the signer's key is not its key: a wrong configuration.
+    /// On a wrong configuration: if `me` is not in the member list, if the signer's key is not its key, or if the window is
+    /// below two checkpoint periods or above [`Constants::WINDOW_MAX`].
     pub fn new(config: ReplicaConfig) -> Self {
         let die = config.die;
         let member = Member::new(config);
