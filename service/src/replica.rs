@@ -29,7 +29,7 @@ use crate::pool::{CachedPayload, CachedSigner, CachedVerify, Checker, Pool};
 use crate::relaying::{self, Switchboard};
 use crate::shelter::sheltered;
 use crate::tasks::spawn;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Shared};
 use outlet::sender;
 use quorate_client::keys;
 use quorate_ledger::{EnvelopeCheck, Genesis, OpenError, proof};
@@ -80,7 +80,7 @@ pub struct Interceptor {
 }
 
 /// Reason for which a core stopped by itself.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Stopped {
     /// Its engine cannot go on.
     #[error(transparent)]
@@ -95,7 +95,7 @@ pub struct Running {
     api: SocketAddr,
     scheme: &'static str,
     service: Arc<Service>,
-    core: oneshot::Receiver<Result<(), Stopped>>,
+    core: Shared<oneshot::Receiver<Result<(), Stopped>>>,
     servers: Vec<JoinHandle<io::Result<()>>>,
     /// Kept while the servers run.
     _threads: Threads,
@@ -246,9 +246,9 @@ impl Running {
         self.service.genesis.name()
     }
 
-    /// Returns when the core has stopped: by itself, with the reason, or in order.
+    /// Returns when the core has stopped: by itself, with the reason, or in order. Later calls return the same.
     pub async fn core_stopped(&mut self) -> Result<(), Stopped> {
-        (&mut self.core).await.unwrap_or(Err(Stopped::Thread("its thread ended")))
+        self.core.clone().await.unwrap_or(Err(Stopped::Thread("its thread ended")))
     }
 
     /// Prepares to stop: tells that it is not ready, takes no change, hands a primary's office over, and waits until the
@@ -272,7 +272,8 @@ impl Running {
         sources.room.is_awaited() || sources.pulse.silence() < CORE_SILENT_MAX
     }
 
-    /// Stops taking requests, finishes what the core has begun, closes everything.
+    /// Stops taking requests, finishes what the core has begun, closes everything. The outcome is [`Running::core_stopped`]'s, also of
+    /// a core that has stopped by itself, and of a second call.
     pub async fn stop(&mut self) -> Result<(), Stopped> {
         self.service.stop.cancel();
         self.service.sources.room.give_up();

@@ -5,7 +5,7 @@ use quorate_pbft::{Digest, SeqNum};
 use quorate_storage::RecordError;
 
 /// Why an engine cannot go on. The process must stop; what is on disk is a whole round.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// The disk said no. The last round may or may not be on it.
     #[error(transparent)]

@@ -18,6 +18,7 @@ use crate::narrator;
 use crate::pool::CachedPayload;
 use crate::tasks::{spawn, spawn_until};
 use crate::tokens::Tokens;
+use futures::FutureExt as _;
 use quorate_ledger::{EnvelopeCheck, Genesis, Ledger, MemoryStore};
 use quorate_pbft::{Certified, Digest, ReplicaId};
 use std::io;
@@ -130,7 +131,7 @@ impl Node {
             membership: membership.clone(),
             send,
         };
-        let core = watch_core(core, around).map_err(|error| LaunchError::System(error.to_string()))?;
+        let core = watch_core(core, around).map_err(|error| LaunchError::System(error.to_string()))?.shared();
         let conduct = Arc::new(Conduct::default());
         let liars = copying::liars(&config.data);
         let sources = Arc::new(Sources {
