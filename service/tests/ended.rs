@@ -1,26 +1,67 @@
-//! Ends of a replica inside a program.
+//! Ends of a replica inside a program: stopped, asked again, or dropped.
 
 mod lone;
 
 use lone::{anywhere, launch, plan};
+use quorate_client::http::Client;
 use quorate_ledger::answers::DIGEST;
 use quorate_service::init::make;
 use quorate_service::replica::Running;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
 
-async fn launched() -> (TempDir, Running) {
+/// Time that an end may take on a busy machine: less than the scrub rests between two walks.
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn launched() -> (TempDir, PathBuf, Running) {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = make(&plan(&folder.path().join("group"))).expect("a group").replicas.remove(0);
     let replica = launch(&dir, anywhere(), DIGEST).await.expect("a replica");
-    (folder, replica)
+    (folder, dir, replica)
+}
+
+async fn eventually<T>(mut found: impl AsyncFnMut() -> Option<T>) -> T {
+    let look = async {
+        loop {
+            match found().await {
+                Some(found) => break found,
+                None => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    timeout(LIMIT, look).await.expect("in time")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_says_how_its_core_has_stopped_as_often_as_it_is_asked() {
-    let (_folder, mut replica) = launched().await;
+    let (_folder, _dir, mut replica) = launched().await;
 
     replica.stop().await.expect("an orderly end");
 
     replica.core_stopped().await.expect("the same end");
     replica.stop().await.expect("the same end");
+}
+
+/// Whether a file of this folder is open in this process.
+#[cfg(target_os = "linux")]
+fn is_open(dir: &Path) -> bool {
+    let open = std::fs::read_dir("/proc/self/fd").expect("the files of this process");
+    open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok()).any(|at| at.starts_with(dir))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_task_of_a_replica_that_was_stopped_keeps_a_file_open_while_it_rests() {
+    let (_folder, dir, mut replica) = launched().await;
+    let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
+    let walks = async || String::from_utf8(client.get_beside("metrics").await.ok()?.body.to_vec()).ok();
+    eventually(async || walks().await.filter(|metrics| metrics.contains("\nquorate_scrub_walks 1"))).await;
+    assert!(is_open(&dir));
+
+    replica.stop().await.expect("an orderly end");
+    drop(replica);
+
+    eventually(async || (!is_open(&dir)).then_some(())).await;
 }

@@ -150,9 +150,10 @@ impl Node {
             certificate_ends: certificate.as_ref().map(|certificate| certificate.ends()).unwrap_or_default(),
         });
         let (tell, watched) = watch::channel(Arc::default());
-        spawn(health::watch(sources.clone(), tell));
-        spawn(health::scrub(sources.clone()));
-        spawn(health::count_live(sources.clone()));
+        let stop = CancellationToken::new();
+        spawn_until(stop.clone(), health::watch(sources.clone(), tell));
+        spawn_until(stop.clone(), health::scrub(sources.clone()));
+        spawn_until(stop.clone(), health::count_live(sources.clone()));
         let signatures = Arc::new(Signatures::new(EnvelopeCheck::new(&genesis)));
         let service = Arc::new(Service {
             genesis_root,
@@ -180,7 +181,7 @@ impl Node {
             outages,
             watched,
             drain: CancellationToken::new(),
-            stop: CancellationToken::new(),
+            stop,
             conduct,
             liars,
             tokens: tokens.clone(),
