@@ -42,7 +42,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-use std::{fs, io};
+use std::{fs, io, thread};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -90,7 +90,8 @@ pub enum Stopped {
     Thread(&'static str),
 }
 
-/// A replica that runs.
+/// A replica that runs. Dropping it ends it as [`Running::stop`] does, but waits for nothing: its folder is free for another one
+/// some time later.
 pub struct Running {
     api: SocketAddr,
     scheme: &'static str,
@@ -100,7 +101,7 @@ pub struct Running {
     /// Kept while the servers run.
     _threads: Threads,
     pool: Option<Pool>,
-    observers: Option<std::thread::JoinHandle<()>>,
+    observers: Option<thread::JoinHandle<()>>,
 }
 
 impl Running {
@@ -275,9 +276,7 @@ impl Running {
     /// Stops taking requests, finishes what the core has begun, closes everything. The outcome is [`Running::core_stopped`]'s, also of
     /// a core that has stopped by itself, and of a second call.
     pub async fn stop(&mut self) -> Result<(), Stopped> {
-        self.service.stop.cancel();
-        self.service.sources.room.give_up();
-        self.service.inbox.close();
+        self.end();
         let outcome = self.core_stopped().await;
         self.service.membership.close().await;
         if let Some(pool) = self.pool.take() {
@@ -292,6 +291,23 @@ impl Running {
             let _ = server.await; // one that panicked has said so
         }
         outcome
+    }
+
+    /// Has everything end: the core once it has worked off what it took.
+    fn end(&self) {
+        self.service.stop.cancel();
+        self.service.sources.room.give_up();
+        self.service.inbox.close();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+        if let Some(pool) = self.pool.take() {
+            // Whoever drops this may be a task: another thread waits for those of the pool.
+            let _ = thread::Builder::new().spawn(move || drop(pool));
+        }
     }
 }
 
@@ -411,7 +427,7 @@ fn random() -> Result<u64, LaunchError> {
 /// Verification threads: one for each processor, and one more, which is never in bulk together with all others: a large bundle
 /// never delays votes.
 fn threads() -> usize {
-    1 + std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8))
+    1 + thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8))
 }
 
 /// Checked messages go to the core, but for those that an interceptor holds back.

@@ -35,6 +35,19 @@ async fn eventually<T>(mut found: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_is_dropped_ends_and_its_folder_starts_again_in_the_same_process() {
+    let (_folder, dir, replica) = launched().await;
+    let api = replica.api_url();
+
+    drop(replica);
+
+    let mut again = eventually(async || launch(&dir, anywhere(), DIGEST).await.ok()).await;
+    let old = Client::new(&api, LIMIT).expect("its address");
+    eventually(async || old.is_there().await.is_err().then_some(())).await;
+    again.stop().await.expect("an orderly end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_says_how_its_core_has_stopped_as_often_as_it_is_asked() {
     let (_folder, _dir, mut replica) = launched().await;
 
