@@ -45,6 +45,10 @@ const OFFENCES_MAX: u8 = 8;
 
 impl Ledger {
     /// Executes the next slot. An error leaves the ledger unfit for use: go back to a clone.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is not the one after the newest, or its time is before the newest one's: the core decides no such slot.
     pub fn execute(&mut self, store: &mut dyn Store, decided: &Decided) -> Result<Outcome, StoreError> {
         assert!(decided.seq == self.head().seq.next(), "slots are executed without gaps (N6)");
         assert!(decided.time >= self.head().time, "ledger time never goes back (T1)");

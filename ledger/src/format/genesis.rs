@@ -31,7 +31,8 @@ pub struct GenesisFile {
     pub format: String,
     /// Name of the group for people.
     pub name: String,
-    /// Rules by which the group begins; none: [`RULES_FIRST`].
+    /// Rules by which the group begins; none: [`RULES_FIRST`], as groups have that began before rules were named. A new
+    /// group names the newest of [`RULES`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<u32>,
     /// Group from whose last certified state this one goes on; none of a group that begins with nothing.
