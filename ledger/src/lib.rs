@@ -4,7 +4,7 @@
 //! would like to have decided, and a [`StateView`] answers questions about the state of one moment. Execution is a
 //! function of its inputs: no clock, no randomness, no floating point, no walk over an unordered map. Two replicas that
 //! execute the same slots have the same [`Ledger::state_root`], whatever machine they run on and whatever they have
-//! pruned.
+//! pruned. `examples/prove.rs` goes from a signed envelope to a proof of its file.
 //!
 //! **Reading order.** The modules stand in reading order, and each names only those before it. `vocabulary`, `format`
 //! and `policy` are what is signed; `answers` proves that a program has these rules; `state` is what stands under the root, and `proof` shows it to outsiders; `lock`
