@@ -6,6 +6,16 @@
 //! `relaying` leads to those behind a wall;
 //! [`copying`] makes a copy of a group's state, [`parcel`] carries what it decides; [`config`], [`init`], [`ceremony`], [`seat`], [`doctor`], [`logging`],
 //! [`tokens`], [`metrics`] and [`health`] are what an operator meets.
+//!
+//! # A node inside a program
+//!
+//! `examples/node.rs` has all of it. [`init::make`] makes a test group; a folder of a group of several organisations comes from
+//! a [`ceremony`]. [`config::Config::of_another`] takes the folder's file as it is; [`config::Config::load`] lets variables
+//! `QUORATE_…` of this process, and flags, win over the file, so that two nodes of one process would share them. Only the
+//! passphrase of a sealed key always comes from the process: from the file that `QUORATE_PASSPHRASE_FILE` names.
+//! [`replica::Running::launch`] takes [`replica::Options`] with [`quorate_ledger::answers::DIGEST`], on a runtime of tokio.
+//! [`replica::Running::drain`] and then [`replica::Running::stop`] end a node in order; one that is dropped ends too, and nobody
+//! learns when.
 
 pub mod answers;
 mod api;
