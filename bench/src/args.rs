@@ -186,3 +186,16 @@ fn level(name: &str) -> Result<Level, String> {
     let known = level_named(name).filter(|level| *level != Level::Eventual);
     known.ok_or_else(|| "causal, sequential or strong".to_owned())
 }
+
+#[cfg(test)]
+impl BenchArgs {
+    /// Arguments of a command line, which begins with the program's name.
+    pub(crate) fn of_line(line: &str) -> Result<Self, clap::Error> {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            args: BenchArgs,
+        }
+        <Program as clap::Parser>::try_parse_from(line.split(' ')).map(|program| program.args)
+    }
+}

@@ -21,15 +21,21 @@ const STOCK_CHANGES: u64 = 100;
 /// Time that an envelope may take before the run is called off.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
-/// Envelope with its verdict.
+/// Envelope that was due, with its verdict.
 #[derive(Debug, Clone, Copy)]
-pub struct Answered {
+pub struct Asked {
     /// When it was handed in; at a rate, when it was to be.
-    pub sent: Instant,
-    /// When its author held the receipt.
+    pub due: Instant,
+    /// When its author held the receipt, or stopped without having sent it.
     pub at: Instant,
-    /// Outcome.
-    pub state: State,
+    /// Outcome; none where it was never sent.
+    pub state: Option<State>,
+}
+
+impl Asked {
+    fn answered(due: Instant, receipt: &Receipt) -> Self {
+        Self { due, at: Instant::now(), state: Some(receipt.state) }
+    }
 }
 
 /// Author with its key and the node that it talks to.
@@ -63,9 +69,9 @@ impl Author {
         })
     }
 
-    /// Works until `end`, with a pause from the begin of one envelope to the next; what was answered, in order.
-    pub async fn work(&mut self, pause: Duration, end: Instant) -> anyhow::Result<Vec<Answered>> {
-        let mut answered = Vec::new();
+    /// Works until `end`, with a pause from the begin of one envelope to the next; what was due, in order.
+    pub async fn work(&mut self, pause: Duration, end: Instant) -> anyhow::Result<Vec<Asked>> {
+        let mut asked = Vec::new();
         let mut due = Instant::now() + pause.mul_f64((self.index % 64) as f64 / 64.0); // not all at once
         while due.max(Instant::now()) < end {
             tokio::time::sleep_until(due.into()).await;
@@ -74,17 +80,18 @@ impl Author {
             let sent = if pause.is_zero() { Instant::now() } else { due };
             due += pause;
             let receipt = self.send(self.envelope(contents)).await?;
-            answered.push(Answered { sent, at: Instant::now(), state: receipt.state });
+            asked.push(Asked::answered(sent, &receipt));
             self.base = self.based_on(&receipt)?;
             self.next_seq += self.changes;
         }
-        Ok(answered)
+        asked.extend(unsent(due, pause, end));
+        Ok(asked)
     }
 
     /// Works over one connection, with so many envelopes under way.
-    pub async fn stream(&mut self, under_way: u64, end: Instant) -> anyhow::Result<Vec<Answered>> {
+    pub async fn stream(&mut self, under_way: u64, end: Instant) -> anyhow::Result<Vec<Asked>> {
         let (offers, mut answers) = self.client.renewed().offers(self.level).await?;
-        let (mut sent, mut waits, mut answered) = (0, BTreeMap::new(), Vec::new());
+        let (mut sent, mut waits, mut asked) = (0, BTreeMap::new(), Vec::new());
         loop {
             while Instant::now() < end && (waits.len() as u64) < under_way {
                 waits.insert(sent, Instant::now());
@@ -92,13 +99,13 @@ impl Author {
                 (sent, self.next_seq) = (sent + 1, self.next_seq + self.changes);
             }
             if waits.is_empty() {
-                return Ok(answered);
+                return Ok(asked);
             }
             let offered = answers.within(ANSWER_LIMIT).await?.context("no answer in time, or the stream ended")?;
             let sent = waits.remove(&offered.at).context("an answer to nothing")?;
             let problem = offered.problem.map(|problem| problem.to_string()).unwrap_or_default();
             let receipt = offered.receipt.with_context(|| format!("author {}: no verdict, {problem}", self.index))?;
-            answered.push(Answered { sent, at: Instant::now(), state: receipt.state });
+            asked.push(Asked::answered(sent, &receipt));
             self.base = self.based_on(&receipt)?.max(self.base);
         }
     }
@@ -196,10 +203,35 @@ impl Author {
     }
 }
 
+/// Envelopes that were due from one moment to another, one in each pause, and that nobody sends any more.
+fn unsent(due: Instant, pause: Duration, end: Instant) -> impl Iterator<Item = Asked> {
+    let at = Instant::now();
+    let next = move |due: &Instant| Some(*due + pause);
+    let dues = std::iter::successors(Some(due), next).take_while(move |due| !pause.is_zero() && *due < end);
+    dues.map(move |due| Asked { due, at, state: None })
+}
+
 fn put(path: String, content: &[u8]) -> Op {
     Op::Put { path, mode: Mode::File, content: Digest(Sha256::digest(content).into()) }
 }
 
 fn took_effect(state: State) -> bool {
     matches!(state, State::Applied | State::Merged | State::Conflict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelopes_that_an_author_did_not_come_to_send_are_those_due_until_the_end() {
+        let (begin, pause) = (Instant::now(), Duration::from_millis(10));
+        let dues = |pause, end: u64| -> Vec<Instant> {
+            unsent(begin, pause, begin + Duration::from_millis(end)).map(|asked| asked.due).collect()
+        };
+
+        assert_eq!(dues(pause, 25), [0, 10, 20].map(|ms| begin + Duration::from_millis(ms)));
+        assert_eq!(dues(pause, 0), []);
+        assert_eq!(dues(Duration::ZERO, 25), [], "who sends after each answer owes nothing");
+    }
 }

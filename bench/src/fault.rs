@@ -5,7 +5,7 @@
 //! the receipt.
 
 use crate::args::{BenchArgs, Fault};
-use crate::author::Answered;
+use crate::author::Asked;
 use crate::failure::Failure;
 use crate::group::Group;
 use crate::load::{self, Crew, Measured, Pace};
@@ -84,13 +84,12 @@ pub async fn run(args: &BenchArgs, fault: Fault, group: &mut Group) -> anyhow::R
     tokio::time::sleep_until(end.into()).await;
     let (after, elapsed) = (group.usage()?, begin.elapsed());
 
-    let (_, answered) = crew.done().await?;
+    let (_, asked) = crew.done().await?;
     let views = (view.view, status(group, others[0]).await?.view);
-    let seen = Seen { fault, struck, views, began, moment, end, answered };
+    let seen = Seen { fault, struck, views, began, moment, end, asked };
     let outage = seen.outage(group.genesis.constants().base_timeout_ms)?;
-    let answered = load::within(seen.answered, begin, begin + elapsed);
-    let view_changes = outage.view_after - view.view;
-    Ok((Measured { begin, elapsed, answered, before: usage, after, view_changes, minutes: Vec::new() }, outage))
+    let (asked, view_changes) = (seen.asked, outage.view_after - view.view);
+    Ok((Measured { begin, elapsed, asked, before: usage, after, view_changes, minutes: Vec::new() }, outage))
 }
 
 /// Replicas that a fault strikes.
@@ -151,12 +150,13 @@ struct Seen {
     began: Instant,
     moment: Instant,
     end: Instant,
-    answered: Vec<Answered>,
+    asked: Vec<Asked>,
 }
 
 impl Seen {
     fn outage(&self, base_timeout_ms: u64) -> anyhow::Result<Outage> {
-        let commits: Vec<Instant> = self.answered.iter().map(|answered| answered.at).collect();
+        let answered = self.asked.iter().filter(|asked| asked.state.is_some());
+        let commits: Vec<Instant> = answered.map(|asked| asked.at).collect();
         let (silent, resumed) =
             timeline::silence(&commits, self.moment).context("no commit before or none after the fault")?;
         let resumed_after_ms = millis(resumed.duration_since(self.moment));
@@ -174,7 +174,7 @@ impl Seen {
             resumed_after_ms,
             bound_ms,
             within_bound: resumed_after_ms <= bound_ms,
-            timeline: timeline::steps(&self.answered, &span),
+            timeline: timeline::steps(&self.asked, &span),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Load of a run: authors at work, and what was seen meanwhile.
 
 use crate::args::BenchArgs;
-use crate::author::{Answered, Author};
+use crate::author::{Asked, Author};
 use crate::group::Group;
 use crate::threads::Usage;
 use anyhow::Context as _;
@@ -25,8 +25,8 @@ pub struct Measured {
     pub begin: Instant,
     /// The time that counts.
     pub elapsed: Duration,
-    /// Envelopes that were answered in it.
-    pub answered: Vec<Answered>,
+    /// Envelopes of the whole run, those before and after it too.
+    pub asked: Vec<Asked>,
     /// Processor time at its begin.
     pub before: Usage,
     /// Processor time at its end.
@@ -87,29 +87,29 @@ async fn stock(authors: Vec<Author>) -> anyhow::Result<Vec<Author>> {
 /// Authors at work.
 pub struct Crew(Vec<JoinHandle<anyhow::Result<Worked>>>);
 
-/// Author who is done, and what was answered to it.
-type Worked = (Author, Vec<Answered>);
+/// Author who is done, and what was due of it.
+type Worked = (Author, Vec<Asked>);
 
 impl Crew {
     /// Lets authors work until `end`.
     pub fn at_work(authors: Vec<Author>, pace: Pace, end: Instant) -> Self {
         let work = |mut author: Author| async move {
-            let answered = match pace.under_way {
+            let asked = match pace.under_way {
                 Some(under_way) => author.stream(under_way, end).await?,
                 None => author.work(pace.pause, end).await?,
             };
-            Ok((author, answered))
+            Ok((author, asked))
         };
         Self(authors.into_iter().map(|author| tokio::spawn(work(author))).collect())
     }
 
-    /// The authors, when they are done, and what was answered to them.
-    pub async fn done(self) -> anyhow::Result<(Vec<Author>, Vec<Answered>)> {
+    /// The authors, when they are done, and what was due of them.
+    pub async fn done(self) -> anyhow::Result<(Vec<Author>, Vec<Asked>)> {
         let (mut authors, mut all) = (Vec::new(), Vec::new());
         for task in self.0 {
-            let (author, answered) = task.await.context("an author panicked")??;
+            let (author, asked) = task.await.context("an author panicked")??;
             authors.push(author);
-            all.extend(answered);
+            all.extend(asked);
         }
         Ok((authors, all))
     }
@@ -133,15 +133,8 @@ pub async fn run(
     tokio::time::sleep_until(end.into()).await;
     let (after, elapsed) = (group.usage()?, begin.elapsed());
     let view_changes = group.newest_view().await? - view;
-    let (authors, answered) = crew.done().await?;
-    let answered = within(answered, begin, begin + elapsed);
-    Ok((authors, Measured { begin, elapsed, answered, before, after, view_changes, minutes }))
-}
-
-/// Those that were answered in a time.
-pub fn within(mut answered: Vec<Answered>, begin: Instant, end: Instant) -> Vec<Answered> {
-    answered.retain(|answered| (begin..end).contains(&answered.at));
-    answered
+    let (authors, asked) = crew.done().await?;
+    Ok((authors, Measured { begin, elapsed, asked, before, after, view_changes, minutes }))
 }
 
 /// Looks at the end of each minute that counts, and tells at once what it sees.

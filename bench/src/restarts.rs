@@ -93,10 +93,11 @@ async fn once(
     let ready_ms = group.start_killed(args).await?.as_millis() as u64;
     group.await_active().await?;
     let active_ms = started.elapsed().as_millis() as u64;
-    let (authors, answered) = crew.done().await.context("an author after all replicas were killed")?;
+    let (authors, asked) = crew.done().await.context("an author after all replicas were killed")?;
     group.await_agreement().await?;
-    let acknowledged = answered.iter().filter(|answered| answered.at <= killed).count() as u64;
-    Ok((authors, Restart { acknowledged, ready_ms, active_ms }, answered.len() as u64))
+    let answered = || asked.iter().filter(|asked| asked.state.is_some());
+    let acknowledged = answered().filter(|asked| asked.at <= killed).count() as u64;
+    Ok((authors, Restart { acknowledged, ready_ms, active_ms }, answered().count() as u64))
 }
 
 /// Lets each author read its newest files, at most so many, from the node so many after the one that numbers it.

@@ -1,6 +1,6 @@
 //! Commits over time, around one moment.
 
-use crate::author::Answered;
+use crate::author::Asked;
 use crate::times::percentile_ms;
 use serde::Serialize;
 use std::fmt;
@@ -45,13 +45,13 @@ pub struct Span {
 }
 
 /// Steps of a span, empty ones too; the times before and after are rounded down to whole steps.
-pub fn steps(answered: &[Answered], span: &Span) -> Vec<Step> {
+pub fn steps(asked: &[Asked], span: &Span) -> Vec<Step> {
     let (first, last) = (-whole(span.before, span.width), whole(span.after, span.width));
     let mut times = vec![Vec::new(); (last - first).unsigned_abs() as usize];
-    for Answered { sent, at, .. } in answered {
+    for Asked { due, at, .. } in asked.iter().filter(|asked| asked.state.is_some()) {
         let index = index(*at, span) - first;
         if let Some(times) = usize::try_from(index).ok().and_then(|index| times.get_mut(index)) {
-            times.push(*at - *sent);
+            times.push(*at - *due);
         }
     }
     let width = span.width.as_millis() as i64;
@@ -109,8 +109,8 @@ mod tests {
         if ms < 0 { moment - distance } else { moment + distance }
     }
 
-    fn answered(at: Instant) -> Answered {
-        Answered { sent: at - Duration::from_millis(7), at, state: State::Applied }
+    fn answered(at: Instant) -> Asked {
+        Asked { due: at - Duration::from_millis(7), at, state: Some(State::Applied) }
     }
 
     #[test]

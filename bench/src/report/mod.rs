@@ -51,7 +51,7 @@ pub struct Report {
     /// What came of the load.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Times of the answers.
+    /// Times of the envelopes that were due.
     pub percentiles: Vec<Percentile>,
     /// Processor time by thread.
     pub cpu_by_thread: Vec<Share>,
@@ -148,5 +148,5 @@ impl Report {
 fn over_time(seen: &Measured) -> Vec<Step> {
     let width = timeline::width(seen.elapsed);
     let span = Span { moment: seen.begin, before: Duration::ZERO, after: seen.elapsed, width };
-    timeline::steps(&seen.answered, &span)
+    timeline::steps(&seen.asked, &span)
 }

@@ -33,13 +33,15 @@ pub fn page(report: &Report, json: &str) -> String {
 }
 
 fn head(report: &Report) -> String {
-    let Figures { changes_per_second, p50_ms, p99_ms, cpu_us_per_change, view_changes, outcomes, .. } = &report.figures;
+    let Figures { changes_per_second, due, unsent, p50_ms, p99_ms, cpu_us_per_change, view_changes, outcomes, .. } =
+        &report.figures;
     let Outcomes { applied, merged, conflict } = outcomes;
     let floor = report.ceilings.latency_ms;
     pairs(&[
         ("changes a second", format!("{changes_per_second:.0}, {:.3} of the ceiling", report.share_of_ceiling)),
         ("half answered within", format!("{p50_ms:.1} ms; the floor is {floor:.2} ms")),
         ("99 of 100 answered within", format!("{p99_ms:.1} ms")),
+        ("envelopes that were due", format!("{due}, {unsent} of them never sent")),
         ("view changes", view_changes.to_string()),
         ("processor for a change", format!("{cpu_us_per_change:.0} µs, all replicas together")),
         ("envelopes", format!("{applied} applied, {merged} merged, {conflict} left a conflict")),

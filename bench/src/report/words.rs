@@ -33,6 +33,10 @@ impl Report {
         writeln!(f, "{} replicas, {} authors, files of {} bytes", self.replicas, self.authors, self.bytes)?;
         let (changes, seconds) = (self.changes_per_envelope, self.figures.seconds);
         writeln!(f, "{changes} changes in an envelope, {seconds:.1} s counted, answers at {}", self.levels.join(", "))?;
+        if let Some(rate) = self.rate {
+            let Figures { due, unsent, .. } = self.figures;
+            writeln!(f, "{rate:.0} changes a second asked for: {due} envelopes were due, {unsent} of them never sent")?;
+        }
         if self.contention > 0 {
             let Outcomes { applied, merged, conflict } = self.figures.outcomes;
             writeln!(f, "{} envelopes of a hundred edit a file which others edit too", self.contention)?;
@@ -42,10 +46,10 @@ impl Report {
     }
 
     fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { changes_per_second, p50_ms, p99_ms, cpu_us_per_change, view_changes, .. } = &self.figures;
+        let Figures { changes_per_second, due, p50_ms, p99_ms, cpu_us_per_change, view_changes, .. } = &self.figures;
         writeln!(f, "  changes a second   {changes_per_second:>10.0}")?;
         writeln!(f, "  latency p50        {p50_ms:>10.1} ms")?;
-        writeln!(f, "  latency p99        {p99_ms:>10.1} ms")?;
+        writeln!(f, "  latency p99        {p99_ms:>10.1} ms, of {due} envelopes")?;
         writeln!(f, "  view changes       {view_changes:>10}")?;
         writeln!(f, "  CPU for a change   {cpu_us_per_change:>10.0} µs, all replicas together, of it")?;
         for share in self.cpu_by_thread.iter().take(THREADS_TOLD) {

@@ -11,8 +11,19 @@ use crate::times::Percentile;
 fn figures() -> Figures {
     let outcomes = Outcomes { applied: 90, merged: 9, conflict: 1 };
     let (changes_per_second, cpu_us_per_change, view_changes) = (100.0, 700.0, 3);
-    let (seconds, changes, p50_ms, p99_ms) = (1.0, 100, 4.0, 9.0);
-    Figures { seconds, changes, changes_per_second, p50_ms, p99_ms, cpu_us_per_change, view_changes, outcomes }
+    let (seconds, changes, due, unsent, p50_ms, p99_ms) = (1.0, 100, 102, 2, 4.0, 9.0);
+    Figures {
+        seconds,
+        changes,
+        changes_per_second,
+        due,
+        unsent,
+        p50_ms,
+        p99_ms,
+        cpu_us_per_change,
+        view_changes,
+        outcomes,
+    }
 }
 
 fn report() -> Report {
