@@ -43,7 +43,7 @@ pub struct Outage {
     pub view_before: u64,
     /// The view at the end.
     pub view_after: u64,
-    /// Envelopes a second before the fault.
+    /// Envelopes a second in the second before the fault.
     pub commits_per_second_before: f64,
     /// Envelopes a second after the silence.
     pub commits_per_second_after: f64,
@@ -69,8 +69,7 @@ pub async fn run(args: &BenchArgs, fault: Fault, group: &mut Group) -> anyhow::R
     ensure!(args.authors >= 2 * others.len(), Failure::Usage(few()));
 
     let authors = load::authors(args, group, &others).await?;
-    let began = Instant::now();
-    let due = began + Duration::from_secs(args.warm_up).max(BEFORE);
+    let due = Instant::now() + Duration::from_secs(args.warm_up).max(BEFORE);
     let end = due + args.counted().max(AFTER);
     let crew = Crew::at_work(authors, Pace::of(args), end);
     tokio::time::sleep_until((due - BEFORE).into()).await;
@@ -86,7 +85,7 @@ pub async fn run(args: &BenchArgs, fault: Fault, group: &mut Group) -> anyhow::R
 
     let (_, asked) = crew.done().await?;
     let views = (view.view, status(group, others[0]).await?.view);
-    let seen = Seen { fault, struck, views, began, moment, end, asked };
+    let seen = Seen { fault, struck, views, moment, end, asked };
     let outage = seen.outage(group.genesis.constants().base_timeout_ms)?;
     let (asked, view_changes) = (seen.asked, outage.view_after - view.view);
     Ok((Measured { begin, elapsed, asked, before: usage, after, view_changes, minutes: Vec::new() }, outage))
@@ -147,7 +146,6 @@ struct Seen {
     fault: Fault,
     struck: Vec<usize>,
     views: (u64, u64),
-    began: Instant,
     moment: Instant,
     end: Instant,
     asked: Vec<Asked>,
@@ -168,7 +166,7 @@ impl Seen {
             struck: self.struck.clone(),
             view_before,
             view_after,
-            commits_per_second_before: rate(&commits, self.began, self.moment),
+            commits_per_second_before: rate(&commits, self.moment - BEFORE, self.moment),
             commits_per_second_after: rate(&commits, resumed, self.end),
             silence_ms: millis(resumed - silent),
             resumed_after_ms,
@@ -206,6 +204,23 @@ impl fmt::Display for Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_ledger::State;
+
+    #[test]
+    fn the_rate_before_a_fault_is_that_of_the_last_second_and_not_of_the_warm_up() {
+        let moment = Instant::now() + Duration::from_secs(10);
+        let answered = |ms_before: u64| {
+            let at = moment + Duration::from_millis(1) - Duration::from_millis(ms_before);
+            Asked { due: at, at, state: Some(State::Applied) }
+        };
+        let (warm_up, steady) = ((1_100..5_000).step_by(100), (0..1_000).step_by(10));
+        let asked = warm_up.chain(steady).map(answered).collect();
+        let (fault, struck, views, end) = (Fault::KillReplica, vec![2], (0, 0), moment + AFTER);
+
+        let outage = Seen { fault, struck, views, moment, end, asked }.outage(1_000).unwrap();
+
+        assert_eq!(outage.commits_per_second_before, 99.0);
+    }
 
     #[test]
     fn no_quorum_is_left_when_one_more_than_the_liars_of_a_group_stand_still() {
