@@ -67,7 +67,8 @@ async fn measured(args: &BenchArgs, program: &Path) -> anyhow::Result<Report> {
     eprintln!("bench: measuring this machine's ceilings");
     let middle = rounds::middle(&turns);
     let seen = loads.swap_remove(middle);
-    let mut report = Report::new(first, *replicas, &seen.measured, ceilings::measure(*replicas)?, machine);
+    let ceilings = ceilings::measure(*replicas, first.changes, &dir)?;
+    let mut report = Report::new(first, *replicas, &seen.measured, ceilings, machine);
     (report.outage, report.restarts, report.ramp) = (seen.outage, seen.restarts, seen.ramp);
     report.rounds = (args.rounds > 1).then(|| Rounds::of(&turns));
     report.peers = turns.swap_remove(middle).split_off(1);

@@ -80,7 +80,7 @@ pub struct Report {
     pub rounds: Option<Rounds>,
     /// The machine alone.
     pub ceilings: Ceilings,
-    /// Rate as a share of the ceiling for one signature a change.
+    /// Rate as a share of the ceiling for strict verification, one by one.
     pub share_of_ceiling: f64,
     /// The floor of the latency as a share of the p50.
     pub share_of_floor: f64,

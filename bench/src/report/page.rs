@@ -3,6 +3,7 @@
 use super::html::{begin, escaped, number, pairs, section, table};
 use super::plot::{Axis, Line, Plot, bars};
 use super::{Report, Size};
+use crate::ceilings::{HOPS_OF_A_CHANGE, SYNCS_OF_A_CHANGE};
 use crate::fault::Outage;
 use crate::figures::{Figures, Outcomes};
 use crate::peers::Peer;
@@ -208,12 +209,20 @@ fn rounds(report: &Report) -> String {
 
 fn ceilings(report: &Report) -> String {
     let ceilings = &report.ceilings;
+    let one_by_one = "once a replica, strictly, one by one";
+    let steps = format!("{SYNCS_OF_A_CHANGE} syncs and {HOPS_OF_A_CHANGE} hops");
     let rows = pairs(&[
         ("a strict verification", format!("{:.1} µs, by {} code", ceilings.verify_us, report.machine.curve_code)),
         ("appending 512 bytes, synced", format!("{:.1} µs", ceilings.sync_us)),
         ("a hop over loopback", format!("{:.1} µs", ceilings.hop_us)),
-        ("ceiling", format!("{:.0} changes a second: all cores verify, once a replica", ceilings.changes_per_second)),
-        ("floor", format!("{:.2} ms: five syncs and five hops", ceilings.latency_ms)),
+        (
+            "ceiling",
+            format!(
+                "{:.0} changes a second: all cores verify each envelope, {one_by_one}",
+                ceilings.changes_per_second
+            ),
+        ),
+        ("floor", format!("{:.2} ms: {steps}", ceilings.latency_ms)),
     ]);
     section("This machine alone, in the same run", &rows)
 }

@@ -1,6 +1,7 @@
 //! Report in words, for a terminal.
 
 use super::{Report, Size};
+use crate::ceilings::{HOPS_OF_A_CHANGE, SYNCS_OF_A_CHANGE};
 use crate::figures::{Figures, Outcomes};
 use crate::load::Minute;
 use crate::peers::Peer;
@@ -108,9 +109,13 @@ impl Report {
         writeln!(f, "  verify             {:>10.1} µs, by {code} code", ceilings.verify_us)?;
         writeln!(f, "  append and sync    {:>10.1} µs", ceilings.sync_us)?;
         writeln!(f, "  hop over loopback  {:>10.1} µs", ceilings.hop_us)?;
-        let words = "changes a second with one signature each";
+        let words = "changes a second, if each envelope were verified strictly, one by one";
         writeln!(f, "  ceiling            {:>10.0} {words}", ceilings.changes_per_second)?;
-        writeln!(f, "  floor              {:>10.2} ms to an executed change", ceilings.latency_ms)?;
+        writeln!(
+            f,
+            "  floor              {:>10.2} ms to an executed change, {SYNCS_OF_A_CHANGE} syncs and {HOPS_OF_A_CHANGE} hops",
+            ceilings.latency_ms
+        )?;
         writeln!(f, "measured / ceiling   {:>10.3}", self.share_of_ceiling)?;
         write!(f, "floor / p50          {:>10.3}", self.share_of_floor)
     }
