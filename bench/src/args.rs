@@ -65,7 +65,7 @@ pub struct BenchArgs {
     #[command(flatten)]
     faults: Faults,
     /// Load the systems beside this one in the same run, by the program `quorate-peers` of bench/peers
-    #[arg(long, conflicts_with_all = ["fault", "ramp", "minutes"])]
+    #[arg(long, conflicts_with_all = ["fault", "ramp", "minutes", "rate", "stream", "contention", "files", "level"])]
     pub peers: bool,
     /// Rounds of --peers: systems take turns so many times, and the ratio of two is that within a round
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), requires = "peers", conflicts_with = "dir")]
@@ -197,5 +197,20 @@ impl BenchArgs {
             args: BenchArgs,
         }
         <Program as clap::Parser>::try_parse_from(line.split(' ')).map(|program| program.args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_systems_are_loaded_under_no_load_that_they_cannot_be_given() {
+        let is_taken = |load| BenchArgs::of_line(&format!("bench --peers {load}")).is_ok();
+
+        assert!(is_taken("--authors 8 --changes 2 --bytes 64 --seconds 2"));
+        for load in ["--rate 100", "--stream 4", "--contention 20", "--files 1000", "--level strong"] {
+            assert!(!is_taken(load), "{load}");
+        }
     }
 }
