@@ -68,8 +68,8 @@ async fn measured(args: &BenchArgs, program: &Path) -> anyhow::Result<Report> {
     let middle = rounds::middle(&turns);
     let seen = loads.swap_remove(middle);
     let ceilings = ceilings::measure(*replicas, first.changes, &dir)?;
-    let mut report = Report::new(first, *replicas, &seen.measured, ceilings, machine);
-    (report.outage, report.restarts, report.ramp) = (seen.outage, seen.restarts, seen.ramp);
+    let report = Report::new(first, *replicas, &seen.measured, ceilings, machine);
+    let mut report = report.of_kind(seen.outage, seen.restarts, seen.ramp);
     report.rounds = (args.rounds > 1).then(|| Rounds::of(&turns));
     report.peers = turns.swap_remove(middle).split_off(1);
     if groups.len() > 1 {

@@ -145,6 +145,14 @@ impl Report {
     }
 }
 
+impl Report {
+    /// With what belongs to the kind of load; the figures of a ramp are those of its best step.
+    pub(crate) fn of_kind(self, outage: Option<Outage>, restarts: Option<Restarts>, ramp: Option<Ramp>) -> Self {
+        let rate = ramp.as_ref().map_or(self.rate, |ramp| Some(ramp.best_rate));
+        Self { outage, restarts, ramp, rate, ..self }
+    }
+}
+
 fn over_time(seen: &Measured) -> Vec<Step> {
     let width = timeline::width(seen.elapsed);
     let span = Span { moment: seen.begin, before: Duration::ZERO, after: seen.elapsed, width };

@@ -130,8 +130,13 @@ fn a_page_shows_the_steps_of_a_ramp_and_the_sizes_of_groups() {
     let ramp = Some(Ramp { p99_bound_ms: 50, best_rate: 100.0, steps });
     let sizes = vec![Size::new(4, None, figures()), Size::new(7, None, figures())];
     let minutes = vec![Minute { minute: 1, disk_bytes: 1 << 30, memory_bytes: 1 << 28 }];
-    let page = drawn(&Report { ramp, sizes, minutes, ..report() });
-    for told in ["p99 of at most 50 ms: 100 changes a second", "<td class=\"n\">175", "Space of all replicas"] {
+    let page = drawn(&Report { sizes, minutes, ..report() }.of_kind(None, None, ramp));
+    for told in [
+        "8 authors, 100 changes a second",
+        "p99 of at most 50 ms: 100 changes a second",
+        "<td class=\"n\">175",
+        "Space of all replicas",
+    ] {
         assert!(page.contains(told), "{told} is not in {page}");
     }
 }
