@@ -2,9 +2,11 @@
 
 use crate::args::BenchArgs;
 use crate::author::Asked;
+use crate::failure::Failure;
 use crate::load::Measured;
 use crate::threads;
 use crate::times::percentile_ms;
+use anyhow::ensure;
 use quorate_ledger::State;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -82,6 +84,13 @@ impl Measured {
         self.asked.iter().filter(|asked| asked.state.is_some() && self.counts(asked.at))
     }
 
+    /// Fails where nothing was answered: figures of nothing would look fast.
+    pub fn ensure_answered(&self) -> anyhow::Result<()> {
+        let nothing = || Failure::Verdict("nothing was answered in the time that counts".to_owned());
+        ensure!(self.answered().next().is_some(), nothing());
+        Ok(())
+    }
+
     fn counts(&self, at: Instant) -> bool {
         (self.begin..self.begin + self.elapsed).contains(&at)
     }
@@ -98,8 +107,8 @@ impl Measured {
 mod tests {
     use super::*;
 
-    /// Figures of a counted second, with envelopes due, and answered or given up, so many milliseconds after its begin.
-    fn figures(asked: impl IntoIterator<Item = (i64, i64, bool)>) -> Figures {
+    /// A counted second, with envelopes due, and answered or given up, so many milliseconds after its begin.
+    fn measured(asked: impl IntoIterator<Item = (i64, i64, bool)>) -> Measured {
         let first = Instant::now();
         let begin = first + Duration::from_secs(1);
         let at = |ms: i64| first + Duration::from_millis((1_000 + ms) as u64);
@@ -108,8 +117,18 @@ mod tests {
             Asked { due: at(due), at: at(ended), state }
         });
         let (elapsed, (before, after, minutes)) = (Duration::from_secs(1), Default::default());
-        let seen = Measured { begin, elapsed, asked: asked.collect(), before, after, view_changes: 0, minutes };
-        Figures::of(&BenchArgs::of_line("bench").expect("defaults"), &seen)
+        Measured { begin, elapsed, asked: asked.collect(), before, after, view_changes: 0, minutes }
+    }
+
+    fn figures(asked: impl IntoIterator<Item = (i64, i64, bool)>) -> Figures {
+        Figures::of(&BenchArgs::of_line("bench").expect("defaults"), &measured(asked))
+    }
+
+    #[test]
+    fn a_load_to_which_nothing_is_answered_in_time_has_no_figures_but_a_verdict() {
+        let verdict = measured([(500, 1_500, true), (600, 1_500, false)]).ensure_answered().unwrap_err();
+        assert!(matches!(verdict.downcast_ref(), Some(Failure::Verdict(_))), "{verdict}");
+        assert!(measured([(500, 600, true)]).ensure_answered().is_ok());
     }
 
     #[test]

@@ -83,6 +83,7 @@ async fn loaded(args: &BenchArgs, replicas: u16, program: &Path, dir: PathBuf) -
     let mut group = start(args, replicas, program, dir).await?;
     let seen = under_load(args, &mut group).await?;
     group.stop()?;
+    seen.measured.ensure_answered()?;
     Ok(seen)
 }
 
@@ -145,6 +146,7 @@ async fn sizes(groups: &[(u16, BenchArgs)], first: Figures, program: &Path, dir:
         let group = start(args, *replicas, program, dir.with_extension(number.to_string())).await?;
         let measured = at_pace(args, &group).await?;
         group.stop()?;
+        measured.ensure_answered()?;
         sizes.push(size(of, Figures::of(args, &measured)));
     }
     Ok(sizes)

@@ -22,8 +22,8 @@ pub struct Step {
     pub from_ms: i64,
     /// Envelopes that were confirmed to their authors in it.
     pub commits: u64,
-    /// Time within which 99 of 100 of them were.
-    pub p99_ms: f64,
+    /// Time within which 99 of 100 of them were; none where there are none.
+    pub p99_ms: Option<f64>,
 }
 
 /// Width of the steps of a whole run: few enough to draw.
@@ -61,7 +61,8 @@ pub fn steps(asked: &[Asked], span: &Span) -> Vec<Step> {
 impl Step {
     fn of(from_ms: i64, mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        Self { from_ms, commits: times.len() as u64, p99_ms: percentile_ms(&times, 99.0) }
+        let p99_ms = (!times.is_empty()).then(|| percentile_ms(&times, 99.0));
+        Self { from_ms, commits: times.len() as u64, p99_ms }
     }
 }
 
@@ -123,7 +124,17 @@ mod tests {
 
         let found: Vec<_> = steps.iter().map(|step| (step.from_ms, step.commits)).collect();
         assert_eq!(found, [(-200, 1), (-100, 2), (0, 2), (100, 1)]);
-        assert!(steps.iter().all(|step| step.p99_ms == 7.0), "{steps:?}");
+        assert!(steps.iter().all(|step| step.p99_ms == Some(7.0)), "{steps:?}");
+    }
+
+    #[test]
+    fn a_step_without_a_commit_has_no_p99() {
+        let moment = Instant::now() + Duration::from_secs(10);
+        let span = Span { moment, before: Duration::ZERO, after: 2 * STEP, width: STEP };
+
+        let p99_ms: Vec<_> = steps(&[answered(at(moment, 150))], &span).iter().map(|step| step.p99_ms).collect();
+
+        assert_eq!(p99_ms, [None, Some(7.0)]);
     }
 
     #[test]

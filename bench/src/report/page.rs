@@ -65,7 +65,7 @@ fn over_time(report: &Report) -> String {
         return String::new();
     };
     let width = (second - first) as f64 / 1e3;
-    let rate = timed(&report.over_time, |step| (step.commits * report.changes_per_envelope) as f64 / width);
+    let rate = timed(&report.over_time, |step| Some((step.commits * report.changes_per_envelope) as f64 / width));
     let p99 = timed(&report.over_time, |step| step.p99_ms);
     let plot = |y_label, name, points| {
         let x = Axis::round("seconds", 0.0, report.figures.seconds);
@@ -74,8 +74,8 @@ fn over_time(report: &Report) -> String {
     section("Over time", &(plot("changes a second", "answered", rate) + &plot("ms", "p99", p99)))
 }
 
-fn timed(steps: &[Step], value: impl Fn(&Step) -> f64) -> Vec<(f64, f64)> {
-    steps.iter().map(|step| (step.from_ms as f64 / 1e3, value(step))).collect()
+fn timed(steps: &[Step], value: impl Fn(&Step) -> Option<f64>) -> Vec<(f64, f64)> {
+    steps.iter().filter_map(|step| Some((step.from_ms as f64 / 1e3, value(step)?))).collect()
 }
 
 fn threads(report: &Report) -> String {
@@ -107,7 +107,7 @@ fn ramp(report: &Report) -> String {
 fn outage(report: &Report) -> String {
     let Some(outage) = &report.outage else { return String::new() };
     let Outage { fault, struck, silence_ms, resumed_after_ms, bound_ms, within_bound, .. } = outage;
-    let points = timed(&outage.timeline, |step| step.commits as f64);
+    let points = timed(&outage.timeline, |step| Some(step.commits as f64));
     let x = Axis::round("seconds after the fault", -1.0, points.last().map_or(1.0, |(x, _)| *x));
     let lines = vec![Line { name: "commits", points }];
     let plot = Plot { x, y_label: "in 100 ms", lines, mark: Some((0.0, fault.words())) };

@@ -27,7 +27,7 @@ fn figures() -> Figures {
 }
 
 fn report() -> Report {
-    let step = |from_ms| Step { from_ms, commits: 10, p99_ms: 9.0 };
+    let step = |from_ms| Step { from_ms, commits: 10, p99_ms: Some(9.0) };
     let ceilings = Ceilings {
         verify_us: 36.0,
         sync_us: 140.0,
@@ -101,7 +101,7 @@ fn a_page_shows_only_what_was_measured() {
 
 #[test]
 fn a_page_shows_a_fault_with_its_moment_and_its_bound() {
-    let timeline = (-10..40).map(|index| Step { from_ms: index * 100, commits: 5, p99_ms: 1.0 }).collect();
+    let timeline = (-10..40).map(|index| Step { from_ms: index * 100, commits: 5, p99_ms: Some(1.0) }).collect();
     let (fault, struck, within_bound) = (Fault::PausePrimary, vec![0], true);
     let (silence_ms, resumed_after_ms, bound_ms) = (1_090, 1_100, 2_000);
     let (commits_per_second_before, commits_per_second_after, view_before, view_after) = (50.0, 50.0, 0, 1);
