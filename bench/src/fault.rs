@@ -120,7 +120,8 @@ async fn status(group: &Group, node: usize) -> anyhow::Result<Status> {
 }
 
 impl Fault {
-    fn kills(self) -> bool {
+    /// Whether the struck replicas do not come back.
+    pub fn kills(self) -> bool {
         matches!(self, Self::KillPrimary | Self::KillReplica)
     }
 

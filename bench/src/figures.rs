@@ -28,7 +28,7 @@ pub struct Figures {
     pub p50_ms: f64,
     /// 99 of 100 were.
     pub p99_ms: f64,
-    /// Processor time of all replicas for one change.
+    /// Processor time of all replicas for one change, or of those that a fault left alive.
     pub cpu_us_per_change: f64,
     /// Views that were begun meanwhile.
     pub view_changes: u64,

@@ -151,6 +151,12 @@ impl Report {
         let rate = ramp.as_ref().map_or(self.rate, |ramp| Some(ramp.best_rate));
         Self { outage, restarts, ramp, rate, ..self }
     }
+
+    /// Replicas whose processor time is told: that of a process which is gone cannot be read.
+    fn counted(&self) -> &'static str {
+        let is_one_gone = self.outage.as_ref().is_some_and(|outage| outage.fault.kills());
+        if is_one_gone { "the replicas left alive together" } else { "all replicas together" }
+    }
 }
 
 fn over_time(seen: &Measured) -> Vec<Step> {

@@ -44,7 +44,7 @@ fn head(report: &Report) -> String {
         ("99 of 100 answered within", format!("{p99_ms:.1} ms")),
         ("envelopes that were due", format!("{due}, {unsent} of them never sent")),
         ("view changes", view_changes.to_string()),
-        ("processor for a change", format!("{cpu_us_per_change:.0} µs, all replicas together")),
+        ("processor for a change", format!("{cpu_us_per_change:.0} µs, {}", report.counted())),
         ("envelopes", format!("{applied} applied, {merged} merged, {conflict} left a conflict")),
     ])
 }
@@ -81,7 +81,7 @@ fn timed(steps: &[Step], value: impl Fn(&Step) -> Option<f64>) -> Vec<(f64, f64)
 fn threads(report: &Report) -> String {
     let told = report.cpu_by_thread.iter().filter(|share| share.us_per_change >= 1.0);
     let rows: Vec<(String, f64)> = told.map(|share| (share.thread.clone(), share.us_per_change)).collect();
-    section("Processor time for a change, by thread, all replicas together", &bars(&rows, "µs"))
+    section(&format!("Processor time for a change, by thread, {}", report.counted()), &bars(&rows, "µs"))
 }
 
 fn ramp(report: &Report) -> String {

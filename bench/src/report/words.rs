@@ -52,7 +52,7 @@ impl Report {
         writeln!(f, "  latency p50        {p50_ms:>10.1} ms")?;
         writeln!(f, "  latency p99        {p99_ms:>10.1} ms, of {due} envelopes")?;
         writeln!(f, "  view changes       {view_changes:>10}")?;
-        writeln!(f, "  CPU for a change   {cpu_us_per_change:>10.0} µs, all replicas together, of it")?;
+        writeln!(f, "  CPU for a change   {cpu_us_per_change:>10.0} µs, {}, of it", self.counted())?;
         for share in self.cpu_by_thread.iter().take(THREADS_TOLD) {
             writeln!(f, "    {:<17}{:>10.0} µs", share.thread, share.us_per_change)?;
         }

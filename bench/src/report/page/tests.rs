@@ -101,11 +101,27 @@ fn a_page_shows_only_what_was_measured() {
 
 #[test]
 fn a_page_shows_a_fault_with_its_moment_and_its_bound() {
+    let outage = outage(Fault::PausePrimary);
+    let page = drawn(&Report { outage: Some(outage), ..report() });
+    assert!(page.contains("A fault under load: stopped the primary for three seconds"), "{page}");
+    assert!(page.contains("1100 ms after the fault, within 2000 ms"), "{page}");
+}
+
+#[test]
+fn processor_time_beside_a_killed_replica_is_said_to_be_that_of_the_others() {
+    let told = [Fault::KillReplica, Fault::PauseReplica].map(|fault| {
+        let report = Report { outage: Some(outage(fault)), ..report() };
+        [drawn(&report), report.to_string()].map(|told| told.contains("the replicas left alive together"))
+    });
+    assert_eq!(told, [[true, true], [false, false]]);
+}
+
+fn outage(fault: Fault) -> Outage {
     let timeline = (-10..40).map(|index| Step { from_ms: index * 100, commits: 5, p99_ms: Some(1.0) }).collect();
-    let (fault, struck, within_bound) = (Fault::PausePrimary, vec![0], true);
+    let (struck, within_bound) = (vec![0], true);
     let (silence_ms, resumed_after_ms, bound_ms) = (1_090, 1_100, 2_000);
     let (commits_per_second_before, commits_per_second_after, view_before, view_after) = (50.0, 50.0, 0, 1);
-    let outage = Outage {
+    Outage {
         fault,
         struck,
         view_before,
@@ -117,10 +133,7 @@ fn a_page_shows_a_fault_with_its_moment_and_its_bound() {
         bound_ms,
         within_bound,
         timeline,
-    };
-    let page = drawn(&Report { outage: Some(outage), ..report() });
-    assert!(page.contains("A fault under load: stopped the primary for three seconds"), "{page}");
-    assert!(page.contains("1100 ms after the fault, within 2000 ms"), "{page}");
+    }
 }
 
 #[test]
