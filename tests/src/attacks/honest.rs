@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 /// Time that a try may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two changes.
+/// From one change to the next, whatever became of the one before: a stall is felt by all who would have come meanwhile.
+const EVERY: Duration = Duration::from_millis(80);
+/// Between two tries of a change that was refused.
 const REST: Duration = Duration::from_millis(40);
 /// Between two looks at `/healthz`.
 const HEALTH_REST: Duration = Duration::from_millis(250);
@@ -33,11 +35,46 @@ struct Served {
     ended: Instant,
 }
 
-#[derive(Default)]
 struct Waits {
     over: AtomicBool,
-    changes: Mutex<Vec<Served>>,
+    /// When the first change was due.
+    begun: Instant,
+    /// When each change was confirmed, in their order.
+    confirmed: Mutex<Vec<Instant>>,
     health: Mutex<Vec<Served>>,
+}
+
+impl Waits {
+    fn new() -> Self {
+        Self { over: false.into(), begun: Instant::now(), confirmed: Mutex::default(), health: Mutex::default() }
+    }
+
+    /// When a change is due.
+    fn due(&self, number: usize) -> Instant {
+        self.begun + EVERY * number as u32
+    }
+
+    /// Waits of the changes that were due between two moments. One without a verdict has waited until the end, at least.
+    fn of_changes(&self, begin: Instant, end: Instant) -> Vec<Duration> {
+        let confirmed = self.confirmed.lock().expect("nothing panics with it");
+        let numbers = (0..).skip_while(|number| self.due(*number) < begin).take_while(|number| self.due(*number) < end);
+        numbers.map(|number| *confirmed.get(number).unwrap_or(&end) - self.due(number)).collect()
+    }
+
+    /// Waits for `/healthz` that ended between two moments, and one that lasts.
+    fn of_health(&self, begin: Instant, end: Instant) -> Vec<Duration> {
+        let served = self.health.lock().expect("nothing panics with it");
+        let within = served.iter().filter(|one| one.ended >= begin && one.ended < end);
+        let newest = served.iter().rev().find(|one| one.ended < end).map_or(begin, |one| one.ended + HEALTH_REST);
+        let lasts = end.checked_duration_since(newest).filter(|open| *open > HEALTH_PATIENCE);
+        within.map(|one| one.ended - one.begun).chain(lasts).collect()
+    }
+
+    /// Changes that were confirmed between two moments.
+    fn confirmed(&self, begin: Instant, end: Instant) -> usize {
+        let confirmed = self.confirmed.lock().expect("nothing panics with it");
+        confirmed.iter().filter(|at| (begin..end).contains(at)).count()
+    }
 }
 
 /// An author with a replica, and somebody who asks for its health.
@@ -51,9 +88,11 @@ pub struct Honest {
 pub struct Service {
     /// Changes that were confirmed.
     pub changes: usize,
-    /// Milliseconds that half of them took at most.
+    /// Changes that were due.
+    pub due: usize,
+    /// Milliseconds that half of those that were due took at most.
     pub p50_ms: u64,
-    /// Milliseconds that 99 of a hundred took at most.
+    /// Milliseconds that 99 of a hundred took at most; of fewer than a hundred, the longest.
     pub p99_ms: u64,
     /// Milliseconds of the longest wait for `/healthz`.
     pub health_max_ms: u64,
@@ -62,7 +101,7 @@ pub struct Service {
 impl Honest {
     /// Sets both to work at a replica; the author is the one with the replica's number.
     pub fn start(group: &Group, replica: usize) -> Self {
-        let waits = Arc::new(Waits::default());
+        let waits = Arc::new(Waits::new());
         let (target, shared) = (group.target().clone(), waits.clone());
         let author = std::thread::spawn(move || alone(write(&target, replica, &shared)));
         let (target, shared) = (group.target().clone(), waits.clone());
@@ -72,20 +111,14 @@ impl Honest {
 
     /// Service between two moments. A wait that began in it and has not ended counts as long as it lasts.
     pub fn between(&self, begin: Instant, end: Instant) -> Service {
-        let times = |served: &Mutex<Vec<Served>>, rest: Duration, patience: Duration| {
-            let served = served.lock().expect("nothing panics with it");
-            let within = served.iter().filter(|one| one.ended >= begin && one.ended < end);
-            let mut times: Vec<Duration> = within.map(|one| one.ended - one.begun).collect();
-            let newest = served.iter().rev().find(|one| one.ended < end).map_or(begin, |one| one.ended + rest);
-            times.extend(end.checked_duration_since(newest).filter(|open| *open > patience));
-            times.sort_unstable();
-            times
-        };
-        let changes = times(&self.waits.changes, REST, PATIENCE);
-        let health = times(&self.waits.health, HEALTH_REST, HEALTH_PATIENCE);
-        let confirmed = self.waits.changes.lock().expect("nothing panics with it");
+        let [changes, health] =
+            [self.waits.of_changes(begin, end), self.waits.of_health(begin, end)].map(|mut waits| {
+                waits.sort_unstable();
+                waits
+            });
         Service {
-            changes: confirmed.iter().filter(|one| one.ended >= begin && one.ended < end).count(),
+            changes: self.waits.confirmed(begin, end),
+            due: changes.len(),
             p50_ms: percentile(&changes, 50),
             p99_ms: percentile(&changes, 99),
             health_max_ms: percentile(&health, 100),
@@ -111,14 +144,14 @@ fn alone(work: impl Future<Output = ()>) {
     runtime.expect("a runtime").block_on(work);
 }
 
-/// Writes one change after another; a change that has no verdict is asked for until there is one. The author stays open, for to
-/// open one reads its outbox: twelve times a second that is a tenth of a core, taken from those who are measured.
+/// Writes each change when it is due, and those that are late one after another; a change that has no verdict is asked for until
+/// there is one. The author stays open, for to open one reads its outbox: twelve times a second that is a tenth of a core, taken
+/// from those who are measured.
 async fn write(target: &Target, replica: usize, waits: &Waits) {
     let Ok(client) = Client::new(&target.node(replica), PATIENCE) else { return };
     let (mut author, mut number) = (None, 0);
     while !waits.over.load(Ordering::Relaxed) {
-        number += 1;
-        let begun = Instant::now();
+        tokio::time::sleep_until(waits.due(number).into()).await;
         let open = match author.take() {
             Some(open) => Ok(open),
             None => Author::open(&target.author_key(replica), client.renewed(), "main").await,
@@ -126,14 +159,15 @@ async fn write(target: &Target, replica: usize, waits: &Waits) {
         if let Ok(mut open) = open
             && confirm(&mut open, &draft(replica, number), waits).await.is_ok()
         {
-            waits.changes.lock().expect("nothing panics with it").push(Served { begun, ended: Instant::now() });
-            author = Some(open);
+            waits.confirmed.lock().expect("nothing panics with it").push(Instant::now());
+            (author, number) = (Some(open), number + 1);
+        } else {
+            tokio::time::sleep(REST).await;
         }
-        tokio::time::sleep(REST).await;
     }
 }
 
-fn draft(author: usize, number: u64) -> Draft {
+fn draft(author: usize, number: usize) -> Draft {
     let text = format!("{number} of {author}").into_bytes();
     let op = Op::Put { path: format!("honest/{author}"), mode: Mode::File, content: content::digest(&text) };
     Draft { base: None, ops: vec![op], contents: vec![text], message: String::new() }
@@ -193,4 +227,39 @@ pub fn wide(folder: &str, paths: usize) -> Draft {
     let content = content::digest(b"x");
     let put = |path: usize| Op::Put { path: format!("{folder}/{path}"), mode: Mode::File, content };
     Draft { base: None, ops: (0..paths).map(put).collect(), contents: vec![b"x".to_vec()], message: String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Service of eight seconds, in which a change that was due at a moment was confirmed at another, if at all.
+    fn service(confirmed: impl Fn(Duration) -> Option<Duration>) -> Service {
+        let waits = Waits::new();
+        let dues = (0..100).map_while(|number| confirmed(EVERY * number));
+        *waits.confirmed.lock().unwrap() = dues.map(|at| waits.begun + at).collect();
+        let (begin, threads) = (waits.begun, vec![]);
+        Honest { waits: waits.into(), threads }.between(begin, begin + 8 * SECOND)
+    }
+
+    #[test]
+    fn an_outage_weighs_in_the_waits_what_it_lasted() {
+        let Service { due, changes, p50_ms, p99_ms, .. } = service(|due| Some(due.max(7 * SECOND) + SECOND / 100));
+        assert_eq!((due, changes), (100, 100));
+        assert!(p50_ms > 2_900 && p99_ms > 6_800, "{p50_ms}, {p99_ms}");
+    }
+
+    #[test]
+    fn changes_that_are_not_confirmed_have_waited_until_the_end() {
+        let Service { due, changes, p99_ms, .. } = service(|due| Some(due + SECOND / 100).filter(|_| due < 6 * SECOND));
+        assert_eq!((due, changes, p99_ms), (100, 75, 1_920));
+    }
+
+    #[test]
+    fn a_wait_that_nothing_disturbs_is_short() {
+        let Service { changes, p99_ms, .. } = service(|due| Some(due + SECOND / 100));
+        assert_eq!((changes, p99_ms), (100, 10));
+    }
 }

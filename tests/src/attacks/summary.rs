@@ -8,7 +8,8 @@ use std::fmt;
 
 /// MiB of resident memory that no replica may pass.
 pub const RSS_MAX_MIB: u64 = 512;
-/// Factor by which an author may wait longer at the attacked replica than in quiet.
+/// Factor by which an author may wait longer at the attacked replica than in quiet. This and the next were set when an author sent one
+/// change after another, so that a stall was one wait of many: they are stricter now.
 const SLOWER_ATTACKED: u64 = 4;
 /// Factor for another replica, in tenths.
 const SLOWER_OTHER_TENTHS: u64 = 15;
@@ -142,11 +143,19 @@ impl Outcome {
         let rss = self.during.rss_max().max(self.after.rss_max());
         let mut found = self.ended.clone();
         found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
-        let unserved = [("the attacked replica", &self.during.attacked), ("another replica", &self.during.other)];
-        let unserved = unserved.into_iter().filter(|(_, author)| author.changes == 0);
-        found.extend(unserved.map(|(who, _)| format!("no change of an author at {who} was confirmed")));
+        found.extend(self.unserved());
         found.extend(self.disk_harm());
         found
+    }
+
+    /// Authors who were not served at all: under the attack, afterwards, or even before, so that there is nothing to compare with.
+    fn unserved(&self) -> Vec<String> {
+        let windows = [("before", &self.before), ("during", &self.during), ("after", &self.after)];
+        let authors = windows.into_iter().flat_map(|(when, window)| {
+            [(when, "the attacked replica", &window.attacked), (when, "another replica", &window.other)]
+        });
+        let unserved = authors.filter(|(_, _, author)| author.changes == 0);
+        unserved.map(|(when, who, _)| format!("no change of an author at {who} was confirmed {when}")).collect()
     }
 
     /// Written beyond the bound, and beyond what as many honest changes cost in quiet.
@@ -238,9 +247,23 @@ impl fmt::Display for Summary {
 mod tests {
     use super::*;
 
+    fn window() -> Window {
+        let quiet = Service { changes: 1, due: 1, p50_ms: 1, p99_ms: 1, health_max_ms: 1 };
+        Window { taken: vec![], attacked: quiet.clone(), other: quiet }
+    }
+
+    #[test]
+    fn an_author_who_is_not_served_after_an_attack_was_harmed_by_it() {
+        let mut after = window();
+        after.other.changes = 0;
+
+        let outcome = Outcome::new("floods".into(), 0.5, [window(), window(), after], vec![]).judged(false);
+
+        assert_eq!(outcome.harm, ["no change of an author at another replica was confirmed after"]);
+    }
+
     fn outcome(ended: &[&str]) -> Outcome {
-        let quiet = Service { changes: 1, p50_ms: 1, p99_ms: 1, health_max_ms: 1 };
-        let window = Window { taken: vec![], attacked: quiet.clone(), other: quiet };
+        let window = window();
         let ended = ended.iter().map(|who| (*who).to_owned()).collect();
         Outcome::new("floods".into(), 0.5, [window.clone(), window.clone(), window], ended).judged(true)
     }
