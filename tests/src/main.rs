@@ -4,7 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::arguments::{Arguments, Command};
-use cli::{NO_VERDICT, no_verdict, program, say, tell};
+use cli::{NO_VERDICT, no_verdict, program, say, tell, tell_of};
 use quorate_tests::attacks::{self, attackers::Attack, target::Target};
 use quorate_tests::bugs;
 use quorate_tests::campaign::{simulate, simulate_until_failure};
@@ -33,19 +33,19 @@ fn run(command: Command) -> Result<ExitCode, ExitCode> {
         Command::Twins { schedules, from, boundary, json } => {
             let game = if boundary { Game::Boundary } else { Game::OneEpoch };
             let summary = twins(from..from.saturating_add(schedules), game);
-            tell(&summary, !summary.failures.is_empty(), json)
+            tell_of(&summary, !summary.failures.is_empty(), json, summary.schedules, schedules)
         }
         Command::Forks { seeds, from, json } => {
             let summary = forks(from..from.saturating_add(seeds));
-            tell(&summary, !summary.failures.is_empty(), json)
+            tell_of(&summary, !summary.failures.is_empty(), json, summary.seeds, seeds)
         }
         Command::Contents { seeds, from, json } => {
             let summary = contents(from..from.saturating_add(seeds));
-            tell(&summary, !summary.failures.is_empty(), json)
+            tell_of(&summary, !summary.failures.is_empty(), json, summary.seeds, seeds)
         }
         Command::Rebuilt { seeds, from, slots, json } => {
             let summary = rebuilt(from..from.saturating_add(seeds), slots);
-            tell(&summary, !summary.failures.is_empty(), json)
+            tell_of(&summary, !summary.failures.is_empty(), json, summary.seeds, seeds)
         }
         Command::Explore { minutes, json } => {
             let found = explore(Duration::from_secs(60 * minutes));
@@ -70,6 +70,9 @@ fn run(command: Command) -> Result<ExitCode, ExitCode> {
             tell(&summary, !summary.failures.is_empty(), json)
         }
         Command::Attack { attacks, seconds, quiet, together, lasting, address_space, program: named, json } => {
+            if seconds == 0 && together == 0 {
+                return Err(no_verdict("--seconds 0 plays no attack alone, and --together 0 none with the others"));
+            }
             let attacks = if attacks.is_empty() { Attack::ALL.to_vec() } else { attacks };
             let [quiet, each, together] = [quiet, seconds, together].map(Duration::from_secs);
             let (program, address_space) = (program(named)?, address_space.map(|mib| mib << 20));

@@ -47,3 +47,35 @@ fn a_reader_that_has_gone_is_no_mistake() {
 
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
 }
+
+#[test]
+fn a_campaign_of_nothing_has_no_verdict_and_says_which_argument_asks_for_it() {
+    let none = [
+        ("--seeds", "simulate --seeds 0"),
+        ("--seeds", "forks --seeds 0"),
+        ("--seeds", "contents --seeds 0"),
+        ("--seeds", "rebuilt --seeds 0"),
+        ("--slots", "rebuilt --seeds 1 --slots 0"),
+        ("--schedules", "twins --schedules 0"),
+        ("--minutes", "explore --minutes 0"),
+        ("--minutes", "levels --minutes 0"),
+        ("--seconds", "sites --seconds 0"),
+        ("--stores", "flips --stores 0"),
+        ("--quiet", "attack --quiet 0"),
+        ("--together", "attack --seconds 0 --program nowhere"),
+    ];
+    for (argument, line) in none {
+        let said = program(&line.split(' ').collect::<Vec<_>>()).output().expect("the program was built");
+        let words = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.code() == Some(2) && words.contains(argument), "{line}: {:?}: {words}", said.status);
+    }
+}
+
+#[test]
+fn a_campaign_that_ends_before_its_last_number_has_no_verdict() {
+    for line in ["twins --schedules 1 --from 999999999999", "twins --boundary --schedules 2 --from 17179869184"] {
+        let said = program(&line.split(' ').collect::<Vec<_>>()).output().expect("the program was built");
+        let words = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.code() == Some(2) && words.contains("of them"), "{line}: {:?}: {words}", said.status);
+    }
+}

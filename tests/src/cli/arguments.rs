@@ -1,5 +1,6 @@
 //! Arguments of the commands.
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 use quorate_tests::attacks::attackers::Attack;
 use quorate_tests::bugs::Shard;
@@ -22,7 +23,7 @@ pub enum Command {
     /// Runs seeds; each is a whole group with faults, attackers and judges.
     Simulate {
         /// Count of seeds.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
         /// The first one.
         #[arg(long, default_value_t = 0)]
@@ -68,7 +69,7 @@ pub enum Command {
     /// Plays schedules in which one member runs twice.
     Twins {
         /// Count of schedules, spread evenly over all that there are.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         schedules: u64,
         /// How many of them to leave out first.
         #[arg(long, default_value_t = 0)]
@@ -83,7 +84,7 @@ pub enum Command {
     /// Lets f + 1 liars fork groups, and asks of what is left who lied.
     Forks {
         /// Count of seeds.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
         /// The first one.
         #[arg(long, default_value_t = 0)]
@@ -95,7 +96,7 @@ pub enum Command {
     /// Lets a replica forget contents while they come back and the power goes.
     Contents {
         /// Count of seeds.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
         /// The first one.
         #[arg(long, default_value_t = 0)]
@@ -107,13 +108,13 @@ pub enum Command {
     /// Throws a ledger away at random slots and makes it anew from a copy, beside one that never is.
     Rebuilt {
         /// Count of seeds.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
         /// The first one.
         #[arg(long, default_value_t = 0)]
         from: u64,
         /// Slots of each.
-        #[arg(long, default_value_t = 500)]
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
         slots: u64,
         /// Prints one JSON document.
         #[arg(long)]
@@ -122,7 +123,7 @@ pub enum Command {
     /// Searches every order of deliveries of a small conversation with a lying primary.
     Explore {
         /// Minutes at most.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
         /// Prints one JSON document.
         #[arg(long)]
@@ -137,10 +138,10 @@ pub enum Command {
     /// Plays hundreds of followers of a group in virtual time, with liars, strangers and partitions among them.
     Sites {
         /// Replicas.
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 4, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
         voters: usize,
         /// Followers.
-        #[arg(long, default_value_t = 500)]
+        #[arg(long, default_value_t = 500, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
         observers: usize,
         /// Nodes stand in five regions, with the delays between them.
         #[arg(long)]
@@ -152,10 +153,10 @@ pub enum Command {
         #[arg(long, default_value_t = 50)]
         sybils: usize,
         /// Virtual seconds that count.
-        #[arg(long, default_value_t = 30)]
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
         seconds: u64,
         /// Milliseconds between two changes.
-        #[arg(long, default_value_t = 500)]
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
         change_every: u64,
         /// Decides everything.
         #[arg(long, default_value_t = 1)]
@@ -185,7 +186,7 @@ pub enum Command {
     /// Asks four real replicas at every level of consistency while they are killed, stopped and frozen.
     Levels {
         /// Minutes of trouble.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
         /// Seeds clients and trouble; the machine has a will of its own, so nothing repeats exactly.
         #[arg(long, default_value_t = 1)]
@@ -206,7 +207,7 @@ pub enum Command {
         #[arg(long, default_value_t = 12)]
         seconds: u64,
         /// Seconds of quiet that are measured before and after each.
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]
         quiet: u64,
         /// Seconds of all attacks at once, in the end.
         #[arg(long, default_value_t = 0)]
@@ -227,7 +228,7 @@ pub enum Command {
     /// Flips ten bits in each of so many databases of a stopped replica, and looks at what it then serves.
     Flips {
         /// Databases.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
         stores: usize,
         /// Seeds the places of the bits.
         #[arg(long, default_value_t = 1)]

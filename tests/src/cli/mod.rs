@@ -29,6 +29,16 @@ pub fn tell<S: Serialize + Display>(summary: &S, has_failed: bool, json: bool) -
     ExitCode::from(u8::from(has_failed))
 }
 
+/// Prints the summary of a campaign over numbers; no verdict where there were fewer of them than it was asked for.
+pub fn tell_of<S: Serialize + Display>(summary: &S, has_failed: bool, json: bool, played: u64, asked: u64) -> ExitCode {
+    let code = tell(summary, has_failed, json);
+    if has_failed || played >= asked {
+        code
+    } else {
+        no_verdict(format!("{played} of {asked}, there are no more of them"))
+    }
+}
+
 /// Says why there is no verdict.
 pub fn no_verdict(why: impl Display) -> ExitCode {
     eprintln!("no verdict: {why}");
