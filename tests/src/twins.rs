@@ -90,7 +90,9 @@ pub struct TwinsSummary {
     pub mutated: u64,
     /// Schedules in which an honest replica held proof against the doubled member.
     pub caught: u64,
-    /// Failures: the schedule's number, and the fault.
+    /// Schedules that needed more messages than one may, and were cut off.
+    pub cut: u64,
+    /// Failures: the number by which `--from` finds the schedule, and the fault.
     pub failures: Vec<(u64, String)>,
     /// Real seconds.
     pub seconds: f64,
@@ -98,7 +100,8 @@ pub struct TwinsSummary {
 
 impl fmt::Display for TwinsSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { game, schedules, deciding, view_changes, crossed: [crossed, apart], mutated, caught, .. } = self;
+        let Self { game, schedules, deciding, view_changes, crossed: [crossed, apart], mutated, caught, cut, .. } =
+            self;
         let rate = *schedules as f64 / self.seconds;
         writeln!(f, "{schedules} of {} schedules in {:.1} s, {rate:.0} a second", game.schedules(), self.seconds)?;
         writeln!(f, "{deciding} decided something, {view_changes} left the first view")?;
@@ -106,7 +109,12 @@ impl fmt::Display for TwinsSummary {
             writeln!(f, "{crossed} went into the next epoch, {apart} of them before the network healed")?;
         }
         writeln!(f, "{mutated} with changed messages, {caught} with proof of it")?;
-        self.failures.iter().try_for_each(|(schedule, what)| writeln!(f, "FAILED schedule {schedule}: {what}"))?;
+        writeln!(f, "{cut} cut off at {MESSAGES_MAX} messages between two ticks")?;
+        let boundary = if *game == Game::Boundary { " --boundary" } else { "" };
+        for (number, what) in &self.failures {
+            writeln!(f, "FAILED schedule {}: {what}", game.nth(*number))?;
+            writeln!(f, "  cargo run --release -p quorate-tests -- twins{boundary} --from {number} --schedules 1")?;
+        }
         write!(f, "{} failures", self.failures.len())
     }
 }
@@ -124,10 +132,9 @@ pub fn twins(numbers: Range<u64>, game: Game) -> TwinsSummary {
                     if number >= end {
                         return;
                     }
-                    let schedule = game.nth(number);
                     let mut outcome = Outcome::default();
-                    let panicked = catch(|| outcome = game.play(schedule)).err();
-                    summary.lock().expect("nobody panics with the summary in hand").add(schedule, outcome, panicked);
+                    let panicked = catch(|| outcome = game.play(game.nth(number))).err();
+                    summary.lock().expect("nobody panics with the summary in hand").add(number, outcome, panicked);
                 }
             });
         }
@@ -139,7 +146,7 @@ pub fn twins(numbers: Range<u64>, game: Game) -> TwinsSummary {
 }
 
 impl TwinsSummary {
-    fn add(&mut self, schedule: u64, outcome: Outcome, panicked: Option<String>) {
+    fn add(&mut self, number: u64, outcome: Outcome, panicked: Option<String>) {
         self.schedules += 1;
         self.deciding += u64::from(outcome.decided);
         self.view_changes += u64::from(outcome.changed_view);
@@ -147,7 +154,8 @@ impl TwinsSummary {
         self.crossed[1] += u64::from(outcome.crossed_apart);
         self.mutated += u64::from(outcome.mutated);
         self.caught += u64::from(outcome.caught);
-        self.failures.extend(panicked.or(outcome.wrong).map(|what| (schedule, what)));
+        self.cut += u64::from(outcome.cut);
+        self.failures.extend(panicked.or(outcome.wrong).map(|what| (number, what)));
     }
 }
 
@@ -159,6 +167,7 @@ struct Outcome {
     crossed_apart: bool,
     mutated: bool,
     caught: bool,
+    cut: bool,
     wrong: Option<String>,
 }
 
@@ -171,6 +180,7 @@ struct Run {
     lies: [Mutation; 2],
     changed_view: bool,
     mutated: bool,
+    cut: bool,
     queue: VecDeque<(usize, usize, Arc<Message>)>,
 }
 
@@ -201,7 +211,7 @@ impl Run {
         let nodes = members.zip(1..).map(|(id, incarnation)| group.node(id, incarnation)).collect();
         let lies = schedule / (u64::from(MEMBERS) * DIVISIONS.pow(ROUNDS));
         let lies = [lies / MUTATIONS, lies % MUTATIONS].map(|lie| Mutation::ALL[lie as usize]);
-        Self { group, nodes, doubled, lies, changed_view: false, mutated: false, queue: VecDeque::new() }
+        Self { group, nodes, doubled, lies, changed_view: false, mutated: false, cut: false, queue: VecDeque::new() }
     }
 
     /// Delivers everything between nodes on one side; `side` has a bit for each node but the twin.
@@ -223,6 +233,7 @@ impl Run {
                 self.post(to, sent);
             }
         }
+        self.cut |= !self.queue.is_empty();
         self.queue.clear();
     }
 
@@ -265,6 +276,7 @@ impl Run {
             crossed_apart: false,
             mutated: self.mutated,
             caught: accused().next().is_some(),
+            cut: self.cut,
             wrong: disagreement(honest()).or(broken).or(framed),
         }
     }
@@ -286,6 +298,20 @@ mod tests {
         assert!(summary.mutated > 80 && summary.caught > 50, "{summary:?}");
         assert!(summary.failures.is_empty(), "{:?}", summary.failures);
     }
+
+    #[test]
+    fn a_schedule_that_failed_is_played_again_by_the_command_that_stands_beside_it() {
+        for (game, flag) in [(Game::OneEpoch, ""), (Game::Boundary, "--boundary ")] {
+            let mut summary = TwinsSummary { game, ..TwinsSummary::default() };
+            summary.add(7, Outcome::default(), Some("broke".to_owned()));
+
+            let told = summary.to_string();
+
+            assert!(told.contains(&format!("twins {flag}--from 7 --schedules 1\n")), "{told}");
+            assert!(told.contains(&format!("FAILED schedule {}: broke", game.nth(7))), "{told}");
+        }
+    }
+
     #[test]
     fn schedules_over_the_end_of_an_epoch_cross_it_and_agree() {
         let summary = twins(0..96, Game::Boundary);

@@ -150,6 +150,7 @@ impl Run {
                 self.deliver(from, to, &parcel, millis);
             }
         }
+        self.outcome.cut |= !self.queue.is_empty();
         self.queue.clear();
     }
 
