@@ -111,9 +111,18 @@ pub(super) fn newest(archive: &Archive, before: Micros) -> SeqNum {
     decided.map(|(seq, _)| *seq).max().unwrap_or_default()
 }
 
-/// Followers that lack the newest slot that was decided before.
-pub(super) fn behind(world: &World<'_>, archive: &Archive, before: Micros) -> usize {
-    let seq = newest(archive, before);
+/// The first slot that was decided at a moment or later.
+pub(super) fn next(archive: &Archive, from: Micros) -> Option<SeqNum> {
+    archive.decided_at().iter().find(|(_, at)| **at >= from).map(|(seq, _)| *seq)
+}
+
+/// Whether no voter decided anything between two moments.
+pub(super) fn stood_still(archive: &Archive, begin: Micros, end: Micros) -> bool {
+    slots(archive, &Window { begins: begin, ends: end }).next().is_none()
+}
+
+/// Followers that lack a slot.
+pub(super) fn behind(world: &World<'_>, seq: SeqNum) -> usize {
     waits(world, &world.honest(), (seq, 0)).iter().filter(|wait| wait.is_none()).count()
 }
 

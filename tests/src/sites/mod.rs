@@ -25,6 +25,7 @@ use crate::weather::{Micros, Weather};
 use archive::Archive;
 use group::Group;
 use measure::Window;
+use quorate_pbft::SeqNum;
 use sides::Partition;
 use std::time::Instant;
 use world::{Crowd, SECOND, World};
@@ -131,7 +132,7 @@ impl Sites<'_> {
         }
     }
 
-    /// Cuts the world apart, heals it, and looks when everybody has what was decided before the healing.
+    /// Cuts the world apart, heals it, and looks when everybody has what was decided before the healing, and the first slot after it.
     fn healed(&self, shape: Shape, crowd: Crowd) -> Healed {
         let (begins, heals) = (WARM_UP, WARM_UP + PARTED);
         let nodes = crowd.voters + crowd.observers;
@@ -139,14 +140,25 @@ impl Sites<'_> {
         let archive = self.group(Some(&partition), heals + 3 * measure::HEALED_WITHIN);
         let mut world = self.world(&archive, Some(&partition), crowd);
         world.play(heals);
-        let behind = measure::behind(&world, &archive, heals);
-        let mut at = heals;
-        while at < heals + 3 * measure::HEALED_WITHIN && measure::behind(&world, &archive, heals) > 0 {
-            at += SECOND / 10;
-            world.play(at);
-        }
-        let still_behind = measure::behind(&world, &archive, heals);
         let newest = measure::newest(&archive, heals);
-        Healed { shape, slots: newest.get(), behind, still_behind, ms: (at - heals) / 1_000 }
+        let behind = measure::behind(&world, newest);
+        let limit = heals + 3 * measure::HEALED_WITHIN;
+        let at = until_all_have(&mut world, newest, heals, limit);
+        let still_behind = measure::behind(&world, newest);
+        let next = measure::next(&archive, heals);
+        let next_at = next.map(|next| until_all_have(&mut world, next, at, limit));
+        let next_at = next_at.filter(|_| next.is_some_and(|next| measure::behind(&world, next) == 0));
+        let (ms, next_ms) = ((at - heals) / 1_000, next_at.map(|at| (at - heals) / 1_000));
+        let stood_still = measure::stood_still(&archive, begins + PARTED / 2, heals);
+        Healed { shape, slots: newest.get(), behind, still_behind, stood_still, ms, next_ms }
     }
+}
+
+/// Plays on until every honest follower has a slot, or a moment has come; when that is.
+fn until_all_have(world: &mut World<'_>, seq: SeqNum, mut at: Micros, limit: Micros) -> Micros {
+    while at < limit && measure::behind(world, seq) > 0 {
+        at += SECOND / 10;
+        world.play(at);
+    }
+    at
 }

@@ -42,8 +42,25 @@ pub struct Healed {
     pub behind: usize,
     /// Those that still lacked it after three times the bound.
     pub still_behind: usize,
-    /// Milliseconds until everybody had it.
+    /// Whether nothing was decided in the second half of the time that it lasted.
+    pub stood_still: bool,
+    /// Milliseconds until everybody had the newest slot from before the healing.
     pub ms: u64,
+    /// Milliseconds until everybody had the first slot from after it; none where somebody never did.
+    pub next_ms: Option<u64>,
+}
+
+impl Healed {
+    /// Bound that was not held: what was decided before and after the healing comes to all in time, and the partition parted something.
+    fn failure(&self) -> Option<String> {
+        let Self { shape, behind, still_behind, stood_still, ms, next_ms, .. } = self;
+        let in_time = |ms: u64| ms * 1_000 <= HEALED_WITHIN;
+        let next = next_ms.map_or("never".to_owned(), words);
+        let healed = format!("{shape}: healed after {ms} ms, {still_behind} never; the first slot after it: {next}");
+        let parted_nobody = || Some(format!("{shape}: parted nobody")).filter(|_| *behind == 0 && !stood_still);
+        let is_healed = *still_behind == 0 && in_time(*ms) && next_ms.is_some_and(in_time);
+        if is_healed { parted_nobody() } else { Some(healed) }
+    }
 }
 
 fn in_words<S: serde::Serializer>(shape: &Shape, serializer: S) -> Result<S::Ok, S::Error> {
@@ -145,10 +162,7 @@ impl Summary {
         hold(busiest <= most, format!("a voter sends {busiest} bytes a second, {most} may be"));
         let kept_out = self.sybils.kept_out;
         hold(kept_out == 0, format!("sybils: an enrolled follower was kept out {kept_out} times"));
-        for healed in &self.healed {
-            let in_time = healed.still_behind == 0 && healed.ms * 1_000 <= HEALED_WITHIN;
-            hold(in_time, format!("{}: healed after {} ms", healed.shape, healed.ms));
-        }
+        failures.extend(self.healed.iter().filter_map(Healed::failure));
         failures
     }
 }
@@ -163,9 +177,13 @@ impl fmt::Display for Sybils {
 
 impl fmt::Display for Healed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shape, slots, behind, still_behind, ms } = self;
-        write!(f, "partition into {shape}: {behind} followers lacked slot {slots}, all had it after {ms} ms")?;
-        if *still_behind > 0 { write!(f, " but {still_behind}") } else { Ok(()) }
+        let Self { shape, slots, behind, still_behind, stood_still, ms, next_ms } = self;
+        let halt = if *stood_still { ", nothing was decided meanwhile" } else { "" };
+        write!(f, "partition into {shape}{halt}: {behind} followers lacked slot {slots}, all had it after {ms} ms")?;
+        if *still_behind > 0 {
+            write!(f, " but {still_behind}")?;
+        }
+        write!(f, "; the first slot after it: {}", next_ms.map_or("never".to_owned(), words))
     }
 }
 
@@ -184,5 +202,30 @@ impl fmt::Display for Summary {
         self.healed.iter().try_for_each(|healed| writeln!(f, "{healed}"))?;
         self.failures.iter().try_for_each(|failure| writeln!(f, "FAILED {failure}"))?;
         write!(f, "{} failures", self.failures.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn healed() -> Healed {
+        let (shape, stood_still, next_ms) = (Shape::Regions, true, Some(2_500));
+        Healed { shape, slots: 29, behind: 0, still_behind: 0, stood_still, ms: 0, next_ms }
+    }
+
+    #[test]
+    fn a_group_that_stood_still_has_healed_when_all_have_the_first_slot_after_it() {
+        assert_eq!(healed().failure(), None);
+        for next_ms in [None, Some(10_001)] {
+            assert!(Healed { next_ms, ..healed() }.failure().is_some(), "{next_ms:?}");
+        }
+    }
+
+    #[test]
+    fn a_partition_that_parted_nobody_tested_nothing() {
+        let went_on = Healed { stood_still: false, ..healed() };
+        assert_eq!(went_on.failure().as_deref(), Some("regions: parted nobody"));
+        assert_eq!(Healed { behind: 1, ..went_on }.failure(), None);
     }
 }
