@@ -72,8 +72,10 @@ pub struct Summary {
     pub restarts: u64,
     /// Messages that arrived.
     pub messages: u64,
-    /// Virtual seconds.
+    /// Virtual seconds, whole ones of all runs together.
     pub virtual_seconds: u64,
+    #[serde(skip)]
+    virtual_millis: u64,
     /// Evidence recorded, by kind.
     pub evidence: BTreeMap<String, u64>,
     /// Values nearest to each limit that an oracle watches.
@@ -208,7 +210,8 @@ impl Summary {
         self.slow_commits += stats.slow_commits;
         self.restarts += stats.restarts;
         self.messages += stats.messages;
-        self.virtual_seconds += stats.virtual_millis / 1_000;
+        self.virtual_millis += stats.virtual_millis;
+        self.virtual_seconds = self.virtual_millis / 1_000;
         for (what, count) in &stats.tallies {
             *self.tallies.entry((*what).to_owned()).or_default() += count;
         }

@@ -176,6 +176,7 @@ impl std::fmt::Display for Summary {
         self.troubles.iter().try_for_each(|(what, count)| writeln!(f, "{count:>8} replicas {what}"))?;
         self.failures.iter().try_for_each(|what| writeln!(f, "FAILED {what}"))?;
         let slot = self.executed_seq.map_or_else(|| "no slot".to_owned(), |slot| format!("slot {slot}"));
-        write!(f, "all replicas at {slot}; {} failures, {:.0} s", self.failures.len(), self.seconds)
+        let Self { seed, failures, seconds, .. } = self;
+        write!(f, "all replicas at {slot}; {} failures, {seconds:.0} s, seed {seed}", failures.len())
     }
 }
