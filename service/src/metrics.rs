@@ -2,6 +2,7 @@
 
 mod conduct;
 mod phases;
+mod verdicts;
 mod vital;
 
 use crate::build;
@@ -17,11 +18,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use quorate_client::api::{Health, Mode};
+use quorate_ledger::State;
 use quorate_net::{Channel, PeerInfo, Refused};
 use quorate_pbft::{Cause, Message, ReplicaId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use verdicts::Verdicts;
+pub use verdicts::state_name;
 use vital::VitalGauges;
 
 /// Kind of the view changes that others began.
@@ -90,8 +94,8 @@ pub struct Metrics {
     pub round_seconds: Histogram,
     /// Slots executed.
     pub slots: Counter,
-    /// Receipts, by state.
-    pub receipts: Family<Kind, Counter>,
+    /// Receipts of executed slots.
+    pub verdicts: Verdicts,
     /// Envelopes that the gate refused, by code.
     pub gate_refused: Family<Kind, Counter>,
     /// HTTP answers, by class of status.
@@ -168,7 +172,7 @@ impl Default for Metrics {
             commits: Counter::default(),
             round_seconds: Histogram::new(commit_buckets()),
             slots: Counter::default(),
-            receipts: Family::default(),
+            verdicts: Verdicts::default(),
             gate_refused: Family::default(),
             http: Family::default(),
             executed_seq: Gauge::default(),
@@ -223,7 +227,7 @@ impl Metrics {
             self.round_seconds.clone(),
         );
         r.register("slots", "Slots executed", self.slots.clone());
-        r.register("receipts", "Receipts by state", self.receipts.clone());
+        self.verdicts.register(r);
         r.register("fast_commits", "Slots decided by the votes of all members", self.fast_commits.clone());
         r.register("view_changes", "Views entered or asked for, by cause", self.view_changes.clone());
         drop(self.view_changes.get_or_create(&Kind::of(UNASKED)));
@@ -356,9 +360,9 @@ impl Metrics {
 
     /// Receipts so far.
     pub fn conflicts(&self) -> Conflicts {
-        let of = |state| self.receipts.get_or_create(&Kind::of(state)).get();
-        let states = ["applied", "merged", "refused", "conflict", "expired"];
-        Conflicts { kept: of("conflict"), receipts: states.into_iter().map(of).sum() }
+        let of = |state| self.verdicts.of(state);
+        let states = [State::Applied, State::Merged, State::Refused, State::Conflict, State::Expired];
+        Conflicts { kept: of(State::Conflict), receipts: states.into_iter().map(of).sum() }
     }
 
     /// Frames of a replica that were no messages so far.

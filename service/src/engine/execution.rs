@@ -57,7 +57,9 @@ impl Engine {
             }
             drop(mempool);
             self.withdrawn.extend(elsewhere);
-            work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
+            let receipt = Arc::new(receipt);
+            work.round.receipts.push(receipt.clone());
+            work.round.notices.push(Notice::Verdict(receipt));
         }
         moved
     }

@@ -11,9 +11,9 @@ use crate::api::AuthorPace;
 use crate::clock::now_ms;
 use crate::health::Outages;
 use crate::membership::Membership;
-use crate::metrics::{Kind, Metrics};
+use crate::metrics::{Kind, Metrics, state_name};
 use quorate_client::api::Healing;
-use quorate_ledger::{Receipt, State, StoreError};
+use quorate_ledger::{Receipt, StoreError};
 use quorate_pbft::{Certified, Now, Rejected, Ticks, Time};
 use quorate_storage::{Fold, Pulse};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -196,6 +196,7 @@ impl Surroundings {
     fn publish(&self, engine: &Engine, round: &Round) {
         let published = engine.published();
         self.metrics.slots.inc_by(round.slots as u64);
+        round.receipts.iter().for_each(|receipt| self.metrics.verdicts.count(receipt));
         self.metrics.observe(&published);
         self.pulse.beat();
         let report = published.report.clone();
@@ -214,10 +215,7 @@ impl Surroundings {
 
     fn log(&self, engine: &Engine, notice: &Notice) {
         match notice {
-            Notice::Verdict(receipt) => {
-                self.metrics.receipts.get_or_create(&Kind::of(state_name(receipt.state))).inc();
-                log_verdict(engine, receipt);
-            }
+            Notice::Verdict(receipt) => log_verdict(engine, receipt),
             Notice::Taken { id, place, .. } => {
                 tracing::debug!(envelope = %id, place = place.name(), waits_for = place.waits_for(), "envelope taken")
             }
@@ -261,19 +259,6 @@ fn log_verdict(engine: &Engine, receipt: &Receipt) {
     let (state, revision) = (state_name(receipt.state), receipt.revision.map(display));
     let (stage, code) = (receipt.stage.map(display), receipt.code.map(display));
     tracing::debug!(envelope = %receipt.id, state, revision, stage, code, "envelope ordered");
-}
-
-fn state_name(state: State) -> &'static str {
-    match state {
-        State::Applied => "applied",
-        State::Merged => "merged",
-        State::Conflict => "conflict",
-        State::Refused => "refused",
-        State::Waiting => "waiting",
-        State::Queued => "queued",
-        State::Expired => "expired",
-        State::Pending => "pending",
-    }
 }
 
 fn reason_name(rejected: &Rejected) -> &'static str {

@@ -7,6 +7,7 @@ use crate::engine::{PeerFacts, Published};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, make};
 use quorate_client::api::{Issue, Page, SESSION_HEADER};
+use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys::read_seed;
 use quorate_client::session::Token;
@@ -14,6 +15,7 @@ use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Mode, Op, Revision};
 use quorate_pbft::{Ed25519Signer, ReplicaId, SeqNum, Signer as _};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -37,13 +39,18 @@ async fn launched() -> (TempDir, Running, Client) {
         name: None,
         domains: vec!["main".to_owned()],
     };
-    let dir = make(&plan).expect("a group").replicas.remove(0);
+    let (replica, client) = started(make(&plan).expect("a group").replicas.remove(0)).await;
+    (folder, replica, client)
+}
+
+/// The replica of a folder.
+async fn started(dir: PathBuf) -> (Running, Client) {
     let (listen, api) = (Some("/ip4/127.0.0.1/tcp/0".into()), Some(([127, 0, 0, 1], 0).into()));
     let config = Config::load(&dir, Overrides { listen, api, ..Overrides::default() }).expect("what init made");
     let options = Options { dir, config, interceptor: None, answers: DIGEST };
     let replica = Running::launch(options).await.expect("a replica");
     let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
-    (folder, replica, client)
+    (replica, client)
 }
 
 async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
@@ -148,15 +155,19 @@ async fn sessions_whose_slot_no_member_claims_take_no_room_from_those_whose_slot
     replica.stop().await.expect("an orderly end");
 }
 
-/// Envelope of an author under a number, which waits for the one before it, with so many operations.
-fn ahead(author: &Ed25519Signer, replica: &Running, text: &str, ops: usize) -> Vec<u8> {
+fn author(folder: &TempDir) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&read_seed(&folder.path().join("group/author-org.key")).expect("its key"))
+}
+
+/// Envelope of an author under a number, with so many operations.
+fn envelope(author: &Ed25519Signer, replica: &Running, seq: u64, (text, ops): (&str, usize)) -> Vec<u8> {
     let content = quorate_client::content::digest(text.as_bytes());
     let put = |number| Op::Put { path: format!("file-{number}"), mode: Mode::File, content };
     let body = Body {
         author: author.public_key(),
         domain: "main".into(),
-        from_seq: 2,
-        to_seq: 2,
+        from_seq: seq,
+        to_seq: seq,
         attempt: 1,
         changes: vec![Change::new(Base::Revision(Revision::GENESIS), (0..ops).map(put).collect(), "", 0)],
         carried: vec![],
@@ -167,15 +178,49 @@ fn ahead(author: &Ed25519Signer, replica: &Running, text: &str, ops: usize) -> V
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_envelope_that_is_not_let_in_costs_its_author_nothing_of_the_pace() {
     let (folder, mut replica, client) = launched().await;
-    let key = read_seed(&folder.path().join("group/author-org.key")).expect("its key");
-    let author = Ed25519Signer::from_seed(&key);
+    let author = author(&folder);
     eventually(async || client.is_ready().await.is_ok()).await;
-    client.post(ahead(&author, &replica, "first", 1)).await.expect("it waits");
+    client.post(envelope(&author, &replica, 2, ("first", 1))).await.expect("it waits");
 
     for _ in 0..3 {
-        let refused = client.within(Duration::from_secs(5)).post(ahead(&author, &replica, "second", 16_000)).await;
+        let refused =
+            client.within(Duration::from_secs(5)).post(envelope(&author, &replica, 2, ("second", 16_000))).await;
         let Err(ClientError::Refused(problem)) = refused else { panic!("{refused:?}") };
         assert_eq!(problem.code, "sequence-taken");
     }
+    replica.stop().await.expect("an orderly end");
+}
+
+/// Sends an envelope until it has its verdict.
+async fn judged(client: &Client, envelope: &[u8]) {
+    eventually(async || matches!(client.post(envelope.to_vec()).await, Ok(Posted::Verdict(_)))).await;
+}
+
+/// Receipts that a replica has counted.
+fn receipts(replica: &Running) -> u64 {
+    let text = replica.service.metrics.render();
+    let counts = text.lines().filter_map(|line| line.strip_prefix("quorate_receipts_total{")?.split(' ').next_back());
+    counts.map(|count| count.parse::<u64>().expect("a count")).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_that_is_sent_again_or_executed_again_at_a_start_is_counted_once() {
+    let (folder, mut replica, client) = launched().await;
+    eventually(async || client.is_ready().await.is_ok()).await;
+    let author = author(&folder);
+    // The state is folded at the first of them, and not again within a second.
+    for seq in 1..=3 {
+        let envelope = envelope(&author, &replica, seq, ("text", 1));
+        judged(&client, &envelope).await;
+        judged(&client, &envelope).await;
+    }
+    assert_eq!(receipts(&replica), 3);
+    replica.stop().await.expect("an orderly end");
+    let (mut replica, client) = started(folder.path().join("group/replica-0")).await;
+    eventually(async || client.is_ready().await.is_ok()).await;
+
+    judged(&client, &envelope(&author, &replica, 4, ("text", 1))).await;
+
+    assert_eq!(receipts(&replica), 1, "Prometheus adds what is counted after a start to what was before");
     replica.stop().await.expect("an orderly end");
 }
