@@ -102,7 +102,10 @@ impl Engine {
         let Some((certificate, next)) = self.epochs.over.take() else { return Ok(false) };
         self.ledger.keep_step(&mut work.batch, certificate.claim()).map_err(|error| StoreError(error.to_string()))?;
         let handover = match &self.core {
-            Core::Member(replica) => Replica::clone(replica).hand_over(),
+            Core::Member(replica) => {
+                self.reporter.ends(replica);
+                Replica::clone(replica).hand_over()
+            }
             Core::Observer(follower) => Follower::clone(follower).hand_over(),
         };
         // Of a follower the disk alone knows it: its core promises nothing.

@@ -221,6 +221,8 @@ pub(super) struct Reporter {
     /// Since when nobody who is heard can hand out an observer's next slot.
     unserved_at: Option<Ticks>,
     damage: Option<String>,
+    /// Slots decided on the fast path in epochs that are over.
+    fast_commits: u64,
     voters: Voters,
 }
 
@@ -232,8 +234,9 @@ impl Reporter {
 
     /// The first look is made: this report.
     fn after(report: Report) -> Self {
-        let (looked_at, led_at, last_sync, is_told, unserved_at, damage, voters) = Default::default();
-        Self { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, voters }
+        let (looked_at, led_at, last_sync, is_told, unserved_at) = Default::default();
+        let (damage, fast_commits, voters) = Default::default();
+        Self { report, looked_at, led_at, last_sync, is_told, unserved_at, damage, fast_commits, voters }
     }
 
     /// An observer that serves this one says that it has a way to the members.
@@ -256,6 +259,11 @@ impl Reporter {
         }
     }
 
+    /// Keeps the counts of a member whose epoch is over: the next one's core begins at 0.
+    pub(super) fn ends(&mut self, member: &Replica) {
+        self.fast_commits += member.report().fast_commits;
+    }
+
     /// Whether it caught up when it looked last.
     pub(super) fn is_behind(&self) -> bool {
         self.report.is_behind()
@@ -274,6 +282,7 @@ impl Reporter {
         self.looked_at = Some(now.ticks);
         let is_led = self.led_at.is_some_and(|at| now.ticks.since(at) <= HEARD_MS);
         let mut report = facts(core, now, (broken, is_led));
+        report.fast_commits += self.fast_commits;
         if report.observes {
             self.says_whether_told(&mut report);
             self.wait_for_more(&mut report, now.ticks);

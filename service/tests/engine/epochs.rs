@@ -198,6 +198,21 @@ fn an_epoch_ends_without_changes_of_authors() {
 }
 
 #[test]
+fn slots_decided_on_the_fast_path_are_counted_on_in_the_next_epoch_also_by_who_leaves() {
+    let mut group = Group::soon();
+    let fast = |group: &Group| [0, 3].map(|site| group.engine(site).published().report.fast_commits);
+    group.confirmed(0, 1);
+    group.until("the votes of all decide", |group| fast(group).iter().all(|count| *count > 0));
+    group.reconfigure(0, 1, removing(3));
+    let before = fast(&group);
+
+    group.until("both are in epoch 1", |group| group.is_in(&[0, 3], 1));
+
+    let after = fast(&group);
+    assert!(before.iter().zip(&after).all(|(before, after)| before <= after), "{before:?}, {after:?}");
+}
+
+#[test]
 fn four_epochs_lead_to_seven_members_and_back_without_a_gap_in_numbers() {
     let mut group = Group::soon();
     group.confirmed(0, 1);
