@@ -1,6 +1,7 @@
 //! Numbers for Prometheus. Labels come from this program only, never from a peer or a request.
 
 mod conduct;
+mod numbers;
 mod phases;
 mod verdicts;
 mod vital;
@@ -10,6 +11,7 @@ use crate::conduct::Conduct;
 use crate::engine::Published;
 use crate::health::{Conflicts, Facts, Fault};
 use conduct::ConductMetrics;
+use numbers::Numbers;
 use phases::Phases;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -149,6 +151,7 @@ pub struct Metrics {
     pub net_dropped: Family<Link, Gauge>,
     /// Seconds that frames of a replica have waited, for it was ahead of its pace.
     pub net_held_back: Family<Link, Gauge<f64, AtomicU64>>,
+    linked: Numbers,
 }
 
 /// 50 µs to 6.5 s: a quiet disk to a very busy one.
@@ -200,6 +203,7 @@ impl Default for Metrics {
             net_received: Family::default(),
             net_dropped: Family::default(),
             net_held_back: Family::default(),
+            linked: Numbers::default(),
         }
     }
 }
@@ -392,10 +396,19 @@ impl Metrics {
     /// Sets the traffic with each replica.
     pub fn links(&self, peers: &[PeerInfo]) {
         self.connected.set(peers.iter().filter(|peer| peer.is_up).count() as i64);
+        let link = |peer, channel: Channel| Link { peer, channel: channel.to_string() };
+        let mut linked = self.linked.lock();
+        for gone in linked.replace(peers.iter().map(|peer| peer.id)) {
+            for link in Channel::ALL.map(|channel| link(gone, channel)) {
+                self.net_sent.remove(&link);
+                self.net_received.remove(&link);
+                self.net_dropped.remove(&link);
+                self.net_held_back.remove(&link);
+            }
+        }
         for peer in peers {
             for channel in Channel::ALL {
-                let (link, traffic) =
-                    (Link { peer: peer.id.get(), channel: channel.to_string() }, peer.traffic[channel]);
+                let (link, traffic) = (link(peer.id.get(), channel), peer.traffic[channel]);
                 self.net_sent.get_or_create(&link).set(gauge(traffic.bytes_out));
                 self.net_received.get_or_create(&link).set(gauge(traffic.bytes_in));
                 self.net_dropped.get_or_create(&link).set(gauge(traffic.dropped));
@@ -424,6 +437,8 @@ fn gauge(value: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{PeerFacts, Report};
+    use crate::health::{Vitals, assess};
     use quorate_net::{PerChannel, Traffic, peer_of_key};
     use quorate_pbft::{Ed25519Signer, Signer};
     use std::time::Duration;
@@ -443,12 +458,10 @@ mod tests {
         assert!(text.contains("quorate_http_answers_total{kind=\"4xx\"} 1"));
     }
 
-    #[test]
-    fn the_time_that_bulk_of_a_member_is_held_back_is_shown_by_its_number() {
-        let (metrics, key) = (Metrics::new(), Ed25519Signer::from_seed(&[1; 32]).public_key());
-        let bulk = Traffic { held_back: Duration::from_millis(2_500), ..Traffic::default() };
-        let link = PeerInfo {
-            id: ReplicaId::new(3),
+    fn link(number: u16, bulk: Traffic) -> PeerInfo {
+        let key = Ed25519Signer::from_seed(&[number as u8; 32]).public_key();
+        PeerInfo {
+            id: ReplicaId::new(number),
             key,
             peer_id: peer_of_key(&key).expect("a key"),
             address: None,
@@ -458,11 +471,44 @@ mod tests {
             oversized: 0,
             wrong_key: 0,
             traffic: PerChannel { votes: Traffic::default(), bulk },
-        };
+        }
+    }
 
-        metrics.links(&[link]);
+    #[test]
+    fn the_time_that_bulk_of_a_member_is_held_back_is_shown_by_its_number() {
+        let metrics = Metrics::new();
+
+        metrics.links(&[link(3, Traffic { held_back: Duration::from_millis(2_500), ..Traffic::default() })]);
 
         let line = "quorate_net_held_back_seconds{peer=\"3\",channel=\"bulk\"} 2.5\n";
         assert!(metrics.render().contains(line), "{}", metrics.render());
+    }
+
+    #[test]
+    fn a_member_that_is_gone_is_in_no_gauge_any_more() {
+        let metrics = Metrics::new();
+        let look = |numbers: &[u16]| {
+            let peers = numbers.iter().map(|number| PeerFacts {
+                replica: ReplicaId::new(*number),
+                heard_at: None,
+                is_heard: true,
+                executed: None,
+                view: None,
+                hears: None,
+                program: None,
+                oldest: None,
+            });
+            let (vitals, report) = (Vitals::default(), Report { peers: peers.collect(), ..Report::of_nobody() });
+            let facts =
+                Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false };
+            let links: Vec<PeerInfo> = numbers.iter().map(|number| link(*number, Traffic::default())).collect();
+            metrics.watched(&facts, &assess(&facts, &[]), &[]);
+            metrics.conduct(&Conduct::default(), &links);
+            metrics.links(&links);
+            let text = metrics.render();
+            [1, 3].map(|number| text.matches(&format!("peer=\"{number}\"")).count())
+        };
+
+        assert_eq!([look(&[1, 3]), look(&[1])], [[10, 10], [10, 0]]);
     }
 }

@@ -1,5 +1,6 @@
 //! Offences by name, peers that are restrained, and the state of each member.
 
+use super::numbers::Numbers;
 use super::{Kind, Sender};
 use crate::conduct::{Conduct, Offence, State, Who};
 use prometheus_client::metrics::counter::Counter;
@@ -15,6 +16,7 @@ pub struct ConductMetrics {
     offences: Family<Kind, Counter>,
     restrained: Family<Kind, Gauge>,
     members: Family<Sender, Gauge>,
+    shown: Numbers,
 }
 
 impl ConductMetrics {
@@ -44,6 +46,10 @@ impl ConductMetrics {
         for state in [State::Strict, State::Suspended] {
             let count = all.iter().filter(|seen| seen.record.state == state).count();
             self.restrained.get_or_create(&Kind::of(state.name())).set(count as i64);
+        }
+        let mut shown = self.shown.lock();
+        for peer in shown.replace(links.iter().map(|link| link.id)) {
+            self.members.remove(&Sender { peer });
         }
         for link in links {
             let state = conduct.state(Who::Member(link.key));

@@ -1,5 +1,6 @@
 //! Gauges that the watch sets: disk, files, checkpoint, peers, issues and the score.
 
+use super::numbers::Numbers;
 use super::{Kind, Sender, gauge};
 use crate::health::{Facts, Fault, RUNBOOKS};
 use prometheus_client::metrics::family::Family;
@@ -29,6 +30,7 @@ pub struct VitalGauges {
     conflicts_open: Gauge,
     accused: Gauge,
     lag: Family<Sender, Gauge>,
+    shown: Numbers,
     issues: Family<Kind, Gauge>,
     score: Fraction,
     parts: Family<Kind, Fraction>,
@@ -98,6 +100,10 @@ impl VitalGauges {
         self.certificate.set(vitals.certificate_seconds.unwrap_or_default());
         self.conflicts_open.set(gauge(vitals.conflicts_open));
         self.accused.set(vitals.accused.len() as i64);
+        let mut shown = self.shown.lock();
+        for peer in shown.replace(report.peers.iter().map(|peer| peer.replica)) {
+            self.lag.remove(&Sender { peer });
+        }
         for peer in &report.peers {
             let lag = peer.executed.map_or(executed, |theirs| executed.saturating_sub(theirs.get()));
             self.lag.get_or_create(&Sender { peer: peer.replica.get() }).set(gauge(lag));
