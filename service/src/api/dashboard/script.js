@@ -64,8 +64,8 @@ const total = (text, name) => [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\
 function sample(s, p, metrics) {
   const now = Date.now(), one = { now, slots: s.executed_seq, waiting: p ? p.waiting.envelopes : s.pending, behind: s.behind };
   if (metrics) {
-    one.changes = total(metrics, "quorate_receipts_total");
-    one.conflicts = total(metrics, "quorate_receipts_total\\{kind=\"conflict\"\\}");
+    one.changes = total(metrics, "quorate_changes_total");
+    one.conflicts = total(metrics, "quorate_changes_total\\{kind=\"conflict\"\\}");
     one.orders = total(metrics, "quorate_phase_seconds_count\\{phase=\"order\"\\}");
     one.order = total(metrics, "quorate_phase_seconds_sum\\{phase=\"order\"\\}");
   }
