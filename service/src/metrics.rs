@@ -9,7 +9,7 @@ mod vital;
 use crate::build;
 use crate::conduct::Conduct;
 use crate::engine::Published;
-use crate::health::{Conflicts, Facts, Fault};
+use crate::health::{Facts, Fault};
 use conduct::ConductMetrics;
 use numbers::Numbers;
 use phases::Phases;
@@ -20,7 +20,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use quorate_client::api::{Health, Mode};
-use quorate_ledger::State;
 use quorate_net::{Channel, PeerInfo, Refused};
 use quorate_pbft::{Cause, Message, ReplicaId};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -360,13 +359,6 @@ impl Metrics {
     /// Inputs refused for this reason so far.
     pub fn refused_for(&self, reason: &str) -> u64 {
         self.refused.get_or_create(&Kind::of(reason)).get()
-    }
-
-    /// Receipts so far.
-    pub fn conflicts(&self) -> Conflicts {
-        let of = |state| self.verdicts.of(state);
-        let states = [State::Applied, State::Merged, State::Refused, State::Conflict, State::Expired];
-        Conflicts { kept: of(State::Conflict), receipts: states.into_iter().map(of).sum() }
     }
 
     /// Frames of a replica that were no messages so far.

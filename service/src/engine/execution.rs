@@ -48,7 +48,7 @@ impl Engine {
     /// Verdicts end waiting. Returns whose numbers moved on, of those who wait here.
     fn settle(&mut self, receipts: Vec<Receipt>, work: &mut Work) -> BTreeSet<Stream> {
         let mut moved = BTreeSet::new();
-        let own = self.number();
+        let (own, time) = (self.number(), self.ledger.executed().time);
         for receipt in receipts {
             let mut mempool = self.mempool();
             let elsewhere = mempool.end(&receipt.id).filter(|_| receipt.lane != own);
@@ -58,7 +58,7 @@ impl Engine {
             drop(mempool);
             self.withdrawn.extend(elsewhere);
             let receipt = Arc::new(receipt);
-            work.round.receipts.push(receipt.clone());
+            work.round.receipts.push((receipt.clone(), time));
             work.round.notices.push(Notice::Verdict(receipt));
         }
         moved

@@ -147,8 +147,8 @@ pub struct Round {
     pub outbox: Vec<Outgoing>,
     /// News.
     pub notices: Vec<Notice>,
-    /// Receipts of the slots executed in it; a notice of a verdict may tell one of before again.
-    pub receipts: Vec<Arc<Receipt>>,
+    /// Receipts of the slots executed in it, each with its slot's time; a notice of a verdict may tell one of before again.
+    pub receipts: Vec<(Arc<Receipt>, Time)>,
     /// Bytes of no use that members sent.
     pub useless: BTreeMap<PublicKey, u64>,
     /// Slots executed.

@@ -196,7 +196,7 @@ impl Surroundings {
     fn publish(&self, engine: &Engine, round: &Round) {
         let published = engine.published();
         self.metrics.slots.inc_by(round.slots as u64);
-        round.receipts.iter().for_each(|receipt| self.metrics.verdicts.count(receipt));
+        round.receipts.iter().for_each(|(receipt, time)| self.metrics.verdicts.count(receipt, *time));
         self.metrics.observe(&published);
         self.pulse.beat();
         let report = published.report.clone();

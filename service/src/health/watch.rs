@@ -7,7 +7,7 @@ use super::issues::{Fault, Severity, issues};
 use super::score::assess;
 use super::scrubbed::Scrubbed;
 use super::space::Space;
-use super::vitals::{Conflicts, Vitals, bytes_in, files_max, files_open};
+use super::vitals::{Vitals, bytes_in, files_max, files_open};
 use crate::clock::now_ms;
 use crate::conduct::{Conduct, Offence, Seen, State, Who};
 use crate::engine::{Published, Report};
@@ -109,7 +109,6 @@ pub struct Watched {
 struct Sample {
     view_changes: u64,
     clock_refusals: u64,
-    conflicts: Conflicts,
     garbled: BTreeMap<u16, u64>,
 }
 
@@ -205,10 +204,7 @@ impl Watch {
             order_ms: self.sources.metrics.order_ms(),
             view_changes: sample.view_changes - first.view_changes,
             clock_refusals: sample.clock_refusals - first.clock_refusals,
-            conflicts: Conflicts {
-                kept: sample.conflicts.kept - first.conflicts.kept,
-                receipts: sample.conflicts.receipts - first.conflicts.receipts,
-            },
+            conflicts: self.sources.metrics.verdicts.conflicts(now_ms()),
             accused: self.last.vitals.accused.clone(),
             conflicts_open: self.last.vitals.conflicts_open,
             certificate_seconds: self.sources.certificate_seconds(),
@@ -261,7 +257,6 @@ impl Watch {
         Sample {
             view_changes: metrics.views.get(),
             clock_refusals: metrics.refused_for("clock"),
-            conflicts: metrics.conflicts(),
             garbled: peers.map(|peer| (peer.get(), metrics.frames_invalid_of(peer))).collect(),
         }
     }
