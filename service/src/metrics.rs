@@ -1,6 +1,7 @@
 //! Numbers for Prometheus. Labels come from this program only, never from a peer or a request.
 
 mod conduct;
+mod kinds;
 mod numbers;
 mod phases;
 mod verdicts;
@@ -11,6 +12,8 @@ use crate::conduct::Conduct;
 use crate::engine::Published;
 use crate::health::{Facts, Fault};
 use conduct::ConductMetrics;
+use kinds::{CLASSES, UNASKED};
+pub use kinds::{Kind, reason_name};
 use numbers::Numbers;
 use phases::Phases;
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -28,23 +31,6 @@ use std::time::Instant;
 use verdicts::Verdicts;
 pub use verdicts::state_name;
 use vital::VitalGauges;
-
-/// Kind of the view changes that others began.
-const UNASKED: &str = "unasked";
-
-/// Label that says which kind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Kind {
-    /// The word.
-    pub kind: String,
-}
-
-impl Kind {
-    /// The kind that is called this.
-    pub fn of(name: impl ToString) -> Self {
-        Self { kind: name.to_string() }
-    }
-}
 
 /// Traffic with one replica.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -221,6 +207,7 @@ impl Metrics {
         r.register("frames_invalid", "Frames that were no valid message", self.frames_invalid.clone());
         r.register("inputs", "Inputs that the core took", self.inputs.clone());
         r.register("refused", "Inputs that the core refused", self.refused.clone());
+        kinds::begin(&self.refused, kinds::REASONS);
         r.register("evidence", "Proofs of misbehaviour made or taken over", self.evidence.clone());
         r.register("commits", "Durable commits", self.commits.clone());
         r.register_with_unit(
@@ -233,7 +220,7 @@ impl Metrics {
         self.verdicts.register(r);
         r.register("fast_commits", "Slots decided by the votes of all members", self.fast_commits.clone());
         r.register("view_changes", "Views entered or asked for, by cause", self.view_changes.clone());
-        drop(self.view_changes.get_or_create(&Kind::of(UNASKED)));
+        kinds::begin(&self.view_changes, kinds::causes().chain([UNASKED]));
         r.register_with_unit(
             "phase",
             "Time of agreement: prepare until the own commit vote, commit until executed and durable, order both",
@@ -244,11 +231,11 @@ impl Metrics {
             drop(self.phase_seconds.get_or_create(&Phase { phase }));
         }
         r.register("gate_refused", "Envelopes that the gate refused", self.gate_refused.clone());
+        kinds::begin(&self.gate_refused, kinds::codes());
         r.register("http_answers", "HTTP answers by class of status", self.http.clone());
+        kinds::begin(&self.http, CLASSES);
         r.register_with_unit("observers", "Frames at the door for observers", Unit::Bytes, self.observers.clone());
-        for kind in ["sent", "received"] {
-            drop(self.observers.get_or_create(&Kind::of(kind)));
-        }
+        kinds::begin(&self.observers, ["sent", "received"]);
     }
 
     fn register_gauges(&mut self) {
@@ -285,13 +272,8 @@ impl Metrics {
 
     /// Counts one answer with this status.
     pub fn http_answer(&self, status: u16) {
-        let kind = match status {
-            0..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
-            _ => "5xx",
-        };
-        self.http.get_or_create(&Kind::of(kind)).inc();
+        let class = usize::from(status / 100).clamp(2, 5) - 2;
+        self.http.get_or_create(&Kind::of(CLASSES[class])).inc();
     }
 
     /// Sets what is published after each round.
@@ -502,5 +484,23 @@ mod tests {
         };
 
         assert_eq!([look(&[1, 3]), look(&[1])], [[10, 10], [10, 0]]);
+    }
+
+    /// Prometheus sees no increase from nothing to 1.
+    #[test]
+    fn every_kind_of_a_counter_is_there_before_the_first_is_counted() {
+        let text = Metrics::new().render();
+
+        let kinds = [
+            ("view_changes", "resigned"),
+            ("view_changes", "unasked"),
+            ("gate_refused", "bad-signature"),
+            ("refused", "clock"),
+            ("http_answers", "5xx"),
+            ("receipts", "conflict"),
+        ];
+        for (name, kind) in kinds {
+            assert!(text.contains(&format!("quorate_{name}_total{{kind=\"{kind}\"}} 0\n")), "{name} {kind}: {text}");
+        }
     }
 }

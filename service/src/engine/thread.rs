@@ -11,10 +11,10 @@ use crate::api::AuthorPace;
 use crate::clock::now_ms;
 use crate::health::Outages;
 use crate::membership::Membership;
-use crate::metrics::{Kind, Metrics, state_name};
+use crate::metrics::{Kind, Metrics, reason_name, state_name};
 use quorate_client::api::Healing;
 use quorate_ledger::{Receipt, StoreError};
-use quorate_pbft::{Certified, Now, Rejected, Ticks, Time};
+use quorate_pbft::{Certified, Now, Ticks, Time};
 use quorate_storage::{Fold, Pulse};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
@@ -259,24 +259,6 @@ fn log_verdict(engine: &Engine, receipt: &Receipt) {
     let (state, revision) = (state_name(receipt.state), receipt.revision.map(display));
     let (stage, code) = (receipt.stage.map(display), receipt.code.map(display));
     tracing::debug!(envelope = %receipt.id, state, revision, stage, code, "envelope ordered");
-}
-
-fn reason_name(rejected: &Rejected) -> &'static str {
-    match rejected {
-        Rejected::OtherEpoch { .. } => "other-epoch",
-        Rejected::OtherView { .. } => "other-view",
-        Rejected::NotPrimary { .. } => "not-primary",
-        Rejected::OutsideWindow { .. } => "outside-window",
-        Rejected::Equivocation { .. } => "equivocation",
-        Rejected::Clock { .. } => "clock",
-        Rejected::Bundle { .. } => "bundle",
-        Rejected::TooOften { .. } => "too-often",
-        Rejected::LaneFull => "lane-full",
-        Rejected::Unknown { .. } => "unknown",
-        Rejected::Unfit { .. } => "unfit",
-        Rejected::WrongNewView { .. } => "wrong-new-view",
-        Rejected::Read { .. } => "read",
-    }
 }
 
 /// Both clocks of this machine.
