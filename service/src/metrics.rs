@@ -99,7 +99,7 @@ pub struct Metrics {
     pub pending: Gauge,
     /// Bytes of the envelopes that wait here.
     pub pending_bytes: Gauge,
-    /// Members heard in the last 2 s, this one included.
+    /// Members heard in the last 2 s, a member itself included.
     pub heard: Gauge,
     /// Members that must be heard so that anything can be ordered.
     pub quorum: Gauge,
@@ -246,7 +246,7 @@ impl Metrics {
         r.register("epoch", "Current epoch", self.epoch.clone());
         r.register("pending_envelopes", "Envelopes that wait here", self.pending.clone());
         r.register_with_unit("pending", "Bytes of waiting envelopes", Unit::Bytes, self.pending_bytes.clone());
-        r.register("members_heard", "Members heard in the last 2 s, this one included", self.heard.clone());
+        r.register("members_heard", "Members heard in the last 2 s, a member itself included", self.heard.clone());
         r.register("members_needed", "Members that must be heard to order anything", self.quorum.clone());
         r.register("quorum_heard", "1 while changes can be ordered", self.quorum_heard.clone());
         r.register("behind_slots", "Slots that others have executed and this one has not", self.behind.clone());
@@ -287,7 +287,7 @@ impl Metrics {
         self.epoch.set(gauge(report.epoch.get()));
         self.pending.set(gauge(report.pending as u64));
         self.pending_bytes.set(gauge(report.pending_bytes as u64));
-        self.heard.set(gauge(report.heard().count() as u64 + 1));
+        self.heard.set(gauge(report.heard().count() as u64 + u64::from(report.me.is_some())));
         self.quorum.set(gauge(report.quorum as u64));
         self.quorum_heard.set(i64::from(report.hears_quorum()));
         self.behind.set(gauge(report.behind));

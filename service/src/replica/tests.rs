@@ -6,6 +6,7 @@ use crate::config::{Config, Overrides};
 use crate::engine::{PeerFacts, Published};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, make};
+use crate::metrics::Metrics;
 use quorate_client::api::{Issue, Page, SESSION_HEADER};
 use quorate_client::calls::Posted;
 use quorate_client::http::{Client, ClientError};
@@ -222,5 +223,19 @@ async fn an_envelope_that_is_sent_again_or_executed_again_at_a_start_is_counted_
     judged(&client, &envelope(&author, &replica, 4, ("text", 1))).await;
 
     assert_eq!(receipts(&replica), 1, "Prometheus adds what is counted after a start to what was before");
+    replica.stop().await.expect("an orderly end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_no_member_does_not_count_itself_among_the_members_that_it_hears() {
+    let (_folder, mut replica, _) = launched().await;
+    let (mut published, metrics) = (replica.service.now(), Metrics::new());
+    let mut heard = |me| {
+        Arc::make_mut(&mut published.report).me = me;
+        metrics.observe(&published);
+        metrics.heard.get()
+    };
+
+    assert_eq!([Some(ReplicaId::new(0)), None].map(&mut heard), [1, 0]);
     replica.stop().await.expect("an orderly end");
 }
