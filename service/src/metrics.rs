@@ -139,9 +139,9 @@ pub struct Metrics {
     linked: Numbers,
 }
 
-/// 50 µs to 6.5 s: a quiet disk to a very busy one.
+/// 50 µs to 26 s: a quiet disk to one that hardly answers.
 fn commit_buckets() -> impl Iterator<Item = f64> {
-    prometheus_client::metrics::histogram::exponential_buckets(50e-6, 2.0, 18)
+    prometheus_client::metrics::histogram::exponential_buckets(50e-6, 2.0, 20)
 }
 
 /// 1 ms to 16 s: one machine to a view change.

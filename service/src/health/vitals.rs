@@ -36,7 +36,7 @@ pub struct Vitals {
     pub view_changes: u64,
     /// Proposals refused for their time in the last five minutes.
     pub clock_refusals: u64,
-    /// Receipts of the last five minutes.
+    /// Final receipts of slots of the last five minutes.
     pub conflicts: Conflicts,
     /// Numbers of the members that evidence is recorded against.
     pub accused: Vec<u16>,

@@ -88,7 +88,7 @@ function graph(title, points, unit, digits) {
 function graphs() {
   const seen = [graph("Slots a second", rate("slots"), "/s", 1), graph("Waiting here", level("waiting"), "envelopes", 0), graph("Behind the others", level("behind"), "slots", 0)];
   if (samples.length && samples[samples.length - 1].order !== undefined) {
-    seen.unshift(graph("Changes a second", rate("changes"), "/s", 1), graph("Time to order", rate("order", "orders").map(([when, seconds]) => [when, seconds * 1000]), "ms", 1),
+    seen.unshift(graph("Changes a second", rate("changes"), "/s", 1), graph("Time to order, mean", rate("order", "orders").map(([when, seconds]) => [when, seconds * 1000]), "ms", 1),
       graph("Changes in conflict", rate("conflicts", "changes").map(([when, share]) => [when, share * 100]), "%", 1));
   }
   at("graphs").replaceChildren(...seen);
