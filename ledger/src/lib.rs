@@ -120,7 +120,7 @@ pub use lock::{Held, LEASE_MS_MAX, LEASE_MS_MIN, LeftLine, LockNews, LockRequest
 pub use query::{
     AuthorEntry, Brought, Causality, ChangedPath, ChangesCursor, CommitMessage, ConflictEntry, DomainEntry, EndedWait,
     EpochEntry, EvidenceEntry, FileEntry, Found, LockEntry, LogEntry, LogPage, LoggedEvent, MemberEntry, ObserverEntry,
-    Order, Page, PathDifference, Plan, ProposalEntry, QueryError, SideEntry, StateView, Waited,
+    Order, Page, PathDifference, Plan, ProposalEntry, QueryError, SideEntry, StateView, Waited, cut,
 };
 #[cfg(feature = "execution")]
 pub use validate::admission::{Admission, Forgotten, NotAdmitted, Numbers, Sequencing};

@@ -6,7 +6,6 @@
 
 mod branch;
 mod checkpoint;
-pub mod cut;
 mod error;
 pub(crate) mod epochs;
 mod evidence;

@@ -1,18 +1,18 @@
 //! Branches of transactions over several groups, and the groups that are known here.
 
+use super::cut::GroupState;
 use super::page::{self, Page};
 use super::proofs::group_path;
 use super::{QueryError, StateView};
 use crate::format::constants::GROUP;
-use crate::proof::cut::GroupState;
 use crate::proof::{BranchProof, Checkpoint, Epochs, ProveError};
 use crate::state::branch::{BranchRecord, ForeignGroup, Promise};
 use crate::state::store::{StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::TransactionId;
+use borsh::BorshDeserialize;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, QuorumCert};
-use std::collections::BTreeMap;
 
 impl<'a> StateView<'a> {
     /// The group's branch of a transaction over several groups.
@@ -54,37 +54,31 @@ impl<'a> StateView<'a> {
 
     /// Other groups whose proofs count here, by their ids.
     pub fn foreign_groups(&self) -> Result<Vec<(Digest, ForeignGroup)>, StoreError> {
-        let mut found = Vec::new();
-        entry::entries(self.read, |name, value| {
-            if let Some(group) = name.strip_prefix(name::FOREIGN).and_then(|group| group.try_into().ok()) {
-                found.push((Digest(group), entry::value_of(value)?));
-            }
-            Ok(())
-        })?;
+        let mut found = self.by_id(name::FOREIGN)?;
         found.retain(|(_, known): &(_, ForeignGroup)| known.is_known());
-        found.sort_unstable_by_key(|(group, _)| *group);
         Ok(found)
     }
 
     /// The state as far as other groups have to do with it.
     pub fn across(&self) -> Result<GroupState, StoreError> {
-        let (head, group) = (self.ledger.head(), self.ledger.genesis().group());
-        let (mut known, mut branches) = (BTreeMap::new(), BTreeMap::new());
+        let (head, group, state_root) = (self.ledger.head(), self.ledger.genesis().group(), self.ledger.state_root());
+        let known = self.by_id(name::FOREIGN)?.into_iter().collect();
+        let branches = self.by_id(name::TRANSACTION)?.into_iter().map(|(id, record)| (TransactionId(id), record));
+        let (epoch, seq, time) = (head.epoch, head.seq, head.time);
+        Ok(GroupState { group, epoch, seq, time, state_root, known, branches: branches.collect() })
+    }
+
+    /// Entries of a kind in the group's tree, by the ids in their names.
+    fn by_id<T: BorshDeserialize>(&self, kind: u8) -> Result<Vec<(Digest, T)>, StoreError> {
+        let mut found = Vec::new();
         entry::entries(self.read, |name, value| {
-            let id = name.get(1..).and_then(|id| id.try_into().ok()).map(Digest);
-            match (name.first(), id) {
-                (Some(kind), Some(group)) if [*kind] == *name::FOREIGN => {
-                    known.insert(group, entry::value_of(value)?);
-                }
-                (Some(&name::TRANSACTION), Some(id)) => {
-                    branches.insert(TransactionId(id), entry::value_of(value)?);
-                }
-                _ => (),
+            if let Some(id) = name.strip_prefix(&[kind]).and_then(|id| id.try_into().ok()) {
+                found.push((Digest(id), entry::value_of(value)?));
             }
             Ok(())
         })?;
-        let (epoch, seq, time, state_root) = (head.epoch, head.seq, head.time, self.ledger.state_root());
-        Ok(GroupState { group, epoch, seq, time, state_root, known, branches })
+        found.sort_unstable_by_key(|(id, _)| *id);
+        Ok(found)
     }
 
     /// The proof of the group's branch in this state, which `certificate` must certify.

@@ -18,6 +18,7 @@ mod proofs;
 mod proposals;
 mod words;
 mod conflict_log;
+pub mod cut;
 
 pub use authors::{AuthorEntry, MemberEntry};
 pub use causality::{Causality, Order};

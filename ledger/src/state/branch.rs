@@ -26,7 +26,7 @@ pub struct ForeignGroup {
 
 impl ForeignGroup {
     /// Whether its proofs count: a group that was forgotten has no members here.
-    pub(crate) fn is_known(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         !self.members.is_empty()
     }
 

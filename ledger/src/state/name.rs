@@ -193,10 +193,10 @@ pub(crate) fn open_branches(organisation: &str) -> Vec<u8> {
     named(b'i', organisation.as_bytes())
 }
 
-/// Before the id in the name of another group.
-pub(crate) const FOREIGN: &[u8] = b"G";
+/// First byte of the names of other groups.
+pub(crate) const FOREIGN: u8 = b'G';
 
 /// Another group whose proofs count, in the group's tree.
 pub(crate) fn foreign(group: &Digest) -> Vec<u8> {
-    [FOREIGN, group.as_bytes()].concat()
+    named(FOREIGN, group.as_bytes())
 }

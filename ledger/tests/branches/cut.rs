@@ -1,10 +1,10 @@
 //! Cuts across groups: which states fit each other, what seals them, and what is to do after a restart from them.
 
-use super::{BranchState, Two, known, knows, two};
-use crate::support::world::World;
+use super::{BranchState, Two, decide, group, known, knows, prepare, proof_of, transaction, two};
+use crate::support::world::{World, write};
 use quorate_ledger::TransactionId;
-use quorate_ledger::proof::cut::{Beyond, Gap, GroupState, Step, gaps, plan, seal, under_way};
-use quorate_ledger::{GROUP_DOMAIN, GroupsAct, Revision};
+use quorate_ledger::cut::{Beyond, Gap, GroupState, Step, gaps, plan, seal, under_way};
+use quorate_ledger::{GROUP_DOMAIN, GroupsAct};
 use quorate_pbft::{Digest, Epoch, SeqNum};
 use std::collections::BTreeSet;
 
@@ -24,11 +24,6 @@ fn cut(two: &Two) -> [GroupState; 2] {
 /// The first gap, as who lies behind and by what.
 fn gap(states: &[GroupState]) -> Option<(Digest, Beyond)> {
     gaps(&all(states)).first().map(|Gap { behind, beyond, .. }| (*behind, *beyond))
-}
-
-/// A state as after its group has forgotten the others, which says nothing of slots.
-fn without_slots(state: &GroupState) -> GroupState {
-    GroupState { known: Default::default(), ..state.clone() }
 }
 
 fn states_after_each_step() -> ([[GroupState; 2]; 5], TransactionId) {
@@ -74,31 +69,36 @@ fn a_state_that_is_later_and_of_which_nothing_was_seen_fits() {
     assert_eq!(gaps(&[&prepared[0], &begun[1]]), []);
 }
 
-#[test]
-fn a_branch_that_is_prepared_asks_for_a_record_of_the_home_also_where_slots_say_nothing() {
-    let ([begun, _, prepared, ..], id) = states_after_each_step();
-    let [home, other] = [begun[0].clone(), without_slots(&prepared[1])];
-    assert_eq!(gap(&[home.clone(), other]), Some((home.group, Beyond::Record(id))));
+/// States after the home and the first other of three groups have committed, and that of the third before it prepared.
+fn three() -> ([GroupState; 3], GroupState, TransactionId) {
+    let mut worlds = ["home", "other", "third"].map(|name| group(name, 16));
+    let all = worlds.each_ref().map(known);
+    for world in &mut worlds {
+        let own = world.genesis.group();
+        all.iter().filter(|known| known.group != own).for_each(|known| knows(world, known.clone()));
+    }
+    let edits = vec![write("a", "in each")];
+    let transaction = transaction(&worlds.each_ref().map(|world| (world, &edits)), 7);
+    let (id, [mut home, mut other, mut third]) = (transaction.id(), worlds);
+    prepare(&mut home, 0, &transaction, vec![], &edits);
+    let begun = across(&third);
+    for world in [&mut other, &mut third] {
+        prepare(world, 1, &transaction, proof_of(&home, &id), &edits);
+    }
+    decide(&mut home, 0, id, true, [&other, &third].map(|world| proof_of(world, &id)).into());
+    decide(&mut other, 1, id, true, vec![proof_of(&home, &id)]);
+    ([across(&home), across(&other), across(&third)], begun, id)
 }
 
 #[test]
-fn a_home_that_has_committed_asks_for_a_record_of_each_branch_also_where_slots_say_nothing() {
-    let ([begun, .., home_decided, _], id) = states_after_each_step();
-    let [home, other] = [without_slots(&home_decided[0]), begun[1].clone()];
-    assert_eq!(gap(&[home, other.clone()]), Some((other.group, Beyond::Record(id))));
-}
-
-#[test]
-fn a_branch_that_is_decided_asks_for_the_decision_of_the_home_also_where_slots_say_nothing() {
-    let ([.., prepared, _, decided], id) = states_after_each_step();
-    let home = prepared[0].clone();
-    let forgotten = without_slots(&decided[1]);
-    assert_eq!(gap(&[home.clone(), forgotten.clone()]), Some((home.group, Beyond::Decision(id))));
-
-    let mut anew = decided[1].clone();
-    let known = anew.known.get_mut(&home.group).expect("it is known");
-    (known.seen, known.since) = (SeqNum::default(), Revision::slot(anew.seq));
-    assert_eq!(gap(&[home.clone(), anew]), Some((home.group, Beyond::Decision(id))));
+fn a_branch_that_is_committed_asks_for_a_record_of_each_other_one_also_where_the_home_is_not_in_the_cut() {
+    let ([home, other, third], begun, id) = three();
+    assert_eq!(other.branches[&id].state, BranchState::Committed);
+    assert_eq!(gap(&[other.clone(), begun.clone()]), Some((third.group, Beyond::Record(id))));
+    assert_eq!(gap(&[other.clone(), third.clone()]), None);
+    assert_eq!(gap(&[home.clone(), other.clone(), third]), None);
+    let seen = home.known[&begun.group].seen;
+    assert_eq!(gap(&[home, other, begun.clone()]), Some((begun.group, Beyond::Slot { seen, at: begun.seq })));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_branch_that_was_settled_while_its_home_waits_is_no_gap() {
     let mut two = two().prepared();
     let id = two.id();
     two.other.agrees(GROUP_DOMAIN, GroupsAct::Settle { transaction: id, commit: false }.act());
-    super::decide(&mut two.other, 2, id, false, vec![]);
+    decide(&mut two.other, 2, id, false, vec![]);
     let states = cut(&two);
     assert_eq!(gaps(&all(&states)), []);
     let under_way = under_way(&all(&states));
@@ -171,12 +171,16 @@ fn a_plan_of_one_restarted_group_leaves_the_others_as_they_are() {
 }
 
 #[test]
-fn a_group_that_is_forgotten_and_known_anew_has_seen_nothing_of_it() {
-    let mut two = two().prepared();
-    let (group, newest) = (two.home.genesis.group(), known(&two.home));
-    assert!(across(&two.other).known[&group].seen > SeqNum::default());
-    two.other.agrees(GROUP_DOMAIN, GroupsAct::Forget(group).act());
-    assert!(across(&two.other).known.is_empty());
+fn a_group_that_is_forgotten_holds_its_state_against_a_cut_and_is_in_no_plan() {
+    let mut two = two();
+    let (begun, newest) = (across(&two.home), known(&two.home));
+    two = two.prepared();
+    let seen = across(&two.other).known[&begun.group].seen;
+    let gap_of_begun = Some((begun.group, Beyond::Slot { seen, at: begun.seq }));
+    two.other.agrees(GROUP_DOMAIN, GroupsAct::Forget(begun.group).act());
+    assert_eq!(gap(&[begun.clone(), across(&two.other)]), gap_of_begun);
+    let steps = planned(&cut(&two), &[&begun]);
+    assert!(steps.iter().all(|(_, step)| !matches!(step, Step::Know(_) | Step::Forget(_))), "{steps:?}");
     knows(&mut two.other, newest);
-    assert_eq!(across(&two.other).known[&group].seen, SeqNum::default());
+    assert_eq!(gap(&[begun, across(&two.other)]), gap_of_begun);
 }

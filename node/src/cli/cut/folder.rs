@@ -6,14 +6,15 @@ use super::super::document;
 use super::super::failure::Failure;
 use super::super::known::seen;
 use super::super::print::plain;
+use quorate_ledger::cut::{self, Gap, GroupState};
 use quorate_ledger::proof::Epochs;
-use quorate_ledger::proof::cut::{self, Gap, GroupState};
-use quorate_ledger::{BranchState, ForeignGroup, Genesis, StateView, hexed};
+use quorate_ledger::{BranchState, Genesis, StateView, hexed};
 use quorate_pbft::Digest;
 use quorate_service::copying;
 use quorate_service::replica::read_genesis;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -128,9 +129,8 @@ pub fn document(members: &[Member]) -> Value {
         (id.to_string(), Value::Object(records.collect()))
     });
     let mut outside_of = Map::new();
-    for (member, group, known) in outside(members) {
-        outside_of.entry(member.state.group.to_string()).or_insert_with(|| json!({}))[group.to_string()] =
-            json!(known.name);
+    for (member, group, name) in outside(members) {
+        outside_of.entry(member.state.group.to_string()).or_insert_with(|| json!({}))[group.to_string()] = json!(name);
     }
     json!({
         "groups": groups.collect::<Map<_, _>>(),
@@ -140,13 +140,18 @@ pub fn document(members: &[Member]) -> Value {
     })
 }
 
-/// Groups outside of a cut, each with a member that knows it.
-pub fn outside(members: &[Member]) -> Vec<(&Member, Digest, &ForeignGroup)> {
+/// Groups outside of a cut, each with a member that knows it or takes part in a transaction under way with it, and its name there.
+pub fn outside(members: &[Member]) -> Vec<(&Member, Digest, &str)> {
     let is_inside = |group: &Digest| members.iter().any(|member| member.state.group == *group);
-    let mut found = Vec::new();
+    let (under_way, mut found) = (cut::under_way(&states(members)), Vec::new());
     for member in members {
-        let known = member.state.known.iter().filter(|(group, _)| !is_inside(group));
-        found.extend(known.map(|(group, known)| (member, *group, known)));
+        let GroupState { group, known, .. } = &member.state;
+        let records = under_way.values().filter_map(|records| records.get(group));
+        let named = records.flat_map(|record| &record.transaction.branches).map(|branch| branch.group);
+        let known_now = known.iter().filter(|(_, known)| known.is_known()).map(|(group, _)| *group);
+        let groups: BTreeSet<Digest> = named.chain(known_now).filter(|group| !is_inside(group)).collect();
+        let name = |group| known.get(group).map_or("", |known| known.name.as_str());
+        found.extend(groups.iter().map(|group| (member, *group, name(group))));
     }
     found
 }

@@ -9,7 +9,7 @@ use super::failure::Outcome;
 use super::print::{self, plain};
 use folder::{Member, document, outside, state, states};
 use quorate_ledger::BranchRecord;
-use quorate_ledger::proof::cut::{seal, under_way};
+use quorate_ledger::cut::{seal, under_way};
 use quorate_pbft::Digest;
 use std::path::PathBuf;
 
@@ -69,9 +69,9 @@ fn tell(done: &str, members: &[Member], as_json: bool) -> Outcome {
         let stands: Vec<String> = records.iter().map(stands).collect();
         print::say(format_args!("under way: {id}: {}", stands.join("; ")))?;
     }
-    for (member, group, known) in outside(members) {
-        let (by, name) = (plain(member.genesis.name()), &known.name);
-        print::say(format_args!("not in the cut: {name} ({group}), which {by} knows"))?;
+    for (member, group, name) in outside(members) {
+        let by = plain(member.genesis.name());
+        print::say(format_args!("not in the cut: {name} ({group}), with which {by} has to do"))?;
     }
     Ok(print::say(format_args!("seal {}", seal(&states)))?)
 }

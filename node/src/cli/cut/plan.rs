@@ -5,7 +5,7 @@ use super::super::failure::{Failure, Outcome};
 use super::super::print::{self, plain};
 use super::folder::{Member, document, states, verified, word};
 use super::{Pair, parse_pair};
-use quorate_ledger::proof::cut::{Step, plan};
+use quorate_ledger::cut::{Step, plan};
 use quorate_pbft::Digest;
 use quorate_service::replica::read_genesis;
 use serde_json::{Value, json};

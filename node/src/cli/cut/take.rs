@@ -9,7 +9,7 @@ use super::super::reach::{client, patience};
 use super::folder::{DOCUMENT, Files, Member, document, states, words};
 use super::{Pair, parse_pair, tell};
 use quorate_ledger::Genesis;
-use quorate_ledger::proof::cut::gaps;
+use quorate_ledger::cut::gaps;
 use quorate_pbft::Digest;
 use quorate_service::copying;
 use quorate_service::replica::read_genesis;
