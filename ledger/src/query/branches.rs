@@ -61,11 +61,12 @@ impl<'a> StateView<'a> {
 
     /// The state as far as other groups have to do with it.
     pub fn across(&self) -> Result<GroupState, StoreError> {
-        let (head, group, state_root) = (self.ledger.head(), self.ledger.genesis().group(), self.ledger.state_root());
+        let (head, genesis, state_root) = (self.ledger.head(), self.ledger.genesis(), self.ledger.state_root());
+        let (group, before) = (genesis.group(), genesis.groups().skip(1).collect());
         let known = self.by_id(name::FOREIGN)?.into_iter().collect();
         let branches = self.by_id(name::TRANSACTION)?.into_iter().map(|(id, record)| (TransactionId(id), record));
         let (epoch, seq, time) = (head.epoch, head.seq, head.time);
-        Ok(GroupState { group, epoch, seq, time, state_root, known, branches: branches.collect() })
+        Ok(GroupState { group, before, epoch, seq, time, state_root, known, branches: branches.collect() })
     }
 
     /// Entries of a kind in the group's tree, by the ids in their names.

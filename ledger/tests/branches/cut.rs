@@ -184,3 +184,79 @@ fn a_group_that_is_forgotten_holds_its_state_against_a_cut_and_is_in_no_plan() {
     knows(&mut two.other, newest);
     assert_eq!(gap(&[begun, across(&two.other)]), gap_of_begun);
 }
+
+/// Groups of which the other one has settled to abort what the home has committed.
+fn settled_otherwise() -> Two {
+    let mut two = two().prepared();
+    let settle = GroupsAct::Settle { transaction: two.id(), commit: false };
+    two.decide_home(0, true);
+    two.other.agrees(GROUP_DOMAIN, settle.act());
+    assert_eq!(two.states(), [Some(BranchState::Committed), Some(BranchState::Settled(false))]);
+    two
+}
+
+#[test]
+fn a_branch_that_is_settled_otherwise_follows_a_home_that_lives_on() {
+    let two = settled_otherwise();
+    let (id, [home, other]) = (two.id(), cut(&two));
+    let steps = planned(&[home.clone(), other.clone()], &[&other]);
+    assert_eq!(steps.last(), Some(&(other.group, Step::Follow(id, home.group))));
+}
+
+#[test]
+fn a_branch_whose_group_has_forgotten_the_home_is_settled_as_that_has_decided() {
+    let mut two = two().prepared();
+    two.decide_home(0, true);
+    two.other.agrees(GROUP_DOMAIN, GroupsAct::Forget(two.home.genesis.group()).act());
+    let (id, [home, other]) = (two.id(), cut(&two));
+    let settle = [Step::Settle(id, true), Step::Decide(id)].map(|step| (other.group, step));
+    let steps = planned(&[home, other.clone()], &[&other]);
+    assert_eq!(steps[2..], settle);
+}
+
+#[test]
+fn a_plan_leaves_transactions_alone_of_which_no_group_was_restarted() {
+    let ([.., home_decided, _], _) = states_after_each_step();
+    assert_eq!(planned(&home_decided, &[]), []);
+}
+
+#[test]
+fn a_branch_that_is_settled_otherwise_than_a_restarted_home_ends_is_not_carried_out_by_a_plan() {
+    let mut two = settled_otherwise();
+    let (id, [home, other]) = (two.id(), cut(&two));
+    let last = |steps: Vec<(Digest, Step)>| steps.last().copied();
+    for restarted in [&[&home][..], &[&home, &other]] {
+        let steps = planned(&[home.clone(), other.clone()], restarted);
+        assert_eq!(last(steps), Some((other.group, Step::Otherwise(id, true))));
+    }
+    two = super::two().prepared();
+    let settle = |commit| GroupsAct::Settle { transaction: id, commit }.act();
+    two.other.agrees(GROUP_DOMAIN, settle(false));
+    let [home, other] = cut(&two);
+    let steps = planned(&[home.clone(), other.clone()], &[&home, &other]);
+    assert_eq!(last(steps), Some((other.group, Step::Decide(id))), "as the home aborts");
+}
+
+/// State of a group that has gone on by a restart from this one, under the id of nines.
+fn gone_on(state: &GroupState) -> GroupState {
+    GroupState { group: Digest([9; 32]), before: vec![state.group], ..state.clone() }
+}
+
+#[test]
+fn a_branch_whose_home_was_restarted_earlier_is_settled_as_that_one_tells_or_awaits_its_end() {
+    let ([begun, _, prepared, home_decided, _], id) = states_after_each_step();
+    let other = prepared[1].clone();
+    let steps = |home: &GroupState| planned(&[gone_on(home), other.clone()], &[&other]);
+    let ends = |end: &[Step]| end.iter().map(|step| (other.group, *step)).collect::<Vec<_>>();
+    assert_eq!(steps(&home_decided[0])[2..], ends(&[Step::Settle(id, true), Step::Decide(id)]));
+    assert_eq!(steps(&prepared[0])[2..], ends(&[Step::Await(id)]));
+    assert_eq!(steps(&begun[0])[2..], ends(&[Step::Settle(id, false), Step::Decide(id)]), "it has no record any more");
+}
+
+#[test]
+fn a_transaction_that_is_committed_is_under_way_while_a_state_that_takes_part_has_no_record_of_it() {
+    let ([begun, .., decided], id) = states_after_each_step();
+    let lacks = [gone_on(&begun[0]), decided[1].clone()];
+    assert!(under_way(&all(&lacks)).contains_key(&id));
+    assert!(!under_way(&all(&decided[1..])).contains_key(&id));
+}

@@ -3,6 +3,7 @@
 
 mod plan;
 
+use crate::format::branch::GlobalTransaction;
 use crate::state::branch::{BranchRecord, BranchState, ForeignGroup};
 use crate::vocabulary::ids::TransactionId;
 use quorate_pbft::{Digest, Epoch, SeqNum, Time, hash};
@@ -15,6 +16,8 @@ pub use plan::{Step, plan};
 pub struct GroupState {
     /// The group: the hash of its genesis.
     pub group: Digest,
+    /// Groups from which it goes on, by restarts.
+    pub before: Vec<Digest>,
     /// Epoch of the state.
     pub epoch: Epoch,
     /// Slot of the state.
@@ -80,6 +83,16 @@ pub fn gaps(states: &[&GroupState]) -> Vec<Gap> {
 }
 
 impl GroupState {
+    /// Whether this group goes by that id, or went by it before a restart.
+    pub fn is_of(&self, group: &Digest) -> bool {
+        self.group == *group || self.before.contains(group)
+    }
+
+    /// Whether the group has a branch of a transaction.
+    pub fn takes_part(&self, transaction: &GlobalTransaction) -> bool {
+        transaction.branches.iter().any(|branch| self.is_of(&branch.group))
+    }
+
     fn committed(&self) -> impl Iterator<Item = (&TransactionId, &BranchRecord)> {
         self.branches.iter().filter(|(_, record)| record.state == BranchState::Committed)
     }
@@ -96,7 +109,7 @@ pub fn seal(states: &[&GroupState]) -> Digest {
 /// Records of a transaction by the groups of a cut that have one.
 pub type Records<'a> = BTreeMap<Digest, &'a BranchRecord>;
 
-/// Transactions under way in a cut: not committed wherever there is a record of them, nor aborted.
+/// Transactions under way in a cut: neither committed in each state that takes part, nor aborted wherever there is a record of them.
 pub fn under_way<'a>(states: &[&'a GroupState]) -> BTreeMap<TransactionId, Records<'a>> {
     let mut all: BTreeMap<TransactionId, Records<'a>> = BTreeMap::new();
     for state in states {
@@ -105,6 +118,12 @@ pub fn under_way<'a>(states: &[&'a GroupState]) -> BTreeMap<TransactionId, Recor
         }
     }
     let ended = |records: &Records<'_>, end| records.values().all(|record| record.state == end);
-    all.retain(|_, records| !ended(records, BranchState::Committed) && !ended(records, BranchState::Aborted));
+    let lacks = |records: &Records<'_>, state: &GroupState| {
+        !records.contains_key(&state.group) && records.values().any(|record| state.takes_part(&record.transaction))
+    };
+    all.retain(|_, records| match ended(records, BranchState::Committed) {
+        true => states.iter().any(|state| lacks(records, state)),
+        false => !ended(records, BranchState::Aborted),
+    });
     all
 }

@@ -3,7 +3,7 @@
 
 use super::super::copy::failed;
 use super::super::document;
-use super::super::failure::Failure;
+use super::super::failure::{Failure, Outcome};
 use super::super::known::seen;
 use super::super::print::plain;
 use quorate_ledger::cut::{self, Gap, GroupState};
@@ -82,6 +82,20 @@ pub fn states(members: &[Member]) -> Vec<&GroupState> {
     members.iter().map(|member| &member.state).collect()
 }
 
+/// Refuses a group beside one that goes on from it: proofs of the first count no more.
+pub fn are_apart(geneses: &[&Genesis]) -> Outcome {
+    for genesis in geneses {
+        if let Some(older) = genesis.groups().skip(1).find(|older| geneses.iter().any(|one| one.group() == *older)) {
+            let name = plain(genesis.name());
+            return Err(Failure::usage(format!(
+                "{name} ({}) goes on from {older}: one of them is over",
+                genesis.group()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Gap in words, with the names of its groups.
 pub fn words(gap: &Gap, members: &[Member]) -> String {
     let name = |group| {
@@ -102,6 +116,7 @@ pub fn verified(dir: &Path) -> Result<Vec<Member>, Failure> {
         return Err(Failure::no(format!("{} names no group", file.display())));
     }
     let members = groups.iter().map(|group| Member::read(dir, *group)).collect::<Result<Vec<_>, _>>()?;
+    are_apart(&members.iter().map(|member| &member.genesis).collect::<Vec<_>>())?;
     let gaps = cut::gaps(&states(&members));
     let gap = gaps.first().map(|gap| words(gap, &members));
     let differs = || difference(&told, &document(&members), String::new());
@@ -142,7 +157,7 @@ pub fn document(members: &[Member]) -> Value {
 
 /// Groups outside of a cut, each with a member that knows it or takes part in a transaction under way with it, and its name there.
 pub fn outside(members: &[Member]) -> Vec<(&Member, Digest, &str)> {
-    let is_inside = |group: &Digest| members.iter().any(|member| member.state.group == *group);
+    let is_inside = |group: &Digest| members.iter().any(|member| member.state.is_of(group));
     let (under_way, mut found) = (cut::under_way(&states(members)), Vec::new());
     for member in members {
         let GroupState { group, known, .. } = &member.state;
@@ -177,9 +192,4 @@ fn difference(told: &Value, found: &Value, place: String) -> Option<String> {
         return told.keys().chain(found.keys()).find_map(below);
     }
     (told != found).then(|| plain(&format!("{place} is {found} by the files, and not {told}")))
-}
-
-/// Text of a value, without its quotes.
-pub fn word(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

@@ -3,12 +3,14 @@
 use super::super::clock::date;
 use super::super::failure::{Failure, Outcome};
 use super::super::print::{self, plain};
-use super::folder::{Member, document, states, verified, word};
+use super::folder::{Member, states, verified};
 use super::{Pair, parse_pair};
-use quorate_ledger::cut::{Step, plan};
+use quorate_ledger::TransactionId;
+use quorate_ledger::cut::{Step, plan, seal};
 use quorate_pbft::Digest;
 use quorate_service::replica::read_genesis;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,40 +21,39 @@ use std::path::{Path, PathBuf};
 pub struct Plan {
     /// The folder of the cut, which is checked first
     dir: PathBuf,
-    /// Genesis of a group in the cut, and of the group that goes on from it; given once for each that was restarted [default:
-    /// all of them are to be]
-    #[arg(long, value_parser = parse_pair, value_name = "OLD=NEW")]
+    /// Genesis of a group in the cut, and of the group that goes on from it; given once for each that was restarted
+    #[arg(long, value_parser = parse_pair, value_name = "OLD=NEW", required = true)]
     restarted: Vec<Pair>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+/// Command of a plan, for one group.
+#[derive(Serialize)]
+struct Line<'a> {
+    group: String,
+    name: &'a str,
+    command: String,
+    note: String,
+}
+
 /// Runs `quorate cut plan`.
 pub fn run(args: &Plan) -> Outcome {
     let members = verified(&args.dir)?;
-    let restarted = restarted(&args.restarted, &members)?;
+    let restarted = args.restarted.iter().map(|(old, new)| goes_on(old, new, &members));
+    let restarted = restarted.collect::<Result<BTreeMap<_, _>, Failure>>()?;
     let steps = plan(&states(&members), &restarted.keys().copied().collect());
-    let written: Vec<Value> = steps.iter().map(|step| written(step, (&members, &restarted))).collect();
+    let lines: Vec<Line<'_>> = steps.iter().map(|step| line(step, (&members, &restarted))).collect();
     if args.json {
-        return Ok(print::json(&json!({ "seal": document(&members)["seal"], "steps": written }))?);
+        return Ok(print::json(&json!({ "seal": seal(&states(&members)).to_string(), "steps": lines }))?);
     }
     print::say("# in this order, each with --node and --key of its group; `quorate approve` ends what is proposed")?;
-    for step in written {
-        let [group, command, note] = ["name", "command", "note"].map(|part| plain(word(&step[part])));
+    for Line { name, command, note, .. } in lines {
         let note = if note.is_empty() { note } else { format!(": {note}") };
-        print::say(format_args!("{command}  # {group}{note}"))?;
+        print::say(format_args!("{command}  # {}{note}", plain(name)))?;
     }
     Ok(())
-}
-
-/// Genesis that each restarted group goes on with.
-fn restarted(pairs: &[Pair], members: &[Member]) -> Result<BTreeMap<Digest, String>, Failure> {
-    if pairs.is_empty() {
-        let placeholder = |member: &Member| (member.state.group, format!("GENESIS-AFTER-{}", member.state.group));
-        return Ok(members.iter().map(placeholder).collect());
-    }
-    pairs.iter().map(|(old, new)| goes_on(old, new, members)).collect()
 }
 
 /// Checks that a group goes on from just its state in the cut.
@@ -70,7 +71,8 @@ fn goes_on(old: &Path, new: &str, members: &[Member]) -> Result<(Digest, String)
 }
 
 /// Step as the command for it.
-fn written((at, step): &(Digest, Step), (members, restarted): (&[Member], &BTreeMap<Digest, String>)) -> Value {
+fn line<'a>((at, step): &(Digest, Step), cut: (&'a [Member], &BTreeMap<Digest, String>)) -> Line<'a> {
+    let (members, restarted) = cut;
     let member = members.iter().find(|member| member.state.group == *at).expect("steps are of groups in the cut");
     let name = |group: &Digest| member.state.known.get(group).map(|known| known.name.as_str()).unwrap_or_default();
     let (command, note) = match step {
@@ -87,14 +89,46 @@ fn written((at, step): &(Digest, Step), (members, restarted): (&[Member], &BTree
             );
             (format!("quorate tx decide {id} --abort"), note)
         }
-        Step::Follow(id, home) => (format!("quorate tx decide {id} --home URL"), format!("a node of {}", name(home))),
+        Step::Follow(id, home) => {
+            (format!("quorate tx decide {id} --home URL"), format!("a node of {}, once that has decided", name(home)))
+        }
         Step::Settle(id, commit) => {
-            (format!("quorate groups settle {id} {}", if *commit { "commit" } else { "abort" }), String::new())
+            let end = if *commit { "commit" } else { "abort" };
+            (format!("quorate groups settle {id} {end}"), first_look(member, id, cut))
         }
         Step::Decide(id) => (format!("quorate tx decide {id}"), String::new()),
-        Step::Await(id) => {
-            (format!("quorate tx show {id}"), "its home is not in the cut: settle it as that ends".into())
-        }
+        Step::Otherwise(id, commit) => (format!("quorate tx show {id}"), otherwise(*commit)),
+        Step::Await(id) => (
+            format!("quorate tx show {id}"),
+            "the cut does not tell how its home ends: settle it so, or carry out what is settled".into(),
+        ),
     };
-    json!({ "group": at.to_string(), "name": member.genesis.name(), "command": command, "note": note })
+    Line { group: at.to_string(), name: member.genesis.name(), command, note }
+}
+
+/// Advice on a branch that was settled otherwise than its home ends.
+pub fn otherwise(commit: bool) -> String {
+    let end = if commit { "commits" } else { "aborts after a restart" };
+    format!(
+        "settled otherwise than its home ends, which {end}: carry the home's proof before the restart (`quorate tx decide ID --home URL`), \
+         or accept it (`quorate tx decide ID`)"
+    )
+}
+
+/// Advice where a group that takes part goes on living: it may have ended its branch after the cut.
+fn first_look(
+    member: &Member,
+    id: &TransactionId,
+    (members, restarted): (&[Member], &BTreeMap<Digest, String>),
+) -> String {
+    let went_on = |group: &Digest| {
+        members.iter().any(|member| restarted.contains_key(&member.state.group) && member.state.is_of(group))
+    };
+    let branches = &member.state.branches[id].transaction.branches;
+    match branches.iter().all(|branch| went_on(&branch.group)) {
+        true => String::new(),
+        false => {
+            format!("look with `quorate tx show {id}` in every living group first, and settle as they have ended it")
+        }
+    }
 }

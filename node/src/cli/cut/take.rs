@@ -6,10 +6,11 @@ use super::super::failover::{self, Wants};
 use super::super::failure::{Failure, Outcome};
 use super::super::print::plain;
 use super::super::reach::{client, patience};
-use super::folder::{DOCUMENT, Files, Member, document, states, words};
+use super::folder::{DOCUMENT, Files, Member, are_apart, document, states, words};
+use super::plan::otherwise;
 use super::{Pair, parse_pair, tell};
 use quorate_ledger::Genesis;
-use quorate_ledger::cut::gaps;
+use quorate_ledger::cut::{Step, gaps, plan};
 use quorate_pbft::Digest;
 use quorate_service::copying;
 use quorate_service::replica::read_genesis;
@@ -64,7 +65,18 @@ pub async fn run(args: &Take) -> Outcome {
     let document = to_vec_pretty(&document(&members)).expect("a document is plain data");
     write_new_bytes(&stage.folder.join(DOCUMENT), &document)?;
     stage.place()?;
+    warn(&members);
     tell(&format!("taken into {}", args.out.display()), &members, args.json)
+}
+
+/// Tells of branches that would end otherwise than their homes after a restart of all groups, while these live.
+fn warn(members: &[Member]) {
+    let (states, name) = (states(members), |group| members.iter().find(|one| one.state.group == group));
+    for (group, step) in plan(&states, &states.iter().map(|state| state.group).collect()) {
+        if let (Step::Otherwise(id, commit), Some(member)) = (step, name(group)) {
+            tell!("quorate: {id} in {}: {}", plain(member.genesis.name()), otherwise(commit));
+        }
+    }
 }
 
 /// Group of which a state is taken.
@@ -96,6 +108,7 @@ impl Take {
             let nodes = nodes.split(',').map(str::to_owned).collect();
             sources.push(Source { genesis, nodes, token: beside(&self.token, file) });
         }
+        are_apart(&sources.iter().map(|source| &source.genesis).collect::<Vec<_>>())?;
         sources.sort_unstable_by_key(|source| source.genesis.group());
         Ok(sources)
     }
