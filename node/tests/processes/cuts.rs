@@ -7,6 +7,7 @@ use crate::restart::Left;
 use quorate_ledger::Genesis;
 use serde_json::Value;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -63,7 +64,7 @@ fn a_cut_of_two_groups_is_sealed_and_whatever_is_changed_in_it_is_named() {
     let (out, home) = (pair.home.dir().join("cut"), id(&pair.home));
 
     let late = take_at(&pair, &out, &url(pair.other.api(0))).args(["--timeout", "0"]).output().expect("quorate runs");
-    is_no(&late, "no node gave a state in time");
+    assert_eq!(late.status.code(), Some(3), "no node gave a state in time");
     assert!(!out.exists() && !out.with_extension("new").exists(), "nothing is left of it");
 
     let taken = told(&take(&pair, &out.join("")));
@@ -95,6 +96,15 @@ fn a_cut_of_two_groups_is_sealed_and_whatever_is_changed_in_it_is_named() {
     is_no(&verify(&out), &format!("group {}: ", id(&pair.other)));
 }
 
+/// Hands on between a client and a node, both ways.
+fn hand_on(client: TcpStream, node: SocketAddr) {
+    let node = TcpStream::connect(node).expect("it listens");
+    let handles = || (client.try_clone().expect("a handle"), node.try_clone().expect("a handle"));
+    let ((mut client, mut to), (mut back, mut from)) = (handles(), handles());
+    std::thread::spawn(move || std::io::copy(&mut client, &mut to));
+    std::thread::spawn(move || std::io::copy(&mut from, &mut back));
+}
+
 /// Address of a server before a node that lets nothing through before it is opened.
 fn gate(node: SocketAddr) -> (String, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -105,11 +115,7 @@ fn gate(node: SocketAddr) -> (String, Arc<AtomicBool>) {
             while !is_open.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            let node = TcpStream::connect(node).expect("it listens");
-            let handles = || (client.try_clone().expect("a handle"), node.try_clone().expect("a handle"));
-            let ((mut client, mut to), (mut back, mut from)) = (handles(), handles());
-            std::thread::spawn(move || std::io::copy(&mut client, &mut to));
-            std::thread::spawn(move || std::io::copy(&mut from, &mut back));
+            hand_on(client, node);
         }
     });
     (address, opened)
@@ -135,6 +141,34 @@ fn a_state_that_another_one_has_seen_beyond_is_taken_anew_and_no_mixture_of_cuts
     assert_eq!(told(&taken), told(&verify(&out)));
     fs::write(out.join(&name), first).expect("our folder");
     is_no(&verify(&out), " of it was seen there, and its state is of slot ");
+}
+
+#[test]
+fn a_node_that_fails_once_ends_no_cut_and_one_that_stays_silent_ends_it_with_its_own_exit() {
+    let pair = Pair::running();
+    let (out, linked) = (pair.home.dir().join("cut"), pair.home.dir().join("linked"));
+    fs::create_dir(&linked).expect("our folder");
+    std::os::unix::fs::symlink(&linked, &out).expect("our folder");
+    let [silent, failing] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let place = |listener: &TcpListener| url(listener.local_addr().expect("it is bound"));
+    let silent = take_at(&pair, &out, &place(&silent)).args(["--timeout", "2"]).output().expect("quorate runs");
+    assert_eq!(silent.status.code(), Some(3), "{}", String::from_utf8_lossy(&silent.stderr));
+
+    let (node, place) = (pair.other.api(0), place(&failing));
+    std::thread::spawn(move || {
+        let mut clients = failing.incoming().map_while(Result::ok);
+        let mut first = clients.next().expect("a client");
+        first.read(&mut [0; 4_096]).expect("a question");
+        let none = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        first.write_all(none.as_bytes()).expect("it waits");
+        clients.for_each(|client| hand_on(client, node));
+    });
+    let taking = take_at(&pair, &out, &place).output().expect("quorate runs");
+
+    let said = String::from_utf8_lossy(&taking.stderr);
+    assert!(said.contains("it is taken anew"), "{said}");
+    assert_eq!(told(&taking), told(&verify(&out)));
+    assert!(linked.join("cut.json").exists(), "the folder that the link names is the cut");
 }
 
 /// The group that goes on from its state in a cut; its new genesis.

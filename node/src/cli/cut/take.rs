@@ -3,29 +3,31 @@
 use super::super::copy::{failed, teller};
 use super::super::document::write_new_bytes;
 use super::super::failover::{self, Wants};
-use super::super::failure::{Failure, Outcome};
+use super::super::failure::{Exit, Failure, Outcome};
 use super::super::print::plain;
 use super::super::reach::{client, patience};
 use super::folder::{DOCUMENT, Files, Member, are_apart, document, states, words};
 use super::plan::otherwise;
 use super::{Pair, parse_pair, tell};
+use quorate_client::http::Client;
 use quorate_ledger::Genesis;
 use quorate_ledger::cut::{Step, gaps, plan};
 use quorate_pbft::Digest;
 use quorate_service::copying;
 use quorate_service::replica::read_genesis;
 use serde_json::to_vec_pretty;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Time to wait for one answer of a node.
 const ANSWER: Duration = Duration::from_secs(30);
-/// Pause before states are taken anew: a node answers from one for a while.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pause before states are taken anew: a node answers from one for five seconds.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Write a state of each group into a folder, as its quorum has signed it, such that none knows of anything beyond another
 ///
@@ -36,7 +38,7 @@ pub struct Take {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Genesis of a group, which is what you trust, and a node of it; of several nodes, with commas between them, the first that
-    /// answers is asked. Given once for each group
+    /// is ready is asked, else the first that answers. Given once for each group
     #[arg(long, value_parser = parse_pair, value_name = "GENESIS=URL", required = true)]
     of: Vec<Pair>,
     /// Epochs of a group that you have seen: a state of older ones is refused, and the cut keeps them
@@ -61,7 +63,7 @@ pub async fn run(args: &Take) -> Outcome {
     let until = Instant::now() + patience(args.timeout)?;
     let stage = Stage::begin(&args.out)?;
     let sources = args.sources(&stage.folder)?;
-    let members = fitting(&sources, (args, &stage.folder), until).await?;
+    let members = fitting(sources, (args, &stage.folder), until).await?;
     let document = to_vec_pretty(&document(&members)).expect("a document is plain data");
     write_new_bytes(&stage.folder.join(DOCUMENT), &document)?;
     stage.place()?;
@@ -115,58 +117,88 @@ impl Take {
 }
 
 /// States that fit, by the ids of their groups.
-async fn fitting(sources: &[Source], (args, folder): (&Take, &Path), until: Instant) -> Result<Vec<Member>, Failure> {
+async fn fitting(
+    mut sources: Vec<Source>,
+    (args, folder): (&Take, &Path),
+    until: Instant,
+) -> Result<Vec<Member>, Failure> {
     let mut members: Vec<Member> = Vec::new();
-    let mut due: Vec<&Source> = sources.iter().collect();
-    let mut why = "no node gave a state in time".to_owned();
+    let mut due: BTreeSet<Digest> = sources.iter().map(|source| source.genesis.group()).collect();
+    let mut last = Failure::new(Exit::Unreachable, "no node gave a state in time");
     loop {
-        let exported = timeout_at(until, export(&due, (args, folder))).await;
-        exported.unwrap_or_else(|_| Err(Failure::no(&why).next("take it while less goes on between the groups")))?;
-        for source in due {
-            let group = source.genesis.group();
-            members.retain(|member| member.state.group != group);
-            members.push(Member::read(folder, group)?);
+        let asked: Vec<&Source> = sources.iter().filter(|source| due.contains(&source.genesis.group())).collect();
+        let Ok(exported) = timeout_at(until, export(&asked, (args, folder), until)).await else { return Err(last) };
+        due.clear();
+        let mut silent = None;
+        for (group, exported) in exported {
+            match exported {
+                Ok(()) => {
+                    members.retain(|member| member.state.group != group);
+                    members.push(Member::read(folder, group)?);
+                }
+                Err(failure) if failure.exit() == Exit::Unreachable => {
+                    due.insert(group);
+                    silent = Some(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         members.sort_unstable_by_key(|member| member.state.group);
         let gaps = gaps(&states(&members));
-        let Some(gap) = gaps.first() else { return Ok(members) };
-        why = words(gap, &members);
+        due.extend(gaps.iter().map(|gap| gap.behind));
+        let gap = |gap| Failure::no(words(gap, &members)).next("take it while less goes on between the groups");
+        let Some(why) = silent.or_else(|| gaps.first().map(gap)) else { return Ok(members) };
         tell!("quorate: {why}; it is taken anew");
-        let is_behind = |group: Digest| gaps.iter().any(|gap| gap.behind == group);
-        due = sources.iter().filter(|source| is_behind(source.genesis.group())).collect();
-        sleep(PAUSE).await;
+        last = why;
+        for source in sources.iter_mut().filter(|source| due.contains(&source.genesis.group())) {
+            source.nodes.rotate_left(1); // another one may be nearer to what was seen, or answer
+        }
+        sleep_until(until.min(Instant::now() + PAUSE)).await;
     }
 }
 
 /// Writes states of all these groups at once, so that little goes on between them.
-async fn export(due: &[&Source], (args, folder): (&Take, &Path)) -> Outcome {
+async fn export(due: &[&Source], (args, folder): (&Take, &Path), until: Instant) -> Vec<(Digest, Outcome)> {
     let mut exports = JoinSet::new();
-    for Source { genesis, nodes, token } in due.iter().copied() {
-        let node = failover::first(nodes, Wants::Answering, ANSWER, args.ca.as_deref())?;
-        let node = client(&node, ANSWER, (args.ca.as_deref(), token.as_deref()))?;
-        let (genesis, out) = (genesis.clone(), Files::of(folder, genesis.group()).snapshot);
+    for source in due {
+        let (genesis, node) = (source.genesis.clone(), source.node(args, until));
+        let out = Files::of(folder, genesis.group()).snapshot;
         exports.spawn(async move {
-            let exported = copying::export(node, &out, &genesis, copying::Files::new(), teller()).await;
-            exported.map_err(|error| failed(error).after(plain(genesis.name())))
+            let exported = match node {
+                Ok(node) => {
+                    let exported = copying::export(node, &out, &genesis, copying::Files::new(), teller()).await;
+                    exported.map(drop).map_err(failed)
+                }
+                Err(failure) => Err(failure),
+            };
+            (genesis.group(), exported.map_err(|failure| failure.after(plain(genesis.name()))))
         });
     }
-    while let Some(exported) = exports.join_next().await {
-        exported.expect("an export panics nowhere")?;
+    exports.join_all().await
+}
+
+impl Source {
+    /// The first node that is ready, else the first that answers.
+    fn node(&self, args: &Take, until: Instant) -> Result<Client, Failure> {
+        let patience = ANSWER.min(until.saturating_duration_since(Instant::now()));
+        let node = failover::first(&self.nodes, Wants::Ready, patience, args.ca.as_deref())?;
+        client(&node, ANSWER, (args.ca.as_deref(), self.token.as_deref()))
     }
-    Ok(())
 }
 
 /// Folder that gets its name once it is whole, and else is removed.
-struct Stage<'a> {
-    out: &'a Path,
+struct Stage {
+    /// Name that it gets, with no link or dot in it where that is there already.
+    out: PathBuf,
     folder: PathBuf,
 }
 
-impl<'a> Stage<'a> {
-    fn begin(out: &'a Path) -> Result<Self, Failure> {
-        let entries = match fs::read_dir(out) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            entries => entries.map_err(|error| Failure::file(out, error))?.count(),
+impl Stage {
+    fn begin(out: &Path) -> Result<Self, Failure> {
+        let failed = |error| Failure::file(out, error);
+        let (out, entries) = match fs::read_dir(out) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (out.to_owned(), 0),
+            entries => (out.canonicalize().map_err(failed)?, entries.map_err(failed)?.count()),
         };
         if entries > 0 {
             return Err(Failure::usage(format!("{} is not empty and is left as it was", out.display()))
@@ -185,13 +217,13 @@ impl<'a> Stage<'a> {
     fn place(&self) -> Outcome {
         let parent = self.out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
-        let placed = synced.and_then(|()| fs::rename(&self.folder, self.out));
+        let placed = synced.and_then(|()| fs::rename(&self.folder, &self.out));
         let synced = placed.and_then(|()| File::open(parent)?.sync_all());
-        synced.map_err(|error| Failure::file(self.out, error))
+        synced.map_err(|error| Failure::file(&self.out, error))
     }
 }
 
-impl Drop for Stage<'_> {
+impl Drop for Stage {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder); // gone already where it was placed
     }
