@@ -22,6 +22,15 @@ const PATIENCE_MAX: Duration = Duration::from_secs(365 * 86_400);
 /// Address at which `quorate init` puts the API of replica 0.
 pub(super) const DEFAULT_NODE: &str = "http://127.0.0.1:8700";
 
+/// File and what belongs to it, as a node of its group.
+pub type Pair = (PathBuf, String);
+
+/// Reads `FILE=VALUE`.
+pub fn parse_pair(text: &str) -> Result<Pair, &'static str> {
+    let (file, value) = text.rsplit_once('=').ok_or("two parts with = between them")?;
+    Ok((file.into(), value.to_owned()))
+}
+
 /// Which node to ask, for how long, and how to print the answer.
 #[derive(Debug, clap::Args)]
 pub struct Reach {

@@ -78,9 +78,9 @@ fn a_cut_of_two_groups_is_sealed_and_whatever_is_changed_in_it_is_named() {
     let [snapshot, document] = [format!("{home}.snapshot"), "cut.json".into()].map(|name| out.join(name));
     for (file, from, to, words) in [
         (&snapshot, None, None, "byte "),
-        (&document, Some(word(&taken, "seal")), Some(&home[..]), "seal is "),
-        (&document, Some("\"prepared\""), Some("\"aborted\""), &format!("under_way.{transaction}.{home}.state")),
-        (&document, Some("\"seq\": "), Some("\"seq\": 1"), ".seq is "),
+        (&document, Some(word(&taken, "seal")), Some(&home[..]), "\"seal\" is "),
+        (&document, Some("\"prepared\""), Some("\"aborted\""), "\"under_way\" is "),
+        (&document, Some("\"seq\": "), Some("\"seq\": 1"), "\"groups\" is "),
     ] {
         let kept = fs::read(file).expect("it is there");
         let mut bytes = kept.clone();
@@ -250,4 +250,6 @@ fn a_cut_keeps_the_epochs_that_were_given_and_refuses_those_of_another_group() {
 
     assert_eq!(fs::read(out.join(format!("{}.epochs", id(&pair.home)))).ok(), fs::read(&epochs).ok());
     assert_eq!(told(&verify(&out)), taken);
+    fs::remove_file(out.join(format!("{}.epochs", id(&pair.home)))).expect("it is there");
+    is_no(&verify(&out), "\"groups\" is ");
 }

@@ -7,7 +7,7 @@
 use super::load::Load;
 use super::mark::marked;
 use super::outcome::{Copied, CopyError, Progress, Unsound, at};
-use super::place::{BEFORE, RESTORED, ended_by_its_own, fresh, open_whole, slot, swap};
+use super::place::{BEFORE, RESTORED, ended_by_its_own, fresh, slot, swap};
 use super::record::{Frame, Reader, Recorder};
 use super::{Copying, Tell, check, fill, open_old, settle};
 use crate::framed::{Flaw, beside, clear, sync_parent};
@@ -104,9 +104,9 @@ pub fn read<T>(
 ) -> Result<T, CopyError> {
     let looked = checked(path, (genesis, known), |load, scratch| {
         let (_, checkpoint) = load.finish(genesis, None)?.expect("the snapshot was whole");
-        let (db, ledger) = open_whole(scratch, genesis)?;
-        assert_eq!(ledger.state_root(), checkpoint.state_root(), "a copy opens at the root that was certified");
-        Ok(look(&ledger.view(&db.snapshot()?))?)
+        let db = check(scratch, genesis, checkpoint.state_root())?;
+        let snapshot = db.snapshot()?;
+        Ok(look(&Ledger::open(&snapshot, genesis)?.view(&snapshot))?)
     });
     looked.map(|(looked, ..)| looked)
 }

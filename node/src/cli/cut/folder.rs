@@ -13,16 +13,11 @@ use quorate_pbft::Digest;
 use quorate_service::copying;
 use quorate_service::replica::read_genesis;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Name of the document of a cut.
 pub const DOCUMENT: &str = "cut.json";
-/// Bytes of a file that are hashed at once.
-const PIECE_BYTES: usize = 64 << 10;
 
 /// Files of a group in the folder of a cut.
 pub struct Files {
@@ -42,7 +37,8 @@ impl Files {
 pub struct Member {
     pub genesis: Genesis,
     pub state: GroupState,
-    sha256: String,
+    /// Whether epochs of it were given.
+    has_epochs: bool,
 }
 
 impl Member {
@@ -56,24 +52,14 @@ impl Member {
         if genesis.group() != group {
             return Err(Failure::no(format!("{} is of group {}", files.genesis.display(), genesis.group())));
         }
-        let epochs = match files.epochs.exists() {
+        let has_epochs = files.epochs.exists();
+        let epochs = match has_epochs {
             true => seen(&files.epochs, &genesis)?.epochs().clone(),
             false => Epochs::of(&genesis),
         };
         let read = copying::read(&files.snapshot, (&genesis, &epochs), |view: &StateView<'_>| view.across());
         let state = read.map_err(|error| failed(error).after(plain(genesis.name())))?;
-        let sha256 = sha256(&files.snapshot).map_err(|error| Failure::file(&files.snapshot, error))?;
-        Ok(Self { genesis, state, sha256 })
-    }
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let (mut file, mut hasher, mut piece) = (File::open(path)?, Sha256::new(), vec![0; PIECE_BYTES]);
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(Digest(hasher.finalize().into()).to_string()),
-            count => hasher.update(&piece[..count]),
-        }
+        Ok(Self { genesis, state, has_epochs })
     }
 }
 
@@ -119,21 +105,21 @@ pub fn verified(dir: &Path) -> Result<Vec<Member>, Failure> {
     are_apart(&members.iter().map(|member| &member.genesis).collect::<Vec<_>>())?;
     let gaps = cut::gaps(&states(&members));
     let gap = gaps.first().map(|gap| words(gap, &members));
-    let differs = || difference(&told, &document(&members), String::new());
-    match gap.or_else(|| differs().map(|differs| format!("{}: {differs}", file.display()))) {
-        Some(fault) => Err(Failure::no(fault)),
-        None => Ok(members),
-    }
+    let holds = document(&members);
+    let mut parts = holds.as_object().into_iter().flatten();
+    let differs = parts.find(|(part, holds)| told[part.as_str()] != **holds);
+    let differs = differs.map(|(part, _)| format!("{}: {part:?} is not as the files have it", file.display()));
+    gap.or(differs).map_or(Ok(members), |fault| Err(Failure::no(fault)))
 }
 
 /// Document of a cut, whose order is that of the groups' ids.
 pub fn document(members: &[Member]) -> Value {
     let states = states(members);
-    let groups = members.iter().map(|Member { genesis, state, sha256 }| {
-        let file = Files::of(Path::new(""), state.group).snapshot;
+    let groups = members.iter().map(|Member { genesis, state, has_epochs }| {
+        let Files { snapshot, epochs, .. } = Files::of(Path::new(""), state.group);
         let group = json!({
             "name": genesis.name(), "epoch": state.epoch.get(), "seq": state.seq.get(), "time": state.time.get(),
-            "state_root": state.state_root.to_string(), "file": file, "sha256": sha256,
+            "state_root": state.state_root.to_string(), "file": snapshot, "epochs": has_epochs.then_some(epochs),
         });
         (state.group.to_string(), group)
     });
@@ -180,16 +166,4 @@ pub fn state(state: BranchState) -> &'static str {
         BranchState::Committed => "committed",
         BranchState::Aborted => "aborted",
     }
-}
-
-/// Place of the first difference between the document and what the files hold.
-fn difference(told: &Value, found: &Value, place: String) -> Option<String> {
-    if let (Value::Object(told), Value::Object(found)) = (told, found) {
-        let below = |name: &String| {
-            let [told, found] = [told, found].map(|map| map.get(name).unwrap_or(&Value::Null));
-            difference(told, found, if place.is_empty() { name.clone() } else { format!("{place}.{name}") })
-        };
-        return told.keys().chain(found.keys()).find_map(below);
-    }
-    (told != found).then(|| plain(&format!("{place} is {found} by the files, and not {told}")))
 }

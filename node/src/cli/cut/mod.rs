@@ -28,15 +28,6 @@ pub enum Command {
     Plan(plan::Plan),
 }
 
-/// File and what belongs to its group.
-type Pair = (PathBuf, String);
-
-/// Reads `GENESIS=VALUE`.
-fn parse_pair(text: &str) -> Result<Pair, String> {
-    let (genesis, value) = text.rsplit_once('=').ok_or("two parts with = between them")?;
-    Ok((genesis.into(), value.to_owned()))
-}
-
 /// Runs `quorate cut`.
 pub async fn run(command: &Command) -> Outcome {
     match command {

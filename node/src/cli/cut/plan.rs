@@ -3,8 +3,8 @@
 use super::super::clock::date;
 use super::super::failure::{Failure, Outcome};
 use super::super::print::{self, plain};
+use super::super::reach::{Pair, parse_pair};
 use super::folder::{Member, states, verified};
-use super::{Pair, parse_pair};
 use quorate_ledger::TransactionId;
 use quorate_ledger::cut::{Step, plan, seal};
 use quorate_pbft::Digest;

@@ -5,10 +5,10 @@ use super::super::document::write_new_bytes;
 use super::super::failover::{self, Wants};
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::print::plain;
-use super::super::reach::{client, patience};
+use super::super::reach::{Pair, client, parse_pair, patience};
 use super::folder::{DOCUMENT, Files, Member, are_apart, document, states, words};
 use super::plan::otherwise;
-use super::{Pair, parse_pair, tell};
+use super::tell;
 use quorate_client::http::Client;
 use quorate_ledger::Genesis;
 use quorate_ledger::cut::{Step, gaps, plan};
@@ -128,22 +128,8 @@ async fn fitting(
     loop {
         let asked: Vec<&Source> = sources.iter().filter(|source| due.contains(&source.genesis.group())).collect();
         let Ok(exported) = timeout_at(until, export(&asked, (args, folder), until)).await else { return Err(last) };
-        due.clear();
-        let mut silent = None;
-        for (group, exported) in exported {
-            match exported {
-                Ok(()) => {
-                    members.retain(|member| member.state.group != group);
-                    members.push(Member::read(folder, group)?);
-                }
-                Err(failure) if failure.exit() == Exit::Unreachable => {
-                    due.insert(group);
-                    silent = Some(failure);
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-        members.sort_unstable_by_key(|member| member.state.group);
+        let silent;
+        (due, silent) = take_in(&mut members, exported, folder)?;
         let gaps = gaps(&states(&members));
         due.extend(gaps.iter().map(|gap| gap.behind));
         let gap = |gap| Failure::no(words(gap, &members)).next("take it while less goes on between the groups");
@@ -155,6 +141,30 @@ async fn fitting(
         }
         sleep_until(until.min(Instant::now() + PAUSE)).await;
     }
+}
+
+/// Takes in the states that were exported; the groups that gave none, and why the last of them did not.
+fn take_in(
+    members: &mut Vec<Member>,
+    exported: Vec<(Digest, Outcome)>,
+    folder: &Path,
+) -> Result<(BTreeSet<Digest>, Option<Failure>), Failure> {
+    let (mut silent, mut why) = (BTreeSet::new(), None);
+    for (group, exported) in exported {
+        match exported {
+            Ok(()) => {
+                members.retain(|member| member.state.group != group);
+                members.push(Member::read(folder, group)?);
+            }
+            Err(failure) if failure.exit() == Exit::Unreachable => {
+                silent.insert(group);
+                why = Some(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    members.sort_unstable_by_key(|member| member.state.group);
+    Ok((silent, why))
 }
 
 /// Writes states of all these groups at once, so that little goes on between them.

@@ -19,19 +19,6 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Another group of a transaction: the key whose open transaction is its branch, and a node of it.
-#[derive(Debug, Clone)]
-pub struct With {
-    key: PathBuf,
-    node: String,
-}
-
-/// Reads `KEY=URL`.
-pub fn parse_with(text: &str) -> Result<With, String> {
-    let (key, node) = text.rsplit_once('=').ok_or("a key and the URL of a node of its group: KEY=URL")?;
-    Ok(With { key: key.into(), node: node.into() })
-}
-
 /// Key of one group, what is open beside it, and a node of the group.
 struct Desk {
     key: PathBuf,
@@ -51,9 +38,9 @@ pub async fn commit(args: &Commit) -> Outcome {
     if word.level != Level::Sequential {
         return Err(Failure::usage("--with waits for the verdict of each group: leave --level out"));
     }
-    are_several(std::iter::once(word.signing.key()?).chain(args.with.iter().map(|with| &with.key)))?;
+    are_several(std::iter::once(word.signing.key()?).chain(args.with.iter().map(|(key, _)| key)))?;
     let mut desks = vec![Desk::at(word.signing.key()?, word.reach.client()?, patience).await?];
-    for With { key, node } in &args.with {
+    for (key, node) in &args.with {
         desks.push(Desk::at(key, word.reach.client_elsewhere(node)?, patience).await?);
     }
     let terms = kept(&mut desks, lease(args.lease)?)?;

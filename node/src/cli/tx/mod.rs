@@ -10,7 +10,7 @@ mod record;
 use super::change::{self, checked, checked_new, given, resend, tell_earlier, tell_unnoted};
 use super::failure::{Exit, Failure, Outcome};
 use super::print::{self, Table, plain};
-use super::reach::{Reach, Scope, Signing};
+use super::reach::{Pair, Reach, Scope, Signing, parse_pair};
 use super::sending::SignedRequest;
 use crate::counted::counted;
 use open::{Folder, Open, Part, What};
@@ -105,8 +105,8 @@ pub struct Add {
 #[derive(Debug, clap::Args)]
 pub struct Commit {
     /// Another group that takes part: the key whose open transaction is its branch, and a node of it; may be given several times
-    #[arg(long, value_parser = across::parse_with, value_name = "KEY=URL")]
-    with: Vec<across::With>,
+    #[arg(long, value_parser = parse_pair, value_name = "KEY=URL")]
+    with: Vec<Pair>,
     /// Seconds of the group's ledger time within which a transaction with others can commit
     #[arg(long, default_value_t = 600.0, value_name = "SECONDS", requires = "with")]
     lease: f64,
