@@ -1,6 +1,7 @@
 //! An author at work: what is unanswered goes first, then one change after another is signed, kept and sent.
 
 mod across;
+mod giving_up;
 mod repeated;
 mod streaming;
 mod transact;
@@ -104,7 +105,8 @@ pub struct Draft {
     pub base: Option<Base>,
     /// In order.
     pub ops: Vec<Op>,
-    /// Contents that the operations name and the group may not have.
+    /// Contents that the operations name. A put may leave out a content that its own path has, or had within the base horizon. The put of
+    /// another one waits without a verdict, also where the group has it elsewhere, and so do changes after it ([`Author::give_up`]).
     pub contents: Vec<Vec<u8>>,
     /// For people.
     pub message: String,
@@ -372,17 +374,17 @@ impl Author {
             }
             // It was signed just now and left this machine once, so that whoever used its numbers has sent another.
             Err(ClientError::Refused(problem)) if !is_uncertain && is_long_lost_race(&problem, &envelope.body) => {
-                self.give_up(&name, &problem)?;
+                self.give_up_as(&name, &problem)?;
                 Ok(Sent::LostRace(problem.next_seq.unwrap_or(0)))
             }
             Err(ClientError::Refused(problem)) if !problem.is_of_pruned_history() => {
                 if problem.is_of_size_here() {
-                    self.give_up(&name, &problem)?;
+                    self.give_up_as(&name, &problem)?;
                 }
                 Err(refused(unjudged(id, &envelope.body), problem))
             }
             Err(ClientError::NoAnswer { node, waited, last, held_back: Some(problem) }) => {
-                self.give_up(&name, &problem)?;
+                self.give_up_as(&name, &problem)?;
                 let receipt = Box::new(not_taken(unjudged(id, &envelope.body), &problem));
                 let error = ClientError::NoAnswer { node, waited, last, held_back: Some(problem) };
                 Err(SubmitError::Unanswered { receipt, error })
@@ -391,9 +393,8 @@ impl Author {
         }
     }
 
-    /// Gives up an envelope that was sent to one node alone, which has not taken it. Nobody has it, and what waits for ever
-    /// would hold up this key for ever.
-    fn give_up(&mut self, name: &Name, problem: &Problem) -> Result<(), SubmitError> {
+    /// Gives up an envelope for this reason: what waits for ever would hold up this key for ever.
+    fn give_up_as(&mut self, name: &Name, problem: &Problem) -> Result<(), SubmitError> {
         self.outbox.answer(name, Answer::Gate(problem.clone()))?;
         self.outbox.id(name).map_or(Ok(()), |id| Ok(self.client.forget(&id)?))
     }
@@ -413,7 +414,9 @@ impl Author {
         loop {
             let mut info = self.info().await?;
             let why = match self.given_up_next(&info) {
-                Some(id) => format!("it holds {id}, which can only be refused"),
+                Some(id) => {
+                    format!("it holds {id}, which was refused or given up; another member may take the next change")
+                }
                 None if info.revision >= seen => {
                     info.pending.retain(|held| !self.outbox.is_refused(&held.id));
                     return Ok(info);

@@ -207,7 +207,7 @@ impl Streaming<'_> {
         let known = lost.values().next().and_then(|(name, _)| self.unjudged(name));
         // The last first: those that a crash leaves are a chain that can be sent again.
         for (name, _) in lost.values().rev() {
-            self.author.give_up(name, &problem)?;
+            self.author.give_up_as(name, &problem)?;
         }
         Box::pin(self.settle()).await?;
         if let Some(known) = known.filter(|_| !is_race && is_of_full_disk(&problem)) {

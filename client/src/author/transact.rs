@@ -26,7 +26,7 @@ pub struct Plan {
     pub own: Vec<Planned>,
     /// In other domains: one change for each. Its base is a revision.
     pub others: Vec<(String, Planned)>,
-    /// Contents that the operations name and the group may not have.
+    /// Contents that the operations name, as in a [`Draft`](super::Draft).
     pub contents: Vec<Vec<u8>>,
 }
 

@@ -5,9 +5,9 @@ use quorate_client::api::{AuthorInfo, Problem};
 use quorate_client::author::{Author, Draft, Outcome, SubmitError};
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys;
-use quorate_client::outbox::{Answer, OutboxError};
+use quorate_client::outbox::{Answer, Outbox, OutboxError};
 use quorate_client::session::Session;
-use quorate_ledger::{Base, Body, Envelope, Level, Limits, Op, State};
+use quorate_ledger::{Base, Body, Envelope, EnvelopeId, Level, Limits, Op, State};
 use quorate_pbft::{Digest, PublicKey};
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
@@ -779,4 +779,40 @@ async fn an_answer_to_an_earlier_change_is_told_where_the_next_one_has_none() {
 
     assert!(matches!(ended, Err(SubmitError::Earlier { .. })), "{ended:?}");
     assert!(matches!(&told[..], [Answer::Verdict(_)]), "{told:?}");
+}
+
+/// Envelopes of an outbox that nobody has open, without an answer.
+fn unanswered(desk: &Desk) -> Vec<EnvelopeId> {
+    let outbox = Outbox::open(&desk.key()).expect("an outbox");
+    outbox.unanswered().iter().filter_map(|name| outbox.id(name)).collect()
+}
+
+#[tokio::test]
+async fn a_change_that_waits_for_ever_is_given_up_with_what_is_based_on_it_and_its_number_is_signed_anew() {
+    let desk = two_tickets().await;
+    let ids = unanswered(&desk);
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
+    let (node, requests) = scripted::node(vec![unknown, info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    let mut author = desk.author(&node).await;
+
+    let answers = author.give_up(&ids[0]).await.expect("nobody knows it");
+
+    assert!(matches!(&answers[..], [Answer::Gate(own), Answer::Gate(_)] if own.code == "given-up"), "{answers:?}");
+    author.submit(&draft(), Level::Sequential).await.expect("a verdict");
+    let sent = posted(requests.try_iter());
+    assert_eq!((sent.len(), body(&sent[0]).from_seq, body(&sent[0]).attempt), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn a_change_that_has_its_verdict_is_not_given_up() {
+    let desk = Desk::new();
+    desk.killed_put(vec![info(1, "3")]).await;
+    let id = unanswered(&desk)[0];
+    let (node, _requests) = scripted::node(vec![Reply::Ticket, Reply::Verdict(State::Applied, "4.1")]);
+    let mut author = desk.author(&node).await;
+    author.resend().await.expect("a ticket");
+
+    let answers = author.give_up(&id).await.expect("a verdict");
+
+    assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied), "{answers:?}");
 }

@@ -1,0 +1,34 @@
+//! Changes that may wait for ever, and are let go by the owner of their key.
+
+use super::{Author, SubmitError};
+use crate::api::Problem;
+use crate::calls::Posted;
+use crate::http::ClientError;
+use crate::outbox::{Answer, GIVEN_UP};
+use quorate_ledger::EnvelopeId;
+
+impl Author {
+    /// Gives up an envelope without an answer, and what is based on it: they count as refused, nothing sends them again, and their
+    /// numbers are free. Gives the answer to each; a verdict that the node has is noted in place of that, and nothing is given up
+    /// where the node cannot be asked, or has forgotten what became of the envelope.
+    ///
+    /// An envelope that was sent can still be ordered until another change under its number has a verdict, as when the content that it
+    /// lacks comes to its path: to give it up is safe where its effect beside that of the next change does no harm.
+    ///
+    /// A node that holds the envelope keeps its number until the wait there is over (`wait_ms` of the group's limits, by ledger time); an
+    /// author at another member signs the next change under that number at once.
+    pub async fn give_up(&mut self, id: &EnvelopeId) -> Result<Vec<Answer>, SubmitError> {
+        let open = self.outbox.find(id).filter(|entry| entry.answer.is_none());
+        let Some(name) = open.map(|entry| entry.name.clone()) else { return Ok(Vec::new()) };
+        self.renew();
+        match self.client.envelope(id).await {
+            Ok(verdict @ Posted::Verdict(_)) => return self.note(Some(*id), &name, &Ok(verdict)),
+            Err(ClientError::Refused(problem)) if problem.is_unknown() => (),
+            Err(error) => return Err(error.into()),
+            Ok(Posted::Ticket(_)) => (),
+        }
+        let problem = Problem::new(409, GIVEN_UP, "the owner of its key has given it up");
+        self.give_up_as(&name, &problem)?;
+        Ok([vec![Answer::Gate(problem)], self.give_up_hopeless()?].concat())
+    }
+}
