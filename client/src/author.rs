@@ -119,6 +119,8 @@ pub struct Author {
     client: Client,
     domain: String,
     unnoted: Option<SubmitError>,
+    /// Whether all that has no answer was sent since this author was opened.
+    is_sent: bool,
 }
 
 impl Author {
@@ -137,7 +139,7 @@ impl Author {
                 other => break other?,
             }
         };
-        Ok(Self { signer, outbox, client, domain: domain.into(), unnoted: None })
+        Ok(Self { signer, outbox, client, domain: domain.into(), unnoted: None, is_sent: false })
     }
 
     /// Key that signs.
@@ -206,6 +208,7 @@ impl Author {
                 (Err(error), None) => return Err(error.into()),
             }
         }
+        self.is_sent = true;
         Ok(())
     }
 
@@ -304,7 +307,8 @@ impl Author {
         SubmitError::Forgotten { id, file: self.outbox.file(name), problem }
     }
 
-    /// Signs a change, keeps it, sends it, and waits for its answer at that level.
+    /// Signs a change, keeps it, sends it, and waits for its answer at that level. Earlier changes without an answer that this
+    /// author has not sent yet go first, as after a submit that was dropped; [`Author::fate`] tells their end.
     pub async fn submit(&mut self, draft: &Draft, level: Level) -> Result<Outcome, SubmitError> {
         let sign = |author: &Self, node: &AuthorInfo, floor, _: &[Place]| author.sign(draft, node, floor);
         self.sign_and_send(&[], level, sign, |_| Ok(())).await
@@ -321,6 +325,7 @@ impl Author {
         let node = self.node_that_knows_us().await?;
         self.outbox.enter(node.group)?;
         let envelope = self.sign(draft, &node, 0)?;
+        self.is_sent = false;
         self.outbox.keep(&node.group, &envelope)?;
         Ok(envelope.id(&node.group))
     }
@@ -335,6 +340,10 @@ impl Author {
         sign: impl Fn(&Self, &AuthorInfo, u64, &[Place]) -> Result<Envelope, KeyError>,
         mut signed: impl FnMut(EnvelopeId) -> Result<(), SubmitError>,
     ) -> Result<Outcome, SubmitError> {
+        if self.has_unanswered() && !self.is_sent {
+            self.resend_telling(|_| ()).await?;
+            self.renew();
+        }
         let mut floor = 0;
         for _ in 0..RACES_MAX {
             let node = self.node_that_knows_us().await?;
@@ -360,12 +369,14 @@ impl Author {
     /// Keeps an envelope that was signed just now, sends it, and waits for its answer at that level.
     async fn keep_and_send(&mut self, group: &Digest, envelope: &Envelope, level: Level) -> Result<Sent, SubmitError> {
         let id = envelope.id(group);
+        self.is_sent = false; // until it is: whoever waits may stop at any time
         let (name, bytes) = self.outbox.keep(group, envelope)?;
         self.client.remember(id).map_err(|error| unanswered(unjudged(id, &envelope.body), error))?;
         let mut is_uncertain = false;
         let posted = self.client.submit_noting((Some(id), bytes), level, &mut is_uncertain).await;
         let posted = self.judged(Some(id), posted);
         self.note(Some(id), &name, &posted)?;
+        self.is_sent = posted.is_ok() || !self.outbox.is_unanswered(&name);
         match posted {
             Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
             Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),

@@ -87,6 +87,7 @@ impl Streaming<'_> {
         let base = draft.base.or(self.last.map(Base::Envelope));
         let envelope = self.author.sign_on(base, draft, &self.info, 0)?;
         let id = envelope.id(&self.info.group);
+        self.author.is_sent = false; // a stream may be dropped
         let (name, bytes) = self.author.outbox.keep(&self.info.group, &envelope)?;
         self.unanswered.insert(name.from_seq, (name.clone(), draft.base));
         self.author.client.remember(id)?;

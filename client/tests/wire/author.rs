@@ -816,3 +816,21 @@ async fn a_change_that_has_its_verdict_is_not_given_up() {
 
     assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied), "{answers:?}");
 }
+
+#[tokio::test]
+async fn what_a_dropped_submit_left_is_sent_first_by_the_next() {
+    let desk = Desk::new();
+    let judged = |revision| Reply::Verdict(State::Applied, revision);
+    let (node, requests) =
+        scripted::node(vec![info(1, "3"), Reply::Silence, judged("4.1"), info(2, "4"), judged("5.1")]);
+    let (mut author, draft) = (desk.author(&node).await, draft());
+    let dropped = tokio::select! {
+        ended = author.submit(&draft, Level::Sequential) => panic!("the node is silent: {ended:?}"),
+        seen = first(2, &requests) => posted(seen).remove(0).body,
+    };
+
+    author.submit(&draft, Level::Sequential).await.expect("a verdict");
+
+    let sent = posted(requests.try_iter());
+    assert_eq!((&sent[0].body, body(&sent[1]).from_seq), (&dropped, 2));
+}
