@@ -112,7 +112,8 @@ pub struct Draft {
     pub message: String,
 }
 
-/// A key with its outbox, in front of a node.
+/// A key with its outbox, in front of a node. Calls share the client's time, which runs from [`Author::open`]: who keeps an author
+/// calls [`Author::renew`] before each.
 pub struct Author {
     signer: Key,
     outbox: Outbox,

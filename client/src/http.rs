@@ -31,7 +31,7 @@ pub(crate) const DISK_FULL: (u16, &str) = (507, "disk-full");
 const HELD_BACK: [(u16, &str); 3] = [(429, "rate"), (429, "busy"), DISK_FULL];
 
 /// Reason where the time was up before a try.
-pub(crate) const NONE_SENT: &str = "none was sent";
+pub(crate) const NONE_SENT: &str = "its time was up before anything was asked";
 
 /// Reason of a try that took all the time that was left.
 pub(crate) const SILENT: &str = "it is silent";
@@ -106,7 +106,8 @@ pub enum ClientError {
     },
 }
 
-/// A node to ask, and until when.
+/// A node to ask, and until when: one time for all questions together, from [`Client::new`] on. A client that is kept asks each one as
+/// [`Client::renewed`].
 #[derive(Debug, Clone)]
 pub struct Client {
     http: Transport,

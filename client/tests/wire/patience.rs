@@ -212,3 +212,16 @@ async fn a_proof_of_a_branch_that_a_node_does_not_know_yet_is_asked_for_again() 
     assert!(matches!(ended, Err(ClientError::Garbled { .. })), "{ended:?}");
     assert_eq!(requests.try_iter().count(), 2);
 }
+
+#[tokio::test]
+async fn a_client_whose_time_was_up_before_says_so_and_asks_again_once_renewed() {
+    let (node, requests) = scripted::node(vec![good()]);
+    let client = Client::new(&node, Duration::from_millis(500)).expect("an address");
+    tokio::time::sleep(Duration::from_millis(510)).await;
+
+    let late = client.get::<Health>(&["health"], &[]).await.expect_err("its time is up");
+
+    assert!(late.to_string().contains("its time was up before anything was asked"), "{late}");
+    assert!(requests.try_iter().next().is_none());
+    client.renewed().get::<Health>(&["health"], &[]).await.expect("an answer");
+}
