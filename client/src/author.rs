@@ -11,7 +11,7 @@ pub use streaming::Streaming;
 pub use transact::{Plan, Planned};
 
 use crate::api::{AuthorInfo, CLOSED_DOMAIN, Pending, Problem, Standing, Ticket, named};
-use crate::calls::{self, Posted};
+use crate::calls::Posted;
 use crate::http::{Client, ClientError};
 use crate::keys::{self, Key, KeyError};
 use crate::outbox::{Answer, Chain, Name, Outbox, OutboxError, Place};
@@ -283,9 +283,9 @@ impl Author {
                 (Err(ClientError::Refused(problem)), Some(id)) if problem.is_of_pruned_history() => {
                     return Err(self.forgotten(id, name, problem));
                 }
-                (Err(error), _) => return Err(error.into()),
+                (Err(error), _) => return Err(tries.or_given_up(error).into()),
                 (Ok(Posted::Verdict(receipt)), _) => return Ok(receipt),
-                (Ok(Posted::Ticket(ticket)), _) => tries.pause(calls::waits(&ticket), None).await?,
+                (Ok(Posted::Ticket(ticket)), _) => tries.pause_for(ticket).await?,
             }
         }
     }
@@ -395,10 +395,10 @@ impl Author {
                 }
                 Err(refused(unjudged(id, &envelope.body), problem))
             }
-            Err(ClientError::NoAnswer { node, waited, last, held_back: Some(problem) }) => {
+            Err(ClientError::NoAnswer { node, waited, last, held_back: Some(problem), ticket }) => {
                 self.give_up_as(&name, &problem)?;
                 let receipt = Box::new(not_taken(unjudged(id, &envelope.body), &problem));
-                let error = ClientError::NoAnswer { node, waited, last, held_back: Some(problem) };
+                let error = ClientError::NoAnswer { node, waited, last, held_back: Some(problem), ticket };
                 Err(SubmitError::Unanswered { receipt, error })
             }
             Err(error) => Err(unanswered(unjudged(id, &envelope.body), error)),
@@ -424,7 +424,10 @@ impl Author {
         let seen = self.outbox.newest_revision().unwrap_or(Revision::GENESIS);
         let mut tries = self.client.tries();
         loop {
-            let mut info = self.info().await?;
+            let mut info = match self.info().await {
+                Err(SubmitError::Client(error)) => return Err(tries.or_given_up(error).into()),
+                info => info?,
+            };
             let why = match self.given_up_next(&info) {
                 Some(id) => {
                     format!("it holds {id}, which was refused or given up; another member may take the next change")

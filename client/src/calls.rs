@@ -122,7 +122,7 @@ impl Client {
             match self.post_noting((id, bytes.clone()), level_name(level), was_taken, is_uncertain).await {
                 Ok(Posted::Ticket(ticket)) => {
                     (was_taken, *is_uncertain) = (true, true);
-                    tries.pause(waits(&ticket), None).await?;
+                    tries.pause_for(ticket).await?;
                 }
                 Err(ClientError::NoAnswer { last, .. }) if was_taken && last == NONE_SENT => {
                     return Err(tries.given_up());
@@ -133,7 +133,7 @@ impl Client {
                 }
                 // A node that has taken it, and restarted, may hold it back: it may be on a lane all the same.
                 Err(ClientError::NoAnswer { node, waited, last, .. }) if was_taken => {
-                    return Err(ClientError::NoAnswer { node, waited, last, held_back: None });
+                    return Err(ClientError::NoAnswer { node, waited, last, held_back: None, ticket: tries.ticket });
                 }
                 Err(error @ ClientError::NoAnswer { .. }) => return self.in_the_end(id, error).await,
                 other => return other,
@@ -148,7 +148,8 @@ impl Client {
         let Some(id) = id.filter(|_| is_silent) else { return Err(error) };
         match (self.within(LOOKS_WITHIN).envelope(&id).await, error) {
             (Ok(Posted::Ticket(ticket)), ClientError::NoAnswer { node, waited, held_back, .. }) => {
-                Err(ClientError::NoAnswer { node, waited, last: waits(&ticket), held_back })
+                let (last, ticket) = (ticket.words(), Some(Box::new(ticket)));
+                Err(ClientError::NoAnswer { node, waited, last, held_back, ticket })
             }
             (Ok(verdict @ Posted::Verdict(_)), _) => Ok(verdict),
             (_, error) => Err(error),
@@ -173,10 +174,9 @@ impl Client {
             let (why, advice) = match self.envelope(id).await {
                 Ok(Posted::Verdict(_)) => return self.forget(id),
                 // One whose wait is over may be sent again, and be ordered then.
-                Ok(Posted::Ticket(ticket)) => (waits(&ticket), IF_LOST),
+                Ok(Posted::Ticket(ticket)) => (ticket.words(), IF_LOST),
                 Err(ClientError::Refused(problem)) if problem.status == 404 => unseen(&problem),
-                Err(ClientError::NoAnswer { last, .. }) if last == NONE_SENT => return Err(tries.given_up()),
-                Err(other) => return Err(other),
+                Err(error) => return Err(tries.or_given_up(error)),
             };
             tries.pause(format!("{id}, which this session wrote: {why}; {advice}"), None).await?;
         }
@@ -385,9 +385,9 @@ impl Client {
             Err(ClientError::Refused(_)) => Err(ClientError::Refused(refusal)),
             // Its wait is over: whoever holds its numbers now, it is not this one that is ordered.
             Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired => Err(ClientError::Refused(refusal)),
-            Err(ClientError::NoAnswer { node, waited, held_back, .. }) => {
+            Err(ClientError::NoAnswer { node, waited, held_back, ticket, .. }) => {
                 let (last, held_back) = (refusal.to_string(), held_back.filter(|_| was_sent));
-                Err(ClientError::NoAnswer { node, waited, last, held_back })
+                Err(ClientError::NoAnswer { node, waited, last, held_back, ticket })
             }
             known => known,
         }
@@ -476,19 +476,6 @@ pub fn level_name(level: Level) -> &'static str {
 pub fn level_named(name: &str) -> Option<Level> {
     let levels = [Level::Eventual, Level::Causal, Level::Sequential, Level::Strong];
     levels.into_iter().find(|level| level_name(*level) == name)
-}
-
-/// Reason in words why a ticket waits.
-pub(crate) fn waits(ticket: &Ticket) -> String {
-    if ticket.receipt.state == State::Expired {
-        return "its wait for an earlier number of the author took too long, and is over; sent again, it waits anew"
-            .into();
-    }
-    match (ticket.waits_for, &ticket.why) {
-        (Some(number), _) => format!("it waits for the author's number {number}"),
-        (None, Some(why)) => format!("it was taken and waits: {why}"),
-        (None, None) => "it was taken and has no verdict yet".into(),
-    }
 }
 
 #[cfg(test)]

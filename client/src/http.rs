@@ -3,7 +3,7 @@
 mod slow;
 
 use crate::address::Address;
-use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER};
+use crate::api::{PROBLEM_TYPE, Problem, SESSION_HEADER, Ticket};
 use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Pieces, Transport, TransportError};
@@ -92,6 +92,8 @@ pub enum ClientError {
         last: String,
         /// The node's words, where it held back every single try (429, 507): it has taken nothing of what was sent.
         held_back: Option<Box<Problem>>,
+        /// The node's last ticket for the envelope that was waited for: what it waits for, where it was taken.
+        ticket: Option<Box<Ticket>>,
     },
     /// The node says no.
     #[error("{0}")]
@@ -156,7 +158,9 @@ impl ClientError {
     /// Error of what was sent before: that the node holds it back now settles nothing.
     pub(crate) fn of_sent(self) -> Self {
         match self {
-            Self::NoAnswer { node, waited, last, .. } => Self::NoAnswer { node, waited, last, held_back: None },
+            Self::NoAnswer { node, waited, last, ticket, .. } => {
+                Self::NoAnswer { node, waited, last, held_back: None, ticket }
+            }
             other => other,
         }
     }
@@ -515,6 +519,8 @@ pub struct Tries<'c> {
     is_told: bool,
     /// Last problem that the node reported while it held back every try.
     held_back: Option<Box<Problem>>,
+    /// Last ticket of an envelope that is waited for.
+    pub(crate) ticket: Option<Box<Ticket>>,
     /// Whether a try may have been taken.
     pub(crate) is_uncertain: bool,
 }
@@ -523,7 +529,8 @@ impl<'c> Tries<'c> {
     fn new(client: &'c Client) -> Self {
         let (pause, begun) = (PAUSE_MIN, Instant::now());
         let last = NONE_SENT.into();
-        Self { client, pause, last, begun, is_told: false, held_back: None, is_uncertain: false }
+        let (is_told, held_back, ticket, is_uncertain) = Default::default();
+        Self { client, pause, last, begun, is_told, held_back, ticket, is_uncertain }
     }
 
     /// Outcome of a try; none once the time is up.
@@ -570,6 +577,19 @@ impl<'c> Tries<'c> {
         Ok(())
     }
 
+    /// Waits before the next look at an envelope that has no verdict.
+    pub(crate) async fn pause_for(&mut self, ticket: Ticket) -> Result<(), ClientError> {
+        let why = ticket.words();
+        self.ticket = Some(Box::new(ticket));
+        self.pause(why, None).await
+    }
+
+    /// The error that ends these tries, where it is that the time was up before the next question.
+    pub(crate) fn or_given_up(&self, error: ClientError) -> ClientError {
+        let is_over = matches!(&error, ClientError::NoAnswer { last, .. } if last == NONE_SENT);
+        if is_over { self.given_up() } else { error }
+    }
+
     async fn note(&mut self, outcome: Try) -> Result<(), ClientError> {
         self.is_uncertain |= !matches!(outcome, Try::HeldBack { .. });
         match outcome {
@@ -595,7 +615,7 @@ impl<'c> Tries<'c> {
     pub(crate) fn given_up(&self) -> ClientError {
         let (node, waited) = (self.client.node().into(), self.client.timeout);
         let held_back = self.held_back.clone().filter(|_| !self.is_uncertain);
-        ClientError::NoAnswer { node, waited, last: self.last.clone(), held_back }
+        ClientError::NoAnswer { node, waited, last: self.last.clone(), held_back, ticket: self.ticket.clone() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Shapes that many answers share: pages, problems, tickets.
 
-use quorate_ledger::{ConflictId, EnvelopeId, Receipt};
+use quorate_ledger::{ConflictId, EnvelopeId, Receipt, State};
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,21 @@ pub struct Ticket {
     /// While the node cannot have anything ordered, the words of its status; else the input that the envelope lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+impl Ticket {
+    /// Reason in words why the envelope waits.
+    pub fn words(&self) -> String {
+        if self.receipt.state == State::Expired {
+            return "its wait for an earlier number of the author took too long, and is over; sent again, it waits anew"
+                .into();
+        }
+        match (self.waits_for, &self.why) {
+            (Some(number), _) => format!("it waits for the author's number {number}"),
+            (None, Some(why)) => format!("it was taken and waits: {why}"),
+            (None, None) => "it was taken and has no verdict yet".into(),
+        }
+    }
 }
 
 /// An envelope without a verdict, in short, as an author's `pending` lists it.

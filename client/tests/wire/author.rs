@@ -834,3 +834,33 @@ async fn what_a_dropped_submit_left_is_sent_first_by_the_next() {
     let sent = posted(requests.try_iter());
     assert_eq!((&sent[0].body, body(&sent[1]).from_seq), (&dropped, 2));
 }
+
+#[tokio::test]
+async fn a_wait_for_earlier_changes_that_ends_tells_what_they_wait_for() {
+    let desk = Desk::new();
+    desk.killed_put(vec![info(1, "3")]).await;
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
+    let (node, _requests) = scripted::node(vec![unknown, Reply::Waits("a content is missing")]);
+    let client = Client::new(&node, Duration::from_secs(1)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
+
+    let late = author.settle().await.expect_err("no verdict");
+
+    assert!(late.to_string().contains("it was taken and waits: a content is missing"), "{late}");
+    let SubmitError::Client(ClientError::NoAnswer { ticket: Some(ticket), .. }) = &late else { panic!("{late:?}") };
+    assert_eq!(ticket.why.as_deref(), Some("a content is missing"));
+}
+
+#[tokio::test]
+async fn a_node_that_stays_behind_the_outbox_is_told_to_be_so() {
+    let desk = Desk::new();
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "9.1")]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    let (late, _requests) = scripted::node(vec![info(2, "8")]);
+    let client = Client::new(&late, Duration::from_secs(1)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
+
+    let error = author.submit(&draft(), Level::Sequential).await.expect_err("it stays behind");
+
+    assert!(error.to_string().contains("the outbox has a receipt of 9.1"), "{error}");
+}
