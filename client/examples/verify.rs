@@ -1,5 +1,7 @@
 //! Offline verification: a genesis file and a proof file, no network and no node.
 //!
+//! The genesis alone trusts members that have left since: who has seen newer epochs keeps them, and asks `verify_after`.
+//!
 //! `cargo run --example verify --no-default-features -- genesis.json proof.bin`
 
 use quorate_client::verify::{Demands, verify};

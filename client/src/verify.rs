@@ -70,6 +70,9 @@ pub enum NotProved {
 }
 
 /// Verifies a proof file with this genesis and nothing else, and holds it against the demands.
+///
+/// A genesis alone takes a proof that members of an old epoch have signed, also where they have left since, and their keys may be in
+/// other hands (M3). With newer epochs known, [`verify_after`] refuses it.
 pub fn verify(file: &[u8], genesis: &[u8], demands: &Demands) -> Result<Proved, NotProved> {
     let genesis = read_genesis(genesis)?;
     verify_after(file, &genesis, &Epochs::of(&genesis), demands).map(|(proved, _)| proved)
@@ -90,8 +93,8 @@ pub fn verify_after(
 
 impl Demands {
     fn are_met(&self, proved: &Proved) -> Result<(), NotProved> {
-        let Self { content, nonce, domain, path, envelope, .. } = self;
-        let is_of_file = content.is_some() || nonce.is_some() || path.is_some();
+        let Self { content, is_link, nonce, domain, path, envelope } = self;
+        let is_of_file = content.is_some() || *is_link || nonce.is_some() || path.is_some();
         match proved {
             Proved::File(_) if envelope.is_some() => Err(NotProved::NotAReceipt),
             Proved::File(file) => {

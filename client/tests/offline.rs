@@ -88,6 +88,7 @@ fn evidence_has_no_domain_no_path_and_no_envelope_to_demand() {
     let some = || Some("main".to_owned());
     assert_eq!(refused(Demands { domain: some(), ..Demands::default() }), Err(NotProved::NoDomain));
     assert_eq!(refused(Demands { path: some(), ..Demands::default() }), Err(NotProved::NotAFile));
+    assert_eq!(refused(Demands { is_link: true, ..Demands::default() }), Err(NotProved::NotAFile));
     let envelope = Some(EnvelopeId(Digest([1; 32])));
     assert_eq!(refused(Demands { envelope, ..Demands::default() }), Err(NotProved::NotAReceipt));
 }
