@@ -8,8 +8,8 @@ use crate::session::{Session, SessionError, Token};
 use crate::tls::{self, TlsError};
 use crate::transport::{self, Full, Pieces, Transport, TransportError};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::{Request, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::Future;
@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+/// Types of `hyper` that the functions here take and give.
+pub use hyper::{HeaderMap, StatusCode, Uri};
 
 /// Bytes of one answer: more than any file, proof or page, so that a node cannot fill our memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -196,7 +199,7 @@ impl Client {
     /// The same, trusting the authorities of a PEM file instead of the system's.
     pub fn trusting(node: &str, timeout: Duration, ca: Option<&Path>) -> Result<Self, ClientError> {
         let base = Address::parse(node).map_err(|why| ClientError::Address { node: node.into(), why: why.into() })?;
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         let http = Transport::new(tls::trusting(base.is_tls(), ca)?);
         let (is_tried_once, notice, authorization, session) = (false, None, None, None);
         Ok(Self { http, base, timeout, deadline, is_tried_once, notice, authorization, session })
@@ -204,7 +207,7 @@ impl Client {
 
     /// The same client with its whole time before it again.
     pub fn renewed(&self) -> Self {
-        Self { deadline: Instant::now() + self.timeout, ..self.clone() }
+        Self { deadline: after(self.timeout), ..self.clone() }
     }
 
     /// The same client, which does not try again what a node holds back.
@@ -496,6 +499,12 @@ impl Client {
             }
         }
     }
+}
+
+/// Moment after a time from now; a time that no clock counts to is a year.
+fn after(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(365 * 24 * 60 * 60))
 }
 
 fn post(url: Uri, kind: &'static str, body: Vec<u8>) -> Request<Full> {

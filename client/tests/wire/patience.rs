@@ -225,3 +225,11 @@ async fn a_client_whose_time_was_up_before_says_so_and_asks_again_once_renewed()
     assert!(requests.try_iter().next().is_none());
     client.renewed().get::<Health>(&["health"], &[]).await.expect("an answer");
 }
+
+#[tokio::test]
+async fn a_time_without_an_end_is_a_time() {
+    let (node, _requests) = scripted::node(vec![good()]);
+    let client = Client::new(&node, Duration::MAX).expect("an address").renewed();
+
+    client.get::<Health>(&["health"], &[]).await.expect("an answer");
+}
