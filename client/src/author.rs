@@ -20,6 +20,7 @@ use quorate_ledger::{
 };
 use quorate_pbft::{Digest, PublicKey, SeqNum};
 use serde_json::Value;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -577,6 +578,13 @@ impl Author {
     /// The group that the outbox is pinned to, once something was signed.
     pub fn group(&self) -> Option<Digest> {
         self.outbox.group()
+    }
+}
+
+impl fmt::Debug for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { outbox, client, domain, .. } = self;
+        write!(f, "Author({} in {domain} at {}, {} unanswered)", self.key(), client.node(), outbox.unanswered().len())
     }
 }
 

@@ -25,11 +25,12 @@ pub struct Raw {
     pub id: Option<String>,
     /// Its kind.
     pub event: String,
-    /// Its JSON.
+    /// Its JSON; [`Client::decode`] reads it, as an [`Event`](crate::api::Event) for one.
     pub data: String,
 }
 
 /// An endless sequence of events.
+#[derive(Debug)]
 pub struct Events {
     client: Client,
     from: Option<String>,

@@ -8,6 +8,9 @@
 //! | follow what happens | `events::Events` |
 //! | check a proof or evidence offline | [`verify::verify`], also without the feature `http` |
 //!
+//! Questions to a node run within a `tokio` runtime with time and I/O. An author waits for the disk of its outbox in the thread that polls
+//! it, and `Author::open` for a passphrase where the key file has one: a program that this would hold up gives authors a thread.
+//!
 //! `examples/put.rs` writes a file and reads it back, `examples/verify.rs` checks a proof.
 #![forbid(unsafe_code)]
 

@@ -41,7 +41,7 @@ const ANSWERED_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// Another command has it.
-    #[error("another command uses {}", .0.display())]
+    #[error("another command, or another author in this process, uses {}", .0.display())]
     Busy(PathBuf),
     /// The disk said no.
     #[error("{}: {error}", .path.display())]
