@@ -123,6 +123,8 @@ pub struct Author {
     unnoted: Option<SubmitError>,
     /// Whether all that has no answer was sent since this author was opened.
     is_sent: bool,
+    /// Whether some of it was held back then: the change after the next sends it again.
+    is_held_back: bool,
 }
 
 impl Author {
@@ -141,7 +143,7 @@ impl Author {
                 other => break other?,
             }
         };
-        Ok(Self { signer, outbox, client, domain: domain.into(), unnoted: None, is_sent: false })
+        Ok(Self { signer, outbox, client, domain: domain.into(), unnoted: None, is_sent: false, is_held_back: false })
     }
 
     /// Key that signs.
@@ -185,6 +187,7 @@ impl Author {
     pub async fn resend_telling(&mut self, mut tell: impl FnMut(&Answer)) -> Result<(), SubmitError> {
         self.give_up_hopeless()?.iter().for_each(&mut tell);
         let mut client = self.client.clone();
+        self.is_held_back = false;
         for name in self.outbox.unanswered() {
             if !self.outbox.is_unanswered(&name) {
                 continue; // given up with the one before
@@ -203,6 +206,7 @@ impl Author {
                 // This node has no room for it now. It stays unanswered, as another node may have taken it, and keeps
                 // nobody from other things: one wait for the node is enough.
                 (Err(ClientError::NoAnswer { held_back: Some(_), .. }), _) => {
+                    self.is_held_back = true;
                     self.renew();
                     client = self.client.with_one_try();
                 }
@@ -310,7 +314,8 @@ impl Author {
     }
 
     /// Signs a change, keeps it, sends it, and waits for its answer at that level. Earlier changes without an answer that this
-    /// author has not sent yet go first, as after a submit that was dropped; [`Author::fate`] tells their end.
+    /// author has not sent yet go first, of all domains, within what is left of the time, and the change has the whole time again:
+    /// [`Author::fate`] tells their end. One whose end the node has forgotten ends each submit ([`SubmitError::Forgotten`] names its file).
     pub async fn submit(&mut self, draft: &Draft, level: Level) -> Result<Outcome, SubmitError> {
         let sign = |author: &Self, node: &AuthorInfo, floor, _: &[Place]| author.sign(draft, node, floor);
         self.sign_and_send(&[], level, sign, |_| Ok(())).await
@@ -342,7 +347,9 @@ impl Author {
         sign: impl Fn(&Self, &AuthorInfo, u64, &[Place]) -> Result<Envelope, KeyError>,
         mut signed: impl FnMut(EnvelopeId) -> Result<(), SubmitError>,
     ) -> Result<Outcome, SubmitError> {
-        if self.has_unanswered() && !self.is_sent {
+        if !self.has_unanswered() {
+            (self.is_sent, self.is_held_back) = (true, false);
+        } else if !self.is_sent {
             self.resend_telling(|_| ()).await?;
             self.renew();
         }
@@ -378,7 +385,7 @@ impl Author {
         let posted = self.client.submit_noting((Some(id), bytes), level, &mut is_uncertain).await;
         let posted = self.judged(Some(id), posted);
         self.note(Some(id), &name, &posted)?;
-        self.is_sent = posted.is_ok() || !self.outbox.is_unanswered(&name);
+        self.is_sent = !self.is_held_back && (posted.is_ok() || !self.outbox.is_unanswered(&name));
         match posted {
             Ok(Posted::Verdict(receipt)) => Ok(Sent::Answered(Box::new(Outcome::Verdict(receipt)))),
             Ok(Posted::Ticket(ticket)) => Ok(Sent::Answered(Box::new(Outcome::Ticket(ticket)))),

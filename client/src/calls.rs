@@ -232,7 +232,7 @@ impl Client {
                 Ok(proof) if !can_become(proof.record().state, state) => return Ok(proof),
                 Ok(_) => format!("its branch is not {state:?} there"),
                 Err(ClientError::Refused(problem)) if problem.status == 404 => problem.to_string(),
-                Err(error) => return Err(error),
+                Err(error) => return Err(tries.or_given_up(error)),
             };
             tries.pause(why, None).await?;
         }

@@ -593,10 +593,14 @@ impl<'c> Tries<'c> {
         self.pause(why, None).await
     }
 
-    /// The error that ends these tries, where it is that the time was up before the next question.
-    pub(crate) fn or_given_up(&self, error: ClientError) -> ClientError {
-        let is_over = matches!(&error, ClientError::NoAnswer { last, .. } if last == NONE_SENT);
-        if is_over { self.given_up() } else { error }
+    /// The error that ends these tries, where the time was up before the next question; another one with the ticket that came last.
+    pub(crate) fn or_given_up(&self, mut error: ClientError) -> ClientError {
+        match &mut error {
+            ClientError::NoAnswer { last, .. } if last == NONE_SENT => return self.given_up(),
+            ClientError::NoAnswer { ticket: ticket @ None, .. } => *ticket = self.ticket.clone(),
+            _ => (),
+        }
+        error
     }
 
     async fn note(&mut self, outcome: Try) -> Result<(), ClientError> {

@@ -23,7 +23,7 @@ impl Author {
         self.renew();
         match self.client.envelope(id).await {
             Ok(verdict @ Posted::Verdict(_)) => return self.note(Some(*id), &name, &Ok(verdict)),
-            Err(ClientError::Refused(problem)) if problem.is_unknown() => (),
+            Err(ClientError::Refused(problem)) if problem.is_unknown() => drop(self.group_of_node().await?),
             Err(error) => return Err(error.into()),
             Ok(Posted::Ticket(_)) => (),
         }

@@ -1,5 +1,6 @@
 //! An author over kills, refusals and races: one envelope for each number and attempt.
 
+use crate::events::status_in;
 use crate::scripted::{self, GROUP, Reply, Request, json};
 use quorate_client::api::{AuthorInfo, Problem};
 use quorate_client::author::{Author, Draft, Outcome, SubmitError};
@@ -367,6 +368,25 @@ async fn what_was_sent_before_and_is_held_back_now_stays_in_the_outbox_and_lets_
     drop(author);
     assert_eq!(posted(requests.try_iter()).len(), 2);
     assert_eq!(desk.killed_put(vec![]).await.len(), 1, "it is sent again first");
+}
+
+#[tokio::test]
+async fn what_was_held_back_is_sent_again_before_the_change_after_the_next() {
+    let desk = Desk::new();
+    let held = desk.killed_put(vec![info(1, "3")]).await.remove(0).body;
+    let judged = |revision| Reply::Verdict(State::Applied, revision);
+    let held_back = refusal(HELD_BACK, &Problem::refused(429, "access", "rate", "too fast"));
+    let script = vec![held_back, info(1, "3"), judged("4.1"), judged("5.1"), info(2, "5"), judged("6.1")];
+    let (node, requests) = scripted::node(script);
+    let client = Client::new(&node, Duration::from_secs(20)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "other").await.expect("a key and an outbox");
+
+    for _ in 0..2 {
+        author.submit(&draft(), Level::Sequential).await.expect("a verdict");
+    }
+
+    let sent: Vec<bool> = posted(requests.try_iter()).iter().map(|sent| sent.body == held).collect();
+    assert_eq!(sent, [true, false, true, false]);
 }
 
 #[tokio::test]
@@ -792,7 +812,8 @@ async fn a_change_that_waits_for_ever_is_given_up_with_what_is_based_on_it_and_i
     let desk = two_tickets().await;
     let ids = unanswered(&desk);
     let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
-    let (node, requests) = scripted::node(vec![unknown, info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+    let (node, requests) =
+        scripted::node(vec![unknown, status_in(GROUP, 3), info(1, "3"), Reply::Verdict(State::Applied, "4.1")]);
     let mut author = desk.author(&node).await;
 
     let answers = author.give_up(&ids[0]).await.expect("nobody knows it");
@@ -801,6 +822,20 @@ async fn a_change_that_waits_for_ever_is_given_up_with_what_is_based_on_it_and_i
     author.submit(&draft(), Level::Sequential).await.expect("a verdict");
     let sent = posted(requests.try_iter());
     assert_eq!((sent.len(), body(&sent[0]).from_seq, body(&sent[0]).attempt), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn a_node_of_another_group_has_no_change_given_up() {
+    let desk = two_tickets().await;
+    let ids = unanswered(&desk);
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
+    let (node, _requests) = scripted::node(vec![unknown, status_in(Digest([8; 32]), 3)]);
+    let mut author = desk.author(&node).await;
+
+    let refused = author.give_up(&ids[0]).await.expect_err("another group");
+
+    assert!(matches!(&refused, SubmitError::Outbox(OutboxError::OtherGroup { .. })), "{refused:?}");
+    assert!(author.has_unanswered());
 }
 
 #[tokio::test]
@@ -841,7 +876,7 @@ async fn a_wait_for_earlier_changes_that_ends_tells_what_they_wait_for() {
     desk.killed_put(vec![info(1, "3")]).await;
     let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
     let (node, _requests) = scripted::node(vec![unknown, Reply::Waits("a content is missing")]);
-    let client = Client::new(&node, Duration::from_secs(1)).expect("an address");
+    let client = Client::new(&node, Duration::from_secs(3)).expect("an address");
     let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
 
     let late = author.settle().await.expect_err("no verdict");
@@ -857,7 +892,7 @@ async fn a_node_that_stays_behind_the_outbox_is_told_to_be_so() {
     let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "9.1")]);
     desk.put(&node, Level::Sequential).await.expect("a verdict");
     let (late, _requests) = scripted::node(vec![info(2, "8")]);
-    let client = Client::new(&late, Duration::from_secs(1)).expect("an address");
+    let client = Client::new(&late, Duration::from_secs(3)).expect("an address");
     let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
 
     let error = author.submit(&draft(), Level::Sequential).await.expect_err("it stays behind");

@@ -3,15 +3,21 @@
 use crate::scripted::{self, Reply};
 use quorate_client::events::Events;
 use quorate_client::http::Client;
+use quorate_pbft::Digest;
 use std::time::Duration;
 
 const STREAM: &str = "200 OK\r\ncontent-type: text/event-stream";
 
 /// Status of a node that has executed this slot.
 fn status(executed: u64) -> Reply {
+    status_in(Digest([9; 32]), executed)
+}
+
+/// Status of a node of this group that has executed this slot.
+pub fn status_in(group: Digest, executed: u64) -> Reply {
     let hash = "09".repeat(32);
     let status = serde_json::json!({
-        "group": hash, "name": "group", "replica": 0, "primary": 0, "role": "replica", "version": "0.1.0", "epoch": 0,
+        "group": group.to_string(), "name": "group", "replica": 0, "primary": 0, "role": "replica", "version": "0.1.0", "epoch": 0,
         "view": 0, "executed_seq": executed, "pending": 0, "state_root": hash, "lane_hash": hash,
         "stable_checkpoint": { "seq": 0, "state_root": hash }, "mode": "active", "why": "", "peers": [],
         "health": { "score": 1.0, "reasons": [] },

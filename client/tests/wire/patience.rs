@@ -214,10 +214,23 @@ async fn a_proof_of_a_branch_that_a_node_does_not_know_yet_is_asked_for_again() 
 }
 
 #[tokio::test]
+async fn a_wait_for_the_proof_of_a_branch_that_ends_says_what_it_waited_for() {
+    let body =
+        serde_json::to_string(&Problem::new(404, "not-found", "no transaction was prepared")).expect("a problem");
+    let (node, _requests) =
+        scripted::node(vec![Reply::Http("404 Not Found\r\ncontent-type: application/problem+json", body)]);
+    let client = Client::new(&node, Duration::from_secs(3)).expect("an address");
+
+    let ended = client.transaction_proof(&TransactionId(Digest([7; 32])), BranchState::Prepared).await;
+
+    assert!(ended.expect_err("no proof").to_string().contains("no transaction was prepared"));
+}
+
+#[tokio::test]
 async fn a_client_whose_time_was_up_before_says_so_and_asks_again_once_renewed() {
     let (node, requests) = scripted::node(vec![good()]);
-    let client = Client::new(&node, Duration::from_millis(500)).expect("an address");
-    tokio::time::sleep(Duration::from_millis(510)).await;
+    let client = Client::new(&node, Duration::from_secs(2)).expect("an address");
+    tokio::time::sleep(Duration::from_millis(2_010)).await;
 
     let late = client.get::<Health>(&["health"], &[]).await.expect_err("its time is up");
 
