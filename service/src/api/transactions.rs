@@ -15,6 +15,7 @@ use quorate_ledger::{BranchRecord, BranchState, ForeignGroup, TransactionId};
 use quorate_pbft::Digest;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// The query of a transaction.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -62,15 +63,16 @@ pub async fn one(
     let wants_proof = wants_proof(query.proof.as_deref())?;
     let (moment, _) = query.fresh.state(&service).await?;
     match wants_proof {
-        true => proof(&service, id, &moment).await,
+        true => proof(&service, id, moment).await,
         false => json(&service, move || entry(&moment, id, record(&moment, id)?)).await,
     }
 }
 
 /// The proof by the first state that is signed and not older than this one.
-async fn proof(service: &Service, id: TransactionId, moment: &Moment) -> Answer<Response> {
-    record(moment, id)?;
-    let Certified { moment, certificate } = certified(service, moment.seq()).await?;
+async fn proof(service: &Service, id: TransactionId, moment: Arc<Moment>) -> Answer<Response> {
+    let seq = moment.seq();
+    service.blocking(move || record(&moment, id).map(drop)).await?;
+    let Certified { moment, certificate } = certified(service, seq).await?;
     let prove = move || {
         let epochs = moment.view().chain_of_epochs()?;
         Ok(moment.view().prove_transaction(&id, &certificate, &epochs)?.encode())
