@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A transaction over two groups: acme's order in a group of four companies and the stock of a laboratory, which is a group of
-# its own, change together or not at all. The groups agree to know each other, a commit goes through the phases, one that the
-# laboratory refuses leaves both as they were, and no command is needed twice.
+# its own, change together or not at all. The groups agree to know each other, a commit goes through the phases, and one that
+# the laboratory refuses leaves both as they were.
 #
 #   docs/tour/groups.sh    runs the `quorate` on PATH in a folder that is gone afterwards
 #

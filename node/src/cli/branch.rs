@@ -15,7 +15,8 @@ pub fn verify(
 ) -> Result<(Told, Epochs), NotProved> {
     let (epochs, record) = (proof.verify(known)?, proof.record());
     let all = &record.transaction;
-    let branch = if record.is_home { all.branches.first() } else { all.branch_of(&genesis.group()) };
+    let own = || genesis.groups().find_map(|group| all.branch_of(&group)); // a group that was restarted had another id before
+    let branch = if record.is_home { all.branches.first() } else { own() };
     let domain = branch.map(|branch| branch.domain.clone());
     match demands {
         Demands { envelope: Some(_), .. } => Err(NotProved::NotAReceipt),

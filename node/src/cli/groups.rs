@@ -12,6 +12,7 @@ use quorate_client::http::Client;
 use quorate_ledger::{GROUP_DOMAIN, GroupsAct, KnownGroup, TransactionId, hexed};
 use quorate_pbft::Digest;
 use quorate_service::replica::read_genesis;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// List the other groups that are known for transactions, or propose to know or forget one, or to end what it left open
@@ -91,6 +92,9 @@ async fn list(reach: &Reach) -> Outcome {
 /// The group of a genesis with the members of its newest epoch that was seen.
 fn known(genesis: &Path, epochs: Option<&Path>, name: Option<&str>) -> Result<KnownGroup, Failure> {
     let genesis = read_genesis(genesis).map_err(Failure::usage)?;
+    if let Some(file) = epochs {
+        fs::metadata(file).map_err(|error| Failure::file(file, error))?; // without it the founders would be proposed
+    }
     let seen = epochs.map(|file| seen(file, &genesis)).transpose()?;
     let committee = seen.as_ref().map_or(genesis.founders(), |seen| seen.epochs().newest());
     let name = name.unwrap_or(genesis.name()).to_owned();

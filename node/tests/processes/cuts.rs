@@ -157,10 +157,12 @@ fn a_node_that_fails_once_ends_no_cut_and_one_that_stays_silent_ends_it_with_its
     let (node, place) = (pair.other.api(0), place(&failing));
     std::thread::spawn(move || {
         let mut clients = failing.incoming().map_while(Result::ok);
-        let mut first = clients.next().expect("a client");
-        first.read(&mut [0; 4_096]).expect("a question");
         let none = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        first.write_all(none.as_bytes()).expect("it waits");
+        // The question whose node it is, and that about the state.
+        for mut client in clients.by_ref().take(2) {
+            assert!(client.read(&mut [0; 4_096]).expect("a question") > 0);
+            client.write_all(none.as_bytes()).expect("it waits");
+        }
         clients.for_each(|client| hand_on(client, node));
     });
     let taking = take_at(&pair, &out, &place).output().expect("quorate runs");

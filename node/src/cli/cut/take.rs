@@ -21,7 +21,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Time to wait for one answer of a node.
@@ -174,25 +174,34 @@ async fn export(due: &[&Source], (args, folder): (&Take, &Path), until: Instant)
         let (genesis, node) = (source.genesis.clone(), source.node(args, until));
         let out = Files::of(folder, genesis.group()).snapshot;
         exports.spawn(async move {
-            let exported = match node {
-                Ok(node) => {
-                    let exported = copying::export(node, &out, &genesis, copying::Files::new(), teller()).await;
-                    exported.map(drop).map_err(failed)
-                }
-                Err(failure) => Err(failure),
-            };
+            let exported = brought(node, &genesis, &out).await;
             (genesis.group(), exported.map_err(|failure| failure.after(plain(genesis.name()))))
         });
     }
     exports.join_all().await
 }
 
+/// Writes the state of a group that a node of it gives.
+async fn brought(node: impl Future<Output = Result<Client, Failure>>, genesis: &Genesis, out: &Path) -> Outcome {
+    let node = node.await?;
+    let theirs = node.renewed().status().await.map(|status| status.group);
+    if theirs.is_ok_and(|theirs| theirs != genesis.group()) {
+        return Err(Failure::usage(format!("{} is a node of another group than its --of names", node.node())));
+    }
+    let exported = copying::export(node, out, genesis, copying::Files::new(), teller()).await;
+    exported.map(drop).map_err(failed)
+}
+
 impl Source {
     /// The first node that is ready, else the first that answers.
-    fn node(&self, args: &Take, until: Instant) -> Result<Client, Failure> {
+    fn node(&self, args: &Take, until: Instant) -> impl Future<Output = Result<Client, Failure>> + use<> {
+        let (nodes, token, ca) = (self.nodes.clone(), self.token.clone(), args.ca.clone());
         let patience = ANSWER.min(until.saturating_duration_since(Instant::now()));
-        let node = failover::first(&self.nodes, Wants::Ready, patience, args.ca.as_deref())?;
-        client(&node, ANSWER, (args.ca.as_deref(), self.token.as_deref()))
+        let look = spawn_blocking(move || {
+            let node = failover::first(&nodes, Wants::Ready, patience, ca.as_deref())?;
+            client(&node, ANSWER, (ca.as_deref(), token.as_deref()))
+        });
+        async { look.await.expect("it panics nowhere") }
     }
 }
 
@@ -217,9 +226,10 @@ impl Stage {
         let mut folder = out.components().as_path().as_os_str().to_owned(); // no slash at its end
         folder.push(".new");
         let folder = PathBuf::from(folder);
-        fs::create_dir(&folder).map_err(|error| {
-            Failure::file(&folder, error)
-                .next("another `quorate cut take` is at work there; remove what one that was killed left")
+        fs::create_dir(&folder).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::file(&folder, error)
+                .next("another `quorate cut take` is at work there; remove what one that was killed left"),
+            _ => Failure::file(&folder, error),
         })?;
         Ok(Self { out, folder })
     }

@@ -360,7 +360,10 @@ fn tell(open: &Open, json: bool) -> Outcome {
     let anchored = if open.anchored { ", anchored there" } else { "" };
     print::say(format_args!("a transaction based on {}{anchored}", open.base))?;
     if let (Some(id), Some(terms)) = (open.id(), &open.across) {
-        print::say(format_args!("  a branch of {id}, with {}", counted(terms.branches.len() - 1, "other group")))?;
+        print::say(format_args!(
+            "  a branch of {id}, with {}",
+            counted(terms.branches.len().saturating_sub(1), "other group")
+        ))?;
     }
     let mut table = Table::new(&["change", "domain", "what", "after"]);
     for part in &open.parts {
