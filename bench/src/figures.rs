@@ -87,7 +87,7 @@ impl Measured {
     /// Fails where nothing was answered: figures of nothing would look fast.
     pub fn ensure_answered(&self) -> anyhow::Result<()> {
         let nothing = || Failure::Verdict("nothing was answered in the time that counts".to_owned());
-        ensure!(self.answered().next().is_some(), nothing());
+        ensure!(self.answered().next().is_some() && self.due().next().is_some(), nothing());
         Ok(())
     }
 

@@ -93,7 +93,7 @@ impl Climb<'_> {
         self.authors = authors;
         let figures = Figures::of(self.args, &measured);
         let is_answered = figures.changes_per_second >= ANSWERED_SHARE * rate;
-        let held = is_answered && figures.p99_ms <= self.args.p99_ms as f64;
+        let held = figures.due > 0 && is_answered && figures.p99_ms <= self.args.p99_ms as f64;
         eprintln!("bench: {rate:.0} changes a second: p99 {:.0} ms, {}", figures.p99_ms, word(held));
         self.steps.push(Step { rate, held, figures });
         if held {
