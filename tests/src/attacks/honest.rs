@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Time that a try may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// From one change to the next, whatever became of the one before: a stall is felt by all who would have come meanwhile.
 const EVERY: Duration = Duration::from_millis(80);
 /// Between two tries of a change that was refused.
