@@ -19,11 +19,11 @@ impl Applier<'_, '_> {
     fn of_later_rules(&self, number: u8, body: &[u8]) -> Result<LaterAct, Abort> {
         let rules = self.place.rules;
         let (act, about) = match number {
-            _ if ObserverAct::is(number) && rules >= OBSERVERS_SINCE => {
-                (ObserverAct::decode(body).map(LaterAct::Observers), "an observer")
+            ObserverAct::NUMBER if rules >= OBSERVERS_SINCE => {
+                (borsh::from_slice(body).map(LaterAct::Observers), "an observer")
             }
-            _ if GroupsAct::is(number) && rules >= BRANCHES_SINCE => {
-                (GroupsAct::decode(body).map(LaterAct::Groups), "another group")
+            GroupsAct::NUMBER if rules >= BRANCHES_SINCE => {
+                (borsh::from_slice(body).map(LaterAct::Groups), "another group")
             }
             _ => {
                 let unknown =
@@ -31,7 +31,7 @@ impl Applier<'_, '_> {
                 return Err(Abort::refused(Code::BadAct, unknown));
             }
         };
-        act.ok_or_else(|| Abort::refused(Code::BadAct, format!("this is not the encoding of an act about {about}")))
+        act.map_err(|_| Abort::refused(Code::BadAct, format!("this is not the encoding of an act about {about}")))
     }
 
     /// Refuses an act of later rules that cannot be done as things stand.

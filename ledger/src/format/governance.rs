@@ -89,6 +89,19 @@ pub enum Act {
 }
 
 impl Act {
+    /// Act of later rules with this number.
+    pub(crate) fn later(number: u8, act: &impl BorshSerialize) -> Self {
+        Self::Later { number, body: borsh::to_vec(act).expect("writing into memory cannot fail") }
+    }
+
+    /// The act of later rules with this number that it is; none if it is another.
+    pub(crate) fn as_later<A: BorshDeserialize>(&self, of: u8) -> Option<A> {
+        match self {
+            Self::Later { number, body } if *number == of => borsh::from_slice(body).ok(),
+            _ => None,
+        }
+    }
+
     /// Entries of all lists in it.
     pub(crate) fn entries(&self) -> usize {
         match self {

@@ -6,9 +6,6 @@ use crate::vocabulary::ids::TransactionId;
 use borsh::{BorshDeserialize, BorshSerialize};
 use quorate_pbft::{Constants, Digest, Epoch, PublicKey, bounded};
 
-/// Number of the acts about other groups.
-const ACT: u8 = 2;
-
 /// Group with the members of one of its epochs, as the organisations of another group have read them from its genesis, or been told.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct KnownGroup {
@@ -42,26 +39,16 @@ pub enum GroupsAct {
 }
 
 impl GroupsAct {
+    /// Number of the acts about other groups.
+    pub(crate) const NUMBER: u8 = 2;
+
     /// The act as it is proposed.
     pub fn act(&self) -> Act {
-        Act::Later { number: ACT, body: borsh::to_vec(self).expect("writing into memory cannot fail") }
-    }
-
-    /// Whether acts about other groups have this number.
-    pub(crate) fn is(number: u8) -> bool {
-        number == ACT
-    }
-
-    /// Reads the body of an act about another group.
-    pub(crate) fn decode(body: &[u8]) -> Option<Self> {
-        borsh::from_slice(body).ok()
+        Act::later(Self::NUMBER, self)
     }
 
     /// The act about another group that an act is; none if it is another.
     pub fn of(act: &Act) -> Option<Self> {
-        match act {
-            Act::Later { number: ACT, body } => Self::decode(body),
-            _ => None,
-        }
+        act.as_later(Self::NUMBER)
     }
 }

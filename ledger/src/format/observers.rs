@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 
 /// Rules from which on a group enrols observers.
 pub const OBSERVERS_SINCE: u32 = 9;
-/// Number of the acts about observers.
-const ACT: u8 = 1;
 /// Before the bytes that an observer signs.
 const OBSERVE: &[u8] = b"quorate/v1/observe\0";
 /// Domains that an observer's entry names.
@@ -68,26 +66,16 @@ pub enum ObserverAct {
 }
 
 impl ObserverAct {
+    /// Number of the acts about observers.
+    pub(crate) const NUMBER: u8 = 1;
+
     /// The act as it is proposed.
     pub fn act(&self) -> Act {
-        Act::Later { number: ACT, body: borsh::to_vec(self).expect("writing into memory cannot fail") }
-    }
-
-    /// Whether acts about observers have this number.
-    pub(crate) fn is(number: u8) -> bool {
-        number == ACT
-    }
-
-    /// Reads the body of an act about an observer.
-    pub(crate) fn decode(body: &[u8]) -> Option<Self> {
-        borsh::from_slice(body).ok()
+        Act::later(Self::NUMBER, self)
     }
 
     /// The act about an observer that an act is; none if it is another.
     pub fn of(act: &Act) -> Option<Self> {
-        match act {
-            Act::Later { number: ACT, body } => Self::decode(body),
-            _ => None,
-        }
+        act.as_later(Self::NUMBER)
     }
 }
