@@ -39,7 +39,9 @@ pub const OTHER: usize = 1;
 const SILENT: usize = 2;
 /// Between two looks at whether a turn is over.
 const LOOK: Duration = Duration::from_millis(50);
-/// Between the end of an attack and the look at what is left of it.
+/// Time after an attack for which authors are awaited that are not served again.
+const SERVED_WITHIN: Duration = Duration::from_secs(30);
+/// Between that and the look at what is left of the attack.
 const SETTLES: Duration = Duration::from_secs(2);
 
 /// Plan of a run.
@@ -100,9 +102,11 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let unearned = earned.and_then(|state| conduct::await_state(group.target(), state).err());
     let (had, idle) = attackers.end();
     let attacker_cores = had / begun.elapsed().as_secs_f64();
+    let over = Instant::now();
     if earned.is_some() {
         group.revive()?;
     }
+    let recovery = served_since(&honest, over);
     std::thread::sleep(SETTLES);
     let after = watch(plan.quiet, &meter, &honest);
     let ended = group.ended();
@@ -112,7 +116,16 @@ fn play(plan: &Plan, group: &mut Group, attacks: &[Attack], lasts: Duration) -> 
     let wronged = conduct::wronged(group.target());
     let ended = ended.into_iter().chain(idle).chain(unseated).chain(unearned).chain(wronged).collect();
     let outcome = Outcome::new(name, attacker_cores, [before, during, after], ended);
-    Ok(outcome.bounded(written_kib_max).short(earned.is_some()).judged(plan.delays_count))
+    Ok(outcome.bounded(written_kib_max).short(earned.is_some()).recovered(recovery).judged(plan.delays_count))
+}
+
+/// Waits until every author has had a change confirmed since a moment; the time from then until it was so, or that has passed in vain.
+fn served_since(honest: &[Honest], moment: Instant) -> Duration {
+    let is_served = |author: &Honest| author.between(moment, Instant::now()).changes > 0;
+    while !honest.iter().all(is_served) && moment.elapsed() < SERVED_WITHIN {
+        std::thread::sleep(LOOK);
+    }
+    moment.elapsed()
 }
 
 /// Attackers at work: all who need no member's key, and those who need it one after the other.

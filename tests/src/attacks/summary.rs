@@ -5,6 +5,7 @@ use super::meter::Taken;
 use super::{ATTACKED, ATTACKER_CORES, OTHER, Plan};
 use serde::Serialize;
 use std::fmt;
+use std::time::Duration;
 
 /// MiB of resident memory that no replica may pass.
 pub const RSS_MAX_MIB: u64 = 512;
@@ -17,6 +18,10 @@ const SLOWER_OTHER_TENTHS: u64 = 15;
 const SLACK_MS: u64 = 50;
 /// Factor of slack for what honest authors write: a change costs more when fewer share a slot.
 const HONEST_SLACK: u64 = 2;
+/// Milliseconds from the end of an attack within which authors are served again.
+const RECOVERY_MAX_MS: u64 = 5_000;
+/// The same where another member was killed and started again: a view change, with time-outs that the attack doubled.
+const SHORT_RECOVERY_MAX_MS: u64 = 20_000;
 /// Milliseconds within which `/healthz` answers.
 const HEALTH_MAX_MS: u64 = 1_000;
 
@@ -93,6 +98,8 @@ pub struct Outcome {
     pub written_kib_max: Option<u64>,
     /// Whether a replica was killed meanwhile: all wait for the votes of the attacker then.
     pub is_short: bool,
+    /// Milliseconds from the end of the attack until both authors had a change confirmed.
+    pub recovery_ms: u64,
 }
 
 impl Outcome {
@@ -114,6 +121,7 @@ impl Outcome {
             ended,
             written_kib_max: None,
             is_short: false,
+            recovery_ms: 0,
         }
     }
 
@@ -126,6 +134,12 @@ impl Outcome {
     /// With a replica killed meanwhile.
     pub fn short(mut self, is_short: bool) -> Self {
         self.is_short = is_short;
+        self
+    }
+
+    /// With the time that it took afterwards until both authors were served.
+    pub fn recovered(mut self, recovery: Duration) -> Self {
+        self.recovery_ms = recovery.as_millis() as u64;
         self
     }
 
@@ -144,6 +158,7 @@ impl Outcome {
         let mut found = self.ended.clone();
         found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
         found.extend(self.unserved());
+        found.extend(self.late_recovery());
         found.extend(self.disk_harm());
         found
     }
@@ -156,6 +171,12 @@ impl Outcome {
         });
         let unserved = authors.filter(|(_, _, author)| author.changes == 0);
         unserved.map(|(when, who, _)| format!("no change of an author at {who} was confirmed {when}")).collect()
+    }
+
+    /// Authors who were served again too late.
+    fn late_recovery(&self) -> Option<String> {
+        let (took, allowed) = (self.recovery_ms, if self.is_short { SHORT_RECOVERY_MAX_MS } else { RECOVERY_MAX_MS });
+        (took > allowed).then(|| format!("authors are served {took} ms after the attack, allowed {allowed}"))
     }
 
     /// Written beyond the bound, and beyond what as many honest changes cost in quiet.
@@ -260,6 +281,18 @@ mod tests {
         let outcome = Outcome::new("floods".into(), 0.5, [window(), window(), after], vec![]).judged(false);
 
         assert_eq!(outcome.harm, ["no change of an author at another replica was confirmed after"]);
+    }
+
+    #[test]
+    fn an_author_who_is_served_late_after_an_attack_was_harmed_by_it_unless_a_member_was_killed_too() {
+        let harm = |is_short, ms| {
+            let outcome = Outcome::new("floods".into(), 0.5, [window(), window(), window()], vec![]).short(is_short);
+            outcome.recovered(Duration::from_millis(ms)).judged(false).harm
+        };
+
+        assert_eq!(harm(false, 5_001), ["authors are served 5001 ms after the attack, allowed 5000"]);
+        assert_eq!((harm(false, 5_000), harm(true, 20_000)), (vec![], vec![]));
+        assert_eq!(harm(true, 20_001).len(), 1);
     }
 
     fn outcome(ended: &[&str]) -> Outcome {
