@@ -1,5 +1,6 @@
 //! Answers that may be large on a slow line: the time runs from the last bytes that came.
 
+use super::question::post;
 use super::*;
 
 /// Time after which an answer must have come at a rate.
