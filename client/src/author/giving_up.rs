@@ -1,11 +1,7 @@
 //! Changes that may wait for ever, and are let go by the owner of their key.
 
-use super::{Author, SubmitError};
-use crate::api::Problem;
-use crate::calls::Posted;
-use crate::http::ClientError;
-use crate::outbox::{Answer, GIVEN_UP};
-use quorate_ledger::EnvelopeId;
+use super::*;
+use crate::outbox::GIVEN_UP;
 
 impl Author {
     /// Gives up an envelope without an answer, and what is based on it: they count as refused, nothing sends them again, and their
@@ -30,5 +26,20 @@ impl Author {
         let problem = Problem::new(409, GIVEN_UP, "the owner of its key has given it up");
         self.give_up_as(&name, &problem)?;
         Ok([vec![Answer::Gate(problem)], self.give_up_hopeless()?].concat())
+    }
+
+    /// Gives up what can only be refused, so that nothing waits for it; the answer to each.
+    pub(super) fn give_up_hopeless(&mut self) -> Result<Vec<Answer>, SubmitError> {
+        let given_up = self.outbox.give_up_hopeless()?;
+        for id in &given_up {
+            self.client.forget(id)?;
+        }
+        Ok(given_up.iter().filter_map(|id| self.outbox.find(id)?.answer.clone()).collect())
+    }
+
+    /// Gives up an envelope for this reason: what waits for ever would hold up this key for ever.
+    pub(super) fn give_up_as(&mut self, name: &Name, problem: &Problem) -> Result<(), SubmitError> {
+        self.outbox.answer(name, Answer::Gate(problem.clone()))?;
+        self.outbox.id(name).map_or(Ok(()), |id| Ok(self.client.forget(&id)?))
     }
 }

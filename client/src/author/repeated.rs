@@ -1,8 +1,6 @@
 //! A command that is given again, because the answer to the first was lost: its change is known by what it says.
 
-use super::{Author, Draft, Outcome, SubmitError, unanswered, unjudged};
-use crate::calls::Posted;
-use quorate_ledger::{EnvelopeId, Level, Op, State};
+use super::*;
 
 impl Author {
     /// The newest envelope of the domain without an answer.
