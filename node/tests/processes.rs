@@ -4,7 +4,7 @@
 
 #[path = "processes/admission.rs"]
 mod admission;
-#[path = "processes/airgap.rs"]
+#[path = "processes/airgap/mod.rs"]
 mod airgap;
 #[path = "processes/bench.rs"]
 mod bench;
