@@ -241,6 +241,7 @@ fn anybody_carries_the_decision_of_the_home_to_a_group_that_waits() {
     says(&pair.other, &stranger, 0, &["tx", "decide", &id, "--home", &home], 0);
 
     assert_eq!(pair.have("a"), [true; 2]);
+    says(&pair.other, &stranger, 0, &["tx", "decide", &id, "--home", &home], 0);
     says(&pair.other, &stranger, 0, &put, 0);
     assert_eq!(
         word(&says(&pair.home, &key, 0, &["tx", "decide", &id], 0), "state"),
@@ -337,6 +338,29 @@ fn a_branch_that_was_settled_otherwise_than_its_home_keeps_its_draft() {
     assert!(!desk(&home).exists(), "it took effect");
     let left = parts(&other);
     assert_eq!((left["across"].is_null(), word(&left["parts"][0], "path")), (true, "a"));
+}
+
+#[test]
+fn whoever_carries_a_decision_to_a_branch_that_was_settled_otherwise_is_told_of_both_ends() {
+    let pair = Pair::running();
+    let (colleague, home) = (colleague(&pair.other), url(pair.home.api(0)));
+    pair.add("a");
+    let id = pair.killed([2, 1], [Some("committed"), Some("prepared")]);
+    says(&pair.other, &colleague, 0, &["groups", "forget", "partner"], 0);
+    says(&pair.other, &colleague, 0, &["groups", "settle", &id, "abort"], 0);
+    says(&pair.other, &colleague, 0, &["tx", "decide", &id], 0);
+
+    let refused = run(&pair.other, &colleague, 0, &["tx", "decide", &id, "--home", &home]);
+
+    let words = told(&refused);
+    assert!(words.contains("committed by its home, and aborted here") && words.contains("made anew"), "{words}");
+    assert_eq!(refused.status.code(), Some(1));
+    let nobody = ["tx", "decide", &id, "--home", "http://127.0.0.1:1", "--timeout", "1"];
+    assert_eq!(
+        word(&says(&pair.other, &colleague, 0, &nobody, 0), "state"),
+        "aborted",
+        "it has an end without its home"
+    );
 }
 
 #[test]

@@ -38,6 +38,10 @@ pub async fn decide(args: &Decide) -> Outcome {
     let client = word.reach.client()?;
     let entry = known(&client, id).await?;
     let (commit, proofs) = match (entry.state, &args.home) {
+        (TransactionState::Aborted | TransactionState::Committed, Some(home)) if !entry.home => {
+            tell(&entry, word.reach.json)?;
+            return alike(&entry, &word.reach.client_elsewhere(home)?).await;
+        }
         (TransactionState::Aborted, _) => return tell(&entry, word.reach.json),
         (TransactionState::Committed, _) if !args.abort => return tell(&entry, word.reach.json),
         (TransactionState::Committed, _) => return Err(Failure::no("it took effect, which nothing takes back")),
@@ -85,7 +89,7 @@ async fn known(client: &Client, id: &TransactionId) -> Result<TransactionEntry, 
 async fn decision(home: &Client, reader: &Client, entry: &TransactionEntry) -> Result<(bool, Vec<Vec<u8>>), Failure> {
     let decided = known(home, &entry.id).await?;
     let state = match decided.state {
-        _ if !decided.home => return Err(Failure::usage(format!("{} is no node of its home", home.node()))),
+        _ if !decided.home => return Err(not_home(home)),
         TransactionState::Prepared | TransactionState::Settled => return Err(undecided(home.node(), &decided)),
         TransactionState::Committed => BranchState::Committed,
         TransactionState::Aborted => BranchState::Aborted,
@@ -93,6 +97,29 @@ async fn decision(home: &Client, reader: &Client, entry: &TransactionEntry) -> R
     let group = decided.home_group().unwrap_or_default();
     let proof = proof_for(&reader.renewed(), (&home.renewed(), &group), &entry.id, state).await?;
     Ok((state == BranchState::Committed, vec![proof.encode()]))
+}
+
+/// Refuses a branch that has ended otherwise than the home says; one whose home says nothing has its end all the same.
+async fn alike(entry: &TransactionEntry, home: &Client) -> Outcome {
+    let state = match known(home, &entry.id).await {
+        Ok(at_home) if !at_home.home => return Err(not_home(home)),
+        Ok(at_home) if at_home.state == entry.state => return Ok(()),
+        Ok(at_home) => at_home.state,
+        Err(failure) => {
+            tell!("quorate: how its home has ended it is not known: {failure}");
+            return Ok(());
+        }
+    };
+    let here = format!("{} here, as the organisations of this group have settled", word(entry.state));
+    Err(Failure::no(format!("{} by its home, and {here}", word(state))).next(match state {
+        TransactionState::Committed => "what it was to write here is lost, and can be made anew as a change of its own",
+        TransactionState::Aborted => "what took effect here can be taken back with a change of its own: `quorate log` shows it",
+        _ => "its home can still end it otherwise: its author goes on with `quorate tx commit --with`, or its author's organisation ends it there with `quorate tx decide ID --abort`",
+    }))
+}
+
+fn not_home(node: &Client) -> Failure {
+    Failure::usage(format!("{} is no node of its home", node.node()))
 }
 
 /// Failure where a home has not decided.
