@@ -1,6 +1,6 @@
 //! Transactions over several groups, and the groups that are known for them.
 
-use quorate_ledger::{Branch, EnvelopeId, GlobalTransaction, Revision, TransactionId, hexed};
+use quorate_ledger::{Branch, BranchState, EnvelopeId, GlobalTransaction, Revision, TransactionId, hexed};
 use quorate_pbft::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,18 @@ pub struct KnownGroupEntry {
     pub seen: u64,
     /// The revision that made it known, or named its members anew.
     pub since: Revision,
+}
+
+impl TransactionState {
+    /// State of a branch, and what the organisations have decided of one that is settled.
+    pub fn of(state: BranchState) -> (Self, Option<bool>) {
+        match state {
+            BranchState::Prepared => (Self::Prepared, None),
+            BranchState::Settled(commit) => (Self::Settled, Some(commit)),
+            BranchState::Committed => (Self::Committed, None),
+            BranchState::Aborted => (Self::Aborted, None),
+        }
+    }
 }
 
 impl TransactionEntry {

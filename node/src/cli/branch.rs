@@ -1,11 +1,19 @@
 //! Proof of a group's branch of a transaction over several groups, as `quorate verify` checks and tells it.
 
+use super::change::word;
 use super::print::plain;
 use super::signed::{Told, certified, numbers};
+use quorate_client::api::TransactionState;
 use quorate_client::verify::{Demands, NotProved};
+use quorate_ledger::Genesis;
 use quorate_ledger::proof::{BranchProof, Epochs};
-use quorate_ledger::{BranchState, Genesis};
 use serde_json::json;
+
+/// State of a branch in words: that of the API, and of a settled one its end to come.
+pub fn words((state, settled): (TransactionState, Option<bool>)) -> String {
+    let end = settled.map_or("", |commit| if commit { ", to be committed" } else { ", to be aborted" });
+    format!("{}{end}", word(state))
+}
 
 /// Verifies the proof for a holder of this genesis who knows these epochs.
 pub fn verify(
@@ -35,16 +43,10 @@ fn told(proof: &BranchProof, domain: Option<String>) -> Told {
     let (record, checkpoint) = (proof.record(), proof.checkpoint());
     let (seq, time) = (checkpoint.head().seq.get(), checkpoint.head().time.get());
     let signers: Vec<_> = checkpoint.certificate().signatures.iter().map(|(signer, _)| *signer).collect();
-    let state = match record.state {
-        BranchState::Prepared => "prepared",
-        BranchState::Settled(true) => "settled, to be committed",
-        BranchState::Settled(false) => "settled, to be aborted",
-        BranchState::Committed => "committed",
-        BranchState::Aborted => "aborted",
-    };
+    let (state, settled) = TransactionState::of(record.state);
     let mut lines = vec![
         format!("branch    of transaction {}", record.transaction.id()),
-        format!("state     {state}{}", if record.is_home { ", here at its home" } else { "" }),
+        format!("state     {}{}", words((state, settled)), if record.is_home { ", here at its home" } else { "" }),
         format!("author    {} of {}", record.author, plain(&record.organisation)),
     ];
     lines.extend(domain.as_ref().map(|domain| format!("domain    {}", plain(domain))));
@@ -53,8 +55,8 @@ fn told(proof: &BranchProof, domain: Option<String>) -> Told {
         "verified": true,
         "kind": "branch",
         "id": record.transaction.id().to_string(),
-        "state": state.split(',').next(),
-        "settled": matches!(record.state, BranchState::Settled(_)).then(|| record.state == BranchState::Settled(true)),
+        "state": state,
+        "settled": settled,
         "home": record.is_home,
         "domain": domain,
         "author": record.author.to_string(),

@@ -1,6 +1,6 @@
 //! Cuts of two groups, through the commands: taken while they run, checked, and gone on from.
 
-use crate::governance::{author, says, text, word};
+use crate::governance::{author, run, says, text, word};
 use crate::group::{Group, QUORATE, eventually};
 use crate::groups::{Pair, url};
 use crate::restart::Left;
@@ -171,6 +171,31 @@ fn a_node_that_fails_once_ends_no_cut_and_one_that_stays_silent_ends_it_with_its
     assert!(said.contains("it is taken anew"), "{said}");
     assert_eq!(told(&taking), told(&verify(&out)));
     assert!(linked.join("cut.json").exists(), "the folder that the link names is the cut");
+}
+
+#[test]
+fn a_settled_branch_is_told_alike_by_a_cut_by_its_proof_and_by_its_node() {
+    let pair = Pair::running();
+    pair.add("a");
+    let transaction = pair.killed([1, 1], [Some("prepared"), Some("prepared")]);
+    let (key, other) = (author(&pair.other, 0), genesis(&pair.other));
+    says(&pair.other, &key, 0, &["groups", "forget", "partner"], 0);
+    says(&pair.other, &key, 0, &["groups", "settle", &transaction, "abort"], 0);
+    let (out, proof) = (pair.home.dir().join("cut"), pair.home.dir().join("proof"));
+
+    let shown = says(&pair.other, &key, 0, &["tx", "show", &transaction, "--out", text(&proof)], 0);
+    let taken = told(&take(&pair, &out));
+    let proved = ["verify", text(&proof), "--genesis", text(&other)];
+
+    let in_cut = &taken["under_way"][&transaction][&id(&pair.other)];
+    for branch in [in_cut, &shown, &told(&quorate(&[&proved[..], &["--json"]].concat()))] {
+        assert_eq!((word(branch, "state"), &branch["settled"]), ("settled", &false.into()), "{branch}");
+    }
+    let show = run(&pair.other, &key, 0, &["tx", "show", &transaction]);
+    for said in [show, quorate(&proved), quorate(&["cut", "verify", text(&out)])] {
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(said.contains("settled, to be aborted"), "{said}");
+    }
 }
 
 /// The group that goes on from its state in a cut; its new genesis.

@@ -87,12 +87,7 @@ fn record(moment: &Moment, id: TransactionId) -> Answer<BranchRecord> {
 
 fn entry(moment: &Moment, id: TransactionId, record: BranchRecord) -> Answer<TransactionEntry> {
     let (domain, paths) = (moment.view().domain_of_branch(&record)?.to_owned(), moment.view().promised(&record)?);
-    let (state, settled) = match record.state {
-        BranchState::Prepared => (TransactionState::Prepared, None),
-        BranchState::Settled(commit) => (TransactionState::Settled, Some(commit)),
-        BranchState::Committed => (TransactionState::Committed, None),
-        BranchState::Aborted => (TransactionState::Aborted, None),
-    };
+    let (state, settled) = TransactionState::of(record.state);
     let until = (record.is_home && record.is_open()).then_some(record.until.get());
     Ok(TransactionEntry {
         id,

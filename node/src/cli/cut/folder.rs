@@ -6,9 +6,10 @@ use super::super::document;
 use super::super::failure::{Failure, Outcome};
 use super::super::known::seen;
 use super::super::print::plain;
+use quorate_client::api::TransactionState;
 use quorate_ledger::cut::{self, Gap, GroupState};
 use quorate_ledger::proof::Epochs;
-use quorate_ledger::{BranchState, Genesis, StateView, hexed};
+use quorate_ledger::{Genesis, StateView, hexed};
 use quorate_pbft::Digest;
 use quorate_service::copying;
 use quorate_service::replica::read_genesis;
@@ -125,7 +126,8 @@ pub fn document(members: &[Member]) -> Value {
     });
     let under_way = cut::under_way(&states).into_iter().map(|(id, records)| {
         let records = records.iter().map(|(group, record)| {
-            (group.to_string(), json!({ "home": record.is_home, "state": state(record.state) }))
+            let (state, settled) = TransactionState::of(record.state);
+            (group.to_string(), json!({ "home": record.is_home, "state": state, "settled": settled }))
         });
         (id.to_string(), Value::Object(records.collect()))
     });
@@ -155,15 +157,4 @@ pub fn outside(members: &[Member]) -> Vec<(&Member, Digest, &str)> {
         found.extend(groups.iter().map(|group| (member, *group, name(group))));
     }
     found
-}
-
-/// State of a branch in words.
-pub fn state(state: BranchState) -> &'static str {
-    match state {
-        BranchState::Prepared => "prepared",
-        BranchState::Settled(true) => "settled: commit",
-        BranchState::Settled(false) => "settled: abort",
-        BranchState::Committed => "committed",
-        BranchState::Aborted => "aborted",
-    }
 }

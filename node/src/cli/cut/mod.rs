@@ -4,10 +4,12 @@ mod folder;
 mod plan;
 mod take;
 
+use super::branch;
 use super::clock::date;
 use super::failure::Outcome;
 use super::print::{self, plain};
-use folder::{Member, document, outside, state, states};
+use folder::{Member, document, outside, states};
+use quorate_client::api::TransactionState;
 use quorate_ledger::BranchRecord;
 use quorate_ledger::cut::{seal, under_way};
 use quorate_pbft::Digest;
@@ -55,7 +57,8 @@ fn tell(done: &str, members: &[Member], as_json: bool) -> Outcome {
         };
         let stands = |(group, record): (&Digest, &&BranchRecord)| {
             let home = if record.is_home { ", the home" } else { "" };
-            format!("{} in {}{home}", state(record.state), name(*group).unwrap_or_default())
+            let state = branch::words(TransactionState::of(record.state));
+            format!("{state} in {}{home}", name(*group).unwrap_or_default())
         };
         let stands: Vec<String> = records.iter().map(stands).collect();
         print::say(format_args!("under way: {id}: {}", stands.join("; ")))?;

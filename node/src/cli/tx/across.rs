@@ -3,6 +3,7 @@
 //!
 //! The terms are kept beside every key before anything is signed, so that a command that was killed is given again.
 
+use super::super::branch::words;
 use super::super::change::{resend, word};
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::lock::lease;
@@ -237,7 +238,7 @@ fn otherwise(
 
 fn line(entry: &Option<TransactionEntry>, of: &TransactionBranch) -> String {
     let at = entry.as_ref().and_then(|entry| entry.decided).map(|at| format!(" at {at}")).unwrap_or_default();
-    let state = entry.as_ref().map_or_else(|| "not prepared".to_owned(), |entry| word(entry.state));
+    let state = entry.as_ref().map_or_else(|| "not prepared".to_owned(), |entry| words((entry.state, entry.settled)));
     format!("{state}{at}  {} of group {}", plain(&of.domain), short(of.group))
 }
 

@@ -1,5 +1,6 @@
 //! `quorate tx show ID`, `tx list` and `tx decide`: a group's branches of transactions over several groups, for everybody.
 
+use super::super::branch::words;
 use super::super::change::word;
 use super::super::clock::date;
 use super::super::failure::{Failure, Outcome};
@@ -75,7 +76,8 @@ pub async fn list(reach: &Reach) -> Outcome {
     listing::list(reach, &["transactions"], &headings, "no branch waits", |table, entry: TransactionEntry| {
         let until = entry.until.map_or_else(|| BY_HOME.to_owned(), date);
         let (domain, organisation) = (plain(&entry.domain), plain(&entry.organisation));
-        table.row([entry.id.to_string(), word(entry.state), domain, organisation, entry.prepared.to_string(), until]);
+        let state = words((entry.state, entry.settled));
+        table.row([entry.id.to_string(), state, domain, organisation, entry.prepared.to_string(), until]);
     })
     .await
 }
@@ -135,7 +137,7 @@ fn tell(entry: &TransactionEntry, as_json: bool) -> Outcome {
     }
     let (domain, organisation) = (plain(&entry.domain), plain(&entry.organisation));
     let at = entry.decided.map(|at| format!(" at {at}")).unwrap_or_default();
-    print::say(format_args!("{}{at}  {}", word(entry.state), entry.id))?;
+    print::say(format_args!("{}{at}  {}", words((entry.state, entry.settled)), entry.id))?;
     print::say(format_args!("  prepared in {domain} by {organisation} at {}", entry.prepared))?;
     if let Some(commit) = entry.settled {
         let end = if commit { "committed" } else { "aborted" };
