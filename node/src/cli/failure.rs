@@ -302,7 +302,10 @@ pub fn absent(domain: &str) -> String {
 
 /// Advice on how to learn the fate of a change without an answer.
 fn later(id: &EnvelopeId) -> String {
-    format!("`quorate receipt {id}` tells; the next command with this key sends it again first")
+    format!(
+        "`quorate receipt {id}` tells; the next command with this key sends it again first. `quorate give-up` lists what this \
+         key waits for, and lets go of what never ends"
+    )
 }
 
 #[cfg(test)]

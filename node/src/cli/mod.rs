@@ -63,6 +63,7 @@ mod files;
 mod unified;
 mod watch;
 mod receipt;
+mod give_up;
 mod verify;
 mod import;
 mod export;
@@ -130,6 +131,7 @@ enum Command {
     Import(import::Import),
     Export(export::Export),
     Receipt(receipt::Receipt),
+    GiveUp(give_up::GiveUp),
     Verify(verify::Verify),
     /// See what could not be merged
     #[command(subcommand)]
@@ -250,6 +252,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Import(args) => wait(import::run(args)),
         Command::Export(args) => wait(export::run(args)),
         Command::Receipt(args) => wait(receipt::run(args)),
+        Command::GiveUp(args) => wait(give_up::run(args)),
         Command::Verify(args) => verify::run(args),
         Command::Conflicts(command) => wait(conflicts::run(command)),
         Command::Evidence(command) => wait(evidence::run(command)),

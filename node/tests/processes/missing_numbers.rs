@@ -1,7 +1,13 @@
 //! Changes that wait for an earlier number of their author.
 
+use crate::governance::{author, run, says, text, word};
 use crate::group::{Group, eventually};
+use quorate_client::author::{Author, Draft};
+use quorate_client::content;
+use quorate_client::http::Client;
+use quorate_ledger::{Mode, Op};
 use serde_json::Value;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn ids(issues: &Value) -> Vec<&str> {
@@ -65,4 +71,56 @@ fn an_offer_whose_gap_closes_at_once_is_answered_with_its_verdict() {
     });
 
     assert_eq!((answer.status, answer.json()["state"].as_str()), (200, Some("applied")), "{}", answer.text());
+}
+
+/// Keeps a change of a key whose content nobody has, as a program with the key may have made it; its id.
+fn kept_without_its_content(group: &Group, key: &Path) -> String {
+    let op = Op::Put { path: "a".into(), mode: Mode::File, content: content::digest(b"nobody has it") };
+    let draft = Draft { base: None, ops: vec![op], contents: vec![], message: String::new() };
+    let keep = async {
+        let client = Client::new(&format!("http://{}", group.api(0)), Duration::from_secs(30)).expect("an address");
+        Author::open(key, client, "main").await.expect("our key").keep(&draft).await.expect("it is signed")
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(keep).to_string()
+}
+
+#[test]
+fn a_change_that_waits_for_ever_is_let_go_by_the_owner_of_its_key() {
+    let group = Group::running(4);
+    let key = author(&group, 0);
+    let waits = kept_without_its_content(&group, &key);
+    let stuck = run(&group, &key, 0, &["put", "b", text(&key), "--timeout", "3"]);
+    let told = String::from_utf8_lossy(&stuck.stderr).into_owned();
+    assert!(stuck.status.code() == Some(3) && told.contains("`quorate give-up`"), "{told}");
+    let listed = says(&group, &key, 0, &["give-up"], 0);
+    assert_eq!((word(&listed["items"][0], "id"), word(&listed["items"][0], "domain")), (&waits[..], "main"));
+
+    let given_up = says(&group, &key, 0, &["give-up", &waits], 0);
+
+    assert_eq!(given_up["given_up"][0]["id"].as_str(), Some(&waits[..]));
+    assert_eq!(
+        given_up["given_up"].as_array().map(Vec::len),
+        Some(2),
+        "and the change that is based on it: {given_up}"
+    );
+    assert_eq!(says(&group, &key, 0, &["give-up"], 0)["items"], Value::Array(vec![]));
+    assert_eq!(word(&says(&group, &key, 1, &["put", "b", text(&key)], 0), "state"), "applied");
+    says(&group, &key, 0, &["give-up", &waits], 1);
+}
+
+#[test]
+fn a_change_that_has_its_verdict_by_now_is_not_given_up() {
+    let mut group = Group::running(1);
+    let key = author(&group, 0);
+    let id = word(&says(&group, &key, 0, &["put", "a", text(&key)], 0), "id").to_owned();
+    let outbox = std::fs::read_dir(key.with_added_extension("outbox")).expect("it has signed").flatten();
+    let answer = outbox.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|ends| ends == "answer"));
+    std::fs::remove_file(answer.expect("it has its verdict")).expect("as if the command had been killed before");
+
+    let receipt = says(&group, &key, 0, &["give-up", &id], 0);
+
+    assert_eq!((word(&receipt, "id"), word(&receipt, "state")), (&id[..], "applied"));
+    group.stop(0);
+    assert_eq!(says(&group, &key, 0, &["give-up"], 0)["items"], Value::Array(vec![]), "no node is asked for a list");
 }
