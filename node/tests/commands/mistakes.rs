@@ -233,3 +233,18 @@ fn a_demo_whose_group_bears_no_liar_says_so() {
     let said = quorate(home.path(), &["demo", "--replicas", "3", "--repo", "nowhere", "--dir", "made"]);
     assert!(errors(&said).contains("a group of 3 bears no liar: nobody lies"), "{}", errors(&said));
 }
+
+#[test]
+fn a_second_file_for_one_group_of_a_cut_is_told_and_nothing_is_asked() {
+    let home = folder(&[]);
+    assert_eq!(code(&quorate(home.path(), &["init", "--out", ".", "--replicas", "1"])), 0);
+    for flag in ["--epochs", "--token"] {
+        let take = ["cut", "take", "--out", "cut", "--of", "genesis.json=http://127.0.0.1:1", "--timeout", "1"];
+        let twice = [flag, "genesis.json=one", flag, "genesis.json=two"];
+
+        let said = quorate(home.path(), &[&take[..], &twice].concat());
+
+        assert_eq!(code(&said), 2, "{flag}: {}", errors(&said));
+        assert!(errors(&said).contains(&format!("{flag} genesis.json=two")), "{}", errors(&said));
+    }
+}

@@ -229,7 +229,10 @@ fn ended_after_a_restart(left: [&str; 2], taken: [isize; 2], end: &str) {
     let of = |group: &Group, new: &str| format!("{}={new}", text(&genesis(group)));
     let mixed = quorate(&["cut", "plan", text(&out), "--restarted", &of(&home, &other_genesis)]);
     is_no(&mixed, "does not go on from slot ");
-    let one = told(&quorate(&["cut", "plan", text(&out), "--json", "--restarted", &of(&home, &home_genesis)]));
+    let plan = ["cut", "plan", text(&out), "--json", "--restarted", &of(&home, &home_genesis)];
+    let twice = quorate(&[&plan[..], &["--restarted", &of(&home, &home_genesis)]].concat());
+    assert_eq!(twice.status.code(), Some(2), "a group is restarted once: {}", String::from_utf8_lossy(&twice.stderr));
+    let one = told(&quorate(&plan));
     let settle = |step: &&Value| word(step, "command").starts_with("quorate groups settle");
     let settle = one["steps"].as_array().expect("a list").iter().find(settle).expect("the home is over");
     assert!(word(settle, "note").contains("in every living group first"), "{settle}");

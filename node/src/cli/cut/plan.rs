@@ -41,8 +41,13 @@ struct Line<'a> {
 /// Runs `quorate cut plan`.
 pub fn run(args: &Plan) -> Outcome {
     let members = verified(&args.dir)?;
-    let restarted = args.restarted.iter().map(|(old, new)| goes_on(old, new, &members));
-    let restarted = restarted.collect::<Result<BTreeMap<_, _>, Failure>>()?;
+    let mut restarted = BTreeMap::new();
+    for (old, new) in &args.restarted {
+        let (group, new) = goes_on(old, new, &members)?;
+        if let Some(other) = restarted.insert(group, new) {
+            return Err(Failure::usage(format!("--restarted {}: its group goes on as {other} already", old.display())));
+        }
+    }
     let steps = plan(&states(&members), &restarted.keys().copied().collect());
     let lines: Vec<Line<'_>> = steps.iter().map(|step| line(step, (&members, &restarted))).collect();
     if args.json {

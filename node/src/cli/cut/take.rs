@@ -89,12 +89,24 @@ struct Source {
 }
 
 impl Take {
+    /// Refuses a file for a genesis that no --of names, or that has one already.
+    fn are_one_each(&self, flag: &str, pairs: &[Pair]) -> Outcome {
+        for (at, (genesis, file)) in pairs.iter().enumerate() {
+            let refused = |why| Err(Failure::usage(format!("{flag} {}={file}: {why}", genesis.display())));
+            if self.of.iter().all(|of| of.0 != *genesis) {
+                return refused("no --of names this genesis");
+            }
+            if pairs[..at].iter().any(|other| other.0 == *genesis) {
+                return refused("this group has one already");
+            }
+        }
+        Ok(())
+    }
+
     /// Groups by their ids; the folder has their geneses and epochs.
     fn sources(&self, folder: &Path) -> Result<Vec<Source>, Failure> {
-        let strays = self.epochs.iter().chain(&self.token);
-        if let Some((stray, _)) = strays.into_iter().find(|(genesis, _)| self.of.iter().all(|of| of.0 != *genesis)) {
-            return Err(Failure::usage(format!("{}: no --of names this genesis", stray.display())));
-        }
+        self.are_one_each("--epochs", &self.epochs)?;
+        self.are_one_each("--token", &self.token)?;
         let beside = |pairs: &[Pair], genesis: &Path| {
             pairs.iter().find(|pair| pair.0 == *genesis).map(|(_, file)| PathBuf::from(file))
         };
