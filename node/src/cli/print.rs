@@ -76,6 +76,11 @@ fn line(row: &[String], widths: &[usize]) -> String {
     padded.join("  ").trim_end().to_owned()
 }
 
+/// Quotes a word for a shell.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Prints a value as one JSON document.
 pub fn json(value: &impl Serialize) -> io::Result<()> {
     bytes(format!("{}\n", serde_json::to_string_pretty(value)?).as_bytes())
@@ -132,6 +137,11 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_with_quotes_and_spaces_is_one_word() {
+        assert_eq!(quoted("/a b/it's"), r"'/a b/it'\''s'");
+    }
 
     #[test]
     fn columns_line_up() {

@@ -198,6 +198,12 @@ fn a_settled_branch_is_told_alike_by_a_cut_by_its_proof_and_by_its_node() {
     }
 }
 
+/// Words of a command, as a shell takes them.
+fn words(command: &str) -> Vec<String> {
+    let said = Command::new("sh").args(["-c", &format!("printf '%s\\n' {command}")]).output().expect("a shell");
+    String::from_utf8_lossy(&said.stdout).lines().map(str::to_owned).collect()
+}
+
 /// The group that goes on from its state in a cut; its new genesis.
 fn restarted(mut group: Group, cut: &Path) -> (Group, String) {
     let snapshot = cut.join(format!("{}.snapshot", id(&group)));
@@ -225,6 +231,11 @@ fn ended_after_a_restart(left: [&str; 2], taken: [isize; 2], end: &str) {
     let Pair { home, other } = pair;
 
     let [(home, home_genesis), (other, other_genesis)] = [home, other].map(|group| restarted(group, &out));
+    let [home_genesis, other_genesis] =
+        [("home's new", home_genesis), ("other's new", other_genesis)].map(|(name, made)| {
+            fs::copy(made, folder.path().join(name)).expect("our folder");
+            text(&folder.path().join(name)).to_owned()
+        });
 
     let of = |group: &Group, new: &str| format!("{}={new}", text(&genesis(group)));
     let mixed = quorate(&["cut", "plan", text(&out), "--restarted", &of(&home, &other_genesis)]);
@@ -240,8 +251,8 @@ fn ended_after_a_restart(left: [&str; 2], taken: [isize; 2], end: &str) {
     let plan = quorate(&["cut", "plan", text(&out), "--json", "--restarted", &both[0], "--restarted", &both[1]]);
     for step in told(&plan)["steps"].as_array().expect("a list") {
         let group = if word(step, "group") == ids[0] { &home } else { &other };
-        let args: Vec<&str> = word(step, "command").split(' ').skip(1).collect();
-        says(group, &author(group, 0), 0, &args, 0);
+        let args = words(word(step, "command"));
+        says(group, &author(group, 0), 0, &args[1..].iter().map(String::as_str).collect::<Vec<_>>(), 0);
     }
     let pair = Pair { home, other };
     assert_eq!(pair.states(&transaction), [Some(end.to_owned()), Some(end.to_owned())]);

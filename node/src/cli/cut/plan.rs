@@ -2,7 +2,7 @@
 
 use super::super::clock::date;
 use super::super::failure::{Failure, Outcome};
-use super::super::print::{self, plain};
+use super::super::print::{self, plain, quoted};
 use super::super::reach::{Pair, parse_pair};
 use super::folder::{Member, states, verified};
 use quorate_ledger::TransactionId;
@@ -82,7 +82,7 @@ fn line<'a>((at, step): &(Digest, Step), cut: (&'a [Member], &BTreeMap<Digest, S
     let name = |group: &Digest| member.state.known.get(group).map(|known| known.name.as_str()).unwrap_or_default();
     let (command, note) = match step {
         Step::Know(group) => {
-            (format!("quorate groups know {} --name {}", restarted[group], name(group)), String::new())
+            (format!("quorate groups know {} --name {}", quoted(&restarted[group]), name(group)), String::new())
         }
         Step::Forget(group) => (format!("quorate groups forget {group}"), String::new()),
         Step::Abort(id) => {

@@ -5,7 +5,7 @@
 
 use super::ERROR;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::print;
+use crate::cli::print::{self, quoted};
 use serde_json::json;
 use std::io;
 use std::process::Command;
@@ -45,11 +45,6 @@ fn settings(program: &str) -> [(&'static str, String); 4] {
     ]
 }
 
-/// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 fn set(global: bool, key: &str, value: &str) -> Result<(), Failure> {
     let scope = if global { "--global" } else { "--local" };
     let by_hand = format!("by hand: git config {scope} {key} {}", quoted(value));
@@ -67,15 +62,5 @@ fn set(global: bool, key: &str, value: &str) -> Result<(), Failure> {
             Err(Failure::usage("there is no `git` program").next(by_hand))
         }
         Err(error) => Err(Failure::new(Exit::Usage, format!("git: {error}")).next(by_hand)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_with_quotes_and_spaces_is_one_word() {
-        assert_eq!(quoted("/a b/it's"), r"'/a b/it'\''s'");
     }
 }
