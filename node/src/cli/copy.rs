@@ -212,6 +212,8 @@ pub(super) fn failed(error: CopyError) -> Failure {
         CopyError::NobodyLeft(_) => {
             Failure::new(Exit::Unreachable, plain(&error.to_string())).next("run again, or ask another node")
         }
+        CopyError::Refused(_) => Failure::no(plain(&error.to_string()))
+            .next("--token names the file with a token, where the node asks for one"),
         CopyError::Unsound { .. } => Failure::no(plain(&error.to_string())),
         error => Failure::met(error),
     }

@@ -4,6 +4,7 @@ use crate::governance::{author, run, says, text, word};
 use crate::group::{Group, QUORATE, eventually};
 use crate::groups::{Pair, url};
 use crate::restart::Left;
+use crate::tokens::guarded;
 use quorate_ledger::Genesis;
 use serde_json::Value;
 use std::fs;
@@ -171,6 +172,20 @@ fn a_node_that_fails_once_ends_no_cut_and_one_that_stays_silent_ends_it_with_its
     assert!(said.contains("it is taken anew"), "{said}");
     assert_eq!(told(&taking), told(&verify(&out)));
     assert!(linked.join("cut.json").exists(), "the folder that the link names is the cut");
+}
+
+#[test]
+fn a_node_that_refuses_its_state_ends_a_cut_at_once() {
+    let group = guarded();
+    let (out, genesis) = (group.dir().join("cut"), genesis(&group));
+    let of = format!("{}={}", text(&genesis), url(group.api(0)));
+    let take = ["cut", "take", "--json", "--out", text(&out), "--of", &of, "--timeout", "10"];
+
+    is_no(&quorate(&take), "--token names the file");
+
+    let token = format!("{}={}", text(&genesis), text(&group.dir().join("replica-0/admin.token")));
+    let taken = told(&quorate(&[&take[..], &["--token", &token]].concat()));
+    assert_eq!(told(&verify(&out)), taken);
 }
 
 #[test]

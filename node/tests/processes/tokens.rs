@@ -99,7 +99,7 @@ fn runs(group: &Group, args: &[&str], shows_token: bool) -> Output {
 }
 
 /// A replica whose reads are guarded, with a file in `lab`, which not everyone may read.
-fn guarded() -> Group {
+pub fn guarded() -> Group {
     let mut group = Group::init(1);
     let (folder, file) = (group.dir().join("replica-0"), new_key(&group, "any-file"));
     std::fs::write(folder.join("admin.token"), "secret\n").expect("our folder");

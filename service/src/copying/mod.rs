@@ -78,7 +78,7 @@ async fn copied(plan: Plan, tell: Tell) -> Result<Copied, CopyError> {
     }
     let (load, failures) = fill(load, from, tell).await?;
     let Some((progress, checkpoint)) = load.finish(&genesis, None)? else {
-        return Err(CopyError::NobodyLeft(failures.join("; ")));
+        return Err(CopyError::of_nobody(failures));
     };
     let before_seq = old.as_ref().and_then(|old| slot(&old.db, &genesis));
     let was_marked = marked(&data).map_err(at(&data))?.is_some();
@@ -102,8 +102,8 @@ fn take_up(growing: &Path, genesis: &Genesis, member: &[u8; 32]) -> Result<Load,
     opened.map_or_else(damaged, |opened| opened.map_err(CopyError::of_part(growing)))
 }
 
-/// Asks all nodes until the state is whole or none is left; in words why nodes ended before.
-async fn fill(load: Load, from: Vec<Client>, tell: Tell) -> Result<(Load, Vec<String>), CopyError> {
+/// Asks all nodes until the state is whole or none is left; in words why nodes ended before, and whether each refused.
+async fn fill(load: Load, from: Vec<Client>, tell: Tell) -> Result<(Load, Vec<(String, bool)>), CopyError> {
     let load = Arc::new(Mutex::new(load));
     let mut workers = JoinSet::new();
     for (number, node) in from.into_iter().enumerate() {

@@ -176,6 +176,9 @@ pub enum CopyError {
     /// State that the members of its group did not sign as it is told.
     #[error("members of the group that is over did not sign the state that it names: {0}")]
     Unproven(ProofError),
+    /// Every node that was asked refuses, which asking again does not mend.
+    #[error("no state is given: {0}")]
+    Refused(String),
     /// No node is left to ask.
     #[error("no node is left to copy from: {0}")]
     NobodyLeft(String),
@@ -185,6 +188,13 @@ pub enum CopyError {
 pub const DISK_FULL: &str = "No space left on device";
 
 impl CopyError {
+    /// Error where no node is left: why each is asked no more, and whether it refused.
+    pub(super) fn of_nobody(failures: Vec<(String, bool)>) -> Self {
+        let all_refuse = !failures.is_empty() && failures.iter().all(|(_, refuses)| *refuses);
+        let whys = failures.into_iter().map(|(why, _)| why).collect::<Vec<_>>().join("; ");
+        if all_refuse { Self::Refused(whys) } else { Self::NobodyLeft(whys) }
+    }
+
     /// Whether the disk has no room.
     pub fn is_of_full_disk(&self) -> bool {
         self.to_string().contains(DISK_FULL)

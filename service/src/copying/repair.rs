@@ -428,7 +428,7 @@ async fn anew(plan: &Plan, done: &mut Repaired, next: Option<SeqNum>, tell: Tell
     };
     let mut loses_promises = promises.is_none();
     let made = fill(load, plan.from.clone(), tell).await.and_then(|(load, failures)| {
-        done.failures.extend(failures);
+        done.failures.extend(failures.into_iter().map(|(why, _)| why));
         let promises = promises.map(|old| Ok::<_, CopyError>(old.snapshot()?.apart())).transpose()?;
         let outruns = |promises: &Snapshot| load.outruns(promises, (genesis, &plan.member));
         let outrun = promises.as_ref().map(outruns).transpose()?;

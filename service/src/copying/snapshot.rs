@@ -74,7 +74,7 @@ async fn recorded(
     let load = Load::open(db, genesis)?.recorded_by(recorder);
     let recorded = fill(load, vec![node], tell)
         .await
-        .and_then(|(load, failures)| load.into_record().ok_or_else(|| CopyError::NobodyLeft(failures.join("; "))));
+        .and_then(|(load, failures)| load.into_record().ok_or_else(|| CopyError::of_nobody(failures)));
     let removed = fs::remove_dir_all(&scratch).map_err(at(&scratch));
     let (progress, checkpoint, recorder) = match removed.and(recorded) {
         Ok(recorded) => recorded,

@@ -41,12 +41,12 @@ pub(super) fn lock(load: &Mutex<Load>) -> MutexGuard<'_, Load> {
     load.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks until the copy is whole, or the node is of no use; then says why.
+/// Asks until the copy is whole, or the node is of no use; then says why, and whether it refuses.
 pub(super) async fn work(
     load: Arc<Mutex<Load>>,
     (number, node): (usize, Client),
     tell: Tell,
-) -> Result<Option<String>, CopyError> {
+) -> Result<Option<(String, bool)>, CopyError> {
     let (mut moved, mut behind) = (0, 0);
     let (mut silent, mut away) = (SILENCES_MAX, AWAY_MAX); // one that never answers is no node
     loop {
@@ -60,7 +60,9 @@ pub(super) async fn work(
             }
         };
         let begun = Instant::now();
-        let why = match bring(&load, &node, (&mut errand, &mut silent, begun), &*tell).await? {
+        let brought = bring(&load, &node, (&mut errand, &mut silent, begun), &*tell).await?;
+        let refuses = matches!(brought, Brought::Refusal(_));
+        let why = match brought {
             Brought::All => {
                 moved = if errand.moved() == 0 { 0 } else { moved + errand.moved() };
                 (away, behind) = (0, 0);
@@ -92,10 +94,10 @@ pub(super) async fn work(
                 continue;
             }
             Brought::Behind(why) => format!("{} lies behind: {why}", node.node()),
-            Brought::Silence(why) | Brought::Nothing(why) => why,
+            Brought::Silence(why) | Brought::Refusal(why) | Brought::Nothing(why) => why,
         };
         lock(&load).leave(number, errand);
-        return Ok(Some(why));
+        return Ok(Some((why, refuses)));
     }
 }
 
@@ -108,7 +110,9 @@ enum Brought {
     Behind(String),
     /// No answer, however often it was asked: it may have been stopped and started.
     Silence(String),
-    /// A wrong answer, or a refusal.
+    /// The node says no.
+    Refusal(String),
+    /// A wrong answer.
     Nothing(String),
 }
 
@@ -134,6 +138,9 @@ async fn bring(
             Err(error @ ClientError::NoAnswer { .. }) => return Ok(Brought::Silence(error.to_string())),
             Err(ClientError::Refused(problem)) if problem.status == NOT_FOUND => {
                 return Ok(Brought::Behind(problem.to_string()));
+            }
+            Err(error @ ClientError::Refused(_)) => {
+                return Ok(Brought::Refusal(format!("{} refuses: {error}", node.node())));
             }
             Err(error) => return Ok(Brought::Nothing(error.to_string())),
         };

@@ -86,6 +86,8 @@ struct Source {
     genesis: Genesis,
     nodes: Vec<String>,
     token: Option<PathBuf>,
+    /// Refusals in a row.
+    refusals: usize,
 }
 
 impl Take {
@@ -120,7 +122,7 @@ impl Take {
                 fs::copy(&epochs, &files.epochs).map_err(|error| Failure::file(&epochs, error))?;
             }
             let nodes = nodes.split(',').map(str::to_owned).collect();
-            sources.push(Source { genesis, nodes, token: beside(&self.token, file) });
+            sources.push(Source { genesis, nodes, token: beside(&self.token, file), refusals: 0 });
         }
         are_apart(&sources.iter().map(|source| &source.genesis).collect::<Vec<_>>())?;
         sources.sort_unstable_by_key(|source| source.genesis.group());
@@ -141,7 +143,7 @@ async fn fitting(
         let asked: Vec<&Source> = sources.iter().filter(|source| due.contains(&source.genesis.group())).collect();
         let Ok(exported) = timeout_at(until, export(&asked, (args, folder), until)).await else { return Err(last) };
         let silent;
-        (due, silent) = take_in(&mut members, exported, folder)?;
+        (due, silent) = take_in((&mut sources, &mut members), exported, folder)?;
         let gaps = gaps(&states(&members));
         due.extend(gaps.iter().map(|gap| gap.behind));
         let gap = |gap| Failure::no(words(gap, &members)).next("take it while less goes on between the groups");
@@ -155,20 +157,25 @@ async fn fitting(
     }
 }
 
-/// Takes in the states that were exported; the groups that gave none, and why the last of them did not.
+/// Takes in the states that were exported; the groups that gave none, and why the last of them did not. Errs where asking
+/// again mends nothing, as where each node of a group refuses.
 fn take_in(
-    members: &mut Vec<Member>,
+    (sources, members): (&mut [Source], &mut Vec<Member>),
     exported: Vec<(Digest, Outcome)>,
     folder: &Path,
 ) -> Result<(BTreeSet<Digest>, Option<Failure>), Failure> {
     let (mut silent, mut why) = (BTreeSet::new(), None);
     for (group, exported) in exported {
+        let is_refused = exported.as_ref().is_err_and(|failure| failure.exit() == Exit::No);
+        let source = sources.iter_mut().find(|source| source.genesis.group() == group).expect("it was asked");
+        source.refusals = if is_refused { source.refusals + 1 } else { 0 };
+        let may_another = source.refusals < source.nodes.len();
         match exported {
             Ok(()) => {
                 members.retain(|member| member.state.group != group);
                 members.push(Member::read(folder, group)?);
             }
-            Err(failure) if failure.exit() == Exit::Unreachable => {
+            Err(failure) if failure.exit() == Exit::Unreachable || is_refused && may_another => {
                 silent.insert(group);
                 why = Some(failure);
             }
