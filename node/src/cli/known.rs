@@ -39,6 +39,15 @@ impl Known {
         )
     }
 
+    /// Adds how a file of epochs is checked: its signatures begin with those of the members that the genesis names.
+    pub fn needs_genesis(&self, failure: Failure) -> Failure {
+        let Some(path) = &self.epochs else { return failure };
+        let command = format!("quorate verify --epochs {} --genesis FILE", print::quoted(&path.to_string_lossy()));
+        failure.next(format!(
+            "give --genesis FILE, which names the members whose signatures the epochs begin with: `{command}`"
+        ))
+    }
+
     /// Prints the epochs of the file.
     pub fn print(&self, genesis: &Genesis, as_json: bool) -> Outcome {
         let Some(path) = &self.epochs else { return Ok(()) };

@@ -52,7 +52,7 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Outcome {
     let (content, is_link) = args.content.as_deref().map(read_content).transpose()?.unzip();
     let Verify { file, genesis, known, nonce, domain, path, envelope, json, .. } = args;
-    let genesis = trusted::genesis(genesis.as_deref())?;
+    let genesis = trusted::genesis(genesis.as_deref()).map_err(|failure| known.needs_genesis(failure))?;
     let Some(file) = file else { return known.print(&parsed(&genesis)?, *json) };
     let (nonce, domain, path, envelope) = (*nonce, domain.clone(), path.clone(), *envelope);
     let demands = Demands { content, is_link: is_link.unwrap_or(false), nonce, domain, path, envelope };

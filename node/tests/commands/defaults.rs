@@ -55,6 +55,7 @@ fn where_no_genesis_is_at_hand_no_receipts_and_no_epochs_are_believed() {
     let said = quorate(empty.path(), &["verify", "--epochs", "epochs"]);
     assert_eq!(code(&said), 2, "{}", errors(&said));
     assert!(errors(&said).contains("give --genesis FILE"), "{}", errors(&said));
+    assert!(errors(&said).contains("`quorate verify --epochs 'epochs' --genesis FILE`"), "{}", errors(&said));
 }
 
 #[test]
