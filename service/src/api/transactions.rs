@@ -11,7 +11,7 @@ use crate::engine::{Certified, Moment};
 use axum::extract::State;
 use axum::response::Response;
 use quorate_client::api::{KnownGroupEntry, Page, PromisedPath, TransactionEntry, TransactionState};
-use quorate_ledger::{BranchRecord, BranchState, ForeignGroup, TransactionId};
+use quorate_ledger::{BranchRecord, ForeignGroup, TransactionId};
 use quorate_pbft::Digest;
 use schemars::JsonSchema;
 use serde::Deserialize;
