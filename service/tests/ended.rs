@@ -8,12 +8,15 @@ use quorate_ledger::answers::DIGEST;
 use quorate_service::init::make;
 use quorate_service::replica::Running;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-/// Time that an end may take on a busy machine: less than the scrub rests between two walks.
-const LIMIT: Duration = Duration::from_secs(20);
+/// Time that anything may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Rest of the scrub between two walks.
+#[cfg(target_os = "linux")]
+const REST: Duration = Duration::from_secs(30);
 
 async fn launched() -> (TempDir, PathBuf, Running) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -64,17 +67,34 @@ fn is_open(dir: &Path) -> bool {
     open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok()).any(|at| at.starts_with(dir))
 }
 
+/// Files that are closed before a rest can have ended were let go by who rested. On a machine where even that takes so long it is looked at
+/// again.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_task_of_a_replica_that_was_stopped_keeps_a_file_open_while_it_rests() {
-    let (_folder, dir, mut replica) = launched().await;
-    let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
-    let walks = async || String::from_utf8(client.get_beside("metrics").await.ok()?.body.to_vec()).ok();
-    eventually(async || walks().await.filter(|metrics| metrics.contains("\nquorate_scrub_walks 1"))).await;
-    assert!(is_open(&dir));
+    for _ in 0..3 {
+        let (_folder, dir, mut replica) = launched().await;
+        let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
+        let walks = async || String::from_utf8(client.get_beside("metrics").await.ok()?.body.to_vec()).ok();
+        let mut rests_since = Instant::now();
+        eventually(async || {
+            let asked = Instant::now();
+            let walked = walks().await.filter(|metrics| metrics.contains("\nquorate_scrub_walks 1"));
+            if walked.is_none() {
+                rests_since = asked;
+            }
+            walked
+        })
+        .await;
+        assert!(is_open(&dir));
 
-    replica.stop().await.expect("an orderly end");
-    drop(replica);
+        replica.stop().await.expect("an orderly end");
+        drop(replica);
 
-    eventually(async || (!is_open(&dir)).then_some(())).await;
+        eventually(async || (!is_open(&dir)).then_some(())).await;
+        if rests_since.elapsed() < REST {
+            return;
+        }
+    }
+    panic!("each time files were open for as long as the scrub rests");
 }
