@@ -2,10 +2,10 @@
 
 use super::{Options, Running};
 use crate::api::WAITS_FOR_FUTURE_MAX;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, GENESIS_FILE, Overrides};
 use crate::engine::{PeerFacts, Published};
 use crate::health::CORE_SILENT_MAX;
-use crate::init::{Plan, make};
+use crate::init::{Plan, create_database, make};
 use crate::metrics::Metrics;
 use quorate_client::api::{Issue, Page, SESSION_HEADER};
 use quorate_client::calls::Posted;
@@ -13,10 +13,11 @@ use quorate_client::http::{Client, ClientError};
 use quorate_client::keys::read_seed;
 use quorate_client::session::Token;
 use quorate_ledger::answers::DIGEST;
-use quorate_ledger::{Base, Body, Change, Envelope, Mode, Op, Revision};
-use quorate_pbft::{Ed25519Signer, ReplicaId, SeqNum, Signer as _};
+use quorate_ledger::{Base, Body, Change, Envelope, Genesis, GenesisFile, Ledger, Mode, Op, Revision};
+use quorate_pbft::{Constants, Ed25519Signer, ReplicaId, SeqNum, Signer as _};
+use quorate_storage::Db;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -28,6 +29,13 @@ use tokio::time::{sleep, timeout};
 const LIMIT: Duration = Duration::from_secs(60);
 
 async fn launched() -> (TempDir, Running, Client) {
+    let (folder, dir) = made();
+    let (replica, client) = started(dir).await;
+    (folder, replica, client)
+}
+
+/// A group of one in a new folder, and the folder of its replica.
+fn made() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = Plan {
         out: folder.path().join("group"),
@@ -40,8 +48,30 @@ async fn launched() -> (TempDir, Running, Client) {
         name: None,
         domains: vec!["main".to_owned()],
     };
-    let (replica, client) = started(make(&plan).expect("a group").replicas.remove(0)).await;
-    (folder, replica, client)
+    let dir = make(&plan).expect("a group").replicas.remove(0);
+    (folder, dir)
+}
+
+fn data(dir: &Path) -> PathBuf {
+    dir.join(Config::load(dir, Overrides::default()).expect("what init made").data)
+}
+
+/// Slot of the state on the disk, once nobody has the database open.
+fn folded(dir: &Path, genesis: &Genesis) -> Option<SeqNum> {
+    let db = Db::open(&data(dir)).ok()?;
+    Some(Ledger::open(&db.snapshot().ok()?, genesis).ok()?.executed().seq)
+}
+
+/// Gives a replica that never ran a genesis whose checkpoints come with every 128th slot alone.
+fn begin_anew_without_marks(dir: &Path) -> Genesis {
+    let file = dir.join(GENESIS_FILE);
+    let genesis = Genesis::parse(&std::fs::read(&file).expect("the genesis")).expect("what init made");
+    let constants = Constants { mark_period_ms: 1 << 40, mark_age_ms: 1 << 40, ..Constants::default() };
+    let genesis = Genesis::build(GenesisFile { constants, ..genesis.file().clone() }).expect("a good genesis");
+    std::fs::write(&file, genesis.bytes()).expect("a disk");
+    std::fs::remove_dir_all(data(dir)).expect("what init made");
+    create_database(&data(dir), &genesis).expect("a database");
+    genesis
 }
 
 /// The replica of a folder.
@@ -206,10 +236,11 @@ fn receipts(replica: &Running) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_envelope_that_is_sent_again_or_executed_again_at_a_start_is_counted_once() {
-    let (folder, mut replica, client) = launched().await;
+    let (folder, dir) = made();
+    let genesis = begin_anew_without_marks(&dir);
+    let (mut replica, client) = started(dir.clone()).await;
     eventually(async || client.is_ready().await.is_ok()).await;
     let author = author(&folder);
-    // The state is folded at the first of them, and not again within a second.
     for seq in 1..=3 {
         let envelope = envelope(&author, &replica, seq, ("text", 1));
         judged(&client, &envelope).await;
@@ -217,7 +248,15 @@ async fn an_envelope_that_is_sent_again_or_executed_again_at_a_start_is_counted_
     }
     assert_eq!(receipts(&replica), 3);
     replica.stop().await.expect("an orderly end");
-    let (mut replica, client) = started(folder.path().join("group/replica-0")).await;
+    drop(replica);
+    let mut state = None;
+    eventually(async || {
+        state = folded(&dir, &genesis);
+        state.is_some()
+    })
+    .await;
+    assert_eq!(state, Some(SeqNum::new(0)), "the start has slots to execute again");
+    let (mut replica, client) = started(dir).await;
     eventually(async || client.is_ready().await.is_ok()).await;
 
     judged(&client, &envelope(&author, &replica, 4, ("text", 1))).await;
