@@ -143,6 +143,10 @@ pub struct Pending {
     pub to_seq: u64,
     /// Its attempt for the first number.
     pub attempt: u64,
+    /// Whether it lacks something else than a number: another one under its first number with a higher attempt takes its
+    /// place. Else left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub parked: bool,
 }
 
 /// Value whose name in JSON this is.

@@ -11,8 +11,8 @@ impl Author {
     /// An envelope that was sent can still be ordered until another change under its number has a verdict, as when the content that it
     /// lacks comes to its path: to give it up is safe where its effect beside that of the next change does no harm.
     ///
-    /// A node that holds the envelope keeps its number until the wait there is over (`wait_ms` of the group's limits, by ledger time); an
-    /// author at another member signs the next change under that number at once.
+    /// A node that holds the envelope on its lane keeps its number until it was ordered; where it is parked, for it lacks a content or
+    /// anything else but a number, the next change takes its place.
     pub async fn give_up(&mut self, id: &EnvelopeId) -> Result<Vec<Answer>, SubmitError> {
         let open = self.outbox.find(id).filter(|entry| entry.answer.is_none());
         let Some(name) = open.map(|entry| entry.name.clone()) else { return Ok(Vec::new()) };

@@ -151,9 +151,12 @@ impl Author {
         format!("it has executed {executed}, the outbox has a receipt of {seen}{file}")
     }
 
-    /// Envelope of this outbox that was refused or given up and still waits at a node under the next number.
+    /// Envelope of this outbox that was refused or given up and keeps the next number at a node: one that is parked there
+    /// gives way to the next change.
     fn given_up_next(&self, info: &AuthorInfo) -> Option<EnvelopeId> {
-        let is_next = |held: &&Pending| held.from_seq <= info.next_seq && info.next_seq <= held.to_seq;
+        let gives_way = |held: &Pending| held.parked && held.from_seq == info.next_seq;
+        let is_next =
+            |held: &&Pending| held.from_seq <= info.next_seq && info.next_seq <= held.to_seq && !gives_way(held);
         info.pending.iter().filter(is_next).map(|held| held.id).find(|id| self.outbox.is_refused(id))
     }
 

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn numbers_that_the_node_holds_for_another_machine_are_left_to_it() {
-        let pending = vec![Pending { id: EnvelopeId(Digest::ZERO), from_seq: 3, to_seq: 4, attempt: 2 }];
+        let pending = vec![Pending { id: EnvelopeId(Digest::ZERO), from_seq: 3, to_seq: 4, attempt: 2, parked: false }];
         let node = AuthorInfo { pending, ..testing::info(3) };
         assert_eq!(next(&[], &node, 0, 1), place(5, 5, 1));
         assert_eq!(next(&[], &testing::info(3), 6, 1), place(6, 6, 1));

@@ -4,7 +4,7 @@ use super::Shared;
 use super::page::json;
 use super::param::{InPath, key};
 use super::problem::Answer;
-use crate::engine::Candidate;
+use crate::engine::{Candidate, Place};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -19,7 +19,10 @@ pub async fn author(
     InPath((domain, text)): InPath<(String, String)>,
 ) -> Answer<Json<AuthorInfo>> {
     let author = key(&text)?;
-    let known: Vec<Pending> = service.mempool().known_of(&author, &domain).map(pending).collect();
+    let known: Vec<Pending> = {
+        let mempool = service.mempool();
+        mempool.known_of(&author, &domain).map(|known| pending(known, mempool.place(&known.id))).collect()
+    };
     let moment = service.moment(); // read last: what is known no more has its verdict there
     let (read, place) = (moment.clone(), domain.clone());
     let look = move || {
@@ -47,8 +50,8 @@ pub async fn author(
     }))
 }
 
-fn pending(&Candidate { id, from_seq, to_seq, attempt, .. }: &Candidate) -> Pending {
-    Pending { id, from_seq, to_seq, attempt }
+fn pending(&Candidate { id, from_seq, to_seq, attempt, .. }: &Candidate, place: Option<Place>) -> Pending {
+    Pending { id, from_seq, to_seq, attempt, parked: place.is_some_and(Place::is_parked) }
 }
 
 /// Lists the enrolled authors by key.

@@ -27,7 +27,10 @@ impl Engine {
             work.round.notices.push(Notice::Verdict(Arc::new(receipt)));
             return Ok(());
         }
+        let given_up = self.mempool().given_up_for(&candidate);
         let (id, answer) = (candidate.id, self.take(candidate, queues, work)?);
+        let given_up = given_up.filter(|id| self.mempool().place(id).is_none());
+        work.round.notices.extend(given_up.map(Notice::Expired));
         work.round.notices.push(match answer {
             Ok(place) => Notice::Taken { caller, id, place },
             Err(why) => Notice::NotTaken { caller, why },

@@ -13,7 +13,7 @@ use quorate_client::http::{Client, ClientError};
 use quorate_client::keys::read_seed;
 use quorate_client::session::Token;
 use quorate_ledger::answers::DIGEST;
-use quorate_ledger::{Base, Body, Change, Envelope, Genesis, GenesisFile, Ledger, Mode, Op, Revision};
+use quorate_ledger::{Base, Body, Change, Envelope, Genesis, GenesisFile, Ledger, Level, Mode, Op, Revision, State};
 use quorate_pbft::{Constants, Ed25519Signer, ReplicaId, SeqNum, Signer as _};
 use quorate_storage::Db;
 use std::net::IpAddr;
@@ -192,6 +192,17 @@ fn author(folder: &TempDir) -> Ed25519Signer {
 
 /// Envelope of an author under a number, with so many operations.
 fn envelope(author: &Ed25519Signer, replica: &Running, seq: u64, (text, ops): (&str, usize)) -> Vec<u8> {
+    attempt(author, replica, (seq, 1), (text, ops), vec![text.into()])
+}
+
+/// The same under a number and an attempt, with what travels along.
+fn attempt(
+    author: &Ed25519Signer,
+    replica: &Running,
+    (seq, attempt): (u64, u64),
+    (text, ops): (&str, usize),
+    contents: Vec<Vec<u8>>,
+) -> Vec<u8> {
     let content = quorate_client::content::digest(text.as_bytes());
     let put = |number| Op::Put { path: format!("file-{number}"), mode: Mode::File, content };
     let body = Body {
@@ -199,11 +210,34 @@ fn envelope(author: &Ed25519Signer, replica: &Running, seq: u64, (text, ops): (&
         domain: "main".into(),
         from_seq: seq,
         to_seq: seq,
-        attempt: 1,
+        attempt,
         changes: vec![Change::new(Base::Revision(Revision::GENESIS), (0..ops).map(put).collect(), "", 0)],
         carried: vec![],
     };
-    Envelope::sign(&replica.service.genesis.group(), body, vec![text.into()], author).encode()
+    Envelope::sign(&replica.service.genesis.group(), body, contents, author).encode()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_whose_content_never_comes_gives_its_number_to_a_later_attempt_at_the_same_node() {
+    let (folder, mut replica, client) = launched().await;
+    eventually(async || client.is_ready().await.is_ok()).await;
+    let author = author(&folder);
+    let lacking = attempt(&author, &replica, (1, 1), ("lost", 1), vec![]);
+    let posted = client.submit(lacking, Level::Eventual).await.expect("a ticket");
+    let Posted::Ticket(ticket) = posted else { panic!("{posted:?}") };
+    eventually(async || {
+        let held = client.author("main", &author.public_key()).await.expect("its author").pending;
+        held.first().is_some_and(|held| held.id == ticket.receipt.id && held.parked)
+    })
+    .await;
+
+    let later = attempt(&author, &replica, (1, 2), ("found", 1), vec!["found".into()]);
+    let judged = client.submit(later, Level::Sequential).await;
+
+    assert!(matches!(&judged, Ok(Posted::Verdict(receipt)) if receipt.state == State::Applied), "{judged:?}");
+    let given_up = client.envelope(&ticket.receipt.id).await;
+    assert!(matches!(&given_up, Ok(Posted::Ticket(ticket)) if ticket.receipt.state == State::Expired), "{given_up:?}");
+    replica.stop().await.expect("an orderly end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

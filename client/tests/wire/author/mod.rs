@@ -10,7 +10,7 @@ mod waits;
 
 use crate::events::status_in;
 use crate::scripted::{self, GROUP, Reply, Request, json};
-use quorate_client::api::{AuthorInfo, Problem};
+use quorate_client::api::{AuthorInfo, Pending, Problem};
 use quorate_client::author::{Author, Draft, Outcome, SubmitError};
 use quorate_client::http::{Client, ClientError};
 use quorate_client::keys;
@@ -77,12 +77,16 @@ fn told(attempt: u64, next_seq: u64, revision: &str) -> Reply {
 }
 
 fn told_in(group: Digest, attempt: u64, next_seq: u64, revision: &str) -> Reply {
+    holding(vec![], group, attempt, next_seq, revision)
+}
+
+fn holding(pending: Vec<Pending>, group: Digest, attempt: u64, next_seq: u64, revision: &str) -> Reply {
     let info = AuthorInfo {
         group,
         key: PublicKey([0; 32]),
         next_seq,
         attempt,
-        pending: vec![],
+        pending,
         standing: Default::default(),
         figure_here: 500,
         rate: None,

@@ -108,3 +108,20 @@ async fn a_change_that_has_its_verdict_is_not_given_up() {
 
     assert!(matches!(&answers[..], [Answer::Verdict(receipt)] if receipt.state == State::Applied), "{answers:?}");
 }
+
+#[tokio::test]
+async fn a_node_where_a_change_that_was_given_up_is_parked_takes_the_next_one_under_its_number() {
+    let desk = two_tickets().await;
+    let id = unanswered(&desk)[0];
+    let unknown = refusal(UNKNOWN, &Problem::new(404, "not-found", "not kept"));
+    let (restarted, _requests) = scripted::node(vec![unknown, status_in(GROUP, 3)]);
+    desk.author(&restarted).await.give_up(&id).await.expect("nobody knows it");
+    let held = Pending { id, from_seq: 1, to_seq: 1, attempt: 1, parked: true };
+    let (node, requests) =
+        scripted::node(vec![holding(vec![held], GROUP, 0, 1, "3"), Reply::Verdict(State::Applied, "4.1")]);
+
+    desk.author(&node).await.submit(&draft(), Level::Sequential).await.expect("a verdict");
+
+    let sent = posted(requests.try_iter());
+    assert_eq!((sent.len(), body(&sent[0]).from_seq, body(&sent[0]).attempt), (1, 1, 2));
+}

@@ -98,6 +98,11 @@ impl Place {
         }
     }
 
+    /// Whether it waits here for something else than a number: it is in no lane.
+    pub fn is_parked(self) -> bool {
+        self.lacks().is_some()
+    }
+
     /// Name for the log.
     pub fn name(self) -> &'static str {
         match self {

@@ -97,7 +97,8 @@ impl Mempool {
     }
 
     /// Takes an envelope and says where it waits, or why it does not. `next_seq` is its author's next number as
-    /// executed, `now` ledger time. A copy of one that waits is where that is.
+    /// executed, `now` ledger time. A copy of one that waits is where that is; the wait of one that was given up for it
+    /// ([`Mempool::given_up_for`]) ends as expired.
     pub fn take(&mut self, candidate: Candidate, next_seq: u64, now: Time) -> Result<Place, NotTaken> {
         if let Some(place) = self.place(&candidate.id) {
             return Ok(place);
@@ -131,11 +132,19 @@ impl Mempool {
             return Err(NotTaken::GapTooWide { from_seq, next_seq });
         }
         let taken = self.streams.get(&(candidate.author, candidate.domain.clone())).is_some_and(|stream| {
-            let below = stream.range(..=candidate.to_seq).next_back();
-            below.is_some_and(|(_, waiting)| waiting.candidate.to_seq >= from_seq)
+            let mut below = stream.range(..=candidate.to_seq).rev().map(|(_, waiting)| waiting);
+            let last = below.find(|waiting| !waiting.gives_way_to(candidate));
+            last.is_some_and(|waiting| waiting.candidate.to_seq >= from_seq)
         });
         let next_seq = self.free(&candidate.author, &candidate.domain, next_seq);
         if taken { Err(NotTaken::SequenceTaken { from_seq, next_seq }) } else { Ok(()) }
+    }
+
+    /// Parked envelope in whose place a candidate comes: its author has signed that one under the same number later.
+    pub fn given_up_for(&self, candidate: &Candidate) -> Option<EnvelopeId> {
+        let stream = self.streams.get(&(candidate.author, candidate.domain.clone()))?;
+        let held = stream.get(&candidate.from_seq).filter(|held| held.gives_way_to(candidate));
+        held.map(|held| held.candidate.id)
     }
 
     fn check_room(&self, candidate: &Candidate) -> Result<(), NotTaken> {
@@ -168,6 +177,8 @@ impl Mempool {
     }
 
     fn insert(&mut self, stream: Stream, waiting: Waiting) {
+        let before = self.streams.get(&stream).and_then(|held| held.get(&waiting.candidate.from_seq));
+        before.map(|before| before.candidate.id).iter().for_each(|id| self.end_expired(id));
         let (id, from, weight) = (waiting.candidate.id, waiting.candidate.from_seq, waiting.candidate.weight());
         *self.author_bytes.entry(stream.0).or_default() += weight;
         *self.organisation_bytes.entry(waiting.candidate.organisation.clone()).or_default() += weight;

@@ -258,6 +258,58 @@ fn what_lacks_something_is_tried_again_after_pauses_that_double() {
     assert_eq!(mempool.unparked(Time::new(first.get() + 2 * PARK_MS)).len(), 1);
 }
 
+/// A later attempt of an envelope that waits here.
+fn again(from_seq: u64, to_seq: u64) -> Candidate {
+    let id = EnvelopeId(Digest([from_seq as u8; 32]));
+    Candidate { id, attempt: 2, ..candidate(from_seq, to_seq) }
+}
+
+#[test]
+fn a_later_attempt_takes_the_place_of_one_that_is_parked() {
+    let mut mempool = mempool();
+    mempool.take(candidate(1, 2), 1, START).expect("room");
+    mempool.park(&candidate(1, 2).id, Lack::Content, START);
+    assert_eq!(mempool.given_up_for(&again(1, 1)), Some(candidate(1, 2).id));
+
+    assert_eq!(mempool.take(again(1, 1), 1, START), Ok(Place::Lane));
+
+    assert_eq!((mempool.place(&candidate(1, 2).id), mempool.len(), mempool.parked()), (None, 1, 0));
+    assert!(mempool.expired(&candidate(1, 2).id).is_some(), "who waits for it is told");
+    assert_eq!(mempool.bytes(), again(1, 1).bytes.len());
+}
+
+#[test]
+fn no_attempt_takes_the_place_of_one_on_the_lane_behind_a_gap_or_in_the_queue_and_no_equal_one_that_of_a_parked_one() {
+    let (mut mempool, refused) = (mempool(), |seq| Err(NotTaken::SequenceTaken { from_seq: seq, next_seq: 6 }));
+    mempool.take(candidate(1, 1), 1, START).expect("room");
+    mempool.take(candidate(2, 2), 1, START).expect("room");
+    mempool.park(&candidate(2, 2).id, Lack::Content, START);
+    mempool.take(candidate(4, 4), 1, START).expect("room");
+    mempool.queue(candidate(5, 5), 1, START).expect("room");
+
+    for seq in [1, 4, 5] {
+        assert_eq!(
+            (mempool.given_up_for(&again(seq, seq)), mempool.take(again(seq, seq), 1, START)),
+            (None, refused(seq))
+        );
+    }
+    assert_eq!(mempool.take(Candidate { attempt: 1, ..again(2, 2) }, 1, START), refused(2));
+    assert_eq!(mempool.take(again(2, 4), 1, START), refused(2), "another one holds its last number");
+    assert!((1..=5).filter(|seq| *seq != 3).all(|seq| mempool.place(&candidate(seq, seq).id).is_some()));
+}
+
+#[test]
+fn a_lane_with_two_envelopes_under_one_number_holds_the_place_of_the_later() {
+    let mut mempool = mempool();
+    mempool.restore(candidate(1, 1), START);
+
+    mempool.restore(again(1, 1), START);
+
+    assert_eq!((mempool.place(&candidate(1, 1).id), mempool.place(&again(1, 1).id)), (None, Some(Place::Lane)));
+    mempool.remove(&again(1, 1).id);
+    assert!(mempool.is_empty() && mempool.author_bytes.is_empty());
+}
+
 #[test]
 fn the_queue_holds_back_until_it_is_released_and_then_goes_in_the_order_of_the_numbers() {
     let (mut mempool, author) = (mempool(), PublicKey([7; 32]));

@@ -24,6 +24,13 @@ impl Waiting {
         Self { candidate, place, taken, since: None, tries: 0, came, row: None }
     }
 
+    /// Whether its author has given it up for a later one: under the same first number, with a higher attempt (A3). One that
+    /// is on the lane, behind a gap or in the queue stays.
+    pub(super) fn gives_way_to(&self, later: &Candidate) -> bool {
+        let (from_seq, attempt) = (self.candidate.from_seq, self.candidate.attempt);
+        self.place.is_parked() && from_seq == later.from_seq && attempt < later.attempt
+    }
+
     /// Milliseconds of ledger time that it has waited, as far as they count.
     pub(super) fn waited(&mut self, now: Time) -> u64 {
         if self.since.is_none() && now > self.taken {
