@@ -28,6 +28,7 @@ pub mod copying;
 mod discovery;
 pub mod doctor;
 pub mod engine;
+mod every;
 mod feeding;
 mod framed;
 pub mod health;

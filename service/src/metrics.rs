@@ -10,6 +10,7 @@ mod vital;
 use crate::build;
 use crate::conduct::Conduct;
 use crate::engine::Published;
+use crate::every::every;
 use crate::health::{Facts, Fault};
 use conduct::ConductMetrics;
 use kinds::{CLASSES, UNASKED};
@@ -207,7 +208,7 @@ impl Metrics {
         r.register("frames_invalid", "Frames that were no valid message", self.frames_invalid.clone());
         r.register("inputs", "Inputs that the core took", self.inputs.clone());
         r.register("refused", "Inputs that the core refused", self.refused.clone());
-        kinds::begin(&self.refused, kinds::REASONS);
+        kinds::begin(&self.refused, kinds::REASONS.iter().copied());
         r.register("evidence", "Proofs of misbehaviour made or taken over", self.evidence.clone());
         r.register("commits", "Durable commits", self.commits.clone());
         r.register_with_unit(
@@ -291,7 +292,7 @@ impl Metrics {
         self.quorum.set(gauge(report.quorum as u64));
         self.quorum_heard.set(i64::from(report.hears_quorum()));
         self.behind.set(gauge(report.behind));
-        for mode in [Mode::Active, Mode::ReadOnly, Mode::Recovering, Mode::Following, Mode::Diverged] {
+        for mode in every!(Mode: Active, ReadOnly, Recovering, Following, Diverged) {
             self.mode.get_or_create(&Kind::of(mode)).set(i64::from(mode == report.mode));
         }
     }
@@ -361,8 +362,8 @@ impl Metrics {
 
     /// Sets how many connections were turned away.
     pub fn refused_connections(&self, refused: Refused) {
-        let kinds = [("strangers", refused.strangers), ("crowded", refused.crowded), ("broken", refused.broken)];
-        for (kind, count) in kinds {
+        let Refused { strangers, crowded, broken } = refused;
+        for (kind, count) in [("strangers", strangers), ("crowded", crowded), ("broken", broken)] {
             self.net_refused.get_or_create(&Kind::of(kind)).set(gauge(count));
         }
     }

@@ -1,5 +1,7 @@
 //! Offences by name: what no honest peer of this version sends, however slow, overloaded or far behind it is.
 
+use crate::every::every;
+
 /// Offence of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Offence {
@@ -28,17 +30,10 @@ pub const OFFENCES: usize = 9;
 
 impl Offence {
     /// Every offence, in the order in which they are counted.
-    pub const ALL: [Self; OFFENCES] = [
-        Self::BadFrame,
-        Self::UnknownKind,
-        Self::WrongChannel,
-        Self::Oversized,
-        Self::BadSignature,
-        Self::BadContent,
-        Self::WrongAnswer,
-        Self::BrokenHandshake,
-        Self::OverRate,
-    ];
+    pub const ALL: [Self; OFFENCES] = every!(
+        Offence: BadFrame, UnknownKind, WrongChannel, Oversized, BadSignature, BadContent, WrongAnswer, BrokenHandshake,
+        OverRate,
+    );
 
     /// The word.
     pub fn name(self) -> &'static str {

@@ -1,5 +1,6 @@
 //! Names of kinds. All of a counter are there from the start on: Prometheus sees no increase where a series begins at 1.
 
+use crate::every::every;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,23 +25,6 @@ impl Kind {
 pub const UNASKED: &str = "unasked";
 /// Classes of the status of HTTP answers.
 pub const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
-/// Reasons for which the core refuses an input, as [`reason_name`] calls them.
-pub const REASONS: [&str; 13] = [
-    "other-epoch",
-    "other-view",
-    "not-primary",
-    "outside-window",
-    "equivocation",
-    "clock",
-    "bundle",
-    "too-often",
-    "lane-full",
-    "unknown",
-    "unfit",
-    "wrong-new-view",
-    "read",
-];
-
 /// Lets a counter begin at 0 for each of these kinds.
 pub fn begin<K: ToString>(counter: &Family<Kind, Counter>, kinds: impl IntoIterator<Item = K>) {
     kinds.into_iter().for_each(|kind| drop(counter.get_or_create(&Kind::of(kind))));
@@ -53,27 +37,39 @@ pub fn codes() -> impl Iterator<Item = Code> {
 
 /// Causes for which this replica asks for another view.
 pub fn causes() -> impl Iterator<Item = &'static str> {
-    let of_places = [Cause::Lane(ReplicaId::new(0)), Cause::Slot(SeqNum::default())];
-    let of_time = [Cause::Checkpoint, Cause::EpochEnd, Cause::FirstSlot, Cause::Deadline, Cause::Time, Cause::Slow];
-    let of_views = [Cause::NewView, Cause::Equivocation, Cause::Resigned, Cause::Others];
-    of_places.into_iter().chain(of_time).chain(of_views).map(Cause::name)
+    every!(
+        Cause: Lane(ReplicaId::new(0)), Slot(SeqNum::default()), Checkpoint, EpochEnd, FirstSlot, Deadline, Time, Slow,
+        NewView, Equivocation, Resigned, Others,
+    )
+    .into_iter()
+    .map(Cause::name)
 }
 
-/// Reason of a refusal for metrics.
-pub fn reason_name(rejected: &Rejected) -> &'static str {
-    match rejected {
-        Rejected::OtherEpoch { .. } => "other-epoch",
-        Rejected::OtherView { .. } => "other-view",
-        Rejected::NotPrimary { .. } => "not-primary",
-        Rejected::OutsideWindow { .. } => "outside-window",
-        Rejected::Equivocation { .. } => "equivocation",
-        Rejected::Clock { .. } => "clock",
-        Rejected::Bundle { .. } => "bundle",
-        Rejected::TooOften { .. } => "too-often",
-        Rejected::LaneFull => "lane-full",
-        Rejected::Unknown { .. } => "unknown",
-        Rejected::Unfit { .. } => "unfit",
-        Rejected::WrongNewView { .. } => "wrong-new-view",
-        Rejected::Read { .. } => "read",
-    }
+/// Names each reason once, for its refusals and for the list of all.
+macro_rules! reasons {
+    ($($variant:ident: $name:literal),+ $(,)?) => {
+        /// Reasons for which the core refuses an input, as [`reason_name`] calls them.
+        pub const REASONS: &[&str] = &[$($name),+];
+
+        /// Reason of a refusal for metrics.
+        pub fn reason_name(rejected: &Rejected) -> &'static str {
+            match rejected { $(Rejected::$variant { .. } => $name),+ }
+        }
+    };
+}
+
+reasons! {
+    OtherEpoch: "other-epoch",
+    OtherView: "other-view",
+    NotPrimary: "not-primary",
+    OutsideWindow: "outside-window",
+    Equivocation: "equivocation",
+    Clock: "clock",
+    Bundle: "bundle",
+    TooOften: "too-often",
+    LaneFull: "lane-full",
+    Unknown: "unknown",
+    Unfit: "unfit",
+    WrongNewView: "wrong-new-view",
+    Read: "read",
 }

@@ -1,6 +1,7 @@
 //! Receipts of executed slots and their changes, by state, and how many of the last five minutes kept a conflict.
 
 use super::kinds::{self, Kind};
+use crate::every::every;
 use crate::health::Conflicts;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -26,10 +27,11 @@ impl Verdicts {
     /// Registers every counter.
     pub fn register(&self, r: &mut Registry) {
         r.register("receipts", "Receipts by state", self.receipts.clone());
-        let final_ones =
-            [State::Applied, State::Merged, State::Conflict, State::Refused, State::Expired].map(state_name);
-        kinds::begin(&self.changes, final_ones);
-        kinds::begin(&self.receipts, final_ones.into_iter().chain([state_name(State::Pending)]));
+        let states = every!(State: Applied, Merged, Conflict, Refused, Expired, Pending, Waiting, Queued);
+        let counted = states.into_iter().filter(|state| !matches!(state, State::Waiting | State::Queued));
+        let is_final = |state: &State| *state != State::Pending;
+        kinds::begin(&self.changes, counted.clone().filter(is_final).map(state_name));
+        kinds::begin(&self.receipts, counted.map(state_name));
         r.register("changes", "Changes with a final receipt, by its state", self.changes.clone());
     }
 
