@@ -407,6 +407,9 @@ impl Engine {
             self.pruning.folded(folded);
             self.db.unmerged().iter().for_each(|damage| self.reporter.note_damage(damage));
             self.renew()?;
+            if self.core.newest_checkpoint().is_some_and(|newest| newest.seq() > self.ledger.executed().seq) {
+                self.held.let_go_below(folded);
+            }
         }
         let seq = self.ledger.executed().seq;
         let gives_space_back = self.db.gives_space_back();

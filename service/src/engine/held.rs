@@ -4,7 +4,7 @@
 //! have signed it; it is kept here until they have.
 
 use super::Moment;
-use quorate_pbft::QuorumCert;
+use quorate_pbft::{QuorumCert, SeqNum};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -63,6 +63,12 @@ impl Held {
         let waiting = self.waiting.iter_mut();
         let held = waiting.chain(self.certified.as_mut().map(|held| &mut held.moment));
         held.filter(|held| held.seq() == moment.seq()).for_each(|held| held.clone_from(moment));
+    }
+
+    /// Lets the state for proofs go where it lies below what was folded: it pins each page that a fold frees from then on. For
+    /// who is far behind, as the next one may be far away.
+    pub fn let_go_below(&mut self, folded: SeqNum) {
+        self.certified.take_if(|held| held.moment.seq() < folded);
     }
 
     fn pair(&mut self) {

@@ -1,6 +1,7 @@
 //! The engine over simulated disks: rounds, commits, crashes, epochs.
 
 mod analyses;
+mod behind;
 mod copied;
 mod dear;
 mod epochs;
