@@ -34,6 +34,9 @@ const UNFINISHED: &str = "quorate.redb.new";
 /// Files of the journal beside it.
 const JOURNAL_FILES: [&str; FILES] = ["journal-0", "journal-1", "journal-2"];
 
+/// Keys of a database that was never filled.
+const OF_BLANK: [&[u8]; 4] = [key::FORMAT, key::JOURNAL, key::RUNS, key::BROKEN];
+
 /// Bytes by which a file of the journal grows: some tenths of a second of a busy group.
 const JOURNAL_STEP: u64 = 2 << 20;
 
@@ -129,13 +132,13 @@ impl Db {
         Ok(true)
     }
 
-    /// Whether it has nothing but what its first commit has.
+    /// Whether it has nothing but what its first commit has, and the mark of a copy that a first state comes with.
     fn is_blank(&self) -> Result<bool, DbError> {
         let snapshot = self.snapshot().map_err(|error| DbError::Foreign(error.0))?;
         let mut is_blank = true;
         for name in Name::ALL {
             let rows = snapshot.rows(name, &[], &[u8::MAX; 64], Order::Up, &mut |key, _| {
-                is_blank &= name == Name::About && [key::FORMAT, key::JOURNAL, key::RUNS].contains(&key);
+                is_blank &= name == Name::About && OF_BLANK.contains(&key);
                 Ok(if is_blank { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
             });
             rows.map_err(|error| DbError::Foreign(error.0))?;

@@ -274,6 +274,27 @@ mod tests {
         assert!(replay::open(&db, &genesis()).is_ok());
     }
 
+    /// The mark is in the journal, and the state that it came with was still to be folded.
+    #[test]
+    fn a_first_state_beside_the_mark_of_a_copy_that_was_cut_off_is_begun_anew_with_the_mark() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("a folder");
+        mark(&data, SeqNum::new(7)).expect("a mark");
+        let db = Db::create(&data).expect("a database");
+        let mut batch = db.begin().expect("a batch");
+        batch.record(&Record::Broken(Broken::Copied(SeqNum::new(7)))).expect("the row of a copy");
+        batch.commit().expect("a commit");
+        drop(db);
+
+        create_database(&data, &genesis()).expect("a database");
+
+        let db = Db::open(&data).expect("a database");
+        assert!(replay::open(&db, &genesis()).is_ok());
+        let broken = db.snapshot().and_then(|disk| disk.broken()).expect("the disk");
+        assert_eq!(broken, Some(Broken::Copied(SeqNum::new(7))));
+    }
+
     #[test]
     fn a_database_without_a_state_that_a_member_has_used_is_not_made_anew() {
         let data = tempfile::tempdir().expect("a folder");
