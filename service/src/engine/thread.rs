@@ -88,11 +88,11 @@ fn work(mut engine: Engine, mut around: Surroundings) -> Result<(), EngineError>
 
 /// The thread that folds the state, while it does. Dropping it waits for the end: the database is closed then.
 #[derive(Default)]
-struct Folder(Option<JoinHandle<()>>);
+pub(crate) struct Folder(Option<JoinHandle<()>>);
 
 impl Folder {
     /// Begins a fold; the one before has ended.
-    fn begin(&mut self, fold: Fold) -> Result<(), EngineError> {
+    pub(crate) fn begin(&mut self, fold: Fold) -> Result<(), EngineError> {
         self.end();
         let run = move || {
             if let Err(error) = fold.run() {
@@ -102,6 +102,11 @@ impl Folder {
         let thread = thread::Builder::new().name("fold".to_owned()).spawn(run);
         self.0 = Some(thread.map_err(|error| StoreError(format!("no thread to fold the state: {error}")))?);
         Ok(())
+    }
+
+    /// Whether a fold runs, or merges behind it.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.0.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     fn end(&mut self) {

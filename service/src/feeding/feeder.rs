@@ -4,12 +4,12 @@ use super::heard::Heard;
 use super::members::Members;
 use super::turn::Turn;
 use crate::clock::now_ms;
-use crate::engine::thread::Surroundings;
-use crate::engine::{Certified, Committees, EngineError, Mempool, Moment, Published, Woken};
+use crate::engine::thread::{Folder, Surroundings};
+use crate::engine::{Certified, Committees, EngineError, Mempool, Moment, Published, Report, Woken};
 use crate::observing::wire::words;
 use quorate_ledger::copy::{Errand, Fed, Feed, TakeError};
 use quorate_ledger::proof::Checkpoint;
-use quorate_ledger::{Genesis, Scope, StoreError, Sweep};
+use quorate_ledger::{Genesis, Scope, Sweep};
 use quorate_pbft::{PublicKey, Time};
 use quorate_storage::{Batch, Db, Pulse, Room};
 use std::io;
@@ -36,6 +36,8 @@ const FOLD_BYTES: usize = 16 << 20;
 const FOLD_EVERY: Duration = Duration::from_secs(10);
 /// Bytes in memory after which a whole state is folded at once.
 const HEAVY_BYTES: u64 = 4 << 20;
+/// Time between two looks whether a fold has ended.
+const FOLD_LOOK: Duration = Duration::from_millis(20);
 /// Time between two sweeps for contents that no entry names any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Rows that a sweep looks at before it looks at the clock of others.
@@ -58,6 +60,8 @@ pub(crate) struct Feeder {
     certified: Option<Certified>,
     /// Whether the disk holds a state that readers may see.
     is_whole: bool,
+    /// Damage that keeps rows from being merged.
+    damage: Option<String>,
     heard: Heard,
     members: Members,
     /// When the last difference began, or the last try failed.
@@ -88,7 +92,7 @@ impl Feeder {
         let certified =
             fed.certificate.map(|certificate| Certified { moment: moment.clone(), certificate: Arc::new(certificate) });
         db.room().be_patient();
-        let (batch, heard, members, begun) = Default::default();
+        let (batch, heard, members, begun, damage) = Default::default();
         let (unfolded, taken, folded, swept) = (0, 0, now, now);
         Ok(Self {
             db,
@@ -100,6 +104,7 @@ impl Feeder {
             moment,
             certified,
             is_whole,
+            damage,
             heard,
             members,
             begun,
@@ -118,6 +123,7 @@ impl Feeder {
         let (committees, clocks) = (self.committees(), (Instant::now(), Time::new(now_ms())));
         let known = (self.certified.is_some(), growing);
         let report = self.heard.report(&self.moment, committees.current(), known, clocks);
+        let report = Report { damage: self.damage.clone(), ..report };
         Published { moment: self.moment.clone(), certified: self.certified.clone(), report: Arc::new(report) }
     }
 
@@ -227,7 +233,7 @@ impl Feeder {
                 Ok(errand) => errand,
                 Err(checkpoint) => {
                     let short = turn.falls_short(checkpoint.head().seq);
-                    self.settle(batch, &checkpoint)?;
+                    self.settle(batch, &checkpoint, around)?;
                     return Ok(short.map_or_else(|| self.answered(member), Brought::Nothing));
                 }
             };
@@ -244,7 +250,7 @@ impl Feeder {
             }
             if self.unfolded >= FOLD_BYTES {
                 batch.commit()?;
-                self.fold()?;
+                self.fold(around)?;
                 batch = self.db.begin()?;
             }
         }
@@ -313,7 +319,7 @@ impl Feeder {
     }
 
     /// Shows readers the state that is here whole.
-    fn settle(&mut self, mut batch: Batch, checkpoint: &Checkpoint) -> Result<(), EngineError> {
+    fn settle(&mut self, mut batch: Batch, checkpoint: &Checkpoint, around: &Surroundings) -> Result<(), EngineError> {
         let epoch = self.moment.ledger.executed().epoch;
         let Fed { ledger, certificate } = self.feed.finish(&mut batch, checkpoint)?;
         batch.commit()?;
@@ -325,14 +331,22 @@ impl Feeder {
             self.heard.forget();
         }
         if self.folded.elapsed() >= FOLD_EVERY || self.db.unfolded_bytes() >= HEAVY_BYTES {
-            self.fold()?;
+            self.fold(around)?;
         }
         Ok(())
     }
 
-    fn fold(&mut self) -> Result<(), StoreError> {
+    /// Folds on a thread of its own, and takes in what comes meanwhile: the merges behind a fold may take long.
+    fn fold(&mut self, around: &Surroundings) -> Result<(), EngineError> {
         (self.unfolded, self.folded) = (0, Instant::now());
-        self.db.fold()
+        let mut folder = Folder::default();
+        self.db.freeze()?.map_or(Ok(()), |fold| folder.begin(fold))?;
+        while folder.is_at_work() && self.look(around, FOLD_LOOK) {
+            self.publish(around);
+        }
+        drop(folder); // a stop waits for its end
+        self.damage = self.db.unmerged().map(|damage| damage.to_string()).or(self.damage.take());
+        Ok(())
     }
 
     /// Drops contents that no entry names any more, and rows beyond the horizon. What comes meanwhile is taken in.
@@ -368,3 +382,6 @@ impl Feeder {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
