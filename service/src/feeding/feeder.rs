@@ -346,6 +346,11 @@ impl Feeder {
         }
         drop(folder); // a stop waits for its end
         self.damage = self.db.unmerged().map(|damage| damage.to_string()).or(self.damage.take());
+        if self.certified.is_none() {
+            // Readers wait for the first whole state: one of before it would keep the pages that folds on the way free.
+            let (ledger, snapshot) = (self.moment.ledger.clone(), self.db.snapshot()?.apart());
+            (self.moment, self.is_whole) = (Arc::new(Moment { ledger, snapshot }), false);
+        }
         Ok(())
     }
 

@@ -88,6 +88,23 @@ fn put(feeder: &Feeder, number: u64, bytes: usize) {
     batch.commit().expect("a commit");
 }
 
+/// Pages that a fold frees are used again only once nobody reads a state of before it.
+#[test]
+fn a_first_copy_takes_no_more_of_the_disk_with_each_fold() {
+    let disk = Disk::new();
+    let (mut feeder, around) = begun(&disk);
+    let bytes = [10, 40].map(|folds| {
+        for _ in 0..folds {
+            put(&feeder, 1, 100_000);
+            feeder.fold(&around).expect("a fold");
+            feeder.publish(&around);
+        }
+        disk.image("quorate.redb").len()
+    });
+    assert_eq!(bytes[0], bytes[1]);
+    assert!(feeder.published().report.grows, "a part of a state is no state");
+}
+
 #[test]
 fn a_feeder_takes_in_what_comes_while_a_fold_waits_for_the_disk() {
     let disk = Disk::new();
