@@ -69,6 +69,9 @@ pub(crate) struct Feeder {
     /// Time from that to the next.
     pace: Duration,
     folded: Instant,
+    /// Walk for contents without a name, of which one goes through a range at a time.
+    sweep: Sweep,
+    /// When it was through all ranges.
     swept: Instant,
 }
 
@@ -92,7 +95,7 @@ impl Feeder {
         let certified =
             fed.certificate.map(|certificate| Certified { moment: moment.clone(), certificate: Arc::new(certificate) });
         db.room().be_patient();
-        let (batch, heard, members, begun, damage) = Default::default();
+        let (batch, heard, members, begun, sweep, damage) = Default::default();
         let (unfolded, taken, folded, swept) = (0, 0, now, now);
         Ok(Self {
             db,
@@ -110,6 +113,7 @@ impl Feeder {
             begun,
             pace: PACE_MIN,
             folded,
+            sweep,
             swept,
         })
     }
@@ -356,17 +360,19 @@ impl Feeder {
 
     /// Drops contents that no entry names any more, and rows beyond the horizon. What comes meanwhile is taken in.
     fn sweep(&mut self, around: &Surroundings) -> Result<(), EngineError> {
-        let (mut ledger, mut sweep) = (self.moment.ledger.clone(), Sweep::default());
+        let mut ledger = self.moment.ledger.clone();
         let mut batch = self.db.begin()?;
         let oldest = self.moment.seq().next();
-        while !ledger.forget(&mut batch, &mut sweep, oldest, SWEPT_ROWS)? {
+        while !ledger.forget(&mut batch, &mut self.sweep, oldest, SWEPT_ROWS)? {
             if !self.look(around, Duration::ZERO) {
                 return Ok(());
             }
             self.publish(around);
         }
         batch.commit()?;
-        self.swept = Instant::now();
+        if self.sweep.is_anew() {
+            self.swept = Instant::now();
+        }
         Ok(())
     }
 
