@@ -13,7 +13,7 @@ use super::writer::Writer;
 use crate::memory::MemTable;
 use crate::tables::Name;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// Runs that are merged, at least.
@@ -36,8 +36,8 @@ const STEPS_FOR_FOLDED: u64 = 8;
 /// The same at most, in least steps: a stop waits for it.
 const STEPS_MAX: u64 = 32;
 
-/// Folds until a merge that found no room is tried again.
-const FOLDS_WITHOUT_ROOM: u64 = 32;
+/// Folds until a merge that found no room, or that the disk failed, is tried again.
+const FOLDS_TO_NEXT_TRY: u64 = 32;
 
 /// Errors of a merge that the disk does not take.
 const NO_ROOM: &str = "No space left on device for a file as large as all runs together";
@@ -146,7 +146,7 @@ impl Growth {
     pub(crate) fn damage(&self) -> Option<String> {
         let run = self.list.iter().find(|run| run.is_left_unmerged())?;
         Some(format!(
-            "{}: a row is not the one that was written, so that the file cannot be merged",
+            "{}: a row is not the one that was written, or cannot be read, so that the file cannot be merged",
             run.mark.file_name()
         ))
     }
@@ -170,11 +170,11 @@ impl Growth {
         self.give_up_majors();
         let inputs = self.list.clone();
         if !self.folder.has_room_for(bytes_of(&inputs), Reserve::MayBeUsed) {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, NO_ROOM));
+            return Err(io::Error::new(ErrorKind::StorageFull, NO_ROOM));
         }
         let mut merge = self.begin(inputs.clone())?.of_sound();
         let number = merge.number();
-        let stopped = |Stopped { run }| {
+        let stopped = |Stopped { run, .. }| {
             io::Error::other(run.map_or_else(|| NOT_WRITTEN.to_owned(), |run| run.mark.file_name() + " cannot be read"))
         };
         let ended = merge.go_on(u64::MAX).map_err(stopped).and_then(|_| merge.end(&self.heads));
@@ -187,18 +187,18 @@ impl Growth {
     fn go_on(&mut self, mut merge: Merge, bytes: u64) -> Option<Merge> {
         let (number, inputs) = (merge.number(), merge.inputs().to_vec());
         let has_room = self.folder.has_room_for(bytes.min(merge.left()), Reserve::MayBeUsed);
-        let merged = match if has_room { merge.go_on(bytes) } else { Err(Stopped { run: None }) } {
+        let no_room = || io::Error::from(ErrorKind::StorageFull).into();
+        let merged = match if has_room { merge.go_on(bytes) } else { Err(no_room()) } {
             Ok(false) => return Some(merge),
-            Ok(true) => merge.end(&self.heads).map_err(|_| Stopped { run: None }),
+            Ok(true) => merge.end(&self.heads).map_err(Stopped::from),
             Err(stopped) => Err(stopped),
         };
         match merged {
             Ok(run) => self.put_in_place(&inputs, run),
-            Err(Stopped { run }) => {
+            Err(Stopped { run, error }) => {
                 self.give_up(number);
-                match run {
-                    Some(run) => run.leave_unmerged(),
-                    None => self.pause = (FOLDS_WITHOUT_ROOM, bytes_of(&inputs)),
+                if !run.is_some_and(|run| run.is_lost_by(&error)) {
+                    self.pause = (FOLDS_TO_NEXT_TRY, bytes_of(&inputs));
                 }
             }
         }
@@ -228,7 +228,7 @@ impl Growth {
         let (folds, bytes) = self.pause;
         let is_paused = |inputs: &[Arc<Run>]| folds > 0 && bytes_of(inputs) >= bytes;
         let inputs = self.due(is_short, |inputs| !is_paused(inputs) && self.may_begin(inputs))?.to_vec();
-        self.begin(inputs).inspect_err(|_| self.pause = (FOLDS_WITHOUT_ROOM, 0)).ok()
+        self.begin(inputs).inspect_err(|_| self.pause = (FOLDS_TO_NEXT_TRY, 0)).ok()
     }
 
     /// A merge of these runs, whose file is made.

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Failed, Merged};
 use super::heads::Heads;
-use super::row::Kind;
+use super::row::{Kind, NOT_AS_WRITTEN};
 use super::run::Run;
 use super::writer::Writer;
 use crate::rows::Order;
@@ -37,11 +37,18 @@ pub(crate) struct Merge {
 pub(crate) struct Stopped {
     /// The run that could not be read; none where the new one could not be written.
     pub(crate) run: Option<Arc<Run>>,
+    pub(crate) error: io::Error,
 }
 
 impl From<Failed> for Stopped {
-    fn from(failed: Failed) -> Self {
-        Self { run: Some(failed.run) }
+    fn from(Failed { run, error }: Failed) -> Self {
+        Self { run: Some(run), error }
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self { run: None, error }
     }
 }
 
@@ -78,7 +85,7 @@ impl Merge {
         let (until, mut synced) = (self.bytes.saturating_add(bytes), self.bytes);
         while self.bytes < until {
             if self.bytes - synced >= SYNC_BYTES {
-                self.sync()?;
+                self.writer.sync()?; // of gigabytes at the end it would hold up the journal's
                 synced = self.bytes;
             }
             let Some((name, rows)) = &mut self.rows else {
@@ -91,29 +98,25 @@ impl Merge {
                 continue;
             };
             if !row.is_sound() {
-                return Err(Stopped { run: rows.run().cloned() });
+                let run = rows.run().expect("its row is in hand").clone();
+                return Err(Failed { error: run.damaged(NOT_AS_WRITTEN), run }.into());
             }
             self.bytes += row.bytes().len() as u64;
             if !(self.is_lowest && row.kind() != Kind::Value) {
                 self.writer.copy(*name, &row).map_err(|error| {
-                    let is_damage = error.kind() == ErrorKind::InvalidData;
-                    Stopped { run: rows.run().filter(|_| is_damage).cloned() }
+                    let run = rows.run().filter(|_| error.kind() == ErrorKind::InvalidData).cloned();
+                    Stopped { run, error }
                 })?;
             }
             rows.advance()?;
         }
-        self.sync()?;
+        self.writer.sync()?;
         Ok(false)
     }
 
-    /// Makes durable what is written so far: the sync of gigabytes at the end would hold up the journal's.
-    fn sync(&self) -> Result<(), Stopped> {
-        self.writer.sync().map_err(|_| Stopped { run: None })
-    }
-
-    fn walk(&self, name: Name) -> Result<Merged, Stopped> {
+    fn walk(&self, name: Name) -> Result<Merged, Failed> {
         let through = if self.is_of_sound { Cursor::through_sound } else { Cursor::through };
-        let walk = |run| through(run, name, READ_BYTES).map_err(|_| Stopped { run: Some(Arc::clone(run)) });
+        let walk = |run| through(run, name, READ_BYTES).map_err(|error| Failed { run: Arc::clone(run), error });
         let cursors = self.inputs.iter().map(walk);
         Ok(Merged::new(cursors.collect::<Result<_, _>>()?, Order::Up))
     }

@@ -12,7 +12,10 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Merges that the disk may fail before their run counts as damaged.
+const TRIES: usize = 3;
 
 /// Rows of some tables, sorted: a file that never changes.
 pub(crate) struct Run {
@@ -22,8 +25,8 @@ pub(crate) struct Run {
     /// Sections by table and key; why there are none where the top cannot be read.
     top: Result<Vec<Section>, Fault>,
     heads: Arc<Heads>,
-    /// Whether damage has kept it from being merged.
-    is_damaged: AtomicBool,
+    /// Merges that could not read it, as far as they count.
+    failures: AtomicUsize,
 }
 
 /// Kind and words of an error.
@@ -72,7 +75,7 @@ impl Run {
         heads: &Arc<Heads>,
     ) -> Self {
         let top = top.map_err(|error| (error.kind(), format!("{}: {error}", mark.file_name())));
-        Self { mark, file, top, heads: heads.clone(), is_damaged: false.into() }
+        Self { mark, file, top, heads: heads.clone(), failures: 0.into() }
     }
 
     /// All sections, by table and key.
@@ -160,13 +163,15 @@ impl Run {
         io::Error::new(ErrorKind::InvalidData, format!("{}: {damage}", self.mark.file_name()))
     }
 
-    /// Damage was met: the run stays as it is.
-    pub(crate) fn leave_unmerged(&self) {
-        self.is_damaged.store(true, Ordering::Release);
+    /// A merge could not read it. Whether it stays as it is from now on: at damage, and once errors that may pass have not.
+    pub(crate) fn is_lost_by(&self, error: &io::Error) -> bool {
+        let is_damage = matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof);
+        self.failures.fetch_add(if is_damage { TRIES } else { 1 }, Ordering::AcqRel);
+        self.is_left_unmerged()
     }
 
     pub(crate) fn is_left_unmerged(&self) -> bool {
-        self.top.is_err() || self.is_damaged.load(Ordering::Acquire)
+        self.top.is_err() || self.failures.load(Ordering::Acquire) >= TRIES
     }
 
     /// Rows of a table, those of them that remove one, and their bytes.

@@ -251,6 +251,54 @@ fn a_damaged_run_is_not_merged_and_stops_nothing_else() {
     assert!((2..40).all(|number| read(number).unwrap().as_deref() == Some(&b"more"[..])));
 }
 
+/// A row that a fold writes into a run.
+fn put(db: &Db, number: u64) -> Result<(), StoreError> {
+    let mut batch = db.begin()?;
+    batch.put(Table::Contents, &key(Table::Contents, number), b"more")?;
+    batch.commit()?;
+    db.fold()
+}
+
+/// The first run of a database with as many runs as are merged next.
+fn before_a_merge(disk: &Disk) -> (Db, String) {
+    let db = Db::on(disk).unwrap();
+    (1..4).for_each(|number| put(&db, number).unwrap());
+    let first = runs_of(disk).into_iter().next().unwrap();
+    (db, first)
+}
+
+#[test]
+fn a_read_that_the_disk_failed_once_keeps_no_run_from_being_merged() {
+    let mut met = 0;
+    for read in 0..12 {
+        let disk = Disk::new();
+        let (db, first) = before_a_merge(&disk);
+        let before = disk.reads();
+        disk.lose_read_after(read);
+        if put(&db, 4).is_err() || disk.reads() - before <= read {
+            continue; // a fold met it
+        }
+        met += 1;
+
+        (5..50).for_each(|number| put(&db, number).unwrap());
+
+        assert_eq!(db.unmerged(), None, "read {read}");
+        assert!(!runs_of(&disk).contains(&first), "read {read}");
+    }
+    assert!(met > 2, "{met} merges met it");
+}
+
+#[test]
+fn a_run_that_the_disk_does_not_give_at_try_after_try_is_named() {
+    let disk = Disk::new();
+    let (db, first) = before_a_merge(&disk);
+    disk.lose_block(Some((&first, 0)));
+
+    (4..120).for_each(|number| put(&db, number).unwrap());
+
+    assert!(db.unmerged().is_some_and(|damage| damage.0.contains(&first)), "{:?}", db.unmerged());
+}
+
 #[test]
 fn a_database_whose_list_of_runs_is_gone_is_not_opened() {
     let disk = Disk::new();
