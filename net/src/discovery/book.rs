@@ -173,7 +173,8 @@ impl Book {
             return false;
         }
         shelf.relax(now, |address| places.iter().any(|place| place.address == *address));
-        let is_news = places.iter().any(|place| shelf.seen.iter().all(|seen| seen.place != *place));
+        let is_news =
+            places.iter().any(|place| shelf.seen.iter().all(|seen| !(seen.counts(now) && seen.place == *place)));
         shelf.seen.retain(|seen| !places.contains(&seen.place));
         shelf.seen.splice(0..0, places.into_iter().map(|place| Seen { place, issued_ms, at: now }));
         shelf.seen.truncate(PLACES_MAX);
@@ -463,6 +464,14 @@ mod tests {
         let found = book.addresses(&key(1), Entrance::Members, now);
         assert_eq!((found[0].address.to_string().as_str(), found[0].source), (there, Source::Mdns));
         assert!(book.addresses(&key(1), Entrance::Members, now + SEEN_FOR).is_empty());
+    }
+
+    #[test]
+    fn a_place_that_announces_itself_after_its_time_is_news_again() {
+        let (mut book, now) = (book(), Instant::now());
+        assert!(book.see(key(1), vec![place(ONE)], 1, now));
+
+        assert!(book.see(key(1), vec![place(ONE)], 2, now + SEEN_FOR));
     }
 
     #[test]
