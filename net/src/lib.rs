@@ -52,6 +52,7 @@ pub use libp2p::{Multiaddr, PeerId};
 pub use member::{Member, is_of_door, is_of_tcp, peer_of_key};
 pub use network::{Config, Network, start};
 pub use observers::{
-    Arrival, Backway, DialError, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, Turn, dial,
+    Arrival, Backway, DialError, LINE_BYTES, LinkError, ObserverLink, ObserversDoor, Receiver, Sender, Side, Turn,
+    dial, on_line,
 };
 pub use tokio_util::bytes::Bytes;

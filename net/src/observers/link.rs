@@ -14,8 +14,10 @@ use tokio_util::bytes::Bytes;
 use crate::frame::{self, ReadError};
 use crate::limits::{BULK_FRAME_BYTES_MAX, PULSE, WRITE_BUFFER_BYTES};
 
-/// Time that a frame may take to leave: a peer that reads nothing for so long is gone.
+/// Time that a frame may take to leave, beside that on a slow line: a peer that reads nothing for so long is gone.
 const WRITES_WITHIN: Duration = Duration::from_secs(30);
+/// Bytes in a second of a slow line, on which long frames have the time that they take: 1 Mbit/s.
+pub const LINE_BYTES: u64 = 128 << 10;
 /// Heartbeats beyond one for each second since the link began; one in three seconds is sent. Those of a while in which
 /// nothing was read come at once.
 const BEATS_AT_ONCE: u64 = 8;
@@ -23,6 +25,11 @@ const BEATS_AT_ONCE: u64 = 8;
 /// Either side's stream.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Time that so many bytes take on a slow line.
+pub fn on_line(bytes: u64) -> Duration {
+    Duration::from_micros(bytes.saturating_mul(1_000_000) / LINE_BYTES)
+}
 
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
@@ -222,7 +229,25 @@ impl Sender {
             frame::write(&mut self.0, frame).await?;
             self.0.flush().await
         };
-        let written = timeout(WRITES_WITHIN, written).await;
+        let written = timeout(writes_within(frame), written).await;
         Ok(written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
+    }
+}
+
+/// Time for a frame to leave.
+fn writes_within(frame: &[u8]) -> Duration {
+    WRITES_WITHIN + on_line(frame.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_frame_has_the_time_that_it_takes_on_a_line_of_a_megabit() {
+        let largest = vec![0; BULK_FRAME_BYTES_MAX];
+
+        assert!(writes_within(&largest) >= Duration::from_secs(34 * 8));
+        assert_eq!(writes_within(&[]), WRITES_WITHIN);
     }
 }

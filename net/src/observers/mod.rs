@@ -9,6 +9,6 @@ mod link;
 mod socket;
 
 pub use dial::{DialError, dial};
-pub use link::{LinkError, ObserverLink, Receiver, Sender};
+pub use link::{LINE_BYTES, LinkError, ObserverLink, Receiver, Sender, on_line};
 pub use listen::{Arrival, Backway, ObserversDoor, Turn};
 pub use socket::Side;

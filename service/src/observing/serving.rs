@@ -416,8 +416,10 @@ impl Session {
                 Ok(None) => return,
                 Err(_) => sender.beat().await.map(|()| true),
             };
-            if !sent.unwrap_or(false) {
-                return;
+            match sent {
+                Ok(true) => (),
+                Ok(false) => return,
+                Err(error) => return tracing::debug!(key = %self.key, %error, "an observer's link ended"),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Observer that serves this one: the number under which the core asks it, and whether it is of use.
 
 use super::wire::{HOPS_MAX, Holdings};
+use quorate_net::on_line;
 use quorate_pbft::{Constants, ReplicaId, SeqNum};
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,6 @@ const BEHIND_FOR: Duration = Duration::from_secs(30);
 const LEADS_FOR: Duration = Duration::from_secs(300);
 /// Time for which it may say that it has more than this node, while nothing is executed here.
 const WITHHELD_FOR: Duration = Duration::from_secs(15);
-
-/// Bytes in a second at which the time of a long frame on a slow line does not count: 1 Mbit/s.
-const LINE_BYTES: u64 = 128 << 10;
 
 const _: () = assert!(Constants::REPLICAS_MAX <= FIRST as usize, "no member has an observer's number");
 
@@ -52,11 +50,6 @@ impl Upstream {
         Self { number, hops: HOPS_MAX, heard: now, led: now, kept_up: now, fed, has_dropped, gave }
     }
 
-    /// Time that so many bytes take on a slow line.
-    pub fn on_line(bytes: u64) -> Duration {
-        Duration::from_micros(bytes.saturating_mul(1_000_000) / LINE_BYTES)
-    }
-
     /// Number under which the core asks it.
     pub fn number(&self) -> ReplicaId {
         self.number
@@ -87,7 +80,7 @@ impl Upstream {
     /// Takes note of so many bytes that came in frames, and of a time in which this node read none: while a frame is on its way
     /// there is no other word.
     pub fn moves(&mut self, bytes: u64, unread: Duration, now: Instant) {
-        let time = unread + Self::on_line(bytes);
+        let time = unread + on_line(bytes);
         if bytes > 0 {
             self.heard = now;
             self.led = if self.hops < HOPS_MAX { now } else { self.led };
@@ -126,6 +119,7 @@ impl Upstream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_net::LINE_BYTES;
 
     fn holdings(executed: u64, hops: u8) -> Holdings {
         Holdings { executed: SeqNum::new(executed), oldest: SeqNum::new(1), stable: SeqNum::default(), hops }

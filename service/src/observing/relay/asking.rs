@@ -7,6 +7,7 @@ use crate::observing::wire::{Answered, Asking, HOPS_MAX, Marked, Telling};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use quorate_ledger::Level;
+use quorate_net::on_line;
 use quorate_pbft::{Digest, PublicKey, SeqNum};
 use std::future::ready;
 use std::iter;
@@ -34,7 +35,7 @@ impl Relay {
             }
             _ => ready(None),
         };
-        let patience = HANDED_ON_WITHIN + Upstream::on_line(bytes.len() as u64);
+        let patience = HANDED_ON_WITHIN + on_line(bytes.len() as u64);
         let others_within =
             |answer: &Answered| others_within(answer, may_have_it.load(Ordering::Relaxed) > 0, patience);
         let answered = self.request((passing, patience), make, answer, others_within).await;
