@@ -16,8 +16,8 @@ use crate::limits::ADDRESSES_COUNTED_MAX;
 /// State of one peer, as of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// Its place in the newest member list that names it.
-    pub id: ReplicaId,
+    /// Its place in the newest member list that names it; none of one that has no number now.
+    pub id: Option<ReplicaId>,
     /// Its key.
     pub key: PublicKey,
     /// Its key, as libp2p writes it.
@@ -36,6 +36,13 @@ pub struct PeerInfo {
     pub wrong_key: u64,
     /// Traffic since start.
     pub traffic: PerChannel<Traffic>,
+}
+
+impl PeerInfo {
+    /// Name for people and metrics: the number, or the key where there is none.
+    pub fn name(&self) -> String {
+        self.id.map_or_else(|| self.key.to_string(), |id| id.to_string())
+    }
 }
 
 /// Frames and bytes on one channel with one peer; bytes are of frames, without their lengths.

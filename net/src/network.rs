@@ -101,7 +101,8 @@ impl Network {
         Ok(self.shared.peers().iter().filter(|peer| peer.send(channel, frame.clone()).is_ok()).count())
     }
 
-    /// Voters from now on. Links to those that stay go on, those to others end; an address that is known stays known.
+    /// Voters from now on. Links to those that stay go on, those to others end; who has no address here is dialled at none
+    /// that an earlier list gave.
     ///
     /// # Errors
     /// As [`Config::check`]; then nothing changes.

@@ -59,12 +59,10 @@ impl Peer {
         }
     }
 
-    /// Another list names it: its number there holds, and its addresses if there are any.
+    /// Another list names it: its number and its addresses there hold.
     pub(crate) fn renew(&self, member: &Member) {
         self.number.store(member.id.get(), Relaxed);
-        if !member.addresses.is_empty() {
-            *self.lock() = member.addresses.iter().map(without_key).collect();
-        }
+        *self.lock() = member.addresses.iter().map(without_key).collect();
     }
 
     pub(crate) fn id(&self) -> ReplicaId {
@@ -129,7 +127,7 @@ impl Peer {
     pub(crate) fn info(&self, directory: Option<&Directory>) -> PeerInfo {
         let told = self.found(directory);
         PeerInfo {
-            id: self.id(),
+            id: Some(self.id()),
             key: self.key,
             peer_id: self.peer_id,
             address: told.as_ref().map(|found| found.address.clone()),
@@ -201,6 +199,15 @@ mod tests {
         found.0.reached(address(1));
 
         assert_eq!(shown(&found), (address(1), Source::Config));
+    }
+
+    #[test]
+    fn a_peer_that_a_later_list_gives_no_address_is_dialled_at_none_that_an_earlier_one_gave() {
+        let (peer, _) = peer(1, &[]);
+
+        peer.renew(&Member { id: ReplicaId::new(0), key: key_of(1).0, addresses: vec![] });
+
+        assert!(peer.addresses().is_empty());
     }
 
     #[test]

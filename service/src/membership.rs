@@ -48,7 +48,7 @@ impl Membership {
     }
 
     /// Members by the newest list that names them. An address of the configuration goes before those that a member joined
-    /// with.
+    /// with. Who has left is not dialled: it knows where the others are.
     fn members(&self, committees: &Committees, moment: &Moment) -> Vec<Member> {
         let mut addresses = joined_with(moment).unwrap_or_else(|error| {
             tracing::warn!(event = "addresses-unread", %error, "the addresses of members cannot be read");
@@ -65,13 +65,18 @@ impl Membership {
                 }
             }
         }
+        let left = members.iter_mut().filter(|member| committees.has_left(&PublicKey(member.key)));
+        left.for_each(|member| member.addresses.clear());
         members
     }
 
-    /// The links to the members.
+    /// The links to the members, each with the number that it has now: each epoch gives them anew.
     pub fn links(&self) -> Vec<PeerInfo> {
         let links = self.network.as_ref().map(Network::peers).unwrap_or_default();
-        if links.is_empty() { self.followed() } else { links }
+        let mut links = if links.is_empty() { self.followed() } else { links };
+        let committees = self.checker.committees();
+        links.iter_mut().for_each(|link| link.id = committees.number(&link.key));
+        links
     }
 
     /// Doors of members to a node that follows.

@@ -36,8 +36,8 @@ use vital::VitalGauges;
 /// Traffic with one replica.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Link {
-    /// The other replica's number.
-    pub peer: u16,
+    /// The other replica's number, or its key where it has none now.
+    pub peer: String,
     /// `votes` or `bulk`.
     pub channel: String,
 }
@@ -45,8 +45,8 @@ pub struct Link {
 /// A replica.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Sender {
-    /// Its number.
-    pub peer: u16,
+    /// Its number, or its key where it has none now.
+    pub peer: String,
 }
 
 /// Phase of agreement.
@@ -346,7 +346,7 @@ impl Metrics {
 
     /// Frames of a replica that were no messages so far.
     pub fn frames_invalid_of(&self, from: ReplicaId) -> u64 {
-        self.frames_invalid.get_or_create(&Sender { peer: from.get() }).get()
+        self.frames_invalid.get_or_create(&Sender { peer: from.to_string() }).get()
     }
 
     /// Sets the findings of the watch.
@@ -356,8 +356,8 @@ impl Metrics {
     }
 
     /// Counts a frame that was no valid message; how many its sender has sent by now.
-    pub fn frame_invalid(&self, from: ReplicaId) -> u64 {
-        self.frames_invalid.get_or_create(&Sender { peer: from.get() }).inc() + 1
+    pub fn frame_invalid(&self, peer: String) -> u64 {
+        self.frames_invalid.get_or_create(&Sender { peer }).inc() + 1
     }
 
     /// Sets how many connections were turned away.
@@ -373,8 +373,8 @@ impl Metrics {
         self.connected.set(peers.iter().filter(|peer| peer.is_up).count() as i64);
         let link = |peer, channel: Channel| Link { peer, channel: channel.to_string() };
         let mut linked = self.linked.lock();
-        for gone in linked.replace(peers.iter().map(|peer| peer.id)) {
-            for link in Channel::ALL.map(|channel| link(gone, channel)) {
+        for gone in linked.replace(peers.iter().map(PeerInfo::name)) {
+            for link in Channel::ALL.map(|channel| link(gone.clone(), channel)) {
                 self.net_sent.remove(&link);
                 self.net_received.remove(&link);
                 self.net_dropped.remove(&link);
@@ -383,7 +383,7 @@ impl Metrics {
         }
         for peer in peers {
             for channel in Channel::ALL {
-                let (link, traffic) = (link(peer.id.get(), channel), peer.traffic[channel]);
+                let (link, traffic) = (link(peer.name(), channel), peer.traffic[channel]);
                 self.net_sent.get_or_create(&link).set(gauge(traffic.bytes_out));
                 self.net_received.get_or_create(&link).set(gauge(traffic.bytes_in));
                 self.net_dropped.get_or_create(&link).set(gauge(traffic.dropped));
@@ -436,7 +436,7 @@ mod tests {
     fn link(number: u16, bulk: Traffic) -> PeerInfo {
         let key = Ed25519Signer::from_seed(&[number as u8; 32]).public_key();
         PeerInfo {
-            id: ReplicaId::new(number),
+            id: Some(ReplicaId::new(number)),
             key,
             peer_id: peer_of_key(&key).expect("a key"),
             address: None,
@@ -485,6 +485,22 @@ mod tests {
         };
 
         assert_eq!([look(&[1, 3]), look(&[1])], [[10, 10], [10, 0]]);
+    }
+
+    #[test]
+    fn a_key_without_a_number_has_metrics_of_its_own_and_takes_none_of_a_member() {
+        let (metrics, member) = (Metrics::new(), link(2, Traffic::default()));
+        let old = PeerInfo { id: None, ..link(9, Traffic { bytes_in: 7, ..Traffic::default() }) };
+        let links = [member, old.clone()];
+
+        metrics.links(&links);
+        metrics.conduct(&Conduct::default(), &links);
+
+        let text = metrics.render();
+        let received = |peer: &str| format!("net_received_bytes{{peer=\"{peer}\",channel=\"bulk\"}}");
+        assert!(text.contains(&format!("{} 0\n", received("2"))), "{text}");
+        assert!(text.contains(&format!("{} 7\n", received(&old.key.to_string()))), "{text}");
+        assert_eq!(text.matches("quorate_peer_conduct{").count(), 2);
     }
 
     /// Prometheus sees no increase from nothing to 1.

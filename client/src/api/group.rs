@@ -122,7 +122,7 @@ pub struct EnrolledObserver {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Peer {
-    /// Its place in the member list; null for an observer.
+    /// Its place in the member list; null for an observer, and for a key that has left or whose place another one has still.
     pub replica: Option<u16>,
     /// Its libp2p name; empty for an address that has shown no key.
     pub peer_id: String,

@@ -160,7 +160,7 @@ fn hears_too_few(status: &Status) -> bool {
 }
 
 fn name_of(peer: &Peer) -> String {
-    peer.replica.map_or_else(|| format!("observer {}", plain(&peer.peer_id)), |replica| format!("replica {replica}"))
+    peer.replica.map_or_else(|| format!("peer {}", plain(&peer.peer_id)), |replica| format!("replica {replica}"))
 }
 
 /// A node's opinion of itself.

@@ -40,7 +40,8 @@ fn newest(mut strangers: Vec<Seen>) -> Vec<Seen> {
 /// Ends what restrains a peer: a member by its number, a member or an observer by its libp2p name or key.
 pub async fn release(Of(service): Shared, InPath(name): InPath<String>) -> Answer<Json<Conduct>> {
     let links = service.membership.links();
-    let member = |link: &quorate_net::PeerInfo| link.id.to_string() == name || is_named(&link.key, &name);
+    let member =
+        |link: &quorate_net::PeerInfo| link.id.is_some_and(|id| id.to_string() == name) || is_named(&link.key, &name);
     let members = links.iter().filter(|link| member(link)).map(|link| Who::Member(link.key));
     let observers = service.conduct.all().into_iter().map(|seen| seen.who);
     let observers = observers.filter(|who| matches!(who, Who::Observer(key) if is_named(key, &name)));

@@ -116,13 +116,13 @@ pub async fn peers(State(service): Shared) -> Json<Page<Peer>> {
     let report = service.report();
     let facts = |id: ReplicaId| report.peers.iter().find(|facts| facts.replica == id);
     let links = service.membership.links().into_iter();
-    let members = links.map(|link| peer(&link, facts(link.id), conduct::of(&service, Who::Member(link.key))));
+    let members = links.map(|link| peer(&link, link.id.and_then(facts), conduct::of(&service, Who::Member(link.key))));
     Json(Page { items: members.chain(conduct::others(&service)).chain(conduct::liars(&service)).collect(), next: None })
 }
 
 fn peer(link: &PeerInfo, facts: Option<&PeerFacts>, conduct: Conduct) -> Peer {
     Peer {
-        replica: Some(link.id.get()),
+        replica: link.id.map(ReplicaId::get),
         peer_id: link.peer_id.to_string(),
         address: link.address.as_ref().map(ToString::to_string),
         source: link.told.map(|(source, _)| source.word().to_owned()),

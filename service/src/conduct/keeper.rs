@@ -79,11 +79,13 @@ impl Keeper {
         (0..times.min(COUNTED_MAX)).for_each(|_| self.conduct.note(who, offence));
     }
 
-    /// Members are read as their state says: their votes in each of them.
+    /// Members are read as their state says: their votes in each of them. Who has left has little to say.
     fn restrain(&self, links: &[PeerInfo]) {
         let Some(network) = &self.membership.network else { return };
+        let committees = self.membership.checker.committees();
         for link in links {
             let allowance = match self.conduct.state(Who::Member(link.key)) {
+                _ if committees.has_left(&link.key) => Allowance::Least,
                 State::Normal => Allowance::Full,
                 State::Strict => Allowance::Less,
                 State::Suspended => Allowance::Least,
@@ -96,7 +98,7 @@ impl Keeper {
         if !matches!(who, Who::Member(_)) && !last.has_line() {
             return;
         }
-        let peer = who.name(|key| links.iter().find(|link| link.key == *key).map(|link| link.id));
+        let peer = who.name(|key| links.iter().find(|link| link.key == *key).and_then(|link| link.id));
         let Record { reason, until, .. } = record;
         let reason = reason.map_or("", Offence::name);
         match record.state {

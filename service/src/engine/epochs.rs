@@ -6,7 +6,7 @@ use crate::build;
 use quorate_ledger::{Ledger, RULES, StoreError};
 use quorate_pbft::{
     Admitted, Committee, Constants, Elder, Epoch, ExecutedPoint, Follower, FollowerConfig, PayloadCheck, Program,
-    PublicKey, QuorumCert, Recovered, Replica, ReplicaConfig, SeqNum, Signer, Verify, WIRE,
+    PublicKey, QuorumCert, Recovered, Replica, ReplicaConfig, ReplicaId, SeqNum, Signer, Verify, WIRE,
 };
 use quorate_storage::Snapshot;
 use std::cmp::Ordering;
@@ -65,6 +65,23 @@ impl Committees {
     /// All of them, the current one first and then the next.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Committee>> {
         [&self.current].into_iter().chain(&self.others)
+    }
+
+    /// Those that are not over: the current one, and the next once it is known.
+    fn lasting(&self) -> impl Iterator<Item = &Arc<Committee>> {
+        self.all().filter(|committee| committee.epoch() >= self.current.epoch())
+    }
+
+    /// Whether a key is in no list but that of the epoch before.
+    pub fn has_left(&self, key: &PublicKey) -> bool {
+        self.lasting().all(|committee| committee.replica_of(key).is_none())
+    }
+
+    /// Number by which a key is shown: that of the current list, else of the next one where nobody has it now.
+    pub fn number(&self, key: &PublicKey) -> Option<ReplicaId> {
+        let is_free = |number: &ReplicaId| self.current.key(*number).is_none();
+        let coming = || self.lasting().find_map(|committee| committee.replica_of(key)).filter(is_free);
+        self.current.replica_of(key).or_else(coming)
     }
 
     /// Whether a key is a member's in any of them.

@@ -234,9 +234,10 @@ impl Watch {
     /// Members in a state, in words. Others come with ever new keys, and raise no alarm.
     fn restrained(&self, state: State) -> Vec<String> {
         let is_meant = |seen: &Seen| seen.record.state == state && matches!(seen.who, Who::Member(_));
+        let committees = self.sources.membership.checker.committees();
         let all = self.sources.conduct.all().into_iter().filter(is_meant);
         let words = all.map(|seen| {
-            let name = seen.who.name(|key| self.sources.membership.checker.number(key));
+            let name = seen.who.name(|key| committees.number(key));
             let left = seen.record.until.saturating_sub(now_ms()).div_ceil(1_000);
             format!("{name} ({}, {left} s left)", seen.record.reason.map_or("", Offence::name))
         });

@@ -48,12 +48,12 @@ impl ConductMetrics {
             self.restrained.get_or_create(&Kind::of(state.name())).set(count as i64);
         }
         let mut shown = self.shown.lock();
-        for peer in shown.replace(links.iter().map(|link| link.id)) {
+        for peer in shown.replace(links.iter().map(PeerInfo::name)) {
             self.members.remove(&Sender { peer });
         }
         for link in links {
             let state = conduct.state(Who::Member(link.key));
-            self.members.get_or_create(&Sender { peer: link.id.get() }).set(state as i64);
+            self.members.get_or_create(&Sender { peer: link.name() }).set(state as i64);
         }
     }
 }

@@ -101,12 +101,12 @@ impl VitalGauges {
         self.conflicts_open.set(gauge(vitals.conflicts_open));
         self.accused.set(vitals.accused.len() as i64);
         let mut shown = self.shown.lock();
-        for peer in shown.replace(report.peers.iter().map(|peer| peer.replica)) {
+        for peer in shown.replace(report.peers.iter().map(|peer| peer.replica.to_string())) {
             self.lag.remove(&Sender { peer });
         }
         for peer in &report.peers {
             let lag = peer.executed.map_or(executed, |theirs| executed.saturating_sub(theirs.get()));
-            self.lag.get_or_create(&Sender { peer: peer.replica.get() }).set(gauge(lag));
+            self.lag.get_or_create(&Sender { peer: peer.replica.to_string() }).set(gauge(lag));
         }
         for (id, _) in RUNBOOKS {
             let is_there = faults.iter().any(|fault| fault.id == id);

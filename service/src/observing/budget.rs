@@ -62,7 +62,7 @@ mod tests {
             let key = Ed25519Signer::from_seed(&[number as u8; 32]).public_key();
             let bulk = Traffic { waiting_bytes: mib << 20, ..Traffic::default() };
             PeerInfo {
-                id: ReplicaId::new(number),
+                id: Some(ReplicaId::new(number)),
                 key,
                 peer_id: peer_of_key(&key).expect("a key"),
                 address: None,

@@ -94,9 +94,8 @@ impl Relay {
     pub fn links(&self) -> Vec<PeerInfo> {
         let state = self.lock();
         let link = |(key, number): (&PublicKey, u16)| {
-            let id = ReplicaId::new(number);
             Some(PeerInfo {
-                id,
+                id: Some(ReplicaId::new(number)),
                 key: *key,
                 peer_id: peer_of_key(key)?,
                 address: state.reached.get(key).cloned(),

@@ -256,13 +256,15 @@ fn work(
                 deliver(message, frame.take_room());
             }
             Err(dropped) => {
-                let (bytes, number) = (frame.len(), checker.number(&from));
+                let bytes = frame.len();
                 tracing::debug!(%from, bytes, %dropped, "frame dropped");
                 let Some(offence) = dropped.offence().filter(|_| !is_explained) else { continue };
-                let Some(number) = number else { continue };
+                if !committees.name(&from) {
+                    continue;
+                }
                 conduct.note(Who::Member(from), offence);
-                let from = number;
-                let invalid = metrics.frame_invalid(from);
+                let from = committees.number(&from).map_or_else(|| from.to_string(), |number| number.to_string());
+                let invalid = metrics.frame_invalid(from.clone());
                 // The 1st, 2nd, 4th, … : a name in the log, and no flood of it.
                 if invalid.is_power_of_two() {
                     tracing::warn!(event = "bad-frames", %from, invalid, bytes, %dropped, "a replica sends frames that are no valid messages");

@@ -3,7 +3,7 @@
 use super::{Options, Running};
 use crate::api::WAITS_FOR_FUTURE_MAX;
 use crate::config::{Config, GENESIS_FILE, Overrides};
-use crate::engine::{PeerFacts, Published};
+use crate::engine::{Committees, PeerFacts, Published};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, create_database, make};
 use crate::metrics::Metrics;
@@ -14,7 +14,7 @@ use quorate_client::keys::read_seed;
 use quorate_client::session::Token;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Genesis, GenesisFile, Ledger, Level, Mode, Op, Revision, State};
-use quorate_pbft::{Constants, Ed25519Signer, ReplicaId, SeqNum, Signer as _};
+use quorate_pbft::{Committee, Constants, Digest, Ed25519Signer, Epoch, ReplicaId, SeqNum, Signer as _};
 use quorate_storage::Db;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 async fn launched() -> (TempDir, Running, Client) {
     let (folder, dir) = made();
-    let (replica, client) = started(dir).await;
+    let (replica, client) = started(dir, Vec::new()).await;
     (folder, replica, client)
 }
 
@@ -74,10 +74,10 @@ fn begin_anew_without_marks(dir: &Path) -> Genesis {
     genesis
 }
 
-/// The replica of a folder.
-async fn started(dir: PathBuf) -> (Running, Client) {
+/// The replica of a folder, with addresses of others.
+async fn started(dir: PathBuf, peers: Vec<String>) -> (Running, Client) {
     let (listen, api) = (Some("/ip4/127.0.0.1/tcp/0".into()), Some(([127, 0, 0, 1], 0).into()));
-    let config = Config::load(&dir, Overrides { listen, api, ..Overrides::default() }).expect("what init made");
+    let config = Config::load(&dir, Overrides { listen, api, peers, ..Overrides::default() }).expect("what init made");
     let options = Options { dir, config, interceptor: None, answers: DIGEST };
     let replica = Running::launch(options).await.expect("a replica");
     let client = Client::new(&replica.api_url(), LIMIT).expect("its address");
@@ -272,7 +272,7 @@ fn receipts(replica: &Running) -> u64 {
 async fn an_envelope_that_is_sent_again_or_executed_again_at_a_start_is_counted_once() {
     let (folder, dir) = made();
     let genesis = begin_anew_without_marks(&dir);
-    let (mut replica, client) = started(dir.clone()).await;
+    let (mut replica, client) = started(dir.clone(), Vec::new()).await;
     eventually(async || client.is_ready().await.is_ok()).await;
     let author = author(&folder);
     for seq in 1..=3 {
@@ -290,7 +290,7 @@ async fn an_envelope_that_is_sent_again_or_executed_again_at_a_start_is_counted_
     })
     .await;
     assert_eq!(state, Some(SeqNum::new(0)), "the start has slots to execute again");
-    let (mut replica, client) = started(dir).await;
+    let (mut replica, client) = started(dir, Vec::new()).await;
     eventually(async || client.is_ready().await.is_ok()).await;
 
     judged(&client, &envelope(&author, &replica, 4, ("text", 1))).await;
@@ -310,5 +310,32 @@ async fn a_node_that_is_no_member_does_not_count_itself_among_the_members_that_i
     };
 
     assert_eq!([Some(ReplicaId::new(0)), None].map(&mut heard), [1, 0]);
+    replica.stop().await.expect("an orderly end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_has_left_has_neither_a_number_nor_an_address_in_the_epoch_after() {
+    let (folder, mut replica, _) = launched().await;
+    replica.stop().await.expect("an orderly end");
+    let [old, new] = [8, 9].map(|seed| Ed25519Signer::from_seed(&[seed; 32]).public_key());
+    let address = "/ip4/127.0.0.1/tcp/1";
+    let peers = vec![format!("{old}={address}"), format!("{new}={address}")];
+    let (mut replica, _) = started(folder.path().join("group/replica-0"), peers).await;
+    let (membership, moment) = (replica.service.membership.clone(), replica.service.moment());
+    let list = |epoch, key| {
+        let members = vec![membership.key, key];
+        Arc::new(Committee::new(Digest::ZERO, Epoch::new(epoch), members).expect("two members"))
+    };
+    let shown = |current, other| {
+        membership.follow(&Committees::new(current, vec![other]), &moment);
+        let links = membership.links();
+        [old, new].map(|key| {
+            let link = links.iter().find(|link| link.key == key).expect("its link");
+            (link.id.map(ReplicaId::get), link.address.is_some())
+        })
+    };
+
+    assert_eq!(shown(list(1, old), list(2, new)), [(Some(1), true), (None, true)]);
+    assert_eq!(shown(list(2, new), list(1, old)), [(None, false), (Some(1), true)]);
     replica.stop().await.expect("an orderly end");
 }
