@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// Pauses between two visits: short while nobody answers and after the start, then long.
+/// Pauses between two visits: short while nobody answers and after the start, then long, and longer while all refuse: a handshake
+/// costs them as much as ten questions.
 const FIRST: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(60);
+const REFUSED_LAST: Duration = Duration::from_secs(320);
 /// Time for a whole visit.
 const WITHIN: Duration = Duration::from_secs(30);
 /// Bytes of a frame of a door.
@@ -33,6 +35,12 @@ enum Vain {
     Silent,
 }
 
+impl Vain {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Frame)
+    }
+}
+
 /// Doors of the configuration at which others are asked for.
 pub(crate) struct Meeting {
     pub(crate) directory: Arc<Directory>,
@@ -45,16 +53,17 @@ pub(crate) struct Meeting {
 impl Meeting {
     /// Visits the doors again and again; at once when the own record is new.
     pub(crate) async fn keep(self) {
-        let (mut pause, mut last) = (FIRST, vec![String::new(); self.doors.len()]);
+        let mut pause = FIRST;
+        let mut last: Vec<Option<Vain>> = self.doors.iter().map(|_| None).collect();
         while !self.doors.is_empty() {
             let own = self.own_record();
             for (door, last) in self.doors.iter().zip(&mut last) {
                 let visit = timeout(WITHIN, self.visit(door)).await.unwrap_or(Err(Vain::Silent));
-                let outcome = visit.map_or_else(|vain| vain.to_string(), |()| String::new());
-                if outcome != *last && !outcome.is_empty() {
-                    tracing::warn!(event = "bootstrap-silent", %door, why = %outcome, "no addresses from this door");
+                let before = last.as_ref().map(Vain::to_string);
+                *last = visit.err();
+                if let Some(why) = last.as_ref().map(Vain::to_string).filter(|why| Some(why) != before.as_ref()) {
+                    tracing::warn!(event = "bootstrap-silent", %door, %why, "no addresses from this door");
                 }
-                *last = outcome;
             }
             let _ = timeout(pause, self.renewed(&own)).await; // either is a reason to go on
             pause = next_pause(pause, &last);
@@ -97,22 +106,42 @@ impl Meeting {
 }
 
 /// Pause after the one before and these outcomes: a door that is silent makes no other one busy.
-fn next_pause(pause: Duration, outcomes: &[String]) -> Duration {
-    let is_alone = outcomes.iter().all(|outcome| !outcome.is_empty());
-    if is_alone { FIRST } else { (pause * 2).min(LAST) }
+fn next_pause(pause: Duration, outcomes: &[Option<Vain>]) -> Duration {
+    if outcomes.iter().all(|vain| vain.as_ref().is_some_and(|vain| !vain.is_refusal())) {
+        return FIRST;
+    }
+    let all_refuse = outcomes.iter().all(|vain| vain.as_ref().is_some_and(Vain::is_refusal));
+    (pause * 2).min(if all_refuse { REFUSED_LAST } else { LAST })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn refused() -> Option<Vain> {
+        Some(Vain::Refused("another group".to_owned()))
+    }
+
     #[test]
     fn pauses_stay_short_while_every_door_is_silent_and_no_longer() {
-        let outcomes = |silent: &[bool]| -> Vec<String> {
-            silent.iter().map(|silent| if *silent { "refused".to_owned() } else { String::new() }).collect()
+        let outcomes = |silent: &[bool]| -> Vec<Option<Vain>> {
+            silent.iter().map(|silent| silent.then_some(Vain::Silent)).collect()
         };
         assert_eq!(next_pause(LAST, &outcomes(&[true, true])), FIRST);
         assert_eq!(next_pause(FIRST, &outcomes(&[false, true])), FIRST * 2);
         assert_eq!(next_pause(LAST, &outcomes(&[true, false])), LAST);
+    }
+
+    #[test]
+    fn doors_that_refuse_are_visited_after_ever_longer_pauses() {
+        let pauses = (0..12).scan(FIRST, |pause, _| {
+            *pause = next_pause(*pause, &[refused(), refused()]);
+            Some(*pause)
+        });
+
+        assert_eq!(pauses.last(), Some(REFUSED_LAST));
+        assert_eq!(next_pause(FIRST, &[refused(), Some(Vain::Silent)]), FIRST * 2);
+        assert_eq!(next_pause(LAST, &[refused(), Some(Vain::Silent)]), LAST, "the other one may come back");
+        assert_eq!(next_pause(REFUSED_LAST, &[refused(), None]), LAST);
     }
 }
