@@ -36,7 +36,7 @@ impl Announcer {
             let (places, lan) = (self.places(), self.lan_places());
             let is_due = signed.is_none_or(|at| at.elapsed() >= SIGNS_EVERY) || self.directory.is_outdated();
             let is_new = (&places, &lan) != (&last.0, &last.1);
-            if is_new || is_due && !places.is_empty() {
+            if is_new || is_due && !(places.is_empty() && lan.is_empty()) {
                 tracing::debug!(?places, "own addresses");
                 self.directory.publish(places.clone(), &self.signer);
                 self.lan.send_replace(self.directory.announcements(&lan, &self.signer));
