@@ -70,11 +70,12 @@ impl Membership {
         members
     }
 
-    /// The links to the members, each with the number that it has now: each epoch gives them anew.
+    /// The links to the other members, each with the number that it has now: each epoch gives them anew.
     pub fn links(&self) -> Vec<PeerInfo> {
         let links = self.network.as_ref().map(Network::peers).unwrap_or_default();
         let mut links = if links.is_empty() { self.followed() } else { links };
         let committees = self.checker.committees();
+        links.retain(|link| link.key != self.key);
         links.iter_mut().for_each(|link| link.id = committees.number(&link.key));
         links
     }

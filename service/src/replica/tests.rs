@@ -339,3 +339,11 @@ async fn a_key_that_has_left_has_neither_a_number_nor_an_address_in_the_epoch_af
     assert_eq!(shown(list(2, new), list(1, old)), [(None, false), (Some(1), true)]);
     replica.stop().await.expect("an orderly end");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_of_one_has_no_peers() {
+    let (_folder, mut replica, _) = launched().await;
+
+    assert_eq!(replica.service.membership.links(), []);
+    replica.stop().await.expect("an orderly end");
+}
