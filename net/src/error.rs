@@ -38,7 +38,10 @@ pub enum Error {
         peer: PeerId,
     },
     /// The operating system refused a listen address.
-    #[error("cannot listen on {address}: {cause}; stop the program that uses it or set another `listen` address")]
+    #[error(
+        "cannot listen on {address}: {cause}; {}set another `listen` address",
+        if cause.kind() == io::ErrorKind::AddrInUse { "stop the program that uses it or " } else { "" }
+    )]
     Listen {
         /// The address asked for.
         address: Multiaddr,

@@ -26,7 +26,8 @@ pub struct SeatPlan {
     pub genesis: Genesis,
     /// File of the replica's key, which is copied into the folder.
     pub key: PathBuf,
-    /// Multiaddr on which the others reach this replica. None: its own among `peers`, else on all networks of its machine.
+    /// Multiaddr on which this replica listens for the others. None: its own among `peers`, at which they reach it, with all
+    /// networks of its machine in place of a name; without one, [`LISTEN`].
     pub listen: Option<String>,
     /// Address of the HTTP API.
     pub api: SocketAddr,
@@ -125,10 +126,11 @@ impl SeatPlan {
         if let Some(stray) = self.peers.keys().find(|peer| usize::from(**peer) >= members) {
             return Err(SeatError::NoReplica(*stray, members));
         }
-        let listen = self.listen.as_ref().or_else(|| self.peers.get(&number)).map_or(LISTEN, String::as_str);
+        let reached = || self.peers.get(&number).map(|address| listening(address));
+        let listen = self.listen.clone().or_else(reached).unwrap_or_else(|| LISTEN.to_owned());
         let others = self.peers.iter().filter(|(peer, _)| **peer != number);
         let peers = others.map(|(peer, address)| (peer.to_string(), address.clone())).collect();
-        Ok(Config::new(listen.to_owned(), self.api, peers))
+        Ok(Config::new(listen, self.api, peers))
     }
 
     /// Refuses a folder in which a replica's files stand, but for those of a plan that was cut off, and the key itself.
@@ -178,5 +180,27 @@ impl SeatPlan {
             api: format!("http://{}", config.api),
             missing: (0..members).filter(is_missing).collect(),
         }
+    }
+}
+
+/// Multiaddr to listen on for a replica that others reach at `address`: a name is theirs to look up, no place to listen.
+fn listening(address: &str) -> String {
+    match address.split('/').collect::<Vec<_>>()[..] {
+        ["", "dns" | "dns4", _, "tcp", port, ..] => format!("/ip4/0.0.0.0/tcp/{port}"),
+        ["", "dns6", _, "tcp", port, ..] => format!("/ip6/::/tcp/{port}"),
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listening;
+
+    #[test]
+    fn a_replica_that_is_reached_by_a_name_listens_on_all_networks_of_its_machine() {
+        assert_eq!(listening("/dns4/acme.example.org/tcp/7700"), "/ip4/0.0.0.0/tcp/7700");
+        assert_eq!(listening("/dns/acme.example.org/tcp/7701"), "/ip4/0.0.0.0/tcp/7701");
+        assert_eq!(listening("/dns6/acme.example.org/tcp/7700"), "/ip6/::/tcp/7700");
+        assert_eq!(listening("/ip4/203.0.113.7/tcp/7700"), "/ip4/203.0.113.7/tcp/7700");
     }
 }

@@ -70,7 +70,8 @@ struct Own {
     /// Draft of the genesis, for the addresses of all replicas
     #[arg(long, value_name = "FILE", requires = "genesis")]
     draft: Option<PathBuf>,
-    /// Multiaddr on which the others reach this replica [default: that of the draft, else /ip4/0.0.0.0/tcp/7700]
+    /// Multiaddr on which this replica listens for the others [default: that of the draft, with all networks of the machine
+    /// in place of a name, else /ip4/0.0.0.0/tcp/7700]
     #[arg(long, value_name = "MULTIADDR", requires = "genesis", value_parser = multiaddr)]
     listen: Option<String>,
     /// Address of the HTTP API

@@ -11,12 +11,18 @@ use std::process::{Command, Output};
 struct Ceremony {
     dir: tempfile::TempDir,
     port: u16,
+    host: &'static str,
 }
 
 impl Ceremony {
     /// Keys of four organisations, a draft, and their entries in it, the last organisation first.
     fn new() -> Self {
-        let ceremony = Self { dir: tempfile::tempdir().expect("a folder"), port: free_ports(10) };
+        Self::at("/ip4/127.0.0.1")
+    }
+
+    /// The same of replicas that the others reach at this host.
+    fn at(host: &'static str) -> Self {
+        let ceremony = Self { dir: tempfile::tempdir().expect("a folder"), port: free_ports(10), host };
         fs::create_dir_all(ceremony.path("group")).expect("a folder");
         ceremony.run(&["genesis", "template", "--name", "four mills", "--out", &ceremony.file("draft.json")], 0);
         for number in (0..4).rev() {
@@ -31,7 +37,7 @@ impl Ceremony {
             self.run(&["keys", "new", "--out", key], 0);
         }
         let (org, entry) = (format!("org-{number}"), self.file(&format!("{number}.entry")));
-        let voter = format!("{replica}=/ip4/127.0.0.1/tcp/{}", usize::from(self.port) + number);
+        let voter = format!("{replica}={}/tcp/{}", self.host, usize::from(self.port) + number);
         self.run(&["genesis", "entry", "--org", &org, "--replica", &voter, "--author", &author, "--out", &entry], 0);
         self.run(&["genesis", "add", &self.file("draft.json"), &entry], 0);
     }
@@ -84,6 +90,18 @@ fn four_organisations_that_share_only_files_make_a_group_that_works() {
     let key = group.dir().join("author-org-0.key");
     let status = says(&group, &key, 2, &["status"], 0);
     assert_eq!((word(&status, "group"), word(&status, "name")), (hash.as_str(), "four mills"));
+}
+
+#[test]
+fn replicas_that_reach_each_other_by_name_make_a_group_that_works() {
+    let ceremony = Ceremony::at("/dns4/localhost");
+    ceremony.build("group/genesis.json");
+    (0..4).for_each(|number| drop(ceremony.seat(number, 0)));
+    ceremony.run(&["config", "check", "--dir", &ceremony.file("group/replica-0")], 0);
+
+    let mut group = Group::of(ceremony.dir, ceremony.port + 4, 4);
+    group.start_all();
+    group.put(3, "a.txt", "from one of four");
 }
 
 #[test]

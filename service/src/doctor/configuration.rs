@@ -86,6 +86,7 @@ fn of_replica(dir: &Path) -> Vec<Item> {
             "as in info,quorate_service=debug",
         ));
         items.push(ports(config));
+        items.extend(listening(config));
         items.extend(hosts(config));
         items.extend(relaying(config));
         items.push(operators(config, &Tokens::open(dir)));
@@ -174,6 +175,16 @@ fn meet(one: SocketAddr, other: SocketAddr) -> bool {
 /// Address of a multiaddr such as `/ip4/10.0.0.1/tcp/7700`; none where it has a name.
 fn socket(multiaddr: &str) -> Option<SocketAddr> {
     host_and_port(multiaddr)?.parse().ok()
+}
+
+/// A multiaddr that nothing can listen on: with a name, or none of TCP.
+fn listening(config: &Config) -> Option<Item> {
+    let own = [("listen", Some(&config.listen)), ("observers", config.observers.as_ref())];
+    let (name, text) =
+        own.into_iter().find_map(|(name, text)| Some((name, text.filter(|text| socket(text).is_none())?)))?;
+    let detail = format!("{name} is {text}: a replica listens on /ip4/…/tcp/… or /ip6/…/tcp/… alone");
+    let advice = format!("as in {name} = \"/ip4/0.0.0.0/tcp/7700\"; names are for the others' `peers`");
+    Some(Item::fault("listen", detail, advice))
 }
 
 /// A host that no request names: with a scheme or a path.
@@ -307,6 +318,17 @@ mod tests {
         assert!(fault(false, &at, None).is_some_and(|why| why.starts_with("relay is set")));
         assert!(fault(false, &[], Some(1 << 30)).is_some_and(|why| why.starts_with("relay_server is set")));
         assert!(fault(true, &[], Some(8 << 20)).is_some_and(|why| why.contains("larger than a circuit")));
+    }
+
+    #[test]
+    fn an_address_that_nothing_can_listen_on_is_a_fault() {
+        let fault = |listen: &str, door: Option<&str>| {
+            let config = Config::new(listen.into(), "127.0.0.1:2".parse().expect("one"), [].into());
+            listening(&Config { observers: door.map(str::to_owned), ..config }).map(|item| item.detail)
+        };
+        assert_eq!(fault("/ip4/0.0.0.0/tcp/0", Some("/ip6/::/tcp/1")), None);
+        assert!(fault("/dns4/acme.example.org/tcp/7700", None).is_some_and(|why| why.starts_with("listen is /dns4")));
+        assert!(fault("/ip4/127.0.0.1/tcp/1", Some("/dns/a/tcp/1")).is_some_and(|why| why.starts_with("observers is")));
     }
 
     #[test]
