@@ -228,6 +228,48 @@ fn a_group_that_refuses_its_branch_leaves_all_groups_as_they_were() {
     assert_eq!(pair.have("a"), [true; 2]);
 }
 
+/// A pair of which one group refuses its branch, and the command with which its author is told to go on.
+fn refused() -> (Pair, PathBuf, String) {
+    let pair = Pair::running();
+    pair.add("a");
+    let holder = colleague(&pair.other);
+    says(&pair.other, &holder, 0, &["lock", "acquire", "a", "--lease", "600"], 0);
+    let words = told(&pair.commit());
+    let command = words.split('`').find(|words| words.starts_with("quorate tx commit")).expect("a command").to_owned();
+    (pair, holder, command)
+}
+
+#[test]
+fn what_was_refused_over_groups_is_committed_with_all_of_them_or_not_at_all() {
+    let (pair, holder, command) = refused();
+    for group in [&pair.home, &pair.other] {
+        let alone = run(group, &author(group, 0), 0, &["tx", "commit"]);
+        let words = told(&alone);
+        assert!(alone.status.code() == Some(2) && words.contains(&command), "{words}");
+    }
+    assert_eq!(pair.have("a"), [false; 2]);
+    says(&pair.other, &holder, 0, &["lock", "release", "a"], 0);
+
+    let typed = command.replacen("quorate", QUORATE, 1);
+    let ended = Command::new("sh").args(["-c", &typed]).output().expect("a shell");
+
+    assert!(ended.status.success(), "{typed}: {}", told(&ended));
+    assert_eq!(pair.have("a"), [true; 2]);
+}
+
+#[test]
+fn what_was_refused_over_groups_binds_nothing_that_is_begun_anew() {
+    let (pair, ..) = refused();
+    let key = author(&pair.home, 0);
+    says(&pair.home, &key, 0, &["tx", "abort"], 0);
+    says(&pair.home, &key, 0, &["tx", "begin"], 0);
+    says(&pair.home, &key, 0, &["tx", "add", "a", text(&key)], 0);
+
+    says(&pair.home, &key, 0, &["tx", "commit"], 0);
+
+    assert_eq!(pair.have("a"), [true, false]);
+}
+
 #[test]
 fn anybody_carries_the_decision_of_the_home_to_a_group_that_waits() {
     let pair = Pair::running();

@@ -8,8 +8,8 @@ use super::super::change::{resend, word};
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::lock::lease;
 use super::super::print::{self, plain, short};
-use super::open::{Folder, Open};
-use super::{Commit, is_unsent};
+use super::open::{Folder, Open, command};
+use super::{Commit, is_unsent, is_whole};
 use quorate_client::api::{Salt, TransactionBranch, TransactionEntry, TransactionState, TransactionTerms};
 use quorate_client::author::{Across, AcrossError, Author, Draft, Ended, Plan, Refusal, Side};
 use quorate_client::http::Client;
@@ -149,9 +149,12 @@ fn kept(desks: &mut [Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> 
         None => agreed(desks, lease_ms)?,
     };
     desks.iter().try_for_each(|desk| desk.is_in(&terms))?;
+    let together = together(desks);
+    let mut fresh = desks.iter().filter_map(|desk| desk.open.as_ref()).filter(|open| open.across.is_none());
+    fresh.try_for_each(|open| is_whole(open, &together))?;
     for Desk { folder, open, .. } in desks {
         if let Some(open) = open.as_mut().filter(|open| open.across.is_none()) {
-            open.across = Some(terms.clone());
+            (open.across, open.together) = (Some(terms.clone()), together.clone());
             folder.write(open)?;
         }
     }
@@ -185,11 +188,15 @@ fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &
             _ if own == Some(TransactionState::Committed) => folder.remove()?,
             Some(open) => {
                 open.across = None;
+                if ended.branches.iter().filter_map(state).any(|state| state != home) {
+                    open.together.clear(); // the rest comes in alone, or not at all
+                }
                 folder.write(open)?;
             }
             None => (),
         }
     }
+    let again = command(&together(desks));
     let refused = ended.refused.as_ref().map(|Refusal { node, why, .. }| json!({ "node": node, "why": why }));
     match as_json {
         true => print::json(&json!({ "id": id, "state": home, "refused": refused, "branches": ended.branches }))?,
@@ -204,20 +211,28 @@ fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &
         _ if home == TransactionState::Committed => Ok(()),
         Some(Refusal { node, why, code }) => {
             let what = format!("aborted in every group: {node} refuses: {}", plain(why));
-            Err(Failure::no(what).next(anew(*code)))
+            Err(Failure::no(what).next(anew(*code, &again)))
         }
-        None => Err(Failure::no("aborted in every group: its home had decided so").next(anew(None))),
+        None => Err(Failure::no("aborted in every group: its home had decided so").next(anew(None, &again))),
     }
 }
 
-/// Way on after a refusal: a draft keeps the base that it began with.
-fn anew(code: Option<Code>) -> &'static str {
+/// Way on after a refusal, with the command to give again: a draft keeps the base that it began with.
+fn anew(code: Option<Code>, again: &str) -> String {
     match code {
-        Some(Code::WouldConflict | Code::Anchor | Code::BaseTooOld) => {
-            "what was added there is based on what stood there before: `quorate tx abort` with its key, and `quorate tx begin` and add it anew"
-        }
-        _ => "what was added is kept: commit it anew once the reason is gone, or `quorate tx abort` throws it away",
+        Some(Code::WouldConflict | Code::Anchor | Code::BaseTooOld) => format!(
+            "what was added there is based on what stood there before: `quorate tx abort` with its key, `quorate tx begin` and add it anew; then `{again}`"
+        ),
+        _ => format!(
+            "what was added is kept: once the reason is gone, `{again}`; `quorate tx abort` with each key throws it away"
+        ),
     }
+}
+
+/// Keys of all groups, the home first, each with a node. A key of an agent has a name that is no path.
+fn together(desks: &[Desk]) -> Vec<(String, String)> {
+    let name = |key: &PathBuf| key.canonicalize().unwrap_or_else(|_| key.clone()).display().to_string();
+    desks.iter().map(|desk| (name(&desk.key), desk.client.node().to_owned())).collect()
 }
 
 /// Failure of a transaction whose branch in a group was settled otherwise than its home has decided.

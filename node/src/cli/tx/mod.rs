@@ -13,7 +13,7 @@ use super::print::{self, Table, plain};
 use super::reach::{Pair, Reach, Scope, Signing, parse_pair};
 use super::sending::SignedRequest;
 use crate::counted::counted;
-use open::{Folder, Open, Part, What};
+use open::{Folder, Open, Part, What, command};
 use quorate_client::api::{TransactionEntry, TransactionState};
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_client::calls::Posted;
@@ -146,7 +146,8 @@ async fn begin(args: &Begin) -> Outcome {
         None => Author::open(key, args.local.reach.client()?, &args.scope.domain).await?.newest().await?,
     };
     let message = args.message.clone();
-    let open = Open { base, anchored: args.anchored, message, sent: None, across: None, parts: vec![] };
+    let open =
+        Open { base, anchored: args.anchored, message, sent: None, across: None, together: vec![], parts: vec![] };
     folder.remove()?;
     folder.write(&open)?;
     tell(&open, json)
@@ -196,6 +197,7 @@ async fn commit(args: &Commit) -> Outcome {
     let folder = Folder::locked(key, word.reach.patience()?)?;
     let mut open = folder.open()?;
     is_alone(&open)?;
+    is_whole(&open, &[])?;
     let mut author = Author::open(key, word.reach.client()?, open.home()?).await?;
     resend(&mut author).await?;
     if let Some(sent) = open.sent {
@@ -342,6 +344,17 @@ fn is_alone(open: &Open) -> Outcome {
             "`quorate tx commit --with` goes on; `quorate tx decide {id} --abort` at its home ends it in all of them"
         ),
     ))
+}
+
+/// Refuses to commit with these keys alone what was to take effect in other groups too.
+fn is_whole(Open { together, .. }: &Open, given: &[(String, String)]) -> Outcome {
+    if together.iter().all(|(key, _)| given.iter().any(|(given, _)| given == key)) {
+        return Ok(());
+    }
+    let what =
+        "it was given to be committed together with other groups, and would be a part of that; nothing was signed";
+    let next = format!("`{}` commits it with them; `quorate tx abort` throws it away", command(together));
+    Err(Failure::usage(what).next(next))
 }
 
 fn is_unsent(open: &Open) -> Outcome {

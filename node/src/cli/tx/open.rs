@@ -1,6 +1,7 @@
 //! An open transaction: what is added waits in a folder beside the key, `KEY.tx`, until it is committed.
 
 use super::super::failure::{Exit, Failure};
+use super::super::print::quoted;
 use quorate_client::api::TransactionTerms;
 use quorate_client::author::{Plan, Planned};
 use quorate_client::content;
@@ -36,6 +37,9 @@ pub struct Open {
     /// Terms of the transaction over several groups of which this is a branch, once something of it may have been signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub across: Option<TransactionTerms>,
+    /// Keys of the groups that a commit over several groups has named, the home first, each with a node: they commit together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub together: Vec<(String, String)>,
     /// In the order in which they were added.
     pub parts: Vec<Part>,
 }
@@ -231,6 +235,15 @@ impl Open {
     fn anchor(&self) -> Option<Op> {
         self.anchored.then_some(Op::Anchor { revision: self.base })
     }
+}
+
+/// Command that commits what is open for these keys, the home's first, each with a node.
+pub fn command(together: &[(String, String)]) -> String {
+    let words = together.iter().enumerate().map(|(place, (key, node))| match place {
+        0 => format!(" --key {} --node {}", quoted(key), quoted(node)),
+        _ => format!(" --with {}", quoted(&format!("{key}={node}"))),
+    });
+    format!("quorate tx commit{}", words.collect::<String>())
 }
 
 impl What {
