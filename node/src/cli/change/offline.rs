@@ -5,6 +5,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::print::{self, plain};
 use crate::cli::{clock, limits};
 use quorate_client::author::{Author, Draft};
+use quorate_client::http::{Client, ClientError};
 use quorate_client::outbox::Chain;
 use quorate_ledger::{Code, Level, Limits};
 use serde_json::json;
@@ -22,6 +23,7 @@ pub async fn keep(terms: &Terms, paths: &[&str], draft: Draft, stands: Option<&s
     let (reach, domain) = (&terms.reach, &terms.scope.domain);
     let mut author = Author::open(terms.signing.key()?, reach.client()?, domain).await?;
     author.newest().await?; // before it is asked what stands where: it may have to execute what the key has receipts of
+    may_sign(&author, &reach.client()?, domain).await?;
     if let Some(path) = stands.filter(|_| author.newest_unanswered().is_none()) {
         must_stand(&reach.client()?, domain, path, &[Level::Sequential]).await?;
     }
@@ -37,6 +39,24 @@ pub async fn keep(terms: &Terms, paths: &[&str], draft: Draft, stands: Option<&s
     print::say(format_args!("kept  {id}"))?;
     paths.iter().try_for_each(|path| print::say(format_args!("  {}", plain(path))))?;
     Ok(print::say("next: `quorate bundle outbox` packs it; nothing was sent")?)
+}
+
+/// Refuses a key that may not sign as the site has it: where the change is ordered, it and all behind it would be refused.
+async fn may_sign(author: &Author, site: &Client, domain: &str) -> Outcome {
+    let refused = |code, why: String| Err(Failure::refused(code, Some(domain), why));
+    let known = match site.author(domain, &author.key()).await {
+        Ok(known) => known,
+        Err(ClientError::Refused(problem)) if problem.status == 404 => return Ok(()), // such as a domain that is not there
+        Err(error) => return Err(error.into()),
+    };
+    let (slot, state) = (known.revision, plain(&known.standing.state));
+    match &state[..] {
+        "good" => Ok(()),
+        "not enrolled" => refused(Code::UnknownAuthor, format!("this site (slot {slot}) does not know the key yet"))
+            .map_err(|failure| failure.next("bring slots of after its enrolment: `quorate bundle export` at a node, `quorate bundle import` here")),
+        _ => refused(Code::Revoked, format!("by this site (slot {slot}) the key is {state}"))
+            .map_err(|failure| failure.next("sign with another key of the organisation")),
+    }
 }
 
 /// Refuses a content that the group takes no file of.

@@ -105,6 +105,33 @@ fn a_removal_without_a_network_of_what_does_not_stand_at_the_site_is_not_signed(
     let desk = Desk::with_files(2);
     let (key, out) = (desk.path("author-org-1.key"), desk.path("outbox"));
     let rm = |path| says(&["rm", path, "--offline", "--key", text(&key), "--node", &desk.node]);
+#[test]
+fn a_key_that_the_site_does_not_know_signs_nothing_there() {
+    let desk = Desk::with_files(1);
+    let (key, out) = (desk.path("stranger.key"), desk.path("outbox"));
+    says(&["keys", "new", "--out", text(&key)]);
+    let put = ["put", "far", &desk.genesis, "--offline", "--key", text(&key), "--node", &desk.node];
+
+    let words = refused(&put, 1);
+
+    assert!(words.contains("does not know the key yet") && words.contains("nothing was signed"), "{words}");
+    assert!(refused(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)], 1).contains("nothing to pack"));
+}
+
+#[test]
+fn a_key_that_is_revoked_at_the_site_signs_nothing_there() {
+    let desk = Desk::with_files(1);
+    let (key, own) = (desk.path("late.key"), desk.path("author-org-0.key"));
+    says(&["keys", "new", "--out", text(&key)]);
+    for change in ["enrol", "revoke"] {
+        told(&["identities", change, text(&key), "--key", text(&own), "--node", &desk.node]);
+    }
+
+    let words = refused(&["put", "far", &desk.genesis, "--offline", "--key", text(&key), "--node", &desk.node], 1);
+
+    assert!(words.contains("the key is revoked at"), "{words}");
+}
+
 
     let mistyped = rm("flie-0");
 
