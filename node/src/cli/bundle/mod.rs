@@ -9,9 +9,10 @@ use super::output::free;
 use super::print;
 use super::reach::{Reach, Scope, Signing};
 use super::{receipt, snapshot, trusted};
+use crate::counted::counted;
 use quorate_client::keys;
 use quorate_client::outbox::Outbox;
-use quorate_ledger::{EnvelopeId, Receipt};
+use quorate_ledger::{EnvelopeId, Receipt, State};
 use quorate_pbft::SeqNum;
 use quorate_service::copying;
 use quorate_service::parcel::{self, Delivered, Draft, Exported, Imported, Kind, Packed, Parcel, Plan, Settled};
@@ -276,7 +277,19 @@ async fn deliver(args: &Import, receipts: &Path) -> Outcome {
         let what = format!("{} receipts go home in {}", verdicts.len(), receipts.display());
         print::say(format!("{what}; there: quorate bundle import {} --key KEY", receipts.display()))?;
     }
-    if too_large.is_empty() { Ok(()) } else { Err(undelivered(&too_large)) }
+    if too_large.is_empty() { all_went_well(&verdicts, &unanswered) } else { Err(undelivered(&too_large)) }
+}
+
+/// Fails where a change was refused, is in conflict, or has no verdict: as the command ends that sends a change.
+fn all_went_well(receipts: &[Receipt], unanswered: &[(EnvelopeId, String)]) -> Outcome {
+    let is_no = |receipt: &&Receipt| matches!(receipt.state, State::Refused | State::Conflict);
+    match (receipts.iter().filter(is_no).count(), unanswered.len()) {
+        (0, 0) => Ok(()),
+        (no, open) => Err(Failure::no(format!(
+            "of {} {no} refused or in conflict, and {open} without a verdict",
+            counted(receipts.len() + open, "change")
+        ))),
+    }
 }
 
 fn undelivered(too_large: &[EnvelopeId]) -> Failure {
@@ -298,15 +311,17 @@ fn settle(args: &Import) -> Outcome {
     let take = |known: &_| parcel::settle(&mut outbox, &args.file, (&genesis, known), &args.give_up);
     let Settled { receipts, others, unanswered, given_up } = args.known.check(&genesis, take)?.map_err(failed)?;
     if args.reach.json {
-        return answers(&args.reach, &receipts, &unanswered, &given_up);
+        answers(&args.reach, &receipts, &unanswered, &given_up)?;
+        return all_went_well(&receipts, &unanswered);
     }
     answers(&args.reach, &receipts, &unanswered, &given_up)?;
     let file = |id: &EnvelopeId| Some(outbox.file(&outbox.find(id)?.name));
     told::left(&unanswered, file, |id| outbox.based_on(&[id]).len()).iter().try_for_each(print::say)?;
-    Ok(print::say(format!(
+    print::say(format!(
         "{} changes have their receipts now; {others} receipts were known or of other keys",
         receipts.len()
-    ))?)
+    ))?;
+    all_went_well(&receipts, &unanswered)
 }
 
 /// Prints receipts, and what a node said of envelopes without one.

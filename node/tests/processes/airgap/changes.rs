@@ -27,12 +27,12 @@ fn changes_made_without_a_network_are_ordered_elsewhere_and_their_receipts_come_
         let receipts = told["receipts"].as_array().expect("a list");
         receipts.iter().map(|receipt| receipt["state"].as_str().unwrap_or_default().to_owned()).collect()
     };
-    let delivered = told(&args);
+    let delivered = ended(&args, 1);
     assert_eq!(states(&delivered), ["applied", "conflict"], "{delivered}");
-    assert_eq!(states(&told(&args)), ["applied", "conflict"], "twice delivered is once ordered");
+    assert_eq!(states(&ended(&args, 1)), ["applied", "conflict"], "twice delivered is once ordered");
 
     let settling = ["bundle", "import", text(&home), "--key", text(&key), "--genesis", &desk.genesis];
-    assert_eq!(states(&told(&settling)), ["applied", "conflict"]);
+    assert_eq!(states(&ended(&settling, 1)), ["applied", "conflict"]);
     assert_eq!(states(&told(&settling)), Vec::<String>::new(), "they are known by now");
     let none = refused(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)], 1);
     assert!(none.contains("nothing to pack"), "{none}");
@@ -60,18 +60,18 @@ fn a_refused_change_does_not_keep_the_receipts_of_others_from_going_home() {
     told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)]);
 
     let args = ["bundle", "import", text(&out), "--receipts", text(&home), "--node", &desk.node, "--timeout", "8"];
-    let delivered = told(&args);
+    let delivered = ended(&args, 1);
     let counts = |told: &Value, list: &str| told[list].as_array().map(Vec::len);
     assert_eq!((counts(&delivered, "receipts"), counts(&delivered, "unanswered")), (Some(2), Some(2)), "{delivered}");
 
     let settling = ["bundle", "import", text(&home), "--key", text(&key), "--genesis", &desk.genesis];
-    let settled = told(&settling);
+    let settled = ended(&settling, 1);
     assert_eq!((counts(&settled, "receipts"), counts(&settled, "unanswered")), (Some(2), Some(2)), "{settled}");
     let id = settled["unanswered"][1]["id"].as_str().expect("an id").to_owned();
-    let given_up = told(&[&settling[..], &["--give-up", &id]].concat());
+    let given_up = ended(&[&settling[..], &["--give-up", &id]].concat(), 1);
     assert_eq!((counts(&given_up, "given_up"), counts(&given_up, "unanswered")), (Some(1), Some(1)), "{given_up}");
     assert_eq!(told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)])["count"], 1);
-    let again = told(&[&settling[..], &["--give-up", &id]].concat());
+    let again = ended(&[&settling[..], &["--give-up", &id]].concat(), 1);
     let why = again["given_up"][0]["why"].as_str().unwrap_or_default();
     assert!(why.starts_with("it was given up already: "), "{again}");
 }
@@ -81,30 +81,25 @@ fn a_refused_change_does_not_keep_the_receipts_of_others_from_going_home() {
 fn changes_that_are_signed_far_away_after_a_refused_one_are_based_on_nothing_that_hangs_on_it() {
     let desk = Desk::with_files(1);
     let (key, out, home) = (desk.path("author-org-1.key"), desk.path("outbox"), desk.path("receipts"));
-    let round = |count: u64| {
+    let round = |count: u64, code| {
         assert_eq!(told(&["bundle", "outbox", "--key", text(&key), "--out", text(&out)])["count"], count);
         let args = ["bundle", "import", text(&out), "--receipts", text(&home), "--node", &desk.node, "--timeout", "8"];
-        let delivered = told(&args);
-        told(&["bundle", "import", text(&home), "--key", text(&key), "--genesis", &desk.genesis]);
+        let delivered = ended(&args, code);
+        ended(&["bundle", "import", text(&home), "--key", text(&key), "--genesis", &desk.genesis], code);
         delivered
     };
     rm_nowhere(&desk, &key);
     ["hangs", "hangs-too"].iter().for_each(|path| far(&desk, path));
-    round(3);
+    round(3, 1);
 
     ["after", "after-too", "after-all"].iter().for_each(|path| far(&desk, path));
 
-    let delivered = round(3);
+    let delivered = round(3, 0);
     let states: Vec<&Value> =
         delivered["receipts"].as_array().expect("a list").iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["applied"; 3], "{delivered}");
 }
 
-#[test]
-fn a_removal_without_a_network_of_what_does_not_stand_at_the_site_is_not_signed() {
-    let desk = Desk::with_files(2);
-    let (key, out) = (desk.path("author-org-1.key"), desk.path("outbox"));
-    let rm = |path| says(&["rm", path, "--offline", "--key", text(&key), "--node", &desk.node]);
 #[test]
 fn a_key_that_the_site_does_not_know_signs_nothing_there() {
     let desk = Desk::with_files(1);
@@ -132,6 +127,11 @@ fn a_key_that_is_revoked_at_the_site_signs_nothing_there() {
     assert!(words.contains("the key is revoked at"), "{words}");
 }
 
+#[test]
+fn a_removal_without_a_network_of_what_does_not_stand_at_the_site_is_not_signed() {
+    let desk = Desk::with_files(2);
+    let (key, out) = (desk.path("author-org-1.key"), desk.path("outbox"));
+    let rm = |path| says(&["rm", path, "--offline", "--key", text(&key), "--node", &desk.node]);
 
     let mistyped = rm("flie-0");
 

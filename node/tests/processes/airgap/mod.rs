@@ -29,8 +29,13 @@ pub fn says(args: &[&str]) -> Output {
 }
 
 pub fn told(args: &[&str]) -> Value {
+    ended(args, 0)
+}
+
+/// The document of a command that ends with this code.
+fn ended(args: &[&str], code: i32) -> Value {
     let output = says(&[args, &["--json"]].concat());
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
