@@ -2,6 +2,7 @@
 
 use super::print::plain;
 use quorate_ledger::{Code, Receipt};
+use std::env;
 
 /// Next step of the refused author; none where nothing was refused, or the detail of the refusal says it all.
 pub fn on(receipt: &Receipt) -> Option<String> {
@@ -12,9 +13,15 @@ pub fn on(receipt: &Receipt) -> Option<String> {
         Code::UnknownConflict if detail("has no side") => {
             Some("`quorate conflicts show` shows its sides by number".to_owned())
         }
-        Code::BadAct if detail("is no name of") => Some(NAMES.to_owned()),
-        code => about(code, &format!(" --domain {}", plain(&receipt.domain))),
+        Code::BadAct if detail("is no name of") => Some(format!("a name has {OF_NAMES}; {NAMES}")),
+        code => about(code, &option(&receipt.domain)),
     }
+}
+
+/// Option that names a domain in a command to type, with a space before it; none for the domain that commands take without it.
+pub fn option(domain: &str) -> String {
+    let usual = env::var("QUORATE_DOMAIN").unwrap_or_else(|_| "main".into());
+    if domain == usual { String::new() } else { format!(" --domain {}", plain(domain)) }
 }
 
 /// Next step after a refusal of an answer, by its code.
@@ -34,8 +41,10 @@ const LATER: &str = "give the command again a while later: nothing is wrong with
 const LESS: &str = "give less in one change: several may do what is too much for one";
 
 /// Advice on a name that an organisation or a domain cannot have.
-const NAMES: &str = "a name has 1 to 100 of a-z A-Z 0-9 . _ -, and begins with a letter or digit; `quorate domains` and `quorate \
-                     identities list` show those that are taken";
+const NAMES: &str = "`quorate domains` and `quorate identities list` show those that are taken";
+
+/// Characters of a name.
+pub const OF_NAMES: &str = "1 to 100 of a-z A-Z 0-9 . _ -, the first a letter or digit";
 
 /// Advice on a code; a domain stands as the option that names it.
 fn about(code: Code, domain: &str) -> Option<String> {
@@ -43,16 +52,30 @@ fn about(code: Code, domain: &str) -> Option<String> {
         Code::UnknownAuthor => "somebody of your organisation enrols the key: `quorate identities enrol`",
         Code::Revoked => "`quorate identities list` shows who may sign; a revoked key never may again",
         Code::BaseUnknown | Code::BaseRefused => {
-            "without --base it is based on the newest revision; `quorate log` lists those that there are"
+            return Some(format!(
+                "without --base it is based on the newest revision; `quorate log{domain}` lists those that there are"
+            ));
         }
         Code::BaseTooOld => "give the change again: it is based on what stands there now; look at it first",
-        Code::MissingPath | Code::PathIsFile | Code::PathIsFolder => "`quorate ls` shows what stands where",
+        Code::MissingPath | Code::PathIsFile | Code::PathIsFolder => {
+            return Some(format!("`quorate ls{domain}` shows what stands where"));
+        }
         Code::UnknownDomain => "`quorate domains` lists them; --domain names one",
-        Code::Lock => "`quorate lock list` shows until when; `quorate lock acquire PATH` stands in line for it",
-        Code::WouldConflict => "`quorate get` what stands there now, and give the change again without --base",
+        Code::Lock => {
+            return Some(format!(
+                "`quorate lock list{domain}` shows until when; `quorate lock acquire PATH{domain}` stands in line for it"
+            ));
+        }
+        Code::WouldConflict => {
+            return Some(format!(
+                "`quorate get PATH{domain}` shows what stands there now; give the change again without --base"
+            ));
+        }
         Code::Anchor => "read what changed, and begin the transaction again: `quorate tx abort`, `quorate tx begin`",
         Code::UnknownProposal => "`quorate proposals list --open` shows what waits for approval",
-        Code::UnknownPending => "`quorate pending list` shows what waits for the word of others",
+        Code::UnknownPending => {
+            return Some(format!("`quorate pending list{domain}` shows what waits for the word of others"));
+        }
         Code::UnknownConflict => "`quorate conflicts list` shows those that are open",
         Code::NotMember
         | Code::Role
@@ -108,6 +131,21 @@ pub mod tests {
         assert_eq!(on(&receipt).as_deref(), Some(LESS));
         let of_a_rule = Receipt { detail: Some("it is no JSON".into()), ..receipt };
         assert!(on(&of_a_rule).is_some_and(|advice| advice.contains("policy show")));
+    }
+
+    #[test]
+    fn advice_on_a_path_names_the_domain_where_a_command_would_take_another() {
+        for (code, command) in [
+            (Code::Lock, "`quorate lock list --domain tools`"),
+            (Code::Lock, "`quorate lock acquire PATH --domain tools`"),
+            (Code::MissingPath, "`quorate ls --domain tools`"),
+            (Code::UnknownPending, "`quorate pending list --domain tools`"),
+        ] {
+            let receipt = Receipt { code: Some(code), domain: "tools".into(), detail: None, ..refused_for("") };
+            let advice = on(&receipt).expect("something to do");
+            assert!(advice.contains(command), "{advice}");
+        }
+        assert_eq!(option("main"), "");
     }
 
     #[test]

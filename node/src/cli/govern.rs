@@ -1,5 +1,6 @@
 //! `quorate approve` and `attest`, and proposals of the other commands: one signed change each, and where it led.
 
+use super::advice;
 use super::change;
 use super::failure::{Failure, Outcome};
 use super::listing::{one, whole};
@@ -138,8 +139,8 @@ pub async fn waiting(client: &Client, domain: &str, beginning: &str) -> Result<E
     if let Ok(id) = beginning.parse() {
         return Ok(id);
     }
-    let list = ("changes that wait", "`quorate pending list` shows them");
-    let id = one(client, &["domains", domain, "pending"], list, beginning).await?;
+    let next = format!("`quorate pending list{}` shows them", advice::option(domain));
+    let id = one(client, &["domains", domain, "pending"], ("changes that wait", &next), beginning).await?;
     id.parse().map_err(|_| client.garbled(format!("{id} is no envelope")).into())
 }
 

@@ -1,5 +1,6 @@
 //! `quorate lock`: paths that others keep away from for a while.
 
+use super::advice;
 use super::change;
 use super::clock;
 use super::failure::{Exit, Failure, Outcome};
@@ -136,7 +137,7 @@ async fn renew(args: &Renew) -> Outcome {
     let held = known.locks.iter().find(|lock| lock.path == args.path);
     let Some((mode, token)) = held.and_then(|lock| Some((lock.mode?, lock.token?))) else {
         return Err(Failure::no(format!("{key} holds no lock on {}", plain(&args.path)))
-            .next("`quorate lock list` shows who does"));
+            .next(format!("`quorate lock list{}` shows who does", advice::option(&args.scope.domain))));
     };
     let again = Op::Acquire { path: in_ledger(&args.path)?, mode, lease_ms, wait_ms: 0 };
     request(&args.word, &args.scope.domain, &args.path, vec![Op::Fence { token }, again], None).await
@@ -227,7 +228,8 @@ fn tell(word: &SignedRequest, receipt: &Receipt, path: &str, stands: Stands) -> 
         Stands::Held(_) | Stands::Waits(_) => Ok(()),
         Stands::Unknown(failure) => {
             let what = format!("the lock on {} was asked for, and how it stands is unknown", plain(path));
-            Err(failure.after(what).next("`quorate lock list` shows who holds it and who waits"))
+            let domain = advice::option(&receipt.domain);
+            Err(failure.after(what).next(format!("`quorate lock list{domain}` shows who holds it and who waits")))
         }
         Stands::Gone(why) => {
             let why = match why {
