@@ -1,5 +1,6 @@
 //! `quorate groups`: other groups with which this one has transactions, and proposals about them.
 
+use super::advice;
 use super::failure::{Failure, Outcome};
 use super::govern;
 use super::known::seen;
@@ -9,7 +10,7 @@ use super::reach::Reach;
 use super::sending::SignedRequest;
 use quorate_client::api::KnownGroupEntry;
 use quorate_client::http::Client;
-use quorate_ledger::{GROUP_DOMAIN, GroupsAct, KnownGroup, TransactionId, hexed};
+use quorate_ledger::{GROUP_DOMAIN, GroupsAct, KnownGroup, TransactionId, hexed, is_name};
 use quorate_pbft::Digest;
 use quorate_service::replica::read_genesis;
 use std::fs;
@@ -69,7 +70,9 @@ pub async fn run(command: &Command) -> Outcome {
     let (word, act) = match command {
         Command::List { reach } => return list(reach).await,
         Command::Know { genesis, epochs, name, word } => {
-            (word, GroupsAct::Know(known(genesis, epochs.as_deref(), name.as_deref())?))
+            let known = known(genesis, epochs.as_deref(), name.as_deref())?;
+            is_another(&known, &word.reach.client()?).await?;
+            (word, GroupsAct::Know(known))
         }
         Command::Forget { group, word } => (word, GroupsAct::Forget(named(&word.reach.client()?, group).await?)),
         Command::Settle { transaction, end, word } => {
@@ -104,6 +107,21 @@ fn known(genesis: &Path, epochs: Option<&Path>, name: Option<&str>) -> Result<Kn
         epoch: committee.epoch(),
         members: committee.keys().copied().collect(),
     })
+}
+
+/// Refuses a name that no group can be known by, and the group that is to know it.
+async fn is_another(known: &KnownGroup, client: &Client) -> Outcome {
+    if !is_name(&known.name) {
+        let what = format!("{:?} is no name that a group can be known by here; nothing was signed", known.name);
+        return Err(Failure::usage(what).next(format!("give --name NAME: {}", advice::OF_NAMES)));
+    }
+    if client.status().await?.group == known.group {
+        let what = "this genesis is the group's own; nothing was signed";
+        return Err(
+            Failure::usage(what).next("give the genesis of the other group, or --node of the one that is to know it")
+        );
+    }
+    Ok(())
 }
 
 /// The known group of a name, or of an id.

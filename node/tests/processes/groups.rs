@@ -344,6 +344,23 @@ fn a_group_that_does_not_know_the_home_takes_no_part() {
 }
 
 #[test]
+fn what_can_be_no_other_group_is_told_before_anything_is_signed() {
+    let pair = Pair { home: Group::running(1), other: Group::running(1) };
+    let (key, own, other) = (author(&pair.home, 0), pair.home.dir().join("genesis.json"), pair.other.dir());
+    for (args, why) in [
+        (["groups", "know", text(&own), "--name", "us"], "is the group's own"),
+        (["groups", "know", text(&other.join("genesis.json")), "--name", "two mills"], "give --name NAME"),
+    ] {
+        let refused = run(&pair.home, &key, 0, &args);
+        let words = told(&refused);
+        assert!(
+            refused.status.code() == Some(2) && words.contains(why) && words.contains("nothing was signed"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn a_draft_that_is_no_branch_of_the_terms_is_left_alone() {
     let pair = Pair::running();
     let (home, other) = (author(&pair.home, 0), author(&pair.other, 0));
