@@ -173,8 +173,20 @@ pub async fn must_stand(client: &Client, domain: &str, path: &str, levels: &[Lev
             return Ok(());
         }
     }
-    Err(Failure::refused(Code::MissingPath, Some(domain), format_args!("nothing stands at {}", plain(path)))
-        .next("`quorate ls` shows what stands where"))
+    let what = match is_folder(client, domain, path).await {
+        true => format!("{} is a folder: `mv` and `rm` take files", plain(path)),
+        false => format!("nothing stands at {}", plain(path)),
+    };
+    let next = format!("`quorate ls{}` shows what stands where", advice::option(domain));
+    Err(Failure::refused(Code::MissingPath, Some(domain), what).next(next))
+}
+
+/// Whether a file stands below a path, as a node has it.
+pub async fn is_folder(client: &Client, domain: &str, path: &str) -> bool {
+    let below = format!("{path}/");
+    let query = [("prefix", below.as_str()), ("level", level_name(Level::Sequential)), ("limit", "1")];
+    let page: Result<Page<TreeEntry>, _> = client.renewed().get(&["domains", domain, "tree"], &query).await;
+    page.is_ok_and(|page| !page.items.is_empty())
 }
 
 /// Sends what is unanswered, then signs a change and waits for its answer.

@@ -1,12 +1,14 @@
 //! `quorate get`: the bytes of a file, and the proof that they are the group's.
 
+use super::advice;
+use super::change::is_folder;
 use super::failure::{Failure, Outcome};
 use super::file_read::FileRead;
 use super::level::Freshness;
 use super::output::{self, NEW};
 use super::print::{self, plain};
 use super::reach::{Reach, Scope};
-use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, Page, REVISION_HEADER, TreeEntry, named};
+use quorate_client::api::{AT_HEADER, CONFLICT_HEADER, MODE_HEADER, REVISION_HEADER, named};
 use quorate_client::content;
 use quorate_client::http::{Answer, Client};
 use quorate_ledger::Mode;
@@ -70,12 +72,10 @@ pub async fn run(args: &Get) -> Outcome {
 
 /// A better word about a path at which a folder stands.
 async fn folder(args: &Get, client: &Client) -> Option<Failure> {
-    let prefix = format!("{}/", args.path);
-    let query = [("prefix", prefix.as_str()), ("level", "sequential"), ("limit", "1")];
-    let page: Page<TreeEntry> = client.get(&["domains", &args.scope.domain, "tree"], &query).await.ok()?;
-    let path = plain(&args.path);
-    let what = Failure::no(format!("{path} is a folder")).next(format!("`quorate ls {path}` lists what is in it"));
-    (!page.items.is_empty()).then_some(what)
+    let (path, domain) = (plain(&args.path), advice::option(&args.scope.domain));
+    let next = format!("`quorate ls {path}{domain}` lists what is in it");
+    let is_folder = is_folder(client, &args.scope.domain, &args.path).await;
+    is_folder.then(|| Failure::no(format!("{path} is a folder")).next(next))
 }
 
 fn warn(path: &str, file: &Answer) {

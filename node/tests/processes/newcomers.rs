@@ -41,6 +41,19 @@ fn removing_what_is_not_there_signs_nothing() {
 }
 
 #[test]
+fn a_folder_is_called_one_where_a_file_is_to_be_moved_or_removed() {
+    let (group, key) = desk();
+    for args in [&["rm", "t"][..], &["mv", "t", "b"]] {
+        let refused = run(&group, &key, 0, args);
+        let words = errors(&refused);
+        assert!(
+            refused.status.code() == Some(1) && words.contains("t is a folder: `mv` and `rm` take files"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn a_refusal_before_anything_is_signed_is_told_as_the_document_of_a_receipt() {
     let (group, key) = desk();
     for args in [&["rm", "nowhere"][..], &["mv", "nowhere", "b"], &["rm", "nowhere", "--offline"]] {
