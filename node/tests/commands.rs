@@ -295,6 +295,16 @@ fn an_empty_document_is_called_empty() {
 }
 
 #[test]
+fn a_missing_file_beside_the_key_that_signs_is_not_told_to_be_named_by_key() {
+    let folder = folder(&[]);
+    assert_eq!(code(&quorate(folder.path(), &["keys", "new", "--out", "key"])), 0);
+    let said = quorate(folder.path(), &["identities", "enrol", "nofile", "--key", "key"]);
+    let words = String::from_utf8_lossy(&said.stderr);
+    assert!(words.contains("nofile") && words.contains("is the path right?"), "{words}");
+    assert!(!words.contains("--key FILE"), "{words}");
+}
+
+#[test]
 fn a_missing_key_file_comes_with_the_way_to_one() {
     let folder = folder(&[("file", "x")]);
     let said = quorate(folder.path(), &["put", "a", "file", "--key", "nokey"]);

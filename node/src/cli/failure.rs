@@ -38,6 +38,9 @@ pub const NOT_THERE: &str = "is it started, and is this the address that `quorat
 const NOT_FOUND: &str = "No such file or directory";
 const LOST: &str = "is the path right? without a / in front it begins in this folder";
 
+/// Advice where the key that is to sign is not there.
+const NO_SIGNER: &str = "--key FILE or QUORATE_KEY names it; `quorate keys new --out FILE` makes one";
+
 /// Words of the operating system where a disk, or the share of it that its user has, takes no more.
 const NO_ROOM: [&str; 2] = [DISK_FULL, "Disk quota exceeded"];
 
@@ -88,6 +91,13 @@ impl Failure {
             true => Self::new(Exit::Disk, what).next("make room and run again"),
             false => Self::usage(what),
         }
+    }
+
+    /// The key that is to sign, where it cannot be read.
+    pub fn of_signer(error: KeyError) -> Self {
+        let is_absent = matches!(&error, KeyError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound);
+        let failure = Self::from(error);
+        if is_absent { failure.next(NO_SIGNER) } else { failure }
     }
 
     /// A file that cannot be read or written.
@@ -232,9 +242,7 @@ fn advice(error: &ClientError) -> Option<String> {
 
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
-        let is_absent = matches!(&error, KeyError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound);
         let next = match &error {
-            _ if is_absent => Some("--key FILE or QUORATE_KEY names it; `quorate keys new --out FILE` makes one"),
             KeyError::Agent(_) => Some("`ssh-add -l` shows whether the agent answers"),
             KeyError::OnlyInAgent(_) => Some("use a key file; only authors' keys can stay in an agent"),
             _ => None,
@@ -273,7 +281,7 @@ impl From<SubmitError> for Failure {
             SubmitError::Outbox(OutboxError::Busy(_)) => Self::new(Exit::Unreachable, &error),
             _ => match error {
                 SubmitError::Client(error) => error.into(),
-                SubmitError::Key(error) => error.into(),
+                SubmitError::Key(error) => Self::of_signer(error),
                 other => Self::met(other),
             },
         }

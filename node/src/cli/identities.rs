@@ -129,7 +129,7 @@ async fn keep_last(word: &SignedRequest, key: &PublicKey) -> Outcome {
 
 /// Ends a key that policies name only if that is meant: they do not name the new one.
 async fn keep_named(word: &SignedRequest) -> Outcome {
-    let key = keys::public(word.signing.key()?)?;
+    let key = word.signing.public()?;
     let (places, closed) = policy::places_of(&word.reach.client()?, &Principal::Author(key)).await?;
     closed.iter().for_each(|policy| tell!("quorate: not all policies can be read here: {policy}"));
     let (what, next) = match (places.is_empty(), closed.is_empty()) {
@@ -206,7 +206,7 @@ pub fn key_of(text: &str) -> Result<PublicKey, Failure> {
 
 /// The organisation of the signer.
 pub async fn own_organisation(word: &SignedRequest) -> Result<String, Failure> {
-    let (client, key) = (word.reach.client()?, keys::public(word.signing.key()?)?);
+    let (client, key) = (word.reach.client()?, word.signing.public()?);
     let known: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
     let own = known.into_iter().find(|author| author.key == key);
     own.map(|author| author.organisation).ok_or_else(|| Failure::no(format!("{key} is not enrolled")))

@@ -12,7 +12,6 @@ use quorate_client::api::{AuthorLocks, LockEntry, named};
 use quorate_client::author;
 use quorate_client::calls::level_name;
 use quorate_client::http::Client;
-use quorate_client::keys;
 use quorate_ledger::{
     LEASE_MS_MAX, LEASE_MS_MIN, Level, LockEnd, LockMode, Op, PathOutcome, Receipt, State, WAIT_MS_MAX,
 };
@@ -132,7 +131,7 @@ async fn acquire(args: &Acquire) -> Outcome {
 
 async fn renew(args: &Renew) -> Outcome {
     let lease_ms = lease(args.lease)?;
-    let (client, key) = (args.word.reach.client()?, keys::public(args.word.signing.key()?)?);
+    let (client, key) = (args.word.reach.client()?, args.word.signing.public()?);
     let known = mine(&client, &args.scope.domain, &key, Level::Strong).await?;
     let held = known.locks.iter().find(|lock| lock.path == args.path);
     let Some((mode, token)) = held.and_then(|lock| Some((lock.mode?, lock.token?))) else {

@@ -5,8 +5,10 @@ use super::failure::Failure;
 use super::print::plain;
 use quorate_client::calls::level_name;
 use quorate_client::http::{Client, Notice};
+use quorate_client::keys;
 use quorate_client::session::Session;
 use quorate_ledger::Level;
+use quorate_pbft::PublicKey;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -150,6 +152,11 @@ impl Signing {
                 .next("give --key FILE or set QUORATE_KEY; `quorate keys new --out FILE` makes one")
         };
         self.key.as_ref().ok_or_else(none)
+    }
+
+    /// Public half of the key.
+    pub fn public(&self) -> Result<PublicKey, Failure> {
+        keys::public(self.key()?).map_err(Failure::of_signer)
     }
 }
 

@@ -8,8 +8,8 @@ use super::super::sending::{SignedRequest, applied};
 use super::{find, told, words};
 use quorate_client::api::{ConflictEntry, ConflictSide, ConflictStory, Identity};
 use quorate_client::author::Draft;
+use quorate_client::content;
 use quorate_client::http::Client;
-use quorate_client::{content, keys};
 use quorate_ledger::{Base, ConflictId, Level, Mode, Op, Receipt, Revision};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -143,7 +143,7 @@ pub async fn resolve(args: &Resolve) -> Outcome {
 /// Refuses to sign for anybody but the arbiter: the change would not settle the conflict but join it.
 async fn may_settle(word: &SignedRequest, client: &Client, conflict: &ConflictEntry) -> Outcome {
     let Some(arbiter) = conflict.decider.as_ref().and_then(|decider| decider.arbiter.as_ref()) else { return Ok(()) };
-    let key = keys::public(word.signing.key()?)?;
+    let key = word.signing.public()?;
     let authors: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
     let organisation = authors.into_iter().find(|author| author.key == key).map(|author| author.organisation);
     if arbiter.covers(&key, &organisation.unwrap_or_default()) {
