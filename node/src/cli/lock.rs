@@ -5,11 +5,11 @@ use super::change;
 use super::clock;
 use super::failure::{Exit, Failure, Outcome};
 use super::listing::{LIST_MAX, page};
-use super::print::{self, Table, plain, short};
+use super::print::{self, Table, plain, quoted, short};
 use super::reach::{Reach, Scope, parse_level};
 use super::sending::{SignedRequest, submit};
 use quorate_client::api::{AuthorLocks, LockEntry, named};
-use quorate_client::author;
+use quorate_client::author::{self, SubmitError};
 use quorate_client::calls::level_name;
 use quorate_client::http::Client;
 use quorate_ledger::{
@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Delay at least of the end of a wait before it counts as none: nothing may be ordered for so long while a view changes.
 const ENDS_LATE: Duration = Duration::from_secs(10);
@@ -148,10 +149,35 @@ async fn release(args: &Release) -> Outcome {
     change::report(answer, args.word.reach.json)
 }
 
-/// Asks for a lock and stays until it is there or gone, or until it has stood at one place for so long and the patience with a
-/// node: ledger time stands still where nothing is ordered. Without a time to stay it is not waited for.
+/// Asks for a lock and stays with it; a stop from the keyboard leaves the request where it is, and says so.
 async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, stays: Option<Duration>) -> Outcome {
     let answer = submit(word, domain, ops).await?;
+    let Some(stays) = stays else { return stay(word, answer, path, None).await };
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        ended = stay(word, answer, path, Some(stays)) => ended,
+        _ = interrupt.recv() => {
+            let what = format!("stopped: the request stays in line for up to {} s of ledger time, and may be granted", stays.as_secs());
+            Err(Failure::no(what).next(format!("`{}` gives it back", giving_back(word, domain, path)?)))
+        }
+    }
+}
+
+/// Command that gives back a lock or a place in line.
+fn giving_back(word: &SignedRequest, domain: &str, path: &str) -> Result<String, Failure> {
+    let (key, node) = (word.signing.key()?.to_string_lossy(), word.reach.client()?.node().to_owned());
+    let (path, key, node) = (quoted(path), quoted(&key), quoted(&node));
+    Ok(format!("quorate lock release {path}{} --key {key} --node {node}", advice::option(domain)))
+}
+
+/// Stays with a request until the lock is there or gone, or until it has stood at one place for so long and the patience with a
+/// node: ledger time stands still where nothing is ordered. Without a time to stay it is not waited for.
+async fn stay(
+    word: &SignedRequest,
+    answer: Result<author::Outcome, SubmitError>,
+    path: &str,
+    stays: Option<Duration>,
+) -> Outcome {
     let Ok(author::Outcome::Verdict(receipt)) = &answer else { return change::report(answer, word.reach.json) };
     if receipt.state != State::Applied {
         return change::report(answer, word.reach.json);
@@ -160,7 +186,7 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, s
     let queued = receipt.changes.iter().any(|change| change.outcome == PathOutcome::Queued);
     let (mut told, mut since, patience) = (None, Instant::now(), word.reach.patience()?);
     loop {
-        let known = match mine(&client.renewed(), domain, &key, Level::Sequential).await {
+        let known = match mine(&client.renewed(), &receipt.domain, &key, Level::Sequential).await {
             Ok(known) => known,
             Err(failure) => return tell(word, receipt, path, Stands::Unknown(failure)),
         };
@@ -184,7 +210,10 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, s
                         Exit::Unreachable,
                         "its time in line does not end: nothing may be ordered now",
                     )
-                    .next("`quorate status --explain` says why; `quorate lock release` gives the place back"));
+                    .next(format!(
+                        "`quorate status --explain` says why; `{}` gives the place back",
+                        giving_back(word, &receipt.domain, path)?
+                    )));
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }

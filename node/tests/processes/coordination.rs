@@ -1,12 +1,13 @@
 //! Locks, compositions and transactions through the commands.
 
 use crate::governance::{author, new_key, run, says, text, word};
-use crate::group::{Group, eventually};
+use crate::group::{Group, QUORATE, eventually};
 use crate::http;
 use serde_json::Value;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A group, two of its authors, and a file to put.
@@ -49,6 +50,27 @@ fn a_lease_ends_in_an_idle_group_and_the_next_in_line_has_the_lock() {
     let stale = ["put", "b", text(&file), "--fence", "1"];
     assert_eq!(word(&says(&group, &one, 0, &stale, 1), "code"), "lock");
     assert_eq!(word(&says(&group, &other, 3, &["put", "a", text(&file), "--fence", "2"], 0), "state"), "applied");
+}
+
+#[test]
+fn a_wait_that_is_stopped_at_the_keyboard_names_the_command_that_gives_its_place_back() {
+    let (group, one, other, _) = desk();
+    says(&group, &one, 0, &["lock", "acquire", "d", "--lease", "600"], 0);
+    let mut command = Command::new(QUORATE);
+    command.args(["lock", "acquire", "d", "--wait", "60", "--key", text(&other)]);
+    command.args(["--node", &format!("http://{}", group.api(1))]).stderr(Stdio::piped());
+    let mut waiting = command.spawn().expect("quorate runs");
+    let mut lines = BufReader::new(waiting.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    assert!(lines.next().is_some_and(|line| line.contains("waits at place 1")));
+
+    let stop = Command::new("kill").args(["-INT", &waiting.id().to_string()]).status();
+    assert!(stop.is_ok_and(|stop| stop.success()) && !waiting.wait().expect("it ends").success());
+
+    let words = lines.collect::<String>();
+    let command = words.split('`').nth(1).expect("a command").replacen("quorate", QUORATE, 1);
+    assert!(Command::new("sh").args(["-c", &command]).status().is_ok_and(|ended| ended.success()), "{words}");
+    let locks = group.get(0, "/v1/domains/main/locks").json();
+    assert_eq!(locks["items"].as_array().map(Vec::len), Some(1), "{locks}");
 }
 
 #[test]
