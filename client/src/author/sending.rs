@@ -130,6 +130,9 @@ impl Author {
                 Err(SubmitError::Client(error)) => return Err(tries.or_given_up(error).into()),
                 info => info?,
             };
+            if let Some(ours) = self.group().filter(|ours| *ours != info.group) {
+                return Err(OutboxError::OtherGroup { ours, theirs: info.group }.into());
+            }
             let why = match self.given_up_next(&info) {
                 Some(id) => {
                     format!("it holds {id}, which was refused or given up; another member may take the next change")

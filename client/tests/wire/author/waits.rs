@@ -45,6 +45,21 @@ async fn a_wait_for_earlier_changes_that_ends_tells_what_they_wait_for() {
 }
 
 #[tokio::test]
+async fn a_node_of_another_group_is_not_waited_for_until_it_has_executed_what_this_one_has() {
+    let desk = Desk::new();
+    let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "9.1")]);
+    desk.put(&node, Level::Sequential).await.expect("a verdict");
+    let (other, requests) = scripted::node(vec![told_in(Digest([8; 32]), 0, 1, "2")]);
+    let client = Client::new(&other, Duration::from_secs(3)).expect("an address");
+    let mut author = Author::open(&desk.key(), client, "main").await.expect("a key and an outbox");
+
+    let refused = author.submit(&draft(), Level::Sequential).await.expect_err("another group");
+
+    assert!(matches!(refused, SubmitError::Outbox(OutboxError::OtherGroup { .. })), "{refused}");
+    assert_eq!(requests.try_iter().count(), 1, "one answer tells");
+}
+
+#[tokio::test]
 async fn a_node_that_stays_behind_the_outbox_is_told_to_be_so() {
     let desk = Desk::new();
     let (node, _requests) = scripted::node(vec![info(1, "3"), Reply::Verdict(State::Applied, "9.1")]);
