@@ -5,16 +5,17 @@ mod offline;
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::level::{Wish, parse_wish};
+use super::listing::LIST_MAX;
 use super::print::{self, plain, steers};
 use super::reach::{Reach, Scope, Signing};
-use quorate_client::api::{Page, Ticket, TreeEntry, named};
+use quorate_client::api::{ConflictEnd, ConflictEntry, Page, Ticket, TreeEntry, named};
 use quorate_client::author::{self, Author, Draft, SubmitError};
 use quorate_client::calls::level_name;
 use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
 use quorate_client::outbox::Answer;
 use quorate_ledger::{
-    Base, Code, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State, path,
+    Base, Code, ConflictId, EnvelopeId, Level, Mode, Op, PathChange, PathOutcome, Receipt, Revision, State, path,
 };
 use quorate_pbft::Constants;
 use serde::Serialize;
@@ -36,7 +37,8 @@ pub struct Terms {
     pub scope: Scope,
     #[command(flatten)]
     pub signing: Signing,
-    /// Base of the change: a revision, or an earlier envelope of this key [default: the newest]
+    /// Base of the change: a revision, as `at` of `quorate get --json` names the one that was read, or an earlier envelope of
+    /// this key; what others did since is merged, or a conflict [default: the newest, which the change replaces]
     #[arg(long, value_name = "REV|ENVELOPE", value_parser = parse_base)]
     base: Option<Base>,
     /// When to answer: eventual (taken), causal or sequential (executed), strong (under a stable checkpoint), or auto,
@@ -155,7 +157,24 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     author.renew(); // the questions took of its time
     let answer = author.submit(&draft, level).await;
     tell_unnoted(&mut author);
-    report(answer, terms.reach.json)
+    let settles = match &answer {
+        Ok(author::Outcome::Verdict(receipt)) if !terms.reach.json => settled(&terms.reach.client()?, receipt).await,
+        _ => vec![],
+    };
+    report(answer, terms.reach.json)?;
+    Ok(settles.iter().try_for_each(|id| print::say(format_args!("  the conflict is over  {id}")))?)
+}
+
+/// Conflicts that a change has settled, as a node tells: the change is ordered, whatever this look says.
+async fn settled(client: &Client, receipt: &Receipt) -> Vec<ConflictId> {
+    if receipt.changes.iter().all(|change| change.outcome != PathOutcome::Settled) {
+        return vec![];
+    }
+    let query = [("domain", receipt.domain.as_str()), ("state", "settled"), ("level", level_name(Level::Sequential))];
+    let known: Result<Vec<ConflictEntry>, _> = client.list(&["conflicts"], &query, LIST_MAX).await;
+    let is_by_it = |end: &ConflictEnd| end.receipt == receipt.id;
+    let over = known.unwrap_or_default().into_iter().filter(|known| known.settled.as_ref().is_some_and(is_by_it));
+    over.map(|conflict| conflict.id).collect()
 }
 
 /// Refuses a path at which nothing stands at any of these levels: where there is a network, the group is asked before the answer is

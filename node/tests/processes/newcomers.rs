@@ -41,6 +41,21 @@ fn removing_what_is_not_there_signs_nothing() {
 }
 
 #[test]
+fn a_file_that_is_written_over_a_conflict_ends_it_and_names_it() {
+    let group = Group::running(4);
+    let (one, other) = (author(&group, 0), author(&group, 1));
+    let [first, second, third, fourth] = ["1", "2", "3", "4"].map(|name| new_key(&group, name));
+    let put = says(&group, &one, 0, &["put", "a", text(&first)], 0);
+    says(&group, &one, 0, &["put", "a", text(&second)], 0);
+    let clash = says(&group, &other, 0, &["put", "a", text(&third), "--base", word(&put, "revision")], 1);
+
+    let ended = run(&group, &one, 0, &["put", "a", text(&fourth)]);
+
+    let (told, conflict) = (lines(&ended), clash["conflicts"][0].as_str().expect("a conflict"));
+    assert!(told.contains(&format!("the conflict is over  {conflict}")), "{told}{}", errors(&ended));
+}
+
+#[test]
 fn a_folder_is_called_one_where_a_file_is_to_be_moved_or_removed() {
     let (group, key) = desk();
     for args in [&["rm", "t"][..], &["mv", "t", "b"]] {
