@@ -41,7 +41,9 @@ pub enum ProofError {
     #[error("the checkpoint's certificate: {0}")]
     Certificate(CertError),
     /// More signatures than q: one proof, one encoding.
-    #[error("{0} signatures are not exactly a quorum")]
+    #[error(
+        "{0} signatures are not exactly a quorum of this genesis's members: it is of another group, or has too many"
+    )]
     Surplus(usize),
     /// A path does not lead to the root that was signed.
     #[error("{0} is not under the certified root")]

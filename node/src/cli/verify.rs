@@ -92,7 +92,9 @@ fn checked(
             if as_json {
                 print::json(&json!({ "verified": false, "detail": why.to_string() }))?;
             }
-            let failure = Failure::no(format!("{} does not verify: {}", file.display(), plain(&why.to_string())));
+            let is_another = matches!(why, NotProved::NotAFile | NotProved::NotAReceipt | NotProved::NoDomain);
+            let verb = if is_another { "is of another kind" } else { "does not verify" };
+            let failure = Failure::no(format!("{} {verb}: {}", file.display(), plain(&why.to_string())));
             Err(match of_group_before(&proof, &genesis) {
                 Some(next) => failure.next(next),
                 None => failure,
