@@ -29,6 +29,12 @@ pub enum GitError {
         /// Cause from the git library.
         cause: gix::Error,
     },
+    /// Range of commits in place of two sides.
+    #[error("{range}: two sides of a merge have three dots between them, as in A...B; a merge commit stands alone")]
+    TwoDots {
+        /// As it was given.
+        range: String,
+    },
     /// A name stands for nothing here.
     #[error("there is no commit {name} in the repository")]
     Unknown {

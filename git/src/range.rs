@@ -28,6 +28,7 @@ impl Repository {
     pub fn fork(&self, range: &str) -> Result<Fork, GitError> {
         let (ours, theirs, merged) = match range.split_once("...") {
             Some((ours, theirs)) => (self.resolve(ours)?, self.resolve(theirs)?, None),
+            None if range.contains("..") => return Err(GitError::TwoDots { range: range.to_owned() }),
             None => {
                 let id = self.resolve(range)?;
                 let [ours, theirs] = self.two_parents(id)?;

@@ -32,6 +32,7 @@ fn two_commits_are_named_by_branches_beginnings_of_ids_and_steps_from_them() {
         assert_eq!((fork.ours.id, fork.theirs.id, fork.merged), (ours, theirs, None), "{range}");
         assert_eq!(fork.base.map(|commit| commit.id), Some(root), "{range}");
     }
+    assert!(matches!(repository.fork("main..topic"), Err(GitError::TwoDots { .. })));
     assert!(matches!(repository.fork("topic"), Err(GitError::NoMerge { parents: 1, .. })));
     let file = fixture.writer.blob(b"tree of nothing").expect("a blob");
     for unknown in

@@ -115,6 +115,10 @@ pub async fn log(args: &Log) -> Outcome {
     if args.reach.json {
         return Ok(print::json(&json!({ "items": raw, "next": next, "begins": begins, "gaps": gaps }))?);
     }
+    if raw.is_empty() {
+        let of = args.path.as_deref().map(|path| format!(" of {}", plain(path))).unwrap_or_default();
+        tell!("no changes{of}");
+    }
     let mut names = Names::of(&client);
     for value in &raw {
         let entry: LogEntry = client.read(value)?;

@@ -187,6 +187,8 @@ pub async fn issues(reach: &Reach) -> Outcome {
     let issues: Page<Issue> = client.get(&["issues"], &[]).await.map_err(unheard)?;
     if reach.json {
         print::json(&issues)?;
+    } else if issues.items.is_empty() {
+        tell!("no issues");
     } else {
         issues.items.iter().try_for_each(tell_issue)?;
     }

@@ -134,7 +134,10 @@ pub enum LaunchError {
     #[error(transparent)]
     Tls(#[from] api::TlsError),
     /// The API's address cannot be listened on.
-    #[error("API address {address}: {source}")]
+    #[error(
+        "API address {address}: {source}{}",
+        if source.kind() == io::ErrorKind::AddrInUse { "; does the replica run already? `quorate status` tells" } else { "" }
+    )]
     Api {
         /// As configured.
         address: SocketAddr,
