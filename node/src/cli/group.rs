@@ -35,12 +35,12 @@ pub async fn status(args: &StatusArgs) -> Outcome {
     if args.explain {
         print::say("")?;
         let peers: Vec<Peer> = client.list(&["peers"], &[], LIST_MAX).await.unwrap_or_default();
-        explanation(&status, &peers).iter().try_for_each(print::say)?;
+        let issues: Page<Issue> = client.get(&["issues"], &[]).await.map_err(unheard)?;
+        explanation(&status, &peers, &issues.items).iter().try_for_each(print::say)?;
         if status.pending > 0 {
             let partitions: Partitions = client.get(&["partitions"], &[]).await?;
             partitions::oldest(&partitions.waiting).iter().try_for_each(print::say)?;
         }
-        let issues: Page<Issue> = client.get(&["issues"], &[]).await.map_err(unheard)?;
         issues.items.iter().filter(|issue| issue.severity != "notice").try_for_each(tell_issue)?;
     }
     Ok(())
@@ -96,17 +96,24 @@ fn health_line(health: &Health) -> String {
     if reasons.is_empty() { format!("{} of 1", health.score) } else { format!("{} of 1: {reasons}", health.score) }
 }
 
-fn explanation(status: &Status, peers: &[Peer]) -> Vec<String> {
+fn explanation(status: &Status, peers: &[Peer], issues: &[Issue]) -> Vec<String> {
+    let full = issues.iter().find(|issue| issue.id == "disk-full");
     let mut words = vec![match status.mode {
         Mode::Active if hears_too_few(status) => format!(
             "Nothing can be ordered now: this node hears {} of the {} members that must be heard. Reads at level \
-            sequential still answer; writes wait, and are given up after 3 s, but for those of level eventual: these are kept.",
+            sequential still answer. Writes that are taken wait, and are ordered when a quorum is back; once one has waited \
+            3 s, new ones are refused, but for those of level eventual: these are kept.",
             status.peers.len() + 1,
             status.quorum
         ),
+        Mode::Active if !status.why.is_empty() => format!("This node casts no vote now: {}.", plain(&status.why)),
+        Mode::Active if let Some(full) = full => {
+            format!("This node can vote, and takes no new changes ({}): see `quorate issues`.", plain(&full.evidence))
+        }
         Mode::Active => "This node can vote. Changes that reach it are ordered as soon as a quorum agrees.".into(),
-        Mode::ReadOnly => "Too few members are heard to agree on anything. Reads at level sequential still answer; \
-            writes are not kept and must be sent again, but for those of level eventual."
+        Mode::ReadOnly => "Too few members are heard to agree on anything. Reads at level sequential still answer. \
+            What was taken before stays, and is ordered when a quorum is back; new writes are refused, but for those of \
+            level eventual: these are kept."
             .into(),
         Mode::Recovering => "This node restarted. It votes again once enough others have told it what it may have \
             promised before; until then requests wait."
@@ -210,6 +217,44 @@ pub fn because(standing: &Standing) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    /// Status of a member that votes and hears the quorum.
+    fn active() -> Status {
+        let zero = "00".repeat(32);
+        let stable = json!({ "seq": 0, "state_root": zero });
+        let health = json!({ "score": 1.0, "reasons": [] });
+        let status = json!({
+            "group": zero, "name": "g", "replica": 0, "primary": 0, "role": "replica", "version": "1", "epoch": 0, "view": 0,
+            "executed_seq": 0, "pending": 0, "state_root": zero, "lane_hash": zero, "stable_checkpoint": stable,
+            "mode": "active", "why": "", "peers": [1, 2], "quorum": 3, "last_sync": null, "health": health,
+        });
+        serde_json::from_value(status).expect("a status")
+    }
+
+    #[test]
+    fn who_waits_for_room_is_not_said_to_vote_and_who_takes_nothing_not_to_order_it() {
+        let waiting = Status { why: "the disk is full, and a write waits for room".into(), ..active() };
+        assert_eq!(
+            explanation(&waiting, &[], &[]),
+            ["This node casts no vote now: the disk is full, and a write waits for room."]
+        );
+
+        let full = json!({
+            "id": "disk-full", "severity": "critical", "since": 0, "what": "", "evidence": "9 of 8 MiB", "advice": "", "runbook": "",
+        });
+        let told = explanation(&active(), &[], &[serde_json::from_value(full).expect("an issue")]).concat();
+        assert!(told.contains("takes no new changes (9 of 8 MiB)") && !told.contains("are ordered"), "{told}");
+    }
+
+    #[test]
+    fn what_was_taken_before_a_quorum_was_lost_is_said_to_stay() {
+        for lost in [Status { peers: vec![1], ..active() }, Status { mode: Mode::ReadOnly, ..active() }] {
+            let told = explanation(&lost, &[], &[]).concat();
+            assert!(told.contains("ordered when a quorum is back") && told.contains("refused"), "{told}");
+            assert!(!told.contains("given up") && !told.contains("sent again"), "{told}");
+        }
+    }
 
     #[test]
     fn an_address_that_knocked_once_is_no_lost_peer() {
