@@ -68,7 +68,7 @@ pub async fn propose(word: &SignedRequest, domain: &str, act: Act) -> Outcome {
 /// As [`propose`], with this message for people.
 pub async fn propose_saying(word: &SignedRequest, domain: &str, act: Act, message: &str) -> Outcome {
     let answer = submit_saying(word, domain, vec![Op::Propose { act }], message).await?;
-    decided(word, answer, |receipt| ProposalId::of(&receipt.id, 0)).await
+    decided(word, answer, |receipt| ProposalId::of(&receipt.id, 0), &[]).await
 }
 
 /// Advice where an id is no proposal's.
@@ -79,7 +79,8 @@ const OR_A_CHANGE: &str = "`quorate proposals list --open` shows proposals; a ch
 pub async fn approve(args: &Approve) -> Outcome {
     let client = args.word.reach.client()?;
     let known = known(&client, &args.proposal).await.map_err(|failure| failure.next_if_no(OR_A_CHANGE))?;
-    agree(&args.word, &known, |proposal| Op::Approve { proposal }).await
+    let answer = submit(&args.word, &known.domain, vec![Op::Approve { proposal: known.id }]).await?;
+    decided(&args.word, answer, |_| known.id, &known.approvals).await
 }
 
 /// Runs `quorate proposals withdraw`.
@@ -95,18 +96,14 @@ pub async fn ready(word: &SignedRequest, proposal: &str, key: PublicKey, stateme
 /// Submits an operation about a proposal, named by its id or the beginning of it, where it was made.
 async fn about(word: &SignedRequest, proposal: &str, op: impl FnOnce(ProposalId) -> Op) -> Outcome {
     let known = known(&word.reach.client()?, proposal).await?;
-    agree(word, &known, op).await
+    let answer = submit(word, &known.domain, vec![op(known.id)]).await?;
+    decided(word, answer, |_| known.id, &[]).await
 }
 
 /// The proposal of an id, or of the beginning of one.
 async fn known(client: &Client, proposal: &str) -> Result<ProposalEntry, Failure> {
     let id = whole(client, "proposals", proposal).await?;
     Ok(client.get(&["proposals", &id], &[]).await?)
-}
-
-async fn agree(word: &SignedRequest, known: &ProposalEntry, op: impl FnOnce(ProposalId) -> Op) -> Outcome {
-    let answer = submit(word, &known.domain, vec![op(known.id)]).await?;
-    decided(word, answer, |_| known.id).await
 }
 
 /// Runs `quorate attest`.
@@ -168,11 +165,13 @@ pub fn waits_for(pending: &PendingChange) -> Vec<String> {
     lines
 }
 
-/// Prints the receipt and where the proposal stands; one that enough agreed with in vain ends with exit code 1.
+/// Prints the receipt and where the proposal stands; one that enough agreed with in vain ends with exit code 1. An approval that
+/// leaves those that there were before, if any, as they were adds none.
 async fn decided(
     word: &SignedRequest,
     answer: Result<author::Outcome, SubmitError>,
     id: impl FnOnce(&Receipt) -> ProposalId,
+    before: &[String],
 ) -> Outcome {
     let Some(receipt) = applied(&answer) else { return change::report(answer, word.reach.json) };
     // The change is ordered, whatever this look says.
@@ -190,6 +189,9 @@ async fn decided(
     } else {
         change::lines(receipt).iter().try_for_each(print::say)?;
         lines(&proposal).iter().try_for_each(print::say)?;
+        if !before.is_empty() && before == proposal.approvals {
+            print::say("  your organisation had agreed before")?;
+        }
     }
     match &proposal.failed {
         Some(why) => Err(Failure::no(format!("enough agreed, but it could not be done any more: {}", plain(why)))),
@@ -211,9 +213,41 @@ pub fn lines(proposal: &ProposalEntry) -> Vec<String> {
         None => {
             let (have, need) = (agreed.len(), proposal.needed);
             lines.push(format!("  {have} of {need} organisations agree: {by}"));
-            lines.push(format!("  quorate approve {}", proposal.id));
+            lines.push(match have >= need as usize && awaits_joiner(&proposal.proposal) {
+                true => "  enough agree; it waits for the joiner: `quorate members ready FILE`".to_owned(),
+                false => format!("  quorate approve {}", proposal.id),
+            });
         }
         Some(at) => lines.push(format!("  {} since {at}, agreed by {by}", plain(&proposal.state))),
     }
     lines
+}
+
+/// Whether a joiner that the act names has not said yet that it follows the group.
+fn awaits_joiner(act: &Act) -> bool {
+    matches!(act, Act::Reconfigure { change } if change.joiners().any(|joiner| joiner.statement.is_none()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// An open proposal to add a member, with which two organisations agree.
+    fn adding(needed: u32) -> ProposalEntry {
+        let (key, proof) = ("01".repeat(32), "02".repeat(64));
+        let joiner = json!({ "organisation": "d", "key": key, "proof": proof });
+        let proposal = json!({
+            "id": key, "domain": "@group", "author": key, "since": "1", "approvals": ["a", "b"], "needed": needed,
+            "proposal": { "act": "reconfigure", "change": { "add": [joiner] } }, "state": "open", "decided": null, "failed": null,
+        });
+        serde_json::from_value(proposal).expect("a proposal")
+    }
+
+    #[test]
+    fn a_proposal_that_enough_agree_with_is_said_to_wait_for_its_joiner() {
+        let [agreed, open] = [2, 3].map(|needed| lines(&adding(needed)).concat());
+        assert!(agreed.contains("members ready FILE") && !agreed.contains("quorate approve"), "{agreed}");
+        assert!(open.contains("quorate approve") && !open.contains("members ready"), "{open}");
+    }
 }
