@@ -73,8 +73,9 @@ impl Narrator {
     }
 
     fn tell_quorum(&self, now: &Report) {
-        if self.known.epoch != now.epoch {
-            return; // statuses of the new epoch are on their way
+        // Statuses of a new epoch are on their way; of an observer, `member-serves` and `member-lost` tell.
+        if self.known.epoch != now.epoch || now.observes {
+            return;
         }
         match (self.known.hears_quorum(), now.hears_quorum()) {
             (true, false) => {

@@ -119,14 +119,24 @@ fn said((seq, digests): &Split) -> String {
 fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
     let hears = report.hears_quorum();
     let silent = numbers(report.silent());
+    let (unheard, mended) = match report.observes {
+        true => (
+            "this observer hears nobody that serves it: whatever it says may be old",
+            "mend the network between it and the members, or start it with --peer of another one",
+        ),
+        false => (
+            "changes cannot be ordered: too few members are heard",
+            "start the silent members, or mend the network between you and them",
+        ),
+    };
     let found = [
         fault(
             !hears || report.mode == Mode::ReadOnly && report.unknown_rules.is_none(),
             "no-quorum",
             Severity::Critical,
-            "changes cannot be ordered: too few members are heard",
+            unheard,
             || report.why.clone(),
-            "start the silent members, or mend the network between you and them",
+            mended,
         ),
         fault(
             hears && !silent.is_empty(),
@@ -398,4 +408,26 @@ fn of_conduct(facts: &Facts<'_>) -> Vec<Fault> {
         ),
     ];
     found.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Report;
+    use crate::health::vitals::Vitals;
+
+    #[test]
+    fn an_observer_that_hears_nobody_says_so_of_itself_and_nothing_of_the_group() {
+        let (vitals, member) = (Vitals::default(), Report::of_nobody());
+        let member = Report { can_order: false, quorum: 3, ..member };
+        let told = |report: &Report| {
+            let facts = Facts { report, vitals: &vitals, damage: None, standstill: None, has_test_keys: false };
+            issues(&facts).into_iter().find(|fault| fault.id == "no-quorum").map(|fault| (fault.what, fault.advice))
+        };
+        let observer = Report { observes: true, me: None, mode: Mode::Following, ..member.clone() };
+
+        assert!(told(&member).is_some_and(|(what, _)| what.contains("cannot be ordered")));
+        let (what, advice) = told(&observer).expect("an issue");
+        assert!(what.contains("observer") && !what.contains("ordered") && advice.contains("--peer"), "{what}: {advice}");
+    }
 }
