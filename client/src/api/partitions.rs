@@ -21,7 +21,7 @@ pub struct Partitions {
     pub hears: Vec<Hears>,
     /// Envelopes without a verdict at this replica.
     pub waiting: Backlog,
-    /// End of the outage that lasts; null without one.
+    /// End of the outage that lasts; null while everything is ordered.
     pub estimate: Option<Estimate>,
     /// Reports of outages that are over, the newest first; `recovery_ms` of the first is null while it goes on.
     pub healed: Vec<Healing>,
@@ -104,6 +104,9 @@ pub struct Healing {
     pub ended: u64,
     /// True if nothing could be ordered at this replica meanwhile.
     pub stopped: bool,
+    /// When that began; null where everything was ordered.
+    #[serde(default)]
+    pub stopped_at: Option<u64>,
     /// Members that heard each other at the end of it.
     pub components: Vec<Vec<u16>>,
     /// Envelopes without a verdict when it ended, the queued ones included.

@@ -69,18 +69,35 @@ fn guess(Estimate { left_ms, rests_on }: &Estimate) -> String {
 
 /// An outage that is over, in a line.
 pub fn healing(healing: &Healing) -> String {
-    let Healing { began, ended, paused, resumed, applied, merged, conflicted, refused, .. } = healing;
+    let Healing { began, ended, stopped_at, paused, resumed, applied, merged, conflicted, refused, .. } = healing;
     let components: Vec<String> = healing.components.iter().map(|members| numbers(members)).collect();
+    let lasted = format!("from {} for {} ({})", clock::date(*began), seconds(ended - began), components.join(" | "));
+    if !healing.stopped {
+        return format!("a member was apart {lasted}; everything was ordered");
+    }
+    let stopped = seconds(ended.saturating_sub(stopped_at.unwrap_or(*began)));
     let took = healing.recovery_ms.map_or("not complete".to_owned(), |ms| format!("recovered in {}", seconds(ms)));
     format!(
-        "outage from {} for {} ({}): {paused} paused, {resumed} resumed: {applied} applied, {merged} merged, {conflicted} \
-         in conflict, {refused} refused; {took}",
-        clock::date(*began),
-        seconds(ended - began),
-        components.join(" | ")
+        "outage {lasted}, nothing ordered for {stopped}: {paused} paused, {resumed} resumed: {applied} applied, {merged} merged, \
+         {conflicted} in conflict, {refused} refused; {took}"
     )
 }
 
 fn seconds(ms: u64) -> String {
     format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_tells_how_long_nothing_was_ordered_and_who_was_apart_alone_stopped_nothing() {
+        let stopped = Healing { began: 0, ended: 90_000, stopped: true, stopped_at: Some(60_000), ..Healing::default() };
+        let told = healing(&stopped);
+        assert!(told.contains("for 90.0 s") && told.contains("nothing ordered for 30.0 s"), "{told}");
+
+        let apart = healing(&Healing { stopped: false, stopped_at: None, ..stopped });
+        assert!(apart.starts_with("a member was apart") && !apart.contains("outage"), "{apart}");
+    }
 }

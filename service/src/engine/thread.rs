@@ -173,12 +173,13 @@ impl Surroundings {
         let before = self.outages.borrow().count();
         self.outages.send_if_modified(|outages| outages.observe(report, now_ms()));
         for (_, healing) in self.outages.borrow().since(before) {
-            let Healing { began, ended, paused, resumed, .. } = healing;
+            let Healing { began, ended, stopped_at, paused, resumed, .. } = healing;
             let Healing { applied, merged, conflicted, refused, recovery_ms, .. } = healing;
-            let lasted_ms = ended - began;
+            let (lasted_ms, stopped_ms) = (ended - began, stopped_at.map(|at| ended.saturating_sub(at)));
             tracing::info!(
                 event = "healed",
                 lasted_ms,
+                stopped_ms,
                 paused,
                 resumed,
                 applied,

@@ -36,8 +36,8 @@ pub struct Outages {
 pub struct Outage {
     /// Milliseconds since 1970.
     pub began: u64,
-    /// Whether it keeps this replica from having anything ordered.
-    stopped: bool,
+    /// Moment from which it keeps this replica from having anything ordered; none while it does not.
+    stopped: Option<u64>,
     /// Whether it began with the replica itself, which hears nobody at first.
     at_start: bool,
     components: Vec<Component>,
@@ -53,7 +53,7 @@ struct Recovery {
 impl Outages {
     /// None yet: the replica starts, and has heard nobody.
     pub fn new(me: Option<ReplicaId>, now: u64) -> Self {
-        let current = me.map(|_| Outage { began: now, stopped: true, at_start: true, components: Vec::new() });
+        let current = me.map(|_| Outage { began: now, stopped: Some(now), at_start: true, components: Vec::new() });
         Self { me, current, recovery: None, healed: VecDeque::new(), count: 0 }
     }
 
@@ -88,9 +88,9 @@ impl Outages {
         let (found, before) = (components(report, me), self.current.clone());
         match &mut self.current {
             Some(outage) if found.len() > 1 => outage.components = found,
-            Some(outage) if !outage.stopped => self.end(BTreeSet::new(), now),
+            Some(outage) if outage.stopped.is_none() => self.end(BTreeSet::new(), now),
             None if found.len() > 1 => {
-                self.current = Some(Outage { began: now, stopped: false, at_start: false, components: found });
+                self.current = Some(Outage { began: now, stopped: None, at_start: false, components: found });
             }
             Some(_) | None => (),
         }
@@ -109,13 +109,14 @@ impl Outages {
                 if self.recovery.is_some() {
                     self.complete(None); // what is not done waits again
                 }
-                let begins = Outage { began: now, stopped: true, at_start: false, components: Vec::new() };
-                self.current.get_or_insert(begins).stopped = true;
+                let begins = Outage { began: now, stopped: None, at_start: false, components: Vec::new() };
+                self.current.get_or_insert(begins).stopped.get_or_insert(now);
                 true
             }
             Notice::Resumed { paused, since } => {
                 if let Some((outage, since)) = self.current.as_mut().filter(|outage| outage.at_start).zip(*since) {
                     outage.began = outage.began.min(since.get());
+                    outage.stopped = Some(outage.began);
                 }
                 self.end(paused.iter().copied().collect(), now);
                 true
@@ -131,7 +132,7 @@ impl Outages {
 
     fn end(&mut self, paused: BTreeSet<EnvelopeId>, now: u64) {
         let Some(outage) = self.current.take() else { return };
-        let is_short = !outage.stopped && now.saturating_sub(outage.began) < OUTAGE_MS_MIN;
+        let is_short = outage.stopped.is_none() && now.saturating_sub(outage.began) < OUTAGE_MS_MIN;
         if is_short || outage.at_start && paused.is_empty() {
             return;
         }
@@ -142,7 +143,8 @@ impl Outages {
         let report = Healing {
             began: outage.began,
             ended: now.max(outage.began), // a clock may be set back
-            stopped: outage.stopped,
+            stopped: outage.stopped.is_some(),
+            stopped_at: outage.stopped,
             components: outage.components.iter().map(numbers).collect(),
             paused: paused.len() as u64,
             ..Healing::default()
@@ -163,11 +165,12 @@ impl Outages {
         self.healed.truncate(HEALED_MAX);
     }
 
-    /// Time until the outage is over, by those that this replica has seen: the median of what they took that took longer
-    /// than it lasts.
+    /// Time until changes can be ordered again, by the outages that this replica has seen: the median of what those stopped it for
+    /// that took longer than this one. None while everything is ordered.
     pub fn estimate(&self, now: u64) -> Option<Estimate> {
-        let lasts = now.saturating_sub(self.current.as_ref()?.began);
-        let seen: Vec<u64> = self.healed().map(|healing| healing.ended - healing.began).collect();
+        let lasts = now.saturating_sub(self.current.as_ref()?.stopped?);
+        let took = |healing: &Healing| Some(healing.ended.saturating_sub(healing.stopped_at?));
+        let seen: Vec<u64> = self.healed().filter_map(took).collect();
         let mut longer: Vec<u64> = seen.iter().copied().filter(|took| *took > lasts).collect();
         longer.sort_unstable();
         let left_ms = longer.get(longer.len() / 2).map(|took| took - lasts);
@@ -299,6 +302,7 @@ mod tests {
 
     /// An outage of two seconds, with its report.
     fn outage(outages: &mut Outages, began: u64, stopped: bool) {
+        let stopped = stopped.then_some(began);
         outages.current = Some(Outage { began, stopped, at_start: false, components: vec![] });
         outages.end(BTreeSet::new(), began + 2_000);
         outages.complete(None);
@@ -338,5 +342,29 @@ mod tests {
         outages.note(&Notice::Paused, 100_000);
         let left = |now| outages.estimate(now).expect("an outage").left_ms;
         assert_eq!((left(102_000), left(115_000), left(140_000)), (Some(28_000), Some(15_000), None));
+    }
+    #[test]
+    fn the_time_in_which_everything_was_ordered_is_no_part_of_what_an_outage_stopped() {
+        let mut outages = outages();
+        outages.current = Some(Outage { began: 1_000, stopped: None, at_start: false, components: vec![] });
+        outages.note(&Notice::Paused, 600_000);
+        assert_eq!(outages.estimate(601_000).map(|estimate| estimate.left_ms), Some(None));
+        outages.note(&resumed(&[]), 610_000);
+
+        let report = outages.healed().next().expect("a report");
+        assert_eq!((report.began, report.stopped_at, report.ended), (1_000, Some(600_000), 610_000));
+        outages.note(&Notice::Paused, 700_000);
+        assert_eq!(outages.estimate(704_000).map(|estimate| estimate.left_ms), Some(Some(6_000)));
+    }
+
+    #[test]
+    fn what_stopped_nothing_is_in_no_estimate_and_has_none() {
+        let mut outages = outages();
+        outage(&mut outages, 1_000, false);
+        outages.current = Some(Outage { began: 10_000, stopped: None, at_start: false, components: vec![] });
+        assert_eq!(outages.estimate(10_500), None);
+
+        outages.note(&Notice::Paused, 11_000);
+        assert_eq!(outages.estimate(11_500).map(|estimate| estimate.left_ms), Some(None));
     }
 }
