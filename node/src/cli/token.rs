@@ -98,14 +98,18 @@ fn list(place: &Place) -> Outcome {
     }
     let mut table = Table::new(&["name", "role", "made", "until"]);
     for Token { name, role, made, until, .. } in &tokens {
-        let until = match until {
-            Some(until) if *until <= now_ms() => format!("over since {}", clock::date(*until)),
-            Some(until) => clock::date(*until),
-            None => "it is revoked".into(),
-        };
-        table.row([plain(name), role.to_string(), clock::date(*made), until]);
+        table.row([plain(name), role.to_string(), clock::date(*made), end(*until)]);
     }
     Ok(table.print("no tokens")?)
+}
+
+/// End of a token, for people.
+fn end(until: Option<u64>) -> String {
+    match until {
+        Some(until) if until <= now_ms() => format!("over since {}", clock::date(until)),
+        Some(until) => clock::date(until),
+        None => "no end".into(),
+    }
 }
 
 /// A token without its hash.
@@ -132,5 +136,16 @@ impl From<TokensError> for Failure {
             TokensError::Unknown(_) => Self::no(error.to_string()),
             other => Self::met(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_without_an_end_is_not_called_revoked() {
+        assert_eq!(end(None), "no end");
+        assert!(end(Some(0)).starts_with("over since"));
     }
 }
