@@ -1,12 +1,13 @@
 //! `quorate debug zip`: what a node tells of itself, in one file for somebody who helps. Nothing secret is in it.
 
+use super::beside::own_address;
 use super::document;
 use super::failure::{Failure, Outcome};
 use super::print;
 use super::reach::Reach;
 use super::zip::Zip;
 use quorate_client::http::{Client, ClientError};
-use quorate_service::config::effective;
+use quorate_service::config::{ADMIN_TOKEN_FILE, Config, Overrides, effective};
 use quorate_service::doctor::configuration;
 use serde::Serialize;
 use serde_json::json;
@@ -26,7 +27,7 @@ pub enum Command {
         /// File to make; one that is there is never overwritten
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// Folder of the replica on this machine, for its configuration
+        /// Folder of the replica on this machine, for its configuration; without --node its replica is asked
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
         #[command(flatten)]
@@ -42,25 +43,32 @@ struct Bundle {
     missing: Vec<String>,
 }
 
-/// Runs the command; exit 3 if the node told nothing at all.
+/// Runs the command; exit 3 if the node does not answer, also where the folder has told something.
 pub async fn run(command: &Command) -> Outcome {
     let Command::Zip { out, dir, reach } = command;
     let mut bundle = Bundle::default();
-    if let Some(dir) = dir {
-        bundle.folder(dir);
-    }
-    let asked = bundle.ask(&reach.doctor()?).await;
+    dir.iter().for_each(|dir| bundle.folder(dir));
+    let asked = bundle.ask(&client(dir.as_deref(), reach)?).await;
     let Bundle { zip, parts, missing } = bundle;
     if parts.is_empty() {
         return asked.map_err(Failure::from);
     }
     document::write_new_bytes(out, &zip.finish())?;
     if reach.json {
-        return Ok(print::json(&json!({ "file": out, "parts": parts, "missing": missing }))?);
+        print::json(&json!({ "file": out, "parts": parts, "missing": missing }))?;
+    } else {
+        print::say(format!("{}: {}", out.display(), parts.join(", ")))?;
+        missing.iter().try_for_each(|part| print::say(format!("  missing: {part}")))?;
     }
-    print::say(format!("{}: {}", out.display(), parts.join(", ")))?;
-    missing.iter().try_for_each(|part| print::say(format!("  missing: {part}")))?;
-    Ok(())
+    asked.map_err(Failure::from)
+}
+
+/// A client of the replica of a folder; of the node that is named, where there is none.
+fn client(dir: Option<&Path>, reach: &Reach) -> Result<Client, Failure> {
+    let configured =
+        dir.and_then(|dir| Some((Config::load(dir, Overrides::default()).ok()?, dir.join(ADMIN_TOKEN_FILE))));
+    let Some((config, secret)) = configured else { return reach.doctor() };
+    reach.doctor_of(&own_address(&config), Some(&*secret).filter(|file| file.exists()))
 }
 
 impl Bundle {

@@ -97,6 +97,17 @@ impl Reach {
     pub fn doctor(&self) -> Result<Client, Failure> {
         Ok(self.client_of(Wants::Answering)?.with_notice(Notice { after: Duration::ZERO, tell }))
     }
+
+    /// The same for this node, with this secret unless a token is given; a node that a flag names is asked instead.
+    pub fn doctor_of(&self, node: &str, secret: Option<&Path>) -> Result<Client, Failure> {
+        let named = self.node.join(",");
+        if named != DEFAULT_NODE && std::env::var("QUORATE_NODE").as_ref() != Ok(&named) {
+            return self.doctor();
+        }
+        let token = self.token.as_deref().or(secret);
+        let client = client(node, self.patience()?, (self.ca.as_deref(), token))?;
+        Ok(client.with_notice(Notice { after: Duration::ZERO, tell }))
+    }
 }
 
 /// Time of a `--timeout`; clocks count no further than a year from now, which is longer than anybody waits.

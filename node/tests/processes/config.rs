@@ -302,6 +302,29 @@ fn a_bundle_of_diagnostics_has_every_part_and_no_secret() {
 }
 
 #[test]
+fn a_bundle_of_a_folder_asks_its_own_node_and_says_where_that_is_silent() {
+    let mut group = Group::init(1);
+    let dir = folder(&group, 0);
+    fs::write(dir.join("admin.token"), "secret\n").expect("our folder");
+    group.start(0);
+    let files = group.dir().to_owned();
+    let zip = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.env("QUORATE_NODE", "http://127.0.0.1:1").args(["debug", "zip", "--json", "--timeout", "5"]);
+        let made = command.arg("--dir").arg(&dir).arg("--out").arg(files.join(name)).output().expect("quorate runs");
+        (made.status.code(), serde_json::from_slice::<Value>(&made.stdout).expect("JSON"))
+    };
+
+    let (code, told) = zip("one.zip");
+    assert_eq!((code, &told["missing"]), (Some(0), &json!([])), "{told}");
+
+    group.stop(0);
+    let (code, told) = zip("two.zip");
+    assert_eq!((code, &told["parts"]), (Some(3), &json!(["doctor.json", "config.json"])), "{told}");
+    assert!(files.join("two.zip").exists());
+}
+
+#[test]
 fn the_program_names_its_version_and_the_compiler() {
     let group = Group::running(1);
     let version = group.get(0, "/version").json();
