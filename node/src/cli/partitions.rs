@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn an_outage_tells_how_long_nothing_was_ordered_and_who_was_apart_alone_stopped_nothing() {
-        let stopped = Healing { began: 0, ended: 90_000, stopped: true, stopped_at: Some(60_000), ..Healing::default() };
+        let stopped =
+            Healing { began: 0, ended: 90_000, stopped: true, stopped_at: Some(60_000), ..Healing::default() };
         let told = healing(&stopped);
         assert!(told.contains("for 90.0 s") && told.contains("nothing ordered for 30.0 s"), "{told}");
 

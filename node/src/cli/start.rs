@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
 use quorate_service::answers;
-use quorate_service::config::{Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
+use quorate_service::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::copying::DISK_FULL;
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
@@ -219,9 +219,9 @@ fn make_database(dir: &Path, config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Warns of a node's key that others can read, and keeps a locked one out of core dumps.
+/// Warns of a node's key that others can read, and of such an `admin.token` beside it, and keeps a locked key out of core dumps.
 pub(super) fn guard_key(key: &Path) {
-    tell_readable_key(key);
+    [key, &key.with_file_name(ADMIN_TOKEN_FILE)].into_iter().for_each(tell_readable);
     keep_out_of_dumps(key);
 }
 
@@ -235,9 +235,9 @@ fn keep_out_of_dumps(key: &Path) {
 }
 
 /// Warns of a secret that others of this machine can read.
-fn tell_readable_key(key: &Path) {
-    if let Some(mode) = keys::open_to_others(key) {
-        tracing::warn!(event = "key-readable", file = %key.display(), mode = %format!("{mode:o}"), "other users can read the node's key; chmod 600 it");
+fn tell_readable(secret: &Path) {
+    if let Some(mode) = keys::open_to_others(secret) {
+        tracing::warn!(event = "key-readable", file = %secret.display(), mode = %format!("{mode:o}"), "other users can read the node's secret; chmod 600 it");
     }
 }
 

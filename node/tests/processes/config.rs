@@ -5,7 +5,8 @@ use crate::group::Group;
 use crate::http::{self, Answer};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn folder(group: &Group, replica: usize) -> PathBuf {
@@ -175,7 +176,7 @@ fn an_api_for_other_machines_without_a_token_is_a_fault() {
     let group = Group::init(1);
     let public = [("QUORATE_API", "0.0.0.0:8700")];
     assert_eq!(faults(&config(&group, 0, &["check"], &public, 1)), ["operators"]);
-    fs::write(folder(&group, 0).join("admin.token"), "secret").expect("our folder");
+    write_secret(&folder(&group, 0).join("admin.token"), "secret");
     config(&group, 0, &["check"], &public, 0);
 }
 
@@ -203,11 +204,17 @@ fn a_secret_or_token_that_opens_nothing_is_none() {
     operators(&public, 0);
     token(&group, &["revoke", "a"]);
     operators(&public, 1);
-    fs::write(&file, "\n").expect("our folder");
+    write_secret(&file, "\n");
     operators(&public, 1);
     operators(&[], 1);
-    fs::write(&file, "secret\n").expect("our folder");
+    write_secret(&file, "secret\n");
     operators(&[], 0);
+}
+
+/// Writes a secret that its owner alone reads.
+fn write_secret(file: &Path, secret: &str) {
+    fs::write(file, secret).expect("our folder");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("our file");
 }
 
 /// Output of `quorate token …`.

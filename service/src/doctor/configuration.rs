@@ -3,12 +3,14 @@
 use super::{Item, barred, told};
 use crate::api::Certificate;
 use crate::clock::now_ms;
-use crate::config::{CONFIG_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS};
+use crate::config::{
+    ADMIN_TOKEN_FILE, CONFIG_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE, SETTINGS,
+};
 use crate::health::RENEW_SECONDS;
 use crate::logging;
 use crate::observer::{OBSERVER_KEY_FILE, is_observers};
 use crate::replica::{self, Ways, read_genesis};
-use crate::tokens::Tokens;
+use crate::tokens::{self, Tokens, TokensError};
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
@@ -50,6 +52,7 @@ fn of_observer(dir: &Path) -> Vec<Item> {
     ];
     items.extend(unknown_variable(variables()));
     items.extend(key.is_ok().then(|| secrecy(&file)));
+    items.extend(secrets(dir));
     items
 }
 
@@ -68,6 +71,7 @@ fn of_replica(dir: &Path) -> Vec<Item> {
     ];
     items.extend(unknown_variable(variables()));
     items.extend(key.is_ok().then(|| secrecy(&dir.join(REPLICA_KEY_FILE))));
+    items.extend(secrets(dir));
     if let (Ok(genesis), Ok(public)) = (&genesis, &key) {
         let me = genesis.founders().replica_of(public);
         let joins = config.as_ref().is_ok_and(|config| !config.follow.is_empty() || config.data.is_dir());
@@ -228,6 +232,22 @@ fn operators(config: &Config, tokens: &Tokens) -> Item {
     }
 }
 
+/// Tokens that cannot be read, and a secret that others can.
+fn secrets(dir: &Path) -> Vec<Item> {
+    const ANEW: &str = "mend the file, or move it away and make new ones: `quorate token new --role ROLE --dir DIR`";
+    let unread = |error: TokensError| Item::fault("tokens", format!("cannot be read: {error}"), ANEW);
+    let file = dir.join(ADMIN_TOKEN_FILE);
+    let open = |mode| {
+        Item::fault(
+            "token-secrecy",
+            format!("mode {mode:o}: others can read admin.token"),
+            format!("chmod 600 {}", file.display()),
+        )
+    };
+    let found = [tokens::read(dir).err().map(unread), keys::open_to_others(&file).map(open)];
+    found.into_iter().flatten().collect()
+}
+
 fn named(genesis: &Genesis) -> String {
     format!("group {} ({})", genesis.name(), genesis.group())
 }
@@ -304,6 +324,9 @@ fn certificate(config: &Config) -> Option<Item> {
 mod tests {
     use super::*;
     use crate::config::Quota;
+    use crate::tokens::TOKENS_FILE;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn relaying_without_a_door_or_by_circuits_that_no_answer_fits_is_a_fault() {
@@ -338,5 +361,17 @@ mod tests {
 
         assert!(found.detail.contains("QUORATE_LISTN") && !found.ok, "{found:?}");
         assert_eq!(unknown_variable(names.into_iter().take(3)), None);
+    }
+    #[test]
+    fn tokens_that_cannot_be_read_and_a_secret_that_others_can_are_faults() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let found = || secrets(dir.path()).into_iter().map(|item| item.check).collect::<Vec<_>>();
+        assert_eq!(found(), Vec::<&str>::new());
+        fs::write(dir.path().join(TOKENS_FILE), "[{").expect("our folder");
+        let secret = dir.path().join(ADMIN_TOKEN_FILE);
+        fs::write(&secret, "secret").expect("our folder");
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("our file");
+        assert_eq!(found(), ["tokens", "token-secrecy"]);
+        assert!(secrets(dir.path())[0].detail.contains("cannot be read: "));
     }
 }

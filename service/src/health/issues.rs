@@ -428,6 +428,9 @@ mod tests {
 
         assert!(told(&member).is_some_and(|(what, _)| what.contains("cannot be ordered")));
         let (what, advice) = told(&observer).expect("an issue");
-        assert!(what.contains("observer") && !what.contains("ordered") && advice.contains("--peer"), "{what}: {advice}");
+        assert!(
+            what.contains("observer") && !what.contains("ordered") && advice.contains("--peer"),
+            "{what}: {advice}"
+        );
     }
 }
