@@ -108,7 +108,7 @@ pub enum TokensError {
     #[error("there are {TOKENS_MAX} tokens; revoke one first")]
     Full,
     /// No token is called so.
-    #[error("no token is called {0:?}; `quorate token list` shows them")]
+    #[error("no token is called {0:?}; `quorate token list --dir DIR` shows them")]
     Unknown(String),
     /// No random bytes.
     #[error("no random bytes: {0}")]

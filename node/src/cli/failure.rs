@@ -231,6 +231,10 @@ fn advice(error: &ClientError) -> Option<String> {
         ClientError::Refused(problem) if ["admin-only", CLOSED_DOMAIN].contains(&problem.code.as_str()) => {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
         }
+        ClientError::Refused(problem) if problem.code == "role" && problem.status == 403 => {
+            let role = problem.detail.rsplit(' ').next().unwrap_or_default();
+            Some(format!("`quorate token new --dir DIR --role {}` on the node's machine makes one", print::plain(role)))
+        }
         ClientError::TooLong(_) => Some("give a shorter path, domain or position".into()),
         ClientError::Refused(problem) => match problem.conflict {
             Some(conflict) => Some(format!("`quorate conflicts show {conflict}` tells more")),
@@ -386,6 +390,16 @@ mod tests {
 
         assert_eq!(failure.exit, Exit::Usage, "{failure}");
         assert!(failure.what.starts_with("No space left on device: "), "{failure}");
+    }
+
+    #[test]
+    fn a_token_whose_role_is_too_low_is_answered_with_how_to_make_one_and_no_policy() {
+        let detail = "this token's role is read, and this takes operate";
+        let refused = ClientError::Refused(Box::new(Problem::new(403, "role", detail)));
+
+        let next = Failure::from(refused).next.expect("advice");
+
+        assert!(next.contains("`quorate token new --dir DIR --role operate`") && !next.contains("policy"), "{next}");
     }
 
     #[test]

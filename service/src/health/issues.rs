@@ -380,7 +380,7 @@ fn of_conduct(facts: &Facts<'_>) -> Vec<Fault> {
             Severity::Warning,
             "a member sends much garbage and is suspended; its votes still count",
             || vitals.suspended.join("; "),
-            "ask who runs it; `quorate peers` shows the offences, `quorate peers release PEER` ends it once it is mended",
+            "ask who runs it; `quorate peers` shows the offences, `quorate peers release PEER --token FILE` ends it once it is mended",
         ),
         fault(
             !vitals.strict.is_empty(),
