@@ -134,7 +134,9 @@ fn room(data: &Path, is_observers: bool) -> Item {
     let detail = format!("{} MiB free on the disk of {}", free >> 20, data.display());
     match free >= ROOM_BYTES_MIN {
         true => Item::well("room", detail),
-        false => Item::fault("room", detail, "make room: a full disk stops the replica, and nothing confirmed is lost"),
+        false => {
+            Item::fault("room", detail, "make room: on a full disk the replica waits, and nothing confirmed is lost")
+        }
     }
 }
 

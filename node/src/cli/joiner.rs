@@ -109,7 +109,8 @@ fn follow(join: &Join, around: &Around) -> Outcome {
     let flags = Overrides { log: around.log.clone(), ..join.overrides() };
     let outcome = runtime.block_on(serve(&join.dir, flags));
     start::abandon(runtime);
-    outcome.map_err(|error| start::failure(&join.dir, error))
+    let data = start::data_folder(&join.dir, join.overrides());
+    outcome.map_err(|error| start::failure(&join.dir, &data, error))
 }
 
 impl Join {

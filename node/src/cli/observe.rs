@@ -6,7 +6,7 @@ use super::start::{self, StartError};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use quorate_ledger::copy::SCOPE_MAX;
 use quorate_ledger::{Genesis, is_name};
-use quorate_service::config::{GENESIS_FILE, Reads};
+use quorate_service::config::{DATA, GENESIS_FILE, Reads};
 use quorate_service::logging::{self, LogFormat};
 use quorate_service::observer::{OBSERVER_KEY_FILE, Options};
 use quorate_service::replica::{Running, read_genesis};
@@ -83,7 +83,7 @@ pub fn run(observe: &Observe) -> Outcome {
     let runtime = runtime::serving()?;
     let outcome = runtime.block_on(serve(observe));
     start::abandon(runtime);
-    outcome.map_err(|error| start::failure(&observe.dir, error))
+    outcome.map_err(|error| start::failure(&observe.dir, &observe.dir.join(DATA), error))
 }
 
 async fn serve(observe: &Observe) -> Result<(), StartError> {

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use quorate_client::keys;
 use quorate_ledger::answers::DIGEST;
 use quorate_service::answers;
-use quorate_service::config::{ADMIN_TOKEN_FILE, Config, ConfigError, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
+use quorate_service::config::{ADMIN_TOKEN_FILE, Config, ConfigError, DATA, GENESIS_FILE, Overrides, REPLICA_KEY_FILE};
 use quorate_service::copying::DISK_FULL;
 use quorate_service::init::{InitError, TEST_WORDS, create_database};
 use quorate_service::logging::{self, LogError, LogFormat};
@@ -91,7 +91,7 @@ pub fn run(start: &Start) -> Outcome {
     let runtime = runtime::serving()?;
     let outcome = runtime.block_on(serve(start));
     abandon(runtime);
-    outcome.map_err(|error| failure(&start.dir, error))
+    outcome.map_err(|error| failure(&start.dir, &data_folder(&start.dir, start.overrides()), error))
 }
 
 /// Ends a node's runtime without its threads that wait for a name server or read the disk: what is on disk is whole rounds.
@@ -99,17 +99,20 @@ pub(super) fn abandon(runtime: Runtime) {
     runtime.shutdown_background();
 }
 
-/// The failure of a node in a folder.
-pub(super) fn failure(dir: &Path, error: StartError) -> Failure {
+/// The failure of a node in a folder, whose database may stand on another disk.
+pub(super) fn failure(dir: &Path, data: &Path, error: StartError) -> Failure {
     match error {
         StartError::Stopped(why) if why.to_string().contains(DISK_FULL) => {
-            let folder = dir.display();
-            let failure = Failure::new(Exit::Disk, format!("the disk of {folder} is full; the replica stopped: {why}"));
+            let what = format!("the disk of {} is full; the replica stopped: {why}", data.display());
+            let failure = Failure::new(Exit::Disk, what);
             failure.next("make room and start it again: whatever was confirmed is kept, and it catches up by itself")
         }
         StartError::Stopped(Stopped::Engine(why)) if why.is_of_disk() => {
             let folder = dir.display();
-            let what = format!("the disk of {folder} failed, or its database is damaged; the replica stopped: {why}");
+            let what = format!(
+                "the disk of {} failed, or its database is damaged; the replica stopped: {why}",
+                data.display()
+            );
             let next = format!(
                 "`quorate doctor --dir {folder}` says more; `quorate repair --dir {folder} --from URL` puts back what is damaged"
             );
@@ -118,6 +121,11 @@ pub(super) fn failure(dir: &Path, error: StartError) -> Failure {
         StartError::Stopped(why) => Failure::new(Exit::Internal, StartError::Stopped(why)),
         _ => Failure::met(error),
     }
+}
+
+/// Folder of a replica's database, as its configuration and these options have it.
+pub(super) fn data_folder(dir: &Path, options: Overrides) -> PathBuf {
+    Config::load(dir, options).map_or_else(|_| dir.join(DATA), |config| config.data)
 }
 
 async fn serve(start: &Start) -> Result<(), StartError> {
@@ -272,11 +280,19 @@ mod tests {
         for (words, advice) in [("Input/output error", "quorate repair --dir home"), (DISK_FULL, "make room")] {
             let stopped = Stopped::from(EngineError::from(StoreError(words.to_owned())));
 
-            let failure = failure(Path::new("home"), StartError::Stopped(stopped));
+            let failure = failure(Path::new("home"), Path::new("home/data"), StartError::Stopped(stopped));
 
             assert_eq!(failure.exit(), Exit::Disk, "{failure}");
             assert!(failure.to_string().contains("disk of home"), "{failure}");
             assert!(format!("{failure:?}").contains(advice), "{failure:?}");
         }
+    }
+    #[test]
+    fn a_full_disk_is_named_by_the_folder_of_the_database() {
+        let stopped = Stopped::from(EngineError::from(StoreError(DISK_FULL.to_owned())));
+
+        let failure = failure(Path::new("home"), Path::new("/elsewhere/db"), StartError::Stopped(stopped));
+
+        assert!(failure.to_string().contains("disk of /elsewhere/db is full"), "{failure}");
     }
 }
