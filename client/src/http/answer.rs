@@ -14,7 +14,7 @@ impl Client {
     pub(super) fn words(&self, error: &TransportError) -> Result<String, ClientError> {
         match fault_of_tls(error) {
             Some(fault) => {
-                let (node, why, is_of_time) = (self.node().into(), fault.to_string(), is_of_time(fault));
+                let (node, why, is_of_time) = (self.node().into(), words_of_tls(fault), is_of_time(fault));
                 Err(ClientError::Tls { node, why, is_of_time })
             }
             None => Ok(words(error)),
@@ -109,6 +109,12 @@ fn fault_of_tls(error: &TransportError) -> Option<&rustls::Error> {
     None
 }
 
+/// Fault in words: the library has none for an authority that is shown as a node's.
+fn words_of_tls(fault: &rustls::Error) -> String {
+    let words = fault.to_string();
+    if words.contains("CaUsedAsEndEntity") { AUTHORITY_SHOWN.into() } else { words }
+}
+
 fn is_of_time(fault: &rustls::Error) -> bool {
     use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
     let rustls::Error::InvalidCertificate(fault) = fault else { return false };
@@ -122,5 +128,9 @@ fn words(error: &TransportError) -> String {
         cause = deeper;
     }
     let refused = cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == ErrorKind::ConnectionRefused);
-    if refused { NOTHING_LISTENS.into() } else { cause.to_string() }
+    match cause.downcast_ref::<hyper::Error>() {
+        _ if refused => NOTHING_LISTENS.into(),
+        Some(unread) if unread.is_parse() => NO_HTTP.into(),
+        _ => cause.to_string(),
+    }
 }

@@ -41,6 +41,13 @@ pub(crate) const SILENT: &str = "it is silent";
 /// Reason of a try at whose address no program takes connections.
 pub const NOTHING_LISTENS: &str = "nothing listens there";
 
+/// Words of a try that met something else than HTTP, as TLS is.
+pub const NO_HTTP: &str = "no HTTP is spoken there";
+
+/// Words of TLS with a node that shows an authority's certificate.
+pub const AUTHORITY_SHOWN: &str =
+    "it shows a certificate of an authority (CA:TRUE), which signs others and is no node's";
+
 /// A node to ask, and until when: one time for all questions together, from [`Client::new`] on. A client that is kept asks each one as
 /// [`Client::renewed`].
 #[derive(Debug, Clone)]

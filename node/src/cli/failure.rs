@@ -3,7 +3,7 @@
 use super::{advice, print};
 use quorate_client::api::CLOSED_DOMAIN;
 use quorate_client::author::SubmitError;
-use quorate_client::http::{ClientError, NOTHING_LISTENS};
+use quorate_client::http::{AUTHORITY_SHOWN, ClientError, NO_HTTP, NOTHING_LISTENS};
 use quorate_client::keys::KeyError;
 use quorate_client::outbox::OutboxError;
 use quorate_ledger::{Code, EnvelopeId, State};
@@ -218,6 +218,9 @@ fn advice(error: &ClientError) -> Option<String> {
             Some("give --node http://HOST:PORT or https://HOST:PORT, or set QUORATE_NODE".into())
         }
         ClientError::NoAnswer { last, .. } if last == NOTHING_LISTENS => Some(NOT_THERE.into()),
+        ClientError::NoAnswer { node, last, .. } if last == NO_HTTP => {
+            Some(format!("it may speak TLS: --node {}", node.replacen("http:", "https:", 1)))
+        }
         ClientError::NoAnswer { last, .. } if last.starts_with("no-quorum") => {
             Some("a read with --level sequential answers from what this node has executed".into())
         }
@@ -227,6 +230,9 @@ fn advice(error: &ClientError) -> Option<String> {
             "`date -u` shows whether the clock here is right; if it is, the node's operator renews its certificate"
                 .into(),
         ),
+        ClientError::Tls { why, .. } if why == AUTHORITY_SHOWN => {
+            Some("the node's operator makes it one with CA:FALSE (docs/runbooks/certificate.md)".into())
+        }
         ClientError::Tls { .. } => Some("--ca FILE or QUORATE_CA names who signed the node's certificate".into()),
         ClientError::Refused(problem) if ["admin-only", CLOSED_DOMAIN].contains(&problem.code.as_str()) => {
             Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())

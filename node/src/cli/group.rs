@@ -10,7 +10,7 @@ use crate::counted::counted;
 use quorate_client::api::{
     Health, HealthAction, Issue, Mode, Page, Partitions, Peer, RestartedFrom, Role, Standing, Status,
 };
-use quorate_client::http::ClientError;
+use quorate_client::http::{ClientError, NO_HTTP};
 use serde_json::Value;
 
 /// `quorate status`.
@@ -48,7 +48,7 @@ pub async fn status(args: &StatusArgs) -> Outcome {
 
 /// A node that does not even tell of itself.
 fn unheard(error: ClientError) -> Failure {
-    let is_silent = matches!(error, ClientError::NoAnswer { .. });
+    let is_silent = matches!(&error, ClientError::NoAnswer { last, .. } if last != NO_HTTP);
     let failure = Failure::from(error);
     if is_silent { failure.next(NOT_THERE) } else { failure }
 }

@@ -77,6 +77,42 @@ fn commands_speak_tls_with_a_replica_whose_certificate_they_trust() {
 }
 
 #[test]
+fn a_certificate_of_an_authority_is_a_fault_of_the_configuration_and_named_by_commands() {
+    let mut group = Group::init(1);
+    let folder = make_files(&group);
+    let (ca, key) = authority();
+    std::fs::write(folder.join("own.pem"), ca.pem()).expect("our folder");
+    std::fs::write(folder.join("own.key"), key.serialize_pem()).expect("our folder");
+    configure(&folder, "own.pem", "own.key");
+
+    let checked = quorate(&["config", "check", "--dir", folder.to_str().expect("plain")]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("CA:TRUE"), "{checked:?}");
+
+    group.start_as("https", 0, &[]);
+    let (node, ca) = (format!("https://{}", group.api(0)), folder.join("own.pem"));
+    let asked = quorate(&["status", "--node", &node, "--ca", ca.to_str().expect("plain"), "--timeout", "2"]);
+    assert!(errors(&asked).contains("CA:TRUE") && errors(&asked).contains("CA:FALSE"), "{}", errors(&asked));
+}
+
+#[test]
+fn who_speaks_no_tls_with_a_node_that_does_is_told_to() {
+    let mut group = Group::init(1);
+    let folder = make_files(&group);
+    configure(&folder, "api.pem", "api.key");
+    group.start_as("https", 0, &[]);
+
+    let asked = quorate(&["status", "--node", &format!("http://{}", group.api(0)), "--timeout", "2"]);
+
+    assert_eq!(asked.status.code(), Some(3));
+    assert!(
+        errors(&asked).contains(&format!("it may speak TLS: --node https://{}", group.api(0))),
+        "{}",
+        errors(&asked)
+    );
+}
+
+#[test]
 fn a_certificate_that_ends_soon_is_an_issue_and_a_fault_of_the_configuration() {
     let mut group = Group::init(1);
     let folder = make_files_until(&group, Some(10));

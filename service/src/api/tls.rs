@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, UnixTime};
+use tokio_rustls::rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 pub use quorate_client::tls::TlsError;
 
@@ -61,6 +62,24 @@ impl Certificate {
     /// Seconds since 1970 at which it ends, the renewed one as well; 0 where it does not say.
     pub fn ends(&self) -> Arc<AtomicU64> {
         self.ends.clone()
+    }
+
+    /// Whether it is an authority's (CA:TRUE): no client takes that for a node's, whoever has signed it.
+    pub fn is_authority(&self) -> bool {
+        let pair = self.shown.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((shown, others)) = pair.cert.split_first() else { return false };
+        let algorithms = ring::default_provider().signature_verification_algorithms.all;
+        // Nobody is trusted: what the certificate is for is looked at before who has signed it.
+        let checked = ParsedCertificate::try_from(shown).and_then(|shown| {
+            verify_server_cert_signed_by_trust_anchor(
+                &shown,
+                &RootCertStore::empty(),
+                others,
+                UnixTime::now(),
+                algorithms,
+            )
+        });
+        checked.is_err_and(|why| why.to_string().contains("CaUsedAsEndEntity"))
     }
 
     /// Speaks TLS with the pair that is there when a connection begins.

@@ -307,6 +307,10 @@ fn certificate(config: &Config) -> Option<Item> {
     let ends = found.as_ref().ok().map(|found| found.ends().load(Ordering::Relaxed)).filter(|ends| *ends > 0);
     let days = ends.map(|ends| (ends as i64 - (now_ms() / 1_000) as i64).div_euclid(86_400));
     match (&found, days) {
+        (Ok(found), _) if found.is_authority() => {
+            let detail = "it is an authority's (CA:TRUE), and no client takes it for a node's";
+            Some(Item::fault("certificate", detail, "make one with CA:FALSE (docs/runbooks/certificate.md)"))
+        }
         (Ok(_), Some(days)) if days < RENEW_SECONDS / 86_400 => {
             let detail = format!("it ends in {days} days");
             Some(Item::fault("certificate", detail, "renew it: the replica reads both files again when they change"))
