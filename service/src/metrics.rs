@@ -344,6 +344,12 @@ impl Metrics {
         self.refused.get_or_create(&Kind::of(reason)).get()
     }
 
+    /// Views so far, but for those that a primary asked for which handed its office over.
+    pub fn views_unplanned(&self) -> u64 {
+        let handed_over = self.view_changes.get_or_create(&Kind::of(Cause::Resigned.name())).get();
+        self.views.get().saturating_sub(handed_over) // the two are not counted at once
+    }
+
     /// Frames of a replica that were no messages so far.
     pub fn frames_invalid_of(&self, from: ReplicaId) -> u64 {
         self.frames_invalid.get_or_create(&Sender { peer: from.to_string() }).get()
@@ -501,6 +507,16 @@ mod tests {
         assert!(text.contains(&format!("{} 0\n", received("2"))), "{text}");
         assert!(text.contains(&format!("{} 7\n", received(&old.key.to_string()))), "{text}");
         assert_eq!(text.matches("quorate_peer_conduct{").count(), 2);
+    }
+
+    #[test]
+    fn an_office_that_was_handed_over_is_no_change_of_view_to_look_into() {
+        let metrics = Metrics::new();
+        for cause in [Cause::Resigned, Cause::Slow] {
+            metrics.view_changes.get_or_create(&Kind::of(cause.name())).inc();
+            metrics.views.inc();
+        }
+        assert_eq!(metrics.views_unplanned(), 1);
     }
 
     /// Prometheus sees no increase from nothing to 1.

@@ -32,7 +32,7 @@ pub struct Vitals {
     pub gapped_ms: u64,
     /// Median of the time from a proposal to its execution, over the last slots.
     pub order_ms: Option<u64>,
-    /// Changes of view in the last five minutes.
+    /// Changes of view in the last five minutes, but for offices that were handed over.
     pub view_changes: u64,
     /// Proposals refused for their time in the last five minutes.
     pub clock_refusals: u64,

@@ -202,7 +202,7 @@ impl Watch {
             stalled_ms: self.executed.1.elapsed().as_millis() as u64,
             gapped_ms: self.numbered.elapsed().as_millis() as u64,
             order_ms: self.sources.metrics.order_ms(),
-            view_changes: sample.view_changes - first.view_changes,
+            view_changes: sample.view_changes.saturating_sub(first.view_changes),
             clock_refusals: sample.clock_refusals - first.clock_refusals,
             conflicts: self.sources.metrics.verdicts.conflicts(now_ms()),
             accused: self.last.vitals.accused.clone(),
@@ -256,7 +256,7 @@ impl Watch {
         let metrics = &self.sources.metrics;
         let peers = published.report.peers.iter().map(|peer| peer.replica);
         Sample {
-            view_changes: metrics.views.get(),
+            view_changes: metrics.views_unplanned(),
             clock_refusals: metrics.refused_for("clock"),
             garbled: peers.map(|peer| (peer.get(), metrics.frames_invalid_of(peer))).collect(),
         }
