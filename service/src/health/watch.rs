@@ -26,6 +26,10 @@ use tokio::sync::watch::{Receiver, Sender};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Looks that a rate is taken over: five minutes.
 const LOOKS: usize = 300;
+/// Looks after a start in which it is no news that nobody was heard yet: two seconds.
+const LOOKS_AT_START: u64 = 2;
+/// Issues that every start has until the others have answered it.
+const OF_START: [&str; 2] = ["no-quorum", "recovering"];
 /// Looks between two that read the ledger.
 const READ_EVERY: u64 = 10;
 /// Restrained peers that an issue names at most.
@@ -165,8 +169,8 @@ impl Watch {
         self.looks += 1;
         let facts = self.sources.facts(&published.report, &vitals);
         let faults = issues(&facts);
-        let since = self.tell(&faults);
         self.sources.metrics.watched(&facts, &assess(&facts, &faults), &faults);
+        let since = self.tell(&news(faults, self.looks));
         let mut actions = std::mem::take(&mut self.last.actions);
         actions.note(&facts, now_ms());
         self.last = Watched { vitals, since, actions };
@@ -281,6 +285,12 @@ impl Watch {
     }
 }
 
+/// Issues that are worth a line at this look since the start, which counts from 1.
+fn news(mut faults: Vec<Fault>, look: u64) -> Vec<Fault> {
+    faults.retain(|fault| look > LOOKS_AT_START || !OF_START.contains(&fault.id));
+    faults
+}
+
 /// Evidence and open conflicts, as the ledger has them; a disk that fails is met elsewhere.
 fn read(published: &Published, vitals: &mut Vitals) {
     let view = published.moment.view();
@@ -290,5 +300,21 @@ fn read(published: &Published, vitals: &mut Vitals) {
     }
     if let Ok(page) = view.conflicts(None, Some(true), None, CONFLICTS_COUNTED_MAX) {
         vitals.conflicts_open = page.items.len() as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_client::api::Mode;
+
+    #[test]
+    fn that_nobody_was_heard_yet_is_told_once_it_has_lasted_after_a_start() {
+        let (vitals, report) = (Vitals::default(), Report { quorum: 3, mode: Mode::Recovering, ..Report::of_nobody() });
+        let facts = Facts { report: &report, vitals: &vitals, damage: None, standstill: None, has_test_keys: true };
+        let told = |look| news(issues(&facts), look).iter().map(|fault| fault.id).collect::<Vec<_>>();
+
+        assert_eq!(told(LOOKS_AT_START), ["test-keys"]);
+        assert_eq!(told(LOOKS_AT_START + 1), ["no-quorum", "recovering", "test-keys"]);
     }
 }
