@@ -9,7 +9,7 @@ use crate::config::{
 use crate::health::RENEW_SECONDS;
 use crate::logging;
 use crate::observer::{OBSERVER_KEY_FILE, is_observers};
-use crate::replica::{self, Ways, read_genesis};
+use crate::replica::{self, LaunchError, Ways, read_genesis};
 use crate::tokens::{self, Tokens, TokensError};
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
@@ -282,7 +282,9 @@ fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item 
     const ADVICE: &str = "write `listen` and `[peers]` in config.toml: number in the genesis, or key = multiaddr";
     let sound = replica::addresses(config, genesis).and_then(|known| Ways::of(config).map(|_| known));
     let known = match sound {
-        Err(error) => return Item::fault("addresses", error.to_string(), ADVICE),
+        Err(error) => {
+            return Item::fault("addresses", error.to_string(), addressed(&error).unwrap_or_else(|| ADVICE.to_owned()));
+        }
         Ok(known) => known,
     };
     let founders = genesis.founders();
@@ -298,6 +300,17 @@ fn addresses(config: &Config, genesis: &Genesis, me: Option<ReplicaId>) -> Item 
         }
         (false, _) => Item::fault("addresses", format!("none for replicas {}", missing.join(", ")), ADVICE),
         _ => Item::well("addresses", format!("{}, and of {} others", config.listen, founders.len() - 1)),
+    }
+}
+
+/// Advice on an address of another setting than those of the members.
+fn addressed(error: &LaunchError) -> Option<String> {
+    match error {
+        LaunchError::Address { what, .. } if !["listen", "peer"].contains(&what.as_str()) => {
+            Some(format!("mend `{what}` in config.toml, or in the environment"))
+        }
+        LaunchError::RelayName(_) => Some("mend `relay` in config.toml, or in the environment".to_owned()),
+        _ => None,
     }
 }
 
@@ -356,6 +369,19 @@ mod tests {
         assert_eq!(fault("/ip4/0.0.0.0/tcp/0", Some("/ip6/::/tcp/1")), None);
         assert!(fault("/dns4/acme.example.org/tcp/7700", None).is_some_and(|why| why.starts_with("listen is /dns4")));
         assert!(fault("/ip4/127.0.0.1/tcp/1", Some("/dns/a/tcp/1")).is_some_and(|why| why.starts_with("observers is")));
+    }
+
+    #[test]
+    fn a_bad_address_is_answered_with_the_setting_that_holds_it() {
+        let config = Config::new("/ip4/127.0.0.1/tcp/1".into(), "127.0.0.1:2".parse().expect("one"), [].into());
+        let advice = |config: Config| addressed(&Ways::of(&config).err().expect("a fault"));
+
+        let bootstrap = advice(Config { bootstrap: vec!["there".into()], ..config.clone() });
+        let observers = advice(Config { observers: Some("there".into()), ..config.clone() });
+
+        assert!(bootstrap.is_some_and(|advice| advice.contains("`bootstrap`")));
+        assert!(observers.is_some_and(|advice| advice.contains("`observers`")));
+        assert_eq!(advice(Config { listen: "there".into(), ..config }), None);
     }
 
     #[test]
