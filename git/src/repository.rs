@@ -56,10 +56,13 @@ impl Repository {
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let isolated = gix::open::Options::isolated();
         let options = upwards::Options { trust: TrustPolicy::Assume(Trust::Full), ..Default::default() };
-        let git =
-            ThreadSafeRepository::discover_opts(path, options, Mapping { full: isolated.clone(), reduced: isolated })
-                .map_err(|cause| GitError::Open { path: path.to_owned(), cause })?;
-        Self::new(git.to_thread_local())
+        let mapping = Mapping { full: isolated.clone(), reduced: isolated };
+        let git = ThreadSafeRepository::discover_opts(path, options, mapping).map_err(|cause| {
+            GitError::of_hash(path, &cause).unwrap_or_else(|| GitError::Open { path: path.to_owned(), cause })
+        })?;
+        let git = git.to_thread_local();
+        GitError::unless_files(&git, path)?;
+        Self::new(git)
     }
 
     fn new(mut git: gix::Repository) -> Result<Self, GitError> {

@@ -21,19 +21,27 @@ impl Writer {
     pub fn create(path: &Path) -> Result<Self, GitError> {
         let kind = gix::create::Kind::Bare;
         let git = ThreadSafeRepository::init_opts(path, kind, Default::default(), gix::open::Options::isolated());
-        let path = path.to_owned();
-        match git {
-            Ok(git) => Ok(Self { git: git.to_thread_local(), path }),
-            Err(cause) => Err(GitError::Write { path, cause }),
-        }
+        Self::of(git, path)
     }
 
     /// Goes on in the repository at `path`.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let git = ThreadSafeRepository::open_opts(path, gix::open::Options::isolated());
-        match git {
-            Ok(git) => Ok(Self { git: git.to_thread_local(), path: path.to_owned() }),
-            Err(cause) => Err(GitError::Write { path: path.to_owned(), cause }),
+        Self::of(git, path)
+    }
+
+    /// A repository with a name for who moves its branches, where its configuration has a log of that and no name.
+    fn of(git: gix::Result<ThreadSafeRepository>, path: &Path) -> Result<Self, GitError> {
+        let named = git.map(|git| git.to_thread_local()).and_then(|mut git| {
+            git.committer_or_set_fallback("quorate", "quorate@localhost.invalid")?;
+            Ok(git)
+        });
+        match named {
+            Ok(git) => GitError::unless_files(&git, path).map(|()| Self { git, path: path.to_owned() }),
+            Err(cause) => {
+                let other = GitError::of_hash(path, &cause);
+                Err(other.unwrap_or_else(|| GitError::Write { path: path.to_owned(), cause }))
+            }
         }
     }
 

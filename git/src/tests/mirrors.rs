@@ -1,5 +1,7 @@
 //! A mirror beside what stands in its repository.
 
+use std::fs;
+
 use gix::ObjectId;
 use gix::date::Time;
 
@@ -68,4 +70,28 @@ fn a_mirror_that_replaces_a_branch_tells_what_it_gave_up() {
 
     assert_eq!(mirror.replace("main").expect("replaced"), Some(precious));
     assert_eq!(main_of(&fixture), ids[1]);
+}
+
+#[test]
+fn a_mirror_that_logs_where_its_branches_were_is_brought_up_to_date_again() {
+    let fixture = Fixture::new();
+    mirror(&fixture, 2).0.publish("main").expect("a first mirror");
+    let config = fixture.path().join("config");
+    let before = fs::read_to_string(&config).expect("a configuration");
+    fs::write(&config, before + "[core]\n\tlogAllRefUpdates = true\n").expect("a configuration");
+
+    let (longer, ids) = mirror(&fixture, 3);
+    longer.publish("main").expect("the same history goes on");
+
+    assert_eq!(main_of(&fixture), ids[2]);
+}
+
+#[test]
+fn an_error_of_a_mirror_tells_what_the_system_said() {
+    let fixture = Fixture::new();
+    let (mut mirror, _) = mirror(&fixture, 0);
+    fs::remove_dir_all(fixture.path().join("objects")).expect("our folder");
+    fs::write(fixture.path().join("objects"), "no folder").expect("our folder");
+    let error = mirror.put("file", Mode::File, b"text").expect_err("there is no folder for it").to_string();
+    assert!(error.contains("Not a directory"), "{error}");
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::fixture::{Fixture, named, texts, told};
-use crate::{GitError, Repository};
+use crate::{GitError, Mirror, Repository};
 
 #[test]
 fn a_bare_repository_tells_its_head_and_its_branches() {
@@ -97,6 +97,19 @@ fn what_the_git_program_makes_is_read_without_it() {
     assert_eq!(committed("shallow"), "trunk 12 1");
     let branches = Repository::open(&at("linked")).expect("a repository").branches().expect("branches");
     assert_eq!(branches.iter().map(|branch| branch.name.as_str()).collect::<Vec<_>>(), ["other", "trunk"]);
+}
+
+#[test]
+fn a_repository_that_keeps_objects_or_references_another_way_is_refused_with_that() {
+    for (extension, said) in [("objectFormat = sha256", "SHA-256"), ("refStorage = reftable", "git refs migrate")] {
+        let fixture = Fixture::new();
+        let config = format!("[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\t{extension}\n");
+        fs::write(fixture.path().join("config"), config).expect("a configuration");
+        for error in [Repository::open(&fixture.path()).err(), Mirror::open(&fixture.path()).err()] {
+            let error = error.expect("it is refused");
+            assert!(matches!(error, GitError::Format { .. }) && error.to_string().contains(said), "{error}");
+        }
+    }
 }
 
 #[test]
