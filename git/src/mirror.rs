@@ -72,17 +72,16 @@ impl Mirror {
 
     /// Lets a branch end in the newest commit, if there is one. A branch that ends in a commit of another history stays.
     pub fn publish(&self, branch: &str) -> Result<(), GitError> {
-        let Some(tip) = self.written.last() else { return Ok(()) };
         let before = self.writer.tip(branch)?;
         if let Some(id) = before.filter(|id| !self.written.contains(id)) {
             return Err(GitError::Foreign { path: self.path.clone(), branch: branch.to_owned(), id });
         }
-        self.writer.advance(branch, before, *tip)
+        self.written.last().map_or(Ok(()), |tip| self.writer.advance(branch, before, *tip))
     }
 
-    /// Lets a branch end in the newest commit, if there is one, wherever it was. Tells what it gave up.
+    /// Lets a branch end in the newest commit, wherever it was. Tells what it gave up. Where there is no commit it publishes.
     pub fn replace(&self, branch: &str) -> Result<Option<ObjectId>, GitError> {
-        let Some(tip) = self.written.last() else { return Ok(None) };
+        let Some(tip) = self.written.last() else { return self.publish(branch).map(|()| None) };
         let before = self.writer.tip(branch)?;
         self.writer.branch(branch, *tip)?;
         Ok(before.filter(|id| !self.written.contains(id)))

@@ -87,6 +87,16 @@ fn a_mirror_that_logs_where_its_branches_were_is_brought_up_to_date_again() {
 }
 
 #[test]
+fn an_empty_mirror_leaves_a_branch_of_another_history_where_it_is_and_says_so() {
+    let fixture = Fixture::new();
+    let precious = fixture.commit("precious", &[], &[("file", "work")]);
+    let (empty, _) = mirror(&fixture, 0);
+    for refused in [empty.publish("main"), empty.replace("main").map(drop)] {
+        assert!(matches!(refused, Err(GitError::Foreign { id, .. }) if id == precious), "{refused:?}");
+    }
+}
+
+#[test]
 fn an_error_of_a_mirror_tells_what_the_system_said() {
     let fixture = Fixture::new();
     let (mut mirror, _) = mirror(&fixture, 0);
