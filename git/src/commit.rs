@@ -6,7 +6,7 @@ use gix::ObjectId;
 use gix::actor::SignatureRef;
 use gix::bstr::{BStr, ByteSlice};
 use gix::date::Time;
-use gix::objs::CommitRef;
+use gix::objs::CommitRefIter;
 
 use super::GitError;
 
@@ -48,23 +48,31 @@ pub struct Commit {
 impl Commit {
     /// Reads a commit from its object's bytes; `parents` are those that the repository lets it have.
     pub(super) fn read(id: ObjectId, data: &[u8], parents: Vec<ObjectId>) -> Result<Self, GitError> {
-        let commit = CommitRef::from_bytes(data, id.kind()).map_err(|cause| GitError::Unreadable { id, cause })?;
-        let text = |bytes: &BStr| decode(bytes, commit.encoding);
-        let (author, time) = match SignatureRef::from_bytes(commit.author) {
+        let tree = CommitRefIter::from_bytes(data, id.kind()).tree_id();
+        let tree = tree.map_err(|cause| GitError::Unreadable { id, cause: cause.into() })?;
+        let text = |bytes: &BStr| decode(bytes, header(data, b"encoding"));
+        let person = header(data, b"author").unwrap_or_default();
+        let (author, time) = match SignatureRef::from_bytes(person) {
             Ok(author) => (
                 Person { name: text(author.name.trim().as_bstr()), email: text(author.email.trim().as_bstr()) },
                 author.time().unwrap_or_else(|_| Time::new(author.seconds(), 0)),
             ),
-            Err(_) => (Person { name: text(commit.author), email: String::new() }, Time::default()),
+            Err(_) => (Person { name: text(person), email: String::new() }, Time::default()),
         };
-        let message = text(commit.message);
-        Ok(Self { id, tree: commit.tree(), parents, author, time, message })
+        let message = data.split_once_str("\n\n").map_or_else(String::new, |(_, message)| text(message.as_bstr()));
+        Ok(Self { id, tree, parents, author, time, message })
     }
 
     /// The first line of the message.
     pub fn title(&self) -> &str {
         self.message.trim_start().lines().next().unwrap_or_default()
     }
+}
+
+/// Field of a commit's header; git reads it also where a person has no address, or one without an end.
+fn header<'a>(data: &'a [u8], name: &[u8]) -> Option<&'a BStr> {
+    let mut fields = data.lines().take_while(|line| !line.is_empty());
+    fields.find_map(|line| line.strip_prefix(name)?.strip_prefix(b" ")).map(BStr::new)
 }
 
 /// Text in the commit's own encoding: UTF-8 unless it says Latin-1.

@@ -108,6 +108,24 @@ impl History {
         let line = line.into_iter().map(|(id, others)| reader.line_commit(id, &others)).collect::<Result<_, E>>()?;
         Ok(Self { boundary, line, counts: reader.counts })
     }
+
+    /// The same without sides: every commit of another parent is folded.
+    pub fn line<E>(
+        tip: ObjectId,
+        commits_max: usize,
+        parents: impl FnMut(ObjectId) -> Result<Vec<ObjectId>, E>,
+    ) -> Result<Self, E> {
+        let mut reader = Reader { parents, fates: HashMap::default(), counts: Counts::default(), sides: 0 };
+        let (boundary, line) = reader.first_parent_line(tip, commits_max)?;
+        reader.fates.extend(line.iter().map(|(id, _)| *id).chain(boundary).map(|id| (id, Fate::Replayed)));
+        let others: Vec<ObjectId> = line.iter().flat_map(|(_, others)| others.iter().copied()).collect();
+        if let Some(id) = boundary.filter(|_| !others.is_empty()) {
+            reader.mark_below(id)?;
+        }
+        reader.walk(&others, &Opening::default())?;
+        let line: Vec<_> = line.into_iter().map(|(id, _)| LineCommit { id, merge: None }).collect();
+        Ok(Self { boundary, counts: Counts { line: line.len(), ..reader.counts }, line })
+    }
 }
 
 /// Fate of a commit.

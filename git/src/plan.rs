@@ -99,15 +99,18 @@ impl Repository {
     ///
     /// Reads the commit graph now; trees are compared as the plan is walked.
     pub fn plan(&self, tip: ObjectId, commits_max: usize) -> Result<Plan<'_>, GitError> {
-        Plan::new(self, tip, commits_max)
+        Ok(Plan::new(self, History::read(tip, commits_max, |id| self.parents(id))?))
+    }
+
+    /// The plan that replays the first-parent line alone, each merge as one change.
+    pub fn line(&self, tip: ObjectId, commits_max: usize) -> Result<Plan<'_>, GitError> {
+        Ok(Plan::new(self, History::line(tip, commits_max, |id| self.parents(id))?))
     }
 }
 
 impl<'r> Plan<'r> {
-    fn new(repository: &'r Repository, tip: ObjectId, commits_max: usize) -> Result<Self, GitError> {
-        let history = History::read(tip, commits_max, |id| repository.parents(id))?;
-        let History { boundary, line, counts } = history;
-        Ok(Self { repository, counts, boundary, line: line.into_iter(), open: None })
+    fn new(repository: &'r Repository, History { boundary, line, counts }: History) -> Self {
+        Self { repository, counts, boundary, line: line.into_iter(), open: None }
     }
 
     /// Counts of the whole plan, known before its first step.

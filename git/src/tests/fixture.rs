@@ -65,7 +65,8 @@ impl Fixture {
         self.commit_folder(name, parents, self.writer.tree(tree).expect("a tree"))
     }
 
-    fn commit_folder(&self, name: &str, parents: &[ObjectId], tree: ObjectId) -> ObjectId {
+    /// A commit of a tree that may be none.
+    pub fn commit_folder(&self, name: &str, parents: &[ObjectId], tree: ObjectId) -> ObjectId {
         self.clock.set(self.clock.get() + 60);
         let time = Time::new(self.clock.get(), 3600);
         let author = Signature { name: "Ada".into(), email: "ada@example.org".into(), time };

@@ -3,7 +3,7 @@
 use gix::ObjectId;
 
 use super::fixture::{Fixture, named, told};
-use crate::{Base, Closing, Entries, Origin, Part, Step};
+use crate::{Base, Closing, Commit, Entries, Origin, Part, Step};
 
 const ALL: usize = usize::MAX;
 
@@ -28,6 +28,38 @@ fn a_merge_opens_with_what_its_side_changes_and_closes_with_what_must_then_be_th
             "close m on revision t, target w x y z",
         ]
     );
+}
+
+/// A commit of the side cannot be read.
+#[test]
+fn a_plan_of_the_line_alone_reads_no_commit_of_a_side_and_counts_each_once() {
+    let fixture = Fixture::new();
+    let a = fixture.commit("a", &[], &[("x", "1")]);
+    let b = fixture.commit("b", &[a], &[("x", "2")]);
+    let s = fixture.commit("s", &[a], &[("y", "1")]);
+    let t = fixture.commit_folder("t", &[s], named("no tree"));
+    let m = fixture.commit("m", &[b, t], &[("x", "2"), ("y", "1")]);
+    let n = fixture.commit("n", &[m, t], &[("x", "3")]);
+    let repository = fixture.open();
+    let plan = repository.line(n, 3).expect("a plan");
+    assert_eq!((plan.counts().line, plan.counts().folded), (3, 2));
+    assert_eq!(
+        told(&repository, plan),
+        ["boundary a: +x", "b on revision a: +x", "m on revision b: +y", "n on revision m: +x -y"]
+    );
+    assert_eq!(repository.line(n, 1).expect("a plan").counts().folded, 0, "the side lies below");
+}
+
+#[test]
+fn a_commit_whose_people_are_broken_is_read_as_git_does() {
+    let tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+    for person in ["Ada 1600000000 +0000", "Ada <ada@example.org 1600000000 +0000", ""] {
+        let data = format!("tree {tree}\nauthor {person}\ncommitter {person}\nencoding UTF-8\n\nsubject\n\nbody\n");
+        let read = Commit::read(named("broken"), data.as_bytes(), Vec::new()).expect("a commit");
+        assert_eq!((read.tree.to_string().as_str(), read.message.as_str()), (tree, "subject\n\nbody\n"), "{person}");
+        assert_eq!((read.author.name.as_str(), read.author.email.as_str()), (person, ""));
+    }
+    assert!(Commit::read(named("broken"), b"no tree", Vec::new()).is_err());
 }
 
 /// The last step, which closes a merge.

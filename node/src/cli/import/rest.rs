@@ -50,10 +50,10 @@ impl<'r> Rest<'r> {
         };
         let is_moved = begun.as_ref().is_some_and(|(_, is_moved)| *is_moved);
         let begun = begun.map(|(piece, _)| piece);
-        let plan = repository.plan(line.tip, depth).map_err(Failure::usage)?;
+        let plan = repository.line(line.tip, depth).map_err(Failure::usage)?;
         let counts = plan.counts();
         let begun = begun.filter(|piece| !piece.change.operations.is_empty());
-        Ok(Self { plan, begun, is_moved, after, count: counts.line, folded: counts.sides + counts.folded })
+        Ok(Self { plan, begun, is_moved, after, count: counts.line, folded: counts.folded })
     }
 
     /// Leaves out of the commit of which some is there what is deleted already.
