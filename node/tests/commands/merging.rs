@@ -207,6 +207,46 @@ fn an_installed_driver_that_is_gone_or_breaks_down_is_an_error_to_git_and_no_con
 }
 
 #[test]
+fn markers_that_are_longer_than_any_need_are_cut_and_undo_no_merge() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = diverged("a conflict-marker-size=2000\n", &[("a", ["1\n", "eins\n", "one\n"])]);
+    let merged = git(folder.path(), &["merge", "main"]);
+    assert!(String::from_utf8_lossy(&merged.stdout).contains("CONFLICT"), "{merged:?}");
+    assert!(shown(folder.path(), "a").starts_with(&format!("{} HEAD\none\n", "<".repeat(1_024))));
+}
+
+#[test]
+fn a_program_whose_path_has_a_percent_sign_is_found_by_git() {
+    if !git_names_the_sides() {
+        return;
+    }
+    let folder = diverged("", &[("a", ["1\n2\n3\n", "1\n2\nthree\n", "one\n2\n3\n"])]);
+    let odd = folder.path().join("100%Pure");
+    fs::create_dir(&odd).and_then(|()| fs::copy(env!("CARGO_BIN_EXE_quorate"), odd.join("quorate"))).expect("a copy");
+    let mut installing = Command::new(odd.join("quorate"));
+    assert_eq!(code(&installing.current_dir(folder.path()).args(["merge", "--install"]).output().expect("it runs")), 0);
+    let merged = git(folder.path(), &["merge", "main"]);
+    assert_eq!((code(&merged), shown(folder.path(), "a").as_str()), (0, "one\n2\nthree\n"), "{merged:?}");
+}
+
+#[test]
+fn undoing_an_installation_gives_the_driver_back_that_was_there() {
+    if !git_is_here() {
+        return;
+    }
+    let folder = folder(&[]);
+    git(folder.path(), &["init", "-q"]);
+    git(folder.path(), &["config", "merge.default", "union"]);
+    for _ in 0..2 {
+        let (ended, told) = failed(&quorate(folder.path(), &["merge", "--install", "--json"]));
+        assert_eq!((ended, told["before"].as_str()), (0, Some("union")), "{told}");
+        assert!(told["undo"].as_str().is_some_and(|undo| undo.contains("--local merge.default 'union' &&")), "{told}");
+    }
+}
+
+#[test]
 fn an_installation_of_the_driver_is_told_as_a_document_too() {
     let folder = folder(&[]);
     git(folder.path(), &["init", "-q"]);

@@ -1,19 +1,20 @@
 //! Conflict markers: their length, the names of the sides, and what stands between them.
 
+use crate::cli::failure::{Failure, Outcome};
 use crate::cli::print;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use quorate_semantic::{Conflict, Form, Labels, MARKER_SIZE, Style, markers_of};
 use std::ffi::OsString;
 use std::process::Command;
 
-/// Longest conflict marker, in characters: above any that a file of text could need, and far from filling a disk.
+/// Longest conflict marker, in characters, and that of a driver whose git asks for a longer one: above any that a file of text could need, and far from filling a disk.
 const MARKER_SIZE_MAX: u64 = 1_024;
 
 #[derive(Debug, clap::Args)]
 pub struct Marks {
     /// Characters in a conflict marker, as git's %L gives them
     #[arg(long, value_name = "N", default_value_t = MARKER_SIZE as u64,
-          value_parser = clap::value_parser!(u64).range(1..=MARKER_SIZE_MAX))]
+          value_parser = clap::value_parser!(u64).range(1..))]
     marker_size: u64,
     /// Names of ours, base and theirs in conflict markers, as git's %X %S %Y give them [default: ours base theirs]
     #[arg(long, num_args = 3, value_names = ["X", "S", "Y"], allow_hyphen_values = true,
@@ -26,9 +27,21 @@ pub struct Marks {
 }
 
 impl Marks {
+    /// Refuses markers of a length that only git may ask for.
+    pub fn check(&self) -> Outcome {
+        match self.marker_size {
+            0..=MARKER_SIZE_MAX => Ok(()),
+            size => Err(Failure::usage(format!("--marker-size {size}: at most {MARKER_SIZE_MAX} characters"))),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.marker_size.min(MARKER_SIZE_MAX)
+    }
+
     /// The merge with markers, of a driver in git's style; none where there are no lines to show.
     pub fn around(&self, conflict: &Conflict, is_driver: bool) -> Option<Vec<u8>> {
-        let form = Form { size: self.marker_size as usize, style: self.style(is_driver) };
+        let form = Form { size: self.size() as usize, style: self.style(is_driver) };
         markers_of(conflict, &self.names(), form)
     }
 
@@ -41,7 +54,7 @@ impl Marks {
             Style::Zdiff3 => "--zdiff3",
         };
         let labels = [ours, base, theirs].into_iter().flat_map(|label| ["-L".into(), label.into()]);
-        labels.chain([style.into(), format!("--marker-size={}", self.marker_size).into()]).collect()
+        labels.chain([style.into(), format!("--marker-size={}", self.size()).into()]).collect()
     }
 
     fn style(&self, is_driver: bool) -> Style {

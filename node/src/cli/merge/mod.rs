@@ -78,6 +78,9 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn merge(args: &Args, files: [&Path; 3]) -> Result<bool, Failure> {
+    if !args.driver {
+        args.marks.check()?;
+    }
     let [base, our_bytes, their_bytes] = [read(files[0])?, read(files[1])?, read(files[2])?];
     let ours = files[1];
     let path = args.path.clone().unwrap_or_else(|| ours.to_string_lossy().into_owned());
