@@ -98,6 +98,8 @@ mod restart;
 mod refused_imports;
 #[path = "processes/resumed_imports.rs"]
 mod resumed_imports;
+#[path = "processes/rewritten_imports.rs"]
+mod rewritten_imports;
 #[path = "processes/served.rs"]
 mod served;
 #[path = "processes/snapshots.rs"]

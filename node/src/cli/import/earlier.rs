@@ -31,6 +31,8 @@ pub struct Found {
     pub earlier: Option<Earlier>,
     /// Changes of others; none where somebody says which commit's files are there.
     pub others: Others,
+    /// Paths that imports wrote and nobody else has changed since.
+    pub brought: BTreeSet<String>,
     /// Whether the log may lack changes of others.
     pub is_cut: bool,
 }
@@ -81,8 +83,9 @@ pub struct Trust {
 /// Changes of a line's commits that were seen so far, newest first.
 struct Search<'a> {
     places: &'a Places<'a>,
-    /// Commit whose files are there, as somebody says: what lies below it is not looked at.
-    after: Option<ObjectId>,
+    /// Commit whose files are there, as somebody says, and the place of the line up to which it counts: what lies below that is
+    /// not looked at.
+    after: Option<(ObjectId, usize)>,
     found: Option<(usize, Earlier)>,
     seen: Seen,
     /// Whether what comes now was there before another history: of its commits none counts.
@@ -112,8 +115,7 @@ impl Search<'_> {
             self.others.note(&entry, false);
             return Ok(());
         };
-        let lowest = self.after.and_then(|after| self.places.of(after));
-        let place = self.places.of(origin.commit).filter(|place| lowest.is_none_or(|lowest| *place <= lowest));
+        let place = self.places.of(origin.commit).filter(|place| self.after.is_none_or(|(_, lowest)| *place <= lowest));
         let place = place.filter(|_| !self.is_below);
         let (is_trusted, is_ours) = (trust.keys.contains(&entry.author), trust.others.contains(&entry.author));
         self.others.note(&entry, is_trusted);
@@ -156,7 +158,14 @@ impl Search<'_> {
     /// Whether older entries have something to say: before the tip is there whole, and where a commit before it seems to be missing,
     /// which may have been applied late.
     fn goes_on(&self) -> bool {
-        !self.is_complete() || self.seen.gap(true).is_some()
+        !self.is_complete() || self.is_undecided() || self.seen.gap(true).is_some()
+    }
+
+    /// Whether an import of the commit at which another line, whose files are there as somebody says, left this one may be from
+    /// before that: only an older entry of the other line tells that it is the way back.
+    fn is_undecided(&self) -> bool {
+        let found = self.found.as_ref().map(|(place, _)| *place);
+        self.after.is_some_and(|(after, at)| found == Some(at) && self.places.of(after).is_none() && !self.is_below)
     }
 
     /// Whether the tip is there whole.
@@ -172,10 +181,13 @@ impl Search<'_> {
     /// Commit after which to go on; refuses where an untrusted colleague says that a later one is there.
     fn end(self, is_cut: bool) -> Result<Found, Failure> {
         let place = self.found.as_ref().map_or(usize::MAX, |(place, _)| *place);
+        let brought = self.others.brought();
         match (self.after, self.said) {
-            (Some(after), _) if self.places.of(after).is_none_or(|at| at <= place) => {
+            (Some((after, at)), _)
+                if at < place || at == place && (self.is_undecided() || self.places.of(after).is_some()) =>
+            {
                 let earlier = Some(Earlier { commit: after, begun: None, change: None });
-                Ok(Found { earlier, others: Others::default(), is_cut: false })
+                Ok(Found { earlier, others: Others::default(), brought, is_cut: false })
             }
             (None, Some((said, commit, key))) if said < place => {
                 let what = format!("{key} of the same organisation says that commit {} is there", print::short(commit));
@@ -185,7 +197,7 @@ impl Search<'_> {
             }
             _ => {
                 let earlier = self.found.map(|(_, earlier)| earlier);
-                Ok(Found { earlier, others: self.others, is_cut })
+                Ok(Found { earlier, others: self.others, brought, is_cut })
             }
         }
     }
@@ -200,11 +212,12 @@ pub async fn find(
     trust: &Trust,
     (places, after, accepted): (&Places<'_>, Option<ObjectId>, Revision),
 ) -> Result<Found, Failure> {
+    let lowest = after.map(|after| places.nearest(after)).transpose().map_err(Failure::usage)?;
     let mut search = Search {
         places,
-        after,
+        after: after.zip(lowest),
         found: None,
-        seen: Seen::after(after.and_then(|after| places.of(after))),
+        seen: Seen::after(lowest),
         is_below: false,
         others: Others::since(accepted),
         said: None,

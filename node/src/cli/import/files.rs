@@ -52,6 +52,25 @@ pub async fn otherwise(
     Ok(otherwise)
 }
 
+/// Paths at which the domain has what imports brought otherwise than the commit whose files are there, as somebody says; refuses
+/// where there are some that are not to be written over.
+pub async fn astray(
+    (client, domain, at): (&Client, &str, Revision),
+    (repository, said): (&Repository, &Earlier),
+    brought: &BTreeSet<String>,
+    is_over: bool,
+) -> Result<BTreeSet<String>, Failure> {
+    let mut astray = otherwise((client, domain, at), (repository, said), brought).await?;
+    astray.retain(|path| brought.contains(path));
+    let Some(first) = astray.first().filter(|_| !is_over) else { return Ok(astray) };
+    let (path, files, commit) = (print::plain(first), counted(astray.len(), "file"), print::short(said.commit));
+    let what = format!("{domain} has {files} of an import not as commit {commit}, as {path}: nothing was sent");
+    Err(Failure::no(what).next(
+        "`quorate log` tells with `Git-Commit` up to which commit imports came: --after names that one; --over sets these files \
+         as they are in git",
+    ))
+}
+
 /// Paths of a domain's open conflicts.
 async fn in_conflict(client: &Client, domain: &str) -> Result<Vec<String>, ClientError> {
     let query = [("domain", domain), ("state", "open")];

@@ -33,6 +33,7 @@ use quorate_git::Repository;
 use quorate_ledger::{Base, Limits, Revision};
 use rest::Rest;
 use standing::Standing;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tally::{Onward, Tally};
@@ -84,6 +85,8 @@ struct Run<'a> {
     pace: Option<Interval>,
     /// Revision up to which others did nothing that is in the way, as --after says.
     accepted: Option<Revision>,
+    /// Files of earlier imports that are not as in the commit that --after names.
+    astray: BTreeSet<String>,
 }
 
 /// Advice where no repository is found.
@@ -97,7 +100,7 @@ pub async fn run(args: &Import) -> Outcome {
     all_stand(&client, &lines).await?;
     let limits = limits::limits(&client).await?;
     let repository = repository.with_file_limit(limits.file_bytes_max);
-    let mut run = Run { args, repository, limits, pace: args.rate.map(pace), accepted: None };
+    let mut run = Run { args, repository, limits, pace: args.rate.map(pace), accepted: None, astray: BTreeSet::new() };
     let (mut tallies, mut failed) = (Vec::new(), Vec::new());
     for line in &lines {
         match run.import(line).await {
@@ -231,7 +234,13 @@ impl Run<'_> {
         let after = after.map_err(Failure::usage)?;
         let found =
             earlier::find(client, &line.domain, &trust, (&places, after, self.accepted.unwrap_or_default())).await?;
-        let rest = || Rest::of(&self.repository, (line, &places), found.earlier.as_ref(), self.args.commits);
+        let is_first = self.accepted.is_none(); // later rounds have written over some of them
+        if let Some(said) = found.earlier.as_ref().filter(|earlier| is_first && after == Some(earlier.commit)) {
+            let (domain, at) = ((client, line.domain.as_str(), executed), (&self.repository, said));
+            self.astray = files::astray(domain, at, &found.brought, self.args.over).await?;
+        }
+        let earlier = found.earlier.as_ref();
+        let rest = || Rest::of(&self.repository, (line, &places), (earlier, &self.astray), self.args.commits);
         if found.earlier.is_none() && !self.args.over {
             files::none_is_in_the_way(client, &line.domain, || rest()?.paths()).await?;
         }

@@ -59,6 +59,11 @@ impl Others {
         }
     }
 
+    /// Paths that an import wrote and nobody else has changed since.
+    pub fn brought(&self) -> BTreeSet<String> {
+        self.same.iter().filter(|path| !self.changed.contains_key(*path)).cloned().collect()
+    }
+
     /// Whether others changed a file at all.
     pub fn are_none(&self) -> bool {
         self.changed.is_empty()

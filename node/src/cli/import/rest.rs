@@ -5,22 +5,24 @@ use super::earlier::{Begun, Earlier};
 use super::places::Places;
 use super::standing::Standing;
 use crate::lines::Line;
-use quorate_git::{Base, Change, GitError, ObjectId, Plan, Repository, Step};
+use quorate_git::{Base, Change, Commit, GitError, ObjectId, Operation, Plan, Repository, Step, sort_operations};
 use std::collections::BTreeSet;
 
-/// A commit that goes in, or what an import that was ended has left of it.
+/// A commit that goes in, what an import that was ended has left of it, or the way to it.
 pub struct Piece {
     pub change: Change,
     /// Whether it brings in the commit's whole tree, and not its difference.
     pub is_whole: bool,
     /// Whether an import that was ended has brought in a part of the commit.
     pub is_begun: bool,
+    /// Commit off the line whose files are there until it is in: all parts but the last tell of that.
+    pub from: Option<Commit>,
 }
 
 /// The first-parent line after what is there, commit by commit.
 pub struct Rest<'r> {
     plan: Plan<'r>,
-    /// Rest of the newest commit of which some is there.
+    /// Rest of the newest commit of which some is there, or the way to the first one of the line.
     begun: Option<Piece>,
     /// Whether what is there of it took effect at another path than its own, where others had moved a file.
     pub is_moved: bool,
@@ -33,19 +35,26 @@ pub struct Rest<'r> {
 }
 
 impl<'r> Rest<'r> {
-    /// The rest of a line; where nothing is there yet, of its newest commits.
+    /// The rest of a line; where nothing is there yet, of its newest commits. Files that are not as in the commit that is there,
+    /// it sets.
     pub fn of(
         repository: &'r Repository,
         (line, places): (&Line, &Places<'_>),
-        earlier: Option<&Earlier>,
+        (earlier, astray): (Option<&Earlier>, &BTreeSet<String>),
         commits: Option<usize>,
     ) -> Result<Self, Failure> {
         let (depth, begun, after) = match earlier {
             None => (commits.unwrap_or(usize::MAX), None, None),
             Some(Earlier { commit, begun, .. }) => {
-                let depth = places.of(*commit).ok_or_else(|| places.lack(*commit))?;
-                let begun = begun.as_ref().map(|begun| missing(repository, *commit, begun)).transpose();
-                (depth, begun.map_err(Failure::usage)?, Some(*commit))
+                let depth = places.nearest(*commit).map_err(Failure::usage)?;
+                let begun = match begun {
+                    Some(begun) => missing(repository, *commit, begun),
+                    None => {
+                        let to = places.at(depth).unwrap_or(line.tip);
+                        way(repository, (*commit, to), astray).map(|piece| (piece, false))
+                    }
+                };
+                (depth, Some(begun.map_err(Failure::usage)?), Some(*commit))
             }
         };
         let is_moved = begun.as_ref().is_some_and(|(_, is_moved)| *is_moved);
@@ -87,7 +96,25 @@ fn missing(repository: &Repository, id: ObjectId, begun: &Begun) -> Result<(Piec
     operations.retain(|operation| !begun.paths.contains(operation.path()));
     let is_moved = all - operations.len() < begun.paths.len();
     let change = Change { commit, base: Base::Revision(id), operations, skipped };
-    Ok((Piece { change, is_whole: begun.is_whole, is_begun: true }, is_moved))
+    Ok((Piece { change, is_whole: begun.is_whole, is_begun: true, from: None }, is_moved))
+}
+
+/// Way from a commit, whose files are there but for those astray, to one of the line.
+fn way(
+    repository: &Repository,
+    (from, to): (ObjectId, ObjectId),
+    astray: &BTreeSet<String>,
+) -> Result<Piece, GitError> {
+    let (from, commit) = (repository.commit(from)?, repository.commit(to)?);
+    let (mut operations, skipped) = repository.compare(Some(&from), &commit)?;
+    operations.retain(|operation| !astray.contains(operation.path()));
+    operations.extend(repository.entries(&commit, astray)?.into_iter().map(|(path, entry)| match entry {
+        Some(entry) => Operation::Put { path, entry },
+        None => Operation::Delete { path },
+    }));
+    sort_operations(&mut operations);
+    let change = Change { commit, base: Base::Revision(to), operations, skipped };
+    Ok(Piece { change, is_whole: false, is_begun: false, from: Some(from).filter(|from| from.id != to) })
 }
 
 impl Iterator for Rest<'_> {
@@ -109,7 +136,7 @@ impl Iterator for Rest<'_> {
                 Ok(Step::Close(closing)) => (closing.change, false),
                 Ok(Step::Open { .. } | Step::Side { .. }) => continue,
             };
-            return Some(Ok(Piece { change, is_whole, is_begun: false }));
+            return Some(Ok(Piece { change, is_whole, is_begun: false, from: None }));
         }
     }
 }

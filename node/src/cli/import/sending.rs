@@ -22,15 +22,21 @@ pub async fn send(
         return Err(self::missing(missing, "the commit was not sent"));
     }
     let part = |number, of| Part { number, of, is_whole: *is_whole };
-    let ranges = git::pack(&change.operations, change.commit.described(part(1, usize::MAX)).len(), limits);
+    let described = |number: usize, of: usize| match &piece.from {
+        Some(from) if number < of => from.described(part(number, of)),
+        Some(_) => change.commit.described(Part::ONLY),
+        None => change.commit.described(part(number, of)),
+    };
+    let longest = described(1, usize::MAX).len().max(described(1, 1).len());
+    let ranges = git::pack(&change.operations, longest, limits);
     let of = ranges.len();
     for (at, range) in ranges.into_iter().enumerate() {
-        let (part, operations) = (part(at + 1, of), &change.operations[range]);
-        let draft = draft(repository, base.take(), operations, change.commit.described(part))?;
+        let operations = &change.operations[range];
+        let draft = draft(repository, base.take(), operations, described(at + 1, of))?;
         if let Some(ticks) = pace {
             ticks.tick().await;
         }
-        tally.sends(piece, part, operations.len());
+        tally.sends(piece, part(at + 1, of), operations.len());
         let sent = streaming.send(&draft).await;
         judge(streaming, tally)?;
         sent?;
@@ -43,7 +49,8 @@ pub async fn send(
 
 /// Failure of an import whose clone lacks something.
 pub fn missing(Skipped { path, commit, .. }: &Skipped, end: &str) -> Failure {
-    let (path, commit) = (print::plain(path), print::short(commit));
+    let path = if path.is_empty() { "the root folder".to_owned() } else { print::plain(path) };
+    let commit = print::short(commit);
     Failure::usage(format!("{path} of commit {commit} is missing in the repository: {end}"))
         .next("a clone that was made without --filter has everything")
 }

@@ -1,0 +1,100 @@
+//! Imports of branches that were pushed by force, and of those whose newest commit a pull has merged as another parent.
+
+use crate::governance::word;
+use crate::group::Group;
+use crate::resumed_imports::{Git, files};
+
+/// A repository and a domain with both its commits, the second of which brings `x` and `secret.txt`. With that one's id.
+fn with_a_secret() -> (Git, Group, String) {
+    let (git, group) = (Git::new(), Group::unpaced());
+    git.write("f", "base\n");
+    git.commit("base");
+    git.write("x", "x\n");
+    git.write("secret.txt", "secret\n");
+    git.commit("more than meant");
+    git.import(&group, 0, &[], 0);
+    let second = git.line()[1].clone();
+    (git, group, second)
+}
+
+fn amend_without_the_secret(git: &Git) {
+    git.says(&["rm", "-q", "secret.txt"]);
+    git.says(&["commit", "-q", "--amend", "-m", "as meant"]);
+}
+
+#[test]
+fn a_file_that_an_amended_commit_drops_leaves_the_domain() {
+    let (git, group, second) = with_a_secret();
+    amend_without_the_secret(&git);
+    let refused = git.import(&group, 0, &[], 1);
+    assert!(word(&refused, "next").contains(&format!("`--after {}`", &second[..12])), "{refused}");
+
+    let told = git.import(&group, 0, &["--after", &second], 0);
+
+    assert_eq!(word(&told, "after"), second);
+    assert_eq!(files(&group), git.files());
+    for flags in [&["--after", &second][..], &[]] {
+        assert_eq!(git.import(&group, 0, flags, 0)["changes"], 0, "{flags:?}");
+    }
+}
+
+#[test]
+fn a_branch_that_was_reset_takes_its_domain_back() {
+    let (git, group, second) = with_a_secret();
+    git.says(&["reset", "-q", "--hard", "HEAD~1"]);
+
+    git.import(&group, 0, &["--after", &second], 0);
+
+    assert_eq!(files(&group), git.files());
+    for flags in [&["--after", &second][..], &[]] {
+        assert_eq!(git.import(&group, 0, flags, 0)["changes"], 0, "{flags:?}");
+    }
+}
+
+#[test]
+fn a_branch_that_began_anew_takes_its_domain_along() {
+    let (git, group, second) = with_a_secret();
+    git.says(&["checkout", "-q", "--orphan", "anew"]);
+    git.says(&["rm", "-rfq", "."]);
+    git.write("f", "another base\n");
+    git.commit("another base");
+    git.write("g", "g\n");
+    git.commit("g");
+    git.says(&["branch", "-q", "-M", "anew", "main"]);
+
+    git.import(&group, 0, &["--after", &second], 0);
+
+    assert_eq!(files(&group), git.files());
+}
+
+#[test]
+fn a_named_commit_whose_files_the_domain_does_not_have_is_refused_and_over_sets_them() {
+    let (git, group, _) = with_a_secret();
+    amend_without_the_secret(&git);
+
+    let refused = git.import(&group, 0, &["--after", "HEAD~1"], 1);
+
+    assert!(word(&refused, "error").contains("2 files of an import"), "{refused}");
+    assert_eq!(files(&group).len(), 3);
+    git.import(&group, 0, &["--after", "HEAD~1", "--over"], 0);
+    assert_eq!(files(&group), git.files());
+}
+
+/// `git pull` merges what others pushed into the own line, which is the first parent from then on.
+#[test]
+fn a_branch_that_has_merged_what_was_there_goes_on_after_it() {
+    let (git, group, second) = with_a_secret();
+    git.says(&["checkout", "-q", "-b", "own", "HEAD~1"]);
+    git.write("own", "own\n");
+    git.commit("own");
+    git.says(&["merge", "-q", "--no-ff", "-m", "pulled", "main"]);
+    git.says(&["branch", "-q", "-M", "own", "main"]);
+    let refused = git.import(&group, 0, &[], 1);
+    assert!(word(&refused, "error").contains("has merged"), "{refused}");
+    assert!(word(&refused, "next").contains(&format!("`--after {}`", &second[..12])), "{refused}");
+
+    git.import(&group, 0, &["--after", &second], 0);
+
+    assert_eq!(files(&group), git.files());
+    assert_eq!(git.import(&group, 0, &[], 0)["changes"], 0);
+}
