@@ -98,21 +98,19 @@ impl Repository {
         Ok(Branch { name, tip })
     }
 
-    /// The local branches, by name.
-    pub fn branches(&self) -> Result<Vec<Branch>, GitError> {
+    /// The local branch of a name, if there is one.
+    pub fn branch(&self, name: &str) -> Result<Option<Branch>, GitError> {
+        let unresolved = |cause| GitError::Reference { name: name.to_owned(), cause };
+        self.git.try_find_reference(&format!("refs/heads/{name}")).map_err(unresolved)?.map(ended).transpose()
+    }
+
+    /// The local branches, by name; behind them, why others cannot be resolved.
+    pub fn branches(&self) -> Result<Vec<Result<Branch, GitError>>, GitError> {
         let unresolved = |cause| GitError::Reference { name: "refs/heads".to_owned(), cause };
         let references = self.git.references().map_err(unresolved)?;
-        let mut branches = Vec::new();
-        for reference in references.local_branches().map_err(unresolved)? {
-            let reference = reference.map_err(unresolved)?;
-            let name = reference.name().shorten().to_string();
-            let tip = reference
-                .into_fully_peeled_id()
-                .map_err(|cause| GitError::Reference { name: name.clone(), cause })?
-                .detach();
-            branches.push(Branch { name, tip });
-        }
-        branches.sort_by(|a, b| a.name.cmp(&b.name));
+        let references = references.local_branches().map_err(unresolved)?;
+        let mut branches: Vec<_> = references.map(|reference| reference.map_err(unresolved).and_then(ended)).collect();
+        branches.sort_by_key(|branch| (branch.is_err(), branch.as_ref().ok().map(|branch| branch.name.clone())));
         Ok(branches)
     }
 
@@ -184,5 +182,14 @@ impl Repository {
 
     pub(super) fn object(&self, id: ObjectId) -> Result<Option<Object<'_>>, GitError> {
         self.git.try_find_object(id).map_err(|cause| GitError::Unreadable { id, cause })
+    }
+}
+
+/// Branch of a reference.
+fn ended(reference: gix::Reference<'_>) -> Result<Branch, GitError> {
+    let name = reference.name().shorten().to_string();
+    match reference.into_fully_peeled_id() {
+        Ok(tip) => Ok(Branch { name, tip: tip.detach() }),
+        Err(cause) => Err(GitError::Reference { name, cause }),
     }
 }

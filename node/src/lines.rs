@@ -27,15 +27,15 @@ impl Line {
     }
 }
 
-/// Every local branch, each with the domain of its name.
-pub fn all_branches(repository: &Repository) -> Result<Vec<Line>, GitError> {
+/// Every local branch, each with the domain of its name, or why it cannot be resolved.
+pub fn all_branches(repository: &Repository) -> Result<Vec<Result<Line, GitError>>, GitError> {
     let mut taken = BTreeSet::new();
-    let lines = repository.branches()?.into_iter().map(|branch| {
+    let mut line = |branch: Branch| {
         let domain = domain_name(&branch.name, &taken);
         taken.insert(domain.clone());
         Line::of(branch, &domain)
-    });
-    Ok(lines.collect())
+    };
+    Ok(repository.branches()?.into_iter().map(|branch| branch.map(&mut line)).collect())
 }
 
 /// Two branches that get one name as domains, but for a number: which of them has it changes with the branches.

@@ -17,8 +17,9 @@ fn a_bare_repository_tells_its_head_and_its_branches() {
     let repository = fixture.open();
     let head = repository.head().expect("HEAD");
     assert_eq!((head.name.as_str(), head.tip), ("main", a));
-    let branches: Vec<_> = repository.branches().expect("branches").into_iter().map(|branch| branch.name).collect();
-    assert_eq!(branches, ["main", "zebra/stripes"]);
+    assert_eq!(names(&repository), ["main", "zebra/stripes"]);
+    assert_eq!(repository.branch("zebra/stripes").expect("it can be read").map(|branch| branch.tip), Some(a));
+    assert_eq!(repository.branch("stripes").expect("it can be read"), None);
 }
 
 #[test]
@@ -95,8 +96,7 @@ fn what_the_git_program_makes_is_read_without_it() {
     assert_eq!(committed("home/.git"), "trunk 12 2");
     assert_eq!(committed("linked/sub"), "other 1 1");
     assert_eq!(committed("shallow"), "trunk 12 1");
-    let branches = Repository::open(&at("linked")).expect("a repository").branches().expect("branches");
-    assert_eq!(branches.iter().map(|branch| branch.name.as_str()).collect::<Vec<_>>(), ["other", "trunk"]);
+    assert_eq!(names(&Repository::open(&at("linked")).expect("a repository")), ["other", "trunk"]);
 }
 
 #[test]
@@ -116,6 +116,12 @@ fn a_repository_that_keeps_objects_or_references_another_way_is_refused_with_tha
 fn a_repository_may_be_handed_to_another_thread() {
     fn is_send<T: Send>() {}
     is_send::<Repository>();
+}
+
+/// Names of the branches, all of which can be resolved.
+fn names(repository: &Repository) -> Vec<String> {
+    let branches = repository.branches().expect("branches").into_iter();
+    branches.map(|branch| branch.expect("a commit").name).collect()
 }
 
 /// Runs the git program; false if there is none or it fails.

@@ -26,7 +26,7 @@ impl Source {
         };
         let lines = match args.branches {
             None => vec![Line::of(repository.head()?, MAIN)],
-            Some(Branches::All) => all_branches(&repository)?,
+            Some(Branches::All) => all_branches(&repository)?.into_iter().collect::<Result<_, _>>()?,
         };
         Ok(Self { repository, lines })
     }

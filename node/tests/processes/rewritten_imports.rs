@@ -98,3 +98,20 @@ fn a_branch_that_has_merged_what_was_there_goes_on_after_it() {
     assert_eq!(files(&group), git.files());
     assert_eq!(git.import(&group, 0, &[], 0)["changes"], 0);
 }
+
+#[test]
+fn a_reference_that_is_broken_keeps_no_other_branch_out() {
+    let (git, group) = (Git::with_history(4), Group::unpaced());
+    git.says(&["branch", "gone"]);
+    let heads = git.dir.path().join(".git/refs/heads");
+    std::fs::write(heads.join("broken"), "no id\n").expect("our folder");
+    std::fs::write(heads.join("gone"), format!("{}\n", "12".repeat(20))).expect("our folder");
+    assert_eq!(git.import(&group, 0, &["--branch", "main", "--commits", "1"], 0)["commits"], 2);
+
+    let told = git.import(&group, 0, &["--branches", "all"], 1);
+
+    let branches = told["branches"].as_array().expect("a list");
+    assert_eq!((word(&branches[0], "branch"), branches.len()), ("main", 3), "{told}");
+    let errors: String = branches[1..].iter().map(|broken| word(broken, "error")).collect();
+    assert!(errors.contains("cannot resolve gone") && errors.contains("refs/heads/broken"), "{told}");
+}

@@ -36,7 +36,7 @@ use standing::Standing;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
-use tally::{Onward, Tally};
+use tally::{Failed, Onward, Tally};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 /// Bring a git history in; run again, it goes on after the newest commit that is there
@@ -95,17 +95,19 @@ const CLONE: &str = "--git PATH names a repository, or a folder in one";
 /// Runs the command.
 pub async fn run(args: &Import) -> Outcome {
     let repository = Repository::open(&args.git).map_err(|error| Failure::usage(error).next(CLONE))?;
-    let lines = args.lines(&repository)?;
+    let (lines, broken) = args.lines(&repository)?;
     let client = args.reach.client()?;
     all_stand(&client, &lines).await?;
     let limits = limits::limits(&client).await?;
     let repository = repository.with_file_limit(limits.file_bytes_max);
     let mut run = Run { args, repository, limits, pace: args.rate.map(pace), accepted: None, astray: BTreeSet::new() };
-    let (mut tallies, mut failed) = (Vec::new(), Vec::new());
+    let (mut tallies, mut failed) = (Vec::new(), broken);
     for line in &lines {
         match run.import(line).await {
             Ok(tally) => tallies.push(tally),
-            Err(failure) if args.branches.is_some() => failed.push((line, failure)),
+            Err(failure) if args.branches.is_some() => {
+                failed.push(Failed { branch: line.branch.clone(), domain: Some(line.domain.clone()), failure });
+            }
             Err(failure) => return Err(failure),
         }
     }
@@ -113,26 +115,31 @@ pub async fn run(args: &Import) -> Outcome {
 }
 
 impl Import {
-    /// Branches that go in, with their domains.
-    fn lines(&self, repository: &Repository) -> Result<Vec<Line>, Failure> {
+    /// Branches that go in, with their domains, and those that cannot be resolved.
+    fn lines(&self, repository: &Repository) -> Result<(Vec<Line>, Vec<Failed>), Failure> {
         if self.branches.is_some() {
-            let lines = all_branches(repository).map_err(Failure::usage)?;
+            let (mut lines, mut broken) = (Vec::new(), Vec::new());
+            for line in all_branches(repository).map_err(Failure::usage)? {
+                match line {
+                    Ok(line) => lines.push(line),
+                    Err(error) => broken.push(Failed::of(error)),
+                }
+            }
             if let Some((one, other)) = alike(&lines) {
                 let what = format!("branches {} and {} have one name as domains", one.branch, other.branch);
                 return Err(Failure::usage(what).next("--branch NAME --domain NAME brings in one of them"));
             }
-            return Ok(lines);
+            return Ok((lines, broken));
         }
         let branch = match &self.branch {
             None => repository.head().map_err(Failure::usage)?,
             Some(name) => {
-                let branches = repository.branches().map_err(Failure::usage)?;
-                let named = branches.into_iter().find(|branch| branch.name == *name);
+                let named = repository.branch(name).map_err(Failure::usage)?;
                 let none = || Failure::usage(format!("{}: no local branch {name}", self.git.display()));
                 named.ok_or_else(|| none().next("`git branch` lists them"))?
             }
         };
-        Ok(vec![Line::of(branch, &self.scope.domain)])
+        Ok((vec![Line::of(branch, &self.scope.domain)], Vec::new()))
     }
 }
 

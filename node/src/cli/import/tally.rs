@@ -5,7 +5,7 @@ use super::super::print::{self, plain};
 use super::rest::{Piece, Rest};
 use crate::counted::counted;
 use crate::lines::Line;
-use quorate_git::{ObjectId, Part, Skipped};
+use quorate_git::{GitError, ObjectId, Part, Skipped};
 use quorate_ledger::{Code, Receipt, Revision, State};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -224,14 +224,28 @@ fn skipped(skipped: &Skipped) -> Value {
     json!({ "path": skipped.path, "commit": skipped.commit.to_string(), "reason": skipped.reason.to_string() })
 }
 
+/// A branch that did not go in.
+pub struct Failed {
+    pub branch: String,
+    /// Its domain; none where the branch cannot be resolved.
+    pub domain: Option<String>,
+    pub failure: Failure,
+}
+
+impl Failed {
+    /// A branch that cannot be resolved.
+    pub fn of(error: GitError) -> Self {
+        let branch = if let GitError::Reference { name, .. } = &error { name.clone() } else { "refs/heads".to_owned() };
+        Self { branch, domain: None, failure: Failure::usage(error) }
+    }
+}
+
 /// Prints what came in, and what did not; `are_all` is a list of branches, also where there is one.
-pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, json: bool) -> Outcome {
+pub fn report(tallies: &[Tally], failed: &[Failed], are_all: bool, json: bool) -> Outcome {
     match tallies {
         _ if json && are_all => {
-            let failed = failed.iter().map(|(line, failure)| {
-                json!({
-                    "branch": line.branch, "domain": line.domain, "error": failure.to_string(), "exit": failure.exit() as u8
-                })
+            let failed = failed.iter().map(|Failed { branch, domain, failure }| {
+                json!({ "branch": branch, "domain": domain, "error": failure.to_string(), "exit": failure.exit() as u8 })
             });
             let all: Vec<Value> = tallies.iter().map(Tally::document).chain(failed).collect();
             print::json(&json!({ "branches": all }))?
@@ -239,8 +253,8 @@ pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, jso
         _ if json => tallies.iter().try_for_each(|tally| print::json(&tally.document()))?,
         _ => tallies.iter().flat_map(Tally::words).try_for_each(print::say)?,
     }
-    for (line, failure) in failed {
-        tell!("{}:", line.branch);
+    for Failed { branch, failure, .. } in failed {
+        tell!("{branch}:");
         failure.report(false);
     }
     let conflicts: usize = tallies.iter().map(|tally| tally.conflicts).sum();
@@ -251,7 +265,7 @@ pub fn report(tallies: &[Tally], failed: &[(&Line, Failure)], are_all: bool, jso
         (count, _) => {
             let what = format!("{count} of {} branches did not go in", count + tallies.len());
             // No answer is no refusal.
-            let is_unanswered = failed.iter().any(|(_, failure)| failure.exit() == Exit::Unreachable);
+            let is_unanswered = failed.iter().any(|failed| failed.failure.exit() == Exit::Unreachable);
             Err(Failure::new(if is_unanswered { Exit::Unreachable } else { Exit::No }, what))
         }
     }
