@@ -179,10 +179,10 @@ impl Run<'_> {
 
     /// Moves the branch; gives the commit of another history in which it ended.
     fn publish(&self) -> Result<Option<ObjectId>, Failure> {
-        if self.args.replace {
-            return self.mirror.replace(BRANCH).map_err(Failure::met);
-        }
-        let published = self.mirror.publish(BRANCH).map(|()| None);
+        let published = match self.args.replace {
+            true => self.mirror.replace(BRANCH),
+            false => self.mirror.publish(BRANCH).map(|()| None),
+        };
         published.map_err(|error| match error {
             GitError::Foreign { .. } => Failure::no(error).next(OF_ITS_OWN),
             error => Failure::met(error),

@@ -2,6 +2,7 @@
 
 use crate::governance::{author, run, says, text, word};
 use crate::group::Group;
+use crate::resumed_imports::Git;
 use quorate_git::{Mode, Repository, write_sample};
 use quorate_ledger::{EnvelopeId, Store as _, Table};
 use quorate_storage::Db;
@@ -220,4 +221,15 @@ fn paths_that_git_refuses_to_check_out_are_named_with_the_revision_that_brought_
     let expected = named.map(|(path, at)| json!({ "path": path, "revision": brought[at] }));
     assert_eq!((exported.status.code(), &document["unsafe"]), (Some(0), &json!(expected)), "{told}");
     assert!(named.iter().all(|(path, _)| told.contains(path)) && !told.contains("sound"), "{told}");
+}
+
+#[test]
+fn a_domain_without_history_leaves_the_branch_of_another_where_it_is() {
+    let (git, group) = (Git::with_history(3), Group::unpaced());
+    let dir = git.dir.path().join(".git");
+    for flags in [&[][..], &["--replace"]] {
+        let export = [&["export", "--git", text(&dir)], flags].concat();
+        let refused = says(&group, &author(&group, 0), 0, &export, 1);
+        assert!(word(&refused, "error").contains("main stays where it is"), "{refused}");
+    }
 }
