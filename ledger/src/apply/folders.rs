@@ -5,7 +5,7 @@
 
 use super::Applier;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::format::rules::FILES_KEEP_AUTHORS_SINCE;
+use crate::format::rules::{FILES_KEEP_AUTHORS_SINCE, WORK_OF_ONE_SINCE};
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::overlay::path_of;
@@ -23,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Files of a folder that are looked through, those that were there within the horizon included. A new file of a larger folder stays
 /// where its author put it.
 const FILES_MAX: usize = 256;
+/// Rows that are read of a folder that has more files than that.
+const KNOWN_READ_MAX: usize = 2 * (FILES_MAX + 1);
 /// Renames of others that one file is followed through.
 const MOVES_MAX: usize = 16;
 
@@ -40,20 +42,30 @@ impl Applier<'_, '_> {
 
     /// The highest folder above a path with no file in it. The lowest is asked first: if it has one, so have all above it.
     fn empty_folder<'p>(&self, path: &'p str) -> Result<Option<&'p str>, StoreError> {
-        let mut empty = None;
-        for folder in path::folders(path).collect::<Vec<_>>().into_iter().rev() {
-            if self.overlay.has_below(self.domain, folder)? {
-                break;
-            }
-            empty = Some(folder);
+        let is_full = |folder: &str| self.overlay.has_below(self.domain, folder);
+        match path::folders(path).last() {
+            Some(lowest) if !is_full(lowest)? => (),
+            _ => return Ok(None),
         }
-        Ok(empty)
+        for folder in path::folders(path) {
+            if !is_full(folder)? {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
     }
 
     /// Renames of a folder of which nothing is left: the new places of the files that the author saw there. New files
     /// of one folder ask once.
     fn renames_of_others(&mut self, folder: &str, view: &AuthorView) -> Result<Option<Renames>, StoreError> {
-        let Some(known) = self.known_below(folder)? else { return Ok(None) };
+        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
+        if counts && self.budget.is_out_of_looks() {
+            return Ok(None);
+        }
+        let Some(known) = self.known_below(folder)? else {
+            self.budget.count_looks(if counts { KNOWN_READ_MAX } else { 0 });
+            return Ok(None);
+        };
         if !self.budget.take_looks(known.len()) {
             return Ok(None);
         }
@@ -111,11 +123,18 @@ impl Applier<'_, '_> {
         moves: &BTreeMap<String, String>,
         view: &AuthorView,
     ) -> Result<Vec<(String, String)>, StoreError> {
+        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
+        if counts && self.budget.is_out_of_looks() {
+            return Ok(Vec::new());
+        }
         let left = self.overlay.below(self.domain, folder, FILES_MAX)?;
         if left.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(known) = self.known_below(folder)? else { return Ok(Vec::new()) };
+        let Some(known) = self.known_below(folder)? else {
+            self.budget.count_looks(if counts { left.len() + KNOWN_READ_MAX } else { 0 });
+            return Ok(Vec::new());
+        };
         if !self.budget.take_looks(left.len() + known.len()) {
             return Ok(Vec::new());
         }

@@ -1,7 +1,9 @@
 //! Writes of a slot so far, and those of the envelope in hand on top of them.
 
+mod empty;
 mod scan;
 
+use self::empty::Empty;
 use self::scan::Written;
 use crate::state::index::{IndexRow, Indexed, KINDS};
 use crate::state::store::{Live, LiveStore, ReadLive, Store, StoreError, Table};
@@ -24,6 +26,8 @@ pub(crate) struct Overlay<'s> {
     /// Writes of the envelope in hand; none where it removes.
     pending: Named<Option<Vec<u8>>>,
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    /// Where the envelope in hand has removed every row.
+    empty: RefCell<Empty>,
     /// Contents that rows of accepted envelopes name; none where nobody wants to know.
     named: Option<BTreeSet<Digest>>,
 }
@@ -41,8 +45,8 @@ struct Known {
 impl<'s> Overlay<'s> {
     /// Adds to `named` the contents that are named from now on.
     pub(crate) fn new(store: &'s mut dyn Store, named: Option<BTreeSet<Digest>>) -> Self {
-        let (known, pending, rows) = Default::default();
-        Self { store, known, pending, rows, named }
+        let (known, pending, rows, empty) = Default::default();
+        Self { store, known, pending, rows, empty, named }
     }
 
     /// Contents that were named so far.
@@ -166,6 +170,7 @@ impl<'s> Overlay<'s> {
 
     /// Sets a row, if the envelope in hand is accepted.
     pub(crate) fn put_row(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.empty.get_mut().fill(table, &key);
         self.rows.insert((table, key), Some(value));
     }
 
@@ -176,7 +181,7 @@ impl<'s> Overlay<'s> {
 
     /// Sets a row that only says in another way what earlier envelopes did.
     pub(crate) fn derive(&mut self, key: &[u8], value: &impl BorshSerialize) -> Result<(), StoreError> {
-        self.store.put(Table::Index, key, &entry::bytes_of(value))
+        self.put_now(Table::Index, key, &entry::bytes_of(value))
     }
 
     /// Whether a file stands at a path as the envelope in hand sees it. Paths that were only asked for are not
@@ -231,6 +236,7 @@ impl<'s> Overlay<'s> {
     /// The envelope in hand is accepted.
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
         self.store.step();
+        self.empty.get_mut().clear();
         for (tree, entries) in core::mem::take(&mut self.pending) {
             let known = self.known.get_mut().entry(tree).or_default();
             for (name, value) in entries {
@@ -256,6 +262,7 @@ impl<'s> Overlay<'s> {
         self.store.step();
         self.pending.clear();
         self.rows.clear();
+        self.empty.get_mut().clear();
     }
 
     /// Writes the entries of the slot; what changed in each tree.
@@ -293,6 +300,7 @@ impl<'s> Overlay<'s> {
 
     /// Sets a row outside every envelope.
     pub(crate) fn put_now(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.empty.get_mut().fill(table, key);
         self.store.put(table, key, value)
     }
 }

@@ -1,12 +1,14 @@
 //! Rows as the envelope in hand sees them: what it writes, laid over what is stored.
 
 use super::Overlay;
+use super::empty::Passed;
 use crate::state::store::{Live, ReadLive, StoreError};
+use core::cell::RefCell;
 use core::iter::Peekable;
 use core::ops::ControlFlow;
 
 /// Callback for each row of a scan.
-type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+pub(super) type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
 impl ReadLive for Overlay<'_> {
     fn get(&self, table: Live, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -14,13 +16,30 @@ impl ReadLive for Overlay<'_> {
     }
 
     fn scan(&self, table: Live, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        let written = self.written_rows(table.into(), from, to).peekable();
-        Laid { written, is_before: |a, b| a < b, each }.over(|each| self.stored().scan(table, from, to, each))
+        let (mut from, passed) = (from.to_vec(), RefCell::new(Passed::default()));
+        let each = &mut |key: &[u8], value: &[u8]| {
+            passed.borrow_mut().end(&mut self.empty.borrow_mut(), table.into(), Some(key));
+            each(key, value)
+        };
+        loop {
+            let removed = &mut |key: &[u8]| passed.borrow_mut().pass(&self.empty.borrow(), table.into(), key);
+            let written = self.written_rows(table.into(), &from, to).peekable();
+            let laid = Laid { written, is_before: |a, b| a < b, each, removed };
+            laid.over(|each| self.stored().scan(table, &from, to, each))?;
+            match passed.borrow_mut().jump() {
+                Some(behind) => from = behind,
+                None => break,
+            }
+        }
+        passed.borrow_mut().end(&mut self.empty.borrow_mut(), table.into(), None);
+        Ok(())
     }
 
     fn scan_back(&self, table: Live, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
         let written = self.written_rows(table.into(), from, to).rev().peekable();
-        Laid { written, is_before: |a, b| a > b, each }.over(|each| self.stored().scan_back(table, from, to, each))
+        let removed = &mut |_: &[u8]| ControlFlow::Continue(());
+        let laid = Laid { written, is_before: |a, b| a > b, each, removed };
+        laid.over(|each| self.stored().scan_back(table, from, to, each))
     }
 }
 
@@ -32,6 +51,7 @@ struct Laid<'w, 'e, I: Iterator<Item = Written<'w>>> {
     written: Peekable<I>,
     is_before: fn(&[u8], &[u8]) -> bool,
     each: Each<'e>,
+    removed: &'e mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 }
 
 impl<'w, I: Iterator<Item = Written<'w>>> Laid<'w, '_, I> {
@@ -62,6 +82,9 @@ impl<'w, I: Iterator<Item = Written<'w>>> Laid<'w, '_, I> {
     }
 
     fn told(&mut self, key: &[u8], value: Option<&[u8]>) -> ControlFlow<()> {
-        value.map_or(ControlFlow::Continue(()), |value| (self.each)(key, value))
+        match value {
+            Some(value) => (self.each)(key, value),
+            None => (self.removed)(key),
+        }
     }
 }
