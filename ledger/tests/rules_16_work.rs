@@ -3,11 +3,11 @@
 mod support;
 
 use quorate_ledger::policy::PathRule;
-use quorate_ledger::{Act, Analysis, Code, EnvelopeId, Ledger, LockMode, Mode, Op, Receipt, State, Table};
+use quorate_ledger::{Act, Analysis, Code, EnvelopeId, Ledger, LockMode, Mode, Op, Principal, Receipt, State, Table};
 use quorate_pbft::{Item, PublicKey, ReplicaId, Signer as _, Time};
 use support::author;
 use support::disputes::{goes_on_by, policy, rule, world};
-use support::world::{Edit, World, remove, write};
+use support::world::{Edit, World, remove, rename, write};
 
 fn governed(rules: u32, paths: Vec<PathRule>) -> World {
     let mut world = world(rules);
@@ -177,7 +177,8 @@ fn a_slot_tells_what_the_work_of_each_author_takes_at_the_worst() {
 fn the_work_of_a_change_that_waited_is_its_authors() {
     let (mut world, ids) = with_waiting(16, 2);
     let words: Vec<Edit> = ids.iter().copied().map(attest).collect();
-    let done = work(&mut world, 1, &words);
+    let mut done = work(&mut world, 1, &words);
+    done.retain(|(_, ms)| *ms > 0); // the words themselves
     assert!(matches!(done[..], [(who, 5_000..)] if who == author(0).public_key()), "{done:?}");
 }
 
@@ -377,6 +378,39 @@ fn requests_for_locks_pay_for_the_line_that_they_look_at() {
     let renewed: Vec<Edit> = (0..16).map(|_| lock("7")).collect();
     let done = work(&mut world, 0, &renewed);
     assert!(matches!(done[..], [(_, 5..8)]), "16 looks at 48 requests: {done:?}");
+}
+
+#[test]
+fn fences_pay_for_the_locks_of_their_author() {
+    let mut world = world(16);
+    let lock = |path: usize| Op::Acquire { path: path.to_string(), mode: LockMode::Ix, lease_ms: 60_000, wait_ms: 0 };
+    let locks = |from: usize| -> Vec<Edit> { (from..from + 16).map(|number| Edit::Other(lock(number))).collect() };
+    (0..3).for_each(|round| assert_eq!(world.does(0, &locks(16 * round)).code, None));
+    let stale: Vec<Edit> = (0..64).map(|_| Edit::Other(Op::Fence { token: 0 })).collect();
+    let done = work(&mut world, 0, &stale);
+    assert!(matches!(done[..], [(_, 20..26)]), "64 looks at 48 locks: {done:?}");
+}
+
+#[test]
+fn files_that_leave_a_large_folder_pay_for_the_rows_that_are_read_of_it() {
+    let mut world = governed(16, vec![]);
+    let files: Vec<Edit> = (0..300).map(|number| write(&format!("a/b/{number}"), "x\n")).collect();
+    assert_eq!(world.does(0, &files).code, None);
+    let done = work(&mut world, 0, &[rename("a/b/0", "z")]);
+    assert!(matches!(done[..], [(_, 10..14)]), "770 rows of each of two folders: {done:?}");
+}
+
+#[test]
+fn words_on_a_change_that_waits_pay_for_its_bytes() {
+    let key = |number: u8| PublicKey([number; 32]);
+    let validators = (0..250).map(|number| Principal::Author(key(number))).collect();
+    let mut world = governed(16, vec![PathRule { validators, ..rule("tested") }]);
+    let waits = world.does(0, &[write("tested", "x\n")]);
+    assert_eq!(waits.state, State::Pending, "{waits:?}");
+    let envelope = waits.id;
+    let words: Vec<Edit> = (0..64).map(|_| Edit::Other(Op::Attest { envelope, approve: true })).collect();
+    let done = work(&mut world, 1, &words);
+    assert!(matches!(done[..], [(_, 8..14)]), "64 looks at some 8 KiB: {done:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Words on pending changes.
 
 use super::Applier;
+use crate::format::rules::WORK_OF_ONE_SINCE;
 use crate::policy::attestation::{PendingChange, Progress};
 use crate::state::abort::Abort;
 use crate::state::name;
@@ -8,8 +9,14 @@ use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::verdict::{Code, Refusal};
 
 impl Applier<'_, '_> {
-    /// Takes the signer's word on a pending change. Effects of the answer happen after this envelope.
+    /// Takes the signer's word on a pending change, whose bytes count from rules 16 on. Effects of the answer happen after this
+    /// envelope.
     pub(super) fn attest(&mut self, id: &EnvelopeId, approve: bool) -> Result<(), Abort> {
+        let bytes = self.overlay.length(self.domain, &name::pending(id))? as u64;
+        if self.place.rules >= WORK_OF_ONE_SINCE && !self.budget.take_bytes(bytes) {
+            let detail = "words on pending changes of more bytes than one envelope may have read";
+            return Err(Abort::refused(Code::BadAct, detail));
+        }
         let pending: Option<PendingChange> = self.overlay.get(self.domain, &name::pending(id))?;
         let mut pending =
             pending.filter(|_| self.applied.resolved.iter().all(|(resolved, _)| resolved != id)).ok_or_else(|| {

@@ -161,6 +161,11 @@ impl Budget {
         self.has(left.is_some())
     }
 
+    /// Whether no further look at a folder may begin.
+    pub(super) fn is_out_of_looks(&mut self) -> bool {
+        !self.has(self.looks > 0)
+    }
+
     /// Counts looks that were made in any case.
     pub(super) fn count_looks(&mut self, looks: usize) {
         self.looks = self.looks.saturating_sub(looks);

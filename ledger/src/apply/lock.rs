@@ -62,6 +62,7 @@ impl<'s> Applier<'_, 's> {
 
     /// Refuses the envelope where the author does not hold the lock with this token now.
     pub(super) fn fence(&mut self, token: u64) -> Result<(), Abort> {
+        self.places(&self.author())?;
         let held = holder::by_token(self.overlay, self.domain, &self.author(), token, self.place.time)?;
         if held.is_none() {
             let detail = format!("token {token} is stale: {} holds no lock with it", self.author());
@@ -91,11 +92,19 @@ impl<'s> Applier<'_, 's> {
     /// Ends what an author holds or awaits, in every domain. A lock that ended protects nothing from here on, and
     /// leaves the line with the leases that are over.
     pub(super) fn end_locks(&mut self, author: &PublicKey) -> Result<(), StoreError> {
-        let known: AuthorLocks = self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
-        for (domain, path) in known.places {
+        for (domain, path) in self.places(author)? {
             Manager { domain, ..self.manager() }.end(&path, |request| request.author == *author)?;
         }
         Ok(())
+    }
+
+    /// Places where an author holds or awaits a lock; from rules 16 on each is a look.
+    fn places(&mut self, author: &PublicKey) -> Result<Vec<(u32, String)>, StoreError> {
+        let known: AuthorLocks = self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
+        if self.place.rules >= WORK_OF_ONE_SINCE {
+            self.budget.count_looks(known.places.len());
+        }
+        Ok(known.places)
     }
 
     /// Takes a look at the line of the domain.
