@@ -49,7 +49,7 @@ impl Commit {
     /// Reads a commit from its object's bytes; `parents` are those that the repository lets it have.
     pub(super) fn read(id: ObjectId, data: &[u8], parents: Vec<ObjectId>) -> Result<Self, GitError> {
         let tree = CommitRefIter::from_bytes(data, id.kind()).tree_id();
-        let tree = tree.map_err(|cause| GitError::Unreadable { id, cause: cause.into() })?;
+        let tree = tree.map_err(|cause| GitError::Unreadable { id, cause })?;
         let text = |bytes: &BStr| decode(bytes, header(data, b"encoding"));
         let person = header(data, b"author").unwrap_or_default();
         let (author, time) = match SignatureRef::from_bytes(person) {

@@ -111,11 +111,6 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Quotes a word for a shell.
-pub fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 /// Whether a character has an effect of its own on a terminal or on the direction of a text.
 pub fn steers(c: char) -> bool {
     c.is_control()

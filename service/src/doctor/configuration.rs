@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn a_bad_address_is_answered_with_the_setting_that_holds_it() {
         let config = Config::new("/ip4/127.0.0.1/tcp/1".into(), "127.0.0.1:2".parse().expect("one"), [].into());
-        let advice = |config: Config| addressed(&Ways::of(&config).err().expect("a fault"));
+        let advice = |config: Config| addressed(&Ways::of(&config).expect_err("a fault"));
 
         let bootstrap = advice(Config { bootstrap: vec!["there".into()], ..config.clone() });
         let observers = advice(Config { observers: Some("there".into()), ..config.clone() });
