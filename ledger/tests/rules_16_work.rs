@@ -2,8 +2,13 @@
 
 mod support;
 
+use core::cell::Cell;
+use core::ops::ControlFlow;
 use quorate_ledger::policy::PathRule;
-use quorate_ledger::{Act, Analysis, Code, EnvelopeId, Ledger, LockMode, Mode, Op, Principal, Receipt, State, Table};
+use quorate_ledger::{
+    Act, Analysis, Code, EnvelopeId, Ledger, LockMode, MemoryStore, Mode, Op, Principal, Read, Receipt, State, Store,
+    StoreError, Table,
+};
 use quorate_pbft::{Item, PublicKey, ReplicaId, Signer as _, Time};
 use support::author;
 use support::disputes::{goes_on_by, policy, rule, world};
@@ -446,4 +451,53 @@ fn deferred(rules: u32) -> usize {
 #[test]
 fn a_copy_of_what_lacks_a_content_is_not_executed_again_in_its_slot() {
     assert_eq!((deferred(15), deferred(16)), (2, 1));
+}
+
+/// A store that counts the bytes of the past that are read from it.
+struct Reads<'a>(&'a mut MemoryStore, Cell<usize>);
+
+impl Read for Reads<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.0.get(table, key)?;
+        self.1.set(self.1.get() + found.as_ref().filter(|_| table == Table::Past).map_or(0, Vec::len));
+        Ok(found)
+    }
+
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        self.0.scan(table, from, to, each)
+    }
+
+    fn scan_back(&self, table: Table, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
+        self.0.scan_back(table, from, to, each)
+    }
+}
+
+type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+impl Store for Reads<'_> {
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.0.put(table, key, value)
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        self.0.delete(table, key)
+    }
+}
+
+/// The row of an envelope has all that it wrote.
+#[test]
+fn files_of_one_envelope_that_leave_together_have_its_row_read_once() {
+    let mut world = governed(16, vec![]);
+    let path = |number: usize| format!("big/{number}");
+    let files: Vec<Edit> = (0..400).map(|number| write(&path(number), "x\n")).collect();
+    assert_eq!(world.does(0, &files).code, None);
+    let paths: Vec<String> = (0..400).map(path).collect();
+    let gone: Vec<Edit> = paths.iter().map(|path| remove(path)).collect();
+    let draft = world.draft(0, world.now(), &gone);
+    let item = world.item(&draft);
+    let decided = world.decided(vec![(0, vec![item])]);
+    let mut reads = Reads(&mut world.store, Cell::new(0));
+    let outcome = world.ledger.execute(&mut reads, &decided).expect("memory");
+    assert_eq!(outcome.receipts[0].state, State::Applied);
+    assert!(reads.1.get() < 100_000, "{} bytes", reads.1.get());
 }

@@ -90,6 +90,8 @@ pub(crate) struct Applier<'t, 's> {
     freed: Vec<String>,
     /// Sides of conflicts that the envelope joins, as far as it has looked at them.
     joined: BTreeMap<ConflictId, Joined>,
+    /// Envelopes that made what stands, and whether they are the author's.
+    own: BTreeMap<(EnvelopeId, PublicKey), bool>,
     /// Quorum of the domain, until somebody is enrolled or revoked.
     quorum: Option<Arc<Quorum>>,
     applied: Applied,
@@ -268,8 +270,8 @@ impl<'t, 's> Applier<'t, 's> {
     ) -> Self {
         let Attribution { id, author, organisation, revision } = by;
         let (domain, domain_name) = (place.record.number, place.name);
-        let (envelope, index, part, freed, joined, ruled) =
-            (None, 0, None, Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let (envelope, index, part, freed) = (None, 0, None, Vec::new());
+        let (joined, own, ruled) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let applied = Applied { minds_overruling: place.rules >= MOVES_STAY_WHOLE_SINCE, ..Applied::default() };
         let (budget, checks, renamed, quorum) = (Budget::default(), Checks::default(), BTreeMap::new(), None);
         Self {
@@ -291,6 +293,7 @@ impl<'t, 's> Applier<'t, 's> {
             part,
             freed,
             joined,
+            own,
             quorum,
             applied,
         }

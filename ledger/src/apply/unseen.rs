@@ -9,9 +9,11 @@ use crate::state::record::{FileRecord, Sequence};
 use crate::state::store::StoreError;
 use crate::state::{name, numbers, rows, tree, versions};
 use crate::vocabulary::file::File;
+use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::path;
 use crate::vocabulary::revision::Revision;
 use core::ops::ControlFlow;
+use quorate_pbft::PublicKey;
 
 impl Applier<'_, '_> {
     /// Whether the file that its author moves away from a path, or deletes there, never stood there, and another does, there or
@@ -51,7 +53,7 @@ impl Applier<'_, '_> {
 
     /// Whether the author made what stands there, or where others moved it: it holds what became of the author's file. From
     /// rules 16 on the author's file that others brought there unseen is none.
-    fn is_of_author(&self, there: &FileRecord) -> Result<bool, StoreError> {
+    fn is_of_author(&mut self, there: &FileRecord) -> Result<bool, StoreError> {
         let further = there.moved_to.as_ref().map(|to| self.record(to)).transpose()?.flatten();
         for record in [Some(there), further.as_ref()].into_iter().flatten() {
             if record.author == self.author() && self.is_by_author(record)? {
@@ -61,17 +63,27 @@ impl Applier<'_, '_> {
         Ok(false)
     }
 
-    /// Whether an envelope of the author made a path what it is, as far as execution may know.
-    fn is_by_author(&self, record: &FileRecord) -> Result<bool, StoreError> {
+    /// Whether an envelope of the author made a path what it is, as far as execution may know. Its row is read once: what it wrote is
+    /// in it, and files that leave are often those of one envelope.
+    fn is_by_author(&mut self, record: &FileRecord) -> Result<bool, StoreError> {
         if self.place.rules < FILES_KEEP_AUTHORS_SINCE || record.envelope == Some(self.id) {
             return Ok(true);
         }
         let Some(envelope) = record.envelope else { return Ok(false) };
-        let Some((key, row)) = numbers::of_envelope(self.overlay, &envelope)? else { return Ok(false) };
         let author = self.author();
-        let sequence: Option<Sequence> = self.overlay.get(self.domain, &name::sequence(&author))?;
+        if let Some(is_own) = self.own.get(&(envelope, author)) {
+            return Ok(*is_own);
+        }
+        let is_own = self.is_known_of(&author, &envelope)?;
+        self.own.insert((envelope, author), is_own);
+        Ok(is_own)
+    }
+
+    fn is_known_of(&self, author: &PublicKey, envelope: &EnvelopeId) -> Result<bool, StoreError> {
+        let Some((key, row)) = numbers::of_envelope(self.overlay, envelope)? else { return Ok(false) };
+        let sequence: Option<Sequence> = self.overlay.get(self.domain, &name::sequence(author))?;
         let is_known = |sequence| numbers::is_known(row.ordinal, row.slot, sequence, self.place.floor);
-        Ok(rows::is_number_of(&key, self.domain, &author) && sequence.as_ref().is_some_and(is_known))
+        Ok(rows::is_number_of(&key, self.domain, author) && sequence.as_ref().is_some_and(is_known))
     }
 
     /// Whether this file has stood at a path since a revision, or any file in that revision. Each later version is a look; out
