@@ -42,17 +42,18 @@ impl Applier<'_, '_> {
 
     /// The highest folder above a path with no file in it. The lowest is asked first: if it has one, so have all above it.
     fn empty_folder<'p>(&self, path: &'p str) -> Result<Option<&'p str>, StoreError> {
+        let folders: Vec<&str> = path::folders(path).collect();
         let is_full = |folder: &str| self.overlay.has_below(self.domain, folder);
-        match path::folders(path).last() {
+        match folders.last() {
             Some(lowest) if !is_full(lowest)? => (),
             _ => return Ok(None),
         }
-        for folder in path::folders(path) {
-            if !is_full(folder)? {
-                return Ok(Some(folder));
-            }
+        let (mut full, mut empty) = (0, folders.len() - 1); // those before `full` have files, those from `empty` on none
+        while full < empty {
+            let middle = (full + empty) / 2;
+            (full, empty) = if is_full(folders[middle])? { (middle + 1, empty) } else { (full, middle) };
         }
-        Ok(None)
+        Ok(Some(folders[empty]))
     }
 
     /// Renames of a folder of which nothing is left: the new places of the files that the author saw there. New files
@@ -67,6 +68,7 @@ impl Applier<'_, '_> {
             return Ok(None);
         };
         if !self.budget.take_looks(known.len()) {
+            self.budget.count_looks(if counts { known.len() } else { 0 }); // they were read: none is left
             return Ok(None);
         }
         let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
@@ -127,6 +129,7 @@ impl Applier<'_, '_> {
         if counts && self.budget.is_out_of_looks() {
             return Ok(Vec::new());
         }
+        self.budget.count_looks(usize::from(counts));
         let left = self.overlay.below(self.domain, folder, FILES_MAX)?;
         if left.is_empty() {
             return Ok(Vec::new());
@@ -135,7 +138,9 @@ impl Applier<'_, '_> {
             self.budget.count_looks(if counts { left.len() + KNOWN_READ_MAX } else { 0 });
             return Ok(Vec::new());
         };
-        if !self.budget.take_looks(left.len() + known.len()) {
+        let looks = left.len() + known.len();
+        if !self.budget.take_looks(looks) {
+            self.budget.count_looks(if counts { looks } else { 0 });
             return Ok(Vec::new());
         }
         for path in &left {

@@ -62,6 +62,12 @@ impl<'s> Applier<'_, 's> {
 
     /// Refuses the envelope where the author does not hold the lock with this token now.
     pub(super) fn fence(&mut self, token: u64) -> Result<(), Abort> {
+        if self.place.rules >= WORK_OF_ONE_SINCE && self.budget.is_out_of_looks() {
+            return Err(Abort::refused(
+                Code::Validator,
+                format!("the envelope asks for more looks at locks {TOO_MUCH}"),
+            ));
+        }
         self.places(&self.author())?;
         let held = holder::by_token(self.overlay, self.domain, &self.author(), token, self.place.time)?;
         if held.is_none() {
