@@ -407,7 +407,8 @@ impl Engine {
             self.pruning.folded(folded);
             self.db.unmerged().iter().for_each(|damage| self.reporter.note_damage(damage));
             self.renew()?;
-            if self.core.newest_checkpoint().is_some_and(|newest| newest.seq() > self.ledger.executed().seq) {
+            let near = self.ledger.executed().seq.get().saturating_add(self.constants.checkpoint_period);
+            if self.core.newest_checkpoint().is_some_and(|newest| newest.seq().get() > near) {
                 self.held.let_go_below(folded);
             }
         }

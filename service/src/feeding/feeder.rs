@@ -95,7 +95,8 @@ impl Feeder {
         let certified =
             fed.certificate.map(|certificate| Certified { moment: moment.clone(), certificate: Arc::new(certificate) });
         db.room().be_patient();
-        let (batch, heard, members, begun, sweep, damage) = Default::default();
+        let (batch, heard, members, begun, sweep) = Default::default();
+        let damage = db.unmerged().map(|damage| damage.to_string());
         let (unfolded, taken, folded, swept) = (0, 0, now, now);
         Ok(Self {
             db,
@@ -349,6 +350,7 @@ impl Feeder {
             self.publish(around);
         }
         drop(folder); // a stop waits for its end
+        self.db.failure().map_or(Ok(()), Err)?; // its thread has told of it
         self.damage = self.db.unmerged().map(|damage| damage.to_string()).or(self.damage.take());
         if self.certified.is_none() {
             // Readers wait for the first whole state: one of before it would keep the pages that folds on the way free.

@@ -197,8 +197,9 @@ impl Growth {
             Ok(run) => self.put_in_place(&inputs, run),
             Err(Stopped { run, error }) => {
                 self.give_up(number);
+                let meets_it_again = run.is_some(); // a smaller merge reads the same run
                 if !run.is_some_and(|run| run.is_lost_by(&error)) {
-                    self.pause = (FOLDS_TO_NEXT_TRY, bytes_of(&inputs));
+                    self.pause = (FOLDS_TO_NEXT_TRY, if meets_it_again { 0 } else { bytes_of(&inputs) });
                 }
             }
         }
