@@ -146,7 +146,8 @@ impl Outcome {
     /// With the harm that it did; delays count where others could be served in time.
     pub fn judged(mut self, delays_count: bool) -> Self {
         let delays = if delays_count && !self.is_short { self.delays() } else { vec![] };
-        self.harm = self.lasting_harm().into_iter().chain(delays).collect();
+        let late = self.late_recovery().filter(|_| delays_count);
+        self.harm = self.lasting_harm().into_iter().chain(late).chain(delays).collect();
         self.held = self.harm.is_empty();
         self
     }
@@ -158,7 +159,6 @@ impl Outcome {
         let mut found = self.ended.clone();
         found.extend((rss > RSS_MAX_MIB).then(|| format!("{rss} MiB resident, at most {RSS_MAX_MIB}")));
         found.extend(self.unserved());
-        found.extend(self.late_recovery());
         found.extend(self.disk_harm());
         found
     }
@@ -287,7 +287,7 @@ mod tests {
     fn an_author_who_is_served_late_after_an_attack_was_harmed_by_it_unless_a_member_was_killed_too() {
         let harm = |is_short, ms| {
             let outcome = Outcome::new("floods".into(), 0.5, [window(), window(), window()], vec![]).short(is_short);
-            outcome.recovered(Duration::from_millis(ms)).judged(false).harm
+            outcome.recovered(Duration::from_millis(ms)).judged(true).harm
         };
 
         assert_eq!(harm(false, 5_001), ["authors are served 5001 ms after the attack, allowed 5000"]);
