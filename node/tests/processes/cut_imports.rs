@@ -83,6 +83,25 @@ fn a_commit_that_is_missing_before_one_that_is_there_is_named() {
     assert_eq!(log(&group, "main").len(), 2);
 }
 
+#[test]
+fn an_import_goes_on_without_a_missing_commit_after_the_newest_one_that_is_there() {
+    let (git, group) = (Git::new(), Group::unpaced());
+    for (path, content) in [("f", "1\n"), ("f", "2\n"), ("g", "g\n")] {
+        git.write(path, content);
+        git.commit(content);
+    }
+    for (commit, path) in [("HEAD~2", "f"), ("HEAD", "g")] {
+        brings_in(&group, &author(&group, 0), (&git, commit), Part::ONLY, path);
+    }
+    git.import(&group, 0, &[], 1);
+
+    assert_eq!(git.import(&group, 0, &["--after", "HEAD"], 0)["changes"], 0);
+
+    git.write("h", "h\n");
+    git.commit("h");
+    assert_eq!(git.import(&group, 0, &["--after", "HEAD~1"], 0)["changes"], 1);
+}
+
 /// More changes of others than a page of the log has entries stand between the commits; one was applied late.
 #[test]
 fn a_commit_that_was_applied_late_makes_no_gap_where_the_log_is_read_only_down_to_the_newest_one() {

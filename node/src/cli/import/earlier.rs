@@ -181,7 +181,10 @@ impl Search<'_> {
     /// Commit after which to go on; refuses where an untrusted colleague says that a later one is there.
     fn end(self, is_cut: bool) -> Result<Found, Failure> {
         let place = self.found.as_ref().map_or(usize::MAX, |(place, _)| *place);
-        let brought = self.others.brought();
+        let is_whole = matches!(self.found, Some((_, Earlier { begun: None, .. })));
+        // Where imports have come to that very commit, what is missing before it was left out knowingly.
+        let is_come_to = |(after, at)| is_whole && at == place && self.places.of(after).is_some();
+        let brought = if self.after.is_some_and(is_come_to) { BTreeSet::new() } else { self.others.brought() };
         match (self.after, self.said) {
             (Some((after, at)), _)
                 if at < place || at == place && (self.is_undecided() || self.places.of(after).is_some()) =>
