@@ -1,8 +1,12 @@
 //! Imports of branches that were pushed by force, and of those whose newest commit a pull has merged as another parent.
 
-use crate::governance::word;
+use crate::governance::{author, word};
 use crate::group::Group;
+use crate::hard_imports::{DIFFERENCE, signs};
 use crate::resumed_imports::{Git, files};
+use quorate_client::content;
+use quorate_git::Part;
+use quorate_ledger::{Mode, Op};
 
 /// A repository and a domain with both its commits, the second of which brings `x` and `secret.txt`. With that one's id.
 fn with_a_secret() -> (Git, Group, String) {
@@ -36,6 +40,27 @@ fn a_file_that_an_amended_commit_drops_leaves_the_domain() {
     for flags in [&["--after", &second][..], &[]] {
         assert_eq!(git.import(&group, 0, flags, 0)["changes"], 0, "{flags:?}");
     }
+}
+
+/// The way to the line had three changes, and the command was ended after two.
+#[test]
+fn a_way_to_a_rewritten_branch_that_was_cut_off_is_gone_on_with_by_the_same_command() {
+    let (git, group, second) = with_a_secret();
+    git.write("x", "another\n");
+    amend_without_the_secret(&git);
+    let put = (
+        vec![Op::Put { path: "x".into(), mode: Mode::File, content: content::digest(b"another\n") }],
+        vec![b"another\n".to_vec()],
+        None,
+    );
+    signs(&group, &author(&group, 0), (&git, &second), Part { of: 3, ..DIFFERENCE }, put);
+    let delete = (vec![Op::Delete { path: "secret.txt".into() }], vec![], None);
+    signs(&group, &author(&group, 0), (&git, &second), Part { number: 2, of: 3, ..DIFFERENCE }, delete);
+
+    git.import(&group, 0, &["--after", &second], 0);
+
+    assert_eq!(files(&group), git.files());
+    assert_eq!(git.import(&group, 0, &[], 0)["changes"], 0);
 }
 
 #[test]

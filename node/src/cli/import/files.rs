@@ -8,7 +8,7 @@ use crate::counted::counted;
 use quorate_client::api::{ConflictEntry, TreeEntry};
 use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
-use quorate_git::{Entry, GitError, Repository};
+use quorate_git::{Entry, GitError, ObjectId, Repository};
 use quorate_ledger::Revision;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,16 +52,22 @@ pub async fn otherwise(
     Ok(otherwise)
 }
 
-/// Paths at which the domain has what imports brought otherwise than the commit whose files are there, as somebody says; refuses
-/// where there are some that are not to be written over.
+/// Paths at which the domain has what imports brought otherwise than the commit whose files are there, as somebody says, and than
+/// the commit of the line to which the way from there leads, a part of which may be in; refuses where there are some that are not to
+/// be written over.
 pub async fn astray(
     (client, domain, at): (&Client, &str, Revision),
     (repository, said): (&Repository, &Earlier),
-    brought: &BTreeSet<String>,
+    (brought, to): (&BTreeSet<String>, ObjectId),
     is_over: bool,
 ) -> Result<BTreeSet<String>, Failure> {
     let mut astray = otherwise((client, domain, at), (repository, said), brought).await?;
     astray.retain(|path| brought.contains(path));
+    if !astray.is_empty() && to != said.commit {
+        let end = Earlier { commit: to, begun: None, change: None };
+        let other = otherwise((client, domain, at), (repository, &end), &astray).await?;
+        astray.retain(|path| other.contains(path));
+    }
     let Some(first) = astray.first().filter(|_| !is_over) else { return Ok(astray) };
     let (path, files, commit) = (print::plain(first), counted(astray.len(), "file"), print::short(said.commit));
     let what = format!("{domain} has {files} of an import not as commit {commit}, as {path}: nothing was sent");

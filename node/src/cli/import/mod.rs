@@ -244,7 +244,8 @@ impl Run<'_> {
         let is_first = self.accepted.is_none(); // later rounds have written over some of them
         if let Some(said) = found.earlier.as_ref().filter(|earlier| is_first && after == Some(earlier.commit)) {
             let (domain, at) = ((client, line.domain.as_str(), executed), (&self.repository, said));
-            self.astray = files::astray(domain, at, &found.brought, self.args.over).await?;
+            let to = places.at(places.nearest(said.commit).map_err(Failure::usage)?).unwrap_or(line.tip);
+            self.astray = files::astray(domain, at, (&found.brought, to), self.args.over).await?;
         }
         let earlier = found.earlier.as_ref();
         let rest = || Rest::of(&self.repository, (line, &places), (earlier, &self.astray), self.args.commits);
