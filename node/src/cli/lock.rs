@@ -158,7 +158,7 @@ async fn request(word: &SignedRequest, domain: &str, path: &str, ops: Vec<Op>, s
         ended = stay(word, answer, path, Some(stays)) => ended,
         _ = interrupt.recv() => {
             let what = format!("stopped: the request stays in line for up to {} s of ledger time, and may be granted", stays.as_secs());
-            Err(Failure::no(what).next(format!("`{}` gives it back", giving_back(word, domain, path)?)))
+            Err(Failure::new(Exit::Unreachable, what).next(format!("`{}` gives it back", giving_back(word, domain, path)?)))
         }
     }
 }
