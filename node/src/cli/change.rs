@@ -157,12 +157,14 @@ async fn submit(terms: &Terms, paths: &[&str], op: Op, contents: Vec<Vec<u8>>) -
     author.renew(); // the questions took of its time
     let answer = author.submit(&draft, level).await;
     tell_unnoted(&mut author);
-    let settles = match &answer {
-        Ok(author::Outcome::Verdict(receipt)) if !terms.reach.json => settled(&terms.reach.client()?, receipt).await,
-        _ => vec![],
+    let settling = match &answer {
+        Ok(author::Outcome::Verdict(receipt)) if !terms.reach.json => Some(receipt.clone()),
+        _ => None,
     };
     report(answer, terms.reach.json)?;
-    Ok(settles.iter().try_for_each(|id| print::say(format_args!("  the conflict is over  {id}")))?)
+    let Some(receipt) = settling else { return Ok(()) };
+    let over = settled(&terms.reach.client()?, &receipt).await;
+    Ok(over.iter().try_for_each(|id| print::say(format_args!("  the conflict is over  {id}")))?)
 }
 
 /// Conflicts that a change has settled, as a node tells: the change is ordered, whatever this look says.
