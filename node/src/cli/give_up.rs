@@ -7,7 +7,7 @@ use super::reach::{Reach, Signing};
 use quorate_client::author::{self, Author, SubmitError};
 use quorate_client::keys;
 use quorate_client::outbox::{Answer, Outbox};
-use quorate_ledger::{EnvelopeId, GROUP_DOMAIN};
+use quorate_ledger::{EnvelopeId, GROUP_DOMAIN, State};
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
@@ -38,20 +38,25 @@ struct Waiting {
 /// Runs the command.
 pub async fn run(args: &GiveUp) -> Outcome {
     let (key, as_json) = (args.signing.key()?, args.reach.json);
+    args.signing.public()?; // a name that is no key's gets no outbox
     let mut waiting = waiting(key)?;
     let Some(id) = &args.id else { return list(&waiting, as_json) };
+    let none = || {
+        Failure::no(format!("this key waits for no answer to {id}"))
+            .next(format!("`quorate receipt {id}` tells what became of it"))
+    };
     if waiting.iter().all(|waiting| waiting.id != *id) {
-        return Err(Failure::no(format!("this key waits for no answer to {id}"))
-            .next(format!("`quorate receipt {id}` tells what became of it")));
+        return Err(none());
     }
     let mut author = Author::open(key, args.reach.client()?, GROUP_DOMAIN).await?;
     let answers = author.give_up(id).await?;
     tell_unnoted(&mut author);
-    if let Some((Answer::Verdict(receipt), others)) = answers.split_first() {
+    let (first, others) = answers.split_first().ok_or_else(none)?; // another command has noted an answer meanwhile
+    if let Answer::Verdict(receipt) = first {
         others.iter().for_each(tell_earlier);
         return report(Ok(author::Outcome::Verdict(receipt.clone())), as_json);
     }
-    waiting.retain(|waiting| author.fate(&waiting.id) != Some(None));
+    waiting.retain(|waiting| author.fate(&waiting.id) == Some(Some(State::Refused)));
     if as_json {
         return Ok(print::json(&json!({ "given_up": waiting }))?);
     }
@@ -60,7 +65,6 @@ pub async fn run(args: &GiveUp) -> Outcome {
 
 /// Changes of a key without an answer, of each domain the oldest first.
 fn waiting(key: &Path) -> Result<Vec<Waiting>, Failure> {
-    keys::public(key)?; // a name that is no key's gets no outbox
     let outbox = Outbox::open(&keys::home(key)?).map_err(SubmitError::from)?;
     let names = outbox.unanswered().into_iter();
     let known =

@@ -89,6 +89,13 @@ fn a_request_to_join_makes_the_key_of_the_replica_beside_it() {
 }
 
 #[test]
+fn a_key_that_is_not_there_is_told_to_be_named_where_a_change_is_given_up_too() {
+    let home = folder(&[]);
+    let said = quorate(home.path(), &["give-up", "--key", "nofile"]);
+    assert!(code(&said) == 2 && errors(&said).contains("--key FILE"), "{}", errors(&said));
+}
+
+#[test]
 fn a_request_to_join_takes_no_key_that_it_did_not_make() {
     let home = folder(&[]);
     done(home.path(), &["keys", "new", "--out", "replica.key"]);
