@@ -218,7 +218,7 @@ fn advice(error: &ClientError) -> Option<String> {
             Some("give --node http://HOST:PORT or https://HOST:PORT, or set QUORATE_NODE".into())
         }
         ClientError::NoAnswer { last, .. } if last == NOTHING_LISTENS => Some(NOT_THERE.into()),
-        ClientError::NoAnswer { node, last, .. } if last == NO_HTTP => {
+        ClientError::NoAnswer { node, last, .. } if last == NO_HTTP && node.starts_with("http:") => {
             Some(format!("it may speak TLS: --node {}", node.replacen("http:", "https:", 1)))
         }
         ClientError::NoAnswer { last, .. } if last.starts_with("no-quorum") => {
@@ -349,6 +349,18 @@ mod tests {
             let next = Failure::from(refused).next.unwrap_or_default();
             assert!(next.contains(advice), "{code}: {next}");
         }
+    }
+
+    #[test]
+    fn who_speaks_tls_already_is_not_told_to_where_no_http_is_spoken() {
+        let advice = |node: &str| {
+            let (node, last) = (node.to_owned(), NO_HTTP.to_owned());
+            let waited = std::time::Duration::ZERO;
+            let error = ClientError::NoAnswer { node, waited, last, held_back: None, ticket: None };
+            Failure::from(error).next.unwrap_or_default()
+        };
+        assert!(advice("http://a:1").contains("--node https://a:1"));
+        assert!(!advice("https://a:1").contains("TLS"));
     }
 
     /// Number of the operating system's error, and the exit code of a command that meets it.
