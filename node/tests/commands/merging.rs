@@ -247,6 +247,22 @@ fn undoing_an_installation_gives_the_driver_back_that_was_there() {
 }
 
 #[test]
+fn undoing_an_installation_gives_no_driver_back_that_was_taken_away_before_it() {
+    if !git_is_here() {
+        return;
+    }
+    let folder = folder(&[]);
+    git(folder.path(), &["init", "-q"]);
+    git(folder.path(), &["config", "merge.default", "union"]);
+    failed(&quorate(folder.path(), &["merge", "--install", "--json"]));
+    git(folder.path(), &["config", "--unset", "merge.default"]);
+    for _ in 0..2 {
+        let (ended, told) = failed(&quorate(folder.path(), &["merge", "--install", "--json"]));
+        assert_eq!((ended, &told["before"]), (0, &serde_json::Value::Null), "{told}");
+    }
+}
+
+#[test]
 fn an_installation_of_the_driver_is_told_as_a_document_too() {
     let folder = folder(&[]);
     git(folder.path(), &["init", "-q"]);

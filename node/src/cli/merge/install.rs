@@ -23,6 +23,10 @@ pub fn run(global: bool, as_json: bool) -> Result<(), Failure> {
     let settings = settings(program);
     let scope = if global { "--global" } else { "--local" };
     let before = before(scope);
+    if before.is_none() {
+        // An earlier installation's, where git has one; without git the next line errs.
+        let _ = Command::new("git").args(["config", scope, "--unset-all", BEFORE]).output();
+    }
     let kept = before.iter().map(|other| (BEFORE, other));
     for (key, value) in settings.iter().map(|(key, value)| (*key, value)).chain(kept) {
         set(scope, key, value)?;
@@ -69,7 +73,10 @@ fn before(scope: &str) -> Option<String> {
         let value = String::from_utf8(asked.stdout).ok()?.trim_end().to_owned();
         Some(value).filter(|value| !value.is_empty())
     };
-    get("merge.default").filter(|driver| driver != "quorate").or_else(|| get(BEFORE))
+    match get("merge.default") {
+        Some(driver) if driver == "quorate" => get(BEFORE),
+        other => other,
+    }
 }
 
 fn set(scope: &str, key: &str, value: &str) -> Result<(), Failure> {
