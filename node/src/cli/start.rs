@@ -287,6 +287,7 @@ mod tests {
             assert!(format!("{failure:?}").contains(advice), "{failure:?}");
         }
     }
+
     #[test]
     fn a_full_disk_is_named_by_the_folder_of_the_database() {
         let stopped = Stopped::from(EngineError::from(StoreError(DISK_FULL.to_owned())));

@@ -133,8 +133,9 @@ impl Iterator for Rest<'_> {
                     let is_whole = change.commit.parents.is_empty(); // a root, or where a shallow clone ends
                     (change, is_whole)
                 }
-                Ok(Step::Close(closing)) => (closing.change, false),
-                Ok(Step::Open { .. } | Step::Side { .. }) => continue,
+                Ok(Step::Open(_) | Step::Side { .. } | Step::Close(_)) => {
+                    unreachable!("a plan of the first-parent line alone opens no merge")
+                }
             };
             return Some(Ok(Piece { change, is_whole, is_begun: false, from: None }));
         }
