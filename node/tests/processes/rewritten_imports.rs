@@ -45,19 +45,18 @@ fn a_file_that_an_amended_commit_drops_leaves_the_domain() {
 /// The way to the line had three changes, and the command was ended after two.
 #[test]
 fn a_way_to_a_rewritten_branch_that_was_cut_off_is_gone_on_with_by_the_same_command() {
-    let (git, group, second) = with_a_secret();
-    git.write("x", "another\n");
-    amend_without_the_secret(&git);
-    let put = (
-        vec![Op::Put { path: "x".into(), mode: Mode::File, content: content::digest(b"another\n") }],
-        vec![b"another\n".to_vec()],
-        None,
-    );
-    signs(&group, &author(&group, 0), (&git, &second), Part { of: 3, ..DIFFERENCE }, put);
-    let delete = (vec![Op::Delete { path: "secret.txt".into() }], vec![], None);
-    signs(&group, &author(&group, 0), (&git, &second), Part { number: 2, of: 3, ..DIFFERENCE }, delete);
+    let (git, group, _) = with_a_secret();
+    git.write("f", "changed\n");
+    git.commit("changed");
+    git.import(&group, 0, &[], 0);
+    let (third, key, base) = (git.line()[2].clone(), author(&group, 0), b"base\n".to_vec());
+    git.says(&["reset", "-q", "--hard", "HEAD~2"]);
+    let put = Op::Put { path: "f".into(), mode: Mode::File, content: content::digest(&base) };
+    signs(&group, &key, (&git, &third), Part { of: 3, ..DIFFERENCE }, (vec![put], vec![base], None));
+    let delete = Op::Delete { path: "secret.txt".into() };
+    signs(&group, &key, (&git, &third), Part { number: 2, of: 3, ..DIFFERENCE }, (vec![delete], vec![], None));
 
-    git.import(&group, 0, &["--after", &second], 0);
+    git.import(&group, 0, &["--after", &third], 0);
 
     assert_eq!(files(&group), git.files());
     assert_eq!(git.import(&group, 0, &[], 0)["changes"], 0);
