@@ -52,7 +52,7 @@ impl Membership {
     fn members(&self, committees: &Committees, moment: &Moment) -> Vec<Member> {
         let mut addresses = joined_with(moment).unwrap_or_else(|error| {
             tracing::warn!(event = "addresses-unread", %error, "the addresses of members cannot be read");
-            BTreeMap::new()
+            self.linked()
         });
         for (key, address) in &self.addresses {
             addresses.entry(*key).or_default().insert(0, address.clone());
@@ -68,6 +68,13 @@ impl Membership {
         let left = members.iter_mut().filter(|member| committees.has_left(&PublicKey(member.key)));
         left.for_each(|member| member.addresses.clear());
         members
+    }
+
+    /// Addresses of the links at hand, where the state cannot be read: an empty list would forget them.
+    fn linked(&self) -> BTreeMap<PublicKey, Vec<Multiaddr>> {
+        let links = self.network.iter().flat_map(Network::peers);
+        let direct = |address: &Multiaddr| relayed(address).is_none();
+        links.filter_map(|link| Some((link.key, vec![link.address.filter(direct)?]))).collect()
     }
 
     /// The links to the other members, each with the number that it has now: each epoch gives them anew.

@@ -3,9 +3,10 @@
 use super::{Options, Running};
 use crate::api::WAITS_FOR_FUTURE_MAX;
 use crate::config::{Config, GENESIS_FILE, Overrides};
-use crate::engine::{Committees, PeerFacts, Published};
+use crate::engine::{Committees, Moment, PeerFacts, Published};
 use crate::health::CORE_SILENT_MAX;
 use crate::init::{Plan, create_database, make};
+use crate::membership::Membership;
 use crate::metrics::Metrics;
 use quorate_client::api::{Issue, Page, SESSION_HEADER};
 use quorate_client::calls::Posted;
@@ -16,6 +17,7 @@ use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Genesis, GenesisFile, Ledger, Level, Mode, Op, Revision, State};
 use quorate_pbft::{Committee, Constants, Digest, Ed25519Signer, Epoch, ReplicaId, SeqNum, Signer as _};
 use quorate_storage::Db;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -337,6 +339,39 @@ async fn a_key_that_has_left_has_neither_a_number_nor_an_address_in_the_epoch_af
 
     assert_eq!(shown(list(1, old), list(2, new)), [(Some(1), true), (None, true)]);
     assert_eq!(shown(list(2, new), list(1, old)), [(None, false), (Some(1), true)]);
+    replica.stop().await.expect("an orderly end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_cannot_be_read_at_a_change_of_members_takes_no_address_from_a_link() {
+    let (folder, mut replica, _) = launched().await;
+    replica.stop().await.expect("an orderly end");
+    let other = Ed25519Signer::from_seed(&[8; 32]).public_key();
+    let peers = vec![format!("{other}=/ip4/127.0.0.1/tcp/1")];
+    let (mut replica, _) = started(folder.path().join("group/replica-0"), peers).await;
+    let (configured, moment) = (replica.service.membership.clone(), replica.service.moment());
+    let Membership { key, peer_id, network, relay, checker, envelopes, directory, .. } = &*configured;
+    let members = Committee::new(Digest::ZERO, Epoch::new(1), vec![*key, other]).expect("two members");
+    let committees = Committees::new(Arc::new(members), vec![]);
+    configured.follow(&committees, &moment);
+    let (_foreign, dir) = made();
+    let snapshot = Db::open(&data(&dir)).expect("a database").snapshot().expect("its tables");
+    let damaged = Moment { ledger: moment.ledger.clone(), snapshot };
+    assert!(damaged.view().members().is_err());
+
+    let joined = Membership {
+        key: *key,
+        peer_id: peer_id.clone(),
+        network: network.clone(),
+        relay: relay.clone(),
+        checker: checker.clone(),
+        envelopes: envelopes.clone(),
+        directory: directory.clone(),
+        addresses: BTreeMap::new(),
+    };
+    joined.follow(&committees, &damaged);
+
+    assert!(joined.links().iter().all(|link| link.address.is_some()));
     replica.stop().await.expect("an orderly end");
 }
 
