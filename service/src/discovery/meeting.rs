@@ -29,6 +29,8 @@ enum Vain {
     Link(#[from] LinkError),
     #[error("{0}")]
     Refused(String),
+    #[error("as many nodes ask for addresses there as may at a time")]
+    Busy,
     #[error("a frame that is none")]
     Frame,
     #[error("no answer in time")]
@@ -98,6 +100,7 @@ impl Meeting {
                     records => take_records(&self.directory, records).map_err(|_| Vain::Frame)?,
                 },
                 Some(Telling::Refused(why)) => return Err(Vain::Refused(words(&why))),
+                Some(Telling::Busy(_)) => return Err(Vain::Busy),
                 _ => return Err(Vain::Frame),
             }
         }
@@ -105,7 +108,7 @@ impl Meeting {
     }
 }
 
-/// Pause after the one before and these outcomes: a door that is silent makes no other one busy.
+/// Pause after the one before and these outcomes: a door that is silent, or has no room now, makes no other one busy.
 fn next_pause(pause: Duration, outcomes: &[Option<Vain>]) -> Duration {
     if outcomes.iter().all(|vain| vain.as_ref().is_some_and(|vain| !vain.is_refusal())) {
         return FIRST;
@@ -130,6 +133,12 @@ mod tests {
         assert_eq!(next_pause(LAST, &outcomes(&[true, true])), FIRST);
         assert_eq!(next_pause(FIRST, &outcomes(&[false, true])), FIRST * 2);
         assert_eq!(next_pause(LAST, &outcomes(&[true, false])), LAST);
+    }
+
+    #[test]
+    fn a_door_that_has_no_room_for_a_moment_refuses_nobody() {
+        assert_eq!(next_pause(REFUSED_LAST, &[Some(Vain::Busy)]), FIRST);
+        assert_eq!(next_pause(REFUSED_LAST, &[Some(Vain::Busy), refused()]), LAST);
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Session {
     /// Takes a visitor's records, and gives all that are its concern, page by page, and an empty page.
     async fn meet(&self, records: &[u8], mut sender: Sender) {
         let Ok(_place) = self.visits.places.try_acquire() else {
-            return refuse(sender, "as many nodes ask for addresses here as may at a time".to_owned()).await;
+            let _ = sender.send(&frame(&Telling::Busy(Vec::new()))).await; // the visitor may be gone
+            return;
         };
         if let Err(why) = self.hear(records, &self.visits.budget).await {
             return refuse(sender, why).await;

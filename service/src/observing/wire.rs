@@ -139,7 +139,7 @@ impl Asking {
 pub enum Telling {
     /// The observer is served.
     Welcome,
-    /// All places are taken: other doors, of observers that are served here.
+    /// All places are taken: other doors, of observers that are served here; none to a visitor for addresses.
     Busy(Vec<DoorOf>),
     /// The observer is not served, with the reason.
     Refused(String),
