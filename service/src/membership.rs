@@ -40,6 +40,8 @@ impl Membership {
         self.relay.follow(committees.current(), &self.key);
         let members = committees.all().flat_map(|committee| committee.keys().copied());
         self.directory.know(members.chain(self.addresses.keys().copied()));
+        let listed = committees.all().flat_map(|committee| committee.keys().copied());
+        self.directory.leave(listed.filter(|key| committees.has_left(key)));
         let Some(network) = &self.network else { return };
         let members = if committees.name(&self.key) { self.members(committees, moment) } else { Vec::new() };
         if let Err(error) = network.set_members(&members) {

@@ -112,6 +112,8 @@ struct Shelf {
 pub(crate) struct Book {
     ranges: Ranges,
     known: BTreeSet<PublicKey>,
+    /// Members of the epoch before: their places are others' now.
+    left: BTreeSet<PublicKey>,
     shelves: BTreeMap<PublicKey, Shelf>,
     /// Number of the newest record.
     newest: u64,
@@ -121,7 +123,7 @@ pub(crate) struct Book {
 impl Book {
     /// An empty book; `seed` decides how pauses are spread.
     pub(crate) fn new(ranges: Ranges, seed: u64) -> Self {
-        Self { ranges, known: BTreeSet::new(), shelves: BTreeMap::new(), newest: 0, dice: seed | 1 }
+        Self { ranges, known: [].into(), left: [].into(), shelves: [].into(), newest: 0, dice: seed | 1 }
     }
 
     /// Keys that count from now on; what is held of others is forgotten.
@@ -129,6 +131,11 @@ impl Book {
         self.known = keys.into_iter().take(KEYS_MAX).collect();
         let known = &self.known;
         self.shelves.retain(|key, _| known.contains(key));
+    }
+
+    /// Keys that are not dialled as members from now on.
+    pub(crate) fn leave(&mut self, keys: impl IntoIterator<Item = PublicKey>) {
+        self.left = keys.into_iter().collect();
     }
 
     pub(crate) fn knows(&self, key: &PublicKey) -> bool {
@@ -195,8 +202,11 @@ impl Book {
     }
 
     /// Addresses of a key's door, those first where it has proved itself, then the newest; those in ranges of no concern to
-    /// others are left out.
+    /// others are left out, as are members' that have left.
     pub(crate) fn addresses(&self, key: &PublicKey, door: Entrance, now: Instant) -> Vec<Found> {
+        if door == Entrance::Members && self.left.contains(key) {
+            return Vec::new();
+        }
         let Some(shelf) = self.shelves.get(key) else { return Vec::new() };
         let seen = shelf.seen.iter().filter(|seen| seen.counts(now) && seen.place.door == door).map(|seen| Found {
             address: seen.place.address.clone(),

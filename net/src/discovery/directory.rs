@@ -70,6 +70,12 @@ impl Directory {
         self.changed();
     }
 
+    /// Keys that have left and are not dialled as members from now on. Their records are kept and given on.
+    pub fn leave(&self, keys: impl IntoIterator<Item = PublicKey>) {
+        self.lock().book.leave(keys);
+        self.changed();
+    }
+
     /// Whether a key counts.
     pub fn knows(&self, key: &PublicKey) -> bool {
         self.lock().book.knows(key)

@@ -15,6 +15,7 @@ use quorate_client::keys::read_seed;
 use quorate_client::session::Token;
 use quorate_ledger::answers::DIGEST;
 use quorate_ledger::{Base, Body, Change, Envelope, Genesis, GenesisFile, Ledger, Level, Mode, Op, Revision, State};
+use quorate_net::{Directory, Entrance, Place, Ranges};
 use quorate_pbft::{Committee, Constants, Digest, Ed25519Signer, Epoch, ReplicaId, SeqNum, Signer as _};
 use quorate_storage::Db;
 use std::collections::BTreeMap;
@@ -319,8 +320,8 @@ async fn a_node_that_is_no_member_does_not_count_itself_among_the_members_that_i
 async fn a_key_that_has_left_has_neither_a_number_nor_an_address_in_the_epoch_after() {
     let (folder, mut replica, _) = launched().await;
     replica.stop().await.expect("an orderly end");
-    let [old, new] = [8, 9].map(|seed| Ed25519Signer::from_seed(&[seed; 32]).public_key());
-    let address = "/ip4/127.0.0.1/tcp/1";
+    let [signer, new] = [8, 9].map(|seed| Ed25519Signer::from_seed(&[seed; 32]));
+    let (old, new, address) = (signer.public_key(), new.public_key(), "/ip4/127.0.0.1/tcp/1");
     let peers = vec![format!("{old}={address}"), format!("{new}={address}")];
     let (mut replica, _) = started(folder.path().join("group/replica-0"), peers).await;
     let (membership, moment) = (replica.service.membership.clone(), replica.service.moment());
@@ -338,6 +339,10 @@ async fn a_key_that_has_left_has_neither_a_number_nor_an_address_in_the_epoch_af
     };
 
     assert_eq!(shown(list(1, old), list(2, new)), [(Some(1), true), (None, true)]);
+    let told = Directory::new(membership.directory.group(), old, Ranges::default());
+    let address = "/ip4/203.0.113.1/tcp/1".parse().expect("an address");
+    told.publish(vec![Place { door: Entrance::Members, address }], &signer);
+    told.records_of(&old).iter().for_each(|record| assert_eq!(membership.directory.take(record), Ok(true)));
     assert_eq!(shown(list(2, new), list(1, old)), [(None, false), (Some(1), true)]);
     replica.stop().await.expect("an orderly end");
 }
