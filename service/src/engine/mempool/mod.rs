@@ -142,18 +142,24 @@ impl Mempool {
 
     /// Parked envelope in whose place a candidate comes: its author has signed that one under the same number later.
     pub fn given_up_for(&self, candidate: &Candidate) -> Option<EnvelopeId> {
+        self.giving_way_to(candidate).map(|held| held.candidate.id)
+    }
+
+    fn giving_way_to(&self, candidate: &Candidate) -> Option<&Waiting> {
         let stream = self.streams.get(&(candidate.author, candidate.domain.clone()))?;
-        let held = stream.get(&candidate.from_seq).filter(|held| held.gives_way_to(candidate));
-        held.map(|held| held.candidate.id)
+        stream.get(&candidate.from_seq).filter(|held| held.gives_way_to(candidate))
     }
 
     fn check_room(&self, candidate: &Candidate) -> Result<(), NotTaken> {
-        let bytes = self.author_bytes.get(&candidate.author).copied().unwrap_or(0);
+        let leaves = self.giving_way_to(candidate).map(|held| &held.candidate);
+        let bytes = left_of(&self.author_bytes, &candidate.author, leaves);
         let waiting = self.streams.get(&(candidate.author, candidate.domain.clone())).map_or(0, BTreeMap::len);
+        let waiting = waiting - leaves.iter().len();
         if bytes + candidate.weight() > AUTHOR_BYTES_MAX || waiting >= AUTHOR_ENVELOPES_MAX {
             return Err(NotTaken::AuthorFull);
         }
-        let summed = self.organisation_bytes.get(&candidate.organisation).copied().unwrap_or(0);
+        let leaves = leaves.filter(|leaves| leaves.organisation == candidate.organisation);
+        let summed = left_of(&self.organisation_bytes, &candidate.organisation, leaves);
         let is_full = summed + candidate.weight() > ORGANISATION_BYTES_MAX;
         if is_full { Err(NotTaken::OrganisationFull) } else { Ok(()) }
     }
@@ -393,6 +399,11 @@ impl Mempool {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// Bytes on an account without those of an envelope that leaves it.
+fn left_of<K: Ord>(budgets: &BTreeMap<K, usize>, whose: &K, leaves: Option<&Candidate>) -> usize {
+    budgets.get(whose).map_or(0, |bytes| bytes - leaves.map_or(0, Candidate::weight))
 }
 
 /// Bytes that wait no more. An entry without bytes is dropped.

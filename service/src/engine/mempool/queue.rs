@@ -5,7 +5,7 @@
 
 use super::candidate::{Candidate, NotTaken, Place};
 use super::waiting::Waiting;
-use super::{Mempool, Stream, give_back};
+use super::{Mempool, Stream, give_back, left_of};
 use quorate_ledger::EnvelopeId;
 use quorate_pbft::{PublicKey, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,8 @@ impl Mempool {
             why => why,
         })?;
         self.check_room(&candidate)?;
-        self.queue.check_room(&candidate)?;
+        let leaves = self.giving_way_to(&candidate).filter(|held| held.row.is_some());
+        self.queue.check_room(&candidate, leaves.map(|held| &held.candidate))?;
         let (row, came) = (self.queue.next, self.wall);
         self.insert_queued(candidate, (row, came), now);
         Ok(row)
@@ -50,7 +51,7 @@ impl Mempool {
     /// none and there is room for one.
     pub fn keep(&mut self, id: &EnvelopeId) -> Option<u64> {
         let candidate = self.get(id).filter(|waiting| waiting.row.is_none())?.candidate.clone();
-        self.queue.check_room(&candidate).ok()?;
+        self.queue.check_room(&candidate, None).ok()?;
         self.queue.charge(&candidate);
         let row = self.queue.next;
         self.queue.next += 1;
@@ -130,9 +131,10 @@ impl Mempool {
 }
 
 impl Queue {
-    fn check_room(&self, candidate: &Candidate) -> Result<(), NotTaken> {
-        let queued = self.bytes.get(&candidate.organisation).copied().unwrap_or(0);
-        let own = self.author_bytes.get(&candidate.author).copied().unwrap_or(0);
+    fn check_room(&self, candidate: &Candidate, leaves: Option<&Candidate>) -> Result<(), NotTaken> {
+        let own = left_of(&self.author_bytes, &candidate.author, leaves);
+        let leaves = leaves.filter(|leaves| leaves.organisation == candidate.organisation);
+        let queued = left_of(&self.bytes, &candidate.organisation, leaves);
         if queued + candidate.weight() > QUEUE_BYTES_MAX {
             return Err(NotTaken::QueueFull);
         }

@@ -279,6 +279,28 @@ fn a_later_attempt_takes_the_place_of_one_that_is_parked() {
 }
 
 #[test]
+fn a_later_attempt_has_the_room_of_the_one_that_gives_way_to_it() {
+    let (mut mempool, half) = (mempool(), 33 << 20);
+    mempool.take(sized(1, 1, half), 1, START).expect("room");
+    mempool.park(&candidate(1, 1).id, Lack::Content, START);
+    assert_eq!(mempool.take(sized(2, 2, half), 1, START), Err(NotTaken::AuthorFull));
+    let later = Candidate { bytes: vec![0; half], ..again(1, 1) };
+
+    assert_eq!(mempool.take(later, 1, START), Ok(Place::Lane));
+}
+
+#[test]
+fn a_later_attempt_has_the_row_of_the_one_that_gives_way_to_it_in_the_queue() {
+    let (mut mempool, half) = (mempool(), 9 << 20);
+    mempool.queue(sized(1, 1, half), 1, START).expect("room");
+    mempool.park(&candidate(1, 1).id, Lack::Content, START);
+    assert_eq!(mempool.queue(sized(2, 2, half), 1, START), Err(NotTaken::QueueShareFull));
+    let later = Candidate { bytes: vec![0; half], ..again(1, 1) };
+
+    assert_eq!(mempool.queue(later, 1, START), Ok(1));
+}
+
+#[test]
 fn no_attempt_takes_the_place_of_one_on_the_lane_behind_a_gap_or_in_the_queue_and_no_equal_one_that_of_a_parked_one() {
     let (mut mempool, refused) = (mempool(), |seq| Err(NotTaken::SequenceTaken { from_seq: seq, next_seq: 6 }));
     mempool.take(candidate(1, 1), 1, START).expect("room");
