@@ -84,11 +84,11 @@ pub struct Oldest {
     pub why: Option<String>,
 }
 
-/// Estimated end of an outage.
+/// Estimated end of an outage that stopped the replica.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Estimate {
-    /// Milliseconds until it is over; null if nothing is known.
+    /// Milliseconds until changes can be ordered again; null if nothing is known.
     pub left_ms: Option<u64>,
     /// Grounds in words.
     pub rests_on: String,

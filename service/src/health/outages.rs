@@ -175,10 +175,10 @@ impl Outages {
         longer.sort_unstable();
         let left_ms = longer.get(longer.len() / 2).map(|took| took - lasts);
         let rests_on = match (seen.len(), longer.len()) {
-            (0, _) => "no outage was seen here since the start".to_owned(),
-            (seen, 0) => format!("it lasts longer than each of the {seen} seen here since the start"),
+            (0, _) => "no outage that stopped this replica was seen here since the start".to_owned(),
+            (seen, 0) => format!("it lasts longer than each of the {seen} such seen here since the start"),
             (seen, longer) => {
-                format!("the median of the {longer} that lasted longer, of {seen} seen here since the start")
+                format!("the median of the {longer} that lasted longer, of {seen} such seen here since the start")
             }
         };
         Some(Estimate { left_ms, rests_on })
@@ -365,6 +365,7 @@ mod tests {
         assert_eq!(outages.estimate(10_500), None);
 
         outages.note(&Notice::Paused, 11_000);
-        assert_eq!(outages.estimate(11_500).map(|estimate| estimate.left_ms), Some(None));
+        let rests_on = "no outage that stopped this replica was seen here since the start".to_owned();
+        assert_eq!(outages.estimate(11_500), Some(Estimate { left_ms: None, rests_on }));
     }
 }
