@@ -122,7 +122,8 @@ fn of_group(Facts { report, vitals, .. }: &Facts<'_>) -> Vec<Fault> {
     let (unheard, mended) = match report.observes {
         true => (
             "this observer hears nobody that serves it: whatever it says may be old",
-            "mend the network between it and the members, or start it with --peer of another one",
+            "mend the network between it and the members, or name another door: `--peer` of `quorate observe`, `follow` \
+             in config.toml",
         ),
         false => (
             "changes cannot be ordered: too few members are heard",
