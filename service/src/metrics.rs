@@ -386,6 +386,9 @@ impl Metrics {
                 self.net_dropped.remove(&link);
                 self.net_held_back.remove(&link);
             }
+            if gone.parse::<u16>().is_err() {
+                self.frames_invalid.remove(&Sender { peer: gone }); // a key comes once; a member's counts go on
+            }
         }
         for peer in peers {
             for channel in Channel::ALL {
@@ -491,6 +494,21 @@ mod tests {
         };
 
         assert_eq!([look(&[1, 3]), look(&[1])], [[10, 10], [10, 0]]);
+    }
+
+    #[test]
+    fn frames_of_a_key_that_is_gone_are_counted_no_longer_and_those_of_a_number_are() {
+        let (metrics, member) = (Metrics::new(), link(1, Traffic::default()));
+        let old = PeerInfo { id: None, ..link(9, Traffic::default()) };
+        for peer in [&member, &old] {
+            metrics.frame_invalid(peer.name());
+        }
+
+        metrics.links(&[member, old.clone()]);
+        metrics.links(&[]);
+
+        let (text, line) = (metrics.render(), |peer: &str| format!("quorate_frames_invalid_total{{peer=\"{peer}\"}}"));
+        assert_eq!([line("1"), line(&old.key.to_string())].map(|line| text.contains(&line)), [true, false], "{text}");
     }
 
     #[test]
