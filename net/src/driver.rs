@@ -430,17 +430,17 @@ fn note_wrong_keys(peer: &Peer, failed: &[(Multiaddr, TransportError<std::io::Er
         let Some(obtained) = transport::wrong_key(error) else { continue };
         let times = peer.wrong_key.add(1);
         if times.is_power_of_two() {
-            tracing::warn!(event = "wrong-key", peer = %peer.id(), %address, %obtained, times, "another key answers at this address");
+            tracing::warn!(event = "wrong-key", peer = %peer.id(), key = %peer.key, %address, %obtained, times, "another key answers at this address");
         }
     }
 }
 
 /// Writes that a peer came up or went down, and for how many changes that stands.
 fn log_link(peer: &Peer, flaps::Line { is_up, changes }: flaps::Line) {
-    let (peer, times) = (peer.id(), peer.links.get());
+    let (peer, key, times) = (peer.id(), peer.key, peer.links.get());
     match is_up {
-        true => tracing::info!(event = "peer-up", %peer, times, changes, "peer up"),
-        false => tracing::info!(event = "peer-down", %peer, changes, "peer down"),
+        true => tracing::info!(event = "peer-up", %peer, %key, times, changes, "peer up"),
+        false => tracing::info!(event = "peer-down", %peer, %key, changes, "peer down"),
     }
 }
 
