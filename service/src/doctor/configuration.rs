@@ -392,6 +392,7 @@ mod tests {
         assert!(found.detail.contains("QUORATE_LISTN") && !found.ok, "{found:?}");
         assert_eq!(unknown_variable(names.into_iter().take(3)), None);
     }
+
     #[test]
     fn tokens_that_cannot_be_read_and_a_secret_that_others_can_are_faults() {
         let dir = tempfile::tempdir().expect("a folder");

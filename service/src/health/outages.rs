@@ -343,6 +343,7 @@ mod tests {
         let left = |now| outages.estimate(now).expect("an outage").left_ms;
         assert_eq!((left(102_000), left(115_000), left(140_000)), (Some(28_000), Some(15_000), None));
     }
+
     #[test]
     fn the_time_in_which_everything_was_ordered_is_no_part_of_what_an_outage_stopped() {
         let mut outages = outages();
