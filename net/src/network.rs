@@ -116,6 +116,11 @@ impl Network {
         self.shared.peers().iter().map(|peer| peer.info(self.shared.directory.as_deref())).collect()
     }
 
+    /// Addresses of each other member by configuration and state.
+    pub fn configured(&self) -> Vec<(PublicKey, Vec<Multiaddr>)> {
+        self.shared.peers().iter().map(|peer| (peer.key, peer.addresses())).collect()
+    }
+
     /// Inbound connections that were turned away.
     pub fn refused(&self) -> Refused {
         self.shared.refused.read()

@@ -57,7 +57,9 @@ impl Membership {
             self.linked()
         });
         for (key, address) in &self.addresses {
-            addresses.entry(*key).or_default().insert(0, address.clone());
+            let known = addresses.entry(*key).or_default();
+            known.retain(|other| other != address);
+            known.insert(0, address.clone());
         }
         let mut members: Vec<Member> = Vec::new();
         for committee in committees.all() {
@@ -72,11 +74,9 @@ impl Membership {
         members
     }
 
-    /// Addresses of the links at hand, where the state cannot be read: an empty list would forget them.
+    /// Addresses that the links have, where the state cannot be read: an empty list would forget them.
     fn linked(&self) -> BTreeMap<PublicKey, Vec<Multiaddr>> {
-        let links = self.network.iter().flat_map(Network::peers);
-        let direct = |address: &Multiaddr| relayed(address).is_none();
-        links.filter_map(|link| Some((link.key, vec![link.address.filter(direct)?]))).collect()
+        self.network.iter().flat_map(Network::configured).collect()
     }
 
     /// The links to the other members, each with the number that it has now: each epoch gives them anew.
