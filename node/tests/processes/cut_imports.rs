@@ -96,6 +96,7 @@ fn an_import_goes_on_without_a_missing_commit_after_the_newest_one_that_is_there
     git.import(&group, 0, &[], 1);
 
     assert_eq!(git.import(&group, 0, &["--after", "HEAD"], 0)["changes"], 0);
+    assert_eq!(git.import(&group, 0, &["--after", "HEAD", "--over"], 0)["changes"], 1, "f is set as in git");
 
     git.write("h", "h\n");
     git.commit("h");

@@ -33,6 +33,8 @@ pub struct Found {
     pub others: Others,
     /// Paths that imports wrote and nobody else has changed since.
     pub brought: BTreeSet<String>,
+    /// Whether imports have come to the very commit of the line that somebody names: what is missing before it was left out knowingly.
+    pub is_come_to: bool,
     /// Whether the log may lack changes of others.
     pub is_cut: bool,
 }
@@ -182,15 +184,15 @@ impl Search<'_> {
     fn end(self, is_cut: bool) -> Result<Found, Failure> {
         let place = self.found.as_ref().map_or(usize::MAX, |(place, _)| *place);
         let is_whole = matches!(self.found, Some((_, Earlier { begun: None, .. })));
-        // Where imports have come to that very commit, what is missing before it was left out knowingly.
-        let is_come_to = |(after, at)| is_whole && at == place && self.places.of(after).is_some();
-        let brought = if self.after.is_some_and(is_come_to) { BTreeSet::new() } else { self.others.brought() };
+        let is_come_to =
+            self.after.is_some_and(|(after, at)| is_whole && at == place && self.places.of(after).is_some());
+        let brought = self.others.brought();
         match (self.after, self.said) {
             (Some((after, at)), _)
                 if at < place || at == place && (self.is_undecided() || self.places.of(after).is_some()) =>
             {
                 let earlier = Some(Earlier { commit: after, begun: None, change: None });
-                Ok(Found { earlier, others: Others::default(), brought, is_cut: false })
+                Ok(Found { earlier, others: Others::default(), brought, is_come_to, is_cut: false })
             }
             (None, Some((said, commit, key))) if said < place => {
                 let what = format!("{key} of the same organisation says that commit {} is there", print::short(commit));
@@ -200,7 +202,7 @@ impl Search<'_> {
             }
             _ => {
                 let earlier = self.found.map(|(_, earlier)| earlier);
-                Ok(Found { earlier, others: self.others, brought, is_cut })
+                Ok(Found { earlier, others: self.others, brought, is_come_to, is_cut })
             }
         }
     }

@@ -242,7 +242,8 @@ impl Run<'_> {
         let found =
             earlier::find(client, &line.domain, &trust, (&places, after, self.accepted.unwrap_or_default())).await?;
         let is_first = self.accepted.is_none(); // later rounds have written over some of them
-        if let Some(said) = found.earlier.as_ref().filter(|earlier| is_first && after == Some(earlier.commit)) {
+        let is_looked_at = is_first && (self.args.over || !found.is_come_to);
+        if let Some(said) = found.earlier.as_ref().filter(|earlier| is_looked_at && after == Some(earlier.commit)) {
             let (domain, at) = ((client, line.domain.as_str(), executed), (&self.repository, said));
             let to = places.at(places.nearest(said.commit).map_err(Failure::usage)?).unwrap_or(line.tip);
             self.astray = files::astray(domain, at, (&found.brought, to), self.args.over).await?;
