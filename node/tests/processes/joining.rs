@@ -79,5 +79,5 @@ fn a_key_that_others_can_read_is_told_in_the_log_of_a_joiner() {
     let _joiner = Joiner::of(&group, &dir, &["--listen", &listen, "--api", &api], &[]);
 
     let log = fs::read_to_string(log_of(&group)).expect("a file");
-    assert!(log.contains("other users can read the node's key"), "{log}");
+    assert!(log.contains("other users can read the node's secret"), "{log}");
 }

@@ -197,7 +197,7 @@ impl Growth {
             Ok(run) => self.put_in_place(&inputs, run),
             Err(Stopped { run, error }) => {
                 self.give_up(number);
-                let meets_it_again = run.is_some(); // a smaller merge reads the same run
+                let meets_it_again = run.is_some(); // a smaller merge may read the same run
                 if !run.is_some_and(|run| run.is_lost_by(&error)) {
                     self.pause = (FOLDS_TO_NEXT_TRY, if meets_it_again { 0 } else { bytes_of(&inputs) });
                 }
