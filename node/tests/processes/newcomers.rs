@@ -285,7 +285,7 @@ fn a_key_that_others_can_read_is_told_in_the_log_and_the_database_is_not_theirs(
 
     eventually("the log tells", || {
         let log = std::fs::read_to_string(group.dir().join("log")).expect("a file");
-        log.contains("other users can read the node's key").then_some(())
+        log.contains("other users can read the node's secret").then_some(())
     });
     child.kill().and_then(|()| child.wait()).expect("it runs");
     let data = std::fs::metadata(folder.join("data")).expect("a folder").permissions().mode();
