@@ -5,7 +5,7 @@
 
 use super::Applier;
 use crate::format::receipt::{PathOutcome, Rung};
-use crate::format::rules::{FILES_KEEP_AUTHORS_SINCE, WORK_OF_ONE_SINCE};
+use crate::format::rules::FILES_KEEP_AUTHORS_SINCE;
 use crate::state::abort::Abort;
 use crate::state::author_view::AuthorView;
 use crate::state::overlay::path_of;
@@ -59,16 +59,15 @@ impl Applier<'_, '_> {
     /// Renames of a folder of which nothing is left: the new places of the files that the author saw there. New files
     /// of one folder ask once.
     fn renames_of_others(&mut self, folder: &str, view: &AuthorView) -> Result<Option<Renames>, StoreError> {
-        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
-        if counts && self.budget.is_out_of_looks() {
+        if self.is_out_of_looks() {
             return Ok(None);
         }
         let Some(known) = self.known_below(folder)? else {
-            self.budget.count_looks(if counts { KNOWN_READ_MAX } else { 0 });
+            self.has_looked_at(KNOWN_READ_MAX);
             return Ok(None);
         };
         if !self.budget.take_looks(known.len()) {
-            self.budget.count_looks(if counts { known.len() } else { 0 }); // they were read: none is left
+            self.has_looked_at(known.len()); // none is left
             return Ok(None);
         }
         let (mut seen, mut there, mut told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
@@ -125,22 +124,21 @@ impl Applier<'_, '_> {
         moves: &BTreeMap<String, String>,
         view: &AuthorView,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let counts = self.place.rules >= WORK_OF_ONE_SINCE;
-        if counts && self.budget.is_out_of_looks() {
+        if self.is_out_of_looks() {
             return Ok(Vec::new());
         }
-        self.budget.count_looks(usize::from(counts));
+        self.has_looked_at(1);
         let left = self.overlay.below(self.domain, folder, FILES_MAX)?;
         if left.is_empty() {
             return Ok(Vec::new());
         }
         let Some(known) = self.known_below(folder)? else {
-            self.budget.count_looks(if counts { left.len() + KNOWN_READ_MAX } else { 0 });
+            self.has_looked_at(left.len() + KNOWN_READ_MAX);
             return Ok(Vec::new());
         };
         let looks = left.len() + known.len();
         if !self.budget.take_looks(looks) {
-            self.budget.count_looks(if counts { looks } else { 0 });
+            self.has_looked_at(looks);
             return Ok(Vec::new());
         }
         for path in &left {

@@ -62,7 +62,7 @@ impl<'s> Applier<'_, 's> {
 
     /// Refuses the envelope where the author does not hold the lock with this token now.
     pub(super) fn fence(&mut self, token: u64) -> Result<(), Abort> {
-        if self.place.rules >= WORK_OF_ONE_SINCE && self.budget.is_out_of_looks() {
+        if self.is_out_of_looks() {
             return Err(Abort::refused(
                 Code::Validator,
                 format!("the envelope asks for more looks at locks {TOO_MUCH}"),
@@ -107,9 +107,7 @@ impl<'s> Applier<'_, 's> {
     /// Places where an author holds or awaits a lock; from rules 16 on each is a look.
     fn places(&mut self, author: &PublicKey) -> Result<Vec<(u32, String)>, StoreError> {
         let known: AuthorLocks = self.overlay.get(GROUP, &name::author_locks(author))?.unwrap_or_default();
-        if self.place.rules >= WORK_OF_ONE_SINCE {
-            self.budget.count_looks(known.places.len());
-        }
+        self.has_looked_at(known.places.len());
         Ok(known.places)
     }
 

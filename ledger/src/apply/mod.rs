@@ -41,7 +41,7 @@ use crate::format::change::{Change, Op};
 use crate::format::constants::Limits;
 use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
-use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, POLICIES_BIND_SINCE};
+use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, POLICIES_BIND_SINCE, WORK_OF_ONE_SINCE};
 use crate::lock::LockChange;
 use crate::policy::attestation::{Progress, Requirement};
 use crate::policy::{Checks, PathRule};
@@ -359,6 +359,18 @@ impl<'t, 's> Applier<'t, 's> {
         let is_gone = |(from, _): &(String, String)| !self.applied.stayed.contains(from);
         let moves: BTreeMap<String, String> = change.ops.iter().filter_map(moved).filter(is_gone).collect();
         if moves.is_empty() { Ok(()) } else { self.take_along(&moves, view) }
+    }
+
+    /// Whether no further look may begin: from rules 16 on.
+    fn is_out_of_looks(&mut self) -> bool {
+        self.place.rules >= WORK_OF_ONE_SINCE && self.budget.is_out_of_looks()
+    }
+
+    /// Counts rows that were read in any case: from rules 16 on each is a look.
+    fn has_looked_at(&mut self, rows: usize) {
+        if self.place.rules >= WORK_OF_ONE_SINCE {
+            self.budget.count_looks(rows);
+        }
     }
 
     /// Notes what a stage after `content` will refuse; of each stage the first counts.
