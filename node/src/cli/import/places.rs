@@ -41,27 +41,34 @@ impl<'a> Places<'a> {
 
     /// Place of the newest commit of the line that a commit comes from, itself included; of the oldest where it comes from none.
     pub fn nearest(&self, commit: ObjectId) -> Result<usize, GitError> {
-        let (mut pending, mut seen) = (vec![commit], BTreeSet::new());
         let mut nearest = self.places.len() - 1;
-        while let Some(id) = pending.pop() {
-            match self.of(id) {
-                Some(place) => nearest = nearest.min(place),
-                None if seen.insert(id) => pending.extend(self.repository.parents(id)?),
-                None => (),
-            }
-        }
+        self.walk(commit, |id| {
+            let place = self.of(id);
+            nearest = place.map_or(nearest, |place| nearest.min(place));
+            place.is_none()
+        })?;
         Ok(nearest)
     }
 
     /// Whether the tip comes from a commit, along whichever parents.
     fn is_merged(&self, commit: ObjectId) -> Result<bool, GitError> {
-        let (mut pending, mut seen) = (vec![self.line.tip], BTreeSet::new());
+        let mut is_met = false;
+        self.walk(self.line.tip, |id| {
+            is_met |= id == commit;
+            !is_met
+        })?;
+        Ok(is_met)
+    }
+
+    /// Walks from a commit to all that it comes from; behind one of which `goes_on` says no it does not look.
+    fn walk(&self, from: ObjectId, mut goes_on: impl FnMut(ObjectId) -> bool) -> Result<(), GitError> {
+        let (mut pending, mut seen) = (vec![from], BTreeSet::new());
         while let Some(id) = pending.pop() {
-            if seen.insert(id) {
+            if seen.insert(id) && goes_on(id) {
                 pending.extend(self.repository.parents(id)?);
             }
         }
-        Ok(seen.contains(&commit))
+        Ok(())
     }
 
     /// Refusal of a line of which a commit is missing before one that is there.
