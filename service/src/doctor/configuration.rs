@@ -236,15 +236,8 @@ fn operators(config: &Config, tokens: &Tokens) -> Item {
 fn secrets(dir: &Path) -> Vec<Item> {
     const ANEW: &str = "mend the file, or move it away and make new ones: `quorate token new --role ROLE --dir DIR`";
     let unread = |error: TokensError| Item::fault("tokens", format!("cannot be read: {error}"), ANEW);
-    let file = dir.join(ADMIN_TOKEN_FILE);
-    let open = |mode| {
-        Item::fault(
-            "token-secrecy",
-            format!("mode {mode:o}: others can read admin.token"),
-            format!("chmod 600 {}", file.display()),
-        )
-    };
-    let found = [tokens::read(dir).err().map(unread), keys::open_to_others(&file).map(open)];
+    let open = readable("token-secrecy", ADMIN_TOKEN_FILE, &dir.join(ADMIN_TOKEN_FILE));
+    let found = [tokens::read(dir).err().map(unread), open];
     found.into_iter().flatten().collect()
 }
 
@@ -253,13 +246,15 @@ fn named(genesis: &Genesis) -> String {
 }
 
 fn secrecy(key: &Path) -> Item {
-    match keys::open_to_others(key) {
-        None => Item::well("key-secrecy", "its owner alone reads the key"),
-        Some(mode) => {
-            let advice = format!("chmod 600 {}", key.display());
-            Item::fault("key-secrecy", format!("mode {mode:o}: others can read the key"), advice)
-        }
-    }
+    let well = || Item::well("key-secrecy", "its owner alone reads the key");
+    readable("key-secrecy", "the key", key).unwrap_or_else(well)
+}
+
+/// Secret that others can read.
+fn readable(check: &'static str, what: &str, file: &Path) -> Option<Item> {
+    let mode = keys::open_to_others(file)?;
+    let advice = format!("chmod 600 {}", file.display());
+    Some(Item::fault(check, format!("mode {mode:o}: others can read {what}"), advice))
 }
 
 /// Place of the key among the founders. A later member's place is in the state, which is not opened here: one that follows, or
