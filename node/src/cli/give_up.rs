@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Let go of a change that never gets an answer, so that its number is free; without an id, list those without an answer
 ///
-/// What is based on it goes with it. The change can still be ordered until another one has its number: give up what does no harm beside
+/// Changes that are based on it go with it. The change can still be ordered until another one has its number: give up what does no harm beside
 /// the next one. A node that holds it on its lane keeps its number until it was ordered; where it is parked, as for a content, the next
 /// change takes its place. Another member (--node URL) takes the next one at once.
 #[derive(Debug, clap::Args)]
