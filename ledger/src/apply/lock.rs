@@ -63,10 +63,8 @@ impl<'s> Applier<'_, 's> {
     /// Refuses the envelope where the author does not hold the lock with this token now.
     pub(super) fn fence(&mut self, token: u64) -> Result<(), Abort> {
         if self.is_out_of_looks() {
-            return Err(Abort::refused(
-                Code::Validator,
-                format!("the envelope asks for more looks at locks {TOO_MUCH}"),
-            ));
+            let detail = format!("the envelope asks for more looks at locks {TOO_MUCH}");
+            return Err(Abort::refused(Code::Validator, detail));
         }
         self.places(&self.author())?;
         let held = holder::by_token(self.overlay, self.domain, &self.author(), token, self.place.time)?;
