@@ -4,7 +4,7 @@ mod support;
 #[path = "support/memory.rs"]
 mod memory;
 
-use memory::peak_of;
+use memory::{peak_of, taken_by};
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema, Step, Strategy};
 use quorate_ledger::{Act, Base, Code, Dependency, Genesis, GenesisFile, Limits, Op, Principal, Receipt, State};
 use quorate_pbft::Signer;
@@ -307,4 +307,23 @@ fn a_version_that_a_replica_may_have_forgotten_costs_no_look() {
         Some(of_gone.sides[0].side.file),
         "it took nothing away"
     );
+}
+
+#[test]
+fn a_content_that_every_operation_of_an_envelope_names_is_laid_down_once() {
+    const SIZE: usize = 1 << 20;
+    let mut world = world(8);
+    let content = "x".repeat(SIZE);
+    let edits: Vec<Edit> = (0..64).map(|path| write(&format!("f/{path}"), &content)).collect();
+    let mut draft = world.draft(0, world.now(), &edits);
+    draft.contents.truncate(1);
+    let item = world.item(&draft);
+    let decided = world.decided(vec![(0, vec![item])]);
+    let mut state = None;
+    let taken = taken_by(|| {
+        let outcome = world.ledger.execute(&mut world.store, &decided).expect("memory does not fail");
+        state = outcome.receipts.first().map(|receipt| receipt.state);
+    });
+    assert_eq!(state, Some(State::Applied));
+    assert!(taken < 16 * SIZE, "{taken} bytes");
 }

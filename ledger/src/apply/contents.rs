@@ -28,7 +28,7 @@ impl Applier<'_, '_> {
     pub(super) fn named(&mut self, path: &str, mode: Mode, content: Digest, view: &AuthorView) -> Result<File, Abort> {
         if let Some(bytes) = self.envelope.and_then(|envelope| envelope.content(&content)) {
             let file = File { mode, content, size: bytes.len() as u64 };
-            self.overlay.put_row(Table::Contents, content.0.to_vec(), bytes.to_vec());
+            self.overlay.put_content(&content, || bytes.to_vec());
             return Ok(file);
         }
         let seen = view.file(self.overlay, self.domain, path)?;

@@ -42,16 +42,17 @@ impl AuthorView {
         if let Some(written) = self.written.get(path) {
             return Ok(*written);
         }
-        let key = tree::key_of(&name::file(path));
+        let name = name::file(path);
         if let Some((_, place)) = &self.parent
-            && let Some(written) = chain::written(&overlay.stored(), place, &key)?
+            && let Some(written) = chain::written(&overlay.stored(), place, &tree::key_of(&name))?
         {
             return Ok(written);
         }
-        let current: Option<FileRecord> = overlay.get(domain, &name::file(path))?;
+        let current: Option<FileRecord> = overlay.get(domain, &name)?;
         if current.is_none() {
             return Ok(None); // within the horizon nothing ever stood there
         }
+        let key = tree::key_of(&name);
         let version = versions::at(overlay, (domain, &key), current.as_ref(), self.first)?;
         Ok(version.and_then(|(_, file)| file))
     }

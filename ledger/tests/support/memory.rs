@@ -3,12 +3,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, which remembers for each thread the bytes in use and their peak.
+/// The system's allocator, which remembers for each thread the bytes in use, their peak, and all that were ever taken.
 struct Counting;
 
 thread_local! {
     static IN_USE: Cell<usize> = const { Cell::new(0) };
     static PEAK: Cell<usize> = const { Cell::new(0) };
+    static TAKEN: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: every call is handed on to the system's allocator as it came.
@@ -17,6 +18,7 @@ unsafe impl GlobalAlloc for Counting {
         let now = IN_USE.get() + layout.size();
         IN_USE.set(now);
         PEAK.set(PEAK.get().max(now));
+        TAKEN.set(TAKEN.get() + layout.size());
         // SAFETY: the caller's promise about `layout` is passed on.
         unsafe { System.alloc(layout) }
     }
@@ -32,10 +34,19 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The peak of memory that `action` takes beside what was in use before.
+/// Peak of memory that `action` takes beside what was in use before.
+#[allow(dead_code)] // each test crate uses a part of it
 pub fn peak_of(action: impl FnOnce()) -> usize {
     let before = IN_USE.get();
     PEAK.set(before);
     action();
     PEAK.get() - before
+}
+
+/// Bytes that `action` takes in all, whether it gives them back or not.
+#[allow(dead_code)] // each test crate uses a part of it
+pub fn taken_by(action: impl FnOnce()) -> usize {
+    let before = TAKEN.get();
+    action();
+    TAKEN.get() - before
 }

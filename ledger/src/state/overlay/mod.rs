@@ -174,6 +174,11 @@ impl<'s> Overlay<'s> {
         self.rows.insert((table, key), Some(value));
     }
 
+    /// Stores a content, if the envelope in hand is accepted: once, for each of its operations may name the same megabytes.
+    pub(crate) fn put_content(&mut self, content: &Digest, bytes: impl FnOnce() -> Vec<u8>) {
+        self.rows.entry((Table::Contents, content.0.to_vec())).or_insert_with(|| Some(bytes()));
+    }
+
     /// Removes a row, if the envelope in hand is accepted.
     pub(crate) fn remove_row(&mut self, table: Live, key: Vec<u8>) {
         self.rows.insert((table.into(), key), None);
