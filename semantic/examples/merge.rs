@@ -1,4 +1,4 @@
-//! `merge [--same-line] [--newest-version] [--proposal] [--rules-21|…|--rules-24] BASE OURS THEIRS PATH`: the merge on standard
+//! `merge [--same-line] [--newest-version] [--proposal] [--rules-21|…|--rules-25] BASE OURS THEIRS PATH`: the merge on standard
 //! output; exit 0 clean, 1 conflict (with markers, or OURS where nothing can be shown line by line), 129 on error. With `--proposal` a conflict's proposal counts as clean, so
 //! that a score tells how good proposals are; with `--rules-21` the merge is that of a group that has these older rules.
 
@@ -26,13 +26,14 @@ fn run(args: &[String]) -> std::io::Result<bool> {
         ("--rules-22", Rules::V22),
         ("--rules-23", Rules::V23),
         ("--rules-24", Rules::V24),
+        ("--rules-25", Rules::V25),
     ];
     let rules = older.into_iter().find(|(flag, _)| has(flag)).map_or(Rules::NEWEST, |(_, rules)| rules);
     let (same_line, newest_version) = (has("--same-line"), has("--newest-version"));
     let options = Options { rules, same_line, newest_version, ..Options::default() };
     let [base, ours, theirs, path] = &args[flags..] else {
         return Err(std::io::Error::other(
-            "usage: merge [--same-line] [--newest-version] [--proposal] [--rules-21|…|--rules-24] BASE OURS THEIRS PATH",
+            "usage: merge [--same-line] [--newest-version] [--proposal] [--rules-21|…|--rules-25] BASE OURS THEIRS PATH",
         ));
     };
     let (base, ours, theirs) = (std::fs::read(base)?, std::fs::read(ours)?, std::fs::read(theirs)?);

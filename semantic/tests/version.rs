@@ -5,12 +5,13 @@ use quorate_semantic::{Outcome, Rules, samples};
 use std::collections::BTreeSet;
 
 /// FNV-1a over every answer to the merges below, by the rules that give it.
-const ANSWERS: [(Rules, u64); 5] = [
+const ANSWERS: [(Rules, u64); 6] = [
     (Rules::V21, 0xcffd_158b_c36a_3224),
     (Rules::V22, 0xc7d5_2e0e_186a_b29e),
     (Rules::V23, 0xe8a5_1a68_0049_f8dc),
     (Rules::V24, 0x08ec_43af_0f3c_098f),
     (Rules::V25, 0x7c3c_8205_8774_59d2),
+    (Rules::V26, 0x7c3c_8205_8774_59d2),
 ];
 
 /// Merges of each file.

@@ -15,7 +15,7 @@ pub const RULES_FIRST: u32 = 8;
 /// rules 23; 13, which merge by rules 24; 14, by which no file goes with a move that met an unseen one, and policies bind
 /// what waits and what is written beneath a file; 15, by which no file goes with the operations beside such a move, new paths,
 /// policies and deadlines have bounds of the work that they cause, and which merge by rules 25; and 16, by which one member
-/// costs the others no unbounded work.
+/// costs the others no unbounded work, and which merge by rules 26.
 pub const RULES: RulesRange = RulesRange { oldest: RULES_FIRST, newest: 16 };
 
 /// Rules from which on a proposal names no rules but those of the next number.

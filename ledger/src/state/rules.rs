@@ -16,6 +16,7 @@ const PARTS: &[(u32, Merging, &str)] = &[
     (12, Merging::V23, POLICIES_4),
     (13, Merging::V24, POLICIES_4),
     (15, Merging::V25, POLICIES_4),
+    (16, Merging::V26, POLICIES_4),
 ];
 
 /// Rules of merging and of policies that belong to a number; none of one that this program cannot execute.
