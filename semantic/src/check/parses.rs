@@ -1,7 +1,7 @@
 //! Code still parses, and data say what merging key by key says.
 
 use super::{Check, branches, indents, joints};
-use crate::data::{self, Unread};
+use crate::data::{self, Merges, Unread};
 use crate::items;
 use crate::ladder::Task;
 use crate::language::{self, Shape};
@@ -47,11 +47,12 @@ pub(super) fn data(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> {
     if input.options.rules >= Rules::V22 && language.shape == Shape::Json && gains_a_last_comma(input, merged) {
         return Some(Check::Parses);
     }
-    let key_wise = data::merges(input.options, base.as_ref(), &ours, &theirs, input.work);
-    match read(merged)? {
+    let merged = read(merged);
+    let mut key_wise = Merges::of(input.options, base.as_ref(), &ours, &theirs, input.work);
+    match merged.as_ref()? {
         Err(Unread::DuplicateKey) => Some(Check::DuplicateKey),
         Err(Unread::Unparsed) => Some(Check::Parses),
-        Ok(merged) if rung != Rung::OneSided && !key_wise.contains(&merged) => Some(Check::Value),
+        Ok(merged) if rung != Rung::OneSided && !key_wise.have(merged) => Some(Check::Value),
         Ok(_) => None,
     }
 }
