@@ -249,3 +249,26 @@ fn with_fewer_steps_the_answer_is_the_same_or_a_conflict() {
         assert_eq!(measured(path, files, all).1, whole);
     }
 }
+
+/// A list in a list so deep, each item with an identity: one side renames the innermost key, the other sets its value.
+fn lists_in_lists(levels: usize) -> [String; 3] {
+    let around = |inner: &str| format!("{}{inner}{}", "{\"id\": 1, \"c\": [\n".repeat(levels), "]}\n".repeat(levels));
+    ["{\"id\": 1, \"k\":\n1\n}", "{\"id\": 1, \"m\":\n1\n}", "{\"id\": 1, \"k\":\n2\n}"].map(around)
+}
+
+#[test]
+fn lists_in_lists_are_merged_once_however_deep_they_are() {
+    for path in ["a.json", "a.yaml"] {
+        grows_with_its_size(path, 30, lists_in_lists);
+    }
+}
+
+#[test]
+fn rules_before_26_count_each_visit_of_lists_in_lists_and_end_in_time() {
+    let steps = |levels: usize| {
+        let files = lists_in_lists(levels);
+        measured_by(Rules::V25, "a.json", files.each_ref().map(String::as_str), STEPS_MAX)
+    };
+    assert_eq!(steps(10).0, 275_734, "as the programs before counted");
+    assert!(is_spent(&steps(60).1));
+}

@@ -101,12 +101,7 @@ impl<'a> Merger<'a, '_> {
         }
     }
 
-    fn merge_maps(
-        &mut self,
-        base: Option<&Node<'a>>,
-        ours: &[(&'a str, Id)],
-        theirs: &[(&'a str, Id)],
-    ) -> Option<Id> {
+    fn merge_maps(&mut self, base: Option<&Node<'a>>, ours: &[(&'a str, Id)], theirs: &[(&'a str, Id)]) -> Option<Id> {
         let [o, t] = [ours, theirs].map(|map| map.iter().copied().collect::<BTreeMap<&str, Id>>());
         let mut out = Vec::new();
         let keys: BTreeSet<&'a str> = ours.iter().chain(theirs).map(|(key, _)| *key).collect();
