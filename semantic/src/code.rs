@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Work;
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::items::{Code, Item};
 use crate::ladder::Task;
 use crate::language;
 use crate::lines::Interner;
 use crate::text::{self, Mode};
+use crate::{Rules, Work};
 
 /// Most items of one file or container that are matched; above it the file is text.
 const ITEMS_MAX: usize = 10_000;
@@ -26,7 +26,7 @@ pub(crate) fn merge(input: &Task) -> Option<Vec<u8>> {
     let files = [input.base?, input.ours, input.theirs];
     input.work.take_len(READ_STEPS * input.len())?;
     let codes = [Code::read(files[0], language)?, Code::read(files[1], language)?, Code::read(files[2], language)?];
-    let [base, ours, theirs] = [0, 1, 2].map(|i| Cut { text: files[i], code: &codes[i], items: codes[i].items() });
+    let [base, ours, theirs] = [0, 1, 2].map(|i| Cut::new(input, files[i], &codes[i], codes[i].items()));
     merge_items(input, base, ours, theirs, 0)
 }
 
@@ -38,6 +38,11 @@ struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
+    fn new(input: &Task, text: &'a [u8], code: &'a Code<'a>, items: Vec<Item>) -> Self {
+        let items = if input.options.rules >= Rules::V26 { whole_lines(text, items) } else { items };
+        Cut { text, code, items }
+    }
+
     fn bytes(&self, i: usize) -> &'a [u8] {
         &self.text[self.items[i].span.clone()]
     }
@@ -60,6 +65,20 @@ impl<'a> Cut<'a> {
         }
         Some(keys)
     }
+}
+
+/// Items that share no line. Those that do are one without a name: what ends a statement may be part of a word.
+fn whole_lines(text: &[u8], items: Vec<Item>) -> Vec<Item> {
+    let mut out: Vec<Item> = Vec::new();
+    for item in items {
+        match out.last_mut().filter(|last| !text[last.span.clone()].ends_with(b"\n")) {
+            Some(last) => {
+                *last = Item { span: last.span.start..item.span.end, name: None, unordered: false, body: None };
+            }
+            None => out.push(item),
+        }
+    }
+    out
 }
 
 fn merge_items(input: &Task, base: Cut, ours: Cut, theirs: Cut, depth: usize) -> Option<Vec<u8>> {
@@ -174,7 +193,7 @@ fn merge_members(input: &Task, cuts: [&Cut; 3], places: [Option<usize>; 3], dept
     let foot = outside(|span, body| body.end..span.end)?;
     let cut = |i: usize| {
         let (cut, _, body) = &parts[i];
-        Cut { text: cut.text, code: cut.code, items: cut.code.items_in(body.clone(), true) }
+        Cut::new(input, cut.text, cut.code, cut.code.items_in(body.clone(), true))
     };
     let members = merge_items(input, cut(0), cut(1), cut(2), depth + 1)?;
     Some([head, members, foot].concat())

@@ -103,8 +103,8 @@ fn edited(source: &str, edits: &[(usize, u8)]) -> String {
 
 #[test]
 fn additions_that_stand_in_one_order_only_are_in_conflict() {
-    let ours = "*2\n\n*#:\n#:\n\n#z\n";
-    let theirs = "s0l\t=\na\r;++\n\n2\r;2\r;++\n\u{e}\n";
+    let ours = "function h() {}\n\n#z\ng();\n";
+    let theirs = "=\n\n;++\n+ 1\n";
     assert_eq!(text(merged("a.ts", "\n", ours, theirs)), None);
 }
 

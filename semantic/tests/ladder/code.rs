@@ -76,3 +76,40 @@ fn code_lets_a_section_that_moved_keep_the_other_sides_edit() {
     let merged = [part("C", "of c, and more"), part("A", "of a"), part("B", "of b")].concat();
     clean("a.md", [&base, &ours, &theirs], Rung::Code, &merged);
 }
+
+/// Lines of which the lexer takes a part for the end of a statement.
+const WITH_SEMICOLONS: [(&str, &str); 5] = [
+    ("a.js", "const parts = /a;b/;\n"),
+    ("a.sh", "find . -exec rm {} \\; -print\n"),
+    ("a.sh", "cat >a.sql <<EOF\nselect 1; select 2;\nEOF\n"),
+    ("a.rs", "const A: u8 = 1; const B: u8 = 2;\n"),
+    ("a.js", "one(); /* of\n two */ two();\n"),
+];
+
+/// Functions, each behind a blank line.
+fn functions(path: &str, names: &[&str]) -> String {
+    let word = match path {
+        "a.js" => "function ",
+        "a.rs" => "fn ",
+        _ => "",
+    };
+    names.iter().map(|name| format!("\n{word}{name}() {{\n  go\n}}\n")).collect()
+}
+
+#[test]
+fn code_breaks_no_line_at_a_semicolon_that_one_side_added() {
+    for (path, line) in WITH_SEMICOLONS {
+        let [base, ours] = [functions(path, &["z"]), functions(path, &["z", "k"])];
+        let theirs = [line, &functions(path, &["z", "j"])].concat();
+        let merged = [line, &functions(path, &["z", "j", "k"])].concat();
+        clean(path, [&base, &ours, &theirs], Rung::Code, &merged);
+    }
+}
+
+#[test]
+fn code_breaks_no_line_at_a_semicolon_that_stands_in_all_files() {
+    for (path, line) in WITH_SEMICOLONS {
+        let of = |names: &[&str]| [line, &functions(path, names)].concat();
+        clean(path, [&of(&["z"]), &of(&["z", "k"]), &of(&["z", "j"])], Rung::Code, &of(&["z", "j", "k"]));
+    }
+}
