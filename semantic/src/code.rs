@@ -106,11 +106,20 @@ fn merge_items(input: &Task, base: Cut, ours: Cut, theirs: Cut, depth: usize) ->
         let places = [0, 1, 2].map(|side| places[side].get(key).copied());
         let bytes = merge_item(input, [&base, &ours, &theirs], places, depth)?;
         if !out.is_empty() && !out.ends_with(b"\n") {
-            out.push(b'\n');
+            out.extend_from_slice(line_end(input.options.rules, [&base, &ours, &theirs]));
         }
         out.extend_from_slice(&bytes);
     }
     Some(out)
+}
+
+/// End of a last line that has none and stands elsewhere now, as that of the line above it.
+fn line_end(rules: Rules, files: [&Cut; 3]) -> &'static [u8] {
+    let has_returns = |cut: &&Cut| {
+        let last = cut.text.iter().rposition(|b| *b == b'\n');
+        last.is_some_and(|at| cut.text[..at].ends_with(b"\r"))
+    };
+    if rules >= Rules::V26 && files.iter().any(has_returns) { b"\r\n" } else { b"\n" }
 }
 
 /// The order of names: like lines, but new declarations of both sides at one place stand by name.

@@ -113,3 +113,10 @@ fn code_breaks_no_line_at_a_semicolon_that_stands_in_all_files() {
         clean(path, [&of(&["z"]), &of(&["z", "k"]), &of(&["z", "j"])], Rung::Code, &of(&["z", "j", "k"]));
     }
 }
+
+#[test]
+fn code_ends_the_last_line_of_a_file_as_the_file_ends_its_lines() {
+    let [base, ours, theirs] = TWO_FUNCTIONS.map(|file| file.trim_end().replace('\n', "\r\n"));
+    let merged = "fn first() {\n    one();\n}\n\nfn second() {\n    two();\n}\n\nfn third() {\n    three();\n}";
+    clean("a.rs", [&base, &ours, &theirs], Rung::Code, &merged.replace('\n', "\r\n"));
+}
