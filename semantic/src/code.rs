@@ -25,7 +25,8 @@ pub(crate) fn merge(input: &Task) -> Option<Vec<u8>> {
     let language = language::of(input.path);
     let files = [input.base?, input.ours, input.theirs];
     input.work.take_len(READ_STEPS * input.len())?;
-    let codes = [Code::read(files[0], language)?, Code::read(files[1], language)?, Code::read(files[2], language)?];
+    let read = |file: usize| Code::read(files[file], language, input.options.rules);
+    let codes = [read(0)?, read(1)?, read(2)?];
     let [base, ours, theirs] = [0, 1, 2].map(|i| Cut::new(input, files[i], &codes[i], codes[i].items()));
     merge_items(input, base, ours, theirs, 0)
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 pub(crate) use eager::Early;
 
+use crate::Rules;
 use crate::language::{Language, Shape, WORDS, Words};
 use crate::lex::{self, Kind, Token};
 
@@ -43,6 +44,7 @@ enum CutBy {
 pub(crate) struct Code<'a> {
     text: &'a [u8],
     words: &'static Words,
+    rules: Rules,
     cut_by: CutBy,
     tokens: Vec<Token>,
     /// For each opening bracket the index of its partner.
@@ -57,7 +59,7 @@ pub(crate) struct Code<'a> {
 
 impl<'a> Code<'a> {
     /// Reads a file of code; none where its shape is another or its brackets do not match.
-    pub(crate) fn read(text: &'a [u8], language: &Language) -> Option<Self> {
+    pub(crate) fn read(text: &'a [u8], language: &Language, rules: Rules) -> Option<Self> {
         let (words, cut_by) = match language.shape {
             Shape::Braces(words) => (words, CutBy::Brackets),
             Shape::Indent(words) => (words, CutBy::Indent),
@@ -90,7 +92,7 @@ impl<'a> Code<'a> {
             after = if blank(&tokens[back]) { after } else { Some(back) };
             says[back] = after;
         }
-        Some(Code { text, words, cut_by, tokens, partner, opens, said, says })
+        Some(Code { text, words, rules, cut_by, tokens, partner, opens, said, says })
     }
 
     /// The items of the whole file.
@@ -167,7 +169,7 @@ mod tests {
     use crate::language;
 
     fn cut(path: &str, text: &str) -> Vec<(String, Option<String>)> {
-        let code = Code::read(text.as_bytes(), language::of(path)).expect("balanced");
+        let code = Code::read(text.as_bytes(), language::of(path), Rules::NEWEST).expect("balanced");
         let items = code.items();
         let tiled: String = items.iter().map(|i| &text[i.span.clone()]).collect();
         assert_eq!(tiled, text, "items tile the file");
@@ -200,7 +202,7 @@ mod tests {
     #[test]
     fn a_method_that_closes_on_the_line_of_its_class_is_cut_at_that_line() {
         let text = "class A {\n  void f() {\n    a();\n  }}\n";
-        let code = Code::read(text.as_bytes(), language::of("A.java")).expect("balanced");
+        let code = Code::read(text.as_bytes(), language::of("A.java"), Rules::NEWEST).expect("balanced");
         let class = code.items().into_iter().find(|i| i.body.is_some()).expect("a class");
         let members = code.items_in(class.body.expect("a body"), true);
         let spans: Vec<_> = members.into_iter().map(|member| &text[member.span]).collect();
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn java_methods_are_told_by_their_parameters() {
         let text = "package p;\n\npublic class A {\n    private int x = 1;\n\n    @Override\n    public int f(int a) {\n        return a;\n    }\n\n    int f(String b) { return 1; }\n}\n";
-        let code = Code::read(text.as_bytes(), language::of("A.java")).expect("balanced");
+        let code = Code::read(text.as_bytes(), language::of("A.java"), Rules::NEWEST).expect("balanced");
         let class = code.items().into_iter().find(|i| i.body.is_some()).expect("a class");
         let members = code.items_in(class.body.expect("a body"), true);
         let names: Vec<_> = members.into_iter().filter_map(|m| m.name).collect();

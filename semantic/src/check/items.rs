@@ -62,7 +62,7 @@ pub(super) fn places(input: &Task, file: &[u8], names: &mut Names) -> Option<Pla
     if file.len() > limits::STRUCTURE_BYTES_MAX {
         return None;
     }
-    let code = Code::read(file, language::of(input.path))?;
+    let code = Code::read(file, language::of(input.path), input.options.rules)?;
     let mut out = Places::new();
     let mut open: Vec<(usize, Item)> = code.items().into_iter().map(|item| (0, item)).collect();
     while let Some((container, item)) = open.pop() {

@@ -44,7 +44,7 @@ fn stated(input: &Task, file: &[u8], names: &mut Names) -> Option<BTreeMap<usize
         return None;
     }
     let language = language::of(input.path);
-    let code = Code::read(file, language)?;
+    let code = Code::read(file, language, input.options.rules)?;
     let mut out = BTreeMap::new();
     let mut open: Vec<(usize, Item)> = code.items().into_iter().map(|i| (0, i)).collect();
     while let Some((container, item)) = open.pop() {

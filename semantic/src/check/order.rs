@@ -19,7 +19,7 @@ pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
 
 fn code<'a>(input: &Task, file: &'a [u8]) -> Option<Code<'a>> {
     let is_small = file.len() <= limits::STRUCTURE_BYTES_MAX;
-    is_small.then(|| Code::read(file, language::of(input.path))).flatten()
+    is_small.then(|| Code::read(file, language::of(input.path), input.options.rules)).flatten()
 }
 
 #[cfg(test)]

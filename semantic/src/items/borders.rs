@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Code, Item};
+use crate::Rules;
 use crate::language::Break;
 use crate::lex::Kind;
 
@@ -37,9 +38,7 @@ impl Code<'_> {
             };
             i = next;
             if ends {
-                while i < tokens.end && self.tokens[i].kind == Kind::Comment && self.same_line(i - 1, i) {
-                    i += 1;
-                }
+                i = self.past_comments(i, tokens.end);
                 let to = self.end_of_line(i - 1, i, span.end);
                 out.push(self.item(from..to, start..i, members));
                 while i < tokens.end && self.tokens[i].from < to {
@@ -70,19 +69,35 @@ impl Code<'_> {
             }
             // The item ends with the last line that holds code before the next head; comments belong to what follows.
             let last = self.last_said(start, pair[1]);
-            let last = last.map_or(pair[1], |i| i + 1);
+            let last = last.map_or(pair[1], |i| self.past_trailing(i + 1, pair[1]));
             let to = self.end_of_line(last.saturating_sub(1), last, span.end);
             out.push(self.item(from..to, start..last, true));
             (from, start) = (to, last);
         }
         if let Some(head) = heads.last() {
             let last = self.last_said(*head, tokens.end);
-            let last = last.map_or(tokens.end, |i| i + 1);
+            let last = last.map_or(tokens.end, |i| self.past_trailing(i + 1, tokens.end));
             let to = self.end_of_line(last - 1, last, span.end);
             out.push(self.item(from..to, start..last, true));
             (from, start) = (to, last);
         }
         self.rest(out, from..span.end, start..tokens.end)
+    }
+
+    /// Past the comments on the line of the token before `i`: behind a line end stands another line, by rules 26.
+    fn past_comments(&self, mut i: usize, end: usize) -> usize {
+        if self.rules >= Rules::V26 && self.tokens[i - 1].kind == Kind::Line {
+            return i;
+        }
+        while i < end && self.tokens[i].kind == Kind::Comment && self.same_line(i - 1, i) {
+            i += 1;
+        }
+        i
+    }
+
+    /// The same where indentation tells the block; older rules than 26 left such a comment to what follows.
+    fn past_trailing(&self, i: usize, end: usize) -> usize {
+        if self.rules >= Rules::V26 { self.past_comments(i, end) } else { i }
     }
 
     /// Tokens that start a statement at the indentation of the first.

@@ -214,10 +214,10 @@ impl<'a> Code<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language;
+    use crate::{Rules, language};
 
     fn early(path: &str, text: &str) -> Vec<String> {
-        let code = Code::read(text.as_bytes(), language::of(path)).expect("balanced");
+        let code = Code::read(text.as_bytes(), language::of(path), Rules::NEWEST).expect("balanced");
         let early = code.early(&Work::default()).expect("little work").into_iter();
         early.map(|(_, user, used)| [user, b" ", used].concat()).map(|b| String::from_utf8_lossy(&b).into()).collect()
     }

@@ -120,3 +120,25 @@ fn code_ends_the_last_line_of_a_file_as_the_file_ends_its_lines() {
     let merged = "fn first() {\n    one();\n}\n\nfn second() {\n    two();\n}\n\nfn third() {\n    three();\n}";
     clean("a.rs", [&base, &ours, &theirs], Rung::Code, &merged.replace('\n', "\r\n"));
 }
+
+#[test]
+fn a_comment_stays_with_the_declaration_below_it_where_line_ends_end_statements() {
+    for (path, a, one, b) in [
+        ("a.ts", "function a() {\n  x(1)\n}\n", "const one = 1\n", "// eslint-disable-next-line\nfunction b() {\n}\n"),
+        ("a.kt", "fun a() {\n  x(1)\n}\n", "val one = 1\n", "/** b. */\nfun b() {\n}\n"),
+    ] {
+        let files = [[a, one].concat(), [one, a].concat(), [a, one, b].concat()];
+        clean(path, files.each_ref().map(String::as_str), Rung::Text, &[one, a, b].concat());
+    }
+}
+
+#[test]
+fn code_keeps_a_comment_with_the_statement_before_it_where_indentation_tells_the_block() {
+    for (path, a, changed, b) in [
+        ("a.py", "def a():\n    return 1  # one\n", "def a():\n    return 5  # one\n", "def b():\n    return 2\n"),
+        ("a.rb", "def a\n  1\nend # one\n", "def a\n  5\nend # one\n", "def b\n  2\nend\n"),
+    ] {
+        let files = [[a, b, "c = 1\n"].concat(), [b, "c = 1\n", a].concat(), [changed, b, "c = 1\n"].concat()];
+        clean(path, files.each_ref().map(String::as_str), Rung::Code, &[b, "c = 1\n", changed].concat());
+    }
+}
