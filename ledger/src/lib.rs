@@ -105,6 +105,8 @@ pub use state::branch::{BranchRecord, BranchState, ForeignGroup};
 pub use state::conflict_log::{Actor, ConflictEvent, ConflictEventKind};
 pub use state::electorate::{Electorate, Threshold};
 #[cfg(feature = "execution")]
+pub use state::gaps::{GapScan, Gaps};
+#[cfg(feature = "execution")]
 pub use state::ledger::{Ledger, OpenError};
 #[cfg(feature = "execution")]
 pub use state::memory_store::MemoryStore;

@@ -5,10 +5,11 @@ use crate::rows::{Each, Order, Rows};
 use crate::shared::{Shared, Turn};
 use crate::tables::{Name, Writes};
 use crate::value::first_piece;
-use crate::view::View;
+use crate::view::{View, Written};
 use borsh::BorshSerialize;
-use quorate_ledger::{Read, Store, StoreError, Table};
+use quorate_ledger::{Gaps, Read, Store, StoreError, Table};
 use quorate_pbft::Digest;
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 /// [`Fold`](crate::Fold), and made again after a crash.
 pub struct Batch {
     writes: [Writes; Name::COUNT],
+    gaps: [RefCell<Gaps>; Name::COUNT],
     view: Arc<View>,
     turn: Turn,
     /// Whether the commit syncs.
@@ -37,8 +39,8 @@ impl Batch {
     pub(crate) fn begin(shared: &Arc<Shared>) -> Result<Self, StoreError> {
         shared.poison.check()?;
         let turn = shared.turn();
-        let writes = [const { Writes::new() }; Name::COUNT];
-        Ok(Self { writes, view: shared.view(), turn, durable: false, group: None, pruned: None, damage: None })
+        let (writes, gaps) = Default::default();
+        Ok(Self { writes, gaps, view: shared.view(), turn, durable: false, group: None, pruned: None, damage: None })
     }
 
     /// Whether there is nothing to commit.
@@ -83,7 +85,16 @@ impl Batch {
     }
 
     pub(crate) fn set(&mut self, table: Name, key: &[u8], value: Vec<u8>) {
-        self.writes[table as usize].insert(key.to_vec(), Some(Arc::new(value)));
+        self.insert(table, key.to_vec(), value);
+    }
+
+    fn insert(&mut self, table: Name, key: Vec<u8>, value: Vec<u8>) {
+        self.gaps[table as usize].get_mut().fill(&key);
+        self.writes[table as usize].insert(key, Some(Arc::new(value)));
+    }
+
+    fn written(&self, table: Name) -> Written<'_> {
+        Written { rows: &self.writes[table as usize], gaps: &self.gaps[table as usize] }
     }
 
     pub(crate) fn remove(&mut self, table: Name, key: &[u8]) {
@@ -129,12 +140,12 @@ impl Rows for Batch {
 
     fn rows(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
         self.turn.shared.poison.check()?;
-        self.view.rows(Some(&self.writes[table as usize]), (table, from, to), order, each)
+        self.view.rows(Some(self.written(table)), (table, from, to), order, each)
     }
 
     fn keys(&self, table: Name, from: &[u8], to: &[u8], order: Order, each: Each<'_>) -> Result<(), StoreError> {
         self.turn.shared.poison.check()?;
-        self.view.keys(Some(&self.writes[table as usize]), (table, from, to), order, each)
+        self.view.keys(Some(self.written(table)), (table, from, to), order, each)
     }
 }
 
@@ -180,7 +191,7 @@ impl Store for Batch {
 
     fn give(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
         self.turn.shared.poison.check()?;
-        self.writes[Name::from(table) as usize].insert(key, Some(Arc::new(value)));
+        self.insert(table.into(), key, value);
         Ok(())
     }
 

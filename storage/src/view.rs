@@ -5,8 +5,9 @@ use crate::memory::{Bounds, MemTable};
 use crate::rows::{Each, Order};
 use crate::tables::{Name, Value, Writes};
 use crate::value;
-use quorate_ledger::StoreError;
+use quorate_ledger::{GapScan, Gaps, StoreError};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
@@ -26,6 +27,17 @@ pub(crate) struct View {
     pub(crate) at: u64,
 }
 
+/// Rows of one table that a batch writes, over those of a view.
+#[derive(Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub(crate) rows: &'a Writes,
+    /// Stretches in which no row is left after these writes: ascending scans jump over them.
+    pub(crate) gaps: &'a RefCell<Gaps>,
+}
+
+/// Callback for each row that a scan passes; no value where it was removed.
+type Passing<'a> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>, StoreError>;
+
 impl View {
     pub(crate) fn get(&self, table: Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.tables().find_map(|rows| rows.get(table, key, self.at)) {
@@ -44,32 +56,58 @@ impl View {
     /// Calls `each` for the rows of `from..=to` after these writes, in order.
     pub(crate) fn rows(
         &self,
-        writes: Option<&Writes>,
+        written: Option<Written<'_>>,
         range: (Name, &[u8], &[u8]),
         order: Order,
         each: Each<'_>,
     ) -> Result<(), StoreError> {
-        self.walk(writes, range, order, |row| self.base.value(range.0, row), each)
+        self.walk(written, range, order, |row| self.base.value(range.0, row), each)
     }
 
     /// Calls `each` for the keys of `from..=to` after these writes, in order, with no values: those of redb are not read.
     pub(crate) fn keys(
         &self,
-        writes: Option<&Writes>,
+        written: Option<Written<'_>>,
         range: (Name, &[u8], &[u8]),
         order: Order,
         each: Each<'_>,
     ) -> Result<(), StoreError> {
-        self.walk(writes, range, order, |_| Ok(Cow::default()), &mut |key, _| each(key, &[]))
+        self.walk(written, range, order, |_| Ok(Cow::default()), &mut |key, _| each(key, &[]))
     }
 
     fn walk(
         &self,
-        writes: Option<&Writes>,
+        written: Option<Written<'_>>,
         (table, from, to): (Name, &[u8], &[u8]),
         order: Order,
         value_of: impl Fn(&Stored) -> Result<Cow<'_, [u8]>, StoreError>,
         each: Each<'_>,
+    ) -> Result<(), StoreError> {
+        let mut gaps = written.filter(|_| order == Order::Up).map(|written| GapScan::new(written.gaps));
+        let mut next = Some(from.to_vec());
+        while let Some(from) = next {
+            let range = (table, from.as_slice(), to);
+            self.pass(written.map(|written| written.rows), range, order, &value_of, &mut |key, value| {
+                let Some(value) = value else {
+                    return Ok(gaps.as_mut().map_or(ControlFlow::Continue(()), |gaps| gaps.removed(key)));
+                };
+                gaps.iter_mut().for_each(|gaps| gaps.row(key));
+                each(key, value)
+            })?;
+            next = gaps.as_mut().and_then(GapScan::jump);
+        }
+        gaps.into_iter().for_each(GapScan::end);
+        Ok(())
+    }
+
+    /// Calls `each` for the rows of a range, and with no value for those that were removed since the last fold.
+    fn pass(
+        &self,
+        writes: Option<&Writes>,
+        (table, from, to): (Name, &[u8], &[u8]),
+        order: Order,
+        value_of: &impl Fn(&Stored) -> Result<Cow<'_, [u8]>, StoreError>,
+        each: Passing<'_>,
     ) -> Result<(), StoreError> {
         if from > to {
             return Ok(());
@@ -86,8 +124,8 @@ impl View {
                 (Some(old), Some((new, _))) => order.compare(old.key(), new),
             };
             let flow = match (first, &old, &new) {
-                (Ordering::Less, Some(row), _) => each(row.key(), &value_of(row)?)?,
-                (_, _, Some((key, Some(value)))) => each(key, value)?,
+                (Ordering::Less, Some(row), _) => each(row.key(), Some(&value_of(row)?))?,
+                (_, _, Some((key, value))) => each(key, value.as_ref().map(|value| value.as_slice()))?,
                 _ => ControlFlow::Continue(()),
             };
             if flow.is_break() {

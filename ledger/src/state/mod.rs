@@ -20,6 +20,8 @@ pub(crate) mod rules;
 #[cfg(feature = "execution")]
 pub(crate) mod named;
 #[cfg(feature = "execution")]
+pub(crate) mod gaps;
+#[cfg(feature = "execution")]
 pub(crate) mod overlay;
 #[cfg(feature = "execution")]
 pub(crate) mod versions;

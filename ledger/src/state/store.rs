@@ -26,6 +26,11 @@ pub enum Table {
     Meta,
 }
 
+impl Table {
+    #[cfg(feature = "execution")]
+    pub(crate) const COUNT: usize = Self::Meta as usize + 1;
+}
+
 /// The tables that executing a slot reads beside the entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Live {

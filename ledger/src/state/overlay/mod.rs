@@ -1,10 +1,9 @@
 //! Writes of a slot so far, and those of the envelope in hand on top of them.
 
-mod empty;
 mod scan;
 
-use self::empty::Empty;
 use self::scan::Written;
+use crate::state::gaps::Gaps;
 use crate::state::index::{IndexRow, Indexed, KINDS};
 use crate::state::store::{Live, LiveStore, ReadLive, Store, StoreError, Table};
 use crate::state::tree::{self, Changes, Key, TreeNumber};
@@ -26,8 +25,8 @@ pub(crate) struct Overlay<'s> {
     /// Writes of the envelope in hand; none where it removes.
     pending: Named<Option<Vec<u8>>>,
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
-    /// Where the envelope in hand has removed every row.
-    empty: RefCell<Empty>,
+    /// Stretches of each table in which the envelope in hand has removed every row.
+    gaps: [RefCell<Gaps>; Table::COUNT],
     /// Contents that rows of accepted envelopes name; none where nobody wants to know.
     named: Option<BTreeSet<Digest>>,
 }
@@ -45,8 +44,8 @@ struct Known {
 impl<'s> Overlay<'s> {
     /// Adds to `named` the contents that are named from now on.
     pub(crate) fn new(store: &'s mut dyn Store, named: Option<BTreeSet<Digest>>) -> Self {
-        let (known, pending, rows, empty) = Default::default();
-        Self { store, known, pending, rows, empty, named }
+        let (known, pending, rows, gaps) = Default::default();
+        Self { store, known, pending, rows, gaps, named }
     }
 
     /// Contents that were named so far.
@@ -170,7 +169,7 @@ impl<'s> Overlay<'s> {
 
     /// Sets a row, if the envelope in hand is accepted.
     pub(crate) fn put_row(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.empty.get_mut().fill(table, &key);
+        self.gaps[table as usize].get_mut().fill(&key);
         self.rows.insert((table, key), Some(value));
     }
 
@@ -241,7 +240,7 @@ impl<'s> Overlay<'s> {
     /// The envelope in hand is accepted.
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
         self.store.step();
-        self.empty.get_mut().clear();
+        self.gaps = Default::default();
         for (tree, entries) in core::mem::take(&mut self.pending) {
             let known = self.known.get_mut().entry(tree).or_default();
             for (name, value) in entries {
@@ -267,7 +266,7 @@ impl<'s> Overlay<'s> {
         self.store.step();
         self.pending.clear();
         self.rows.clear();
-        self.empty.get_mut().clear();
+        self.gaps = Default::default();
     }
 
     /// Writes the entries of the slot; what changed in each tree.
@@ -305,7 +304,7 @@ impl<'s> Overlay<'s> {
 
     /// Sets a row outside every envelope.
     pub(crate) fn put_now(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.empty.get_mut().fill(table, key);
+        self.gaps[table as usize].get_mut().fill(key);
         self.store.put(table, key, value)
     }
 }

@@ -1,8 +1,8 @@
 //! Rows as the envelope in hand sees them: what it writes, laid over what is stored.
 
 use super::Overlay;
-use super::empty::Passed;
-use crate::state::store::{Live, ReadLive, StoreError};
+use crate::state::gaps::GapScan;
+use crate::state::store::{Live, ReadLive, StoreError, Table};
 use core::cell::RefCell;
 use core::iter::Peekable;
 use core::ops::ControlFlow;
@@ -16,22 +16,20 @@ impl ReadLive for Overlay<'_> {
     }
 
     fn scan(&self, table: Live, from: &[u8], to: &[u8], each: Each<'_>) -> Result<(), StoreError> {
-        let (mut from, passed) = (from.to_vec(), RefCell::new(Passed::default()));
+        let passed = RefCell::new(GapScan::new(&self.gaps[Table::from(table) as usize]));
         let each = &mut |key: &[u8], value: &[u8]| {
-            passed.borrow_mut().end(&mut self.empty.borrow_mut(), table.into(), Some(key));
+            passed.borrow_mut().row(key);
             each(key, value)
         };
-        loop {
-            let removed = &mut |key: &[u8]| passed.borrow_mut().pass(&self.empty.borrow(), table.into(), key);
+        let mut next = Some(from.to_vec());
+        while let Some(from) = next {
+            let removed = &mut |key: &[u8]| passed.borrow_mut().removed(key);
             let written = self.written_rows(table.into(), &from, to).peekable();
             let laid = Laid { written, is_before: |a, b| a < b, each, removed };
             laid.over(|each| self.stored().scan(table, &from, to, each))?;
-            match passed.borrow_mut().jump() {
-                Some(behind) => from = behind,
-                None => break,
-            }
+            next = passed.borrow_mut().jump();
         }
-        passed.borrow_mut().end(&mut self.empty.borrow_mut(), table.into(), None);
+        passed.into_inner().end();
         Ok(())
     }
 

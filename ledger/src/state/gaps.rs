@@ -1,93 +1,101 @@
-//! Stretches of a table in which the envelope in hand has removed every row: a scan jumps over them.
+//! Stretches of a table in which every row was removed: a scan jumps over them.
 //!
-//! An envelope that removes the files of a large folder and writes into it has the folder's rows looked for with each of its
-//! operations. It passes each row that it removed once, and not once for each operation.
+//! Rows that were removed stay in memory as such until they are folded, and each scan passes them. An envelope that
+//! writes into a large folder whose files are gone has the folder's rows looked for with each of its operations. It
+//! passes each row that was removed once, and not once for each operation.
 
-use crate::state::store::Table;
+use core::cell::RefCell;
 use core::ops::{Bound, ControlFlow};
 use std::collections::BTreeMap;
 
-/// Removed rows in a row that are worth a stretch: to begin a scan anew costs as much as to pass so many.
+/// Removed rows in a row that are worth a gap: to begin a scan anew costs as much as to pass so many.
 const PASSED_MIN: usize = 16;
 
-/// First key of each stretch, and the first one behind it.
-#[derive(Default)]
-pub(super) struct Empty(BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>);
+/// Stretches of one table without rows: the first key of each, and the first one behind it.
+#[derive(Debug, Default)]
+pub struct Gaps(BTreeMap<Vec<u8>, Vec<u8>>);
 
-impl Empty {
-    /// The stretch that a key lies in.
-    fn around(&self, table: Table, key: &[u8]) -> Option<(&[u8], &[u8])> {
-        let (from, behind) =
-            self.0.get(&table)?.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
+impl Gaps {
+    /// The gap that a key lies in.
+    fn around(&self, key: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (from, behind) = self.0.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
         (key < behind.as_slice()).then_some((from, behind))
     }
 
-    fn add(&mut self, table: Table, from: Vec<u8>, behind: Vec<u8>) {
-        let stretches = self.0.entry(table).or_default();
-        let inside: Vec<_> = stretches.range(from.clone()..behind.clone()).map(|(from, _)| from.clone()).collect();
-        inside.iter().for_each(|from| drop(stretches.remove(from)));
-        stretches.insert(from, behind);
+    fn add(&mut self, from: Vec<u8>, behind: Vec<u8>) {
+        let inside: Vec<_> = self.0.range(from.clone()..behind.clone()).map(|(from, _)| from.clone()).collect();
+        inside.iter().for_each(|from| drop(self.0.remove(from)));
+        self.0.insert(from, behind);
     }
 
-    /// A row is there now: what was around it are two stretches.
-    pub(super) fn fill(&mut self, table: Table, key: &[u8]) {
-        let Some((from, behind)) = self.around(table, key).map(|(from, behind)| (from.to_vec(), behind.to_vec()))
-        else {
+    /// A row is there now: what was around it are two gaps.
+    pub fn fill(&mut self, key: &[u8]) {
+        let Some((from, behind)) = self.around(key).map(|(from, behind)| (from.to_vec(), behind.to_vec())) else {
             return;
         };
-        let stretches = self.0.entry(table).or_default();
-        stretches.remove(&from);
+        self.0.remove(&from);
         let halves = [(from, key.to_vec()), (next(key), behind)];
-        stretches.extend(halves.into_iter().filter(|(from, behind)| from < behind));
-    }
-
-    /// Other rows than before may be there.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.0.extend(halves.into_iter().filter(|(from, behind)| from < behind));
     }
 }
 
-/// Removed rows that a scan passes one after the other.
-#[derive(Default)]
-pub(super) struct Passed {
+/// An ascending scan of a table with gaps, which it jumps over and adds to.
+pub struct GapScan<'g> {
+    gaps: &'g RefCell<Gaps>,
+    /// The first removed row since the last one that is there.
     from: Option<Vec<u8>>,
     behind: Vec<u8>,
-    count: usize,
-    /// Where the scan goes on, behind a known stretch.
+    passed: usize,
+    /// The key from which the scan goes on, behind a known gap.
     jump: Option<Vec<u8>>,
 }
 
-impl Passed {
-    /// Passes a removed row; a scan breaks off where a known stretch begins.
-    pub(super) fn pass(&mut self, empty: &Empty, table: Table, key: &[u8]) -> ControlFlow<()> {
-        let known = empty.around(table, key);
+impl<'g> GapScan<'g> {
+    /// A scan that has passed nothing yet.
+    pub fn new(gaps: &'g RefCell<Gaps>) -> Self {
+        Self { gaps, from: None, behind: Vec::new(), passed: 0, jump: None }
+    }
+
+    /// Passes a removed row; the scan breaks off at a known gap, and goes on at [`GapScan::jump`].
+    pub fn removed(&mut self, key: &[u8]) -> ControlFlow<()> {
+        let gaps = self.gaps.borrow();
+        let known = gaps.around(key);
         self.from.get_or_insert_with(|| known.map_or(key, |(from, _)| from).to_vec());
         self.behind.clear();
         let Some((_, behind)) = known else {
             self.behind.extend(key);
             self.behind.push(0);
-            self.count += 1;
+            self.passed += 1;
             return ControlFlow::Continue(());
         };
         self.behind.extend(behind);
-        self.count += PASSED_MIN;
+        self.passed += PASSED_MIN;
         self.jump = Some(behind.to_vec());
         ControlFlow::Break(())
     }
 
-    /// Keeps what was passed, up to the row that is there, or else to the last one that was removed.
-    pub(super) fn end(&mut self, empty: &mut Empty, table: Table, row: Option<&[u8]>) {
-        if let Some(from) = self.from.take()
-            && self.count >= PASSED_MIN
-        {
-            empty.add(table, from, row.unwrap_or(&self.behind).to_vec());
-        }
-        self.count = 0;
+    /// Passes a row that is there: what was passed before it is a gap.
+    pub fn row(&mut self, key: &[u8]) {
+        self.keep(Some(key));
     }
 
-    /// The key from which a scan that broke off goes on.
-    pub(super) fn jump(&mut self) -> Option<Vec<u8>> {
+    /// Key from which a scan that broke off at a gap goes on.
+    pub fn jump(&mut self) -> Option<Vec<u8>> {
         self.jump.take()
+    }
+
+    /// The end of the scan: what was passed since the last row is a gap.
+    pub fn end(mut self) {
+        self.keep(None);
+    }
+
+    fn keep(&mut self, row: Option<&[u8]>) {
+        if let Some(from) = self.from.take()
+            && self.passed >= PASSED_MIN
+        {
+            self.gaps.borrow_mut().add(from, row.unwrap_or(&self.behind).to_vec());
+        }
+        self.passed = 0;
     }
 }
 
@@ -101,12 +109,13 @@ mod tests {
     use super::*;
     use crate::state::memory_store::MemoryStore;
     use crate::state::overlay::Overlay;
-    use crate::state::overlay::scan::Each;
-    use crate::state::store::{Live, Read, ReadLive, Store, StoreError};
+    use crate::state::store::{Live, Read, ReadLive, Store, StoreError, Table};
     use core::cell::Cell;
     use std::collections::BTreeSet;
 
     const TABLE: Table = Table::Names;
+
+    type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
     fn keys(overlay: &Overlay, from: &[u8], most: usize) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
