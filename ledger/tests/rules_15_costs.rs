@@ -6,9 +6,12 @@ mod memory;
 
 use memory::{peak_of, taken_by};
 use quorate_ledger::policy::{DomainPolicy, Format, PathRule, Schema, Step, Strategy};
-use quorate_ledger::{Act, Base, Code, Dependency, Genesis, GenesisFile, Limits, Op, Principal, Receipt, State};
+use quorate_ledger::{
+    Act, Base, Code, Dependency, Genesis, GenesisFile, Limits, LockMode, Op, Principal, Receipt, State,
+};
 use quorate_pbft::Signer;
 use support::disputes::{goes_on_by, policy, rule, world};
+use support::locks::grab;
 use support::world::{Edit, World, remove, rename, write};
 
 /// A policy with a rule for each schema: the folders `0`, `1` and so on.
@@ -326,4 +329,25 @@ fn a_content_that_every_operation_of_an_envelope_names_is_laid_down_once() {
     });
     assert_eq!(state, Some(State::Applied));
     assert!(taken < 16 * SIZE, "{taken} bytes");
+}
+
+/// Bytes that an envelope of so many writes takes below sixteen folders, each of which four authors have locked or not.
+fn taken_below(is_locked: bool, writes: usize) -> usize {
+    let mut world = world(8);
+    let folders: Vec<String> = (1..=16).map(|depth| vec!["a"; depth].join("/")).collect();
+    if is_locked {
+        let locks: Vec<Edit> = folders.iter().map(|folder| grab(folder, LockMode::Ix)).collect();
+        (0..4).for_each(|who| assert_eq!(world.does(who, &locks).state, State::Applied));
+    }
+    let edits: Vec<Edit> = (0..writes).map(|name| write(&format!("{}/{name}", folders[15]), "x")).collect();
+    let draft = world.draft(0, world.now(), &edits);
+    let item = world.item(&draft);
+    let decided = world.decided(vec![(0, vec![item])]);
+    taken_by(|| drop(world.ledger.execute(&mut world.store, &decided).expect("memory does not fail")))
+}
+
+#[test]
+fn a_line_of_locks_is_read_once_for_all_that_an_envelope_writes_below_it() {
+    let (free, locked) = (taken_below(false, 500), taken_below(true, 500));
+    assert!(locked < free + (1 << 20), "{locked} bytes, {free} without locks");
 }

@@ -6,7 +6,7 @@
 //! asked for again after the longest lease, too.
 
 use super::Applier;
-use crate::lock::{LEASE_MS_MAX, holder};
+use crate::lock::LEASE_MS_MAX;
 use crate::state::abort::Abort;
 use crate::state::conflict_log::{Actor, ConflictEventKind};
 use crate::state::record::{ConflictRecord, Hold, Side};
@@ -44,9 +44,9 @@ impl Applier<'_, '_> {
     }
 
     /// The first of these paths that cannot be written now, and when that is over.
-    fn in_the_way(&self, (paths, file_at): &Writes) -> Result<Option<(String, Time)>, StoreError> {
+    fn in_the_way(&mut self, (paths, file_at): &Writes) -> Result<Option<(String, Time)>, StoreError> {
         for path in paths {
-            let lock = holder::against(self.overlay, self.domain, path, &NOBODY, self.place.time)?;
+            let lock = self.lock_against(path, &NOBODY)?;
             if let Some(held) = lock.and_then(|(_, request)| request.held) {
                 return Ok(Some((path.clone(), held.until)));
             }

@@ -4,7 +4,8 @@ use super::Applier;
 use crate::format::constants::GROUP;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::format::rules::WORK_OF_ONE_SINCE;
-use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, Manager, Placed, WAIT_MS_MAX, holder};
+use crate::lock::holder::{self, Bars};
+use crate::lock::{self, Asked, AuthorLocks, LEASE_MS_MAX, LEASE_MS_MIN, LockRequest, Manager, Placed, WAIT_MS_MAX};
 use crate::state::abort::Abort;
 use crate::state::name;
 use crate::state::store::StoreError;
@@ -77,8 +78,7 @@ impl<'s> Applier<'_, 's> {
 
     /// Refuses the envelope where another author's lock keeps writers away from a path.
     pub(super) fn is_unlocked(&mut self, path: &str) -> Result<(), StoreError> {
-        let against = holder::against(self.overlay, self.domain, path, &self.author(), self.place.time)?;
-        if let Some((place, theirs)) = against {
+        if let Some((place, theirs)) = self.lock_against(path, &self.author())? {
             let (who, organisation) = (lock::named(self.overlay, &theirs.author)?, theirs.organisation);
             let place = Shown(lock::shown(&place));
             let detail = format!("{}: {who} of {organisation:?} has locked {place}", Shown(path));
@@ -88,9 +88,17 @@ impl<'s> Applier<'_, 's> {
     }
 
     /// Whether another author's lock keeps writers away from a path.
-    pub(super) fn is_locked(&self, path: &str) -> Result<bool, StoreError> {
-        let against = holder::against(self.overlay, self.domain, path, &self.author(), self.place.time)?;
-        Ok(against.is_some())
+    pub(super) fn is_locked(&mut self, path: &str) -> Result<bool, StoreError> {
+        Ok(self.lock_against(path, &self.author())?.is_some())
+    }
+
+    /// The lock of another author, and its path, that keeps an author from writing to a path.
+    pub(super) fn lock_against(
+        &mut self,
+        path: &str,
+        author: &PublicKey,
+    ) -> Result<Option<(String, LockRequest)>, StoreError> {
+        self.bars.against((self.overlay, self.domain), path, author, self.place.time)
     }
 
     /// Ends what an author holds or awaits, in every domain. A lock that ended protects nothing from here on, and
@@ -132,7 +140,9 @@ impl<'s> Applier<'_, 's> {
         Ok(())
     }
 
+    /// The way to change locks: what is known of them is forgotten.
     pub(super) fn manager(&mut self) -> Manager<'_, 's> {
+        self.bars = Bars::default();
         let (domain, rules, now, revision) = (self.domain, self.place.rules, self.place.time, self.revision);
         Manager { overlay: self.overlay, domain, rules, now, revision, changes: &mut self.applied.locks }
     }

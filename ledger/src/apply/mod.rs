@@ -43,6 +43,7 @@ use crate::format::envelope::Envelope;
 use crate::format::receipt::{PathChange, PathOutcome, Rung, State};
 use crate::format::rules::{MOVES_STAY_WHOLE_SINCE, POLICIES_BIND_SINCE, WORK_OF_ONE_SINCE};
 use crate::lock::LockChange;
+use crate::lock::holder::Bars;
 use crate::policy::attestation::{Progress, Requirement};
 use crate::policy::{Checks, PathRule};
 use crate::state::abort::Abort;
@@ -90,6 +91,8 @@ pub(crate) struct Applier<'t, 's> {
     freed: Vec<String>,
     /// Sides of conflicts that the envelope joins, as far as it has looked at them.
     joined: BTreeMap<ConflictId, Joined>,
+    /// Locks that it has met.
+    bars: Bars,
     /// Envelopes that made what stands, and whether they are the author's.
     own: BTreeMap<(EnvelopeId, PublicKey), bool>,
     /// Quorum of the domain, until somebody is enrolled or revoked.
@@ -293,6 +296,7 @@ impl<'t, 's> Applier<'t, 's> {
             part,
             freed,
             joined,
+            bars: Bars::default(),
             own,
             quorum,
             applied,
