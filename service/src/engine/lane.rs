@@ -54,21 +54,35 @@ impl Engine {
         if !queues && Folding::is_full(&self.db) {
             return Ok(Err(NotTaken::Full));
         }
+        let next_seq = self.ledger.next_seq(&work.batch, &candidate.author, &candidate.domain)?;
+        if queues { Ok(self.queue(candidate, next_seq, work)) } else { self.offer(candidate, next_seq, work) }
+    }
+
+    /// Takes an envelope for the lane. One in whose place it comes has gone then: it waits itself where the lane is full.
+    fn offer(
+        &mut self,
+        candidate: Candidate,
+        next_seq: u64,
+        work: &mut Work,
+    ) -> Result<Result<Place, NotTaken>, EngineError> {
         let (author, domain) = (candidate.author, candidate.domain.clone());
         let (id, bytes) = (candidate.id, candidate.bytes.clone());
-        let next_seq = self.ledger.next_seq(&work.batch, &author, &domain)?;
-        if queues {
-            return Ok(self.queue(candidate, next_seq, work));
-        }
+        let takes_over = self.mempool().given_up_for(&candidate).is_some();
         let taken = self.mempool().take(candidate, next_seq, self.ledger.executed().time);
-        if taken == Ok(Place::Lane) {
-            if !self.put_on_lane(bytes, work)? {
-                self.mempool().remove(&id);
-                return Ok(Err(NotTaken::Full));
-            }
-            self.go_on(BTreeSet::from([(author, domain)]), work)?;
+        if taken != Ok(Place::Lane) {
+            return Ok(taken);
         }
-        Ok(taken)
+        if self.put_on_lane(bytes, work)? {
+            self.go_on(BTreeSet::from([(author, domain)]), work)?;
+            return Ok(taken);
+        }
+        let mut mempool = self.mempool();
+        if takes_over {
+            mempool.park(&id, Lack::Room, self.own_clock);
+        } else {
+            mempool.remove(&id);
+        }
+        Ok(mempool.place(&id).ok_or(NotTaken::Full))
     }
 
     /// Keeps an envelope in the durable queue until something can be ordered.
