@@ -6,6 +6,7 @@ use crate::state::store::StoreError;
 use crate::state::{name, versions};
 use crate::vocabulary::file::File;
 use quorate_pbft::Digest;
+use std::borrow::Cow;
 
 /// Bytes of the horizon's budget that a version costs at least: its row has to be kept, and copied, like its content.
 const VERSION_BYTES_MIN: u64 = 512;
@@ -18,7 +19,20 @@ impl Applier<'_, '_> {
 
     /// Writes a new version of a path. An open conflict stays open.
     pub(super) fn set(&mut self, path: &str, file: Option<File>, moved_to: Option<&str>) -> Result<(), StoreError> {
-        let record = self.record(path)?.unwrap_or_else(|| self.fresh());
+        let before = self.record(path)?;
+        self.set_over(path, before.as_ref(), file, moved_to)
+    }
+
+    /// As [`Applier::set`], over the record of the path.
+    pub(super) fn set_over(
+        &mut self,
+        path: &str,
+        before: Option<&FileRecord>,
+        file: Option<File>,
+        moved_to: Option<&str>,
+    ) -> Result<(), StoreError> {
+        debug_assert_eq!(self.record(path)?.as_ref(), before, "it was read before: {path}");
+        let record = before.map_or_else(|| Cow::Owned(self.fresh()), Cow::Borrowed);
         self.supersede(&record, file);
         let record = FileRecord {
             file,
@@ -29,7 +43,7 @@ impl Applier<'_, '_> {
             envelope: Some(self.id),
             before: self.keep(path, &record),
         };
-        self.overlay.put_indexed(self.domain, name::file(path), Some(&record))
+        self.overlay.put_over(self.domain, name::file(path), before, Some(&record))
     }
 
     /// A path where nothing ever stood.

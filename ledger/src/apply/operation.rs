@@ -16,6 +16,7 @@ use crate::vocabulary::conflict::Ending;
 use crate::vocabulary::file::File;
 use crate::vocabulary::path;
 use crate::vocabulary::verdict::Code;
+use std::borrow::Cow;
 
 /// Renames of others that an edit follows. A longer row of them is a conflict.
 const MOVES_FOLLOWED_MAX: usize = 16;
@@ -208,7 +209,8 @@ impl Applier<'_, '_> {
         made: Option<File>,
         view: &AuthorView,
     ) -> Result<(), Abort> {
-        let record = record.unwrap_or_else(|| self.fresh());
+        let before = record.as_ref();
+        let record = before.map_or_else(|| Cow::Owned(self.fresh()), Cow::Borrowed);
         let current = record.file;
         match self.answer(path, &record, ThreeWay { base, current, made })? {
             Answer::Set(file, outcome, rung) => {
@@ -218,7 +220,7 @@ impl Applier<'_, '_> {
                     return Ok(());
                 }
                 if file != current {
-                    self.set(path, file, None)?;
+                    self.set_over(path, before, file, None)?;
                 } else if file != made && self.place.rules >= MOVES_STAY_WHOLE_SINCE {
                     self.applied.unserved += 1;
                 }

@@ -264,6 +264,16 @@ pub(crate) fn promised(domain: u32, path: &str, id: &TransactionId) -> Vec<u8> {
     joined(b'H', &[&domain.to_be_bytes(), path.as_bytes(), &[0], id.0.as_bytes()])
 }
 
+/// The first and the last row of [`promised`] in a domain.
+pub(crate) fn promised_in(domain: u32) -> (Vec<u8>, Vec<u8>) {
+    below_path(&joined(b'H', &[&domain.to_be_bytes()]))
+}
+
+/// Whether a key of the index is one of [`promised`].
+pub(crate) fn is_promise(key: &[u8]) -> bool {
+    key.first() == Some(&b'H')
+}
+
 /// The first and the last row of [`promised`] below a path.
 pub(crate) fn promised_below(domain: u32, path: &str) -> (Vec<u8>, Vec<u8>) {
     below_path(&joined(b'H', &[&domain.to_be_bytes(), path.as_bytes(), b"/"]))

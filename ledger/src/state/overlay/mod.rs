@@ -1,16 +1,17 @@
 //! Writes of a slot so far, and those of the envelope in hand on top of them.
 
+mod listing;
 mod scan;
 
+pub(crate) use self::listing::path_of;
 use self::scan::Written;
 use crate::state::gaps::Gaps;
 use crate::state::index::{IndexRow, Indexed, KINDS};
 use crate::state::store::{Live, LiveStore, ReadLive, Store, StoreError, Table};
 use crate::state::tree::{self, Changes, Key, TreeNumber};
 use crate::state::{entry, named, rows};
-use crate::vocabulary::ids::TransactionId;
 use borsh::{BorshDeserialize, BorshSerialize};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::ops::ControlFlow;
 use quorate_pbft::Digest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,10 @@ pub(crate) struct Overlay<'s> {
     rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
     /// Stretches of each table in which the envelope in hand has removed every row.
     gaps: [RefCell<Gaps>; Table::COUNT],
+    /// Beginning of the rows of the folder that was found last to have a file, until some file leaves.
+    full: RefCell<Option<Vec<u8>>>,
+    /// Domain that was asked last and has no promise, until there is one.
+    unpromised: Cell<Option<u32>>,
     /// Contents that rows of accepted envelopes name; none where nobody wants to know.
     named: Option<BTreeSet<Digest>>,
 }
@@ -45,7 +50,8 @@ impl<'s> Overlay<'s> {
     /// Adds to `named` the contents that are named from now on.
     pub(crate) fn new(store: &'s mut dyn Store, named: Option<BTreeSet<Digest>>) -> Self {
         let (known, pending, rows, gaps) = Default::default();
-        Self { store, known, pending, rows, gaps, named }
+        let (full, unpromised) = Default::default();
+        Self { store, known, pending, rows, gaps, full, unpromised, named }
     }
 
     /// Contents that were named so far.
@@ -114,9 +120,20 @@ impl<'s> Overlay<'s> {
         value: Option<&T>,
     ) -> Result<(), StoreError> {
         let before: Option<T> = self.get(tree, &name)?;
-        if !before.as_ref().zip(value).is_some_and(|(before, value)| value.has_rows_of(before)) {
+        self.put_over(tree, name, before.as_ref(), value)
+    }
+
+    /// As [`Overlay::put_indexed`], over what the envelope in hand sees there.
+    pub(crate) fn put_over<T: Indexed>(
+        &mut self,
+        tree: TreeNumber,
+        name: Vec<u8>,
+        before: Option<&T>,
+        value: Option<&T>,
+    ) -> Result<(), StoreError> {
+        if !before.zip(value).is_some_and(|(before, value)| value.has_rows_of(before)) {
             let rows = |of: Option<&T>| of.map_or(Some(Vec::new()), |of| of.index(tree, name.get(1..)?));
-            let (old, new) = (rows(before.as_ref()), rows(value));
+            let (old, new) = (rows(before), rows(value));
             let (old, new) = old.zip(new).ok_or_else(|| entry::damaged("the name of an entry"))?;
             self.replace_rows(old, new);
         }
@@ -170,6 +187,9 @@ impl<'s> Overlay<'s> {
     /// Sets a row, if the envelope in hand is accepted.
     pub(crate) fn put_row(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
         self.gaps[table as usize].get_mut().fill(&key);
+        if table == Table::Index && rows::is_promise(&key) {
+            self.unpromised.set(None);
+        }
         self.rows.insert((table, key), Some(value));
     }
 
@@ -180,51 +200,15 @@ impl<'s> Overlay<'s> {
 
     /// Removes a row, if the envelope in hand is accepted.
     pub(crate) fn remove_row(&mut self, table: Live, key: Vec<u8>) {
+        if table == Live::Names {
+            self.full.take();
+        }
         self.rows.insert((table.into(), key), None);
     }
 
     /// Sets a row that only says in another way what earlier envelopes did.
     pub(crate) fn derive(&mut self, key: &[u8], value: &impl BorshSerialize) -> Result<(), StoreError> {
         self.put_now(Table::Index, key, &entry::bytes_of(value))
-    }
-
-    /// Whether a file stands at a path as the envelope in hand sees it. Paths that were only asked for are not
-    /// remembered: those of the folders above a file are many times as long as its own.
-    pub(crate) fn is_listed(&self, domain: u32, path: &str) -> Result<bool, StoreError> {
-        Ok(self.bytes(Live::Names, &rows::listed(domain, path))?.is_some())
-    }
-
-    /// Whether any file stands below a folder as the envelope in hand sees it.
-    pub(crate) fn has_below(&self, domain: u32, folder: &str) -> Result<bool, StoreError> {
-        let (from, to) = rows::below_path(&rows::listed(domain, &format!("{folder}/")));
-        let mut found = false;
-        self.scan(Live::Names, &from, &to, &mut |_, _| {
-            found = true;
-            ControlFlow::Break(())
-        })?;
-        Ok(found)
-    }
-
-    /// A transaction over several groups that has promised to write something below a path.
-    pub(crate) fn promise_below(&self, domain: u32, path: &str) -> Result<Option<TransactionId>, StoreError> {
-        let ((from, to), mut found) = (rows::promised_below(domain, path), None);
-        self.scan(Live::Index, &from, &to, &mut |key, _| {
-            found = key.last_chunk().map(|id| TransactionId(Digest(*id)));
-            ControlFlow::Break(())
-        })?;
-        Ok(found)
-    }
-
-    /// The first `most` files below a folder as the envelope in hand sees them, by their paths.
-    pub(crate) fn below(&self, domain: u32, folder: &str, most: usize) -> Result<Vec<String>, StoreError> {
-        let prefix = rows::listed(domain, &format!("{folder}/"));
-        let (from, to) = rows::below_path(&prefix);
-        let mut found = Vec::new();
-        self.scan(Live::Names, &from, &to, &mut |key, _| {
-            found.push(path_of(key));
-            if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        found.into_iter().collect()
     }
 
     /// Keys of rows in `from..=to` as the envelope in hand sees them, ascending.
@@ -266,6 +250,7 @@ impl<'s> Overlay<'s> {
         self.store.step();
         self.pending.clear();
         self.rows.clear();
+        self.full.take();
         self.gaps = Default::default();
     }
 
@@ -320,10 +305,4 @@ impl entry::Entries for Overlay<'_> {
     fn entry<T: BorshDeserialize>(&self, tree: TreeNumber, name: &[u8]) -> Result<Option<T>, StoreError> {
         self.get(tree, name)
     }
-}
-
-/// The path in a key of [`rows::listed`].
-pub(crate) fn path_of(key: &[u8]) -> Result<String, StoreError> {
-    let path = key.get(4..).and_then(|path| core::str::from_utf8(path).ok());
-    path.map(str::to_owned).ok_or_else(|| entry::damaged("a listed path"))
 }
