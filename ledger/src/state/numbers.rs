@@ -116,12 +116,17 @@ pub(crate) fn is_known(ordinal: u64, slot: SeqNum, sequence: &Sequence, floor: S
     slot >= floor && sequence.verdicts < ordinal.saturating_add(NUMBERS_MAX)
 }
 
-/// The row of an envelope in its own domain, with its key. A row that names nothing is damaged: an answer without it would be
-/// another replica's only by chance.
+/// The row of an envelope in its own domain, with its key.
 pub(crate) fn of_envelope(overlay: &Overlay, id: &EnvelopeId) -> Result<Option<(Vec<u8>, NumberRow)>, StoreError> {
-    let Some(key) = overlay.bytes(Live::Index, &rows::envelope(id))? else { return Ok(None) };
-    if key.is_empty() {
+    let Some(key) = key_of_envelope(overlay, id)? else { return Ok(None) };
+    Ok(overlay.row(Live::Past, &key)?.map(|row| (key, row)))
+}
+
+/// The key of that row. A row that names nothing is damaged: an answer without it would be another replica's only by chance.
+pub(crate) fn key_of_envelope(overlay: &Overlay, id: &EnvelopeId) -> Result<Option<Vec<u8>>, StoreError> {
+    let key = overlay.bytes(Live::Index, &rows::envelope(id))?;
+    if key.as_ref().is_some_and(Vec::is_empty) {
         return Err(entry::damaged("the row of an envelope"));
     }
-    Ok(overlay.row(Live::Past, &key)?.map(|row| (key, row)))
+    Ok(key)
 }
