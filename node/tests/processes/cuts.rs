@@ -152,8 +152,11 @@ fn a_node_that_fails_once_ends_no_cut_and_one_that_stays_silent_ends_it_with_its
     std::os::unix::fs::symlink(&linked, &out).expect("our folder");
     let [silent, failing] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
     let place = |listener: &TcpListener| url(listener.local_addr().expect("it is bound"));
-    let silent = take_at(&pair, &out, &place(&silent)).args(["--timeout", "2"]).output().expect("quorate runs");
-    assert_eq!(silent.status.code(), Some(3), "{}", String::from_utf8_lossy(&silent.stderr));
+    let address = place(&silent);
+    let silent = take_at(&pair, &out, &address).args(["--timeout", "2"]).output().expect("quorate runs");
+    let said = String::from_utf8_lossy(&silent.stderr);
+    assert_eq!(silent.status.code(), Some(3), "{said}");
+    assert!(said.contains(&format!("quorate test group: {address} gave no state in time")), "{said}");
 
     let (node, place) = (pair.other.api(0), place(&failing));
     std::thread::spawn(move || {

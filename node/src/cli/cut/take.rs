@@ -138,22 +138,24 @@ async fn fitting(
 ) -> Result<Vec<Member>, Failure> {
     let mut members: Vec<Member> = Vec::new();
     let mut due: BTreeSet<Digest> = sources.iter().map(|source| source.genesis.group()).collect();
-    let mut last = Failure::new(Exit::Unreachable, "no node gave a state in time");
     loop {
         let asked: Vec<&Source> = sources.iter().filter(|source| due.contains(&source.genesis.group())).collect();
-        let Ok(exported) = timeout_at(until, export(&asked, (args, folder), until)).await else { return Err(last) };
+        let exported = export(&asked, (args, folder), until).await;
         let silent;
         (due, silent) = take_in((&mut sources, &mut members), exported, folder)?;
         let gaps = gaps(&states(&members));
         due.extend(gaps.iter().map(|gap| gap.behind));
         let gap = |gap| Failure::no(words(gap, &members)).next("take it while less goes on between the groups");
         let Some(why) = silent.or_else(|| gaps.first().map(gap)) else { return Ok(members) };
+        let again = Instant::now() + PAUSE;
+        if again >= until {
+            return Err(why);
+        }
         tell!("quorate: {why}; it is taken anew");
-        last = why;
         for source in sources.iter_mut().filter(|source| due.contains(&source.genesis.group())) {
             source.nodes.rotate_left(1); // another one may be nearer to what was seen, or answer
         }
-        sleep_until(until.min(Instant::now() + PAUSE)).await;
+        sleep_until(again).await;
     }
 }
 
@@ -191,9 +193,11 @@ async fn export(due: &[&Source], (args, folder): (&Take, &Path), until: Instant)
     let mut exports = JoinSet::new();
     for source in due {
         let (genesis, node) = (source.genesis.clone(), source.node(args, until));
+        let nodes = source.nodes.join(",");
         let out = Files::of(folder, genesis.group()).snapshot;
         exports.spawn(async move {
-            let exported = brought(node, &genesis, &out).await;
+            let silent = || Err(Failure::new(Exit::Unreachable, format!("{nodes} gave no state in time")));
+            let exported = timeout_at(until, brought(node, &genesis, &out)).await.unwrap_or_else(|_| silent());
             (genesis.group(), exported.map_err(|failure| failure.after(plain(genesis.name()))))
         });
     }
