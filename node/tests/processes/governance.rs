@@ -245,7 +245,7 @@ fn a_change_that_waits_takes_effect_with_the_last_word_that_it_needs() {
 }
 
 #[test]
-fn an_author_who_is_not_the_arbiter_is_told_so_and_adds_no_side() {
+fn an_author_who_is_not_the_arbiter_is_told_so_and_adds_no_side_or_vote() {
     let group = Group::running(4);
     let keys: Vec<PathBuf> = (0..4).map(|number| author(&group, number)).collect();
     let policy = group.dir().join("policy.json");
@@ -260,11 +260,14 @@ fn an_author_who_is_not_the_arbiter_is_told_so_and_adds_no_side() {
     let conflict = clash["conflicts"][0].as_str().expect("an id");
 
     let resolve = ["conflicts", "resolve", conflict, "--side", "1"];
-    let refused = run(&group, &keys[1], 0, &resolve);
+    let [refused, vote] = [&resolve[..], &["conflicts", "vote", conflict, "1"]].map(|it| run(&group, &keys[1], 0, it));
     let sides = || group.get(0, &format!("/v1/conflicts/{conflict}")).json()["sides"].as_array().map(Vec::len);
 
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("the organisation org-3 decides this conflict"));
+    for refused in [refused, vote] {
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(told.contains("the organisation org-3 decides this conflict, and nobody else; nothing was"), "{told}");
+        assert_eq!(refused.status.code(), Some(1));
+    }
     assert_eq!(sides(), Some(2));
     assert_eq!(word(&says(&group, &keys[3], 0, &resolve, 0), "conflict_state"), "settled");
 }

@@ -10,7 +10,7 @@ use quorate_client::api::{ConflictEntry, ConflictSide, ConflictStory, Identity};
 use quorate_client::author::Draft;
 use quorate_client::content;
 use quorate_client::http::Client;
-use quorate_ledger::{Base, ConflictId, Level, Mode, Op, Receipt, Revision};
+use quorate_ledger::{Base, ConflictId, Level, Mode, Op, Principal, Receipt, Revision};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -117,6 +117,7 @@ pub async fn propose(args: &Propose) -> Outcome {
 /// Runs `quorate conflicts vote`.
 pub async fn vote(args: &Vote) -> Outcome {
     let (client, conflict) = known(&args.word, &args.id).await?;
+    arbiter(&conflict).map_or(Ok(()), |arbiter| Err(left_to(arbiter, &conflict)))?;
     let op = Op::Vote { conflict: conflict.id, side: args.number - 1 };
     say(&args.word, &client, &conflict, (None, vec![op], vec![]), |_| Some(args.number)).await
 }
@@ -142,18 +143,24 @@ pub async fn resolve(args: &Resolve) -> Outcome {
 
 /// Refuses to sign for anybody but the arbiter: the change would not settle the conflict but join it.
 async fn may_settle(word: &SignedRequest, client: &Client, conflict: &ConflictEntry) -> Outcome {
-    let Some(arbiter) = conflict.decider.as_ref().and_then(|decider| decider.arbiter.as_ref()) else { return Ok(()) };
+    let Some(arbiter) = arbiter(conflict) else { return Ok(()) };
     let key = word.signing.public()?;
     let authors: Vec<Identity> = client.list(&["identities"], &[], LIST_MAX).await?;
     let organisation = authors.into_iter().find(|author| author.key == key).map(|author| author.organisation);
     if arbiter.covers(&key, &organisation.unwrap_or_default()) {
         return Ok(());
     }
-    Err(Failure::no(format!(
-        "{} decides this conflict, and nobody else; nothing was signed",
-        words::principal(arbiter)
-    ))
-    .next(format!("`quorate conflicts propose {}` puts your side before them", conflict.id)))
+    Err(left_to(arbiter, conflict))
+}
+
+/// Principal that alone may settle the conflict.
+fn arbiter(conflict: &ConflictEntry) -> Option<&Principal> {
+    conflict.decider.as_ref().and_then(|decider| decider.arbiter.as_ref())
+}
+
+fn left_to(arbiter: &Principal, conflict: &ConflictEntry) -> Failure {
+    let why = format!("{} decides this conflict, and nobody else; nothing was signed", words::principal(arbiter));
+    Failure::no(why).next(format!("`quorate conflicts propose {}` puts your side before them", conflict.id))
 }
 
 type Change = (Vec<Op>, Vec<Vec<u8>>);
