@@ -90,6 +90,7 @@ pub use format::observers::{OBSERVERS_SINCE, Observer, ObserverAct};
 pub use format::receipt::{PathChange, PathOutcome, Receipt, Rung, State};
 pub use format::rules::{BRANCHES_SINCE, RULES, RULES_FIRST, RulesRange};
 pub use format::signature::{Predicate, Signed};
+pub use format::spelled::SpelledAct;
 
 #[cfg(feature = "execution")]
 pub use copy::forget::Sweep;

@@ -82,6 +82,8 @@ mod offers;
 mod ops;
 #[path = "processes/ordering.rs"]
 mod ordering;
+#[path = "processes/other_groups.rs"]
+mod other_groups;
 #[path = "processes/outage.rs"]
 mod outage;
 #[path = "processes/pages.rs"]

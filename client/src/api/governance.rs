@@ -1,7 +1,7 @@
 //! Governance: policies, proposals, and changes that wait for approvals and attestations.
 
 use quorate_ledger::policy::{DomainPolicy, GroupPolicy};
-use quorate_ledger::{Act, EnvelopeId, ProposalId, Revision, State, hexed};
+use quorate_ledger::{Act, EnvelopeId, ProposalId, Revision, SpelledAct, State, hexed};
 use quorate_pbft::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -59,6 +59,9 @@ pub struct ProposalEntry {
     pub since: Revision,
     /// Act that is proposed.
     pub proposal: Act,
+    /// What an act of later rules encodes, if the node knows it. A client reads it out of `proposal` by itself.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub spelled: Option<SpelledAct>,
     /// Organisations that agree, ascending.
     pub approvals: Vec<String>,
     /// Count of approvals that the policy asks for now.

@@ -8,6 +8,7 @@ pub(crate) mod membership;
 pub(crate) mod governance;
 pub(crate) mod observers;
 pub(crate) mod groups;
+pub(crate) mod spelled;
 pub(crate) mod branch;
 pub(crate) mod change;
 pub(crate) mod body;

@@ -4,23 +4,34 @@ use super::advice;
 use super::change;
 use super::failure::{Failure, Outcome};
 use super::listing::{one, whole};
+use super::other_group;
 use super::print::{self, plain};
 use super::reach::Scope;
 use super::receipt::parse_beginning;
 use super::sending::{SignedRequest, applied, submit, submit_saying};
+use super::spelled;
 use quorate_client::api::{PendingChange, ProposalEntry};
 use quorate_client::author::{self, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::http::Client;
-use quorate_ledger::{Act, EnvelopeId, JoinStatement, Op, ProposalId, Receipt, State};
+use quorate_ledger::{Act, EnvelopeId, JoinStatement, Op, ProposalId, Receipt, SpelledAct, State};
 use quorate_pbft::PublicKey;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// Agree with a proposal, for your organisation
+///
+/// What an act about another group or an observer says is printed first; one that this program cannot read is not signed.
 #[derive(Debug, clap::Args)]
 pub struct Approve {
     /// The proposal's id, or the beginning of it
     proposal: String,
+    /// Genesis of the other group that the proposal makes known: another group, or other members of it, are not agreed with
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
+    /// Epochs of that group that you have seen, where its members are not its founders any more
+    #[arg(long, value_name = "FILE", requires = "genesis")]
+    epochs: Option<PathBuf>,
     #[command(flatten)]
     word: SignedRequest,
 }
@@ -79,8 +90,26 @@ const OR_A_CHANGE: &str = "`quorate proposals list --open` shows proposals; a ch
 pub async fn approve(args: &Approve) -> Outcome {
     let client = args.word.reach.client()?;
     let known = known(&client, &args.proposal).await.map_err(|failure| failure.next_if_no(OR_A_CHANGE))?;
+    let spelled = readable(&known)?;
+    if let Some(genesis) = &args.genesis {
+        other_group::is_named(spelled.as_ref(), &other_group::known(genesis, args.epochs.as_deref(), None)?)?;
+    }
+    if let Some(act) = spelled.filter(|_| !args.word.reach.json) {
+        spelled::lines(&act).iter().try_for_each(print::say)?;
+    }
     let answer = submit(&args.word, &known.domain, vec![Op::Approve { proposal: known.id }]).await?;
     decided(&args.word, answer, |_| known.id, &known.approvals).await
+}
+
+/// The act of later rules that is proposed, if it is one. Nobody agrees with what cannot be read.
+fn readable(proposal: &ProposalEntry) -> Result<Option<SpelledAct>, Failure> {
+    match (&proposal.proposal, SpelledAct::of(&proposal.proposal)) {
+        (Act::Later { number, .. }, None) => {
+            let what = format!("the proposal is an act {number} that this program cannot read; nothing was signed");
+            Err(Failure::no(what).next("a program of the rules that define it says what it is"))
+        }
+        (_, spelled) => Ok(spelled),
+    }
 }
 
 /// Runs `quorate proposals withdraw`.

@@ -3,8 +3,8 @@
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::govern;
-use super::known::seen;
 use super::listing;
+use super::other_group::known;
 use super::print::{plain, short};
 use super::reach::Reach;
 use super::sending::SignedRequest;
@@ -12,9 +12,7 @@ use quorate_client::api::KnownGroupEntry;
 use quorate_client::http::Client;
 use quorate_ledger::{GROUP_DOMAIN, GroupsAct, KnownGroup, TransactionId, hexed, is_name};
 use quorate_pbft::Digest;
-use quorate_service::replica::read_genesis;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// List the other groups that are known for transactions, or propose to know or forget one, or to end what it left open
 #[derive(Debug, clap::Subcommand)]
@@ -90,23 +88,6 @@ async fn list(reach: &Reach) -> Outcome {
         table.row([plain(&known.name), short(known.group), epoch, members, seen, known.since.to_string()]);
     })
     .await
-}
-
-/// The group of a genesis with the members of its newest epoch that was seen.
-fn known(genesis: &Path, epochs: Option<&Path>, name: Option<&str>) -> Result<KnownGroup, Failure> {
-    let genesis = read_genesis(genesis).map_err(Failure::usage)?;
-    if let Some(file) = epochs {
-        fs::metadata(file).map_err(|error| Failure::file(file, error))?; // without it the founders would be proposed
-    }
-    let seen = epochs.map(|file| seen(file, &genesis)).transpose()?;
-    let committee = seen.as_ref().map_or(genesis.founders(), |seen| seen.epochs().newest());
-    let name = name.unwrap_or(genesis.name()).to_owned();
-    Ok(KnownGroup {
-        name,
-        group: genesis.group(),
-        epoch: committee.epoch(),
-        members: committee.keys().copied().collect(),
-    })
 }
 
 /// Refuses a name that no group can be known by, and the group that is to know it.

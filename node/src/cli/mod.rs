@@ -54,6 +54,7 @@ mod epochs;
 mod set_rules;
 mod observers;
 mod groups;
+mod other_group;
 
 // Files and their history.
 mod change;
@@ -81,6 +82,7 @@ mod policy_check;
 mod policy_parts;
 mod propose;
 mod proposals;
+mod spelled;
 mod pending;
 mod govern;
 mod lock;

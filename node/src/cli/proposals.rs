@@ -5,8 +5,9 @@ use super::listing::{LIST_MAX, page, whole};
 use super::print::{self, Table, plain, short};
 use super::reach::Reach;
 use super::sending::SignedRequest;
-use super::{change, govern};
+use super::{change, govern, spelled};
 use quorate_client::api::ProposalEntry;
+use quorate_ledger::{Act, SpelledAct};
 use serde_json::Value;
 
 /// See what is proposed and who agrees, and take back a proposal of yours
@@ -84,11 +85,19 @@ async fn show(id: &str, reach: &Reach) -> Outcome {
     print::say(format_args!("{} in {}, by {}", kind(&proposal), plain(&proposal.domain), proposal.author))?;
     govern::lines(&proposal).iter().try_for_each(print::say)?;
     proposal.failed.iter().try_for_each(|why| print::say(format_args!("  {}", plain(why))))?;
-    Ok(print::json(&proposal.proposal)?)
+    match SpelledAct::of(&proposal.proposal) {
+        Some(act) => Ok(spelled::lines(&act).iter().skip(1).try_for_each(print::say)?),
+        None => Ok(print::json(&proposal.proposal)?),
+    }
 }
 
-/// Kind of the proposed act, in one word as JSON spells it.
+/// Kind of the proposed act, in one word as JSON spells it; with more where that is an act of later rules.
 fn kind(proposal: &ProposalEntry) -> String {
+    match (&proposal.proposal, SpelledAct::of(&proposal.proposal)) {
+        (_, Some(act)) => return spelled::line(&act),
+        (Act::Later { number, .. }, None) => return format!("later {number}, which this program cannot read"),
+        _ => {}
+    }
     let act = serde_json::to_value(&proposal.proposal).unwrap_or_default();
     change::word(&act["act"])
 }

@@ -14,7 +14,7 @@ use quorate_client::api::{
 };
 use quorate_ledger::{
     EndedWait, EnvelopeId, PendingChange as Waiting, Progress, ProposalEntry as Proposed, ProposalFate, ProposalId,
-    Requirement, Revision, State as Verdict, Threshold, Waited,
+    Requirement, Revision, SpelledAct, State as Verdict, Threshold, Waited,
 };
 use quorate_pbft::SeqNum;
 use schemars::JsonSchema;
@@ -116,6 +116,7 @@ fn entry(found: Proposed) -> ProposalEntry {
         domain,
         author: proposal.author,
         since: proposal.since,
+        spelled: SpelledAct::of(&proposal.act),
         proposal: proposal.act,
         approvals: proposal.approvals,
         needed,

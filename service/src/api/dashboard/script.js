@@ -178,9 +178,17 @@ async function story(id, details) {
   stories.set(id, make("ol", {}, ...told.story.map(item)));
   details.querySelector("ol").replaceWith(stories.get(id));
 }
+/** Act in a line: its name, and what tells it from others of that name. */
+function act(one) {
+  const ids = [one.group, one.transaction, one.key].filter(Boolean).map(short);
+  const end = one.commit === undefined ? null : one.commit ? "commit" : "abort";
+  const epoch = one.epoch === undefined ? null : `epoch ${one.epoch}`;
+  const unknown = one.act === "later" ? `${one.number}, which this node cannot read` : null;
+  return [one.act, one.name || one.organisation, ...ids, epoch, end, unknown].filter(Boolean).join(" ");
+}
 function proposals(items) {
   const wait = (items || []).filter(one => one.state === "open");
-  fill("proposals", wait.map(one => make("li", {}, make("b", {}, `${one.proposal.act} ${one.proposal.name || one.proposal.organisation || ""}`), ` for ${one.domain}: ${one.approvals.length} of ${one.needed} approvals (${one.approvals.join(", ")})`, make("div", { class: "quiet code" }, `quorate approve ${short(one.id)}`))), items ? "None." : KEPT);
+  fill("proposals", wait.map(one => make("li", {}, make("b", {}, act(one.spelled || one.proposal)), ` for ${one.domain}: ${one.approvals.length} of ${one.needed} approvals (${one.approvals.join(", ")})`, make("div", { class: "quiet code" }, `quorate approve ${short(one.id)}`))), items ? "None." : KEPT);
 }
 const organisations = new Map();
 /** Asks for the organisations of authors once, and again when somebody new has written. */
