@@ -37,10 +37,11 @@ pub fn first(nodes: &[String], wants: Wants, patience: Duration, ca: Option<&Pat
     let clients: Vec<Client> = clients.collect::<Result<_, _>>()?;
     // The caller may run on threads of a runtime, which no other can block.
     let asked = thread::scope(|scope| scope.spawn(|| asked(&clients, wants, patience)).join());
-    asked.expect("it panics nowhere")
+    Ok(nodes[asked.expect("it panics nowhere")?].clone())
 }
 
-fn asked(clients: &[Client], wants: Wants, patience: Duration) -> Result<String, Failure> {
+/// Place of the node among the clients.
+fn asked(clients: &[Client], wants: Wants, patience: Duration) -> Result<usize, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::usage)?;
     runtime.block_on(answering(clients, wants, Instant::now() + patience))
 }
@@ -68,12 +69,12 @@ async fn looked_at(clients: &[Client], wants: Wants) -> Vec<Look> {
     looks
 }
 
-async fn answering(clients: &[Client], wants: Wants, until: Instant) -> Result<String, Failure> {
+async fn answering(clients: &[Client], wants: Wants, until: Instant) -> Result<usize, Failure> {
     loop {
         let looks = looked_at(clients, wants).await;
         let wanted = looks.iter().position(|look| look.is_wanted);
         if let Some(place) = wanted.or_else(|| looks.iter().position(|look| look.silent.is_none())) {
-            return Ok(clients[place].node().to_owned());
+            return Ok(place);
         }
         if Instant::now() >= until {
             let silent =

@@ -116,7 +116,7 @@ impl Failure {
         if io::stdin().is_terminal() {
             return Err(self);
         }
-        tell!("quorate: {}", self.what);
+        print::explain(&format!("quorate: {}\n", self.what));
         Ok(())
     }
 
@@ -169,10 +169,10 @@ impl Failure {
             document(&self.what, self.next.as_deref(), exit, &self.more);
         }
         if !self.what.is_empty() {
-            tell!("quorate: {}", self.what);
+            print::explain(&format!("quorate: {}\n", self.what)); // it may quote what a node said
         }
         if let Some(next) = &self.next {
-            tell!("  {next}");
+            print::explain(&format!("  {next}\n"));
         }
         ExitCode::from(exit)
     }
@@ -234,9 +234,10 @@ fn advice(error: &ClientError) -> Option<String> {
             Some("the node's operator makes it one with CA:FALSE (docs/runbooks/certificate.md)".into())
         }
         ClientError::Tls { .. } => Some("--ca FILE or QUORATE_CA names who signed the node's certificate".into()),
-        ClientError::Refused(problem) if ["admin-only", CLOSED_DOMAIN].contains(&problem.code.as_str()) => {
-            Some("--token FILE or QUORATE_TOKEN names the file with that secret".into())
-        }
+        ClientError::Refused(problem) if ["admin-only", CLOSED_DOMAIN].contains(&problem.code.as_str()) => Some(
+            "--token FILE or QUORATE_TOKEN names the file with that secret; --token FILE=URL for one of several nodes"
+                .into(),
+        ),
         ClientError::Refused(problem) if problem.code == "role" && problem.status == 403 => {
             let role = problem.detail.rsplit(' ').next().unwrap_or_default();
             Some(format!("`quorate token new --dir DIR --role {}` on the node's machine makes one", print::plain(role)))

@@ -47,9 +47,10 @@ pub struct Reach {
     #[arg(long, env = "QUORATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     /// File with a token, or the secret of the node's `admin.token`: for what only operators may see, and for domains
-    /// that not everyone may read where the node guards reads
+    /// that not everyone may read where the node guards reads. Of several nodes the first is shown it, or the one of FILE=URL;
+    /// given again for a further one
     #[arg(long, env = "QUORATE_TOKEN", value_name = "FILE")]
-    token: Option<PathBuf>,
+    token: Vec<PathBuf>,
     /// File of a session: nothing is read from before what the session has read and written, at any node
     #[arg(long, env = "QUORATE_SESSION", value_name = "FILE")]
     session: Option<PathBuf>,
@@ -78,11 +79,23 @@ impl Reach {
     }
 
     fn client_of(&self, wants: Wants) -> Result<Client, Failure> {
-        let client = client(self.node(wants)?, self.patience()?, (self.ca.as_deref(), self.token.as_deref()))?;
+        let node = self.node(wants)?;
+        let client = client(node, self.patience()?, (self.ca.as_deref(), self.token_of(node)))?;
         let session = self.session.as_deref().map(Session::open).transpose().map_err(Failure::met)?;
         let client = session.map_or(client.clone(), |session| client.in_session(session));
         let notice = Notice { after: WAITED, tell };
         Ok(if io::stderr().is_terminal() { client.with_notice(notice) } else { client })
+    }
+
+    /// File with the token for one of the nodes: a secret of one node is nothing for those of others.
+    fn token_of(&self, node: &str) -> Option<&Path> {
+        self.token.iter().map(PathBuf::as_path).find_map(|given| {
+            let pair = given.to_str().and_then(|text| text.rsplit_once('='));
+            match pair.filter(|(_, url)| self.node.iter().any(|node| node == url)) {
+                Some((file, url)) => (url == node).then(|| Path::new(file)),
+                None => (self.node[0] == node).then_some(given),
+            }
+        })
     }
 
     fn node(&self, wants: Wants) -> Result<&str, Failure> {
@@ -90,6 +103,9 @@ impl Reach {
             return Ok(chosen);
         }
         let first = failover::first(&self.node, wants, self.patience()?, self.ca.as_deref())?;
+        if !self.token.is_empty() && self.token_of(&first).is_none() {
+            tell!("quorate: {first} is asked, and is shown no token: --token FILE={first} names one for it");
+        }
         Ok(self.chosen.get_or_init(|| first))
     }
 
@@ -104,7 +120,7 @@ impl Reach {
         if named != DEFAULT_NODE && std::env::var("QUORATE_NODE").as_ref() != Ok(&named) {
             return self.doctor();
         }
-        let token = self.token.as_deref().or(secret);
+        let token = self.token.first().map(PathBuf::as_path).or(secret);
         let client = client(node, self.patience()?, (self.ca.as_deref(), token))?;
         Ok(client.with_notice(Notice { after: Duration::ZERO, tell }))
     }

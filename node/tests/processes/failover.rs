@@ -5,6 +5,7 @@ use crate::group::Group;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Address at which nothing listens.
@@ -42,6 +43,30 @@ fn tell_diverged(mut stream: &TcpStream) {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}");
     let _ = write!(stream, "{head}\r\nconnection: close\r\n\r\n{body}"); // who asked may have gone
+}
+
+/// A program in the place of a node: it is ready, refuses each question with these words, and keeps what it was sent.
+fn stranger(detail: &str) -> (String, Arc<Mutex<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (address, sent) = (node(listener.local_addr().expect("it is bound")), Arc::default());
+    let (kept, detail) = (Arc::clone(&sent), detail.to_owned());
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| refuse(&stream, &kept, &detail)));
+    (address, sent)
+}
+
+fn refuse(mut stream: &TcpStream, kept: &Mutex<String>, detail: &str) {
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let request: String = lines.take_while(|line| !line.is_empty()).map(|line| line + "\n").collect();
+    let is_look = request.starts_with("GET /healthz ") || request.starts_with("GET /readyz ");
+    kept.lock().expect("nobody panics with it").push_str(&request);
+    let problem = serde_json::json!({ "status": 404, "code": "no-such-thing", "detail": detail }).to_string();
+    let (status, body) = if is_look { ("200 OK", "ok\n") } else { ("404 Not Found", &problem[..]) };
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}", body.len());
+    let _ = write!(stream, "{head}\r\nconnection: close\r\n\r\n{body}"); // who asked may have gone
+}
+
+fn ask(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quorate")).args(args).output().expect("quorate runs")
 }
 
 fn done(said: &Output) {
@@ -113,4 +138,33 @@ fn a_change_that_one_node_may_have_taken_goes_first_to_the_next_under_the_same_n
     let log = group.get(1, "/v1/domains/main/log").json();
     let paths = |number: usize| log["items"][number]["changes"][0]["path"].clone();
     assert_eq!((paths(0), paths(1)), ("second".into(), "first".into()), "{log}");
+}
+
+#[test]
+fn a_token_is_shown_to_the_first_node_or_to_the_one_that_it_is_given_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    std::fs::write(&file, "a-secret-of-one-node").expect("our folder");
+    let (address, sent) = stranger("nothing");
+    let nodes = format!("{NOBODY},{address}");
+    let shown = |token: &str| {
+        let said = ask(&["ls", "--timeout", "5", "--node", &nodes, "--token", token]);
+        let sent = std::mem::take(&mut *sent.lock().expect("nobody panics with it"));
+        assert!(sent.contains("GET /v1/"), "{}", String::from_utf8_lossy(&said.stderr));
+        (sent.contains("a-secret-of-one-node"), String::from_utf8_lossy(&said.stderr).into_owned())
+    };
+
+    let (is_shown, said) = shown(text(&file));
+    assert!(!is_shown && said.contains("is shown no token"), "{said}");
+    assert!(shown(&format!("{}={address}", text(&file))).0);
+}
+
+#[test]
+fn what_a_node_says_steers_no_terminal() {
+    let (address, _) = stranger("\u{1b}]0;name\u{7}\u{202e}reversed");
+
+    let said = ask(&["ls", "--timeout", "5", "--node", &address]);
+
+    let told = String::from_utf8_lossy(&said.stderr);
+    assert!(told.contains("reversed") && !told.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{told:?}");
 }
