@@ -63,7 +63,8 @@ fn about(code: Code, domain: &str) -> Option<String> {
         Code::UnknownDomain => "`quorate domains` lists them; --domain names one",
         Code::Lock => {
             return Some(format!(
-                "`quorate lock list{domain}` shows until when; `quorate lock acquire PATH{domain}` stands in line for it"
+                "`quorate lock list{domain}` shows until when; `quorate lock acquire PATH{domain}` stands in line for it. What a \
+                 transaction over several groups holds ends with it: `quorate tx list`"
             ));
         }
         Code::WouldConflict => {

@@ -555,3 +555,64 @@ fn a_branch_that_others_overtook_is_begun_anew() {
     let words = told(&refused);
     assert!(words.contains("would-conflict") && words.contains("`quorate tx begin`"), "{words}");
 }
+
+#[test]
+fn terms_that_are_over_everywhere_bind_no_draft() {
+    let pair = Pair::running();
+    let (home, other) = (author(&pair.home, 0), author(&pair.other, 0));
+    pair.add("a");
+    let id = pair.killed([1, 0], [Some("prepared"), None]);
+    says(&pair.home, &home, 0, &["tx", "decide", &id, "--abort"], 0);
+    says(&pair.other, &other, 0, &["put", "c", text(&other)], 0); // after what the killed command had signed
+    says(&pair.other, &other, 0, &["tx", "decide", &id, "--home", &url(pair.home.api(0))], 0);
+    says(&pair.home, &home, 0, &["tx", "add", "b", text(&home)], 0);
+
+    let committed = pair.commit();
+
+    assert!(committed.status.success(), "{}", told(&committed));
+    assert_eq!((pair.have("a"), pair.have("b")), ([true; 2], [true, false]));
+}
+
+#[test]
+fn what_ends_a_branch_away_from_its_home_is_told_there() {
+    let pair = Pair::running();
+    let other = author(&pair.other, 0);
+    pair.add("a");
+    let id = pair.killed([1, 1], [Some("prepared"), Some("prepared")]);
+    let ends = format!("`quorate tx decide {id} --home URL`");
+
+    let refused = told(&run(&pair.other, &other, 0, &["tx", "abort"]));
+    let shown = run(&pair.other, &other, 0, &["tx", "show", &id]);
+
+    assert!(refused.contains(&ends) && refused.contains("its home ends it"), "{refused}");
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains(&ends), "{shown}");
+}
+
+#[test]
+fn a_transaction_that_is_under_way_is_named_where_a_node_is_down() {
+    let pair = Pair::running();
+    pair.add("a");
+    let id = pair.killed([1, 1], [Some("prepared"), Some("prepared")]);
+
+    let mut command = pair.command(&url(pair.home.api(0)), "http://127.0.0.1:1");
+    let failed = command.args(["--timeout", "2"]).output().expect("quorate runs");
+
+    let error = word(&said(&failed), "error").to_owned();
+    assert_eq!((failed.status.code(), word(&said(&failed), "transaction")), (Some(3), &id[..]));
+    assert!(!error.contains("neither signed nor sent") && told(&failed).contains("goes on from there"), "{error}");
+    assert!(pair.commit().status.success());
+}
+
+#[test]
+fn a_transaction_of_one_group_that_others_overtook_is_begun_anew() {
+    let group = Group::running(1);
+    let (key, colleague) = (author(&group, 0), colleague(&group));
+    says(&group, &key, 0, &["tx", "begin"], 0);
+    ["a", "b"].iter().for_each(|path| drop(says(&group, &key, 0, &["tx", "add", path, text(&key)], 0)));
+    says(&group, &colleague, 0, &["put", "a", text(&colleague)], 0);
+
+    let refused = told(&run(&group, &key, 0, &["tx", "commit"]));
+
+    assert!(refused.contains("would-conflict") && refused.contains("`quorate tx begin` and add it anew"), "{refused}");
+}

@@ -4,14 +4,14 @@
 //! The terms are kept beside every key before anything is signed, so that a command that was killed is given again.
 
 use super::super::branch::words;
-use super::super::change::{resend, word};
+use super::super::change::{resend, tell_earlier, tell_unnoted, word};
 use super::super::failure::{Exit, Failure, Outcome};
 use super::super::lock::lease;
 use super::super::print::{self, plain, short};
 use super::open::{Folder, Open, command};
-use super::{Commit, is_unsent, is_whole};
+use super::{ANEW, Commit, is_of_base, is_unsent, is_whole};
 use quorate_client::api::{Salt, TransactionBranch, TransactionEntry, TransactionState, TransactionTerms};
-use quorate_client::author::{Across, AcrossError, Author, Draft, Ended, Plan, Refusal, Side};
+use quorate_client::author::{Across, AcrossError, Author, Draft, Ended, Plan, Refusal, Side, SubmitError};
 use quorate_client::http::Client;
 use quorate_client::keys;
 use quorate_ledger::{Branch, Code, GlobalTransaction, Level, TransactionId};
@@ -40,14 +40,49 @@ pub async fn commit(args: &Commit) -> Outcome {
         return Err(Failure::usage("--with waits for the verdict of each group: leave --level out"));
     }
     are_several(std::iter::once(word.signing.key()?).chain(args.with.iter().map(|(key, _)| key)))?;
-    let mut desks = vec![Desk::at(word.signing.key()?, word.reach.client()?, patience).await?];
+    let keys = || std::iter::once(word.signing.key()).flatten().chain(args.with.iter().map(|(key, _)| key));
+    let under_way = keys().find_map(|key| Folder::of(key).ok()?.read().ok()??.id());
+    let told = |failure| under_way.iter().fold(failure, goes_on);
+    let mut desks = vec![Desk::at(word.signing.key()?, word.reach.client()?, patience).await.map_err(told)?];
     for (key, node) in &args.with {
-        desks.push(Desk::at(key, word.reach.client_elsewhere(node)?, patience).await?);
+        desks.push(Desk::at(key, word.reach.client_elsewhere(node)?, patience).await.map_err(told)?);
     }
+    forget_ended(&mut desks).await.map_err(told)?;
     let terms = kept(&mut desks, lease(args.lease)?)?;
     let id = GlobalTransaction::from(&terms).id();
     let ended = carried(&mut desks, &terms, &word.message).await.map_err(|failure| failure.about("transaction", id))?;
     end((&id, &terms), &ended, &mut desks, word.reach.json)
+}
+
+/// Failure of a transaction of which something may be prepared.
+fn goes_on(failure: Failure, id: &TransactionId) -> Failure {
+    failure.about("transaction", id).next(format!(
+        "{id} may be prepared: the same command goes on from there; `quorate tx show {id} --node URL` tells how a group's branch stands"
+    ))
+}
+
+/// Forgets terms of which no group promises anything any more, where something that was added since is no branch of them.
+async fn forget_ended(desks: &mut [Desk]) -> Outcome {
+    let Some(terms) = known(desks).filter(|terms| desks.iter().any(|desk| desk.is_in(terms).is_err())) else {
+        return Ok(());
+    };
+    let id = GlobalTransaction::from(&terms).id();
+    let has = |branch: &TransactionBranch| desks.iter().any(|desk| desk.group == branch.group);
+    if !terms.branches.iter().all(has) {
+        return Ok(());
+    }
+    for desk in desks.iter_mut() {
+        if !desk.has_ended(&id).await? {
+            return Ok(()); // what follows tells of it
+        }
+    }
+    for Desk { folder, open, .. } in desks {
+        if let Some(open) = open.as_mut().filter(|open| open.across.as_ref() == Some(&terms)) {
+            open.across = None;
+            folder.write(open)?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a key that is named twice, in whatever way.
@@ -81,8 +116,12 @@ impl Desk {
         let (open, mut author) = (folder.read()?, None);
         let group = match &open {
             Some(open) => {
-                let opened = author.insert(Author::open(key, client.renewed(), open.home()?).await?);
-                opened.group_of_node().await?
+                let failed = |error| match error {
+                    SubmitError::Client(error) if open.across.is_some() => error.into(), // something may be sent
+                    error => Failure::from(error),
+                };
+                let opened = Author::open(key, client.renewed(), open.home()?).await.map_err(failed)?;
+                author.insert(opened).group_of_node().await.map_err(failed)?
             }
             None => client.renewed().status().await?.group,
         };
@@ -93,6 +132,17 @@ impl Desk {
     fn open(&self) -> Result<&Open, Failure> {
         let none = || Failure::no(format!("no transaction is open for {}", self.key.display()));
         self.open.as_ref().ok_or_else(|| none().next("`quorate tx begin` opens one"))
+    }
+
+    /// Whether the group promises nothing of a transaction any more, and nothing of it is on its way.
+    async fn has_ended(&mut self, id: &TransactionId) -> Result<bool, Failure> {
+        if let Some(author) = &mut self.author {
+            let settled = author.settle_telling(tell_earlier).await;
+            tell_unnoted(author);
+            settled.map_err(|error| author.earlier(error))?;
+        }
+        let branch = self.client.renewed().transaction(id, Level::Strong).await?;
+        Ok(branch.is_none_or(|branch| branch.state == TransactionState::Aborted))
     }
 
     /// Branch of this group.
@@ -143,8 +193,7 @@ impl Desk {
 /// Terms of the transaction, as they are kept beside the keys; now for the first time where they are not, once all that is open is a
 /// branch of it.
 fn kept(desks: &mut [Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> {
-    let known = desks.iter().find_map(|desk| desk.open.as_ref()?.across.clone());
-    let terms = match known {
+    let terms = match known(desks) {
         Some(known) => known,
         None => agreed(desks, lease_ms)?,
     };
@@ -159,6 +208,10 @@ fn kept(desks: &mut [Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> 
         }
     }
     Ok(terms)
+}
+
+fn known(desks: &[Desk]) -> Option<TransactionTerms> {
+    desks.iter().find_map(|desk| desk.open.as_ref()?.across.clone())
 }
 
 fn agreed(desks: &[Desk], lease_ms: u64) -> Result<TransactionTerms, Failure> {
@@ -213,16 +266,19 @@ fn end((id, terms): (&TransactionId, &TransactionTerms), ended: &Ended, desks: &
             let what = format!("aborted in every group: {node} refuses: {}", plain(why));
             Err(Failure::no(what).next(anew(*code, &again)))
         }
-        None => Err(Failure::no("aborted in every group: its home had decided so").next(anew(None, &again))),
+        None => {
+            let lease = terms.lease_ms.div_ceil(1_000);
+            let what =
+                format!("aborted in every group: its lease of {lease} s was over, or its home had ended it before");
+            Err(Failure::no(what).next(format!("{}; --lease SECONDS gives it longer", anew(None, &again))))
+        }
     }
 }
 
 /// Way on after a refusal, with the command to give again: a draft keeps the base that it began with.
 fn anew(code: Option<Code>, again: &str) -> String {
     match code {
-        Some(Code::WouldConflict | Code::Anchor | Code::BaseTooOld) => format!(
-            "what was added there is based on what stood there before: `quorate tx abort` with its key, `quorate tx begin` and add it anew; then `{again}`"
-        ),
+        code if is_of_base(code) => format!("{ANEW}; then `{again}`"),
         _ => format!(
             "what was added is kept: once the reason is gone, `{again}`; `quorate tx abort` with each key throws it away"
         ),

@@ -19,7 +19,7 @@ use quorate_client::author::{self, Author, SubmitError};
 use quorate_client::calls::Posted;
 use quorate_client::content;
 use quorate_client::http::{Client, ClientError};
-use quorate_ledger::{EnvelopeId, Level, Mode, Revision, State, TransactionId};
+use quorate_ledger::{Code, EnvelopeId, Level, Mode, Revision, State, TransactionId};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -212,7 +212,26 @@ async fn commit(args: &Commit) -> Outcome {
     if matches!(&answer, Ok(author::Outcome::Verdict(receipt)) if receipt.state != State::Refused) {
         folder.remove()?;
     }
-    change::report(answer, word.reach.json)
+    let code = refusal(&answer);
+    let reported = change::report(answer, word.reach.json);
+    reported.map_err(|failure| if is_of_base(code) { failure.next(format!("{ANEW}; then commit")) } else { failure })
+}
+
+/// Way on where what was added can never go in as it is.
+const ANEW: &str = "what was added there is based on what stood there before: `quorate tx abort` with its key, \
+                    `quorate tx begin` and add it anew";
+
+/// Whether a refusal is for the base of a draft, which is that of its beginning.
+fn is_of_base(code: Option<Code>) -> bool {
+    matches!(code, Some(Code::WouldConflict | Code::Anchor | Code::BaseTooOld))
+}
+
+fn refusal(answer: &Result<author::Outcome, SubmitError>) -> Option<Code> {
+    match answer {
+        Ok(author::Outcome::Verdict(receipt)) => receipt.code,
+        Err(SubmitError::Gate { receipt, .. }) => receipt.code,
+        _ => None,
+    }
 }
 
 /// State of what was sent before; none without a verdict. The outbox forgets what was answered long ago; a node that keeps all history,
@@ -313,7 +332,9 @@ async fn unpromised(open: &Open, local: &Local) -> Result<Option<TransactionEntr
     settled.map_err(|error| author.earlier(error))?;
     let branch = local.reach.client()?.transaction(&id, Level::Strong).await?;
     match branch.as_ref().map(|branch| branch.state) {
-        Some(TransactionState::Prepared | TransactionState::Settled) => is_alone(open).map(|()| branch),
+        Some(TransactionState::Prepared | TransactionState::Settled) => {
+            Err(promised(&id, branch.as_ref().is_some_and(|branch| branch.home)))
+        }
         Some(TransactionState::Committed | TransactionState::Aborted) | None => Ok(branch),
     }
 }
@@ -339,11 +360,18 @@ async fn free(open: &mut Open, local: &Local) -> Outcome {
 /// Refuses what is a branch of a transaction over several groups.
 fn is_alone(open: &Open) -> Outcome {
     let Some(id) = open.id() else { return Ok(()) };
-    Err(Failure::no(format!("it is a branch of a transaction over several groups, which may be prepared: {id}")).next(
-        format!(
-            "`quorate tx commit --with` goes on; `quorate tx decide {id} --abort` at its home ends it in all of them"
-        ),
-    ))
+    Err(promised(&id, true))
+}
+
+/// Failure where a group may promise a branch: at the home its author's organisation ends it, elsewhere what the home has decided.
+fn promised(id: &TransactionId, is_at_home: bool) -> Failure {
+    let elsewhere = format!("`quorate tx decide {id} --home URL`, with a node of the home, ends it in another group");
+    let ends = match is_at_home {
+        true => format!("`quorate tx decide {id} --abort` at its home, and then {elsewhere}"),
+        false => format!("its home ends it, by `quorate tx decide {id} --abort` there or its lease; then {elsewhere}"),
+    };
+    Failure::no(format!("it is a branch of a transaction over several groups, which may be prepared: {id}"))
+        .next(format!("`quorate tx commit --with` goes on. {ends}"))
 }
 
 /// Refuses to commit with these keys alone what was to take effect in other groups too.

@@ -153,6 +153,12 @@ fn tell(entry: &TransactionEntry, as_json: bool) -> Outcome {
         (true, None) => print::say("  this group is its home")?,
         (false, _) => print::say(format_args!("  its home is the group {}", entry.home_group().unwrap_or_default()))?,
     }
+    if !entry.home && entry.state == TransactionState::Prepared {
+        print::say(format_args!(
+            "  once that has decided, anybody ends it here: `quorate tx decide {} --home URL`",
+            entry.id
+        ))?;
+    }
     let path = |(path, is_gone): (&String, bool)| format!("  {} {}", if is_gone { "rm" } else { "put" }, plain(path));
     let paths = entry.paths.iter().map(|promised| path((&promised.path, promised.hash.is_none())));
     Ok(paths.into_iter().try_for_each(print::say)?)
