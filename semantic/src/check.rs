@@ -20,6 +20,7 @@ mod numbering;
 mod order;
 mod parses;
 mod pattern;
+mod strays;
 mod words;
 
 pub(crate) use items::items_gone;
@@ -130,6 +131,7 @@ pub(crate) fn refusal(input: &Task, merged: &[u8], rung: Rung) -> Option<Check> 
             .or_else(|| additions::kept(input, merged))
             .or_else(|| if input.options.rules >= Rules::V23 { doubled::stands_twice(input, merged) } else { None })
             .or_else(|| if input.options.rules >= Rules::V24 { blocks::hold(input, merged) } else { None })
+            .or_else(|| if input.options.rules >= Rules::V26 { strays::hold(input, merged) } else { None })
             .or_else(|| words::gone(input, merged))
             .or_else(|| pattern::missed(input))
             .or_else(|| words::twins(input, merged))

@@ -130,6 +130,11 @@ fn leaves_its_block(base: &[u8], side: &[u8], language: &Language) -> bool {
     language.words().is_some() && lex::lowest(side, &language.lexis) < lex::lowest(base, &language.lexis)
 }
 
+/// Whether a side leaves more open than what it replaces: what stands behind it would come to stand in a block of its own.
+fn opens_a_block(base: &[u8], side: &[u8], language: &Language) -> bool {
+    language.words().is_some() && lex::depth(side, &language.lexis) > lex::depth(base, &language.lexis)
+}
+
 /// Whether a side ends deeper, or less deep, than what it replaces, where that tells the block.
 fn shifts(base: &[u8], side: &[u8], language: &Language) -> bool {
     let (base, side) = (crate::lines::split(base), crate::lines::split(side));

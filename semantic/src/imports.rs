@@ -36,7 +36,7 @@ pub(crate) fn resolve(hunk: &Hunk, style: &Imports, rules: Rules, work: &Work) -
         return None;
     }
     let merged = merged_facts(&base, &ours, &theirs, rules);
-    if !binds_each_name_once(&merged, [&ours, &theirs]) {
+    if !binds_each_name_once(&merged, [&ours, &theirs], rules) {
         return None;
     }
     let mut kept = BTreeMap::new();
@@ -45,7 +45,7 @@ pub(crate) fn resolve(hunk: &Hunk, style: &Imports, rules: Rules, work: &Work) -
     let all = [&base, &ours, &theirs].iter().map(|side| side.len()).sum::<usize>() + merged.len();
     for place in places {
         work.take_len(all)?;
-        kept.insert(place, rendered(place, &merged, [&base, &ours, &theirs], work)?);
+        kept.insert(place, rendered(place, &merged, [&base, &ours, &theirs], rules, work)?);
     }
     let mut out = in_order(&kept, &ours, &theirs, rules, work)?;
     work.take_len(out.len() + texts.iter().map(|(text, _)| text.len()).sum::<usize>())?;
@@ -201,18 +201,28 @@ fn default_name(place: &str) -> Option<&str> {
 }
 
 /// Whether no name is bound more often than a side already binds it.
-fn binds_each_name_once(merged: &BTreeSet<Fact>, sides: [&[Statement]; 2]) -> bool {
-    let [ours, theirs] = sides.map(|side| bindings(&facts(side)));
-    bindings(merged).into_iter().filter(|(name, _)| binds_a_name(name)).all(|(name, count)| {
+fn binds_each_name_once(merged: &BTreeSet<Fact>, sides: [&[Statement]; 2], rules: Rules) -> bool {
+    let [ours, theirs] = sides.map(|side| bindings(&facts(side), rules));
+    bindings(merged, rules).into_iter().filter(|(name, _)| binds_a_name(name)).all(|(name, count)| {
         let had = |side: &BTreeMap<&str, usize>| side.get(name).copied().unwrap_or_default();
         count <= had(&ours).max(had(&theirs)).max(1)
     })
 }
 
+/// Last word of a place: what `self` in a list of it binds.
+fn last_word(place: &str) -> &str {
+    let mut words = place.rsplit(|c: char| !(c.is_alphanumeric() || c == '_'));
+    words.find(|word| !word.is_empty()).unwrap_or_default()
+}
+
 /// Counts of the names that are bound.
-fn bindings<'a>(facts: &BTreeSet<Fact<'a>>) -> BTreeMap<&'a str, usize> {
+fn bindings<'a>(facts: &BTreeSet<Fact<'a>>, rules: Rules) -> BTreeMap<&'a str, usize> {
     let places: BTreeSet<&str> = facts.iter().map(|(place, _)| *place).collect();
-    let names = facts.iter().map(|(_, name)| bound(name)).chain(places.into_iter().filter_map(default_name));
+    let name = |(place, name): &Fact<'a>| match bound(name) {
+        "self" if rules >= Rules::V26 => last_word(place),
+        name => name,
+    };
+    let names = facts.iter().map(name).chain(places.into_iter().filter_map(default_name));
     let mut out = BTreeMap::new();
     for name in names {
         *out.entry(name).or_default() += 1;

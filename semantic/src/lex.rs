@@ -166,16 +166,25 @@ pub(crate) fn is_balanced(text: &[u8], tokens: &[Token], depth_max: usize) -> bo
 
 /// Lowest depth of brackets in a stretch, counted from its start: below 0 where it leaves the bracket that it begins in.
 pub(crate) fn lowest(text: &[u8], lexis: &Lexis) -> isize {
-    let (mut depth, mut lowest) = (0isize, 0);
-    for token in tokens(text, lexis) {
-        depth += match token.kind {
-            Kind::Open => 1,
-            Kind::Close => -1,
-            _ => 0,
-        };
-        lowest = lowest.min(depth);
-    }
-    lowest
+    depths(text, lexis).min().unwrap_or_default().min(0)
+}
+
+/// Depth of brackets at the end of a stretch, counted from its start.
+pub(crate) fn depth(text: &[u8], lexis: &Lexis) -> isize {
+    depths(text, lexis).last().unwrap_or_default()
+}
+
+/// Depth of brackets behind each token, counted from the start.
+fn depths(text: &[u8], lexis: &Lexis) -> impl Iterator<Item = isize> {
+    let step = |token: Token| match token.kind {
+        Kind::Open => 1,
+        Kind::Close => -1,
+        _ => 0,
+    };
+    tokens(text, lexis).into_iter().map(step).scan(0, |depth, step| {
+        *depth += step;
+        Some(*depth)
+    })
 }
 
 #[cfg(test)]

@@ -245,3 +245,32 @@ fn a_line_that_goes_on_with_a_call_of_other_arguments_stands() {
     let merged = merged("a.js", &of("get(a)\n"), &of("get(b)\n"), &of("get(a)\n  .then(c)\n"));
     assert_eq!(merged, Some(of("get(b)\n  .then(c)\n")));
 }
+
+// ── blocks that one side opens, and items that it takes away ──
+
+#[test]
+fn a_line_that_one_side_adds_does_not_come_to_stand_in_a_block_that_the_other_opens_there() {
+    for (path, head, mark) in
+        [("a.rs", "if make(22) {", ";"), ("a.go", "if make(22) {", ""), ("a.ts", "for (const a of b) {", ";")]
+    {
+        let of = |body: &[&str]| {
+            format!("fn f() {{\n{}}}\n", body.iter().map(|line| format!("    {line}\n")).collect::<String>())
+        };
+        let [list, add, write] = ["list(96)", "mark(54)", "write(58)"].map(|call| format!("{call}{mark}"));
+        let (base, ours) = (of(&[&list, &write]), of(&[&list, &add, &write]));
+        let theirs = of(&[head, &format!("    {write}"), "}"]);
+        conflicts(path, &base, &ours, &theirs);
+    }
+}
+
+#[test]
+fn a_line_that_one_side_adds_to_a_method_does_not_go_to_one_that_the_other_wrote_in_its_place() {
+    let of = |method: &str| {
+        format!("class A {{\n    int list(int a) {{\n        save(25);\n        return 9;\n    }}\n{method}}}\n")
+    };
+    let base = of("    int openPool(int a) {\n        sort(38);\n        return 4;\n    }\n");
+    let ours = of("    int takeNode(int a) {\n        scan(42);\n        return 7;\n    }\n");
+    let theirs =
+        base.replace("        return 4", "        if (push(59)) {\n            leaf(15);\n        }\n        return 4");
+    conflicts("A.java", &base, &ours, &theirs);
+}

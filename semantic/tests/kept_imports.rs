@@ -133,3 +133,26 @@ fn an_address_in_quotes_holds_no_comment() {
     let both = format!("{}import c from 'https://x/c';\n", of("b"));
     assert_eq!(merged("a.js", [base, &of("b"), &of("c")]).as_deref(), Some(both.as_str()));
 }
+
+#[test]
+fn all_names_of_a_module_are_no_name_in_a_list_of_it() {
+    let of = |line: &str| format!("import os\n{line}\nx()\n");
+    let files = [of(""), of("from a import *\n"), of("from a import p, q\n")];
+    let out = merged("a.py", [0, 1, 2].map(|i: usize| &*files[i]));
+    assert!(out.as_ref().is_none_or(|out| !out.contains("*,")), "{out:?}");
+}
+
+#[test]
+fn a_module_and_itself_in_a_list_of_its_names_do_not_both_stand() {
+    let of = |line: &str| format!("{line}use std::io;\n\nfn a() {{}}\n");
+    let files = [of(""), of("use std::fmt;\n"), of("use std::fmt::{self, Display};\n")];
+    assert_eq!(merged("a.rs", [0, 1, 2].map(|i: usize| &*files[i])), None);
+}
+
+#[test]
+fn a_name_that_one_side_takes_out_of_an_import_does_not_come_back_where_the_other_moves_it() {
+    let (base, ours) =
+        ("import b\nimport c\nfrom a import p, q\n\nx()\n", "from a import p, q\nimport b\nimport c\n\nx()\n");
+    let out = merged("a.py", [base, ours, "import b\nimport c\nfrom a import p\n\nx()\n"]);
+    assert!(out.as_ref().is_none_or(|out| !out.contains('q')), "{out:?}");
+}

@@ -29,6 +29,9 @@ pub(super) fn kept(input: &Task, merged: &[u8]) -> Option<Check> {
     if rebinds(input, &ours, [&base, &theirs])? || rebinds(input, &theirs, [&base, &ours])? {
         return Some(Check::Rebound);
     }
+    if rules >= Rules::V26 && [&ours, &theirs].iter().any(|side| side.is_back_in(&merged, &base)) {
+        return Some(Check::GoneWord);
+    }
     if rules >= Rules::V24
         && (unbinds(input, &ours, [&base, &theirs, &merged])? || unbinds(input, &theirs, [&base, &ours, &merged])?)
     {

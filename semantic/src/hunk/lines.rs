@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Hunk, has_fence, leaves_its_block, words};
+use super::{Hunk, has_fence, leaves_its_block, opens_a_block, words};
 use crate::diff3::{self, Chunk, Region, Touch};
 use crate::elements;
 use crate::indent;
@@ -102,6 +102,10 @@ fn refuse_neighbours(
     }
     // What stands after an edit that leaves its block stands in another one.
     if (a.base.is_empty() || b.base.is_empty()) && [&a, &b].iter().any(|edit| edit.leaves_its_block(language)) {
+        return Err(No::Next);
+    }
+    // What stands behind an edit that opens a block stands in it.
+    if rules >= Rules::V26 && b.adds(language) && a.opens_a_block(language) {
         return Err(No::Next);
     }
     // Where indentation tells the block, what stands beside an edit that shifts its border stands in another one.
@@ -204,6 +208,10 @@ impl<'a> Edit<'a> {
 
     fn leaves_its_block(&self, language: &Language) -> bool {
         leaves_its_block(&self.base.concat(), &self.side.concat(), language)
+    }
+
+    fn opens_a_block(&self, language: &Language) -> bool {
+        opens_a_block(&self.base.concat(), &self.side.concat(), language)
     }
 
     fn shifts_its_start_below(&self, added: &Edit, language: &Language) -> bool {

@@ -70,6 +70,11 @@ impl Parted {
         self.facts.iter().map(|(_, name)| bound(name)).filter(|name| binds_a_name(name)).chain(listed).collect()
     }
 
+    /// Whether an import of `base` is in `merged` that this side took out.
+    pub(crate) fn is_back_in(&self, merged: &Self, base: &Self) -> bool {
+        base.facts.difference(&self.facts).any(|fact| merged.facts.contains(fact))
+    }
+
     /// Text of which each word is accounted for: everything else, and lists in lists.
     pub(crate) fn told(&self) -> String {
         [&*self.rest, &self.lists].concat()

@@ -13,6 +13,7 @@ pub(super) fn rendered(
     place: &str,
     merged: &BTreeSet<Fact>,
     [base, ours, theirs]: [&[Statement]; 3],
+    rules: Rules,
     work: &Work,
 ) -> Option<Vec<Statement>> {
     let wanted: BTreeSet<&str> = merged.iter().filter(|(p, _)| *p == place).map(|(_, n)| *n).collect();
@@ -29,7 +30,7 @@ pub(super) fn rendered(
         (false, true) => Some(t),
         (false, false) => {
             work.take_len(wanted.len() * (o.len() + t.len() + wanted.len()))?;
-            single_lines(&wanted, &o, &t).or_else(|| rewritten(&wanted, &o, &t))
+            single_lines(&wanted, &o, &t).or_else(|| rewritten(&wanted, &o, &t, rules))
         }
     }
 }
@@ -48,13 +49,23 @@ fn single_lines(wanted: &BTreeSet<&str>, ours: &[Statement], theirs: &[Statement
 }
 
 /// The one statement of both sides with its list written anew.
-fn rewritten(wanted: &BTreeSet<&str>, ours: &[Statement], theirs: &[Statement]) -> Option<Vec<Statement>> {
+fn rewritten(
+    wanted: &BTreeSet<&str>,
+    ours: &[Statement],
+    theirs: &[Statement],
+    rules: Rules,
+) -> Option<Vec<Statement>> {
     let ([ours], [theirs]) = (ours, theirs) else { return None };
     // The style of the longer list; of two as long, the smaller text.
     let key = |s: &Statement| (std::cmp::Reverse(s.names.len()), s.text.clone());
     let (model, other) = if key(ours) <= key(theirs) { (ours, theirs) } else { (theirs, ours) };
     let (from, to) = model.list?;
     let inner = &model.text[from..to];
+    // All names of a place are no list, where braces do not say so.
+    let is_in_braces = model.text[..from].trim_end().ends_with('{');
+    if rules >= Rules::V26 && wanted.len() > 1 && wanted.contains("*") && !is_in_braces {
+        return None;
+    }
     if inner.contains("//") || inner.contains("/*") || inner.contains('#') {
         return None;
     }
