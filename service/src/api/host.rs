@@ -47,7 +47,7 @@ fn is_localhost(host: &str) -> bool {
 }
 
 fn is_same(known: &str, host: &str) -> bool {
-    known.eq_ignore_ascii_case(host.trim_end_matches('.'))
+    known.trim_end_matches('.').eq_ignore_ascii_case(host.trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -64,6 +64,7 @@ mod tests {
         for name in ["127.0.0.1:8700", "[::1]:8700", "192.0.2.7", "localhost:1", "Quorate.Example.org:443"] {
             assert!(is_known(&host(name), &configured), "{name}");
         }
+        assert!(is_known(&host("quorate.example.org"), &["quorate.example.org.".to_owned()]), "the root's dot");
         for name in ["evil.example", "evil.example:8700", "127.0.0.1.evil.example", "", "[::1"] {
             assert!(!is_known(&host(name), &configured), "{name}");
         }

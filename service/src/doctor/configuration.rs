@@ -14,7 +14,7 @@ use crate::tokens::{self, Tokens, TokensError};
 use quorate_client::keys::{self, passphrase};
 use quorate_ledger::Genesis;
 use quorate_pbft::{PublicKey, ReplicaId};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -191,14 +191,22 @@ fn listening(config: &Config) -> Option<Item> {
     Some(Item::fault("listen", detail, advice))
 }
 
-/// A host that no request names: with a scheme or a path.
+/// A host that no request names: with a scheme, a port or a path.
 fn hosts(config: &Config) -> Option<Item> {
-    let stray = config.hosts.iter().find(|host| host.contains('/'))?;
+    let stray = config.hosts.iter().find(|host| !is_host(host))?;
     Some(Item::fault(
         "hosts",
         format!("{stray:?} is no name of a host"),
         "write the name alone, as in hosts = [\"q.example.org\"]",
     ))
+}
+
+/// Whether a text is an address or a name of DNS.
+fn is_host(text: &str) -> bool {
+    let is_label =
+        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let name = text.strip_suffix('.').unwrap_or(text);
+    text.parse::<IpAddr>().is_ok() || name.split('.').all(is_label)
 }
 
 /// Bytes of a circuit through which the largest answer comes, whatever both ends have said on it before.
@@ -377,6 +385,22 @@ mod tests {
         assert!(bootstrap.is_some_and(|advice| advice.contains("`bootstrap`")));
         assert!(observers.is_some_and(|advice| advice.contains("`observers`")));
         assert_eq!(advice(Config { listen: "there".into(), ..config }), None);
+    }
+
+    #[test]
+    fn a_host_with_more_than_its_name_is_a_fault() {
+        let is_fault = |name: &str| {
+            let config = Config::new("/ip4/127.0.0.1/tcp/1".into(), "127.0.0.1:2".parse().expect("one"), [].into());
+            hosts(&Config { hosts: vec![name.to_owned()], ..config }).is_some()
+        };
+        for name in ["q.example.org", "Q-1.example.org.", "node_1", "localhost", "192.0.2.7", "2001:db8::1"] {
+            assert!(!is_fault(name), "{name}");
+        }
+        for name in
+            ["q.example.org:443", "https://q.example.org", "q.example.org/", "*.example.org", "", ".", "a..b", "[::1]"]
+        {
+            assert!(is_fault(name), "{name}");
+        }
     }
 
     #[test]
