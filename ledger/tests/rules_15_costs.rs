@@ -351,3 +351,19 @@ fn a_line_of_locks_is_read_once_for_all_that_an_envelope_writes_below_it() {
     let (free, locked) = (taken_below(false, 500), taken_below(true, 500));
     assert!(locked < free + (1 << 20), "{locked} bytes, {free} without locks");
 }
+
+#[test]
+fn of_envelopes_whose_files_leave_nothing_is_decoded_that_they_wrote() {
+    const ENVELOPES: usize = 8;
+    let mut world = world(16);
+    for envelope in 0..ENVELOPES {
+        let files: Vec<Edit> = (0..2_000).map(|number| write(&format!("{envelope}/{number}"), "x")).collect();
+        assert_eq!(world.does(0, &files).state, State::Applied);
+    }
+    let gone: Vec<Edit> = (0..ENVELOPES).map(|envelope| remove(&format!("{envelope}/7"))).collect();
+    let draft = world.draft(0, world.now(), &gone);
+    let item = world.item(&draft);
+    let decided = world.decided(vec![(0, vec![item])]);
+    let taken = taken_by(|| drop(world.ledger.execute(&mut world.store, &decided).expect("memory does not fail")));
+    assert!(taken < ENVELOPES * (200 << 10), "{taken} bytes");
+}

@@ -501,15 +501,3 @@ fn files_of_one_envelope_that_leave_together_have_its_row_read_once() {
     assert_eq!(outcome.receipts[0].state, State::Applied);
     assert!(reads.1.get() < 100_000, "{} bytes", reads.1.get());
 }
-
-#[test]
-fn files_that_leave_pay_for_the_rows_of_the_envelopes_that_made_them() {
-    let mut world = governed(16, vec![]);
-    for envelope in 0..8 {
-        let files: Vec<Edit> = (0..2_000).map(|number| write(&format!("{envelope}/{number}"), "x\n")).collect();
-        assert_eq!(world.does(0, &files).code, None);
-    }
-    let gone: Vec<Edit> = (0..8).map(|envelope| remove(&format!("{envelope}/7"))).collect();
-    let done = work(&mut world, 0, &gone);
-    assert!(matches!(done[..], [(_, 10..30)]), "eight rows of some 100 KB: {done:?}");
-}

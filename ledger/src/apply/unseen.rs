@@ -5,9 +5,9 @@ use super::dispute::side_of;
 use crate::format::receipt::{PathOutcome, Rung};
 use crate::format::rules::{FILES_KEEP_AUTHORS_SINCE, MOVES_STAY_WHOLE_SINCE};
 use crate::state::author_view::AuthorView;
-use crate::state::record::{FileRecord, NumberRow, Sequence};
+use crate::state::record::{FileRecord, Sequence};
 use crate::state::store::{Live, StoreError};
-use crate::state::{entry, name, numbers, rows, tree, versions};
+use crate::state::{name, numbers, rows, tree, versions};
 use crate::vocabulary::file::File;
 use crate::vocabulary::ids::EnvelopeId;
 use crate::vocabulary::path;
@@ -79,18 +79,15 @@ impl Applier<'_, '_> {
         Ok(is_own)
     }
 
-    /// A row that cannot be paid is not read: its envelope is then another's.
-    fn is_known_of(&mut self, author: &PublicKey, envelope: &EnvelopeId) -> Result<bool, StoreError> {
-        let sequence: Option<Sequence> = self.overlay.get(self.domain, &name::sequence(author))?;
+    /// A row that execution may not know says no, and so does one that is not there: replicas forget such rows, or keep them. Of
+    /// the row nothing is decoded but its place, for it has all that its envelope wrote.
+    fn is_known_of(&self, author: &PublicKey, envelope: &EnvelopeId) -> Result<bool, StoreError> {
         let key = numbers::key_of_envelope(self.overlay, envelope)?;
         let Some(key) = key.filter(|key| rows::is_number_of(key, self.domain, author)) else { return Ok(false) };
         let Some(row) = self.overlay.bytes(Live::Past, &key)? else { return Ok(false) };
-        if !self.budget.take_bytes(row.len() as u64) {
-            return Ok(false);
-        }
-        let row: NumberRow = entry::value_of(&row)?;
-        let is_known = |sequence| numbers::is_known(row.ordinal, row.slot, sequence, self.place.floor);
-        Ok(sequence.as_ref().is_some_and(is_known))
+        let (ordinal, slot) = numbers::place_of(&row)?;
+        let sequence: Option<Sequence> = self.overlay.get(self.domain, &name::sequence(author))?;
+        Ok(sequence.is_some_and(|sequence| numbers::is_known(ordinal, slot, &sequence, self.place.floor)))
     }
 
     /// Whether this file has stood at a path since a revision, or any file in that revision. Each later version is a look; out

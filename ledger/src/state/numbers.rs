@@ -8,6 +8,7 @@ use crate::state::record::{NumberRow, Sequence};
 use crate::state::store::{Live, Read, StoreError, Table};
 use crate::state::{entry, name, rows};
 use crate::vocabulary::ids::EnvelopeId;
+use borsh::BorshDeserialize;
 use core::ops::ControlFlow;
 use quorate_pbft::{Digest, PublicKey, SeqNum, hash};
 
@@ -114,6 +115,12 @@ pub(crate) fn hash_of(at: (u64, u64), row: &NumberRow) -> Digest {
 /// Whether execution may still ask for a verdict.
 pub(crate) fn is_known(ordinal: u64, slot: SeqNum, sequence: &Sequence, floor: SeqNum) -> bool {
     slot >= floor && sequence.verdicts < ordinal.saturating_add(NUMBERS_MAX)
+}
+
+/// Place among its author's verdicts, and slot, that begin a row after the envelope's id.
+pub(crate) fn place_of(mut row: &[u8]) -> Result<(u64, SeqNum), StoreError> {
+    let begin: Result<(EnvelopeId, u64, SeqNum), _> = BorshDeserialize::deserialize(&mut row);
+    begin.map(|(_, ordinal, slot)| (ordinal, slot)).map_err(|_| entry::damaged("the row of a number"))
 }
 
 /// The row of an envelope in its own domain, with its key.
