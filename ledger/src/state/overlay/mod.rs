@@ -251,6 +251,7 @@ impl<'s> Overlay<'s> {
         self.pending.clear();
         self.rows.clear();
         self.full.take();
+        self.unpromised.set(None);
         self.gaps = Default::default();
     }
 
